@@ -1,0 +1,60 @@
+// Element-wise kernels over matrices of `rows` pixels with `c` channels; `ld` is the distance between pixels in
+// elements (ld >= c), so that a channel slice of a wider buffer is a view. No alignment is needed. Pointers may be equal
+// (in place, with equal ld), but must not otherwise overlap. T is float (dispatched by ISA) or double (the reference).
+#pragma once
+
+#include <cstdint>
+
+namespace keel::kernels {
+
+/// One source, one destination.
+struct UnaryGeometry {
+    std::int64_t rows, c, src_ld, dst_ld;
+};
+
+/// Two sources, one destination.
+struct BinaryGeometry {
+    std::int64_t rows, c, src0_ld, src1_ld, dst_ld;
+};
+
+/// dst = src
+template <class T>
+void copy(const UnaryGeometry& g, const T* src, T* dst);
+
+/// dst += src
+template <class T>
+void accumulate(const UnaryGeometry& g, const T* src, T* dst);
+
+/// dst = alpha * src
+template <class T>
+void scale(const UnaryGeometry& g, T alpha, const T* src, T* dst);
+
+/// dst = src > 0 ? src : 0, a NaN stays NaN.
+template <class T>
+void relu_forward(const UnaryGeometry& g, const T* src, T* dst);
+
+/// diff_src = dst > 0 ? diff_dst : 0. src0 = dst of forward, src1 = diff_dst, dst = diff_src.
+template <class T>
+void relu_backward(const BinaryGeometry& g, const T* dst, const T* diff_dst, T* diff_src);
+
+/// dst = src0 + src1
+template <class T>
+void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
+
+/// dst = relu(src0 + src1); its backward is relu_backward, once for both sources.
+template <class T>
+void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
+
+/// dst[r][i] += bias[i]; src_ld is not used.
+template <class T>
+void add_bias(const UnaryGeometry& g, const T* bias, T* dst);
+
+/// dst[i] = sum over r of src[r][i]; dst_ld is not used. Independent of the number of threads.
+template <class T>
+void column_sum(const UnaryGeometry& g, const T* src, T* dst);
+
+/// shadow = decay * shadow + (1 - decay) * src: an exponential moving average of `n` weights.
+template <class T>
+void moving_average(std::int64_t n, T decay, const T* src, T* shadow);
+
+}  // namespace keel::kernels

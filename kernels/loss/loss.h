@@ -1,0 +1,44 @@
+// Losses over dense logits [n, classes], with their gradients. Sums run in double, in a fixed order.
+// T is float (dispatched by ISA) or double (the reference).
+#pragma once
+
+#include <cstdint>
+
+namespace keel::kernels {
+
+struct LossGeometry {
+    std::int64_t n, classes;
+};
+
+/// Softmax cross-entropy with label smoothing s: target q = (1 - s) * onehot + s / classes;
+/// returns mean over n of -sum_k q_k * log p_k. Writes p = softmax(logits) to `probabilities`.
+/// labels[i] in [0, classes); the caller checks. logits == probabilities is allowed.
+template <class T>
+double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, const std::int32_t* labels, double smoothing,
+                                     T* probabilities);
+
+/// diff_logits = scale * (p - q) / n
+template <class T>
+void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilities, const std::int32_t* labels, double smoothing,
+                                    double scale, T* diff_logits);
+
+/// Sigmoid binary cross-entropy of x = logits, t = targets in [0, 1], w = positive_weights (null: all 1):
+///   l = (1 - t) * x + (1 + (w - 1) * t) * log(1 + exp(-x))     (stable for large |x|; PyTorch's BCEWithLogitsLoss)
+/// A target below 0 is a missing label: it adds nothing. Returns the mean over the labels present, 0 if there are none.
+template <class T>
+double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights);
+
+/// diff_logits = scale / present * dl/dx, 0 for missing labels.
+template <class T>
+void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights, double scale,
+                          T* diff_logits);
+
+/// dst = 1 / (1 + exp(-src)), for n elements.
+template <class T>
+void sigmoid(std::int64_t n, const T* src, T* dst);
+
+/// dst = softmax(src) over the classes of each row.
+template <class T>
+void softmax(const LossGeometry& g, const T* src, T* dst);
+
+}  // namespace keel::kernels

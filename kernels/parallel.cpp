@@ -1,0 +1,78 @@
+#include "kernels/parallel.h"
+
+#include <omp.h>
+#include <sched.h>
+
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "kernels/error.h"
+
+namespace keel {
+namespace {
+
+/// A positive integer from the environment, or `otherwise` where it is unset or malformed.
+int environment_limit(const char* variable, int otherwise) {
+    const char* text = std::getenv(variable);
+    const int value = text == nullptr ? 0 : std::atoi(text);
+    return value > 0 ? value : otherwise;
+}
+
+int default_threads() {
+    const int cores = allowed_cores();
+    return std::min(environment_limit("OMP_NUM_THREADS", cores), environment_limit("SLURM_CPUS_PER_TASK", cores));
+}
+
+int& team() {
+    static int threads = [] {
+        const int n = default_threads();
+        omp_set_num_threads(n);
+        return n;
+    }();
+    return threads;
+}
+
+}  // namespace
+
+int allowed_cores() {
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0) return std::max(1, omp_get_num_procs());
+    return std::max(1, CPU_COUNT(&mask));
+}
+
+int thread_count() { return team(); }
+
+void set_thread_count(int threads) {
+    if (threads < 1) throw UsageError("[parallel] wanted at least 1 thread, got " + std::to_string(threads));
+    team() = threads;
+    omp_set_num_threads(threads);
+}
+
+void detail::run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context) {
+    if (count <= 0) return;
+    grain = std::max<std::int64_t>(grain, 1);
+    const int threads = thread_count();
+    if (count <= grain || threads == 1 || omp_in_parallel() != 0) {
+        body(context, 0, count);
+        return;
+    }
+    const std::int64_t grains = chunk_count(count, grain);
+    std::exception_ptr failure;
+#pragma omp parallel num_threads(threads)
+    {
+        const std::int64_t team_size = omp_get_num_threads(), me = omp_get_thread_num();
+        const std::int64_t begin = std::min(count, grains * me / team_size * grain);
+        const std::int64_t end = std::min(count, grains * (me + 1) / team_size * grain);
+        try {
+            if (begin < end) body(context, begin, end);
+        } catch (...) {
+#pragma omp critical(keel_parallel_failure)
+            failure = std::current_exception();
+        }
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace keel

@@ -1,0 +1,39 @@
+// The one compute pool: OpenMP's, the pool that oneDNN runs on as well. The team size never changes between
+// regions (libgomp would build a new team), so work is either split over the whole team or done by the caller.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace keel {
+
+/// Threads of the compute pool. By default the cores this process may use (its affinity mask),
+/// limited by OMP_NUM_THREADS and SLURM_CPUS_PER_TASK.
+int thread_count();
+
+/// Sets the team size (>= 1); call it before the first region. Throws UsageError if `threads` < 1.
+void set_thread_count(int threads);
+
+/// Cores in the affinity mask of this process.
+int allowed_cores();
+
+namespace detail {
+using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);
+void run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context);
+}  // namespace detail
+
+/// Calls `body(begin, end)` on disjoint ranges that cover [0, count), one range a thread, split evenly and
+/// statically in multiples of `grain` items. Runs on the caller alone where count <= grain or inside a region.
+/// An exception of `body` is rethrown on the caller (one of them, if there are several).
+template <class Body>
+void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
+    detail::run_ranges(
+        count, grain, [](void* context, std::int64_t begin, std::int64_t end) { (*static_cast<Body*>(context))(begin, end); },
+        const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+/// How many chunks of `chunk` items cover `count`. Reductions sum fixed chunks and combine them in order, so their
+/// result does not depend on the number of threads.
+constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t chunk) { return (count + chunk - 1) / chunk; }
+
+}  // namespace keel
