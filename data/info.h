@@ -1,0 +1,21 @@
+// Counts of a data set, for people.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace keel {
+
+struct SplitCounts {
+    std::int64_t samples = 0;
+    std::int64_t without_label = 0;       ///< Task::labels: samples with none ("No Finding"); else 0
+    std::vector<std::int64_t> per_label;  ///< in the order of label_names()
+};
+
+/// Indexed by Split.
+std::array<SplitCounts, 3> count_labels(const Dataset& dataset);
+
+}  // namespace keel
