@@ -28,6 +28,10 @@ struct Conv2dGeometry {
     auto operator<=>(const Conv2dGeometry&) const = default;
 };
 
+/// Throws UsageError for a geometry that makes no sense (a dim that is not positive, channels not divisible by the groups, an empty
+/// output) or whose tensors exceed what 64-bit sizes can count, naming the numbers. Every function below calls it.
+void check_geometry(const Conv2dGeometry& g);
+
 /// A weights layout of the convolution library; opaque, immutable, shared.
 class ConvWeightsLayout;
 using WeightsLayout = std::shared_ptr<const ConvWeightsLayout>;
@@ -38,11 +42,11 @@ std::int64_t layout_elements(const WeightsLayout& layout);
 /// Whether two layouts order the elements alike (null equals null only).
 bool same_layout(const WeightsLayout& a, const WeightsLayout& b);
 
-/// The layout in which this geometry's forward pass reads its weights without a reorder. Throws UsageError for a geometry that
-/// makes no sense (empty output, channels not divisible by the groups, ...), naming the numbers.
+/// The layout in which this geometry's forward pass reads its weights without a reorder; never null.
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training);
 
-/// Exact copies between plain OIHW and `layout`; padding is written as 0. Geometry-independent: the layout knows its dims.
+/// Exact copies between plain OIHW and `layout` (not null); padding is written as 0. Geometry-independent: the layout knows its
+/// dims.
 void pack_weights(const WeightsLayout& layout, const float* plain, float* packed);
 void unpack_weights(const WeightsLayout& layout, const float* packed, float* plain);
 
@@ -64,11 +68,16 @@ void conv2d_backward_data_reference(const Conv2dGeometry& g, const T* diff_dst, 
 template <class T>
 void conv2d_backward_weights_reference(const Conv2dGeometry& g, const T* src, const T* diff_dst, T* diff_weights, T* diff_bias);
 
-/// Names of the implementations that oneDNN chose, e.g. "jit_1x1:avx2"; for tests, doctor and bench.
+/// Names of the implementations that oneDNN chose for training in the preferred layout, e.g. "jit_1x1:avx2"; for tests, doctor
+/// and bench. Compiles nothing.
 struct ConvImplementations {
     std::string forward, backward_data, backward_weights;
 };
 ConvImplementations conv2d_implementations(const Conv2dGeometry& g);
+
+/// How many convolution primitives this process has compiled. They are kept, one for each geometry, pass, weights layout, use of a
+/// bias and number of threads, until the process ends: a steady training step compiles none.
+std::int64_t conv2d_primitive_count();
 
 /// Version of the convolution library and its threading runtime, e.g. "2.6.3 (OpenMP)".
 std::string convolution_library();

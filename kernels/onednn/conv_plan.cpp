@@ -1,0 +1,155 @@
+#include "kernels/onednn/conv_plan.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <shared_mutex>
+#include <utility>
+
+#include "kernels/error.h"
+#include "kernels/onednn/compat.h"
+#include "kernels/onednn/runtime.h"
+
+namespace keel::kernels::onednn {
+namespace {
+
+using dnnl::memory;
+
+ConvDescs describe(const Conv2dGeometry& g, bool bias, const memory::desc& weights) {
+    const auto f32 = memory::data_type::f32;
+    const auto map = [&](std::int64_t channels, std::int64_t h, std::int64_t w) {
+        return memory::desc({g.n, channels, h, w}, f32, memory::format_tag::nhwc);
+    };
+    return {map(g.ic, g.ih, g.iw),
+            weights,
+            bias ? memory::desc({g.oc}, f32, memory::format_tag::x) : memory::desc(),
+            map(g.oc, g.oh(), g.ow()),
+            {g.stride_h, g.stride_w},
+            {g.dilation_h - 1, g.dilation_w - 1},
+            {g.pad_h, g.pad_w}};
+}
+
+ForwardPd forward_pd(const ConvDescs& descs, Pass pass) {
+    const auto kind = pass == Pass::forward_inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
+    return make_forward_pd(engine(), kind, descs, attributes());
+}
+
+memory::desc weights_of(const ForwardPd& pd) { return pd.weights_desc(); }
+memory::desc weights_of(const BackwardDataPd& pd) { return pd.weights_desc(); }
+memory::desc weights_of(const BackwardWeightsPd& pd) { return pd.diff_weights_desc(); }
+
+/// `make(weights)` with the layout left open; or with the caller's layout, if the same implementation takes that, too.
+template <class Make>
+auto choose(const Make& make, const ConvWeightsLayout& caller) {
+    auto open = make(any_weights(caller.dims));
+    if (weights_of(open) == caller.desc) return open;
+    try {
+        auto fitting = make(caller.desc);
+        if (std::string(fitting.impl_info_str()) == open.impl_info_str()) return fitting;
+    } catch (const dnnl::error&) {  // no implementation for this layout at all
+    }
+    return open;
+}
+
+/// Calls use(primitive descriptor) with the one that serves `key`.
+template <class Use>
+auto with_primitive_desc(const PlanKey& key, const ConvWeightsLayout& caller, const Use& use) {
+    const auto descs = [&](const memory::desc& weights) { return describe(key.geometry, key.bias, weights); };
+    const auto hint = [&] { return forward_pd(describe(key.geometry, false, any_weights(caller.dims)), Pass::forward_training); };
+    switch (key.pass) {
+        case Pass::backward_data:
+            return use(choose(
+                [&](const memory::desc& w) { return make_backward_data_pd(engine(), descs(w), hint(), attributes()); }, caller));
+        case Pass::backward_weights:
+            return use(choose(
+                [&](const memory::desc& w) { return make_backward_weights_pd(engine(), descs(w), hint(), attributes()); }, caller));
+        default:
+            return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass); }, caller));
+    }
+}
+
+/// The layout of the caller's weights, which must have the geometry's dims.
+const ConvWeightsLayout& caller_layout(const PlanKey& key) {
+    const memory::dims dims = weights_dims(key.geometry);
+    if (key.layout == nullptr) return *layout_of(dims, plain_weights(dims));
+    if (key.layout->dims == dims) return *key.layout;
+    const auto text = [](const memory::dims& list) {
+        std::string joined;
+        for (const auto dim : list) joined += (joined.empty() ? "" : "x") + std::to_string(dim);
+        return joined;
+    };
+    throw UsageError("[conv2d] the weights layout is for " + text(key.layout->dims) + ", the geometry wants " + text(dims));
+}
+
+dnnl::primitive compile(const ForwardPd& pd) { return dnnl::convolution_forward(pd); }
+dnnl::primitive compile(const BackwardDataPd& pd) { return dnnl::convolution_backward_data(pd); }
+dnnl::primitive compile(const BackwardWeightsPd& pd) { return dnnl::convolution_backward_weights(pd); }
+
+std::unique_ptr<const Plan> make_plan(const PlanKey& key) {
+    check_geometry(key.geometry);
+    const ConvWeightsLayout& caller = caller_layout(key);
+    return with_primitive_desc(key, caller, [&](const auto& pd) {
+        const ConvDescs descs = describe(key.geometry, key.bias, weights_of(pd));
+        auto plan = std::make_unique<Plan>(
+            Plan{compile(pd), descs.src, descs.weights, descs.bias, descs.dst, pd.scratchpad_desc(), std::nullopt});
+        if (descs.weights == caller.desc) return plan;
+        if (key.pass == Pass::backward_weights)
+            plan->reorder.emplace(descs.weights, caller.desc);
+        else
+            plan->reorder.emplace(caller.desc, descs.weights);
+        return plan;
+    });
+}
+
+/// `make()`, with oneDNN's own exceptions turned into Keel's.
+template <class Make>
+auto translated(const Make& make) {
+    try {
+        return make();
+    } catch (const dnnl::error& e) {
+        if (e.status == dnnl_out_of_memory) throw std::bad_alloc();
+        throw Error(std::string("[conv2d] oneDNN refused the convolution: ") + e.what());
+    }
+}
+
+std::shared_mutex plans_mutex;
+std::map<PlanKey, std::unique_ptr<const Plan>>& plans() {
+    static std::map<PlanKey, std::unique_ptr<const Plan>> map;
+    return map;
+}
+
+}  // namespace
+
+const Plan& plan_for(const PlanKey& key) {
+    {
+        const std::shared_lock lock(plans_mutex);
+        if (const auto found = plans().find(key); found != plans().end()) return *found->second;
+    }
+    const std::unique_lock lock(plans_mutex);
+    auto found = plans().find(key);  // another thread may have been first
+    if (found == plans().end()) found = plans().emplace(key, translated([&] { return make_plan(key); })).first;
+    return *found->second;
+}
+
+std::int64_t plan_count() {
+    const std::shared_lock lock(plans_mutex);
+    return static_cast<std::int64_t>(plans().size());
+}
+
+WeightsLayout preferred(const Conv2dGeometry& g, bool training) {
+    check_geometry(g);
+    const memory::dims dims = weights_dims(g);
+    const ConvDescs descs = describe(g, false, any_weights(dims));
+    const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
+    return translated([&] { return layout_of(dims, forward_pd(descs, pass).weights_desc()); });
+}
+
+std::string implementation(const PlanKey& key) {
+    check_geometry(key.geometry);
+    return translated([&] {
+        return with_primitive_desc(key, caller_layout(key), [](const auto& pd) { return std::string(pd.impl_info_str()); });
+    });
+}
+
+}  // namespace keel::kernels::onednn

@@ -1,0 +1,44 @@
+// Compiled convolutions, one for each way of calling them, shared by all threads of the process.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
+#include <string>
+
+#include "kernels/conv/conv.h"
+#include "kernels/onednn/weights_layout.h"
+
+namespace keel::kernels::onednn {
+
+enum class Pass { forward_training, forward_inference, backward_data, backward_weights };
+
+struct PlanKey {
+    Conv2dGeometry geometry;
+    Pass pass;
+    bool bias;
+    const ConvWeightsLayout* layout;  ///< of the caller's weights; null is OIHW
+    int threads;                      ///< primitives divide their work for one team size
+
+    auto operator<=>(const PlanKey&) const = default;
+};
+
+/// Immutable once made; what a call needs beyond it is the calling thread's scratch memory.
+struct Plan {
+    dnnl::primitive primitive;
+    dnnl::memory::desc src, weights, bias, dst, scratchpad;  ///< of the primitive; src stands for diff_src as well, ...
+    std::optional<Reorder> reorder;  ///< into the primitive's weights, or (backward_weights) out of them into the caller's
+};
+
+/// The plan of `key`, compiled on first use; the reference stays valid. Any number of threads may call it.
+const Plan& plan_for(const PlanKey& key);
+
+/// Plans compiled so far.
+std::int64_t plan_count();
+
+/// The layout that a forward pass likes best, and the implementation that a pass would run on. Both compile nothing.
+WeightsLayout preferred(const Conv2dGeometry& g, bool training);
+std::string implementation(const PlanKey& key);
+
+}  // namespace keel::kernels::onednn

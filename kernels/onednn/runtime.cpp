@@ -1,0 +1,108 @@
+#include "kernels/onednn/runtime.h"
+
+#include <omp.h>
+
+#include <memory>
+#include <new>
+#include <string>
+#include <unordered_map>
+
+#include "kernels/conv/conv.h"
+#include "kernels/cpu.h"
+#include "kernels/parallel.h"
+
+namespace keel::kernels {
+namespace onednn {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+struct AlignedDelete {
+    void operator()(std::byte* data) const { ::operator delete(data, kAlignment); }
+};
+
+struct Scratch {
+    std::unique_ptr<std::byte, AlignedDelete> data;
+    std::size_t bytes = 0;
+};
+
+dnnl::cpu_isa cap(Isa isa) {
+    switch (isa) {
+        case Isa::scalar:
+            return dnnl::cpu_isa::sse41;
+        case Isa::avx2:
+            return dnnl::cpu_isa::avx2;
+        case Isa::avx512:
+            return dnnl::cpu_isa::avx512_core;
+        case Isa::avx512_vnni:
+            return dnnl::cpu_isa::avx512_core_vnni;
+    }
+    return dnnl::cpu_isa::sse41;
+}
+
+dnnl::engine make_engine() {
+    // oneDNN refuses a cap once it has generated code; where the host program did so before, its own choice stands.
+    if (active_isa() < available_isas().back()) dnnl::set_max_cpu_isa(cap(active_isa()));
+    return {dnnl::engine::kind::cpu, 0};
+}
+
+}  // namespace
+
+int enter() {
+    const int threads = thread_count();
+    if (omp_get_max_threads() != threads) omp_set_num_threads(threads);
+    engine();
+    return threads;
+}
+
+const dnnl::engine& engine() {
+    static const dnnl::engine cpu = make_engine();
+    return cpu;
+}
+
+const dnnl::primitive_attr& attributes() {
+    static const dnnl::primitive_attr attr = [] {
+        dnnl::primitive_attr a;
+        a.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+        return a;
+    }();
+    return attr;
+}
+
+std::byte* scratch(std::size_t bytes) {
+    thread_local Scratch buffer;
+    if (buffer.bytes < bytes) {
+        buffer = {};  // frees first: the two together could exceed the memory at hand
+        buffer.data.reset(static_cast<std::byte*>(::operator new(bytes, kAlignment)));
+        buffer.bytes = bytes;
+    }
+    return buffer.data.get();
+}
+
+void execute(const dnnl::primitive& primitive, Arguments arguments) {
+    thread_local dnnl::stream stream(engine());
+    std::unordered_map<int, dnnl::memory> given;
+    for (const auto& argument : arguments)
+        if (argument.second) given.insert(argument);
+    primitive.execute(stream, given);
+    stream.wait();
+}
+
+dnnl::memory wrap(const dnnl::memory::desc& desc, const void* data) {
+    return data == nullptr ? dnnl::memory() : dnnl::memory(desc, engine(), const_cast<void*>(data));
+}
+
+}  // namespace onednn
+
+std::string convolution_library() {
+    const dnnl::version_t& version = *dnnl::version();
+    const char* runtime = version.cpu_runtime == DNNL_RUNTIME_OMP          ? "OpenMP"
+                          : version.cpu_runtime == DNNL_RUNTIME_TBB        ? "TBB"
+                          : version.cpu_runtime == DNNL_RUNTIME_THREADPOOL ? "thread pool"
+                          : version.cpu_runtime == DNNL_RUNTIME_SEQ        ? "sequential"
+                                                                           : "unknown threading";
+    return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch) + " (" +
+           runtime + ")";
+}
+
+}  // namespace keel::kernels

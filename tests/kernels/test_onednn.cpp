@@ -1,0 +1,48 @@
+// Which of oneDNN's implementations the models' convolutions run on.
+#include <string>
+
+#include "bench/model_shapes.h"
+#include "kernels/cpu.h"
+#include "tests/support/catch.h"
+
+using namespace keel;
+using namespace keel::kernels;
+
+namespace {
+
+bool is_generated(const std::string& implementation) {
+    return implementation.rfind("jit", 0) == 0 || implementation.rfind("brg", 0) == 0;
+}
+
+void check_all(const std::vector<Conv2dGeometry>& shapes) {
+    for (const Conv2dGeometry& g : shapes) {
+        const ConvImplementations names = conv2d_implementations(g);
+        INFO(g.n << "x" << g.ih << "x" << g.iw << "x" << g.ic << " -> " << g.oc << ", kernel " << g.kh << ", stride "
+                 << g.stride_h);
+        INFO(names.forward << ", " << names.backward_data << ", " << names.backward_weights);
+        CHECK(is_generated(names.forward));
+        if (g.ic > 3) CHECK(is_generated(names.backward_data));  // nobody asks for the images' gradient
+        CHECK(is_generated(names.backward_weights));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("no convolution of the models falls to oneDNN's slow implementations", "[onednn]") {
+    if (active_isa() < Isa::avx2) {
+        WARN("oneDNN generates code for NHWC maps from AVX2 on");
+        return;
+    }
+    CHECK(bench::resnet50_convolutions(1).size() == 23);
+    for (const std::int64_t batch : {1, 16}) {
+        check_all(bench::resnet50_convolutions(batch));
+        check_all(bench::densenet121_convolutions(batch));
+    }
+}
+
+TEST_CASE("the convolution library names itself", "[onednn]") {
+    const std::string library = convolution_library();
+    INFO(library);
+    CHECK((library[0] == '2' || library[0] == '3'));
+    CHECK(library.find("(OpenMP)") != std::string::npos);
+}
