@@ -1,0 +1,176 @@
+#include "engine/autograd.h"
+
+#include <atomic>
+#include <queue>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/tensor_impl.h"
+#include "kernels/eltwise/eltwise.h"
+#include "kernels/error.h"
+
+namespace keel {
+
+/// One recorded operation. Nodes are numbered in the order of recording, and an operation's inputs come before it.
+struct Node {
+    std::uint64_t number;
+    std::vector<std::shared_ptr<AutogradMeta>> inputs;  // null where no gradient is wanted
+    BackwardFunction backward;
+};
+
+namespace {
+
+thread_local bool recording = true;
+std::atomic<std::uint64_t> next_number{0};
+
+struct LaterFirst {
+    bool operator()(const AutogradMeta* a, const AutogradMeta* b) const { return a->producer->number < b->producer->number; }
+};
+
+/// sum += term, in place where nobody else sees sum's memory.
+void add_gradient(Tensor& sum, Tensor term) {
+    if (!sum) {
+        sum = std::move(term);
+        return;
+    }
+    if (sum.dims() != term.dims() || !kernels::same_layout(sum.layout(), term.layout()))
+        throw UsageError("[backward] gradients of dims " + sum.dims().text() + " and " + term.dims().text() + " cannot be added");
+    if (!sum.unique()) {
+        Tensor copy = sum.empty_like();
+        copy.assign(sum);
+        sum = std::move(copy);
+    }
+    dispatch_float("backward", sum.dtype(), [&]<class T>(T) {
+        const auto flat = sum.storage_elements();
+        const kernels::UnaryGeometry g = sum.layout() ? kernels::UnaryGeometry{1, flat, flat, flat}
+                                                      : kernels::UnaryGeometry{sum.rows(), sum.channels(), term.ld(), sum.ld()};
+        kernels::accumulate(g, term.data<T>(), sum.data<T>());
+    });
+}
+
+/// One backward pass: gradients on their way, and how many contributions each tensor still waits for.
+class BackwardPass {
+public:
+    explicit BackwardPass(const std::shared_ptr<AutogradMeta>& root) { count_uses(root); }
+
+    void run(const std::shared_ptr<AutogradMeta>& root, Tensor diff) {
+        pending_[root.get()] = 1;
+        deliver(root, std::move(diff));
+        while (!ready_.empty()) {
+            AutogradMeta* meta = ready_.top();
+            ready_.pop();
+            run_producer(*meta);
+        }
+    }
+
+private:
+    void count_uses(const std::shared_ptr<AutogradMeta>& root) {
+        std::vector<AutogradMeta*> stack{root.get()};
+        std::unordered_set<Node*> seen;
+        while (!stack.empty()) {
+            Node* node = stack.back()->producer.get();
+            stack.pop_back();
+            if (node == nullptr || !seen.insert(node).second) continue;
+            if (!node->backward) throw UsageError("[backward] the graph was used already; run the forward pass again");
+            for (const auto& input : node->inputs) {
+                if (!input) continue;
+                ++pending_[input.get()];
+                stack.push_back(input.get());
+            }
+        }
+    }
+
+    void run_producer(AutogradMeta& meta) {
+        const std::shared_ptr<Node> node = meta.producer;
+        const auto found = gradients_.find(&meta);
+        Gradients diffs;
+        {
+            Tensor diff = found == gradients_.end() ? Tensor() : std::move(found->second);
+            if (found != gradients_.end()) gradients_.erase(found);
+            if (diff) diffs = node->backward(diff);
+        }
+        node->backward = nullptr;  // frees the saved activations
+        diffs.resize(node->inputs.size());
+        for (std::size_t i = 0; i < node->inputs.size(); ++i)
+            if (node->inputs[i]) deliver(node->inputs[i], std::move(diffs[i]));
+    }
+
+    void deliver(const std::shared_ptr<AutogradMeta>& meta, Tensor diff) {
+        const bool leaf = meta->producer == nullptr;
+        if (diff) add_gradient(leaf ? meta->grad : gradients_[meta.get()], std::move(diff));
+        if (--pending_[meta.get()] > 0) return;
+        if (!leaf) {
+            ready_.push(meta.get());
+        } else if (meta->hook) {
+            if (auto owner = meta->owner.lock())
+                meta->hook(TensorAccess::wrap(std::static_pointer_cast<TensorAccess::Impl>(owner)));
+        }
+    }
+
+    std::unordered_map<AutogradMeta*, int> pending_;
+    std::unordered_map<AutogradMeta*, Tensor> gradients_;
+    std::priority_queue<AutogradMeta*, std::vector<AutogradMeta*>, LaterFirst> ready_;
+};
+
+AutogradMeta& meta_of(const Tensor& tensor) {
+    const auto& impl = TensorAccess::impl(tensor);
+    if (!impl) throw UsageError("[tensor] this tensor is undefined");
+    if (!impl->meta) {
+        impl->meta = std::make_shared<AutogradMeta>();
+        impl->meta->owner = std::shared_ptr<void>(impl);
+    }
+    return *impl->meta;
+}
+
+}  // namespace
+
+Tensor record(Tensor dst, const std::vector<Tensor>& inputs, BackwardFunction backward) {
+    if (!recording) return dst;
+    auto node = std::make_shared<Node>();
+    bool wanted = false;
+    for (const Tensor& input : inputs) {
+        node->inputs.push_back(input && input.requires_grad() ? TensorAccess::impl(input)->meta : nullptr);
+        wanted = wanted || node->inputs.back() != nullptr;
+    }
+    if (!wanted) return dst;
+    node->number = next_number++;
+    node->backward = std::move(backward);
+    const auto& impl = TensorAccess::impl(dst);
+    impl->meta = std::make_shared<AutogradMeta>();
+    impl->meta->requires_grad = true;
+    impl->meta->producer = std::move(node);
+    return dst;
+}
+
+void backward(const Tensor& loss, const Tensor& diff_loss) {
+    if (!loss.requires_grad()) throw UsageError("[backward] the loss does not depend on anything that requires a gradient");
+    if (diff_loss ? diff_loss.dims() != loss.dims() : loss.elements() != 1)
+        throw UsageError("[backward] wanted a loss of one element or a gradient of its dims, the loss has dims " +
+                         loss.dims().text());
+    Tensor diff = diff_loss ? diff_loss.clone() : Tensor::full(loss.dims(), 1.0, loss.dtype());
+    const auto root = TensorAccess::impl(loss)->meta;
+    BackwardPass(root).run(root, std::move(diff));
+}
+
+bool grad_enabled() { return recording; }
+NoGrad::NoGrad() : before_(recording) { recording = false; }
+NoGrad::~NoGrad() { recording = before_; }
+
+bool Tensor::requires_grad() const { return get().meta && get().meta->requires_grad; }
+
+const Tensor& Tensor::set_requires_grad(bool on) const {
+    AutogradMeta& meta = meta_of(*this);
+    if (meta.producer) throw UsageError("[tensor] only a leaf can be told whether it requires a gradient");
+    meta.requires_grad = on;
+    return *this;
+}
+
+const Tensor& Tensor::grad() const {
+    static const Tensor none;
+    return get().meta ? get().meta->grad : none;
+}
+
+void Tensor::set_grad(Tensor grad) const { meta_of(*this).grad = std::move(grad); }
+void Tensor::on_grad_ready(std::function<void(const Tensor&)> hook) const { meta_of(*this).hook = std::move(hook); }
+
+}  // namespace keel

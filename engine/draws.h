@@ -1,0 +1,28 @@
+// What random draws inside a forward pass depend on: the seed, the epoch and the sample, never the thread or the batch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace keel {
+
+/// Sets the draws of this thread's forward passes for the lifetime of the object; scopes nest.
+class DrawScope {
+public:
+    /// samples[i] identifies row i of the batch (e.g. its index in the data set).
+    DrawScope(std::uint64_t seed, std::uint64_t epoch, std::vector<std::int64_t> samples);
+    ~DrawScope();
+    DrawScope(const DrawScope&) = delete;
+    DrawScope& operator=(const DrawScope&) = delete;
+
+    /// Keys of the next random operator, one a row. Throws UsageError outside a scope or if the batch has another size.
+    static std::vector<std::uint64_t> next_keys(std::int64_t rows);
+
+private:
+    std::uint64_t seed_, epoch_;
+    std::vector<std::int64_t> samples_;
+    std::uint32_t operators_ = 0;
+    DrawScope* before_;
+};
+
+}  // namespace keel

@@ -1,0 +1,70 @@
+#include "engine/nn/layers.h"
+
+namespace keel::nn {
+namespace {
+
+std::string window(int kernel, int stride) {
+    std::string text = std::to_string(kernel) + "x" + std::to_string(kernel);
+    return stride == 1 ? text : text + "/" + std::to_string(stride);
+}
+
+bool fits(const Tensor& src, const PoolOptions& o) {
+    return src.dim(1) + 2 * o.pad >= o.kernel && src.dim(2) + 2 * o.pad >= o.kernel;
+}
+
+}  // namespace
+
+Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options, bool bias)
+    : weight_(add_parameter("weight", Tensor::zeros({oc, ic / options.groups, kernel, kernel}))), options_(options) {
+    if (bias) bias_ = add_parameter("bias", Tensor::zeros({oc}));
+}
+
+Tensor Conv2d::forward(const Tensor& src) {
+    if (src.dtype() == DType::f32 && !weight_.layout())
+        weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src, weight_, options_), training()));
+    return conv2d(src, weight_, bias_, options_);
+}
+
+std::string Conv2d::describe() const { return "Conv2d " + window(static_cast<int>(weight_.dim(2)), options_.stride); }
+
+std::int64_t Conv2d::macs(const Tensor& src, const Tensor&) const { return conv2d_geometry(src, weight_, options_).macs(); }
+
+Linear::Linear(std::int64_t in, std::int64_t out)
+    : weight_(add_parameter("weight", Tensor::zeros({out, in}))), bias_(add_parameter("bias", Tensor::zeros({out}))) {}
+
+Tensor Linear::forward(const Tensor& src) { return linear(src, weight_, bias_); }
+std::string Linear::describe() const { return "Linear"; }
+std::int64_t Linear::macs(const Tensor& src, const Tensor&) const { return src.dim(0) * weight_.elements(); }
+
+BatchNorm2d::BatchNorm2d(std::int64_t channels, bool relu)
+    : weight_(add_parameter("weight", Tensor::full({channels}, 1))),
+      bias_(add_parameter("bias", Tensor::zeros({channels}))),
+      running_mean_(add_buffer("running_mean", Tensor::zeros({channels}))),
+      running_var_(add_buffer("running_var", Tensor::full({channels}, 1))),
+      relu_(relu) {}
+
+Tensor BatchNorm2d::forward(const Tensor& src) {
+    BatchNormOptions options;
+    options.training = training() && weight_.requires_grad();
+    options.relu = relu_;
+    return batch_norm(src, weight_, bias_, running_mean_, running_var_, options);
+}
+
+std::string BatchNorm2d::describe() const { return relu_ ? "BatchNorm2d + ReLU" : "BatchNorm2d"; }
+
+Tensor Dropout::forward(const Tensor& src) { return training() ? dropout(src, p_) : src; }
+std::string Dropout::describe() const { return "Dropout"; }
+
+Tensor MaxPool2d::forward(const Tensor& src) { return fits(src, options_) ? max_pool(src, options_) : src; }
+std::string MaxPool2d::describe() const { return "MaxPool2d " + window(options_.kernel, options_.stride); }
+
+Tensor AvgPool2d::forward(const Tensor& src) { return fits(src, options_) ? avg_pool(src, options_) : src; }
+std::string AvgPool2d::describe() const { return "AvgPool2d " + window(options_.kernel, options_.stride); }
+
+Tensor Sequential::forward(const Tensor& src) {
+    Tensor activation = src;
+    for (Module* module : order_) activation = (*module)(activation);
+    return activation;
+}
+
+}  // namespace keel::nn

@@ -1,0 +1,140 @@
+// The layers that models are built of. Parameters are zero (BatchNorm2d: the identity) until `initialise` fills them.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "engine/nn/module.h"
+#include "engine/ops.h"
+
+namespace keel::nn {
+
+/// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}.
+class Conv2d final : public Module {
+public:
+    Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options = {}, bool bias = false);
+    std::string describe() const override;
+    std::int64_t macs(const Tensor& src, const Tensor& dst) const override;
+    const Tensor& weight() const { return weight_; }
+    const Tensor& bias() const { return bias_; }
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    Tensor weight_, bias_;
+    Conv2dOptions options_;
+};
+
+/// Parameters `weight` {out, in} and `bias` {out}.
+class Linear final : public Module {
+public:
+    Linear(std::int64_t in, std::int64_t out);
+    std::string describe() const override;
+    std::int64_t macs(const Tensor& src, const Tensor& dst) const override;
+    const Tensor& weight() const { return weight_; }
+    const Tensor& bias() const { return bias_; }
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    Tensor weight_, bias_;
+};
+
+/// Batch normalisation with an optional ReLU in the same pass. Parameters `weight` (gamma) and `bias` (beta), buffers
+/// `running_mean` and `running_var`. A frozen one (its parameters require no gradient) keeps its running statistics, as in transfer
+/// learning.
+class BatchNorm2d final : public Module {
+public:
+    explicit BatchNorm2d(std::int64_t channels, bool relu = false);
+    std::string describe() const override;
+    const Tensor& weight() const { return weight_; }
+    const Tensor& bias() const { return bias_; }
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    Tensor weight_, bias_, running_mean_, running_var_;
+    bool relu_;
+};
+
+/// Zeroes elements with probability p in training; the identity in evaluation. Needs a DrawScope (draws.h).
+class Dropout final : public Module {
+public:
+    explicit Dropout(double p) : p_(p) {}
+    std::string describe() const override;
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    double p_;
+};
+
+class Relu final : public Module {
+public:
+    std::string describe() const override { return "ReLU"; }
+
+protected:
+    Tensor forward(const Tensor& src) override { return relu(src); }
+};
+
+/// Pooling; a map too small for the window (images below a model's usual size) passes as it is.
+class MaxPool2d final : public Module {
+public:
+    explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
+    std::string describe() const override;
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    PoolOptions options_;
+};
+
+class AvgPool2d final : public Module {
+public:
+    explicit AvgPool2d(const PoolOptions& options) : options_(options) {}
+    std::string describe() const override;
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    PoolOptions options_;
+};
+
+/// Children in order, each named by its caller.
+class Sequential final : public Module {
+public:
+    template <class M, class... Arguments>
+    M& append(std::string name, Arguments&&... arguments) {
+        M& child = add<M>(std::move(name), std::forward<Arguments>(arguments)...);
+        order_.push_back(&child);
+        return child;
+    }
+    std::string describe() const override { return "Sequential"; }
+    bool empty() const { return order_.empty(); }
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    std::vector<Module*> order_;
+};
+
+/// How weights begin (He et al. 2015): normal with variance 2 / fan of the convolutions, where fan is ic * kh * kw (`fan_in`, as
+/// torchvision's DenseNet) or oc * kh * kw (`fan_out`, as its ResNet and VGG); linear weights uniform in +-1/sqrt(in), or normal
+/// with `linear_std` if that is positive; biases 0, except linear ones in +-1/sqrt(in) with `linear_bias`.
+struct Initialisation {
+    bool fan_out = false;
+    double linear_std = 0;
+    bool linear_bias = false;
+};
+
+/// Fills every Conv2d and Linear below `module`; a parameter's draws depend on the seed and its place alone.
+void initialise(Module& module, const Initialisation& how, std::uint64_t seed);
+
+}  // namespace keel::nn

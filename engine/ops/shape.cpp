@@ -1,0 +1,61 @@
+// Operators that move elements without computing.
+#include "engine/ops.h"
+#include "engine/ops/check.h"
+#include "kernels/eltwise/eltwise.h"
+
+namespace keel {
+namespace {
+
+/// Swaps the last two axes of n matrices: [n, rows, columns] -> [n, columns, rows].
+template <class T>
+void transpose(std::int64_t n, std::int64_t rows, std::int64_t columns, const T* src, T* dst) {
+    for (std::int64_t i = 0; i < n; ++i, src += rows * columns, dst += rows * columns)
+        for (std::int64_t r = 0; r < rows; ++r)
+            for (std::int64_t c = 0; c < columns; ++c) dst[c * rows + r] = src[r * columns + c];
+}
+
+}  // namespace
+
+Tensor flatten(const Tensor& any_src) {
+    ops::require_rank("flatten", "src", any_src, 4);
+    const Tensor src = any_src.contiguous();
+    const std::int64_t n = src.dim(0), pixels = src.dim(1) * src.dim(2), c = src.channels();
+    Tensor dst = Tensor::empty({n, c * pixels}, src.dtype());
+    dispatch_float("flatten", src.dtype(), [&]<class T>(T) { transpose(n, pixels, c, src.data<T>(), dst.data<T>()); });
+    return record(dst, {any_src}, [n, pixels, c, dims = src.dims()](const Tensor& any_diff) {
+        const Tensor diff_dst = any_diff.contiguous();
+        Tensor diff_src = Tensor::empty(dims, diff_dst.dtype());
+        dispatch_float("flatten", diff_dst.dtype(),
+                       [&]<class T>(T) { transpose(n, c, pixels, diff_dst.data<T>(), diff_src.data<T>()); });
+        return Gradients{diff_src};
+    });
+}
+
+Tensor wide_buffer(const Tensor& src, std::int64_t capacity) {
+    ops::require_rank("wide_buffer", "src", src, 4);
+    if (capacity < src.channels())
+        throw UsageError("[wide_buffer] " + std::to_string(src.channels()) + " channels do not fit " + std::to_string(capacity));
+    Tensor dst = Tensor::empty({src.dim(0), src.dim(1), src.dim(2), capacity}, src.dtype()).channel_slice(0, src.channels());
+    dispatch_float("wide_buffer", src.dtype(), [&]<class T>(T) {
+        kernels::copy({src.rows(), src.channels(), src.ld(), dst.ld()}, src.data<T>(), dst.data<T>());
+    });
+    return record(dst, {src}, [](const Tensor& diff_dst) { return Gradients{diff_dst}; });
+}
+
+Tensor append_channels(const Tensor& head, const Tensor& tail) {
+    ops::require_rank("append_channels", "head", head, 4);
+    ops::require_dims("append_channels", "tail", tail, {head.dim(0), head.dim(1), head.dim(2), tail.channels()});
+    ops::require_type("append_channels", "tail", tail, head.dtype());
+    const std::int64_t front = head.channels(), added = tail.channels();
+    Tensor dst = head.widened(added);
+    dispatch_float("append_channels", head.dtype(), [&]<class T>(T) {
+        kernels::copy({tail.rows(), added, tail.ld(), dst.ld()}, tail.data<T>(), dst.data<T>() + front);
+    });
+    return record(dst, {head, tail}, [front, added](const Tensor& diff_dst) {
+        // The tail's gradient is copied, so that the head's view is the only owner of the wide gradient and can be added to in
+        // place.
+        return Gradients{diff_dst.channel_slice(0, front), diff_dst.channel_slice(front, added).clone()};
+    });
+}
+
+}  // namespace keel

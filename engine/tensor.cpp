@@ -1,0 +1,306 @@
+#include "engine/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "engine/arena.h"
+#include "engine/tensor_impl.h"
+#include "kernels/eltwise/eltwise.h"
+
+namespace keel {
+namespace {
+
+constexpr std::int64_t kMaxBytes = std::int64_t{1} << 46;
+
+/// Copies rows between any two distances; the elements may be of any type.
+void copy_rows(const Tensor& src, const std::byte* from, const Tensor& dst, std::byte* to) {
+    const kernels::UnaryGeometry g{src.rows(), src.channels(), src.ld(), dst.ld()};
+    if (src.dtype() == DType::f32) {
+        kernels::copy(g, reinterpret_cast<const float*>(from), reinterpret_cast<float*>(to));
+        return;
+    }
+    const std::size_t size = size_of(src.dtype());
+    for (std::int64_t r = 0; r < g.rows; ++r)
+        std::memcpy(to + static_cast<std::size_t>(r * g.dst_ld) * size, from + static_cast<std::size_t>(r * g.src_ld) * size,
+                    static_cast<std::size_t>(g.c) * size);
+}
+
+std::byte* first_byte(const Tensor& tensor) {
+    const auto& impl = TensorAccess::impl(tensor);
+    return impl->storage->data + static_cast<std::size_t>(impl->offset) * size_of(impl->type);
+}
+
+Dims with_channels(const Dims& dims, std::int64_t channels) {
+    std::vector<std::int64_t> extents(dims.begin(), dims.end());
+    extents.back() = channels;
+    return Dims(std::span<const std::int64_t>(extents));
+}
+
+}  // namespace
+
+Storage::Storage(std::size_t size) : data(Arena::global().allocate(size)), bytes(size) {}
+Storage::~Storage() { Arena::global().release(data, bytes); }
+
+std::size_t size_of(DType type) {
+    switch (type) {
+        case DType::f64:
+            return 8;
+        case DType::f32:
+        case DType::s32:
+            return 4;
+        case DType::u8:
+        case DType::s8:
+            return 1;
+    }
+    return 0;
+}
+
+std::string_view name(DType type) {
+    constexpr std::string_view kNames[] = {"f32", "f64", "u8", "s8", "s32"};
+    return kNames[static_cast<std::size_t>(type)];
+}
+
+Dims::Dims(std::initializer_list<std::int64_t> extents) : Dims(std::span(extents.begin(), extents.size())) {}
+
+Dims::Dims(std::span<const std::int64_t> extents) {
+    if (extents.size() > kMaxRank) throw UsageError("[tensor] wanted at most 4 dims, got " + std::to_string(extents.size()));
+    rank_ = static_cast<int>(extents.size());
+    std::copy(extents.begin(), extents.end(), extents_.begin());
+}
+
+std::int64_t Dims::elements() const {
+    std::int64_t product = 1;
+    for (const std::int64_t extent : *this) product *= extent;
+    return product;
+}
+
+std::string Dims::text() const {
+    std::string text = "[";
+    for (int i = 0; i < rank_; ++i) text += (i > 0 ? ", " : "") + std::to_string((*this)[i]);
+    return text + "]";
+}
+
+Tensor Tensor::empty(const Dims& dims, DType type) {
+    std::int64_t bytes = static_cast<std::int64_t>(size_of(type));
+    for (const std::int64_t extent : dims) {
+        if (extent < 0 || (extent > 0 && bytes > kMaxBytes / extent))
+            throw UsageError("[tensor] dims " + dims.text() + " are negative or too large");
+        bytes *= extent;
+    }
+    auto impl = std::make_shared<Impl>();
+    impl->storage = std::make_shared<Storage>(static_cast<std::size_t>(bytes));
+    impl->dims = dims;
+    impl->ld = dims.rank() > 0 ? dims[-1] : 1;
+    impl->type = type;
+    return Tensor(std::move(impl));
+}
+
+Tensor Tensor::zeros(const Dims& dims, DType type) {
+    Tensor tensor = empty(dims, type);
+    const auto& storage = *tensor.impl_->storage;
+    std::memset(storage.data, 0, storage.bytes);
+    return tensor;
+}
+
+Tensor Tensor::full(const Dims& dims, double value, DType type) {
+    Tensor tensor = empty(dims, type);
+    switch (type) {
+        case DType::f32:
+            std::ranges::fill(tensor.values<float>(), static_cast<float>(value));
+            break;
+        case DType::f64:
+            std::ranges::fill(tensor.values<double>(), value);
+            break;
+        case DType::u8:
+            std::ranges::fill(tensor.values<std::uint8_t>(), static_cast<std::uint8_t>(value));
+            break;
+        case DType::s8:
+            std::ranges::fill(tensor.values<std::int8_t>(), static_cast<std::int8_t>(value));
+            break;
+        case DType::s32:
+            std::ranges::fill(tensor.values<std::int32_t>(), static_cast<std::int32_t>(value));
+            break;
+    }
+    return tensor;
+}
+
+const Tensor::Impl& Tensor::get() const {
+    if (!impl_) throw UsageError("[tensor] this tensor is undefined");
+    return *impl_;
+}
+
+const Dims& Tensor::dims() const { return get().dims; }
+DType Tensor::dtype() const { return get().type; }
+std::int64_t Tensor::ld() const { return get().ld; }
+const kernels::WeightsLayout& Tensor::layout() const { return get().layout; }
+
+std::int64_t Tensor::rows() const {
+    const Dims& d = dims();
+    std::int64_t product = 1;
+    for (int i = 0; i + 1 < d.rank(); ++i) product *= d[i];
+    return product;
+}
+
+void* Tensor::raw(DType type) const {
+    if (get().type != type)
+        throw UsageError("[tensor] wanted " + std::string(name(type)) + ", this is " + std::string(name(get().type)));
+    return first_byte(*this);
+}
+
+void Tensor::require_plain() const {
+    if (!dense() || layout()) throw UsageError("[tensor] wanted a dense tensor in plain layout, got a view or blocked weights");
+}
+
+void Tensor::fill_from(const void* values, std::size_t count) const {
+    if (count != static_cast<std::size_t>(elements()))
+        throw UsageError("[tensor] dims " + dims().text() + " hold " + std::to_string(elements()) + " values, got " +
+                         std::to_string(count));
+    if (count > 0) std::memcpy(first_byte(*this), values, count * size_of(dtype()));
+}
+
+double Tensor::item() const {
+    if (elements() != 1) throw UsageError("[tensor] item() wants one element, dims are " + dims().text());
+    return to(DType::f64).data<double>()[0];
+}
+
+Tensor Tensor::channel_slice(std::int64_t begin, std::int64_t count) const {
+    if (begin < 0 || count < 0 || begin > channels() - count || layout())
+        throw UsageError("[tensor] channels " + std::to_string(begin) + " + " + std::to_string(count) + " are not in dims " +
+                         dims().text());
+    auto impl = std::make_shared<Impl>(get());
+    impl->dims = with_channels(dims(), count);
+    impl->offset += begin;
+    impl->meta = nullptr;
+    return Tensor(std::move(impl));
+}
+
+Tensor Tensor::widened(std::int64_t count) const {
+    const Impl& impl = get();
+    if (count < 0 || impl.offset % std::max<std::int64_t>(impl.ld, 1) != 0 || channels() > impl.ld - count)
+        throw UsageError("[tensor] a buffer of " + std::to_string(impl.ld) + " channels a pixel has no room for " +
+                         std::to_string(count) + " behind the " + std::to_string(channels()) + " of dims " + dims().text());
+    Tensor wide = channel_slice(0, channels());
+    wide.impl_->dims = with_channels(dims(), channels() + count);
+    return wide;
+}
+
+Tensor Tensor::reshape(const Dims& wanted) const {
+    require_plain();
+    if (wanted.elements() != elements()) throw UsageError("[tensor] cannot reshape " + dims().text() + " to " + wanted.text());
+    auto impl = std::make_shared<Impl>(get());
+    impl->dims = wanted;
+    impl->ld = wanted.rank() > 0 ? wanted[-1] : 1;
+    impl->meta = nullptr;
+    return Tensor(std::move(impl));
+}
+
+Tensor Tensor::contiguous() const { return dense() && !layout() ? detach() : clone(); }
+
+Tensor Tensor::clone() const {
+    Tensor copy = empty(dims(), dtype());
+    copy.assign(*this);
+    return copy;
+}
+
+Tensor Tensor::to(DType type) const {
+    if (type == dtype()) return detach();
+    const Tensor src = contiguous();
+    Tensor dst = empty(dims(), type);
+    const auto convert = [&](auto from, auto to) {
+        std::ranges::transform(src.values<decltype(from)>(), dst.values<decltype(to)>().begin(),
+                               [](auto value) { return static_cast<decltype(to)>(value); });
+    };
+    const auto with_source = [&](auto to) {
+        switch (src.dtype()) {
+            case DType::f32:
+                return convert(float{}, to);
+            case DType::f64:
+                return convert(double{}, to);
+            case DType::u8:
+                return convert(std::uint8_t{}, to);
+            case DType::s8:
+                return convert(std::int8_t{}, to);
+            case DType::s32:
+                return convert(std::int32_t{}, to);
+        }
+    };
+    switch (type) {
+        case DType::f32:
+            with_source(float{});
+            break;
+        case DType::f64:
+            with_source(double{});
+            break;
+        case DType::u8:
+            with_source(std::uint8_t{});
+            break;
+        case DType::s8:
+            with_source(std::int8_t{});
+            break;
+        case DType::s32:
+            with_source(std::int32_t{});
+            break;
+    }
+    return dst;
+}
+
+Tensor Tensor::detach() const {
+    auto impl = std::make_shared<Impl>(get());
+    impl->meta = nullptr;
+    return Tensor(std::move(impl));
+}
+
+std::int64_t Tensor::storage_elements() const { return layout() ? kernels::layout_elements(layout()) : elements(); }
+
+void Tensor::set_layout(const kernels::WeightsLayout& layout) const {
+    if (kernels::same_layout(get().layout, layout)) return;
+    Tensor other = empty(dims(), dtype());
+    if (layout) {
+        other.impl_->storage =
+            std::make_shared<Storage>(static_cast<std::size_t>(kernels::layout_elements(layout)) * sizeof(float));
+        other.impl_->layout = layout;
+    }
+    other.assign(*this);
+    impl_->storage = other.impl_->storage;
+    impl_->offset = 0;
+    impl_->ld = other.ld();
+    impl_->layout = layout;
+}
+
+Tensor Tensor::empty_like() const {
+    Tensor other = empty(layout() ? Dims{storage_elements()} : dims(), dtype());
+    other.impl_->dims = dims();
+    other.impl_->ld = rank() > 0 ? dims()[-1] : 1;
+    other.impl_->layout = layout();
+    return other;
+}
+
+Tensor Tensor::zeros_like() const {
+    Tensor other = empty_like();
+    std::memset(other.impl_->storage->data, 0, other.impl_->storage->bytes);
+    return other;
+}
+
+void Tensor::assign(const Tensor& src) const {
+    if (src.dims() != dims() || src.dtype() != dtype())
+        throw UsageError("[tensor] cannot assign " + std::string(name(src.dtype())) + src.dims().text() + " to " +
+                         std::string(name(dtype())) + dims().text());
+    if (kernels::same_layout(layout(), src.layout())) {
+        if (layout())
+            std::memcpy(first_byte(*this), first_byte(src), static_cast<std::size_t>(storage_elements()) * size_of(dtype()));
+        else
+            copy_rows(src, first_byte(src), *this, first_byte(*this));
+    } else if (!src.layout()) {
+        kernels::pack_weights(layout(), src.contiguous().data<float>(), data<float>());
+    } else if (!layout()) {
+        kernels::unpack_weights(src.layout(), src.data<float>(), data<float>());
+    } else {
+        assign(src.clone());  // by way of the plain layout
+    }
+}
+
+bool Tensor::unique() const { return impl_.use_count() == 1 && get().storage.use_count() == 1; }
+bool Tensor::same_memory(const Tensor& other) const { return get().storage == other.get().storage; }
+
+}  // namespace keel
