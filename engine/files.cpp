@@ -1,0 +1,96 @@
+#include "engine/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace keel {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::filesystem::path& path) {
+    const int code = errno;  // before anything below can change it
+    throw IoError(fmt::format("[files] cannot {} {}: {}", what, path.string(), std::generic_category().message(code)));
+}
+
+/// The rename itself is durable only once the folder that holds the name is. Some file systems cannot sync a folder (EINVAL);
+/// there the rename is as durable as they make it.
+void sync_folder(const std::filesystem::path& path) {
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    ::fsync(descriptor);
+    ::close(descriptor);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
+    temporary_ += fmt::format(".tmp{}", ::getpid());
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) fail("create", temporary_);
+}
+
+AtomicFile::~AtomicFile() {
+    if (descriptor_ >= 0) {
+        ::close(descriptor_);
+        ::unlink(temporary_.c_str());
+    }
+}
+
+void AtomicFile::write(const void* bytes, std::size_t size) {
+    const char* at = static_cast<const char*>(bytes);
+    while (size > 0) {
+        const ssize_t written = ::write(descriptor_, at, size);
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            fail("write", temporary_);
+        }
+        at += written;
+        size -= static_cast<std::size_t>(written);
+    }
+}
+
+void AtomicFile::commit() {
+    if (::fsync(descriptor_) != 0) fail("sync", temporary_);
+    // Renamed while still open, so that a refused rename leaves the destructor something to clean up.
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename into place", path_);
+    ::close(std::exchange(descriptor_, -1));
+    sync_folder(path_);
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+    AtomicFile file(path);
+    file.write(bytes.data(), bytes.size());
+    file.commit();
+}
+
+std::string read_file(const std::filesystem::path& path, std::uint64_t limit) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) fail("open", path);
+    const auto close_at_end = [](const int* d) { ::close(*d); };
+    const std::unique_ptr<const int, decltype(close_at_end)> closer(&descriptor, close_at_end);
+
+    std::string contents;
+    std::array<char, 65536> part{};
+    for (;;) {
+        // The size is not asked beforehand: files of /proc and /sys report none.
+        const ssize_t got = ::read(descriptor, part.data(), part.size());
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            fail("read", path);
+        }
+        if (got == 0) return contents;
+        if (contents.size() + static_cast<std::size_t>(got) > limit)
+            throw InputError(fmt::format("[files] {} holds more than the {} bytes that are allowed", path.string(), limit));
+        contents.append(part.data(), static_cast<std::size_t>(got));
+    }
+}
+
+}  // namespace keel
