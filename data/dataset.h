@@ -73,7 +73,7 @@ private:
 struct DatasetOptions {
     std::uint64_t split_seed = 0;
     double val_fraction = 0.1;   ///< of what is not test, where the source has no validation split
-    double test_fraction = 0.2;  ///< of all, where the source has no test split
+    double test_fraction = 0.2;  ///< of all patients, where a set in NIH's layout has no lists
 };
 
 /// Opens `scheme:path`: nih, phantom, medmnist, folder, cifar10. Reads the labels and the list of files, no pictures

@@ -1,0 +1,269 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <thread>
+
+#include <fmt/core.h>
+#include <tbb/global_control.h>
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+
+#include "data/sampler.h"
+#include "kernels/error.h"
+
+namespace keel {
+namespace {
+
+/// One sample on its way through the pipeline.
+struct Item {
+    std::int64_t position = 0;  ///< in the order of the epoch
+    std::int64_t index = 0;     ///< into samples(split)
+    AlignedFloats pixels;
+    std::optional<std::string> bad;  ///< why it could not be loaded
+};
+
+/// What next() hands out: a batch, the bad pictures found on the way to it, and the end's reason behind the last batch.
+struct Delivery {
+    Batch batch;
+    std::vector<BadImage> bad;
+    bool end = false;
+    std::exception_ptr error;
+};
+
+void check_options(const LoaderOptions& o, std::int64_t size) {
+    check_transform(o.transform);
+    require<UsageError>(o.batch_size >= 1, "[loader] batch size must be positive");
+    require<UsageError>(o.start_sample >= 0 && o.start_sample <= size, "[loader] start_sample lies outside the epoch");
+    require<UsageError>(o.workers >= 1 && o.workers <= 1024, "[loader] workers must be within [1, 1024]");
+    require<UsageError>(o.prefetch >= 1, "[loader] prefetch must be at least one batch");
+    require<UsageError>(o.max_bad >= 0.0 && o.max_bad <= 1.0, "[loader] max_bad must be within [0, 1]");
+}
+
+}  // namespace
+
+// Three stages: a serial source that counts positions, parallel decoding, and a serial collector that sees the samples in
+// the order of the epoch, so that everything observable is decided there and no number of workers can change it.
+class Loader::Pipeline {
+public:
+    Pipeline(const Dataset& dataset, LoaderOptions options)
+        : dataset_(dataset), options_(std::move(options)), size_(dataset.size(options_.split)) {
+        check_options(options_, size_);
+        if (options_.shuffle) {
+            order_ = permutation(options_.seed, options_.epoch, size_);
+        } else {
+            order_.resize(static_cast<std::size_t>(size_));
+            std::iota(order_.begin(), order_.end(), std::int64_t{0});
+        }
+        position_ = options_.start_sample;
+        sample_floats_ = static_cast<std::size_t>(options_.transform.image_size) *
+                         static_cast<std::size_t>(options_.transform.image_size) *
+                         static_cast<std::size_t>(options_.transform.channels);
+        thread_ = std::thread([this] { run(); });
+    }
+
+    ~Pipeline() {
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        room_.notify_all();
+        thread_.join();
+    }
+
+    bool next(Batch& batch) {
+        Delivery delivery;
+        {
+            std::unique_lock lock(mutex_);
+            ready_changed_.wait(lock, [&] { return !ready_.empty(); });
+            if (ready_.front().end) {  // stays, so that a further call answers the same
+                delivery.end = true;
+                delivery.error = ready_.front().error;
+                std::swap(delivery.bad, ready_.front().bad);
+            } else {
+                delivery = std::move(ready_.front());
+                ready_.pop_front();
+                std::swap(batch, delivery.batch);
+                spare_.push_back(std::move(delivery.batch));
+            }
+        }
+        room_.notify_all();
+        for (const BadImage& bad : delivery.bad) {
+            ++bad_reported_;
+            if (options_.on_bad_image) options_.on_bad_image(bad);
+        }
+        if (delivery.error) std::rethrow_exception(delivery.error);
+        return !delivery.end;
+    }
+
+    std::int64_t bad_images() const { return bad_reported_; }
+
+    std::int64_t batch_count() const {
+        const std::int64_t left = size_ - options_.start_sample, batch = options_.batch_size;
+        return options_.drop_last ? left / batch : (left + batch - 1) / batch;
+    }
+
+private:
+    void run() {
+        // Without the control TBB never starts more threads than the machine has cores, whatever the arena's size.
+        const auto workers = static_cast<std::size_t>(options_.workers);
+        const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
+                                        std::max<std::size_t>(workers, std::thread::hardware_concurrency()));
+        std::exception_ptr error;
+        try {
+            begin_batch();
+            tbb::task_arena arena(options_.workers);
+            arena.execute([&] {
+                tbb::parallel_pipeline(
+                    2 * workers, tbb::make_filter<void, Item>(tbb::filter_mode::serial_in_order, [this](tbb::flow_control& flow) {
+                                     return draw(flow);
+                                 }) & tbb::make_filter<Item, Item>(tbb::filter_mode::parallel, [this](Item item) {
+                                     return decode(std::move(item));
+                                 }) & tbb::make_filter<Item, void>(tbb::filter_mode::serial_in_order, [this](Item item) {
+                                     collect(std::move(item));
+                                 }));
+            });
+            if (filling_.batch.n > 0 && !options_.drop_last && !failed_) publish();
+        } catch (...) {
+            error = std::current_exception();
+        }
+        finish(error);
+    }
+
+    Item draw(tbb::flow_control& flow) {
+        Item item;
+        if (stop_ || failed_ || position_ == size_) {
+            flow.stop();
+            return item;
+        }
+        item.position = position_;
+        item.index = order_[static_cast<std::size_t>(position_++)];
+        return item;
+    }
+
+    Item decode(Item item) const {
+        if (stop_ || failed_) return item;
+        try {
+            const auto index = static_cast<std::uint64_t>(item.index);
+            const Augmentation augmentation = draw_augmentation(options_.transform, options_.seed, options_.epoch, index);
+            const Image image = dataset_.load(options_.split, item.index);
+            item.pixels.resize(sample_floats_);
+            transform_image(image, options_.transform, augmentation, item.pixels.data());
+        } catch (const Error& error) {
+            item.bad = error.what();
+        }
+        return item;
+    }
+
+    void collect(Item item) {
+        if (stop_ || failed_) return;
+        const Sample& sample = dataset_.samples(options_.split)[static_cast<std::size_t>(item.index)];
+        filling_.batch.next_sample = item.position + 1;
+        if (item.bad) {
+            filling_.bad.push_back({item.index, sample.name, std::move(*item.bad)});
+            ++bad_found_;
+            if (static_cast<double>(bad_found_) > options_.max_bad * static_cast<double>(size_)) failed_ = true;
+            return;
+        }
+        append(sample, item);
+        if (filling_.batch.n == options_.batch_size) {
+            publish();
+            begin_batch();
+        }
+    }
+
+    void append(const Sample& sample, const Item& item) {
+        Batch& batch = filling_.batch;
+        const auto at = static_cast<std::size_t>(batch.n++);
+        batch.images.resize((at + 1) * sample_floats_);
+        std::ranges::copy(item.pixels, batch.images.begin() + static_cast<std::ptrdiff_t>(at * sample_floats_));
+        batch.indices.push_back(item.index);
+        batch.names.push_back(sample.name);
+        if (dataset_.task() == Task::classes) {
+            batch.labels.push_back(sample.label);
+        } else {
+            for (std::size_t i = 0; i < dataset_.label_names().size(); ++i)
+                batch.targets.push_back(static_cast<float>(sample.mask >> i & 1U));
+        }
+    }
+
+    /// Waits until fewer than `prefetch` batches are held, then opens an empty one in memory used before.
+    void begin_batch() {
+        std::unique_lock lock(mutex_);
+        room_.wait(lock, [&] { return stop_ || ready_.size() < static_cast<std::size_t>(options_.prefetch); });
+        Batch batch;
+        if (!spare_.empty()) {
+            batch = std::move(spare_.back());
+            spare_.pop_back();
+        }
+        batch.n = 0;
+        batch.image_size = options_.transform.image_size;
+        batch.channels = options_.transform.channels;
+        batch.images.clear();
+        batch.images.reserve(static_cast<std::size_t>(std::min(options_.batch_size, size_)) * sample_floats_);
+        batch.labels.clear();
+        batch.targets.clear();
+        batch.indices.clear();
+        batch.names.clear();
+        filling_.batch = std::move(batch);
+        filling_.bad.clear();
+    }
+
+    void publish() {
+        {
+            const std::lock_guard lock(mutex_);
+            ready_.push_back(std::move(filling_));
+        }
+        filling_ = {};
+        ready_changed_.notify_one();
+    }
+
+    /// Puts the end behind the last batch.
+    void finish(std::exception_ptr error) {
+        if (failed_ && !error) {
+            const BadImage& last = filling_.bad.back();
+            error = std::make_exception_ptr(
+                InputError(fmt::format("[loader] {} of {} {} images are bad, at most {:g} % are allowed; the last one: {}",
+                                       bad_found_, size_, split_name(options_.split), 100.0 * options_.max_bad, last.reason)));
+        }
+        filling_.batch = {};
+        filling_.end = true;
+        filling_.error = error;
+        publish();
+    }
+
+    const Dataset& dataset_;
+    const LoaderOptions options_;
+    const std::int64_t size_;
+    std::vector<std::int64_t> order_;
+    std::size_t sample_floats_ = 0;
+
+    std::int64_t position_;       // of the source stage
+    Delivery filling_;            // of the collector stage
+    std::int64_t bad_found_ = 0;  // of the collector stage
+    std::atomic<bool> failed_{false};
+
+    std::int64_t bad_reported_ = 0;  // of next()'s thread
+
+    std::mutex mutex_;  // guards ready_, spare_ and the writing of stop_
+    std::condition_variable ready_changed_, room_;
+    std::deque<Delivery> ready_;
+    std::vector<Batch> spare_;
+    std::atomic<bool> stop_{false};
+    std::thread thread_;
+};
+
+Loader::Loader(const Dataset& dataset, LoaderOptions options)
+    : pipeline_(std::make_unique<Pipeline>(dataset, std::move(options))) {}
+Loader::~Loader() = default;
+bool Loader::next(Batch& batch) { return pipeline_->next(batch); }
+std::int64_t Loader::bad_images() const { return pipeline_->bad_images(); }
+std::int64_t Loader::batch_count() const { return pipeline_->batch_count(); }
+
+}  // namespace keel
