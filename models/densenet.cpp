@@ -1,0 +1,110 @@
+#include "models/densenet.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace keel {
+namespace {
+
+constexpr std::int64_t kBottleneck = 4;  // the 1x1 convolution of a layer makes 4 * growth channels
+
+/// BN, ReLU, 1x1 convolution, BN, ReLU, 3x3 convolution: `growth` new channels from all channels so far.
+class DenseLayer final : public nn::Module {
+public:
+    DenseLayer(std::int64_t channels, std::int64_t growth, double dropout)
+        : norm1_(add<nn::BatchNorm2d>("norm1", channels, true)),
+          conv1_(add<nn::Conv2d>("conv1", channels, kBottleneck * growth, 1)),
+          norm2_(add<nn::BatchNorm2d>("norm2", kBottleneck * growth, true)),
+          conv2_(add<nn::Conv2d>("conv2", kBottleneck * growth, growth, 3, Conv2dOptions{.pad = 1})),
+          dropout_(add<nn::Dropout>("dropout", dropout)) {}
+    std::string describe() const override { return "DenseLayer"; }
+
+protected:
+    Tensor forward(const Tensor& src) override { return dropout_(conv2_(norm2_(conv1_(norm1_(src))))); }
+
+private:
+    nn::BatchNorm2d& norm1_;
+    nn::Conv2d& conv1_;
+    nn::BatchNorm2d& norm2_;
+    nn::Conv2d& conv2_;
+    nn::Dropout& dropout_;
+};
+
+/// Every layer reads all channels so far from one wide buffer and appends its own.
+class DenseBlock final : public nn::Module {
+public:
+    DenseBlock(std::int64_t channels, int layers, std::int64_t growth, double dropout) : capacity_(channels + layers * growth) {
+        for (int i = 0; i < layers; ++i)
+            layers_.push_back(&add<DenseLayer>("denselayer" + std::to_string(i + 1), channels + i * growth, growth, dropout));
+    }
+    std::string describe() const override { return "DenseBlock"; }
+
+protected:
+    Tensor forward(const Tensor& src) override {
+        Tensor features = wide_buffer(src, capacity_);
+        for (DenseLayer* layer : layers_) features = append_channels(features, (*layer)(features));
+        return features;
+    }
+
+private:
+    std::int64_t capacity_;
+    std::vector<DenseLayer*> layers_;
+};
+
+/// BN, ReLU, 1x1 convolution, 2x2 average pool. Pooling is linear and acts within a channel, so it may go before the convolution,
+/// which then has a quarter of the work; the result is the same function.
+class Transition final : public nn::Module {
+public:
+    Transition(std::int64_t ic, std::int64_t oc)
+        : norm_(add<nn::BatchNorm2d>("norm", ic, true)),
+          conv_(add<nn::Conv2d>("conv", ic, oc, 1)),
+          pool_(add<nn::AvgPool2d>("pool", PoolOptions{2, 2, 0})) {}
+    std::string describe() const override { return "Transition"; }
+
+protected:
+    Tensor forward(const Tensor& src) override { return conv_(pool_(norm_(src))); }
+
+private:
+    nn::BatchNorm2d& norm_;
+    nn::Conv2d& conv_;
+    nn::AvgPool2d& pool_;
+};
+
+class DenseNet final : public nn::Module {
+public:
+    DenseNet(const DenseNetShape& shape, const ModelOptions& o) : features_(add<nn::Sequential>("features")) {
+        if (o.small_stem)
+            features_.append<nn::Conv2d>("conv0", o.channels, shape.stem_channels, 3, Conv2dOptions{.pad = 1});
+        else
+            features_.append<nn::Conv2d>("conv0", o.channels, shape.stem_channels, 7, Conv2dOptions{.stride = 2, .pad = 3});
+        features_.append<nn::BatchNorm2d>("norm0", shape.stem_channels, true);
+        if (!o.small_stem) features_.append<nn::MaxPool2d>("pool0", PoolOptions{3, 2, 1});
+        std::int64_t channels = shape.stem_channels;
+        for (std::size_t i = 0; i < shape.blocks.size(); ++i) {
+            const std::string number = std::to_string(i + 1);
+            features_.append<DenseBlock>("denseblock" + number, channels, shape.blocks[i], shape.growth, std::max(o.dropout, 0.0));
+            channels += shape.blocks[i] * shape.growth;
+            if (i + 1 == shape.blocks.size()) break;
+            features_.append<Transition>("transition" + number, channels, channels / 2);
+            channels /= 2;
+        }
+        features_.append<nn::BatchNorm2d>("norm5", channels, true);
+        classifier_ = &add<nn::Linear>("classifier", channels, o.classes);
+    }
+    std::string describe() const override { return "DenseNet"; }
+
+protected:
+    Tensor forward(const Tensor& src) override { return (*classifier_)(global_avg_pool(features_(src))); }
+
+private:
+    nn::Sequential& features_;
+    nn::Linear* classifier_;
+};
+
+}  // namespace
+
+std::unique_ptr<nn::Module> make_densenet(const DenseNetShape& shape, const ModelOptions& options) {
+    return std::make_unique<DenseNet>(shape, options);
+}
+
+}  // namespace keel

@@ -1,0 +1,124 @@
+#include "models/resnet.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace keel {
+namespace {
+
+/// Projects the shortcut where the block changes the shape: 1x1 convolution and BN, named downsample.0 and downsample.1.
+nn::Sequential* add_projection(nn::Sequential& downsample, std::int64_t ic, std::int64_t oc, int stride) {
+    downsample.append<nn::Conv2d>("0", ic, oc, 1, Conv2dOptions{.stride = stride});
+    downsample.append<nn::BatchNorm2d>("1", oc);
+    return &downsample;
+}
+
+class BasicBlock final : public nn::Module {
+public:
+    BasicBlock(std::int64_t ic, std::int64_t width, int stride)
+        : conv1_(add<nn::Conv2d>("conv1", ic, width, 3, Conv2dOptions{.stride = stride, .pad = 1})),
+          bn1_(add<nn::BatchNorm2d>("bn1", width, true)),
+          conv2_(add<nn::Conv2d>("conv2", width, width, 3, Conv2dOptions{.pad = 1})),
+          bn2_(add<nn::BatchNorm2d>("bn2", width)) {
+        if (stride != 1 || ic != width) downsample_ = add_projection(add<nn::Sequential>("downsample"), ic, width, stride);
+    }
+    std::string describe() const override { return "BasicBlock"; }
+
+protected:
+    Tensor forward(const Tensor& src) override {
+        const Tensor branch = bn2_(conv2_(bn1_(conv1_(src))));
+        return add_relu(branch, downsample_ != nullptr ? (*downsample_)(src) : src);
+    }
+
+private:
+    nn::Conv2d& conv1_;
+    nn::BatchNorm2d& bn1_;
+    nn::Conv2d& conv2_;
+    nn::BatchNorm2d& bn2_;
+    nn::Sequential* downsample_ = nullptr;
+};
+
+class Bottleneck final : public nn::Module {
+public:
+    static constexpr std::int64_t kExpansion = 4;
+
+    Bottleneck(std::int64_t ic, std::int64_t width, int stride)
+        : conv1_(add<nn::Conv2d>("conv1", ic, width, 1)),
+          bn1_(add<nn::BatchNorm2d>("bn1", width, true)),
+          conv2_(add<nn::Conv2d>("conv2", width, width, 3, Conv2dOptions{.stride = stride, .pad = 1})),
+          bn2_(add<nn::BatchNorm2d>("bn2", width, true)),
+          conv3_(add<nn::Conv2d>("conv3", width, kExpansion * width, 1)),
+          bn3_(add<nn::BatchNorm2d>("bn3", kExpansion * width)) {
+        if (stride != 1 || ic != kExpansion * width)
+            downsample_ = add_projection(add<nn::Sequential>("downsample"), ic, kExpansion * width, stride);
+    }
+    std::string describe() const override { return "Bottleneck"; }
+
+protected:
+    Tensor forward(const Tensor& src) override {
+        const Tensor branch = bn3_(conv3_(bn2_(conv2_(bn1_(conv1_(src))))));
+        return add_relu(branch, downsample_ != nullptr ? (*downsample_)(src) : src);
+    }
+
+private:
+    nn::Conv2d& conv1_;
+    nn::BatchNorm2d& bn1_;
+    nn::Conv2d& conv2_;
+    nn::BatchNorm2d& bn2_;
+    nn::Conv2d& conv3_;
+    nn::BatchNorm2d& bn3_;
+    nn::Sequential* downsample_ = nullptr;
+};
+
+class ResNet final : public nn::Module {
+public:
+    ResNet(const ResNetShape& shape, const ModelOptions& o) {
+        constexpr std::int64_t kStem = 64;
+        if (o.small_stem)
+            stem_.push_back(&add<nn::Conv2d>("conv1", o.channels, kStem, 3, Conv2dOptions{.pad = 1}));
+        else
+            stem_.push_back(&add<nn::Conv2d>("conv1", o.channels, kStem, 7, Conv2dOptions{.stride = 2, .pad = 3}));
+        stem_.push_back(&add<nn::BatchNorm2d>("bn1", kStem, true));
+        if (!o.small_stem) stem_.push_back(&add<nn::MaxPool2d>("maxpool", PoolOptions{3, 2, 1}));
+
+        std::int64_t channels = kStem;
+        for (std::size_t stage = 0; stage < shape.blocks.size(); ++stage) {
+            const std::int64_t width = kStem << stage;
+            auto& layer = add<nn::Sequential>("layer" + std::to_string(stage + 1));
+            for (int i = 0; i < shape.blocks[stage]; ++i) {
+                const int stride = stage > 0 && i == 0 ? 2 : 1;
+                if (shape.bottleneck)
+                    layer.append<Bottleneck>(std::to_string(i), channels, width, stride);
+                else
+                    layer.append<BasicBlock>(std::to_string(i), channels, width, stride);
+                channels = shape.bottleneck ? Bottleneck::kExpansion * width : width;
+            }
+            stages_.push_back(&layer);
+        }
+        dropout_ = &add<nn::Dropout>("dropout", std::max(o.dropout, 0.0));
+        fc_ = &add<nn::Linear>("fc", channels, o.classes);
+    }
+    std::string describe() const override { return "ResNet"; }
+
+protected:
+    Tensor forward(const Tensor& src) override {
+        Tensor activation = src;
+        for (nn::Module* part : stem_) activation = (*part)(activation);
+        for (nn::Sequential* stage : stages_) activation = (*stage)(activation);
+        return (*fc_)((*dropout_)(global_avg_pool(activation)));
+    }
+
+private:
+    std::vector<nn::Module*> stem_;
+    std::vector<nn::Sequential*> stages_;
+    nn::Dropout* dropout_;
+    nn::Linear* fc_;
+};
+
+}  // namespace
+
+std::unique_ptr<nn::Module> make_resnet(const ResNetShape& shape, const ModelOptions& options) {
+    return std::make_unique<ResNet>(shape, options);
+}
+
+}  // namespace keel
