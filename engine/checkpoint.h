@@ -1,0 +1,56 @@
+// Checkpoints: one safetensors file with the model's parameters and buffers under their names, the optimiser's and the EMA's
+// tensors with prefixes (see Optimizer::state, Ema::state), and the state of the run in the metadata.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/safetensors.h"
+#include "engine/schedule.h"
+
+namespace keel {
+
+using CheckpointState = TensorFile;
+
+/// What a run needs besides tensors to go on as if it had never stopped.
+struct RunState {
+    std::string model;                                 ///< name in the registry
+    std::map<std::string, std::string> model_options;  ///< e.g. image size, small stem
+    std::vector<std::string> labels;                   ///< names of the classes or labels, in the order of the outputs
+    std::int64_t epoch = 0;                            ///< epochs completed
+    std::int64_t step = 0;                             ///< optimiser steps completed
+    std::int64_t sample_offset = 0;                    ///< samples of the current epoch already seen
+    std::uint64_t seed = 0;
+    std::optional<double> best_metric;
+    PlateauState plateau;
+    std::string config;                        ///< the run's resolved configuration, TOML
+    std::map<std::string, std::string> extra;  ///< whatever else the program keeps
+};
+
+/// The run state as metadata (keys "model", "model.OPTION", "labels" (JSON), "epoch", ..., "extra.KEY") and back; the second throws
+/// InputError, naming the key, if one is missing or malformed. Numbers keep every bit.
+std::map<std::string, std::string> to_metadata(const RunState& run);
+RunState run_state(const std::map<std::string, std::string>& metadata);
+
+/// Writes state with the format version added; see write_safetensors.
+void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state);
+/// Reads a file of save_checkpoint. Throws InputError, naming the file, if it is damaged, no checkpoint of Keel, or of a newer
+/// format.
+CheckpointState load_checkpoint(const std::filesystem::path& path);
+
+struct LoadOptions {
+    /// Tensors below these prefixes ("classifier.", "fc.") may be missing, left over or of other dims; they are skipped then.
+    std::vector<std::string> skippable;
+};
+
+/// Copies `tensors` into a module's state (`module.state()`). Left out of account: optimiser and EMA state, and batch norms'
+/// num_batches_tracked. Floating-point types are converted. Throws InputError, which names `source` and lists what is missing, left
+/// over or of other dims (ten names of each at most), before anything is copied. Returns the names that were skipped.
+std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
+                                   const std::string& source, const LoadOptions& options = {});
+
+}  // namespace keel
