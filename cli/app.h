@@ -1,0 +1,50 @@
+// The frame of the `keel` program: subcommands, what they have in common, and exit codes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+namespace keel::cli {
+
+/// What the program returns; batch systems act on it.
+enum ExitCode : int {
+    kSuccess = 0,
+    kInternalError = 1,  ///< out of memory, or a bug
+    kUsageError = 2,
+    kBadInput = 3,
+    kDiverged = 4,
+    kIoFailure = 5,
+    kStoppedResumable = 75,
+    kInterrupted = 130,
+};
+
+/// What every subcommand takes.
+struct Globals {
+    bool quiet = false;                 ///< no progress and no information on stderr; warnings, errors and results stay
+    bool json = false;                  ///< the result is one JSON object on stdout
+    std::optional<std::uint64_t> seed;  ///< --seed where given
+    int threads = 0;                    ///< --threads, already handed to set_thread_count(); 0: not given
+};
+
+/// What a subcommand does once its options are parsed; returns the exit code. Errors are exceptions (kernels/error.h).
+using Run = std::function<int()>;
+
+/// A subcommand, or a group of them where `add` is null. `add` declares the options on `app`. `globals` outlives the Run.
+struct Command {
+    std::string name, summary;
+    Run (*add)(CLI::App& app, const Globals& globals) = nullptr;
+    std::vector<Command> children = {};
+};
+
+/// All subcommands, in the order of the help text (cli/commands.cpp).
+const std::vector<Command>& commands();
+
+/// Runs the program: parses, runs the subcommand, prints a one-line error `keel train: [nih] ...` on stderr; returns the exit code.
+int run_program(int argc, const char* const* argv);
+
+}  // namespace keel::cli

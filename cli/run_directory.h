@@ -1,0 +1,55 @@
+// The folder of a training run: config.toml, metrics.csv, metrics.jsonl, log.txt and checkpoints/.
+#pragma once
+
+#include <spdlog/logger.h>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/output.h"
+
+namespace keel::cli {
+
+/// What to do about a run that is in the folder already: refuse, go on with it, or remove it.
+enum class ExistingRun { refuse, resume, replace };
+
+class RunDirectory {
+public:
+    /// Makes the folder and opens log.txt. With `refuse` a UsageError that names --resume and --force if a run is there; `replace`
+    /// removes the run's own files and no others; `resume` keeps all and is content with a new folder, too. Throws UsageError if
+    /// another process writes to the run, IoError where the system refuses.
+    RunDirectory(std::filesystem::path path, ExistingRun existing, bool quiet);
+    ~RunDirectory();
+    RunDirectory(const RunDirectory&) = delete;
+    RunDirectory& operator=(const RunDirectory&) = delete;
+
+    const std::filesystem::path& path() const { return path_; }
+    std::filesystem::path config_file() const { return path_ / "config.toml"; }
+    std::filesystem::path last_checkpoint() const { return path_ / "checkpoints" / "last.safetensors"; }
+    std::filesystem::path best_checkpoint() const { return path_ / "checkpoints" / "best.safetensors"; }
+
+    /// Replaces config.toml.
+    void write_config(const std::string& toml);
+
+    /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a whole number;
+    /// all rows of a run have the same keys in the same order. NaN is an empty cell and null.
+    void append_metrics(const Json& row);
+
+    /// Removes the rows of later epochs than `epoch`, and a last row that a crash left half-written. For a resumed run, before its
+    /// first append. Throws InputError that names file and line where the files are not what append_metrics() writes.
+    void cut_metrics_after(std::int64_t epoch);
+
+    /// Goes to log.txt, with the time, and to stderr (only warnings and errors with `quiet`).
+    spdlog::logger& log() { return *log_; }
+
+private:
+    std::filesystem::path path_;
+    std::shared_ptr<spdlog::logger> log_;
+    int lock_ = -1;
+};
+
+/// True if `path` holds files of a run.
+bool holds_run(const std::filesystem::path& path);
+
+}  // namespace keel::cli
