@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <string>
@@ -41,8 +42,11 @@ dnnl::cpu_isa cap(Isa isa) {
 }
 
 dnnl::engine make_engine() {
-    // oneDNN refuses a cap once it has generated code; where the host program did so before, its own choice stands.
-    if (active_isa() < available_isas().back()) dnnl::set_max_cpu_isa(cap(active_isa()));
+    // From the environment, not from active_isa(): the cap is for good, an IsaScope is not. oneDNN refuses it once it has generated
+    // code; where the host program did so before, its own choice stands.
+    const char* forced = std::getenv("KEEL_ISA");
+    if (forced != nullptr && *forced != '\0' && isa_from_name(forced) < available_isas().back())
+        dnnl::set_max_cpu_isa(cap(isa_from_name(forced)));
     return {dnnl::engine::kind::cpu, 0};
 }
 

@@ -13,7 +13,7 @@ namespace keel::kernels::onednn {
 /// where a primitive meets a larger team.
 int enter();
 
-/// The CPU engine. Caps oneDNN's instruction set at `active_isa()` on first use (at SSE4.1 for `scalar`, its weakest).
+/// The CPU engine. On first use it caps oneDNN's instruction set at KEEL_ISA (at SSE4.1 for `scalar`, its weakest).
 const dnnl::engine& engine();
 
 /// Attributes of every primitive: the caller brings the scratchpad.

@@ -1,5 +1,6 @@
 // Which of oneDNN's implementations the models' convolutions run on.
 #include <string>
+#include <vector>
 
 #include "bench/model_shapes.h"
 #include "kernels/cpu.h"
@@ -37,6 +38,16 @@ TEST_CASE("no convolution of the models falls to oneDNN's slow implementations",
     for (const std::int64_t batch : {1, 16}) {
         check_all(bench::resnet50_convolutions(batch));
         check_all(bench::densenet121_convolutions(batch));
+    }
+}
+
+TEST_CASE("oneDNN stays within the ISA that KEEL_ISA forces", "[onednn]") {
+    const ConvImplementations names = conv2d_implementations(bench::square_conv(2, 14, 64, 64, 3));
+    for (const std::string& name : {names.forward, names.backward_data, names.backward_weights}) {
+        INFO(name);
+        CHECK((active_isa() >= Isa::avx512 || name.find("avx512") == std::string::npos));
+        CHECK((active_isa() >= Isa::avx2 || name.find("avx") == std::string::npos));
+        CHECK((active_isa() != Isa::avx2 || name.find("avx2") != std::string::npos));
     }
 }
 
