@@ -1,0 +1,124 @@
+#include "engine/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace keel {
+namespace {
+
+struct Scored {
+    float score;
+    bool positive;
+};
+
+/// The Mann-Whitney statistic: every positive counts the negatives below it, and half of those that tie.
+std::optional<double> rank_statistic(std::vector<Scored>& samples) {
+    std::ranges::sort(samples, {}, &Scored::score);
+    double pairs = 0, positives = 0, negatives = 0;  // counts below 2^53: exact
+    for (std::size_t i = 0; i < samples.size();) {
+        const float score = samples[i].score;
+        double tied_positives = 0, tied_negatives = 0;
+        for (; i < samples.size() && samples[i].score == score; ++i) (samples[i].positive ? tied_positives : tied_negatives) += 1;
+        pairs += tied_positives * (negatives + 0.5 * tied_negatives);
+        positives += tied_positives;
+        negatives += tied_negatives;
+    }
+    if (positives == 0 || negatives == 0) return std::nullopt;
+    return pairs / (positives * negatives);
+}
+
+void require_number(const char* who, float value, std::size_t sample) {
+    if (std::isnan(value))
+        throw InputError("[" + std::string(who) + "] wanted a number for sample " + std::to_string(sample) + ", got NaN");
+}
+
+/// The number of samples of a {samples, columns} matrix.
+std::size_t sample_count(const char* who, std::size_t values, std::int64_t columns, std::int64_t least) {
+    if (columns < least || values % static_cast<std::size_t>(columns) != 0)
+        throw UsageError("[" + std::string(who) + "] " + std::to_string(values) + " scores are no rows of " +
+                         std::to_string(columns));
+    return values / static_cast<std::size_t>(columns);
+}
+
+std::optional<double> mean_of_defined(const std::vector<std::optional<double>>& values) {
+    RunningMean mean;
+    for (const auto& value : values)
+        if (value) mean.add(*value);
+    return mean.weight() > 0 ? std::optional(mean.mean()) : std::nullopt;
+}
+
+void check_classes(const char* who, std::size_t samples, std::span<const std::int32_t> classes_of, std::int64_t classes) {
+    if (classes_of.size() != samples)
+        throw UsageError("[" + std::string(who) + "] " + std::to_string(samples) + " rows of scores, but " +
+                         std::to_string(classes_of.size()) + " classes");
+    for (const std::int32_t label : classes_of)
+        if (label < 0 || label >= classes)
+            throw InputError("[" + std::string(who) + "] wanted a class below " + std::to_string(classes) + ", got " +
+                             std::to_string(label));
+}
+
+/// AUROC of one column of a matrix; sample i takes part unless target(i) < 0.
+template <class Target>
+std::optional<double> column_auroc(std::span<const float> scores, std::size_t columns, std::size_t column, Target&& target) {
+    std::vector<Scored> samples;
+    for (std::size_t i = 0; i * columns < scores.size(); ++i) {
+        const float score = scores[i * columns + column], wanted = target(i);
+        require_number("auroc", score, i);
+        require_number("auroc", wanted, i);
+        if (!(wanted < 0)) samples.push_back({score, wanted > 0.5F});
+    }
+    return rank_statistic(samples);
+}
+
+}  // namespace
+
+std::optional<double> auroc(std::span<const float> scores, std::span<const float> targets) {
+    return label_auroc(scores, targets, 1).per_label.front();
+}
+
+LabelAuroc label_auroc(std::span<const float> scores, std::span<const float> targets, std::int64_t labels) {
+    sample_count("auroc", scores.size(), labels, 1);
+    if (targets.size() != scores.size())
+        throw UsageError("[auroc] " + std::to_string(scores.size()) + " scores, but " + std::to_string(targets.size()) +
+                         " targets");
+    const auto columns = static_cast<std::size_t>(labels);
+    LabelAuroc result;
+    for (std::size_t label = 0; label < columns; ++label)
+        result.per_label.push_back(
+            column_auroc(scores, columns, label, [&](std::size_t i) { return targets[i * columns + label]; }));
+    result.mean = mean_of_defined(result.per_label);
+    return result;
+}
+
+double accuracy(std::span<const float> scores, std::span<const std::int32_t> classes_of, std::int64_t classes) {
+    const std::size_t samples = sample_count("accuracy", scores.size(), classes, 1);
+    check_classes("accuracy", samples, classes_of, classes);
+    RunningMean right;
+    for (std::size_t i = 0; i < samples; ++i) {
+        const auto row = scores.subspan(i * static_cast<std::size_t>(classes), static_cast<std::size_t>(classes));
+        for (const float score : row) require_number("accuracy", score, i);
+        right.add(std::ranges::max_element(row) - row.begin() == classes_of[i] ? 1 : 0);
+    }
+    return right.mean();
+}
+
+std::optional<double> class_auc(std::span<const float> probabilities, std::span<const std::int32_t> classes_of,
+                                std::int64_t classes) {
+    const std::size_t samples = sample_count("auc", probabilities.size(), classes, 2);
+    check_classes("auc", samples, classes_of, classes);
+    const auto columns = static_cast<std::size_t>(classes);
+    const auto one_against_rest = [&](std::size_t wanted) {
+        return column_auroc(probabilities, columns, wanted,
+                            [&](std::size_t i) { return classes_of[i] == static_cast<std::int32_t>(wanted) ? 1.0F : 0.0F; });
+    };
+    if (classes == 2) return one_against_rest(1);
+    std::vector<std::optional<double>> per_class;
+    for (std::size_t wanted = 0; wanted < columns; ++wanted) per_class.push_back(one_against_rest(wanted));
+    return mean_of_defined(per_class);
+}
+
+}  // namespace keel
