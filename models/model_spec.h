@@ -1,0 +1,31 @@
+// What a checkpoint must say beside the weights, so that a model can be rebuilt and fed: its architecture, its input, its labels.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/registry.h"
+
+namespace keel {
+
+struct ModelSpec {
+    std::string name;  ///< of the registry
+    ModelOptions options;
+    std::int64_t image_size = 224;  ///< side of the square input, pixels
+    std::vector<float> mean, std;   ///< of the input's channels (or one for all), for pixels in [0, 1]
+    bool multi_label = false;       ///< sigmoid of each output, else softmax over all
+    std::vector<std::string> label_names;
+};
+
+/// Stores the spec under the key "keel.model".
+void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);
+
+/// The inverse; throws InputError that names `file` where the key is missing, malformed or out of range.
+ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const std::string& file);
+
+/// Logits {n, labels} to probabilities, dense.
+Tensor probabilities(const ModelSpec& spec, const Tensor& logits);
+
+}  // namespace keel

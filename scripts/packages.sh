@@ -1,0 +1,20 @@
+# Sourced by the other scripts: the Debian packages Keel is built from. Installs what is missing when root, names it otherwise.
+
+KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev libtbb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
+libspdlog-dev libxxhash-dev zlib1g-dev libstb-dev"
+KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev"
+
+require_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "Missing Debian packages; as root: apt-get install ${missing[*]}" >&2
+        return 1
+    fi
+    echo "Installing ${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
