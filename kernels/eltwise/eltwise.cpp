@@ -1,0 +1,160 @@
+#include "kernels/eltwise/eltwise.h"
+
+#include "kernels/dispatch.h"
+#include "kernels/eltwise/reference.h"
+#include "kernels/eltwise/variants.h"
+#include "kernels/parallel.h"
+#include "kernels/reduce/columns.h"
+
+namespace keel::kernels {
+namespace {
+
+template <class T>
+constexpr EltwiseVariant<T> kReference{Isa::scalar,
+                                       reference::copy<T>,
+                                       reference::accumulate<T>,
+                                       reference::scale<T>,
+                                       reference::relu_forward<T>,
+                                       reference::relu_backward<T>,
+                                       reference::add_forward<T>,
+                                       reference::add_relu_forward<T>,
+                                       reference::add_bias<T>,
+                                       reference::column_sum<T>,
+                                       reference::moving_average<T>};
+
+template <class T>
+const EltwiseVariant<T>& chosen() {
+    return kReference<T>;
+}
+template <>
+const EltwiseVariant<float>& chosen() {
+    return select(eltwise_variants);
+}
+
+/// Elements a thread must have to be worth waking: a few microseconds of work.
+constexpr std::int64_t kGrain = 16384;
+
+/// Splits the rows over the threads; a dense matrix is one long row, and split inside it.
+/// Calls part(geometry, src offset, dst offset).
+template <class Part>
+void split(const UnaryGeometry& g, Part part) {
+    if ((g.src_ld == g.c && g.dst_ld == g.c) || g.rows == 1) {
+        parallel_for(g.rows * g.c, kGrain, [&](std::int64_t begin, std::int64_t end) {
+            part(UnaryGeometry{1, end - begin, end - begin, end - begin}, begin, begin);
+        });
+        return;
+    }
+    parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
+        part(UnaryGeometry{end - begin, g.c, g.src_ld, g.dst_ld}, begin * g.src_ld, begin * g.dst_ld);
+    });
+}
+
+/// Calls part(geometry, src0 offset, src1 offset, dst offset).
+template <class Part>
+void split(const BinaryGeometry& g, Part part) {
+    if ((g.src0_ld == g.c && g.src1_ld == g.c && g.dst_ld == g.c) || g.rows == 1) {
+        parallel_for(g.rows * g.c, kGrain, [&](std::int64_t begin, std::int64_t end) {
+            part(BinaryGeometry{1, end - begin, end - begin, end - begin, end - begin}, begin, begin, begin);
+        });
+        return;
+    }
+    parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
+        part(BinaryGeometry{end - begin, g.c, g.src0_ld, g.src1_ld, g.dst_ld}, begin * g.src0_ld, begin * g.src1_ld,
+             begin * g.dst_ld);
+    });
+}
+
+template <class T>
+void run(void (*kernel)(const UnaryGeometry&, const T*, T*), const UnaryGeometry& g, const T* src, T* dst) {
+    split(g, [&](const UnaryGeometry& part, std::int64_t s, std::int64_t d) { kernel(part, src + s, dst + d); });
+}
+
+template <class T>
+void run(void (*kernel)(const BinaryGeometry&, const T*, const T*, T*), const BinaryGeometry& g, const T* src0, const T* src1,
+         T* dst) {
+    split(g, [&](const BinaryGeometry& part, std::int64_t s0, std::int64_t s1, std::int64_t d) {
+        kernel(part, src0 + s0, src1 + s1, dst + d);
+    });
+}
+
+}  // namespace
+
+const EltwiseVariant<float> eltwise_scalar = kReference<float>;
+
+template <class T>
+void copy(const UnaryGeometry& g, const T* src, T* dst) {
+    run(chosen<T>().copy, g, src, dst);
+}
+
+template <class T>
+void accumulate(const UnaryGeometry& g, const T* src, T* dst) {
+    run(chosen<T>().accumulate, g, src, dst);
+}
+
+template <class T>
+void scale(const UnaryGeometry& g, T alpha, const T* src, T* dst) {
+    const auto kernel = chosen<T>().scale;
+    split(g, [&](const UnaryGeometry& part, std::int64_t s, std::int64_t d) { kernel(part, alpha, src + s, dst + d); });
+}
+
+template <class T>
+void relu_forward(const UnaryGeometry& g, const T* src, T* dst) {
+    run(chosen<T>().relu_forward, g, src, dst);
+}
+
+template <class T>
+void relu_backward(const BinaryGeometry& g, const T* dst, const T* diff_dst, T* diff_src) {
+    run(chosen<T>().relu_backward, g, dst, diff_dst, diff_src);
+}
+
+template <class T>
+void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
+    run(chosen<T>().add_forward, g, src0, src1, dst);
+}
+
+template <class T>
+void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
+    run(chosen<T>().add_relu_forward, g, src0, src1, dst);
+}
+
+template <class T>
+void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
+    const auto kernel = chosen<T>().add_bias;
+    parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
+        kernel({end - begin, g.c, 0, g.dst_ld}, bias, dst + begin * g.dst_ld);
+    });
+}
+
+template <class T>
+void column_sum(const UnaryGeometry& g, const T* src, T* dst) {
+    const auto kernel = chosen<T>().column_sum;
+    ColumnPartials partials{g.rows, g.c, 1};
+    partials.fill([&](std::int64_t chunk) {
+        kernel({partials.rows_of(chunk), g.c, g.src_ld, 0}, src + partials.first_row(chunk) * g.src_ld, partials.of(chunk, 0));
+    });
+    const double* sums = partials.total(0);
+    for (std::int64_t i = 0; i < g.c; ++i) dst[i] = static_cast<T>(sums[i]);
+}
+
+template <class T>
+void moving_average(std::int64_t n, T decay, const T* src, T* shadow) {
+    const auto kernel = chosen<T>().moving_average;
+    parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) { kernel(end - begin, decay, src + begin, shadow + begin); });
+}
+
+#define KEEL_INSTANTIATE(T)                                                        \
+    template void copy(const UnaryGeometry&, const T*, T*);                        \
+    template void accumulate(const UnaryGeometry&, const T*, T*);                  \
+    template void scale(const UnaryGeometry&, T, const T*, T*);                    \
+    template void relu_forward(const UnaryGeometry&, const T*, T*);                \
+    template void relu_backward(const BinaryGeometry&, const T*, const T*, T*);    \
+    template void add_forward(const BinaryGeometry&, const T*, const T*, T*);      \
+    template void add_relu_forward(const BinaryGeometry&, const T*, const T*, T*); \
+    template void add_bias(const UnaryGeometry&, const T*, T*);                    \
+    template void column_sum(const UnaryGeometry&, const T*, T*);                  \
+    template void moving_average(std::int64_t, T, const T*, T*);
+KEEL_INSTANTIATE(float)
+KEEL_INSTANTIATE(double)
+#undef KEEL_INSTANTIATE
+
+}  // namespace keel::kernels

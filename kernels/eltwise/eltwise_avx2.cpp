@@ -1,0 +1,9 @@
+#include "kernels/simd/avx2.h"
+
+#include "kernels/eltwise/eltwise_body.h"
+
+namespace keel::kernels {
+
+const EltwiseVariant<float> eltwise_avx2 = simd::kEltwise;
+
+}  // namespace keel::kernels

@@ -1,0 +1,79 @@
+// The element-wise kernels in float lanes; see eltwise.h for what they compute.
+#pragma once
+
+#include "kernels/eltwise/variants.h"
+#include "kernels/simd/loops.h"
+
+namespace keel::kernels::simd {
+namespace {
+
+template <class Function>
+inline void map(const UnaryGeometry& g, const float* src, float* dst, Function function) {
+    for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, dst += g.dst_ld)
+        for_lanes(g.c, [&](std::int64_t i, auto lanes) { store(dst + i, function(load(src + i, lanes)), lanes); });
+}
+
+/// dst = function(dst, src)
+template <class Function>
+inline void update(const UnaryGeometry& g, const float* src, float* dst, Function function) {
+    for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, dst += g.dst_ld)
+        for_lanes(g.c,
+                  [&](std::int64_t i, auto lanes) { store(dst + i, function(load(dst + i, lanes), load(src + i, lanes)), lanes); });
+}
+
+template <class Function>
+inline void map(const BinaryGeometry& g, const float* src0, const float* src1, float* dst, Function function) {
+    for (std::int64_t r = 0; r < g.rows; ++r, src0 += g.src0_ld, src1 += g.src1_ld, dst += g.dst_ld)
+        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
+            store(dst + i, function(load(src0 + i, lanes), load(src1 + i, lanes)), lanes);
+        });
+}
+
+void copy(const UnaryGeometry& g, const float* src, float* dst) {
+    map(g, src, dst, [](Vec s) { return s; });
+}
+
+void accumulate(const UnaryGeometry& g, const float* src, float* dst) {
+    update(g, src, dst, [](Vec d, Vec s) { return d + s; });
+}
+
+void scale(const UnaryGeometry& g, float alpha, const float* src, float* dst) {
+    map(g, src, dst, [a = broadcast(alpha)](Vec s) { return a * s; });
+}
+
+void relu_forward(const UnaryGeometry& g, const float* src, float* dst) {
+    map(g, src, dst, [](Vec s) { return relu(s); });
+}
+
+void relu_backward(const BinaryGeometry& g, const float* dst, const float* diff_dst, float* diff_src) {
+    map(g, dst, diff_dst, diff_src, [](Vec d, Vec diff) { return keep(greater(d, Vec{}), diff); });
+}
+
+void add_forward(const BinaryGeometry& g, const float* src0, const float* src1, float* dst) {
+    map(g, src0, src1, dst, [](Vec a, Vec b) { return a + b; });
+}
+
+void add_relu_forward(const BinaryGeometry& g, const float* src0, const float* src1, float* dst) {
+    map(g, src0, src1, dst, [](Vec a, Vec b) { return relu(a + b); });
+}
+
+void add_bias(const UnaryGeometry& g, const float* bias, float* dst) {
+    update({g.rows, g.c, 0, g.dst_ld}, bias, dst, [](Vec d, Vec b) { return d + b; });
+}
+
+void column_sum(const UnaryGeometry& g, const float* src, double* sums) {
+    add_columns<1>(g.rows, g.c, {sums},
+                   [&](std::int64_t r, std::int64_t i, auto lanes) { return Terms<1>{{load(src + r * g.src_ld + i, lanes)}}; });
+}
+
+void moving_average(std::int64_t n, float decay, const float* src, float* shadow) {
+    const Vec kept = broadcast(decay), taken = broadcast(1 - decay);
+    update({1, n, n, n}, src, shadow, [=](Vec d, Vec s) { return fma(kept, d, taken * s); });
+}
+
+constexpr EltwiseVariant<float> kEltwise{kIsa,         copy,          accumulate,    scale,
+                                         relu_forward, relu_backward, add_forward,   add_relu_forward,
+                                         add_bias,     column_sum,    moving_average};
+
+}  // namespace
+}  // namespace keel::kernels::simd

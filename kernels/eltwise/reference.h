@@ -1,0 +1,71 @@
+// Plain loops: the scalar variant of float, and what double runs on.
+#pragma once
+
+#include "kernels/eltwise/eltwise.h"
+
+namespace keel::kernels::reference {
+
+/// Calls f(r, i) for each element of a matrix.
+template <class Geometry, class Function>
+void for_elements(const Geometry& g, Function f) {
+    for (std::int64_t r = 0; r < g.rows; ++r)
+        for (std::int64_t i = 0; i < g.c; ++i) f(r, i);
+}
+
+template <class T>
+T relu(T x) {
+    return x <= 0 ? T(0) : x;
+}
+
+template <class T>
+void copy(const UnaryGeometry& g, const T* src, T* dst) {
+    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = src[r * g.src_ld + i]; });
+}
+
+template <class T>
+void accumulate(const UnaryGeometry& g, const T* src, T* dst) {
+    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] += src[r * g.src_ld + i]; });
+}
+
+template <class T>
+void scale(const UnaryGeometry& g, T alpha, const T* src, T* dst) {
+    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = alpha * src[r * g.src_ld + i]; });
+}
+
+template <class T>
+void relu_forward(const UnaryGeometry& g, const T* src, T* dst) {
+    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = relu(src[r * g.src_ld + i]); });
+}
+
+template <class T>
+void relu_backward(const BinaryGeometry& g, const T* dst, const T* diff_dst, T* diff_src) {
+    for_elements(
+        g, [&](auto r, auto i) { diff_src[r * g.dst_ld + i] = dst[r * g.src0_ld + i] > 0 ? diff_dst[r * g.src1_ld + i] : T(0); });
+}
+
+template <class T>
+void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
+    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = src0[r * g.src0_ld + i] + src1[r * g.src1_ld + i]; });
+}
+
+template <class T>
+void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
+    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = relu(src0[r * g.src0_ld + i] + src1[r * g.src1_ld + i]); });
+}
+
+template <class T>
+void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
+    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] += bias[i]; });
+}
+
+template <class T>
+void column_sum(const UnaryGeometry& g, const T* src, double* sums) {
+    for_elements(g, [&](auto r, auto i) { sums[i] += static_cast<double>(src[r * g.src_ld + i]); });
+}
+
+template <class T>
+void moving_average(std::int64_t n, T decay, const T* src, T* shadow) {
+    for (std::int64_t i = 0; i < n; ++i) shadow[i] = decay * shadow[i] + (1 - decay) * src[i];
+}
+
+}  // namespace keel::kernels::reference

@@ -1,0 +1,152 @@
+#include "kernels/loss/loss.h"
+
+#include <cmath>
+#include <vector>
+
+#include "kernels/dispatch.h"
+#include "kernels/loss/reference.h"
+#include "kernels/loss/variants.h"
+#include "kernels/parallel.h"
+
+namespace keel::kernels {
+namespace {
+
+template <class T>
+constexpr LossVariant<T> kReference{Isa::scalar,
+                                    reference::softmax<T>,
+                                    reference::subtract_scale<T>,
+                                    reference::sigmoid_bce<T>,
+                                    reference::sigmoid_bce_backward<T>,
+                                    reference::sigmoid<T>};
+
+template <class T>
+const LossVariant<T>& chosen() {
+    return kReference<T>;
+}
+template <>
+const LossVariant<float>& chosen() {
+    return select(loss_variants);
+}
+
+constexpr std::int64_t kGrain = 4096;  // exponentials worth waking a thread for
+
+/// Rows of a fixed chunk, and of a thread's least share.
+std::int64_t chunk_of(const LossGeometry& g) { return std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(g.classes, 1)); }
+
+/// Calls row(r, offset of the row) for every row, on all threads.
+template <class Row>
+void for_rows(const LossGeometry& g, Row row) {
+    parallel_for(g.n, chunk_of(g), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t r = begin; r < end; ++r) row(r, r * g.classes);
+    });
+}
+
+double sum_in_order(const std::vector<double>& terms) {
+    double total = 0;
+    for (double term : terms) total += term;
+    return total;
+}
+
+/// The weights of positives, all 1 where none are given.
+class PositiveWeights {
+public:
+    PositiveWeights(const LossGeometry& g, const float* given)
+        : ones_(static_cast<std::size_t>(given == nullptr ? g.classes : 0), 1.0F), data_(given == nullptr ? ones_.data() : given) {}
+    PositiveWeights(const PositiveWeights&) = delete;
+    PositiveWeights& operator=(const PositiveWeights&) = delete;
+    const float* data() const { return data_; }
+
+private:
+    std::vector<float> ones_;
+    const float* data_;
+};
+
+}  // namespace
+
+const LossVariant<float> loss_scalar = kReference<float>;
+
+template <class T>
+double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, const std::int32_t* labels, double smoothing,
+                                     T* probabilities) {
+    const auto row_softmax = chosen<T>().softmax;
+    const double share = smoothing / static_cast<double>(g.classes);
+    std::vector<double> losses(static_cast<std::size_t>(g.n));
+    for_rows(g, [&](std::int64_t r, std::int64_t at) {
+        // -sum_k q_k log p_k = log(sum of exp) - sum_k q_k x_k, read before the probabilities may overwrite the logits
+        double expected = (1 - smoothing) * static_cast<double>(logits[at + labels[r]]);
+        if (smoothing != 0)
+            for (std::int64_t k = 0; k < g.classes; ++k) expected += share * static_cast<double>(logits[at + k]);
+        const SoftmaxSums sums = row_softmax(g.classes, logits + at, probabilities + at);
+        losses[static_cast<std::size_t>(r)] = std::log(sums.sum) + (sums.max - expected);
+    });
+    return g.n == 0 ? 0 : sum_in_order(losses) / static_cast<double>(g.n);
+}
+
+template <class T>
+void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilities, const std::int32_t* labels, double smoothing,
+                                    double scale, T* diff_logits) {
+    const auto subtract_scale = chosen<T>().subtract_scale;
+    const T factor = static_cast<T>(scale / static_cast<double>(g.n));
+    const double share = smoothing / static_cast<double>(g.classes);
+    for_rows(g, [&](std::int64_t r, std::int64_t at) {
+        const T p = probabilities[at + labels[r]];
+        subtract_scale(g.classes, probabilities + at, static_cast<T>(share), factor, diff_logits + at);
+        diff_logits[at + labels[r]] = factor * (p - static_cast<T>(1 - smoothing + share));
+    });
+}
+
+template <class T>
+double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights) {
+    const auto kernel = chosen<T>().sigmoid_bce;
+    const PositiveWeights weights(g, positive_weights);
+    const std::int64_t rows = chunk_of(g), chunks = chunk_count(g.n, rows);
+    std::vector<double> losses(static_cast<std::size_t>(chunks)), present(losses.size());
+    parallel_for(chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t chunk = begin; chunk < end; ++chunk) {
+            const std::int64_t first = chunk * rows, at = first * g.classes;
+            const BceSums sums = kernel({std::min(rows, g.n - first), g.classes}, logits + at, targets + at, weights.data());
+            losses[static_cast<std::size_t>(chunk)] = sums.loss;
+            present[static_cast<std::size_t>(chunk)] = sums.present;
+        }
+    });
+    const double labels = sum_in_order(present);
+    return labels == 0 ? 0 : sum_in_order(losses) / labels;
+}
+
+template <class T>
+void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights, double scale,
+                          T* diff_logits) {
+    const auto kernel = chosen<T>().sigmoid_bce_backward;
+    const PositiveWeights weights(g, positive_weights);
+    const auto present = std::count_if(targets, targets + g.n * g.classes, [](float t) { return !(t < 0); });
+    const T factor = present == 0 ? T(0) : static_cast<T>(scale / static_cast<double>(present));
+    parallel_for(g.n, chunk_of(g), [&](std::int64_t begin, std::int64_t end) {
+        const std::int64_t at = begin * g.classes;
+        kernel({end - begin, g.classes}, logits + at, targets + at, weights.data(), factor, diff_logits + at);
+    });
+}
+
+template <class T>
+void sigmoid(std::int64_t n, const T* src, T* dst) {
+    const auto kernel = chosen<T>().sigmoid;
+    parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) { kernel(end - begin, src + begin, dst + begin); });
+}
+
+template <class T>
+void softmax(const LossGeometry& g, const T* src, T* dst) {
+    const auto kernel = chosen<T>().softmax;
+    for_rows(g, [&](std::int64_t, std::int64_t at) { kernel(g.classes, src + at, dst + at); });
+}
+
+#define KEEL_INSTANTIATE(T)                                                                                               \
+    template double softmax_cross_entropy_forward(const LossGeometry&, const T*, const std::int32_t*, double, T*);        \
+    template void softmax_cross_entropy_backward(const LossGeometry&, const T*, const std::int32_t*, double, double, T*); \
+    template double sigmoid_bce_forward(const LossGeometry&, const T*, const float*, const float*);                       \
+    template void sigmoid_bce_backward(const LossGeometry&, const T*, const float*, const float*, double, T*);            \
+    template void sigmoid(std::int64_t, const T*, T*);                                                                    \
+    template void softmax(const LossGeometry&, const T*, T*);
+KEEL_INSTANTIATE(float)
+KEEL_INSTANTIATE(double)
+#undef KEEL_INSTANTIATE
+
+}  // namespace keel::kernels
