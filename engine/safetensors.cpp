@@ -1,0 +1,194 @@
+#include "engine/safetensors.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "engine/file.h"
+#include "engine/safetensors_header.h"
+
+namespace keel {
+namespace {
+
+using namespace safetensors;
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian and are copied as they are");
+
+/// XXH3-64 of a stream of bytes.
+class Hash {
+public:
+    Hash() { XXH3_64bits_reset(state_.get()); }
+    void add(std::span<const std::byte> bytes) { XXH3_64bits_update(state_.get(), bytes.data(), bytes.size()); }
+    std::string hex() const {
+        constexpr char kDigits[] = "0123456789abcdef";
+        std::string text(16, '0');
+        for (std::uint64_t rest = XXH3_64bits_digest(state_.get()), i = 16; i-- > 0; rest >>= 4) text[i] = kDigits[rest & 15];
+        return text;
+    }
+
+private:
+    struct Free {
+        void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+    };
+    std::unique_ptr<XXH3_state_t, Free> state_{XXH3_createState()};
+};
+
+std::span<std::byte> bytes_of(const Tensor& dense) {
+    const auto bytes = [](auto* data, std::size_t count) { return std::as_writable_bytes(std::span(data, count)); };
+    const auto count = static_cast<std::size_t>(dense.elements());
+    switch (dense.dtype()) {
+        case DType::f32:
+            return bytes(dense.data<float>(), count);
+        case DType::f64:
+            return bytes(dense.data<double>(), count);
+        case DType::u8:
+            return bytes(dense.data<std::uint8_t>(), count);
+        case DType::s8:
+            return bytes(dense.data<std::int8_t>(), count);
+        case DType::s32:
+            return bytes(dense.data<std::int32_t>(), count);
+    }
+    return {};
+}
+
+/// IEEE half precision: 1 sign, 5 exponent, 10 mantissa bits. Exact.
+float from_half(std::uint16_t half) {
+    const std::uint32_t sign = (half & 0x8000U) << 16, exponent = (half >> 10) & 31U, mantissa = half & 0x3FFU;
+    if (exponent == 0) return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));
+    const std::uint32_t wide = exponent == 31 ? 255U : exponent + 112U;
+    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
+}
+
+float from_bfloat(std::uint16_t value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16); }
+
+std::int32_t narrowed(std::int64_t value, const Entry& entry) {
+    if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max())
+        throw InputError("tensor " + shown(entry.name) + ": " + std::to_string(value) + " does not fit 32 bits");
+    return static_cast<std::int32_t>(value);
+}
+
+/// dst[i] = convert(element i of the file), through a small buffer.
+template <class From, class To, class Convert>
+void read_converted(const InputFile& file, std::uint64_t offset, std::span<To> dst, Hash& hash, Convert&& convert) {
+    constexpr std::size_t kChunk = 1 << 16;
+    std::vector<From> buffer(std::min(dst.size(), kChunk));
+    for (std::size_t i = 0; i < dst.size(); i += kChunk) {
+        const auto part = std::span(buffer).first(std::min(dst.size() - i, kChunk));
+        file.read(offset + i * sizeof(From), std::as_writable_bytes(part));
+        hash.add(std::as_bytes(part));
+        std::ranges::transform(part, dst.begin() + static_cast<std::ptrdiff_t>(i), convert);
+    }
+}
+
+Tensor read_tensor(const InputFile& file, std::uint64_t data_begin, const Entry& entry, Hash& hash) {
+    const EncodingTraits& encoding = traits(entry.encoding);
+    const Tensor tensor = Tensor::empty(entry.dims, encoding.read_as);
+    const std::uint64_t offset = data_begin + entry.begin;
+    if (encoding.verbatim) {
+        file.read(offset, bytes_of(tensor));
+        hash.add(bytes_of(tensor));
+    } else if (entry.encoding == Encoding::f16) {
+        read_converted<std::uint16_t>(file, offset, tensor.values<float>(), hash, from_half);
+    } else if (entry.encoding == Encoding::bf16) {
+        read_converted<std::uint16_t>(file, offset, tensor.values<float>(), hash, from_bfloat);
+    } else if (entry.encoding == Encoding::i16) {
+        read_converted<std::int16_t>(file, offset, tensor.values<std::int32_t>(), hash, [](std::int16_t value) { return value; });
+    } else {
+        read_converted<std::int64_t>(file, offset, tensor.values<std::int32_t>(), hash,
+                                     [&](std::int64_t value) { return narrowed(value, entry); });
+    }
+    return tensor;
+}
+
+TensorFile read_checked(const InputFile& file) {
+    std::uint64_t header_bytes = 0;
+    if (file.size() < sizeof header_bytes) throw InputError("the file is too short for a header");
+    file.read(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
+    const std::uint64_t rest = file.size() - sizeof header_bytes;
+    if (header_bytes > std::min(rest, kMaxHeaderBytes))
+        throw InputError("wanted a header of at most " + std::to_string(std::min(rest, kMaxHeaderBytes)) +
+                         " bytes, its length says " + std::to_string(header_bytes));
+    std::string json(static_cast<std::size_t>(header_bytes), '\0');
+    file.read(sizeof header_bytes, std::as_writable_bytes(std::span(json)));
+    Header header = parse_header(json, rest - header_bytes);
+
+    TensorFile result{std::move(header.metadata), {}};
+    Hash hash;
+    for (const Entry& entry : header.entries)
+        result.tensors.push_back({entry.name, read_tensor(file, sizeof header_bytes + header_bytes, entry, hash)});
+    const auto wanted = result.metadata.find(kDataHashKey);
+    if (wanted != result.metadata.end() && wanted->second != hash.hex())
+        throw InputError("the data is damaged: its XXH3 is " + hash.hex() + ", the header says " + shown(wanted->second));
+    return result;
+}
+
+std::string_view dtype_text(DType type) {
+    constexpr std::string_view kNames[] = {"F32", "F64", "U8", "I8", "I32"};
+    return kNames[static_cast<std::size_t>(type)];
+}
+
+/// The 8 bytes of length and the header, padded with spaces so that the data begins at a multiple of 8.
+std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& ordered, const std::string& hash) {
+    auto json = nlohmann::json::object();
+    std::uint64_t offset = 0;
+    for (const auto& [name, tensor] : ordered) {
+        const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * size_of(tensor.dtype());
+        const std::vector<std::int64_t> shape(tensor.dims().begin(), tensor.dims().end());
+        if (json.contains(name)) throw UsageError("[safetensors] two tensors are named " + name);
+        json[name] = {{"dtype", dtype_text(tensor.dtype())}, {"shape", shape}, {"data_offsets", {offset, end}}};
+        offset = end;
+    }
+    if (json.contains("__metadata__")) throw UsageError("[safetensors] no tensor may be named __metadata__");
+    json["__metadata__"] = file.metadata;
+    json["__metadata__"][kDataHashKey] = hash;
+    std::string text;
+    try {
+        text = json.dump();
+    } catch (const nlohmann::json::type_error&) {
+        throw UsageError("[safetensors] a name or a metadata text is not UTF-8");
+    }
+    text.append((8 - text.size() % 8) % 8, ' ');
+    if (text.size() > kMaxHeaderBytes)
+        throw UsageError("[safetensors] the header would take " + std::to_string(text.size()) + " bytes, readers accept " +
+                         std::to_string(kMaxHeaderBytes));
+    const std::uint64_t length = text.size();
+    std::string prefix(sizeof length, '\0');
+    std::memcpy(prefix.data(), &length, sizeof length);
+    return prefix + text;
+}
+
+}  // namespace
+
+TensorFile read_safetensors(const std::filesystem::path& path) {
+    const InputFile file(path);
+    try {
+        return read_checked(file);
+    } catch (const InputError& error) {
+        throw InputError("[safetensors] " + path.string() + ": " + error.what());
+    }
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+    std::vector<NamedTensor> ordered = file.tensors;
+    std::ranges::sort(ordered, [](const NamedTensor& a, const NamedTensor& b) {
+        return std::pair(size_of(b.tensor.dtype()), std::string_view(a.name)) <
+               std::pair(size_of(a.tensor.dtype()), std::string_view(b.name));
+    });
+    Hash hash;  // it stands before the data, so the tensors are made plain twice; that is cheap beside the disk
+    for (const NamedTensor& named : ordered) hash.add(bytes_of(named.tensor.contiguous()));
+    const std::string header = header_text(file, ordered, hash.hex());
+
+    AtomicFile output(path);
+    output.write(std::as_bytes(std::span(header)));
+    for (const NamedTensor& named : ordered) output.write(bytes_of(named.tensor.contiguous()));
+    output.commit();
+}
+
+}  // namespace keel
