@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <nlohmann/json.hpp>
+#include <limits>
 
 #include "engine/ema.h"
 #include "engine/optimizer.h"
@@ -13,62 +13,37 @@ namespace {
 
 constexpr const char* kFormatKey = "keel.format";
 constexpr int kFormat = 1;
-constexpr std::string_view kModelPrefix = "model.", kExtraPrefix = "extra.";
-
-using Metadata = std::map<std::string, std::string>;
 
 template <class T>
 std::string number_text(T value) {
-    std::array<char, 32> text;  // 24 characters hold any double, shortest form that reads back the same
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    return {text.data(), end};
+    std::array<char, 32> text;  // 24 characters hold any double in the shortest form that reads back the same
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
-const std::string& text_at(const Metadata& metadata, const std::string& key) {
-    const auto found = metadata.find(key);
-    if (found == metadata.end()) throw InputError("[checkpoint] the metadata lacks " + key);
-    return found->second;
-}
+/// Looks up the metadata of a file, which is named where something is wrong.
+struct RunReader {
+    const std::map<std::string, std::string>& metadata;
+    const std::string& file;
 
-template <class T>
-T number_at(const Metadata& metadata, const std::string& key) {
-    const std::string& text = text_at(metadata, key);
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-        throw InputError("[checkpoint] wanted a number for " + key + ", got \"" + text.substr(0, 40) + "\"");
-    return value;
-}
+    [[noreturn]] void refuse(const std::string& what) const { throw InputError("[checkpoint] " + file + ": " + what); }
 
-std::int64_t count_at(const Metadata& metadata, const std::string& key) {
-    const auto value = number_at<std::int64_t>(metadata, key);
-    if (value < 0) throw InputError("[checkpoint] wanted 0 or more for " + key + ", got " + std::to_string(value));
-    return value;
-}
-
-std::vector<std::string> labels_at(const Metadata& metadata) {
-    try {
-        const auto json = nlohmann::json::parse(text_at(metadata, "labels"));
-        if (json.is_array()) return json.get<std::vector<std::string>>();
-    } catch (const nlohmann::json::exception&) {
+    const std::string& text(const std::string& key) const {
+        const auto found = metadata.find(key);
+        if (found == metadata.end()) refuse("the metadata lacks " + key);
+        return found->second;
     }
-    throw InputError("[checkpoint] wanted a JSON array of names for labels");
-}
 
-std::string labels_text(const std::vector<std::string>& labels) {
-    try {
-        return nlohmann::json(labels).dump();
-    } catch (const nlohmann::json::type_error&) {
-        throw UsageError("[checkpoint] a label's name is not UTF-8");
+    template <class T>
+    T number(const std::string& key, T lowest) const {
+        const std::string& digits = text(key);
+        const char* const last = digits.data() + digits.size();
+        T value{};
+        const auto [end, error] = std::from_chars(digits.data(), last, value);
+        if (error != std::errc() || end != last || !(value >= lowest))
+            refuse("wanted a number for " + key + ", got \"" + digits.substr(0, 40) + "\"");
+        return value;
     }
-}
-
-Metadata below(const Metadata& metadata, std::string_view prefix) {
-    Metadata found;
-    for (const auto& [key, value] : metadata)
-        if (key.starts_with(prefix)) found.emplace(key.substr(prefix.size()), value);
-    return found;
-}
+};
 
 /// Names for a message: ten, then how many more there are.
 std::string listed(const char* what, const std::vector<std::string>& names) {
@@ -90,34 +65,33 @@ bool convertible(const Tensor& from, const Tensor& to) {
 
 }  // namespace
 
-std::map<std::string, std::string> to_metadata(const RunState& run) {
-    Metadata metadata{{"model", run.model},
-                      {"labels", labels_text(run.labels)},
-                      {"epoch", number_text(run.epoch)},
-                      {"step", number_text(run.step)},
-                      {"sample_offset", number_text(run.sample_offset)},
-                      {"seed", number_text(run.seed)},
-                      {"plateau", to_json(run.plateau)},
-                      {"config", run.config}};
-    if (run.best_metric) metadata["best_metric"] = number_text(*run.best_metric);
-    for (const auto& [key, value] : run.model_options) metadata[std::string(kModelPrefix) + key] = value;
-    for (const auto& [key, value] : run.extra) metadata[std::string(kExtraPrefix) + key] = value;
-    return metadata;
+void write_run(const RunState& run, std::map<std::string, std::string>& metadata) {
+    metadata["keel.epoch"] = number_text(run.epoch);
+    metadata["keel.step"] = number_text(run.step);
+    metadata["keel.sample_offset"] = number_text(run.sample_offset);
+    metadata["keel.seed"] = number_text(run.seed);
+    metadata["keel.plateau"] = to_json(run.plateau);
+    metadata["keel.config"] = run.config;
+    metadata.erase("keel.best_metric");
+    if (run.best_metric) metadata["keel.best_metric"] = number_text(*run.best_metric);
 }
 
-RunState run_state(const std::map<std::string, std::string>& metadata) {
+RunState read_run(const std::map<std::string, std::string>& metadata, const std::string& file) {
+    const RunReader reader{metadata, file};
     RunState run;
-    run.model = text_at(metadata, "model");
-    run.model_options = below(metadata, kModelPrefix);
-    run.labels = labels_at(metadata);
-    run.epoch = count_at(metadata, "epoch");
-    run.step = count_at(metadata, "step");
-    run.sample_offset = count_at(metadata, "sample_offset");
-    run.seed = number_at<std::uint64_t>(metadata, "seed");
-    if (metadata.contains("best_metric")) run.best_metric = number_at<double>(metadata, "best_metric");
-    run.plateau = plateau_from_json(text_at(metadata, "plateau"));
-    run.config = text_at(metadata, "config");
-    run.extra = below(metadata, kExtraPrefix);
+    run.epoch = reader.number<std::int64_t>("keel.epoch", 0);
+    run.step = reader.number<std::int64_t>("keel.step", 0);
+    run.sample_offset = reader.number<std::int64_t>("keel.sample_offset", 0);
+    run.seed = reader.number<std::uint64_t>("keel.seed", 0);
+    if (metadata.contains("keel.best_metric"))
+        run.best_metric = reader.number("keel.best_metric", std::numeric_limits<double>::lowest());
+    run.config = reader.text("keel.config");
+    const std::string& plateau = reader.text("keel.plateau");
+    try {
+        run.plateau = plateau_from_json(plateau);
+    } catch (const InputError& error) {
+        reader.refuse(error.what());
+    }
     return run;
 }
 
@@ -131,8 +105,8 @@ CheckpointState load_checkpoint(const std::filesystem::path& path) {
     CheckpointState state = read_safetensors(path);
     if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey))
         throw InputError("[checkpoint] " + path.string() + " is a safetensors file, but no checkpoint of Keel");
-    if (text_at(state.metadata, kFormatKey) != std::to_string(kFormat))
-        throw InputError("[checkpoint] " + path.string() + " has format " + text_at(state.metadata, kFormatKey).substr(0, 40) +
+    if (state.metadata.at(kFormatKey) != std::to_string(kFormat))
+        throw InputError("[checkpoint] " + path.string() + " has format " + state.metadata.at(kFormatKey).substr(0, 40) +
                          ", this program reads " + std::to_string(kFormat));
     return state;
 }

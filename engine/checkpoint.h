@@ -16,25 +16,22 @@ namespace keel {
 
 using CheckpointState = TensorFile;
 
-/// What a run needs besides tensors to go on as if it had never stopped.
+/// What a run needs besides tensors to go on as if it had never stopped. What the model is stands beside it (see model_spec.h).
 struct RunState {
-    std::string model;                                 ///< name in the registry
-    std::map<std::string, std::string> model_options;  ///< e.g. image size, small stem
-    std::vector<std::string> labels;                   ///< names of the classes or labels, in the order of the outputs
-    std::int64_t epoch = 0;                            ///< epochs completed
-    std::int64_t step = 0;                             ///< optimiser steps completed
-    std::int64_t sample_offset = 0;                    ///< samples of the current epoch already seen
+    std::int64_t epoch = 0;          ///< epochs completed
+    std::int64_t step = 0;           ///< optimiser steps completed
+    std::int64_t sample_offset = 0;  ///< samples of the current epoch already seen
     std::uint64_t seed = 0;
     std::optional<double> best_metric;
     PlateauState plateau;
-    std::string config;                        ///< the run's resolved configuration, TOML
-    std::map<std::string, std::string> extra;  ///< whatever else the program keeps
+    std::string config;  ///< the run's resolved configuration, TOML
 };
 
-/// The run state as metadata (keys "model", "model.OPTION", "labels" (JSON), "epoch", ..., "extra.KEY") and back; the second throws
-/// InputError, naming the key, if one is missing or malformed. Numbers keep every bit.
-std::map<std::string, std::string> to_metadata(const RunState& run);
-RunState run_state(const std::map<std::string, std::string>& metadata);
+/// Stores the run under the keys "keel.epoch", "keel.step", ...; numbers keep every bit.
+void write_run(const RunState& run, std::map<std::string, std::string>& metadata);
+
+/// The inverse; throws InputError that names `file` and the key where one is missing, malformed or out of range.
+RunState read_run(const std::map<std::string, std::string>& metadata, const std::string& file);
 
 /// Writes state with the format version added; see write_safetensors.
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state);
