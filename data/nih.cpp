@@ -100,7 +100,11 @@ std::vector<Row> read_table(const std::string& path, const std::unordered_map<st
             ++missing;
             continue;
         }
-        rows.push_back({{.name = name, .file = image->second, .mask = mask}, fields[columns.patient]});
+        Row& row = rows.emplace_back();
+        row.sample.name = name;
+        row.sample.file = image->second;
+        row.sample.mask = mask;
+        row.patient = fields[columns.patient];
     }
     if (rows.empty()) throw InputError(fmt::format("[nih] {}: none of its {} pictures is there", path, missing));
     return rows;

@@ -59,7 +59,7 @@ void grow_vessel(Canvas& canvas, const std::vector<LungPixel>& lungs, Random& r,
                  int depth) {
     const float length = r.uniform(0.035F, 0.06F);
     const Point to{from.x + length * std::cos(heading), from.y + length * std::sin(heading)};
-    stroke(canvas, from, to, width, 0.045F + 9.0F * width, [&](std::size_t i) { return lungs[i].mask; });
+    stroke(canvas, from, to, width, 0.035F + 6.0F * width, [&](std::size_t i) { return lungs[i].mask; });
     if (depth == 0) return;
     grow_vessel(canvas, lungs, r, to, heading + r.uniform(-0.35F, 0.35F), width * 0.82F, depth - 1);
     if (r.chance(0.6F)) grow_vessel(canvas, lungs, r, to, heading + r.uniform(-0.9F, 0.9F), width * 0.65F, depth - 1);

@@ -49,7 +49,7 @@ void draw_atelectasis(Canvas& canvas, const Anatomy& a, const std::vector<LungPi
 void draw_infiltration(Canvas& canvas, const Anatomy& a, const std::vector<LungPixel>& lungs, Random r) {
     const int side = draw_side(r);
     const Point p = draw_place(a, side, r, 0.35F, 0.65F, 0.35F, 0.75F);
-    const float radius = r.uniform(0.09F, 0.13F), amount = r.uniform(0.16F, 0.24F);
+    const float radius = r.uniform(0.09F, 0.13F), amount = r.uniform(0.24F, 0.34F);
     const Noise noise(r);
     add_in_lungs(canvas, lungs, around(p, 2.2F * radius), [&](float x, float y, const LungPixel&) {
         const float envelope = std::exp(-square((x - p.x) / radius) - square((y - p.y) / radius));
@@ -164,7 +164,7 @@ void draw_effusion(Canvas& canvas, const Anatomy& a, const std::vector<LungPixel
 /// A bright rim along the lateral wall.
 void draw_pleural_thickening(Canvas& canvas, const Anatomy& a, const std::vector<LungPixel>& lungs, Random r) {
     const int side = draw_side(r);
-    const float width = r.uniform(0.022F, 0.034F), from = r.uniform(0.05F, 0.25F), to = from + r.uniform(0.5F, 0.7F);
+    const float width = r.uniform(0.030F, 0.045F), from = r.uniform(0.05F, 0.25F), to = from + r.uniform(0.5F, 0.7F);
     const Noise noise(r);
     canvas.each([&](float v, float, float y, std::size_t i) {
         const LungPixel& lung = lungs[i];
@@ -172,7 +172,7 @@ void draw_pleural_thickening(Canvas& canvas, const Anatomy& a, const std::vector
         const float local = width * (0.65F + 0.7F * noise.at(3.0F, 14.0F * y));
         const float band = (1.0F - ramp(lung.outer, 0.7F * local, 1.15F * local)) * ramp(lung.t, from, from + 0.08F) *
                            (1.0F - ramp(lung.t, to, to + 0.08F));
-        return mix(v, std::max(v, a.tissue + 0.04F), 0.85F * lung.mask * band);
+        return mix(v, std::max(v, a.tissue + 0.14F), 0.95F * lung.mask * band);
     });
 }
 
