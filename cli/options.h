@@ -33,7 +33,7 @@ using Words = std::vector<std::string_view>;
 template <class Config>
 struct Option {
     using Member = std::variant<bool Config::*, int Config::*, std::int64_t Config::*, std::uint64_t Config::*, double Config::*,
-                                std::string Config::*, std::vector<int> Config::*, std::vector<float> Config::*>;
+                                std::string Config::*, std::vector<std::int64_t> Config::*, std::vector<float> Config::*>;
     std::string_view key;
     Member member;
     std::string_view unit;  ///< may be empty

@@ -11,7 +11,7 @@
 
 namespace keel::cli {
 
-/// The values are in range once they came from read_train_config(). "epochs" as a unit is epochs of the training split.
+/// The values are in range once they came from read_train_config() (cli/config.h).
 struct TrainConfig {
     std::string model, data, out;
 
@@ -34,8 +34,8 @@ struct TrainConfig {
     std::string schedule = "cosine";
     std::int64_t warmup_steps = 0;
     double min_lr = 0.0;
-    int step_epochs = 0;          ///< step: every so many epochs; 0: at the milestones
-    std::vector<int> milestones;  ///< step: epochs, rising
+    std::int64_t step_epochs = 0;          ///< step: every so many epochs; 0: at the milestones alone
+    std::vector<std::int64_t> milestones;  ///< step: epochs, rising
     double step_gamma = 0.1;
     int plateau_patience = 3;
     double plateau_factor = 0.1;

@@ -1,0 +1,150 @@
+#include "cli/app.h"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "cli/help.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "kernels/error.h"
+#include "kernels/parallel.h"
+
+namespace keel::cli {
+namespace {
+
+struct Leaf {
+    CLI::App* app;
+    Run run;
+};
+
+void add_common_options(CLI::App& app, Globals& globals) {
+    app.add_flag("--quiet", globals.quiet, "no progress and no information on stderr; warnings and errors stay");
+    app.add_flag("--json", globals.json, "print the result as one JSON object on stdout");
+    app.add_option("--seed", globals.seed, "seed of all random numbers, at least 0 [default 0]")->type_name("N");
+    app.add_option("--threads", globals.threads, "compute threads, at most 1024 [default: the allowed cores]")
+        ->type_name("N")
+        ->check([](const std::string& text) {
+            int threads = 0;
+            const bool good = CLI::detail::lexical_cast(text, threads) && threads >= 0 && threads <= 1024;
+            return good ? std::string() : fmt::format("wanted a whole number 0 to 1024, not '{}'", text);
+        });
+}
+
+void add_commands(CLI::App& parent, const std::vector<Command>& list, Globals& globals, std::vector<Leaf>& leaves) {
+    for (const Command& command : list) {
+        CLI::App* app = parent.add_subcommand(command.name, command.summary);
+        app->set_help_flag("--help", "print this help");
+        app->allow_extras();  // left over words are looked at in refuse_leftovers(), which has suggestions
+        app->fallthrough(false);
+        add_commands(*app, command.children, globals, leaves);
+        if (command.add == nullptr) continue;
+        add_common_options(*app, globals);
+        leaves.push_back({app, command.add(*app, globals)});
+    }
+}
+
+/// The innermost subcommand on the command line, or the program itself.
+const CLI::App& chosen(const CLI::App& app) {
+    const auto subcommands = app.get_subcommands();
+    return subcommands.empty() ? app : chosen(*subcommands.front());
+}
+
+std::string full_name(const CLI::App& app) {
+    return app.get_parent() == nullptr ? app.get_name() : full_name(*app.get_parent()) + " " + app.get_name();
+}
+
+/// Throws UsageError about the first word that nothing on the command line wanted.
+void refuse_leftovers(const CLI::App& app) {
+    const std::vector<std::string> left = app.remaining();
+    if (left.empty()) return;
+    const std::string word = left.front().substr(0, left.front().find('='));
+    std::vector<std::string> known;
+    if (word.starts_with('-')) {
+        for (const CLI::Option* option : app.get_options({}))
+            for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+        throw UsageError(
+            fmt::format("[options] unknown option '{}'{} ({} --help lists them)", word, suggestion(word, known), full_name(app)));
+    }
+    for (const CLI::App* child : app.get_subcommands({})) known.push_back(child->get_name());
+    if (known.empty())
+        throw UsageError(fmt::format("[options] '{}' is one argument too many ({} --help lists them)", word, full_name(app)));
+    throw UsageError(
+        fmt::format("[options] unknown command '{}'{} ({} --help lists them)", word, suggestion(word, known), full_name(app)));
+}
+
+/// Log lines of the libraries go to stderr: stdout belongs to the result.
+void log_to_stderr() {
+    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    auto logger = std::make_shared<spdlog::logger>("keel", std::move(sink));
+    logger->set_pattern("%v");
+    spdlog::set_default_logger(std::move(logger));
+}
+
+int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals& globals, int argc, const char* const* argv) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        print_result({}, {}, help_text(chosen(app)));
+        return kSuccess;
+    } catch (const CLI::CallForVersion&) {
+        print_result({}, {}, "keel " KEEL_VERSION "\n");
+        return kSuccess;
+    } catch (const CLI::ParseError& error) {
+        // A misspelt option is why a required one is missing.
+        refuse_leftovers(chosen(app));
+        throw UsageError(fmt::format("[options] {}", error.what()));
+    }
+    const CLI::App& command = chosen(app);
+    refuse_leftovers(command);
+    for (const CLI::App* parent = command.get_parent(); parent != nullptr; parent = parent->get_parent()) refuse_leftovers(*parent);
+    for (const Leaf& leaf : leaves) {
+        if (leaf.app != &command) continue;
+        if (globals.quiet) spdlog::default_logger()->set_level(spdlog::level::warn);
+        if (globals.threads > 0) set_thread_count(globals.threads);
+        return leaf.run();
+    }
+    throw UsageError(fmt::format("[options] a command is missing ({} --help lists them)", full_name(command)));
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+    CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");
+    app.set_help_flag("--help", "print this help");
+    app.set_version_flag("--version", KEEL_VERSION, "print the version");
+    app.allow_extras();
+    const auto fail = [&](int code, std::string message) {
+        std::replace(message.begin(), message.end(), '\n', ' ');
+        std::fprintf(stderr, "%s: %s\n", full_name(chosen(app)).c_str(), message.c_str());
+        return code;
+    };
+    try {
+        log_to_stderr();
+        Globals globals;
+        std::vector<Leaf> leaves;
+        add_commands(app, commands(), globals, leaves);
+        return parse_and_run(app, leaves, globals, argc, argv);
+    } catch (const UsageError& error) {
+        return fail(kUsageError, error.what());
+    } catch (const InputError& error) {
+        return fail(kBadInput, error.what());
+    } catch (const DivergedError& error) {
+        return fail(kDiverged, error.what());
+    } catch (const IoError& error) {
+        return fail(kIoFailure, error.what());
+    } catch (const std::bad_alloc&) {
+        return fail(kInternalError, "[memory] out of memory");
+    } catch (const std::exception& error) {
+        return fail(kInternalError, error.what());
+    }
+}
+
+}  // namespace keel::cli

@@ -1,0 +1,22 @@
+#include "cli/commands.h"
+
+namespace keel::cli {
+
+const std::vector<Command>& commands() {
+    static const std::vector<Command> table{
+        {"train", "train a model, or go on with a run", add_train},
+        {"eval", "score a checkpoint on a data set", add_eval},
+        {"predict", "score pictures with a checkpoint", add_predict},
+        {"data",
+         "work with data sets",
+         nullptr,
+         {{"info", "count the samples of a data set per split and label", add_data_info},
+          {"synth", "draw the phantom set: synthetic chest X-rays in the layout of NIH ChestX-ray14", add_data_synth}}},
+        {"models", "list the models, or the layers of one", add_models},
+        {"bench", "measure the speed of a model on random images", add_bench},
+        {"doctor", "show the machine as Keel sees it, and what is wrong with it", add_doctor},
+    };
+    return table;
+}
+
+}  // namespace keel::cli
