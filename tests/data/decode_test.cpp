@@ -1,0 +1,145 @@
+#include "data/decode.h"
+
+#include <zlib.h>
+
+#include "kernels/error.h"
+#include "tests/data/files.h"
+#include "tests/support/catch.h"
+
+using namespace keel;
+using namespace keel::test;
+
+namespace {
+
+void put32(Bytes& bytes, std::uint32_t v) {
+    for (int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<std::uint8_t>(v >> shift));
+}
+
+void put_chunk(Bytes& png, const std::string& type, const Bytes& data) {
+    put32(png, static_cast<std::uint32_t>(data.size()));
+    const std::size_t start = png.size();
+    png.insert(png.end(), type.begin(), type.end());
+    png.insert(png.end(), data.begin(), data.end());
+    put32(png, static_cast<std::uint32_t>(crc32(0, png.data() + start, static_cast<uInt>(png.size() - start))));
+}
+
+/// A PNG of the claimed size around the given raw scanlines.
+Bytes make_png(std::uint32_t width, std::uint32_t height, int bits, int color, const Bytes& raw) {
+    Bytes png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'}, header;
+    put32(header, width);
+    put32(header, height);
+    header.insert(header.end(), {static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(color), 0, 0, 0});
+    put_chunk(png, "IHDR", header);
+    uLongf length = compressBound(static_cast<uLong>(raw.size()));
+    Bytes packed(length);
+    compress(packed.data(), &length, raw.data(), static_cast<uLong>(raw.size()));
+    packed.resize(length);
+    put_chunk(png, "IDAT", packed);
+    put_chunk(png, "IEND", {});
+    return png;
+}
+
+Bytes cut(Bytes bytes, std::size_t keep) {
+    bytes.resize(keep);
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("PNG and BMP come back exactly, JPEG nearly") {
+    const Image grey = noise_image(13, 7, 1, 1), rgb = noise_image(13, 7, 3, 2);
+    CHECK(decode_image(encode_png(grey), 0, "x").pixels == grey.pixels);
+    CHECK(decode_image(encode_png(rgb), 0, "x").pixels == rgb.pixels);
+    CHECK(decode_image(encode_bmp(rgb), 0, "x").pixels == rgb.pixels);
+    Image flat(16, 16, 3);
+    std::ranges::fill(flat.pixels, std::uint8_t{120});
+    for (int v : decode_image(encode_jpeg(flat), 0, "x").pixels) CHECK(std::abs(v - 120) <= 2);  // a constant block: only the DC is quantised
+}
+
+TEST_CASE("Alpha is dropped and channels are converted") {
+    const Image rgba = noise_image(5, 4, 4, 3), grey_alpha = noise_image(5, 4, 2, 4);
+    const Image rgb = decode_image(encode_png(rgba), 0, "x"), grey = decode_image(encode_png(grey_alpha), 0, "x");
+    REQUIRE(rgb.channels == 3);
+    REQUIRE(grey.channels == 1);
+    const Image luminance = decode_image(encode_png(rgba), 1, "x"), triple = decode_image(encode_png(grey_alpha), 3, "x");
+    for (std::size_t p = 0; p < 20; ++p) {
+        for (std::size_t c = 0; c < 3; ++c) CHECK(rgb.pixels[3 * p + c] == rgba.pixels[4 * p + c]);
+        CHECK(grey.pixels[p] == grey_alpha.pixels[2 * p]);
+        const double y = 0.299 * rgb.pixels[3 * p] + 0.587 * rgb.pixels[3 * p + 1] + 0.114 * rgb.pixels[3 * p + 2];
+        CHECK(luminance.pixels[p] == static_cast<int>(y + 0.5 + 1e-9));
+        for (std::size_t c = 0; c < 3; ++c) CHECK(triple.pixels[3 * p + c] == grey.pixels[p]);
+    }
+    CHECK_THROWS_AS(decode_image(encode_png(rgba), 5, "x"), InputError);
+}
+
+TEST_CASE("16 bits become 8 by rounding") {
+    Bytes raw{0};
+    const int values[] = {0, 128, 129, 257, 32767, 32768, 65406, 65407, 65535};
+    for (int v : values) raw.insert(raw.end(), {static_cast<std::uint8_t>(v >> 8), static_cast<std::uint8_t>(v & 255)});
+    const Bytes png = make_png(9, 1, 16, 0, raw);
+    CHECK(probe_image(png, "x").bits == 16);
+    const Image image = decode_image(png, 0, "x");
+    for (std::size_t i = 0; i < 9; ++i) CHECK(image.pixels[i] == static_cast<int>(values[i] * 255.0 / 65535.0 + 0.5));
+}
+
+TEST_CASE("A header that claims too much is refused before decoding") {
+    for (auto [w, h] : {std::pair{50000U, 50000U}, {16385U, 1U}, {1U, 16385U}, {10001U, 10000U}, {0U, 5U}, {0xFFFFFFFFU, 0xFFFFFFFFU}}) {
+        CHECK_THROWS_AS(decode_image(make_png(w, h, 8, 0, Bytes(4)), 0, "huge.png"), InputError);
+    }
+    try {
+        decode_image(make_png(50000, 50000, 8, 0, Bytes(4)), 0, "huge.png");
+    } catch (const InputError& error) {
+        CHECK(std::string(error.what()).find("huge.png: 50000 x 50000") != std::string::npos);
+    }
+}
+
+TEST_CASE("Every truncation of a file is an error") {
+    const Image picture = noise_image(24, 24, 3, 5);
+    for (const Bytes& whole : {encode_png(picture), encode_jpeg(picture), encode_bmp(picture)}) {
+        REQUIRE_NOTHROW(decode_image(whole, 0, "x"));
+        for (std::size_t keep = 0; keep < whole.size(); ++keep) {
+            INFO(keep << " of " << whole.size());
+            CHECK_THROWS_AS(decode_image(cut(whole, keep), 0, "x"), InputError);
+        }
+    }
+}
+
+TEST_CASE("A flipped bit in a PNG is an error") {
+    const Bytes whole = encode_png(noise_image(9, 9, 1, 6));
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        Bytes flipped = whole;
+        flipped[at] ^= 4;
+        CHECK_THROWS_AS(decode_image(flipped, 0, "x"), InputError);
+    }
+}
+
+TEST_CASE("Damaged JPEG and BMP files end in a picture or an InputError") {
+    const Image picture = noise_image(24, 24, 3, 7);
+    Random random(1, Draw::bench);
+    int decoded = 0, refused = 0;
+    for (const Bytes& whole : {encode_jpeg(picture), encode_bmp(picture)}) {
+        for (int i = 0; i < 500; ++i) {
+            Bytes damaged = whole;
+            damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] = static_cast<std::uint8_t>(random.below(256));
+            try {
+                const Image image = decode_image(damaged, 0, "x");
+                decoded += image.pixels.size() == image.row_bytes() * static_cast<std::size_t>(image.height);
+            } catch (const InputError&) {
+                ++refused;
+            }
+        }
+    }
+    CHECK(decoded + refused == 1000);
+}
+
+TEST_CASE("Files that are no pictures, missing or too long") {
+    const Scratch scratch;
+    write_text(scratch / "text.png", "hello");
+    write_bytes(scratch / "empty.png", {});
+    CHECK_THROWS_AS(load_image(scratch / "text.png", 1), InputError);
+    CHECK_THROWS_AS(load_image(scratch / "empty.png", 1), InputError);
+    CHECK_THROWS_AS(load_image(scratch / "missing.png", 1), IoError);
+    CHECK_THROWS_AS(load_image(scratch.path(), 1), IoError);
+    CHECK_THROWS_AS(read_file(scratch / "text.png", 4), InputError);
+    CHECK(read_file(scratch / "text.png", 5).size() == 5);
+}

@@ -1,0 +1,99 @@
+// Files that the data tests make: a scratch folder, encoded pictures, and the tables of a small NIH set.
+#pragma once
+
+#include <stb/stb_image_write.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "data/image.h"
+#include "kernels/random.h"
+
+namespace keel::test {
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// A fresh folder, removed at the end of the test.
+class Scratch {
+public:
+    Scratch() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "keel-data-XXXXXX").string();
+        path_ = ::mkdtemp(pattern.data());
+    }
+    ~Scratch() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+inline void write_bytes(const std::string& path, const Bytes& bytes) {
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+inline void write_text(const std::string& path, const std::string& text) { write_bytes(path, Bytes(text.begin(), text.end())); }
+
+inline Image noise_image(int width, int height, int channels, std::uint64_t seed) {
+    Image image(width, height, channels);
+    Random random(seed, Draw::bench);
+    for (auto& v : image.pixels) v = static_cast<std::uint8_t>(random.below(256));
+    return image;
+}
+
+inline void append_bytes(void* context, void* data, int size) {
+    auto* from = static_cast<std::uint8_t*>(data);
+    static_cast<Bytes*>(context)->insert(static_cast<Bytes*>(context)->end(), from, from + size);
+}
+
+inline Bytes encode_png(const Image& image) {
+    Bytes bytes;
+    stbi_write_png_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data(), 0);
+    return bytes;
+}
+
+inline Bytes encode_jpeg(const Image& image) {
+    Bytes bytes;
+    stbi_write_jpg_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data(), 90);
+    return bytes;
+}
+
+inline Bytes encode_bmp(const Image& image) {
+    Bytes bytes;
+    stbi_write_bmp_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data());
+    return bytes;
+}
+
+/// A set in NIH's layout: `patients` patients with two pictures of 8x8 each.
+inline void write_nih(const std::string& root, int patients, bool lists = true) {
+    std::string table =
+        "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+        "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],\n";
+    std::string train, test;
+    for (int p = 1; p <= patients; ++p) {
+        for (int k = 0; k < 2; ++k) {
+            const std::string number = std::to_string(p);
+            const std::string name = std::string(8 - number.size(), '0') + number + "_00" + std::to_string(k) + ".png";
+            write_bytes(root + "/images/" + name, encode_png(noise_image(8, 8, 1, static_cast<std::uint64_t>(p * 2 + k))));
+            table += name + (k == 0 ? ",No Finding," : ",Effusion|Hernia,") + std::to_string(k) + "," + number +
+                     ",61,F,PA,2482,2991,0.143,0.143\n";
+            (p % 4 == 0 ? test : train) += name + "\n";
+        }
+    }
+    write_text(root + "/Data_Entry_2017.csv", table);
+    if (lists) {
+        write_text(root + "/train_val_list.txt", train);
+        write_text(root + "/test_list.txt", test);
+    }
+}
+
+}  // namespace keel::test
