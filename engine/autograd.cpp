@@ -171,6 +171,11 @@ const Tensor& Tensor::grad() const {
 }
 
 void Tensor::set_grad(Tensor grad) const { meta_of(*this).grad = std::move(grad); }
-void Tensor::on_grad_ready(std::function<void(const Tensor&)> hook) const { meta_of(*this).hook = std::move(hook); }
+
+void Tensor::on_grad_ready(std::function<void(const Tensor&)> hook) const {
+    AutogradMeta& meta = meta_of(*this);
+    if (meta.producer) throw UsageError("[tensor] only a leaf can have a hook on its gradient");
+    meta.hook = std::move(hook);
+}
 
 }  // namespace keel

@@ -1,8 +1,10 @@
 #include "engine/tensor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "engine/arena.h"
 #include "engine/tensor_impl.h"
@@ -29,6 +31,45 @@ void copy_rows(const Tensor& src, const std::byte* from, const Tensor& dst, std:
 std::byte* first_byte(const Tensor& tensor) {
     const auto& impl = TensorAccess::impl(tensor);
     return impl->storage->data + static_cast<std::size_t>(impl->offset) * size_of(impl->type);
+}
+
+/// The size of a dense tensor; throws UsageError if an extent is negative or the size absurd.
+std::int64_t checked_bytes(const Dims& dims, DType type) {
+    auto bytes = static_cast<std::int64_t>(size_of(type));
+    for (const std::int64_t extent : dims) {
+        if (extent < 0 || (extent > 0 && bytes > kMaxBytes / extent))
+            throw UsageError("[tensor] dims " + dims.text() + " are negative or too large");
+        bytes *= extent;
+    }
+    return bytes;
+}
+
+/// Calls f with a value of the C++ type.
+template <class F>
+void with_type(DType type, F&& f) {
+    switch (type) {
+        case DType::f32:
+            return f(float{});
+        case DType::f64:
+            return f(double{});
+        case DType::u8:
+            return f(std::uint8_t{});
+        case DType::s8:
+            return f(std::int8_t{});
+        case DType::s32:
+            return f(std::int32_t{});
+    }
+}
+
+/// double holds the values of every type exactly.
+template <class To>
+To converted(double value) {
+    if constexpr (std::is_floating_point_v<To>) {
+        return static_cast<To>(value);
+    } else {
+        using Limits = std::numeric_limits<To>;
+        return std::isnan(value) ? To{0} : static_cast<To>(std::clamp(value, double{Limits::min()}, double{Limits::max()}));
+    }
 }
 
 Dims with_channels(const Dims& dims, std::int64_t channels) {
@@ -82,12 +123,7 @@ std::string Dims::text() const {
 }
 
 Tensor Tensor::empty(const Dims& dims, DType type) {
-    std::int64_t bytes = static_cast<std::int64_t>(size_of(type));
-    for (const std::int64_t extent : dims) {
-        if (extent < 0 || (extent > 0 && bytes > kMaxBytes / extent))
-            throw UsageError("[tensor] dims " + dims.text() + " are negative or too large");
-        bytes *= extent;
-    }
+    const std::int64_t bytes = checked_bytes(dims, type);
     auto impl = std::make_shared<Impl>();
     impl->storage = std::make_shared<Storage>(static_cast<std::size_t>(bytes));
     impl->dims = dims;
@@ -105,23 +141,7 @@ Tensor Tensor::zeros(const Dims& dims, DType type) {
 
 Tensor Tensor::full(const Dims& dims, double value, DType type) {
     Tensor tensor = empty(dims, type);
-    switch (type) {
-        case DType::f32:
-            std::ranges::fill(tensor.values<float>(), static_cast<float>(value));
-            break;
-        case DType::f64:
-            std::ranges::fill(tensor.values<double>(), value);
-            break;
-        case DType::u8:
-            std::ranges::fill(tensor.values<std::uint8_t>(), static_cast<std::uint8_t>(value));
-            break;
-        case DType::s8:
-            std::ranges::fill(tensor.values<std::int8_t>(), static_cast<std::int8_t>(value));
-            break;
-        case DType::s32:
-            std::ranges::fill(tensor.values<std::int32_t>(), static_cast<std::int32_t>(value));
-            break;
-    }
+    with_type(type, [&]<class T>(T) { std::ranges::fill(tensor.values<T>(), converted<T>(value)); });
     return tensor;
 }
 
@@ -165,7 +185,7 @@ double Tensor::item() const {
 }
 
 Tensor Tensor::channel_slice(std::int64_t begin, std::int64_t count) const {
-    if (begin < 0 || count < 0 || begin > channels() - count || layout())
+    if (rank() == 0 || begin < 0 || count < 0 || begin > channels() - count || layout())
         throw UsageError("[tensor] channels " + std::to_string(begin) + " + " + std::to_string(count) + " are not in dims " +
                          dims().text());
     auto impl = std::make_shared<Impl>(get());
@@ -187,6 +207,7 @@ Tensor Tensor::widened(std::int64_t count) const {
 
 Tensor Tensor::reshape(const Dims& wanted) const {
     require_plain();
+    checked_bytes(wanted, dtype());  // so that the product below cannot overflow
     if (wanted.elements() != elements()) throw UsageError("[tensor] cannot reshape " + dims().text() + " to " + wanted.text());
     auto impl = std::make_shared<Impl>(get());
     impl->dims = wanted;
@@ -207,41 +228,12 @@ Tensor Tensor::to(DType type) const {
     if (type == dtype()) return detach();
     const Tensor src = contiguous();
     Tensor dst = empty(dims(), type);
-    const auto convert = [&](auto from, auto to) {
-        std::ranges::transform(src.values<decltype(from)>(), dst.values<decltype(to)>().begin(),
-                               [](auto value) { return static_cast<decltype(to)>(value); });
-    };
-    const auto with_source = [&](auto to) {
-        switch (src.dtype()) {
-            case DType::f32:
-                return convert(float{}, to);
-            case DType::f64:
-                return convert(double{}, to);
-            case DType::u8:
-                return convert(std::uint8_t{}, to);
-            case DType::s8:
-                return convert(std::int8_t{}, to);
-            case DType::s32:
-                return convert(std::int32_t{}, to);
-        }
-    };
-    switch (type) {
-        case DType::f32:
-            with_source(float{});
-            break;
-        case DType::f64:
-            with_source(double{});
-            break;
-        case DType::u8:
-            with_source(std::uint8_t{});
-            break;
-        case DType::s8:
-            with_source(std::int8_t{});
-            break;
-        case DType::s32:
-            with_source(std::int32_t{});
-            break;
-    }
+    with_type(dtype(), [&]<class From>(From) {
+        with_type(type, [&]<class To>(To) {
+            std::ranges::transform(src.values<From>(), dst.values<To>().begin(),
+                                   [](From value) { return converted<To>(static_cast<double>(value)); });
+        });
+    });
     return dst;
 }
 

@@ -75,6 +75,7 @@ public:
     /// Dense, contents undefined. Throws UsageError for a negative extent or more than 2^46 bytes.
     static Tensor empty(const Dims& dims, DType type = DType::f32);
     static Tensor zeros(const Dims& dims, DType type = DType::f32);
+    /// Filled with `value`, converted as by `to`.
     static Tensor full(const Dims& dims, double value, DType type = DType::f32);
     /// A dense copy of `values`; throws UsageError if their number is not that of dims.
     template <class T>
@@ -96,7 +97,7 @@ public:
     std::int64_t dim(int i) const { return dims()[i]; }
     DType dtype() const;
     std::int64_t elements() const { return dims().elements(); }  ///< without padding
-    std::int64_t channels() const { return dims()[-1]; }
+    std::int64_t channels() const { return rank() > 0 ? dims()[-1] : 1; }
     std::int64_t rows() const;  ///< product of all extents but the last
     std::int64_t ld() const;    ///< distance between rows in elements
     bool dense() const { return ld() == channels() || rows() <= 1; }
@@ -125,6 +126,7 @@ public:
     /// A dense copy in plain layout, outside the graph; this very tensor (detached) where it is dense and plain already.
     Tensor contiguous() const;
     Tensor clone() const;
+    /// The values in another type, outside the graph. Integers are rounded towards 0 and saturate; a NaN becomes 0.
     Tensor to(DType type) const;
     /// The same memory outside the graph.
     Tensor detach() const;
@@ -151,7 +153,8 @@ public:
     /// The gradient collected so far, undefined before the first.
     const Tensor& grad() const;
     void set_grad(Tensor grad) const;
-    /// Called with this tensor when a backward pass has added all it will to its gradient. One hook a tensor; null removes it.
+    /// Called with this tensor when a backward pass has added all it will to its gradient. One hook a leaf; null removes it.
+    /// Throws UsageError if an operator produced the tensor.
     void on_grad_ready(std::function<void(const Tensor&)> hook) const;
 
 private:

@@ -20,8 +20,10 @@ Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions
 }
 
 Tensor Conv2d::forward(const Tensor& src) {
-    if (src.dtype() == DType::f32 && !weight_.layout())
-        weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src, weight_, options_), training()));
+    if (src.dtype() == DType::f32) {
+        const std::lock_guard lock(adopting_);
+        if (!weight_.layout()) weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src, weight_, options_), training()));
+    }
     return conv2d(src, weight_, bias_, options_);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "engine/nn/module.h"
@@ -24,6 +25,7 @@ protected:
 private:
     Tensor weight_, bias_;
     Conv2dOptions options_;
+    std::mutex adopting_;  // two threads may make the first forward pass
 };
 
 /// Parameters `weight` {out, in} and `bias` {out}.

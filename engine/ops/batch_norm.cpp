@@ -25,6 +25,7 @@ Tensor batch_norm(const Tensor& src, const Tensor& gamma, const Tensor& beta, co
         ops::require_dims("batch_norm", "gamma, beta and running statistics", vector, {c});
         ops::require_type("batch_norm", "gamma, beta and running statistics", vector, src.dtype());
     }
+    if (o.training && rows < 1) throw UsageError("[batch_norm] wanted a batch of one row or more, got dims " + src.dims().text());
     Tensor dst = Tensor::empty(src.dims(), src.dtype());
     Tensor mean = running_mean.detach(), variance = running_variance.detach();
     const kernels::BatchNormGeometry g{rows, c, src.ld(), dst.ld(), dst.ld(), o.relu};

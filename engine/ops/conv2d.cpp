@@ -9,6 +9,7 @@ kernels::Conv2dGeometry conv2d_geometry(const Tensor& src, const Tensor& weights
     ops::require_rank("conv2d", "src", src, 4);
     ops::require_rank("conv2d", "weights", weights, 4);
     ops::require_type("conv2d", "weights", weights, src.dtype());
+    if (!weights.dense()) throw UsageError("[conv2d] weights must be dense, got a view of dims " + weights.dims().text());
     const std::int64_t wanted = weights.dim(1) * o.groups;
     if (src.channels() != wanted)
         throw UsageError("[conv2d] src has " + std::to_string(src.channels()) + " channels, weights expect " +

@@ -15,7 +15,8 @@ Tensor linear(const Tensor& src, const Tensor& weights, const Tensor& bias) {
     if (bias) ops::require_dims("linear", "bias", bias, {out});
     Tensor dst = Tensor::empty({n, out}, src.dtype());
     dispatch_float("linear", src.dtype(), [&]<class T>(T) {
-        kernels::gemm<T>({false, true, n, out, in, src.ld(), in, out}, src.data<T>(), weights.data<T>(), false, dst.data<T>());
+        kernels::gemm<T>({false, true, n, out, in, src.ld(), weights.ld(), out}, src.data<T>(), weights.data<T>(), false,
+                         dst.data<T>());
         if (bias) kernels::add_bias({n, out, out, out}, bias.data<T>(), dst.data<T>());
     });
 
@@ -27,8 +28,8 @@ Tensor linear(const Tensor& src, const Tensor& weights, const Tensor& bias) {
                           const T* diff = diff_dst.data<T>();
                           if (wants_src) {
                               diff_src = Tensor::empty({n, in}, diff_dst.dtype());
-                              kernels::gemm<T>({false, false, n, in, out, diff_dst.ld(), in, in}, diff, weights.data<T>(), false,
-                                               diff_src.data<T>());
+                              kernels::gemm<T>({false, false, n, in, out, diff_dst.ld(), weights.ld(), in}, diff, weights.data<T>(),
+                                               false, diff_src.data<T>());
                           }
                           if (wants_weights) {
                               diff_weights = weights.empty_like();
