@@ -53,7 +53,8 @@ TEST_CASE("PNG and BMP come back exactly, JPEG nearly") {
     CHECK(decode_image(encode_bmp(rgb), 0, "x").pixels == rgb.pixels);
     Image flat(16, 16, 3);
     std::ranges::fill(flat.pixels, std::uint8_t{120});
-    for (int v : decode_image(encode_jpeg(flat), 0, "x").pixels) CHECK(std::abs(v - 120) <= 2);  // a constant block: only the DC is quantised
+    for (int v : decode_image(encode_jpeg(flat), 0, "x").pixels)
+        CHECK(std::abs(v - 120) <= 2);  // a constant block: only the DC is quantised
 }
 
 TEST_CASE("Alpha is dropped and channels are converted") {
@@ -83,7 +84,8 @@ TEST_CASE("16 bits become 8 by rounding") {
 }
 
 TEST_CASE("A header that claims too much is refused before decoding") {
-    for (auto [w, h] : {std::pair{50000U, 50000U}, {16385U, 1U}, {1U, 16385U}, {10001U, 10000U}, {0U, 5U}, {0xFFFFFFFFU, 0xFFFFFFFFU}}) {
+    for (auto [w, h] :
+         {std::pair{50000U, 50000U}, {16385U, 1U}, {1U, 16385U}, {10001U, 10000U}, {0U, 5U}, {0xFFFFFFFFU, 0xFFFFFFFFU}}) {
         CHECK_THROWS_AS(decode_image(make_png(w, h, 8, 0, Bytes(4)), 0, "huge.png"), InputError);
     }
     try {

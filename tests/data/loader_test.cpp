@@ -1,9 +1,9 @@
 #include "data/loader.h"
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
-#include <chrono>
 #include <optional>
 #include <set>
 #include <thread>
@@ -20,7 +20,8 @@ namespace {
 /// Pictures made from their number; every one whose number is in `bad` fails to load. Counts how many were asked for.
 class FakeDataset : public Dataset {
 public:
-    FakeDataset(std::int64_t n, std::set<std::int64_t> bad, Task task = Task::labels) : Dataset(make(n, task)), bad_(std::move(bad)) {}
+    FakeDataset(std::int64_t n, std::set<std::int64_t> bad, Task task = Task::labels)
+        : Dataset(make(n, task)), bad_(std::move(bad)) {}
     mutable std::atomic<int> loads{0};
 
 protected:
@@ -49,7 +50,8 @@ private:
 
 LoaderOptions base_options() {
     LoaderOptions options;
-    options.transform = {.image_size = 8, .augment = true, .rotate_degrees = 10, .shift = 0.1F, .scale_min = 0.5F, .brightness = 0.1F};
+    options.transform = {
+        .image_size = 8, .augment = true, .rotate_degrees = 10, .shift = 0.1F, .scale_min = 0.5F, .brightness = 0.1F};
     options.batch_size = 8;
     options.shuffle = true;
     options.seed = 3;

@@ -14,7 +14,9 @@ namespace {
 
 /// The triangle filter written as its definition, two dimensions at once, in double.
 double resize_at(const Image& src, const Box& box, int width, int height, int x, int y, int c) {
-    const auto weight = [](int j, double centre, double support) { return std::max(0.0, 1.0 - std::abs(j + 0.5 - centre) / support); };
+    const auto weight = [](int j, double centre, double support) {
+        return std::max(0.0, 1.0 - std::abs(j + 0.5 - centre) / support);
+    };
     const double sx = box.width / width, sy = box.height / height, ux = std::max(sx, 1.0), uy = std::max(sy, 1.0);
     double sum = 0, weights = 0;
     for (int j = 0; j < src.height; ++j) {
@@ -83,7 +85,8 @@ TEST_CASE("Warp agrees with its formula") {
     for (int y = 0; y < 24; ++y) {
         for (int x = 0; x < 24; ++x) {
             const double u = x - centre - dx, v = y - centre - dy;
-            const double sx = std::cos(angle) * u + std::sin(angle) * v + centre, sy = std::cos(angle) * v - std::sin(angle) * u + centre;
+            const double sx = std::cos(angle) * u + std::sin(angle) * v + centre,
+                         sy = std::cos(angle) * v - std::sin(angle) * u + centre;
             const int ix = static_cast<int>(std::floor(sx)), iy = static_cast<int>(std::floor(sy));
             for (int c = 0; c < 3; ++c) {
                 const double top = at(ix, iy, c) + (sx - ix) * (at(ix + 1, iy, c) - at(ix, iy, c));
@@ -152,9 +155,10 @@ TEST_CASE("Augmentations are functions of seed, epoch and sample, within their r
 }
 
 TEST_CASE("Options outside their range are refused") {
-    for (const TransformOptions& bad : {TransformOptions{.image_size = 0}, TransformOptions{.channels = 0}, TransformOptions{.shift = 1},
-                                        TransformOptions{.scale_min = 0}, TransformOptions{.std = {0}}, TransformOptions{.mean = {}},
-                                        TransformOptions{.rotate_degrees = NAN}, TransformOptions{.mean = {0, 0}}}) {
+    for (const TransformOptions& bad :
+         {TransformOptions{.image_size = 0}, TransformOptions{.channels = 0}, TransformOptions{.shift = 1},
+          TransformOptions{.scale_min = 0}, TransformOptions{.std = {0}}, TransformOptions{.mean = {}},
+          TransformOptions{.rotate_degrees = NAN}, TransformOptions{.mean = {0, 0}}}) {
         CHECK_THROWS_AS(check_transform(bad), UsageError);
     }
 }
