@@ -5,8 +5,13 @@
 
 namespace keel::cli {
 
+Run add_bench(CLI::App& app, const Globals& globals);
 Run add_data_info(CLI::App& app, const Globals& globals);
 Run add_data_synth(CLI::App& app, const Globals& globals);
 Run add_doctor(CLI::App& app, const Globals& globals);
+Run add_eval(CLI::App& app, const Globals& globals);
+Run add_models(CLI::App& app, const Globals& globals);
+Run add_predict(CLI::App& app, const Globals& globals);
+Run add_train(CLI::App& app, const Globals& globals);
 
 }  // namespace keel::cli

@@ -1,0 +1,88 @@
+// keel eval
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/evaluate.h"
+#include "cli/progress.h"
+#include "engine/files.h"
+#include "models/loaded_model.h"
+
+namespace keel::cli {
+namespace {
+
+struct Options {
+    std::string checkpoint, data, split = "test", predictions;
+    std::int64_t batch_size = 16;
+    int workers = 2;
+    double max_bad = 0.001;
+    DatasetOptions dataset;
+};
+
+/// Columns "Image Index" and "prob_LABEL"; a name with a comma or quote is quoted.
+std::string predictions_csv(const ModelSpec& spec, const Predictions& p) {
+    const auto field = [](const std::string& text) {
+        if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+        std::string quoted = "\"";
+        for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+        return quoted + '"';
+    };
+    std::string csv = "Image Index";
+    for (const std::string& label : spec.label_names) csv += "," + field("prob_" + label);
+    csv += '\n';
+    const std::size_t labels = spec.label_names.size();
+    for (std::size_t i = 0; i < p.names.size(); ++i) {
+        csv += field(p.names[i]);
+        for (std::size_t k = 0; k < labels; ++k) csv += fmt::format(",{:.9g}", p.probabilities[i * labels + k]);
+        csv += '\n';
+    }
+    return csv;
+}
+
+int run(const Options& o, const Globals& globals) {
+    const LoadedModel model = load_model(o.checkpoint);
+    const auto dataset = open_dataset(o.data, o.dataset);
+    require_same_labels(model.spec, *dataset, o.checkpoint);
+    LoaderOptions loader;
+    loader.split = parse_split(o.split);
+    loader.transform = transform_of(model.spec);
+    loader.batch_size = o.batch_size;
+    loader.workers = o.workers;
+    loader.max_bad = o.max_bad;
+    loader.on_bad_image = [](const BadImage& bad) { std::cerr << "keel eval: skipped " << bad.name << ": " << bad.reason << '\n'; };
+    if (dataset->size(loader.split) == 0) throw InputError(fmt::format("[eval] {} has no {} samples", o.data, o.split));
+    Progress progress(std::cerr, "eval", stderr_progress(globals.quiet));
+    const Predictions predictions = evaluate(*model.module, model.spec, *dataset, loader,
+                                             [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
+    progress.finish();
+    if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(model.spec, predictions));
+    const Scores scores = score(model.spec, predictions);
+    print_result(globals, to_json(model.spec, predictions, scores), to_text(model.spec, predictions, scores));
+    return kSuccess;
+}
+
+}  // namespace
+
+Run add_eval(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<Options>();
+    app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
+    app.add_option("--data", o->data, "Data to score on, as in keel train")->required()->type_name("SPEC");
+    app.add_option("--split", o->split, "train, val or test")->capture_default_str();
+    app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")->type_name("FILE.csv");
+    app.add_option("--batch-size", o->batch_size, "Images a batch")->check(CLI::Range(1, 4096))->capture_default_str();
+    app.add_option("--workers", o->workers, "Threads that decode")->check(CLI::Range(1, 1024))->capture_default_str();
+    app.add_option("--max-bad", o->max_bad, "Bad images tolerated, as a fraction")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    app.add_option("--val-fraction", o->dataset.val_fraction, "Of the data without a validation split of its own; as in training")
+        ->check(CLI::Range(0.0, 0.9))
+        ->capture_default_str();
+    app.add_option("--test-fraction", o->dataset.test_fraction, "Of the data without a test split of its own; as in training")
+        ->check(CLI::Range(0.0, 0.9))
+        ->capture_default_str();
+    app.add_option("--split-seed", o->dataset.split_seed, "Of those splits; as in training")->capture_default_str();
+    return [o, &globals] { return run(*o, globals); };
+}
+
+}  // namespace keel::cli

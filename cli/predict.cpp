@@ -1,0 +1,114 @@
+// keel predict
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/evaluate.h"
+#include "data/decode.h"
+#include "models/loaded_model.h"
+
+namespace keel::cli {
+namespace {
+
+struct Options {
+    std::string checkpoint;
+    std::vector<std::string> paths;
+    std::int64_t batch_size = 8;
+};
+
+bool looks_like_image(const std::filesystem::path& path) {
+    std::string extension = path.extension().string();
+    std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".bmp";
+}
+
+/// Files as they are; a folder stands for the pictures in it, sorted.
+std::vector<std::string> expand(const std::vector<std::string>& paths) {
+    std::vector<std::string> files;
+    for (const std::string& path : paths) {
+        if (!std::filesystem::is_directory(path)) {
+            files.push_back(path);
+            continue;
+        }
+        std::vector<std::string> inside;
+        for (const auto& entry : std::filesystem::directory_iterator(path))
+            if (entry.is_regular_file() && looks_like_image(entry.path())) inside.push_back(entry.path().string());
+        if (inside.empty()) throw InputError("[predict] " + path + " holds no PNG, JPEG or BMP files");
+        std::ranges::sort(inside);
+        files.insert(files.end(), inside.begin(), inside.end());
+    }
+    return files;
+}
+
+/// The files' pictures as the model's input, one behind the other; files that cannot be read are named on stderr and taken out.
+Tensor load_batch(std::vector<std::string>& files, const TransformOptions& transform) {
+    const std::int64_t floats = std::int64_t{transform.image_size} * transform.image_size * transform.channels;
+    Tensor images = Tensor::empty({std::ssize(files), transform.image_size, transform.image_size, transform.channels});
+    std::int64_t good = 0;
+    std::erase_if(files, [&](const std::string& file) {
+        try {
+            const Image image = load_image(file, transform.channels == 1 || transform.channels == 3 ? transform.channels : 0);
+            transform_image(image, transform, {}, images.data<float>() + good * floats);
+            ++good;
+            return false;
+        } catch (const Error& error) {
+            std::cerr << "keel predict: skipped " << file << ": " << error.what() << '\n';
+            return true;
+        }
+    });
+    return Tensor::from<float>(images.values<float>().first(static_cast<std::size_t>(good * floats)),
+                        {good, transform.image_size, transform.image_size, transform.channels});
+}
+
+int run(const Options& o, const Globals& globals) {
+    const std::vector<std::string> files = expand(o.paths);
+    const LoadedModel model = load_model(o.checkpoint);
+    const TransformOptions transform = transform_of(model.spec);
+    const auto& labels = model.spec.label_names;
+    Json images = Json::array();
+    std::vector<std::vector<std::string>> rows{{"image"}};
+    rows[0].insert(rows[0].end(), labels.begin(), labels.end());
+    for (std::size_t begin = 0; begin < files.size(); begin += static_cast<std::size_t>(o.batch_size)) {
+        const auto end = std::min(files.size(), begin + static_cast<std::size_t>(o.batch_size));
+        std::vector<std::string> batch(files.begin() + static_cast<std::ptrdiff_t>(begin),
+                                       files.begin() + static_cast<std::ptrdiff_t>(end));
+        const Tensor input = load_batch(batch, transform);
+        if (batch.empty()) continue;
+        const Tensor scores = model.predict(input);
+        const auto values = scores.values<float>();
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            Json by_label = Json::object();
+            rows.push_back({batch[i]});
+            for (std::size_t k = 0; k < labels.size(); ++k) {
+                by_label[labels[k]] = values[i * labels.size() + k];
+                rows.back().push_back(fmt::format("{:.4f}", values[i * labels.size() + k]));
+            }
+            images.push_back({{"path", batch[i]}, {"scores", std::move(by_label)}});
+        }
+    }
+    const bool single = images.size() == 1;
+    if (single) {  // one image reads better as a column
+        std::vector<std::vector<std::string>> column;
+        for (std::size_t k = 0; k < rows[0].size(); ++k) column.push_back({rows[0][k], rows[1][k]});
+        rows = std::move(column);
+    }
+    const bool complete = images.size() == files.size();
+    if (images.empty()) throw InputError("[predict] none of the images could be read");
+    print_result(globals, {{"images", std::move(images)}}, format_table(rows));
+    return complete ? kSuccess : kBadInput;
+}
+
+}  // namespace
+
+Run add_predict(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<Options>();
+    app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
+    app.add_option("--batch-size", o->batch_size, "Images a batch")->check(CLI::Range(1, 4096))->capture_default_str();
+    app.add_option("paths", o->paths, "Pictures (PNG, JPEG, BMP), or folders of them")->required()->type_name("PATH");
+    return [o, &globals] { return run(*o, globals); };
+}
+
+}  // namespace keel::cli

@@ -1,0 +1,38 @@
+#include "models/loaded_model.h"
+
+#include <unordered_map>
+
+#include "engine/autograd.h"
+#include "engine/ema.h"
+
+namespace keel {
+
+std::vector<NamedTensor> averaged_weights(const std::vector<NamedTensor>& tensors) {
+    constexpr std::size_t kPrefix = std::char_traits<char>::length("ema.");
+    std::unordered_map<std::string, Tensor> averages;
+    for (const NamedTensor& entry : tensors)
+        if (is_ema_state(entry.name)) averages.emplace(entry.name.substr(kPrefix), entry.tensor);
+    std::vector<NamedTensor> weights;
+    for (const NamedTensor& entry : tensors) {
+        if (is_ema_state(entry.name)) continue;
+        const auto average = averages.find(entry.name);
+        weights.push_back({entry.name, average == averages.end() ? entry.tensor : average->second});
+    }
+    return weights;
+}
+
+Tensor LoadedModel::predict(const Tensor& images) const {
+    const NoGrad no_grad;
+    return probabilities(spec, (*module)(images));
+}
+
+LoadedModel load_model(const std::filesystem::path& checkpoint) {
+    const CheckpointState state = load_checkpoint(checkpoint);
+    LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
+    loaded.module = make_model(loaded.spec.name, loaded.spec.options);
+    load_into(loaded.module->state(), averaged_weights(state.tensors), checkpoint.string());
+    loaded.module->train(false);
+    return loaded;
+}
+
+}  // namespace keel
