@@ -75,10 +75,10 @@ const BatchNormVariant<float> batch_norm_scalar = kReference<float>;
 template <class T>
 void batch_norm_statistics(const BatchNormGeometry& g, const T* src, T* mean, T* variance) {
     const auto moments = chosen<T>().moments;
-    ColumnPartials partials{g.rows, g.c, 2};
+    ColumnPartials partials{g.rows, g.c, 3};
     partials.fill([&](std::int64_t chunk) {
         moments(with_rows(g, partials.rows_of(chunk)), src + partials.first_row(chunk) * g.src_ld, partials.of(chunk, 0),
-                partials.of(chunk, 1));
+                partials.of(chunk, 1), partials.of(chunk, 2));
     });
     merge_moments(partials);
     for (std::int64_t i = 0; i < g.c; ++i) {

@@ -7,18 +7,20 @@
 namespace keel::kernels::simd {
 namespace {
 
-void moments(const BatchNormGeometry& g, const float* src, double* mean, double* m2) {
+/// The corrected two-pass algorithm: the second pass looks at differences from a first, rounded mean, which are small, and
+/// their sum tells how far that mean was off.
+void moments(const BatchNormGeometry& g, const float* src, double* mean, double* m2, double* scratch) {
+    const auto rows = static_cast<double>(g.rows);
     add_columns<1>(g.rows, g.c, {mean},
                    [&](std::int64_t r, std::int64_t i, auto lanes) { return Terms<1>{{load(src + r * g.src_ld + i, lanes)}}; });
-    // m2 around the mean rounded to float, then moved to the mean itself
-    const auto rows = static_cast<double>(g.rows);
-    for (std::int64_t i = 0; i < g.c; ++i) mean[i] /= rows;
-    add_columns<1>(g.rows, g.c, {m2}, [&](std::int64_t r, std::int64_t i, auto lanes) {
+    for (std::int64_t i = 0; i < g.c; ++i) mean[i] = static_cast<double>(static_cast<float>(mean[i] / rows));
+    add_columns<2>(g.rows, g.c, {scratch, m2}, [&](std::int64_t r, std::int64_t i, auto lanes) {
         const Vec x = load(src + r * g.src_ld + i, lanes) - load_narrow(mean + i);
-        return Terms<1>{{x * x}};
+        return Terms<2>{{x, x * x}};
     });
     for (std::int64_t i = 0; i < g.c; ++i) {
-        const double moved = mean[i] - static_cast<double>(static_cast<float>(mean[i]));
+        const double moved = scratch[i] / rows;
+        mean[i] += moved;
         m2[i] -= rows * moved * moved;
     }
 }

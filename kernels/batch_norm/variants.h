@@ -10,8 +10,8 @@ namespace keel::kernels {
 template <class T>
 struct BatchNormVariant {
     Isa isa;
-    /// Of one chunk of rows: mean[i], and m2[i] = sum of (src - mean)^2. Both hold 0 before.
-    void (*moments)(const BatchNormGeometry& g, const T* src, double* mean, double* m2);
+    /// Of one chunk of rows: mean[i], and m2[i] = sum of (src - mean)^2. All buffers hold 0 before.
+    void (*moments)(const BatchNormGeometry& g, const T* src, double* mean, double* m2, double* scratch);
     /// dst = (src - mean) * scale + beta, then max(0, .) if relu.
     void (*forward)(const BatchNormGeometry& g, const T* src, const T* mean, const T* scale, const T* beta, T* dst);
     /// sum_dy[i] += sum of dy, sum_dy_src[i] += sum of dy * (src - mean).

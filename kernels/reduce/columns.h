@@ -17,10 +17,10 @@ constexpr std::int64_t chunk_rows(std::int64_t c) {
 /// Length of a buffer of `c` sums that kernels fill with whole vectors.
 constexpr std::int64_t padded_columns(std::int64_t c) { return (c + 15) / 16 * 16; }
 
-/// What each chunk of rows contributes: `n` sums for each column.
+/// What each chunk of rows contributes: `n` sums for each column. No rows at all are one empty chunk.
 struct ColumnPartials {
     std::int64_t rows, c, n;
-    std::int64_t chunks = chunk_count(rows, chunk_rows(c));
+    std::int64_t chunks = std::max<std::int64_t>(1, chunk_count(rows, chunk_rows(c)));
     std::vector<double> values = std::vector<double>(static_cast<std::size_t>(chunks * n * padded_columns(c)));
 
     double* of(std::int64_t chunk, std::int64_t k) { return values.data() + (chunk * n + k) * padded_columns(c); }
