@@ -1,0 +1,192 @@
+#include "engine/checkpoint.h"
+
+#include <limits>
+
+#include "engine/ema.h"
+#include "engine/nn/layers.h"
+#include "engine/optimizer.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace keel;
+using keel::test::TemporaryFolder;
+
+namespace {
+
+/// A module with the kinds of tensors that a model has.
+class Net final : public nn::Module {
+public:
+    explicit Net(std::int64_t classes)
+        : conv_(add<nn::Conv2d>("features.conv0", 5, 7, 3)),
+          norm_(add<nn::BatchNorm2d>("features.norm0", 7, true)),
+          classifier_(add<nn::Linear>("classifier", 7, classes)) {}
+    std::string describe() const override { return "Net"; }
+
+protected:
+    Tensor forward(const Tensor& src) override { return classifier_(global_avg_pool(norm_(conv_(src)))); }
+
+private:
+    nn::Conv2d& conv_;
+    nn::BatchNorm2d& norm_;
+    nn::Linear& classifier_;
+};
+
+void fill(const Tensor& tensor, float first) {
+    for (float& value : tensor.values<float>()) value = (first += 0.125F);
+}
+
+Net& filled(Net& net) {
+    for (float first = 1; const auto& named : net.state()) fill(named.tensor, first += 100);
+    return net;
+}
+
+bool equal(const Tensor& a, const Tensor& b) {
+    const Tensor x = a.contiguous(), y = b.contiguous();
+    return x.dims() == y.dims() && std::ranges::equal(x.values<float>(), y.values<float>());
+}
+
+bool equal_state(const nn::Module& a, const nn::Module& b) {
+    const auto x = a.state(), y = b.state();
+    return std::ranges::equal(
+        x, y, [](const NamedTensor& s, const NamedTensor& t) { return s.name == t.name && equal(s.tensor, t.tensor); });
+}
+
+std::string load_error(const nn::Module& net, const std::vector<NamedTensor>& tensors, const LoadOptions& options = {}) {
+    try {
+        load_into(net.state(), tensors, "weights.safetensors", options);
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+RunState sample_run() {
+    RunState run;
+    run.epoch = 3;
+    run.step = 123456789012;
+    run.sample_offset = 77;
+    run.seed = std::numeric_limits<std::uint64_t>::max();
+    run.best_metric = 0.1 + 0.2;
+    run.plateau = {0.1 * 0.1, true, 1.0 / 3, 4};
+    run.config = "[train]\nlr = 0.1 # \"caf\u00e9\"\n";
+    return run;
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: model, optimiser, average and run come back as they were, in any layout") {
+    const TemporaryFolder folder;
+    Net net(3);
+    filled(net);
+    net.parameters().front().tensor.set_layout(kernels::preferred_layout({1, 5, 8, 8, 7, 3, 3}, true));
+    Optimizer optimizer({{"all", net.parameters()}}, {});
+    Ema ema(net.parameters(), 0.9);
+    for (const auto& named : net.parameters()) named.tensor.set_grad(named.tensor.clone());
+    optimizer.step(0.01);
+    ema.update(0);
+
+    CheckpointState state;
+    write_run(sample_run(), state.metadata);
+    for (const auto& part : {net.state(), optimizer.state(), ema.state()})
+        state.tensors.insert(state.tensors.end(), part.begin(), part.end());
+    save_checkpoint(folder / "last.safetensors", state);
+    const CheckpointState back = load_checkpoint(folder / "last.safetensors");
+
+    Net other(3);
+    CHECK(load_into(other.state(), back.tensors, "last").empty());
+    CHECK(equal_state(net, other));
+    Optimizer other_optimizer({{"all", other.parameters()}}, {});
+    other_optimizer.load_state(back.tensors);
+    Ema other_ema(other.parameters(), 0.9);
+    other_ema.load_state(back.tensors);
+    const auto same = [](const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+        return std::ranges::equal(a, b, [](const auto& s, const auto& t) { return s.name == t.name && equal(s.tensor, t.tensor); });
+    };
+    CHECK(same(optimizer.state(), other_optimizer.state()));
+    CHECK(same(ema.state(), other_ema.state()));
+
+    const RunState run = read_run(back.metadata, "last"), wanted = sample_run();
+    CHECK(run.epoch == wanted.epoch);
+    CHECK(run.step == wanted.step);
+    CHECK(run.sample_offset == wanted.sample_offset);
+    CHECK(run.seed == wanted.seed);
+    CHECK(run.best_metric == wanted.best_metric);
+    CHECK(run.plateau == wanted.plateau);
+    CHECK(run.config == wanted.config);
+}
+
+TEST_CASE("checkpoint: a run state that is missing or malformed names the file and the key") {
+    std::map<std::string, std::string> good;
+    write_run(sample_run(), good);
+    for (const char* key : {"keel.epoch", "keel.step", "keel.sample_offset", "keel.seed", "keel.best_metric"})
+        for (const char* value : {"", "x", "1x", " 1", "nan", "99999999999999999999999", "-1e999"}) {
+            INFO(key << " = " << value);
+            auto bad = good;
+            bad[key] = value;
+            if (std::string(key) == "keel.best_metric" && std::string(value) == "99999999999999999999999") continue;
+            CHECK_THROWS_WITH(read_run(bad, "f.st"), test::contains("f.st") && test::contains(key));
+        }
+    for (const char* key : {"keel.epoch", "keel.step", "keel.sample_offset", "keel.seed", "keel.plateau", "keel.config"}) {
+        auto bad = good;
+        bad.erase(key);
+        CHECK_THROWS_WITH(read_run(bad, "f.st"), test::contains("f.st") && test::contains(key));
+    }
+    good.erase("keel.best_metric");
+    CHECK(!read_run(good, "f.st").best_metric);
+    good["keel.plateau"] = "[[[[";
+    CHECK_THROWS_AS(read_run(good, "f.st"), InputError);
+}
+
+TEST_CASE("checkpoint: damage and foreign files are refused") {
+    const TemporaryFolder folder;
+    const auto path = folder / "x.safetensors";
+    save_checkpoint(path, {{}, {{"w", Tensor::full({4}, 1)}}});
+    std::string bytes = test::read_text(path);
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    test::write_text(path, bytes);
+    CHECK_THROWS_WITH(load_checkpoint(path), test::contains("x.safetensors") && test::contains("damaged"));
+    write_safetensors(path, {{}, {}});
+    CHECK_THROWS_WITH(load_checkpoint(path), test::contains("no checkpoint"));
+    write_safetensors(path, {{{"keel.format", "2"}}, {}});
+    CHECK_THROWS_WITH(load_checkpoint(path), test::contains("format 2"));
+}
+
+TEST_CASE("checkpoint: torchvision's weights load, num_batches_tracked included") {
+    Net source(3), net(3);
+    std::vector<NamedTensor> tensors = filled(source).state();
+    tensors.push_back({"features.norm0.num_batches_tracked", Tensor::from({std::int32_t{100}}, {1})});
+    tensors.front().tensor = tensors.front().tensor.to(DType::f64);
+    CHECK(load_into(net.state(), tensors, "w").empty());
+    CHECK(equal_state(source, net));
+}
+
+TEST_CASE("checkpoint: what does not fit is listed, and nothing is copied") {
+    Net source(3), net(3);
+    auto tensors = filled(source).state();
+    tensors.erase(tensors.begin() + 1);  // features.norm0.weight
+    tensors.push_back({"extra.weight", Tensor::zeros({1})});
+    tensors.front().tensor = Tensor::zeros({7, 5, 1, 1});
+    const std::string message = load_error(net, tensors);
+    CHECK_THAT(message, test::contains("weights.safetensors") && test::contains("missing: features.norm0.weight") &&
+                            test::contains("extra.weight") && test::contains("features.conv0.weight f32[7, 5, 1, 1]"));
+    CHECK(equal_state(net, Net(3)));
+
+    auto many = source.state();
+    for (int i = 10; i < 25; ++i) many.push_back({"extra" + std::to_string(i), Tensor::zeros({1})});
+    CHECK_THAT(load_error(net, many), test::contains("extra19 and 5 more"));
+    auto integers = source.state();
+    integers[1].tensor = Tensor::zeros({7}, DType::s32);
+    CHECK_THAT(load_error(net, integers), test::contains("features.norm0.weight s32"));
+}
+
+TEST_CASE("checkpoint: transfer to another number of classes skips the named prefix alone") {
+    Net source(1000), net(3);
+    const auto tensors = filled(source).state();
+    CHECK_THAT(load_error(net, tensors), test::contains("classifier.weight"));
+    CHECK_THAT(load_error(net, tensors, {{"fc."}}), test::contains("classifier.weight"));
+    CHECK(load_into(net.state(), tensors, "w", {{"fc.", "classifier."}}) ==
+          std::vector<std::string>{"classifier.weight", "classifier.bias"});
+    CHECK(equal(net.parameters().front().tensor, source.parameters().front().tensor));
+    CHECK(equal(net.parameters().back().tensor, Tensor::zeros({3})));
+}
