@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 
 #include "cli/train_config.h"
 

@@ -1,7 +1,7 @@
 // The text of --help, the same on every machine and with every version of CLI11, so that docs/cli.md can be held against it.
 #pragma once
 
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 #include <string>
 
 namespace keel::cli {
