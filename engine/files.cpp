@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -19,17 +21,48 @@ namespace {
     throw IoError(fmt::format("[files] cannot {} {}: {}", what, path.string(), std::generic_category().message(code)));
 }
 
-/// The rename itself is durable only once the folder that holds the name is. Some file systems cannot sync a folder (EINVAL);
-/// there the rename is as durable as they make it.
-void sync_folder(const std::filesystem::path& path) {
-    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+/// Makes the entry of a rename durable. Filesystems that cannot synchronise a folder say EINVAL; they have no more to give.
+void synchronise_folder(const std::filesystem::path& file) {
+    const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
     const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return;
-    ::fsync(descriptor);
+    if (descriptor < 0) fail("open folder", folder);
+    const bool done = ::fsync(descriptor) == 0 || errno == EINVAL;
+    const int error = errno;
     ::close(descriptor);
+    errno = error;
+    if (!done) fail("synchronise folder", folder);
 }
 
 }  // namespace
+
+InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
+    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe without a writer must not block
+    if (descriptor_ < 0) fail("open", path_);
+    struct stat status {};
+    const bool known = ::fstat(descriptor_, &status) == 0;
+    if (known && S_ISREG(status.st_mode)) {
+        size_ = static_cast<std::uint64_t>(status.st_size);
+        return;
+    }
+    const int error = errno;
+    ::close(descriptor_);
+    errno = error;
+    if (!known) fail("examine", path_);
+    throw InputError("[files] wanted a regular file, " + path_.string() + " is none");
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read(std::uint64_t offset, std::span<std::byte> into) const {
+    while (!into.empty()) {
+        const ssize_t count = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) fail("read", path_);
+        if (count == 0) throw InputError("[files] " + path_.string() + " ends at byte " + std::to_string(offset) + ", wanted more");
+        offset += static_cast<std::uint64_t>(count);
+        into = into.subspan(static_cast<std::size_t>(count));
+    }
+}
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
     temporary_ += fmt::format(".tmp{}", ::getpid());
@@ -62,7 +95,7 @@ void AtomicFile::commit() {
     // Renamed while still open, so that a refused rename leaves the destructor something to clean up.
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename into place", path_);
     ::close(std::exchange(descriptor_, -1));
-    sync_folder(path_);
+    synchronise_folder(path_);
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {

@@ -5,10 +5,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace keel {
+
+/// A regular file, open for reading.
+class InputFile {
+public:
+    /// Throws IoError if it cannot be opened, InputError if it is no regular file.
+    explicit InputFile(std::filesystem::path path);
+    ~InputFile();
+    InputFile(const InputFile&) = delete;
+    InputFile& operator=(const InputFile&) = delete;
+
+    std::uint64_t size() const { return size_; }
+    /// Fills `into` with the bytes from `offset` on. Throws IoError, or InputError if the file ends before.
+    void read(std::uint64_t offset, std::span<std::byte> into) const;
+
+private:
+    std::filesystem::path path_;
+    int descriptor_ = -1;
+    std::uint64_t size_ = 0;
+};
 
 /// A file written beside `path` under a temporary name; commit() makes it durable (fsync) and renames it over `path`. Without a
 /// commit the destructor removes it and `path` keeps what it had. The temporary name holds the process id, so that two

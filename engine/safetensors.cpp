@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "engine/file.h"
+#include "engine/files.h"
 #include "engine/safetensors_header.h"
 
 namespace keel {
@@ -186,8 +186,11 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
     const std::string header = header_text(file, ordered, hash.hex());
 
     AtomicFile output(path);
-    output.write(std::as_bytes(std::span(header)));
-    for (const NamedTensor& named : ordered) output.write(bytes_of(named.tensor.contiguous()));
+    output.write(header.data(), header.size());
+    for (const NamedTensor& named : ordered) {
+        const Tensor dense = named.tensor.contiguous();
+        output.write(bytes_of(dense).data(), bytes_of(dense).size());
+    }
     output.commit();
 }
 
