@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 # shellcheck disable=SC2086
 require_packages $KEEL_PACKAGES $KEEL_TEST_PACKAGES
-cmake --preset "$preset" >/dev/null
+cmake --preset "$preset" -DKEEL_TESTS=ON "-DKEEL_BENCH=$([ "$preset" = release ] && echo ON || echo OFF)" >/dev/null
 cmake --build --preset "$preset"
 if [ "$preset" = tsan ]; then
     # libgomp is not instrumented: its barriers are invisible to the sanitizer (tests/support/tsan.supp says what is left out).
