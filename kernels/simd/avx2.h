@@ -80,5 +80,12 @@ inline void add_to(double* p, Wide a) {
     _mm256_storeu_pd(p + 4, _mm256_loadu_pd(p + 4) + a.high);
 }
 
+/// 64-bit integers, with the compiler's own operators.
+typedef std::uint64_t Words __attribute__((vector_size(32)));
+/// The products of the low 32 bits.
+inline Words multiply_low(Words a, Words b) {
+    return reinterpret_cast<Words>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+}
+
 }  // namespace
 }  // namespace keel::kernels::simd

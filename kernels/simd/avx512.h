@@ -93,5 +93,12 @@ inline void add_to(double* p, Wide a) {
     _mm512_storeu_pd(p + 8, _mm512_loadu_pd(p + 8) + a.high);
 }
 
+/// 64-bit integers, with the compiler's own operators.
+typedef std::uint64_t Words __attribute__((vector_size(64)));
+/// The products of the low 32 bits.
+inline Words multiply_low(Words a, Words b) {
+    return reinterpret_cast<Words>(_mm512_mul_epu32(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+}
+
 }  // namespace
 }  // namespace keel::kernels::simd
