@@ -18,7 +18,8 @@ std::span<const Option<TrainConfig>> train_options() {
         {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
         {"channels", &C::channels, "", from_to(0, 4), "channels of the network's input", "the data's"},
         {"small_stem", &C::small_stem, "", {}, "3x3 stem of stride 1 without max-pool, for images under 64 pixels"},
-        {"dropout", &C::dropout, "", kFractionBelowOne, "probability of the model's dropout layers"},
+        {"dropout", &C::dropout, "", from_to_below(-1, 1),
+         "probability of the model's dropout layers; negative: the architecture's own (VGG 0.5, the others 0)"},
 
         {"optimizer", &C::optimizer, "", Words{"sgd", "adam", "adamw"}, "update rule"},
         {"lr", &C::lr, "", above(0), "learning rate after warm-up"},
@@ -44,7 +45,7 @@ std::span<const Option<TrainConfig>> train_options() {
         {"clip_norm", &C::clip_norm, "", at_least(0), "largest L2 norm of all gradients together", "no clipping"},
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
-         "steps with NaN or Inf that are skipped before the run ends with 4"},
+         "steps in a row with NaN or Inf, none of them applied, that end the run with 4"},
 
         {"init",
          &C::init,

@@ -22,7 +22,7 @@ struct TrainConfig {
     int image_size = 224;
     int channels = 0;  ///< 0: the data's
     bool small_stem = false;
-    double dropout = 0.0;
+    double dropout = -1.0;  ///< negative: the architecture's own
 
     std::string optimizer = "adamw";
     double lr = 0.001;

@@ -114,7 +114,7 @@ void Trainer::build_optimizer() {
     options.beta2 = config_.beta2;
     options.eps = config_.adam_eps;
     optimizer_.emplace(std::move(groups), options);
-    if (config_.ema_decay > 0) ema_.emplace(module_->parameters(), config_.ema_decay);
+    if (config_.ema_decay > 0) ema_.emplace(module_->state(), config_.ema_decay);
 
     schedule_.kind = schedule_kind(config_.schedule);
     schedule_.lr = config_.lr;
@@ -164,7 +164,10 @@ double Trainer::current_lr() const {
     return learning_rate(schedule_, {state_.step, total_steps_, steps_per_epoch_}, state_.plateau);
 }
 
-bool Trainer::done() const { return state_.step >= total_steps_ || state_.epoch >= config_.epochs || stopped_early_; }
+bool Trainer::done() const {
+    const bool epoch_open = state_.sample_offset > 0;  // stopped behind its last step: it must still be finished
+    return (state_.step >= total_steps_ && !epoch_open) || state_.epoch >= config_.epochs || stopped_early_;
+}
 
 void Trainer::train_step(const Batch& batch) {
     const DrawScope draws(config_.seed, static_cast<std::uint64_t>(state_.epoch), batch.indices);

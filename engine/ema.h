@@ -1,5 +1,5 @@
-// Exponential moving average of a model's parameters (Polyak & Juditsky 1992), to evaluate with. Buffers (batch norm statistics)
-// are not averaged: those of the model serve both.
+// Exponential moving average of a model's parameters (Polyak & Juditsky 1992), to evaluate with. Give it the batch norms' running
+// statistics as well (`module.state()`): averaged weights make other activations than the newest ones do.
 #pragma once
 
 #include <cstdint>

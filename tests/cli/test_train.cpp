@@ -1,0 +1,211 @@
+// A run from the first step to the prediction, as the program's users see it, and how it stops and goes on.
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "cli/signals.h"
+#include "cli/trainer.h"
+#include "engine/safetensors.h"
+#include "tests/cli/run_keel.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+using keel::test::read_text;
+using keel::test::run_keel;
+using keel::test::TemporaryFolder;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kImages = "40";
+
+std::string draw_phantom(const TemporaryFolder& folder) {
+    const std::string path = folder / "phantom";
+    REQUIRE(run_keel({"data", "synth", path, "--count", kImages, "--size", "64", "--balanced", "--quiet"}).code == 0);
+    return "phantom:" + path;
+}
+
+std::vector<std::string> train_command(const std::string& data, const std::string& out) {
+    return {"train",        "--model", "resnet18",     "--data", data,       "--out", out,
+            "--image-size", "32",      "--batch-size", "8",      "--epochs", "2",     "--quiet"};
+}
+
+std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+
+/// Names and bytes of all tensors.
+std::string fingerprint(const std::string& checkpoint) {
+    std::string all;
+    for (const keel::NamedTensor& entry : keel::read_safetensors(checkpoint).tensors) {
+        const keel::Tensor values = entry.tensor.to(keel::DType::f64);  // exact for every type that a checkpoint holds
+        all += entry.name;
+        all.append(reinterpret_cast<const char*>(values.data<double>()),
+                   static_cast<std::size_t>(values.elements()) * sizeof(double));
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("A run is trained, scored and asked", "[train]") {
+    const TemporaryFolder folder;
+    const std::string data = draw_phantom(folder), out = folder / "run";
+    auto command = train_command(data, out);
+    command.push_back("--json");
+    const auto trained = run_keel(command);
+    INFO(trained.err);
+    REQUIRE(trained.code == 0);
+    CHECK(json::parse(trained.out).at("epochs") == 2);
+
+    for (const char* file : {"config.toml", "metrics.csv", "metrics.jsonl", "log.txt", "checkpoints/last.safetensors",
+                             "checkpoints/best.safetensors"}) {
+        INFO(file);
+        CHECK(std::filesystem::file_size(out + "/" + file) > 0);
+    }
+    CHECK(lines(read_text(out + "/metrics.csv")) == 3);  // a head and two epochs
+    CHECK(lines(read_text(out + "/metrics.jsonl")) == 2);
+
+    const auto again = run_keel(command);
+    CHECK(again.code == 2);
+    CHECK(again.err.find("--resume") != std::string::npos);
+    CHECK(again.err.find("--force") != std::string::npos);
+
+    const std::string checkpoint = out + "/checkpoints/best.safetensors", csv = folder / "scores.csv";
+    const auto scored = run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"});
+    INFO(scored.err);
+    REQUIRE(scored.code == 0);
+    const json scores = json::parse(scored.out);
+    REQUIRE(scores.at("auroc").size() == 15);  // 14 labels and the mean
+    CHECK(scores.at("auroc").contains("Pleural_Thickening"));
+    CHECK(scores.at("auroc").at("mean").is_number());
+    const std::string table = read_text(csv);
+    CHECK(table.starts_with("Image Index,prob_Atelectasis,"));
+    CHECK(lines(table) == scores.at("samples").get<std::size_t>() + 1);
+
+    const std::string image = folder / "phantom/images/00000001_000.png";
+    const auto asked = run_keel({"predict", "--checkpoint", checkpoint, image, "--json", "--quiet"});
+    REQUIRE(asked.code == 0);
+    const json answer = json::parse(asked.out).at("images");
+    REQUIRE(answer.size() == 1);
+    CHECK(answer[0].at("path") == image);
+    REQUIRE(answer[0].at("scores").size() == 14);
+    for (const auto& [label, score] : answer[0].at("scores").items()) {
+        INFO(label);
+        CHECK(score.get<double>() >= 0);
+        CHECK(score.get<double>() <= 1);
+    }
+
+    SECTION("a bad picture is named, the others are answered, the exit code says so") {
+        keel::test::write_text(folder / "broken.png", "no picture");
+        const auto mixed = run_keel({"predict", "--checkpoint", checkpoint, image, folder / "broken.png", "--json"});
+        CHECK(mixed.code == 3);
+        CHECK(mixed.err.find("broken.png") != std::string::npos);
+        CHECK(json::parse(mixed.out).at("images").size() == 1);
+    }
+    SECTION("another task's weights are taken over but for the classifier, and only it is trained when the rest is frozen") {
+        const auto tuned =
+            run_keel({"train", "--model", "resnet18", "--data", data, "--out", folder / "tuned", "--image-size", "32",
+                      "--batch-size", "8", "--epochs", "1", "--init", checkpoint, "--freeze", "backbone", "--quiet"});
+        INFO(tuned.err);
+        REQUIRE(tuned.code == 0);
+        const auto before = keel::read_safetensors(checkpoint).tensors,
+                   after = keel::read_safetensors(folder / "tuned/checkpoints/last.safetensors").tensors;
+        int same = 0, changed = 0;
+        for (const keel::NamedTensor& a : before)
+            for (const keel::NamedTensor& b : after) {
+                if (a.name != b.name || a.name.find('.') == std::string::npos || a.name.starts_with("exp_avg") ||
+                    a.name.starts_with("adam"))
+                    continue;
+                const bool equal = std::memcmp(a.tensor.data<float>(), b.tensor.data<float>(),
+                                               static_cast<std::size_t>(a.tensor.elements()) * 4) == 0;
+                CHECK(equal == !a.name.starts_with("fc."));
+                (equal ? same : changed)++;
+            }
+        CHECK(same > 90);  // ResNet18 has 62 parameters and 40 statistics, of which two are fc's
+        CHECK(changed == 2);
+    }
+    SECTION("a checkpoint that is none is refused by name") {
+        keel::test::write_text(folder / "bad.safetensors", std::string(100, 'x'));
+        const auto refused = run_keel({"eval", "--checkpoint", folder / "bad.safetensors", "--data", data});
+        CHECK(refused.code == 3);
+        CHECK(refused.err.find("bad.safetensors") != std::string::npos);
+    }
+}
+
+TEST_CASE("A run that diverges ends with exit 4 and names the samples", "[train]") {
+    const TemporaryFolder folder;
+    auto command = train_command(draw_phantom(folder), folder / "run");
+    for (const char* word : {"--optimizer", "sgd", "--schedule", "constant", "--lr", "1e30"}) command.push_back(word);
+    const auto result = run_keel(command);
+    INFO(result.err);
+    CHECK(result.code == 4);
+    const std::string log = read_text(folder / "run/log.txt");
+    CHECK(log.find("was not applied") != std::string::npos);
+    CHECK(log.find(".png") != std::string::npos);
+}
+
+TEST_CASE("Too many bad pictures end a run with exit 3", "[train]") {
+    const TemporaryFolder folder;
+    const std::string data = draw_phantom(folder);
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "phantom/images"))
+        keel::test::write_text(entry.path().string(), "no picture");
+    const auto result = run_keel(train_command(data, folder / "run"));
+    CHECK(result.code == 3);
+    CHECK(result.err.find(".png") != std::string::npos);
+}
+
+TEST_CASE("A bench line holds the contract's fields", "[bench]") {
+    const auto mode = GENERATE("train", "infer");
+    const auto result = run_keel({"bench", "--model", "resnet18", "--mode", mode, "--batch", "2", "--image-size", "32", "--steps",
+                                  "2", "--json", "--quiet"});
+    REQUIRE(result.code == 0);
+    const json line = json::parse(result.out);
+    for (const char* key : {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second", "step_ms_median",
+                            "step_ms_min", "peak_rss_mb", "isa", "onednn"}) {
+        INFO(key);
+        CHECK(line.contains(key));
+    }
+    CHECK(line.at("images_per_second").get<double>() > 0);
+    CHECK(line.at("step_ms_min").get<double>() <= line.at("step_ms_median").get<double>());
+}
+
+// Last, since a signal once caught stays so: from here on every run of this process stops after each step.
+TEST_CASE("A run stopped after every step and resumed ends with the same weights to the bit", "[train]") {
+    const TemporaryFolder folder;
+    const std::string data = draw_phantom(folder);
+    keel::cli::TrainConfig config;
+    config.model = "resnet18";
+    config.data = data;
+    config.image_size = 32;
+    config.batch_size = 8;
+    config.epochs = 2;
+    config.dropout = 0.2;
+    config.rotate = 10;
+    config.ema_decay = 0.9;
+    keel::cli::Globals globals;
+    globals.quiet = true;
+
+    config.out = folder / "whole";
+    {
+        keel::cli::RunDirectory directory(config.out, keel::cli::ExistingRun::refuse, true);
+        REQUIRE(keel::cli::Trainer(config, directory, globals).run() == 0);
+    }
+    config.out = folder / "stopped";
+    keel::cli::catch_stop_signals();
+    REQUIRE(std::raise(SIGTERM) == 0);
+    int stops = 0;
+    for (int code = -1; code != 0; ++stops) {
+        REQUIRE(stops < 100);
+        keel::cli::RunDirectory directory(config.out, keel::cli::ExistingRun::resume, true);
+        keel::cli::Trainer trainer(config, directory, globals);
+        if (stops > 0) trainer.resume(directory.last_checkpoint());
+        code = trainer.run();
+        REQUIRE((code == 0 || code == 75));
+    }
+    CHECK(stops > 4);
+    CHECK(fingerprint(folder / "stopped/checkpoints/last.safetensors") ==
+          fingerprint(folder / "whole/checkpoints/last.safetensors"));
+    CHECK(lines(read_text(folder / "stopped/metrics.csv")) == 3);
+}
