@@ -42,22 +42,47 @@ void check_png(Bytes b, const std::string& name) {
     }
 }
 
-/// stb_image fills what a truncated JPEG lacks with grey. Entropy-coded data never holds FF D9, so the end-of-image
-/// marker is searched behind the first start of scan; a thumbnail's own marker lies in a segment before it.
-void check_jpeg(Bytes b, const std::string& name) {
-    std::size_t at = 2;
-    for (;;) {
-        while (at + 1 < b.size() && b[at] == 0xFF && b[at + 1] == 0xFF) ++at;  // fill bytes
+std::size_t big_endian16(Bytes b, std::size_t at) { return std::size_t{b[at]} << 8 | b[at + 1]; }
+
+/// A Huffman table has at most 256 symbols. stb_image 2.27 counts them too late, and writes past its tables. `at` is where the
+/// segment's length stands.
+void check_huffman_segment(Bytes b, std::size_t at, const std::string& name) {
+    if (b.size() - at < 2) bad(name, "truncated JPEG file");
+    const std::size_t end = at + big_endian16(b, at);
+    for (at += 2; at < end;) {
+        if (end > b.size() || end - at < 17) bad(name, "damaged JPEG Huffman table");
+        std::size_t symbols = 0;
+        for (std::size_t i = 1; i <= 16; ++i) symbols += b[at + i];
+        if (symbols > 256 || symbols > end - at - 17) bad(name, "damaged JPEG Huffman table");
+        at += 17 + symbols;
+    }
+}
+
+/// Walks the segments up to the first start of scan and returns where its data begin. Bytes between segments, which stb_image
+/// would skip, are refused, so that both see the same segments.
+std::size_t check_jpeg_header(Bytes b, const std::string& name) {
+    for (std::size_t at = 2;;) {
+        while (b.size() - at >= 2 && b[at] == 0xFF && b[at + 1] == 0xFF) ++at;  // fill bytes
         if (b.size() - at < 4) bad(name, "truncated JPEG file");
         if (b[at] != 0xFF) bad(name, "JPEG segment without a marker");
-        const bool scan = b[at + 1] == 0xDA;
-        at += 2 + (std::size_t{b[at + 2]} << 8 | b[at + 3]);
+        const std::uint8_t marker = b[at + 1];
+        if (marker == 0xC4) check_huffman_segment(b, at + 2, name);
+        at += 2 + big_endian16(b, at + 2);
         if (at >= b.size()) bad(name, "truncated JPEG file");
-        if (scan) break;
+        if (marker == 0xDA) return at;
     }
-    constexpr std::uint8_t kEnd[2] = {0xFF, 0xD9};
-    if (std::search(b.begin() + static_cast<std::ptrdiff_t>(at), b.end(), kEnd, kEnd + 2) == b.end())
-        bad(name, "truncated JPEG file");
+}
+
+/// stb_image fills what a truncated JPEG lacks with grey. Entropy-coded data never holds FF D9 or FF C4, so behind the first start
+/// of scan they are the end of the image and further Huffman tables; a thumbnail's lie in a segment before it.
+void check_jpeg(Bytes b, const std::string& name) {
+    bool whole = false;
+    for (std::size_t at = check_jpeg_header(b, name); at + 1 < b.size(); ++at) {
+        if (b[at] != 0xFF) continue;
+        if (b[at + 1] == 0xC4) check_huffman_segment(b, at + 2, name);
+        if (b[at + 1] == 0xD9) whole = true;
+    }
+    if (!whole) bad(name, "truncated JPEG file");
 }
 
 /// stb_image reads zeros behind the end of a BMP file; its header says how long the file is.
@@ -112,6 +137,7 @@ ImageHeader probe_image(Bytes bytes, const std::string& name) {
                 fmt::format("[decode] {}: {} x {} pixels, at most {} a side are allowed", name, width, height, kMaxImageSide));
         }
     }
+    check_whole(bytes, name);  // before stb_image sees any of it
     if (stbi_info_from_memory(bytes.data(), length, &header.width, &header.height, &header.channels) == 0) {
         bad(name, stbi_failure_reason());
     }
@@ -126,7 +152,6 @@ ImageHeader probe_image(Bytes bytes, const std::string& name) {
 
 Image decode_image(Bytes bytes, int channels, const std::string& name) {
     const ImageHeader header = probe_image(bytes, name);
-    check_whole(bytes, name);
     int width = 0, height = 0, stored = 0;
     const int length = static_cast<int>(bytes.size());
     const auto check = [&](const void* pixels) {

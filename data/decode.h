@@ -23,7 +23,7 @@ struct ImageHeader {
 std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit);
 
 /// The header of an encoded picture; `name` is used in messages. Throws InputError if it is not PNG, JPEG or BMP,
-/// or claims more than kMaxImageSide a side or kMaxImagePixels in all.
+/// is truncated or damaged, or claims more than kMaxImageSide a side or kMaxImagePixels in all.
 ImageHeader probe_image(std::span<const std::uint8_t> bytes, const std::string& name);
 
 /// Decodes into `channels` channels: 1 or 3, or 0 for the picture's own number without alpha. Alpha is dropped (NIH's RGBA

@@ -115,6 +115,21 @@ TEST_CASE("A flipped bit in a PNG is an error") {
     }
 }
 
+TEST_CASE("A JPEG Huffman table of more than 256 symbols is refused, before and behind a start of scan") {
+    const Bytes good = encode_jpeg(noise_image(24, 24, 3, 8));
+    constexpr std::uint8_t kTable[] = {0xFF, 0xC4};
+    const auto table = std::search(good.begin(), good.end(), kTable, kTable + 2);
+    REQUIRE(table != good.end());
+    Bytes claims = good;
+    std::fill_n(claims.begin() + (table - good.begin()) + 5, 16, std::uint8_t{0xFF});  // 16 counts behind marker, length and class
+    CHECK_THROWS_AS(decode_image(claims, 0, "x"), InputError);
+    Bytes segment{0xFF, 0xC4, 0x10, 0x03, 0x00};
+    segment.resize(2 + 0x1003, std::uint8_t{0xFF});
+    Bytes second = good;
+    second.insert(second.end() - 2, segment.begin(), segment.end());
+    CHECK_THROWS_AS(decode_image(second, 0, "x"), InputError);
+}
+
 TEST_CASE("Damaged JPEG and BMP files end in a picture or an InputError") {
     const Image picture = noise_image(24, 24, 3, 7);
     Random random(1, Draw::bench);

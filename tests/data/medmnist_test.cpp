@@ -16,7 +16,7 @@ using namespace keel::test;
 namespace {
 
 void put(Bytes& bytes, std::uint64_t value, int count) {
-    for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+    for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::uint8_t>(i < 8 ? value >> (8 * i) : 0));
 }
 
 void patch(Bytes& bytes, std::size_t at, std::uint64_t value, int count) {
