@@ -25,7 +25,7 @@ std::uint64_t enabled_registers() {
 
 std::string read_brand() {
     unsigned words[12] = {};
-    if (__get_cpuid_max(0x80000000U, nullptr) < 0x80000004U) return "unknown";
+    if (static_cast<unsigned>(__get_cpuid_max(0x80000000U, nullptr)) < 0x80000004U) return "unknown";
     for (unsigned leaf = 0; leaf < 3; ++leaf) {
         unsigned* w = words + 4 * leaf;
         __get_cpuid(0x80000002U + leaf, w, w + 1, w + 2, w + 3);
