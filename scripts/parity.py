@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+"""Compares Keel with PyTorch on the same weights and images (docs/parity.md).
+
+PyTorch's float64 run is the truth. For the logits in train and eval mode, every parameter's gradient, the batch norms' running
+statistics and the losses of 20 SGD steps, Keel's float32 error may be at most twice that of PyTorch's float32 run, or 1e-6 where that
+is larger. Prints a table; exits with 1 if Keel's error is larger anywhere.
+
+Needs Debian's python3-torch, python3-torchvision and python3-numpy, and the program keel_parity of the build folder.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import torch
+import torchvision
+
+LIMIT_RATIO, LIMIT_ERROR = 2.0, 1e-6
+STEPS, LR, MOMENTUM = 20, 0.01, 0.9
+NUMPY_TYPES = {"F32": numpy.float32, "I32": numpy.int32}
+
+
+def write_safetensors(path, tensors):
+    names = {numpy.dtype(t): name for name, t in NUMPY_TYPES.items()}
+    header, offset = {}, 0
+    for name, array in tensors.items():
+        header[name] = {"dtype": names[array.dtype], "shape": array.shape, "data_offsets": [offset, offset + array.nbytes]}
+        offset += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for array in tensors.values():
+            file.write(numpy.ascontiguousarray(array).tobytes())
+
+
+def read_safetensors(path):
+    data = pathlib.Path(path).read_bytes()
+    length = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8:8 + length])
+    header.pop("__metadata__", None)
+    return {name: numpy.frombuffer(data, NUMPY_TYPES[entry["dtype"]], (entry["data_offsets"][1] - entry["data_offsets"][0]) // 4,
+                                   8 + length + entry["data_offsets"][0]).reshape(entry["shape"]) for name, entry in header.items()}
+
+
+def float_state(model):
+    return {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
+
+
+def make_problem(name, batch, size, steps, seed):
+    """Weights as torchvision draws them, a batch of standard normal images (`steps` of them, in turn) and labels."""
+    torch.manual_seed(seed)
+    state = float_state(getattr(torchvision.models, name)())
+    count = max(steps, 1) * batch
+    return {**{"state." + key: tensor.numpy() for key, tensor in state.items()}, "images": torch.randn(count, 3, size, size).numpy(),
+            "labels": torch.randint(0, 1000, (count,), dtype=torch.int32).numpy()}
+
+
+def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format):
+    """The same quantities, under the same names, as keel_parity writes."""
+    model = getattr(torchvision.models, name)()
+    with torch.no_grad():
+        for key, tensor in float_state(model).items():
+            tensor.copy_(torch.from_numpy(problem["state." + key]))
+    model = model.to(dtype=dtype, memory_format=layout)
+    images = torch.from_numpy(problem["images"]).to(dtype).contiguous(memory_format=layout)
+    labels = torch.from_numpy(problem["labels"]).long()
+    plain = lambda tensor: tensor.detach().contiguous().numpy()
+    if steps:
+        optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
+        losses = []
+        for step in range(steps):
+            rows = slice(step * batch, (step + 1) * batch)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(images[rows]), labels[rows])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return {"losses": numpy.array(losses)}
+    with torch.no_grad():
+        out = {"eval_logits": plain(model.eval()(images))}
+    logits = model.train()(images)
+    torch.nn.functional.cross_entropy(logits, labels).backward()
+    out["train_logits"] = plain(logits)
+    out.update({"gradient." + key: plain(p.grad) for key, p in model.named_parameters()})
+    out.update({"statistic." + key: plain(b) for key, b in model.named_buffers() if b.is_floating_point()})
+    return out
+
+
+def run_keel(program, name, problem, batch, steps, threads):
+    with tempfile.TemporaryDirectory() as folder:
+        source, result = os.path.join(folder, "problem.safetensors"), os.path.join(folder, "result.safetensors")
+        write_safetensors(source, problem)
+        subprocess.run([program, name, source, result, str(batch), str(steps), str(LR), str(MOMENTUM), str(threads)], check=True)
+        return read_safetensors(result)
+
+
+def relative_error(got, truth):
+    """Relative L2 error."""
+    got, truth = got.astype(numpy.float64).ravel(), truth.astype(numpy.float64).ravel()
+    return float(numpy.linalg.norm(got - truth) / numpy.linalg.norm(truth))
+
+
+def errors_of(result, truth):
+    """By name; losses are compared one by one."""
+    if result.keys() != truth.keys():
+        sys.exit(f"parity: the two sides name different tensors: {sorted(result.keys() ^ truth.keys())}")
+    out = {}
+    for key, value in truth.items():
+        if key == "losses":
+            out.update({f"loss.{i + 1:02d}": abs(float(result[key][i]) / float(value[i]) - 1) for i in range(len(value))})
+        else:
+            out[key] = relative_error(result[key], value)
+    return out
+
+
+def report(title, keel, others, verbose):
+    """One line for each kind of quantity; returns the names of those beyond the limit. others[0] is the run that sets the limit."""
+    torch_errors = next(iter(others.values()))
+    beyond = [key for key in keel if not keel[key] <= max(LIMIT_RATIO * torch_errors[key], LIMIT_ERROR)]
+    print(f"\n{title}")
+    print(f"{'quantity':<15}{'tensors':>8}{'Keel worst':>12}{'Keel rms':>11}" +
+          "".join(f"{name + ' worst':>20}{name + ' rms':>18}" for name in others) + f"{'rms ratio':>11}{'worst ratio':>13}{'beyond':>8}")
+    rms = lambda errors, keys: float(numpy.sqrt(numpy.mean([errors[key]**2 for key in keys])))
+    for kind in dict.fromkeys(key.split(".")[0] for key in keel):
+        keys = [key for key in keel if key.split(".")[0] == kind]
+        counted = [keel[key] / torch_errors[key] for key in keys if keel[key] > LIMIT_ERROR]
+        print(f"{kind:<15}{len(keys):>8}{max(keel[key] for key in keys):>12.2e}{rms(keel, keys):>11.2e}" +
+              "".join(f"{max(errors[key] for key in keys):>20.2e}{rms(errors, keys):>18.2e}" for errors in others.values()) +
+              f"{rms(keel, keys) / rms(torch_errors, keys):>11.2f}" + (f"{max(counted):>13.2f}" if counted else f"{'-':>13}") +
+              f"{sum(key in beyond for key in keys):>8}")
+    for key in keel if verbose else beyond:
+        print(f"  {key:<50}{keel[key]:>11.2e}" + "".join(f"{errors[key]:>11.2e}" for errors in others.values()) +
+              f"{keel[key] / torch_errors[key]:>8.2f}" + ("  beyond" if key in beyond else ""))
+    return beyond
+
+
+def compare(args, name, batch, size, steps):
+    problem = make_problem(name, batch, size, steps, args.seed)
+    keel = run_keel(args.program, name, problem, batch, steps, args.threads)
+    truth = run_torch(name, problem, batch, steps, torch.float64)
+    others = {"PyTorch": errors_of(run_torch(name, problem, batch, steps, torch.float32), truth)}
+    if args.channels_last:
+        others["nhwc"] = errors_of(run_torch(name, problem, batch, steps, torch.float32, torch.channels_last), truth)
+    what = f"{steps} SGD steps, losses" if steps else "one step"
+    return report(f"{name}, batch {batch}, {size}x{size}, seed {args.seed}, {what}", errors_of(keel, truth), others, args.verbose)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", help="path of keel_parity, e.g. build/release/tests/keel_parity")
+    parser.add_argument("--models", nargs="*", default=["resnet50", "densenet121"], help="models for one step (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=224, help="image size in pixels (default: %(default)s)")
+    parser.add_argument("--steps-size", type=int, default=64, help="image size of the SGD steps, 0: skip them (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and images (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="of both sides (default: %(default)s)")
+    parser.add_argument("--channels-last", action="store_true", help="also run PyTorch's float32 in channels_last, for comparison")
+    parser.add_argument("--verbose", action="store_true", help="a line for every tensor")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    beyond = [key for name in args.models for key in compare(args, name, args.batch, args.size, 0)]
+    if args.steps_size:
+        beyond += compare(args, "resnet18", args.batch, args.steps_size, STEPS)
+    print(f"\n{len(beyond)} beyond the limit of max({LIMIT_RATIO:g} x PyTorch's error, {LIMIT_ERROR:g})")
+    return 1 if beyond else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+#include <string>
+
+#include "cli/machine.h"
+#include "tests/support/catch.h"
+
+using namespace keel::cli;
+
+namespace {
+
+/// A machine that nothing is wrong with.
+Machine sound() {
+    Machine machine;
+    machine.cpu = "Xeon";
+    machine.features = {"fma", "avx2"};
+    machine.isa = "avx2";
+    machine.online_cores = 16;
+    machine.allowed_cores = machine.threads = 8;
+    machine.convolution_library = "2.6.3 (OpenMP)";
+    machine.huge_pages = "madvise";
+    machine.memory_bytes = 24'000'000'000;
+    machine.available_bytes = 20'000'000'000;
+    return machine;
+}
+
+/// The only warning about `machine`.
+std::string warning(const Machine& machine) {
+    const DoctorReport report = diagnose(machine);
+    REQUIRE(report.warnings.size() == 1);
+    CHECK(report.object["warnings"].size() == 1);
+    CHECK(report.text.find("Warning: " + report.warnings[0]) != std::string::npos);
+    return report.warnings[0];
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("A sound machine gets no warning", "[doctor]") {
+    const DoctorReport report = diagnose(sound());
+    CHECK(report.warnings.empty());
+    CHECK(contains(report.text, "Nothing is wrong."));
+    CHECK(report.object["cpu"] == "Xeon");
+    CHECK(report.object["threads"] == 8);
+    CHECK(report.object["isa_forced"].is_null());
+    CHECK(report.object["cgroup_cores"].is_null());
+    CHECK(report.object["mpi"] == false);
+}
+
+TEST_CASE("Oversubscription is noticed, by cores and by quota", "[doctor]") {
+    Machine machine = sound();
+    machine.threads = 9;
+    CHECK(contains(warning(machine), "9 compute threads share 8 allowed cores"));
+
+    machine = sound();
+    machine.cgroup_cores = 3.5;
+    CHECK(contains(warning(machine), "set --threads 4"));
+    machine.threads = 4;
+    CHECK(diagnose(machine).warnings.empty());
+    machine.threads = 5;
+    CHECK(diagnose(machine).warnings.size() == 1);
+    machine.cgroup_cores = 0.5;
+    machine.threads = 1;
+    CHECK(diagnose(machine).warnings.empty());
+}
+
+TEST_CASE("The batch system's cores are compared with what the process has", "[doctor]") {
+    Machine machine = sound();
+    machine.slurm_cpus_per_task = "8";
+    CHECK(diagnose(machine).warnings.empty());
+    machine.slurm_cpus_per_task = "12";
+    CHECK(contains(warning(machine), "srun"));
+    machine.slurm_cpus_per_task = "6";
+    machine.threads = 2;
+    CHECK(contains(warning(machine), "idle"));
+}
+
+TEST_CASE("Variables that are no numbers, huge pages off and scarce memory are noticed", "[doctor]") {
+    Machine machine = sound();
+    machine.omp_num_threads = GENERATE(as<std::string>{}, "four", "0", "-1", "4x");
+    CHECK(contains(warning(machine), "OMP_NUM_THREADS"));
+    machine = sound();
+    machine.huge_pages = "never";
+    CHECK(contains(warning(machine), "huge pages"));
+    machine = sound();
+    machine.cgroup_memory_bytes = 1'000'000'000;
+    CHECK(contains(warning(machine), "1.0 GB"));
+    machine = sound();
+    machine.available_bytes = 500'000'000;
+    CHECK(contains(warning(machine), "0.5 GB"));
+}
+
+TEST_CASE("A forced ISA is named as such", "[doctor]") {
+    Machine machine = sound();
+    machine.forced_isa = machine.isa = "scalar";
+    CHECK(contains(diagnose(machine).text, "scalar (forced by KEEL_ISA)"));
+    CHECK(diagnose(machine).object["isa_forced"] == "scalar");
+}
+
+TEST_CASE("cpu.max and the huge pages' state", "[doctor]") {
+    CHECK(cores_of_cpu_max("150000 100000\n") == 1.5);
+    for (const char* text : {"max 100000\n", "", "0 100000", "100000", "100000 0", "-1 100000", "x y"})
+        CHECK_FALSE(cores_of_cpu_max(text).has_value());
+    CHECK(chosen_word("always [madvise] never\n") == "madvise");
+    for (const char* text : {"", "always", "]never[", "[never"}) CHECK(chosen_word(text).empty());
+}
+
+TEST_CASE("The machine of this process can be read", "[doctor]") {
+    const Machine machine = read_machine();
+    CHECK_FALSE(machine.isa.empty());
+    CHECK(machine.allowed_cores >= 1);
+    CHECK(machine.online_cores >= 1);
+    CHECK(machine.threads >= 1);
+    CHECK(machine.memory_bytes > 0);
+    CHECK(diagnose(machine).object["isa"] == machine.isa);
+}

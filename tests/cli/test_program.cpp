@@ -1,0 +1,175 @@
+// The program as its users see it: exit codes, stdout and stderr.
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/cli/run_keel.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+using keel::test::ProgramResult;
+using keel::test::read_text;
+using keel::test::run_keel;
+using keel::test::TemporaryFolder;
+using keel::test::write_text;
+using nlohmann::json;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// The one JSON object that stdout must hold.
+json object(const ProgramResult& result) {
+    REQUIRE(result.code == 0);
+    const json parsed = json::parse(result.out, nullptr, false);
+    REQUIRE(parsed.is_object());
+    CHECK(result.out.find('\n') == result.out.size() - 1);
+    return parsed;
+}
+
+using Words = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("Bad command lines end with their code and one line on stderr", "[program]") {
+    const auto [line, code, part] = GENERATE(table<Words, int, std::string>({
+        {{}, 2, "keel: [options] a command is missing"},
+        {{"doctr"}, 2, "keel: [options] unknown command 'doctr', did you mean 'doctor'?"},
+        {{"data"}, 2, "keel data: [options] a command is missing"},
+        {{"data", "inof"}, 2, "keel data: [options] unknown command 'inof', did you mean 'info'?"},
+        {{"--frobnicate"}, 2, "keel: [options] unknown option '--frobnicate'"},
+        {{"doctor", "--jsn"}, 2, "keel doctor: [options] unknown option '--jsn', did you mean '--json'?"},
+        {{"doctor", "--jsn=1"}, 2, "unknown option '--jsn',"},
+        {{"doctor", "now"}, 2, "keel doctor: [options] 'now' is one argument too many"},
+        {{"doctor", "--threads", "x"}, 2, "--threads"},
+        {{"doctor", "--threads", "-1"}, 2, "--threads"},
+        {{"doctor", "--threads", "1025"}, 2, "--threads"},
+        {{"doctor", "--threads"}, 2, "--threads"},
+        {{"doctor", "--seed", "-1"}, 2, "--seed"},
+        {{"data", "info"}, 2, "spec"},
+        {{"data", "info", "--vall-fraction", "0.1"}, 2, "did you mean '--val-fraction'?"},
+        {{"data", "info", "xray:/nowhere"}, 2, "keel data info: ["},
+        {{"data", "info", "nih:/nowhere"}, 2, "keel data info: ["},
+        {{"data", "synth", "/dev/null/x", "--count", "10", "--size", "64"}, 5, "keel data synth: ["},
+        {{"data", "synth", "d", "--count", "0"}, 2, "keel data synth: ["},
+        {{"data", "synth", "d", "--count", "many"}, 2, "--count"},
+        {{"train"}, 2, "keel train: [config] --model NAME is required"},
+        {{"train", "--epocs", "3"}, 2, "unknown option '--epocs', did you mean '--epochs'?"},
+        {{"train", "--epochs", "0"}, 2, "keel train: [config] --epochs: epochs must be a whole number at least 1, not 0"},
+        {{"train", "--set", "epocs=1"}, 2, "[config] --set: unknown key 'epocs', did you mean 'epochs'?"},
+        {{"train", "--config", "/nowhere/x.toml"}, 5, "/nowhere/x.toml"},
+    }));
+    const ProgramResult result = run_keel(line);
+    INFO(result.err);
+    CHECK(result.code == code);
+    CHECK(contains(result.err, part));
+    CHECK(result.err.find('\n') == result.err.size() - 1);
+    CHECK(result.out.empty());
+}
+
+TEST_CASE("A malformed data set ends with 3, a bad KEEL_ISA with 2", "[program]") {
+    const TemporaryFolder folder;
+    write_text(folder / "broken.npz", "no zip archive");
+    CHECK(run_keel({"data", "info", "medmnist:" + (folder / "broken.npz").string()}).code == 3);
+    const ProgramResult result = run_keel({"doctor"}, {"KEEL_ISA=mmx"});
+    CHECK(result.code == 2);
+    CHECK(contains(result.err, "mmx"));
+}
+
+TEST_CASE("A stdout that takes no more ends with 5", "[program]") {
+    const ProgramResult result = run_keel({"doctor"}, {}, "/dev/full");
+    CHECK(result.code == 5);
+    CHECK(contains(result.err, "keel doctor: [output]"));
+}
+
+TEST_CASE("--help and --version", "[program]") {
+    const ProgramResult version = run_keel({"--version"});
+    CHECK(version.code == 0);
+    CHECK(contains(version.out, "keel 0."));
+    for (const Words& line :
+         {Words{"--help"}, Words{"data", "--help"}, Words{"data", "synth", "--help"}, Words{"train", "--help"}}) {
+        const ProgramResult help = run_keel(line);
+        CHECK(help.code == 0);
+        CHECK(contains(help.out, "Usage: keel"));
+        CHECK(help.err.empty());
+    }
+}
+
+TEST_CASE("Every command takes the common options", "[program]") {
+    const Words command = GENERATE(Words{"train"}, Words{"eval"}, Words{"predict"}, Words{"data", "info"}, Words{"data", "synth"},
+                                   Words{"models"}, Words{"bench"}, Words{"doctor"});
+    Words line = command;
+    line.emplace_back("--help");
+    const std::string help = run_keel(line).out;
+    for (const char* option : {"--help", "--quiet", "--json", "--seed N", "--threads N"}) CHECK(contains(help, option));
+}
+
+TEST_CASE("doctor --json", "[program]") {
+    const json report = object(run_keel({"doctor", "--json", "--threads", "1"}));
+    CHECK(report["threads"] == 1);
+    for (const char* key : {"cpu", "isa", "allowed_cores", "onednn", "huge_pages", "memory_bytes", "mpi", "warnings"})
+        CHECK(report.contains(key));
+    CHECK(object(run_keel({"doctor", "--json"}, {"KEEL_ISA=scalar"}))["isa"] == "scalar");
+}
+
+TEST_CASE("data synth writes a set that data info counts", "[program]") {
+    const TemporaryFolder folder;
+    const std::string set = folder / "set";
+    const Words synth{"data", "synth", set, "--count", "40", "--size", "64", "--seed", "3", "--balanced", "--json"};
+    const ProgramResult made = run_keel(synth);
+    const json summary = object(made);
+    CHECK(summary["count"] == 40);
+    CHECK(summary["seed"] == 3);
+    CHECK(contains(made.err, "40/40"));
+
+    const json info = object(run_keel({"data", "info", "phantom:" + set, "--json"}));
+    CHECK(info["task"] == "labels");
+    CHECK(info["channels"] == 1);
+    CHECK(info["missing"] == 0);
+    std::int64_t samples = 0;
+    for (const auto& [name, split] : info["splits"].items()) {
+        samples += split["samples"].get<std::int64_t>();
+        CHECK(split["labels"].size() == 14);
+    }
+    CHECK(samples == 40);
+    const ProgramResult text = run_keel({"data", "info", "phantom:" + set});
+    CHECK(text.code == 0);
+    CHECK(contains(text.out, "Cardiomegaly"));
+
+    const ProgramResult again = run_keel(synth);
+    CHECK(again.code == 2);
+    CHECK(contains(again.err, "force"));
+    Words forced = synth;
+    forced.insert(forced.end(), {"--force", "--quiet"});
+    const ProgramResult replaced = run_keel(forced);
+    CHECK(replaced.code == 0);
+    CHECK(replaced.err.empty());
+}
+
+TEST_CASE("docs/cli.md holds the help of every command", "[program]") {
+    // The document is scripts/update_cli_docs.sh's output: a heading, the command line and the help between fences.
+    const std::string document = read_text(KEEL_SOURCE_DIR "/docs/cli.md");
+    int commands = 0;
+    for (std::size_t at = document.find("\n## keel"); at != std::string::npos; at = document.find("\n## keel", at + 1)) {
+        const std::size_t end = document.find('\n', at + 1);
+        std::istringstream title(document.substr(at + 4, end - at - 4));
+        Words line;
+        std::string word;
+        title >> word;
+        while (title >> word) line.push_back(word);
+        line.emplace_back("--help");
+        INFO(document.substr(at + 1, end - at - 1));
+        CHECK(document.substr(end).starts_with("\n\n```\n" + run_keel(line).out + "```\n"));
+        ++commands;
+    }
+    // None is missing: the program and each name in its lists of commands.
+    int listed = 1;
+    for (const Words& group : {Words{"--help"}, Words{"data", "--help"}}) {
+        const std::string help = run_keel(group).out;
+        const std::size_t from = help.find("\nCommands:\n") + 11;
+        std::istringstream lines(help.substr(from, help.find("\n\n", from) - from));
+        for (std::string entry; std::getline(lines, entry);) listed += entry.size() > 2 && entry[2] != ' ';
+    }
+    CHECK(commands == listed);
+}
