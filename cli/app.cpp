@@ -28,7 +28,13 @@ struct Leaf {
 void add_common_options(CLI::App& app, Globals& globals) {
     app.add_flag("--quiet", globals.quiet, "no progress and no information on stderr; warnings and errors stay");
     app.add_flag("--json", globals.json, "print the result as one JSON object on stdout");
-    app.add_option("--seed", globals.seed, "seed of all random numbers, at least 0 [default 0]")->type_name("N");
+    app.add_option("--seed", globals.seed, "seed of all random numbers, at least 0 [default 0]")
+        ->type_name("N")
+        ->check([](const std::string& text) {
+            // Converted by CLI11 itself, -1 would wrap around.
+            const bool good = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+            return good ? std::string() : fmt::format("wanted a whole number at least 0, not '{}'", text);
+        });
     app.add_option("--threads", globals.threads, "compute threads, at most 1024 [default: the allowed cores]")
         ->type_name("N")
         ->check([](const std::string& text) {

@@ -86,8 +86,8 @@ std::string Progress::text(Time now) const {
     const auto width = static_cast<std::size_t>(std::max(options_.width - 1, 1));
     std::string line = label_ + "  " + facts;
     constexpr std::size_t kLeastBar = 10, kMostBar = 40;
-    if (total_ > 0 && line.size() + kLeastBar + 3 <= width) {
-        const std::size_t cells = std::min(kMostBar, width - line.size() - 3);
+    if (total_ > 0 && line.size() + kLeastBar + 2 <= width) {
+        const std::size_t cells = std::min(kMostBar, width - line.size() - 2);
         const double fraction = std::clamp(static_cast<double>(done_) / static_cast<double>(total_), 0.0, 1.0);
         const auto full = static_cast<std::size_t>(fraction * static_cast<double>(cells));
         line = fmt::format("{} [{}{}] {}", label_, std::string(full, '='), std::string(cells - full, ' '), facts);
