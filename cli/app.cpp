@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -30,18 +31,10 @@ void add_common_options(CLI::App& app, Globals& globals) {
     app.add_flag("--json", globals.json, "print the result as one JSON object on stdout");
     app.add_option("--seed", globals.seed, "seed of all random numbers, at least 0 [default 0]")
         ->type_name("N")
-        ->check([](const std::string& text) {
-            // Converted by CLI11 itself, -1 would wrap around.
-            const bool good = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-            return good ? std::string() : fmt::format("wanted a whole number at least 0, not '{}'", text);
-        });
+        ->check(whole_number(0, kLargestSeed));
     app.add_option("--threads", globals.threads, "compute threads, at most 1024 [default: the allowed cores]")
         ->type_name("N")
-        ->check([](const std::string& text) {
-            int threads = 0;
-            const bool good = CLI::detail::lexical_cast(text, threads) && threads >= 0 && threads <= 1024;
-            return good ? std::string() : fmt::format("wanted a whole number 0 to 1024, not '{}'", text);
-        });
+        ->check(whole_number(0, 1024));
 }
 
 void add_commands(CLI::App& parent, const std::vector<Command>& list, Globals& globals, std::vector<Leaf>& leaves) {
@@ -121,6 +114,17 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
 }
 
 }  // namespace
+
+std::function<std::string(const std::string&)> whole_number(std::int64_t low, std::int64_t high) {
+    return [=](const std::string& text) {
+        std::int64_t number = 0;
+        const char* const end = text.data() + text.size();
+        const auto [at, error] = std::from_chars(text.data(), end, number);
+        if (error == std::errc() && at == end && number >= low && number <= high) return std::string();
+        const std::string range = high == kLargestSeed ? fmt::format("at least {}", low) : fmt::format("{} to {}", low, high);
+        return fmt::format("wanted a whole number {}, not '{}'", range, text);
+    };
+}
 
 int run_program(int argc, const char* const* argv) {
     CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");

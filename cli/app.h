@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,12 @@ struct Command {
     Run (*add)(CLI::App& app, const Globals& globals) = nullptr;
     std::vector<Command> children = {};
 };
+
+/// For CLI::Option::check: a whole number from `low` to `high`. CLI11 alone reads -1 as the largest unsigned number.
+std::function<std::string(const std::string&)> whole_number(std::int64_t low, std::int64_t high);
+
+/// The largest seed: a TOML file can hold no larger number.
+inline constexpr std::int64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 
 /// All subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();

@@ -70,7 +70,10 @@ Run add_data_info(CLI::App& app, const Globals& globals) {
     app.add_option("--test-fraction", options->dataset.test_fraction, "test split, of all, where the data have none")
         ->type_name("X")
         ->capture_default_str();
-    app.add_option("--split-seed", options->dataset.split_seed, "seed of such splits")->type_name("N")->capture_default_str();
+    app.add_option("--split-seed", options->dataset.split_seed, "seed of such splits")
+        ->type_name("N")
+        ->check(whole_number(0, kLargestSeed))
+        ->capture_default_str();
     return [options, &globals] {
         const auto dataset = open_dataset(options->spec, options->dataset);
         const auto counts = count_labels(*dataset);

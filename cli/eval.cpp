@@ -81,7 +81,9 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     app.add_option("--test-fraction", o->dataset.test_fraction, "Of the data without a test split of its own; as in training")
         ->check(CLI::Range(0.0, 0.9))
         ->capture_default_str();
-    app.add_option("--split-seed", o->dataset.split_seed, "Of those splits; as in training")->capture_default_str();
+    app.add_option("--split-seed", o->dataset.split_seed, "Of those splits; as in training")
+        ->check(whole_number(0, kLargestSeed))
+        ->capture_default_str();
     return [o, &globals] { return run(*o, globals); };
 }
 

@@ -47,6 +47,7 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
         {{"doctor", "--threads", "1025"}, 2, "--threads"},
         {{"doctor", "--threads"}, 2, "--threads"},
         {{"doctor", "--seed", "-1"}, 2, "--seed"},
+        {{"data", "info", "nih:/nowhere", "--split-seed", "-1"}, 2, "--split-seed"},
         {{"data", "info"}, 2, "spec"},
         {{"data", "info", "--vall-fraction", "0.1"}, 2, "did you mean '--val-fraction'?"},
         {{"data", "info", "xray:/nowhere"}, 2, "keel data info: ["},
@@ -61,7 +62,7 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
         {{"train", "--config", "/nowhere/x.toml"}, 5, "/nowhere/x.toml"},
     }));
     const ProgramResult result = run_keel(line);
-    INFO(result.err);
+    CAPTURE(line, result.err);
     CHECK(result.code == code);
     CHECK(contains(result.err, part));
     CHECK(result.err.find('\n') == result.err.size() - 1);
