@@ -5,6 +5,7 @@
 #include "cli/config.h"
 #include "cli/signals.h"
 #include "cli/trainer.h"
+#include "kernels/parallel.h"
 
 namespace keel::cli {
 namespace {
@@ -28,6 +29,7 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
     const auto own_config = out / "config.toml";
     const bool resuming = !options.resume.empty();
     const TrainConfig config = read_train_config(app, resuming && std::filesystem::exists(own_config) ? own_config : "");
+    if (config.threads > 0) set_thread_count(config.threads);
     catch_stop_signals();
     RunDirectory directory(config.out,
                            options.force ? ExistingRun::replace
