@@ -10,20 +10,20 @@
 namespace keel {
 namespace {
 
-double decayed(const ScheduleOptions& o, const Progress& at) {
+double decayed(const ScheduleOptions& o, const SchedulePoint& at) {
     const std::int64_t epoch = at.steps_per_epoch > 0 ? at.step / at.steps_per_epoch : 0;
     const auto passed = std::ranges::upper_bound(o.milestones, epoch) - o.milestones.begin();
     const std::int64_t times = passed + (o.every > 0 ? epoch / o.every : 0);
     return std::max(o.floor, o.lr * std::pow(o.gamma, static_cast<double>(times)));
 }
 
-double cosine(const ScheduleOptions& o, const Progress& at) {
+double cosine(const ScheduleOptions& o, const SchedulePoint& at) {
     const double length = static_cast<double>(at.total_steps - o.warmup_steps);
     const double part = length > 0 ? std::clamp(static_cast<double>(at.step - o.warmup_steps) / length, 0.0, 1.0) : 0.0;
     return o.floor + (o.lr - o.floor) * 0.5 * (1 + std::cos(std::numbers::pi * part));
 }
 
-double after_warmup(const ScheduleOptions& o, const Progress& at, const PlateauState& plateau) {
+double after_warmup(const ScheduleOptions& o, const SchedulePoint& at, const PlateauState& plateau) {
     switch (o.kind) {
         case ScheduleKind::constant:
             return o.lr;
@@ -58,7 +58,7 @@ void check(const ScheduleOptions& o) {
     if (!std::ranges::is_sorted(o.milestones)) throw UsageError("[schedule] milestones must ascend");
 }
 
-double learning_rate(const ScheduleOptions& options, const Progress& at, const PlateauState& plateau) {
+double learning_rate(const ScheduleOptions& options, const SchedulePoint& at, const PlateauState& plateau) {
     const double rate = after_warmup(options, at, plateau);
     if (at.step >= options.warmup_steps) return rate;
     return rate * static_cast<double>(at.step + 1) / static_cast<double>(options.warmup_steps);

@@ -30,7 +30,7 @@ struct ScheduleOptions {
 void check(const ScheduleOptions& options);
 
 /// Where the run is; steps are counted from 0 over the whole run.
-struct Progress {
+struct SchedulePoint {
     std::int64_t step, total_steps, steps_per_epoch;
 };
 
@@ -44,7 +44,7 @@ struct PlateauState {
 
 /// The rate of step at.step. Cosine (Loshchilov & Hutter 2017, no restarts) falls from lr at the end of warm-up to floor at
 /// total_steps.
-double learning_rate(const ScheduleOptions& options, const Progress& at, const PlateauState& plateau = {});
+double learning_rate(const ScheduleOptions& options, const SchedulePoint& at, const PlateauState& plateau = {});
 
 /// Tells `plateau` of an epoch's metric; one that is not finite counts as no better.
 PlateauState observe(const ScheduleOptions& options, PlateauState plateau, double metric);

@@ -23,7 +23,7 @@ void redirect(const std::string& file, int descriptor) {
 ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
                        const std::string& out) {
     const TemporaryFolder folder;
-    const std::string out_file = out.empty() ? folder / "out" : std::filesystem::path(out), err_file = folder / "err";
+    const std::string out_file = out.empty() ? folder / "out" : out, err_file = folder / "err";
     std::vector<char*> argv{const_cast<char*>(KEEL_BINARY)};
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);

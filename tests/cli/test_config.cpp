@@ -59,7 +59,7 @@ TEST_CASE("Each option is declared once, with a default that it allows", "[confi
 
 TEST_CASE("Flags outdo --set, --set outdoes the file, the file outdoes the run resumed and the defaults", "[config]") {
     const TemporaryFolder folder;
-    const std::string file = folder.path() / "a.toml", resumed = folder.path() / "b.toml";
+    const std::string file = folder / "a.toml", resumed = folder / "b.toml";
     write_file_atomically(file, "lr = 0.2\nepochs = 2\nbatch_size = 2\n");
     write_file_atomically(resumed, "lr = 0.1\nepochs = 1\nbatch_size = 1\nmax_steps = 1\n");
 
@@ -160,9 +160,9 @@ TEST_CASE("TOML that is no TOML, a file that is not there or too large", "[confi
     CHECK(contains(toml_error("lr = \n"), "run.toml:1"));
     CHECK(contains(toml_error("lr = 1\nlr = 2\n"), "run.toml:2"));
     const TemporaryFolder folder;
-    CHECK_THROWS_AS(parse({"--config", folder.path() / "none.toml"}), IoError);
-    write_file_atomically(folder.path() / "large.toml", std::string((1 << 20) + 1, '#'));
-    CHECK_THROWS_AS(parse({"--config", folder.path() / "large.toml"}), InputError);
+    CHECK_THROWS_AS(parse({"--config", folder / "none.toml"}), IoError);
+    write_file_atomically(folder / "large.toml", std::string((1 << 20) + 1, '#'));
+    CHECK_THROWS_AS(parse({"--config", folder / "large.toml"}), InputError);
 }
 
 TEST_CASE("What is missing or contradicts itself is refused", "[config]") {

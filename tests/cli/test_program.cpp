@@ -72,7 +72,7 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
 TEST_CASE("A malformed data set ends with 3, a bad KEEL_ISA with 2", "[program]") {
     const TemporaryFolder folder;
     write_text(folder / "broken.npz", "no zip archive");
-    CHECK(run_keel({"data", "info", "medmnist:" + (folder / "broken.npz").string()}).code == 3);
+    CHECK(run_keel({"data", "info", "medmnist:" + (folder / "broken.npz")}).code == 3);
     const ProgramResult result = run_keel({"doctor"}, {"KEEL_ISA=mmx"});
     CHECK(result.code == 2);
     CHECK(contains(result.err, "mmx"));

@@ -150,7 +150,7 @@ TEST_CASE("Damaged JPEG and BMP files end in a picture or an InputError") {
 }
 
 TEST_CASE("Files that are no pictures, missing or too long") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_text(scratch / "text.png", "hello");
     write_bytes(scratch / "empty.png", {});
     CHECK_THROWS_AS(load_image(scratch / "text.png", 1), InputError);

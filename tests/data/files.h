@@ -1,48 +1,20 @@
-// Files that the data tests make: a scratch folder, encoded pictures, and the tables of a small NIH set.
+// Files that the data tests make: encoded pictures, and the tables of a small NIH set.
 #pragma once
 
 #include <stb/stb_image_write.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "data/image.h"
 #include "kernels/random.h"
+#include "tests/support/temporary_folder.h"
 
 namespace keel::test {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// A fresh folder, removed at the end of the test.
-class Scratch {
-public:
-    Scratch() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "keel-data-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~Scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-    const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
-};
-
-inline void write_bytes(const std::string& path, const Bytes& bytes) {
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-}
-
-inline void write_text(const std::string& path, const std::string& text) { write_bytes(path, Bytes(text.begin(), text.end())); }
+inline void write_bytes(const std::string& path, const Bytes& bytes) { write_text(path, std::string(bytes.begin(), bytes.end())); }
 
 inline Image noise_image(int width, int height, int channels, std::uint64_t seed) {
     Image image(width, height, channels);

@@ -218,7 +218,7 @@ TEST_CASE("Malformed npy files are refused") {
 }
 
 TEST_CASE("medmnist: classes and labels, grey and RGB") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     for (bool rgb : {false, true}) {
         for (int labels : {1, 4}) {
             write_bytes(scratch / "set.npz", zip(medmnist_members(rgb, labels), labels == 4));
@@ -238,7 +238,7 @@ TEST_CASE("medmnist: classes and labels, grey and RGB") {
 }
 
 TEST_CASE("medmnist: archives that do not fit are refused") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     const auto refused = [&](auto change) {
         auto members = medmnist_members(false, 1);
         change(members);

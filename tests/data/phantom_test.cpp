@@ -40,7 +40,7 @@ std::map<std::string, Bytes> snapshot(const std::string& root) {
 }  // namespace
 
 TEST_CASE("A phantom set is a function of its seed, not of the threads") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_phantom(small(scratch / "one", 1));
     write_phantom(small(scratch / "four", 4));
     write_phantom(small(scratch / "other", 2, 2));
@@ -54,7 +54,7 @@ TEST_CASE("A phantom set is a function of its seed, not of the threads") {
 }
 
 TEST_CASE("A phantom set opens as one, with the labels and the split of its plan") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     const PhantomOptions options = small(scratch / "set", 2);
     write_phantom(options);
     std::map<std::string, PhantomImage> plan;
@@ -138,7 +138,7 @@ TEST_CASE("Every picture carries the word SYNTHETIC") {
 }
 
 TEST_CASE("A folder with contents is kept unless force replaces a phantom set") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     PhantomOptions options = small(scratch / "set", 1);
     options.count = 3;
     write_text(scratch / "set/precious.txt", "mine");
@@ -155,7 +155,7 @@ TEST_CASE("A folder with contents is kept unless force replaces a phantom set") 
 }
 
 TEST_CASE("Phantom options outside their range are refused") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     const auto refused = [&](auto change) {
         PhantomOptions options = small(scratch / "set", 1);
         change(options);

@@ -63,7 +63,7 @@ std::string shared_data() {
 }  // namespace
 
 TEST_CASE("Unknown schemes and missing paths are usage errors that say what is known") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     for (const std::string& spec :
          {"nihh:" + scratch.path(), scratch.path(), std::string(), std::string("nih:/no/such/folder"), std::string("nih:")}) {
         CHECK_THROWS_AS(open_dataset(spec), UsageError);
@@ -75,7 +75,7 @@ TEST_CASE("Unknown schemes and missing paths are usage errors that say what is k
 }
 
 TEST_CASE("nih: labels, lists and a validation split by patient") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_nih(scratch.path(), 40);
     const auto data = open_dataset("nih:" + scratch.path());
     CHECK(data->task() == Task::labels);
@@ -103,7 +103,7 @@ TEST_CASE("nih: labels, lists and a validation split by patient") {
 }
 
 TEST_CASE("nih: without lists the test set is split off by patient") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_nih(scratch.path(), 40, false);
     const auto data = open_dataset("nih:" + scratch.path());
     CHECK((data->size(Split::test) == 16 && data->size(Split::val) == 6 && data->size(Split::train) == 58));
@@ -113,7 +113,7 @@ TEST_CASE("nih: without lists the test set is split off by patient") {
 }
 
 TEST_CASE("nih: several folders, missing pictures, unlisted ones, Windows line ends") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_nih(scratch.path(), 8);
     std::filesystem::create_directories(scratch / "images_001/images");
     std::filesystem::rename(scratch / "images/00000001_000.png", scratch / "images_001/images/00000001_000.png");
@@ -135,7 +135,7 @@ TEST_CASE("nih: several folders, missing pictures, unlisted ones, Windows line e
 
 TEST_CASE("nih: malformed tables are refused with file and line") {
     const auto refused = [](const std::string& from, const std::string& to, const std::string& want) {
-        const Scratch scratch;
+        const TemporaryFolder scratch;
         write_nih(scratch.path(), 4);
         replace_in(scratch / "Data_Entry_2017.csv", from, to);
         const std::string message = message_of("nih:" + scratch.path());
@@ -149,7 +149,7 @@ TEST_CASE("nih: malformed tables are refused with file and line") {
     refused("Patient ID", "Patient", ":1: no column 'Patient ID'");
     refused("00000002_000.png,", "00000001_000.png,", ":4: 00000001_000.png has a row already");
     refused("00000002_000.png,No Finding,0,2,61,F,PA,2482,2991,0.143,0.143", "00000002_000.png,No Finding", ":4: 2 fields");
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_nih(scratch.path(), 4);
     write_text(scratch / "Data_Entry_2017.csv", "");
     CHECK_THROWS_AS(open_dataset("nih:" + scratch.path()), InputError);
@@ -160,7 +160,7 @@ TEST_CASE("nih: malformed tables are refused with file and line") {
 }
 
 TEST_CASE("nih: a name in both lists, no picture at all, no marker of a phantom set") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_nih(scratch.path(), 4);
     CHECK_THROWS_AS(open_dataset("phantom:" + scratch.path()), InputError);
     write_text(scratch / "test_list.txt", "00000001_000.png\n");
@@ -170,7 +170,7 @@ TEST_CASE("nih: a name in both lists, no picture at all, no marker of a phantom 
 }
 
 TEST_CASE("nih: a damaged picture is named when it is loaded, not before") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     write_nih(scratch.path(), 4);
     write_text(scratch / "images/00000004_000.png", "damaged");
     const auto data = open_dataset("nih:" + scratch.path());
@@ -183,7 +183,7 @@ TEST_CASE("nih: a damaged picture is named when it is loaded, not before") {
 }
 
 TEST_CASE("folder: splits, classes in order, pictures of any name") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     const Bytes grey = encode_png(noise_image(6, 6, 1, 1)), rgb = encode_jpeg(noise_image(8, 8, 3, 2));
     write_bytes(scratch / "set/train/cat/a.PNG", grey);
     write_bytes(scratch / "set/train/ape/b.jpeg", rgb);
@@ -204,7 +204,7 @@ TEST_CASE("folder: splits, classes in order, pictures of any name") {
 }
 
 TEST_CASE("folder: missing splits are made, the same every time") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     for (int i = 0; i < 50; ++i) {
         const std::string name = std::string(i % 2 == 0 ? "a/" : "b/") + std::to_string(i) + ".png";
         write_bytes(scratch / ("flat/" + name), encode_png(noise_image(4, 4, 1, 1)));
@@ -221,7 +221,7 @@ TEST_CASE("folder: missing splits are made, the same every time") {
 }
 
 TEST_CASE("cifar10: binary records and their sizes") {
-    const Scratch scratch;
+    const TemporaryFolder scratch;
     Bytes record(3073);
     for (std::size_t i = 0; i < 3072; ++i) record[1 + i] = static_cast<std::uint8_t>(i / 1024 * 100 + i % 50);
     for (int b = 1; b <= 5; ++b) {
