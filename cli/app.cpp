@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "cli/help.h"
-#include "cli/options.h"
 #include "cli/output.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -31,10 +30,10 @@ void add_common_options(CLI::App& app, Globals& globals) {
     app.add_flag("--json", globals.json, "print the result as one JSON object on stdout");
     app.add_option("--seed", globals.seed, "seed of all random numbers, at least 0 [default 0]")
         ->type_name("N")
-        ->check(whole_number(0, kLargestSeed));
+        ->check(number(at_least(0), true));
     app.add_option("--threads", globals.threads, "compute threads, at most 1024 [default: the allowed cores]")
         ->type_name("N")
-        ->check(whole_number(0, 1024));
+        ->check(number(from_to(0, 1024), true));
 }
 
 void add_commands(CLI::App& parent, const std::vector<Command>& list, Globals& globals, std::vector<Leaf>& leaves) {
@@ -115,14 +114,15 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
 
 }  // namespace
 
-std::function<std::string(const std::string&)> whole_number(std::int64_t low, std::int64_t high) {
+std::function<std::string(const std::string&)> number(const Range& range, bool whole) {
     return [=](const std::string& text) {
-        std::int64_t number = 0;
-        const char* const end = text.data() + text.size();
-        const auto [at, error] = std::from_chars(text.data(), end, number);
-        if (error == std::errc() && at == end && number >= low && number <= high) return std::string();
-        const std::string range = high == kLargestSeed ? fmt::format("at least {}", low) : fmt::format("{} to {}", low, high);
-        return fmt::format("wanted a whole number {}, not '{}'", range, text);
+        const auto read = [&]<class T>(T value) {
+            const char* const end = text.data() + text.size();
+            const auto [at, error] = std::from_chars(text.data(), end, value);
+            return error == std::errc() && at == end && range.holds(static_cast<double>(value));
+        };
+        if (whole ? read(std::int64_t{}) : read(double{})) return std::string();
+        return fmt::format("wanted a {} {}, not '{}'", whole ? "whole number" : "number", range.text(), text);
     };
 }
 

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+
+#include "cli/options.h"
 
 namespace keel::cli {
 
@@ -42,11 +44,19 @@ struct Command {
     std::vector<Command> children = {};
 };
 
-/// For CLI::Option::check: a whole number from `low` to `high`. CLI11 alone reads -1 as the largest unsigned number.
-std::function<std::string(const std::string&)> whole_number(std::int64_t low, std::int64_t high);
+/// For CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads -1 as the largest unsigned
+/// number and takes NaN for any.
+std::function<std::string(const std::string&)> number(const Range& range, bool whole);
 
-/// The largest seed: a TOML file can hold no larger number.
-inline constexpr std::int64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
+/// Declares an option that takes a number of `range`; the help names range and default.
+template <class T>
+void add_number(CLI::App& app, const std::string& flag, T& value, const Range& range, const std::string& help) {
+    constexpr bool kWhole = std::is_integral_v<T>;
+    app.add_option(flag, value, help + " [" + range.text() + "]")
+        ->type_name(kWhole ? "N" : "X")
+        ->check(number(range, kWhole))
+        ->capture_default_str();
+}
 
 /// All subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();

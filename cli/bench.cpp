@@ -121,14 +121,12 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     app.add_option("--mode", o->mode, "train: forward, backward and SGD; infer: forward")
         ->check(CLI::IsMember({"train", "infer"}))
         ->capture_default_str();
-    app.add_option("--batch", o->batch, "Images a step")->check(CLI::Range(1, 4096))->capture_default_str();
-    app.add_option("--image-size", o->image_size, "Side of the images, pixels")->check(CLI::Range(28, 4096))->capture_default_str();
-    app.add_option("--steps", o->steps, "Steps timed")->check(CLI::Range(1, 100000))->capture_default_str();
-    app.add_option("--warmup", o->warmup, "Steps before, not timed")->check(CLI::Range(0, 1000))->capture_default_str();
-    app.add_option("--channels", o->options.channels, "Channels of the images")->check(CLI::Range(1, 1024))->capture_default_str();
-    app.add_option("--classes", o->options.classes, "Outputs of the classifier")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
+    add_number(app, "--batch", o->batch, from_to(1, 4096), "Images a step");
+    add_number(app, "--image-size", o->image_size, from_to(28, 4096), "Side of the images, pixels");
+    add_number(app, "--steps", o->steps, from_to(1, 100000), "Steps timed");
+    add_number(app, "--warmup", o->warmup, from_to(0, 1000), "Steps before, not timed");
+    add_number(app, "--channels", o->options.channels, from_to(1, 1024), "Channels of the images");
+    add_number(app, "--classes", o->options.classes, from_to(1, 1'000'000), "Outputs of the classifier");
     app.add_flag("--small-stem", o->options.small_stem, "First convolution 3x3 with stride 1, no max-pool");
     return [o, &globals] { return run(*o, globals); };
 }

@@ -64,16 +64,11 @@ Run add_data_info(CLI::App& app, const Globals& globals) {
     app.add_option("spec", options->spec, "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR or cifar10:DIR")
         ->type_name("SPEC")
         ->required();
-    app.add_option("--val-fraction", options->dataset.val_fraction, "validation split, of the rest, where the data have none")
-        ->type_name("X")
-        ->capture_default_str();
-    app.add_option("--test-fraction", options->dataset.test_fraction, "test split, of all, where the data have none")
-        ->type_name("X")
-        ->capture_default_str();
-    app.add_option("--split-seed", options->dataset.split_seed, "seed of such splits")
-        ->type_name("N")
-        ->check(whole_number(0, kLargestSeed))
-        ->capture_default_str();
+    add_number(app, "--val-fraction", options->dataset.val_fraction, from_to_below(0, 1),
+               "validation split, of the rest, where the data have none");
+    add_number(app, "--test-fraction", options->dataset.test_fraction, from_to_below(0, 1),
+               "test split, of all, where the data have none");
+    add_number(app, "--split-seed", options->dataset.split_seed, at_least(0), "seed of such splits");
     return [options, &globals] {
         const auto dataset = open_dataset(options->spec, options->dataset);
         const auto counts = count_labels(*dataset);
@@ -85,8 +80,8 @@ Run add_data_info(CLI::App& app, const Globals& globals) {
 Run add_data_synth(CLI::App& app, const Globals& globals) {
     const auto options = std::make_shared<PhantomOptions>();
     app.add_option("directory", options->directory, "folder to write; it is made")->type_name("DIR")->required();
-    app.add_option("--count", options->count, "images")->type_name("N")->capture_default_str();
-    app.add_option("--size", options->size, "side of an image, pixels")->type_name("N")->capture_default_str();
+    add_number(app, "--count", options->count, from_to(1, 10'000'000), "images");
+    add_number(app, "--size", options->size, from_to(64, 2048), "side of an image, pixels");
     app.add_flag("--balanced", options->balanced,
                  fmt::format("every label on {:.0f} % of the images, not NIH's frequencies", 100 * kBalancedPrevalence));
     app.add_flag("--force", options->force, "replace a phantom set that is there already");

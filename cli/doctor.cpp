@@ -1,6 +1,5 @@
 // keel doctor
 #include <unistd.h>
-#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -41,26 +40,6 @@ std::int64_t memory_line(const std::string& meminfo, const std::string& key) {
     return 0;
 }
 
-/// This process's folder of cgroup v2: the mount and what follows "0::" in /proc/self/cgroup.
-std::string cgroup_folder() {
-    std::istringstream lines(contents("/proc/self/cgroup"));
-    for (std::string line; std::getline(lines, line);)
-        if (line.starts_with("0::")) return "/sys/fs/cgroup" + line.substr(3);
-    return "/sys/fs/cgroup";
-}
-
-/// Each group on the way to the root limits the process: the least of them counts.
-void read_cgroup_limits(Machine& machine) {
-    for (std::string folder = cgroup_folder(); folder.size() >= std::string("/sys/fs/cgroup").size();
-         folder.resize(folder.find_last_of('/'))) {
-        if (const auto cores = cores_of_cpu_max(contents(folder + "/cpu.max")))
-            machine.cgroup_cores = std::min(*cores, machine.cgroup_cores.value_or(*cores));
-        std::istringstream words(contents(folder + "/memory.max"));  // "max" where there is no limit
-        if (std::int64_t bytes = 0; words >> bytes)
-            machine.cgroup_memory_bytes = std::min(bytes, machine.cgroup_memory_bytes.value_or(bytes));
-    }
-}
-
 }  // namespace
 
 Machine read_machine() {
@@ -83,7 +62,7 @@ Machine read_machine() {
     const std::string meminfo = contents("/proc/meminfo");
     machine.memory_bytes = memory_line(meminfo, "MemTotal:");
     machine.available_bytes = memory_line(meminfo, "MemAvailable:");
-    read_cgroup_limits(machine);
+    machine.cgroup = read_cgroup_limits();
     return machine;
 }
 

@@ -68,22 +68,16 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     app.add_option("--data", o->data, "Data to score on, as in keel train")->required()->type_name("SPEC");
-    app.add_option("--split", o->split, "train, val or test")->capture_default_str();
+    app.add_option("--split", o->split, "Split to score")->check(CLI::IsMember({"train", "val", "test"}))->capture_default_str();
     app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")->type_name("FILE.csv");
-    app.add_option("--batch-size", o->batch_size, "Images a batch")->check(CLI::Range(1, 4096))->capture_default_str();
-    app.add_option("--workers", o->workers, "Threads that decode")->check(CLI::Range(1, 1024))->capture_default_str();
-    app.add_option("--max-bad", o->max_bad, "Bad images tolerated, as a fraction")
-        ->check(CLI::Range(0.0, 1.0))
-        ->capture_default_str();
-    app.add_option("--val-fraction", o->dataset.val_fraction, "Of the data without a validation split of its own; as in training")
-        ->check(CLI::Range(0.0, 0.9))
-        ->capture_default_str();
-    app.add_option("--test-fraction", o->dataset.test_fraction, "Of the data without a test split of its own; as in training")
-        ->check(CLI::Range(0.0, 0.9))
-        ->capture_default_str();
-    app.add_option("--split-seed", o->dataset.split_seed, "Of those splits; as in training")
-        ->check(whole_number(0, kLargestSeed))
-        ->capture_default_str();
+    add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
+    add_number(app, "--workers", o->workers, from_to(1, 1024), "Threads that decode");
+    add_number(app, "--max-bad", o->max_bad, from_to(0, 1), "Bad images tolerated, as a fraction");
+    add_number(app, "--val-fraction", o->dataset.val_fraction, from_to_below(0, 1),
+               "Of the data without a validation split of its own; as in training");
+    add_number(app, "--test-fraction", o->dataset.test_fraction, from_to_below(0, 1),
+               "Of the data without a test split of its own; as in training");
+    add_number(app, "--split-seed", o->dataset.split_seed, at_least(0), "Of those splits; as in training");
     return [o, &globals] { return run(*o, globals); };
 }
 

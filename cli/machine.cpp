@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <sstream>
+#include <optional>
 #include <utility>
 
 namespace keel::cli {
@@ -28,10 +28,10 @@ std::vector<std::string> warnings_of(const Machine& m) {
         out.push_back(fmt::format("{} compute threads share {} allowed cores: set --threads {}", m.threads, m.allowed_cores,
                                   m.allowed_cores));
     // A quota between two whole numbers is used by the larger one.
-    if (m.cgroup_cores && m.threads > std::max(1.0, std::ceil(*m.cgroup_cores)))
+    if (m.cgroup.cores && m.threads > std::max(1.0, std::ceil(*m.cgroup.cores)))
         out.push_back(
             fmt::format("{} compute threads exceed the cgroup's quota of {:.2f} cores and will be throttled: set --threads {}",
-                        m.threads, *m.cgroup_cores, static_cast<int>(std::max(1.0, std::ceil(*m.cgroup_cores)))));
+                        m.threads, *m.cgroup.cores, static_cast<int>(std::max(1.0, std::ceil(*m.cgroup.cores)))));
     const auto check_variable = [&](const char* name, const std::string& value) {
         if (!value.empty() && !positive(value))
             out.push_back(fmt::format("{}='{}' is no whole number above 0 and is ignored", name, value));
@@ -50,7 +50,7 @@ std::vector<std::string> warnings_of(const Machine& m) {
         out.push_back(
             "transparent huge pages are off, which costs speed: an administrator can set "
             "/sys/kernel/mm/transparent_hugepage/enabled to madvise");
-    const std::int64_t memory = std::min(m.memory_bytes, m.cgroup_memory_bytes.value_or(m.memory_bytes));
+    const std::int64_t memory = std::min(m.memory_bytes, m.cgroup.memory_bytes.value_or(m.memory_bytes));
     if (memory > 0 && std::min(m.available_bytes, memory) < 2'000'000'000)
         out.push_back(fmt::format("only {} of memory are available", gigabytes(std::min(m.available_bytes, memory))));
     return out;
@@ -65,7 +65,7 @@ Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
         {"isa_forced", or_null(m.forced_isa)},
         {"online_cores", m.online_cores},
         {"allowed_cores", m.allowed_cores},
-        {"cgroup_cores", m.cgroup_cores ? Json(*m.cgroup_cores) : Json()},
+        {"cgroup_cores", m.cgroup.cores ? Json(*m.cgroup.cores) : Json()},
         {"slurm_cpus_per_task", or_null(m.slurm_cpus_per_task)},
         {"omp_num_threads", or_null(m.omp_num_threads)},
         {"threads", m.threads},
@@ -73,7 +73,7 @@ Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
         {"huge_pages", or_null(m.huge_pages)},
         {"memory_bytes", m.memory_bytes},
         {"available_bytes", m.available_bytes},
-        {"cgroup_memory_bytes", m.cgroup_memory_bytes ? Json(*m.cgroup_memory_bytes) : Json()},
+        {"cgroup_memory_bytes", m.cgroup.memory_bytes ? Json(*m.cgroup.memory_bytes) : Json()},
         {"mpi", m.mpi},
         {"warnings", warnings},
     };
@@ -87,14 +87,14 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
         {"ISA of the kernels", m.forced_isa.empty() ? m.isa : m.isa + " (forced by KEEL_ISA)"},
         {"Cores online", std::to_string(m.online_cores)},
         {"Cores allowed", std::to_string(m.allowed_cores)},
-        {"Cgroup's quota", m.cgroup_cores ? fmt::format("{:.2f} cores", *m.cgroup_cores) : "none"},
+        {"Cgroup's quota", m.cgroup.cores ? fmt::format("{:.2f} cores", *m.cgroup.cores) : "none"},
         {"SLURM_CPUS_PER_TASK", or_unset(m.slurm_cpus_per_task)},
         {"OMP_NUM_THREADS", or_unset(m.omp_num_threads)},
         {"Compute threads", std::to_string(m.threads)},
         {"oneDNN", m.convolution_library},
         {"Huge pages", m.huge_pages.empty() ? "not known" : m.huge_pages},
         {"Memory", fmt::format("{}, {} available", gigabytes(m.memory_bytes), gigabytes(m.available_bytes))},
-        {"Cgroup's memory", m.cgroup_memory_bytes ? gigabytes(*m.cgroup_memory_bytes) : "no limit"},
+        {"Cgroup's memory", m.cgroup.memory_bytes ? gigabytes(*m.cgroup.memory_bytes) : "no limit"},
         {"MPI", m.mpi ? "built in" : "not built in"},
     };
     std::string text;
@@ -105,13 +105,6 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
 }
 
 }  // namespace
-
-std::optional<double> cores_of_cpu_max(const std::string& text) {
-    std::istringstream words(text);
-    double quota = 0.0, period = 0.0;
-    if (!(words >> quota >> period) || !(quota > 0.0) || !(period > 0.0)) return std::nullopt;
-    return quota / period;
-}
 
 std::string chosen_word(const std::string& text) {
     const std::size_t open = text.find('['), close = text.find(']');

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/cgroup.h"
 #include "cli/output.h"
 
 namespace keel::cli {
@@ -17,11 +17,10 @@ struct Machine {
     std::string isa, forced_isa;        ///< the one in use; KEEL_ISA
     int online_cores = 0, allowed_cores = 0, threads = 0;
     std::string slurm_cpus_per_task, omp_num_threads;
-    std::optional<double> cgroup_cores;  ///< the quota of cpu.max; none: no limit
+    CgroupLimits cgroup;
     std::string convolution_library;
     std::string huge_pages;  ///< "always", "madvise" or "never"; empty: not known
     std::int64_t memory_bytes = 0, available_bytes = 0;
-    std::optional<std::int64_t> cgroup_memory_bytes;
     bool mpi = false;
 };
 
@@ -37,9 +36,6 @@ DoctorReport diagnose(const Machine& machine);
 
 /// Reads the machine that this process runs on; `threads` are those of the compute pool. What cannot be read stays as above.
 Machine read_machine();
-
-/// The cores that the text of a cgroup's cpu.max allows ("150000 100000" is 1.5); none for "max" or a malformed text.
-std::optional<double> cores_of_cpu_max(const std::string& text);
 
 /// The chosen word of "always [madvise] never"; empty where there is none.
 std::string chosen_word(const std::string& text);

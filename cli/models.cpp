@@ -69,11 +69,9 @@ int show_one(const Options& o, const Globals& globals) {
 Run add_models(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("name", o->name, "Show this model's layers; without it, a line for each model")->type_name("NAME");
-    app.add_option("--image-size", o->image_size, "Side of the images, pixels")->check(CLI::Range(28, 4096))->capture_default_str();
-    app.add_option("--channels", o->model.channels, "Channels of the images")->check(CLI::Range(1, 1024))->capture_default_str();
-    app.add_option("--classes", o->model.classes, "Outputs of the classifier")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
+    add_number(app, "--image-size", o->image_size, from_to(28, 4096), "Side of the images, pixels");
+    add_number(app, "--channels", o->model.channels, from_to(1, 1024), "Channels of the images");
+    add_number(app, "--classes", o->model.classes, from_to(1, 1'000'000), "Outputs of the classifier");
     app.add_flag("--small-stem", o->model.small_stem, "First convolution 3x3 with stride 1, no max-pool");
     return [o, &globals] { return o->name.empty() ? list_all(*o, globals) : show_one(*o, globals); };
 }

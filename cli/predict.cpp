@@ -106,7 +106,7 @@ int run(const Options& o, const Globals& globals) {
 Run add_predict(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
-    app.add_option("--batch-size", o->batch_size, "Images a batch")->check(CLI::Range(1, 4096))->capture_default_str();
+    add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     app.add_option("paths", o->paths, "Pictures (PNG, JPEG, BMP), or folders of them")->required()->type_name("PATH");
     return [o, &globals] { return run(*o, globals); };
 }

@@ -142,6 +142,12 @@ RunDirectory::~RunDirectory() {
 
 void RunDirectory::write_config(const std::string& toml) { write_file_atomically(config_file(), toml); }
 
+void RunDirectory::record_error(const std::string& message) {
+    spdlog::logger to_file("run", log_->sinks().front());
+    to_file.error("{}", message);
+    to_file.flush();
+}
+
 void RunDirectory::append_metrics(const Json& row) {
     std::string head, cells;
     for (const auto& [key, value] : row.items()) {

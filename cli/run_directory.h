@@ -43,6 +43,9 @@ public:
     /// Goes to log.txt, with the time, and to stderr (only warnings and errors with `quiet`).
     spdlog::logger& log() { return *log_; }
 
+    /// Goes to log.txt alone: the program prints what ends it.
+    void record_error(const std::string& message);
+
 private:
     std::filesystem::path path_;
     std::shared_ptr<spdlog::logger> log_;

@@ -47,8 +47,8 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
                      fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result["epochs"].get<int>(),
                                  result["steps"].get<int>(), result["best"].get<std::string>()));
         return code;
-    } catch (const Error& error) {
-        directory.log().error("{}", error.what());
+    } catch (const std::exception& error) {
+        directory.record_error(error.what());
         throw;
     }
 }

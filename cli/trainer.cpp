@@ -13,6 +13,7 @@
 #include "engine/autograd.h"
 #include "engine/draws.h"
 #include "engine/gradients.h"
+#include "kernels/parallel.h"
 #include "models/loaded_model.h"
 
 namespace keel::cli {
@@ -80,7 +81,7 @@ void Trainer::build_model() {
 
     const std::string classifier = find_model(spec_.name).classifier;
     if (!config_.init.empty()) {
-        const auto tensors = averaged_weights(read_safetensors(config_.init).tensors);
+        const auto tensors = model_weights(read_safetensors(config_.init).tensors);
         const auto skipped = load_into(module_->state(), tensors, config_.init, {{classifier}});
         directory_.log().info("weights from {}{}", config_.init,
                               skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(skipped, ", ")));
@@ -277,12 +278,11 @@ void Trainer::finish_epoch() {
 
 int Trainer::run() {
     saved_at_ = Clock::now();
-    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters", spec_.name,
-                          dataset_->size(Split::train), dataset_->size(Split::val), total_steps_, config_.batch_size, [&] {
-                              std::int64_t count = 0;
-                              for (const NamedTensor& parameter : module_->parameters()) count += parameter.tensor.elements();
-                              return count;
-                          }());
+    std::int64_t parameters = 0;
+    for (const NamedTensor& parameter : module_->parameters()) parameters += parameter.tensor.elements();
+    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads", spec_.name,
+                          dataset_->size(Split::train), dataset_->size(Split::val), total_steps_, config_.batch_size, parameters,
+                          thread_count());
     while (!done()) {
         if (!train_epoch()) {
             save_last();

@@ -6,8 +6,20 @@
 #include "engine/ema.h"
 
 namespace keel {
+namespace {
 
-std::vector<NamedTensor> averaged_weights(const std::vector<NamedTensor>& tensors) {
+/// A dense layer's own layers, "norm.1" to "conv.2", once had a dot in their names.
+std::string current_name(std::string name) {
+    const std::size_t layer = name.find(".denselayer");
+    if (layer == std::string::npos) return name;
+    for (const char* old : {".norm.1.", ".norm.2.", ".conv.1.", ".conv.2."})
+        if (const std::size_t at = name.find(old, layer); at != std::string::npos) return name.erase(at + 5, 1);
+    return name;
+}
+
+}  // namespace
+
+std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) {
     constexpr std::size_t kPrefix = std::char_traits<char>::length("ema.");
     std::unordered_map<std::string, Tensor> averages;
     for (const NamedTensor& entry : tensors)
@@ -16,7 +28,7 @@ std::vector<NamedTensor> averaged_weights(const std::vector<NamedTensor>& tensor
     for (const NamedTensor& entry : tensors) {
         if (is_ema_state(entry.name)) continue;
         const auto average = averages.find(entry.name);
-        weights.push_back({entry.name, average == averages.end() ? entry.tensor : average->second});
+        weights.push_back({current_name(entry.name), average == averages.end() ? entry.tensor : average->second});
     }
     return weights;
 }
@@ -30,7 +42,7 @@ LoadedModel load_model(const std::filesystem::path& checkpoint) {
     const CheckpointState state = load_checkpoint(checkpoint);
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
     loaded.module = make_model(loaded.spec.name, loaded.spec.options);
-    load_into(loaded.module->state(), averaged_weights(state.tensors), checkpoint.string());
+    load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string());
     loaded.module->train(false);
     return loaded;
 }

@@ -20,8 +20,9 @@ struct LoadedModel {
 /// Reads a checkpoint of Keel; the averaged weights (EMA) where it holds them. Throws InputError or IoError that names the file.
 LoadedModel load_model(const std::filesystem::path& checkpoint);
 
-/// The parameters' averages among a checkpoint's tensors under the parameters' own names, in place of the parameters; the tensors
-/// as they are where there are no averages.
-std::vector<NamedTensor> averaged_weights(const std::vector<NamedTensor>& tensors);
+/// What a file's tensors give to a model: the parameters' averages (EMA) where there are any, in place of the parameters and under
+/// their names, the other tensors as they are. The names of torchvision's oldest DenseNets ("denselayer1.norm.1.weight"), which the
+/// weights it publishes still have, become the modules' ("denselayer1.norm1.weight").
+std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors);
 
 }  // namespace keel

@@ -8,6 +8,14 @@ std::string window(int kernel, int stride) {
     return stride == 1 ? text : text + "/" + std::to_string(stride);
 }
 
+Dims weight_dims(std::int64_t ic, std::int64_t oc, int kernel, int groups) {
+    if (ic < 1 || oc < 1 || kernel < 1 || groups < 1 || ic % groups != 0 || oc % groups != 0)
+        throw UsageError("[conv2d] wanted channels divisible by the groups and a kernel of at least 1, got ic " +
+                         std::to_string(ic) + ", oc " + std::to_string(oc) + ", kernel " + std::to_string(kernel) + ", groups " +
+                         std::to_string(groups));
+    return {oc, ic / groups, kernel, kernel};
+}
+
 bool fits(const Tensor& src, const PoolOptions& o) {
     return src.dim(1) + 2 * o.pad >= o.kernel && src.dim(2) + 2 * o.pad >= o.kernel;
 }
@@ -15,7 +23,7 @@ bool fits(const Tensor& src, const PoolOptions& o) {
 }  // namespace
 
 Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options, bool bias)
-    : weight_(add_parameter("weight", Tensor::zeros({oc, ic / options.groups, kernel, kernel}))), options_(options) {
+    : weight_(add_parameter("weight", Tensor::zeros(weight_dims(ic, oc, kernel, options.groups)))), options_(options) {
     if (bias) bias_ = add_parameter("bias", Tensor::zeros({oc}));
 }
 

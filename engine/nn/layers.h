@@ -10,7 +10,8 @@
 
 namespace keel::nn {
 
-/// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}.
+/// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}. Throws UsageError for sizes below 1 and for
+/// channels that the groups do not divide.
 class Conv2d final : public Module {
 public:
     Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options = {}, bool bias = false);

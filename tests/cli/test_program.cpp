@@ -69,6 +69,54 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
     CHECK(result.out.empty());
 }
 
+TEST_CASE("A number out of its range ends with 2 and names option, range and number", "[program]") {
+    struct Limit {
+        Words command;
+        std::string option, low, high;  ///< `low` and `high` lie just outside; empty: any number of 64 bits is allowed
+        std::string range;
+    };
+    const Words eval{"eval"}, predict{"predict"}, bench{"bench"}, models{"models"}, info{"data", "info"}, synth{"data", "synth"};
+    const auto limit = GENERATE_COPY(
+        Limit{eval, "--batch-size", "0", "4097", "1 to 4096"}, Limit{eval, "--workers", "0", "1025", "1 to 1024"},
+        Limit{eval, "--max-bad", "-0.01", "1.01", "0 to 1"}, Limit{eval, "--val-fraction", "-0.1", "1", "0 to below 1"},
+        Limit{eval, "--test-fraction", "-0.1", "1", "0 to below 1"}, Limit{eval, "--split-seed", "-1", "", "at least 0"},
+        Limit{eval, "--threads", "-1", "1025", "0 to 1024"}, Limit{eval, "--seed", "-1", "", "at least 0"},
+        Limit{predict, "--batch-size", "0", "4097", "1 to 4096"}, Limit{bench, "--batch", "0", "4097", "1 to 4096"},
+        Limit{bench, "--image-size", "27", "4097", "28 to 4096"}, Limit{bench, "--steps", "-3", "100001", "1 to 100000"},
+        Limit{bench, "--warmup", "-1", "1001", "0 to 1000"}, Limit{bench, "--channels", "0", "1025", "1 to 1024"},
+        Limit{bench, "--classes", "0", "1000001", "1 to 1000000"}, Limit{models, "--image-size", "27", "4097", "28 to 4096"},
+        Limit{models, "--channels", "0", "1025", "1 to 1024"}, Limit{models, "--classes", "0", "1000001", "1 to 1000000"},
+        Limit{info, "--val-fraction", "-0.1", "1", "0 to below 1"}, Limit{info, "--test-fraction", "-0.1", "1", "0 to below 1"},
+        Limit{info, "--split-seed", "-1", "", "at least 0"}, Limit{synth, "--count", "0", "10000001", "1 to 10000000"},
+        Limit{synth, "--size", "63", "2049", "64 to 2048"});
+    for (const std::string& value :
+         {limit.low, limit.high, std::string("nan"), std::string("9999999999999999999999"), std::string("1x")}) {
+        if (value.empty()) continue;
+        Words line = limit.command;
+        line.insert(line.end(), {limit.option, value});
+        const ProgramResult result = run_keel(line);
+        CAPTURE(line, result.err);
+        CHECK(result.code == 2);
+        CHECK(contains(result.err, limit.option + ": wanted a "));
+        CHECK(contains(result.err, "number " + limit.range + ", not '" + value + "'"));
+        CHECK(result.err.find('\n') == result.err.size() - 1);
+        CHECK(result.out.empty());
+    }
+}
+
+TEST_CASE("Words that an option does not know end with 2", "[program]") {
+    const auto [line, part] = GENERATE(table<Words, std::string>({
+        {{"eval", "--split", "all"}, "--split"},
+        {{"bench", "--mode", "fast"}, "--mode"},
+        {{"bench", "--model", "densnet121"}, "densenet121"},
+        {{"models", "alexnet"}, "alexnet"},
+    }));
+    const ProgramResult result = run_keel(line);
+    CAPTURE(line, result.err);
+    CHECK(result.code == 2);
+    CHECK(contains(result.err, part));
+}
+
 TEST_CASE("A malformed data set ends with 3, a bad KEEL_ISA with 2", "[program]") {
     const TemporaryFolder folder;
     write_text(folder / "broken.npz", "no zip archive");

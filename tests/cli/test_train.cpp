@@ -156,6 +156,44 @@ TEST_CASE("Too many bad pictures end a run with exit 3", "[train]") {
     CHECK(result.err.find(".png") != std::string::npos);
 }
 
+TEST_CASE("What ends a run stands once on stderr and in log.txt", "[train]") {
+    const TemporaryFolder folder;
+    for (const bool quiet : {true, false}) {
+        auto command = train_command("nih:/nowhere", folder / "run");
+        command.push_back("--force");
+        if (!quiet) std::erase(command, "--quiet");
+        const auto result = run_keel(command);
+        INFO(result.err);
+        CHECK(result.code == 2);
+        CHECK(lines(result.err) == 1);
+        CHECK(result.err.starts_with("keel train: ["));
+        const std::string message = result.err.substr(std::string("keel train: ").size());
+        CHECK(read_text(folder / "run/log.txt").ends_with(" error " + message));
+    }
+}
+
+TEST_CASE("threads of a file, of --set and of the flag size the compute pool", "[train]") {
+    const TemporaryFolder folder;
+    const std::string data = draw_phantom(folder), file = folder / "three.toml";
+    keel::test::write_text(file, "threads = 3\n");
+    struct Source {
+        std::vector<std::string> words;
+        const char* threads;
+    };
+    // 5 and 7 are no default of a common machine.
+    for (const Source& source :
+         {Source{{"--config", file}, "3 threads"}, Source{{"--config", file, "--set", "threads=5"}, "5 threads"},
+          Source{{"--config", file, "--set", "threads=5", "--threads", "7"}, "7 threads"}}) {
+        auto command = train_command(data, folder / "run");
+        for (const char* word : {"--force", "--max-steps", "1"}) command.emplace_back(word);
+        command.insert(command.end(), source.words.begin(), source.words.end());
+        const auto result = run_keel(command);
+        INFO(result.err);
+        REQUIRE(result.code == 0);
+        CHECK(read_text(folder / "run/log.txt").find(std::string(", ") + source.threads) != std::string::npos);
+    }
+}
+
 TEST_CASE("A bench line holds the contract's fields", "[bench]") {
     const auto mode = GENERATE("train", "infer");
     const auto result = run_keel({"bench", "--model", "resnet18", "--mode", mode, "--batch", "2", "--image-size", "32", "--steps",

@@ -156,6 +156,16 @@ TEST_CASE("Conv2d adopts a layout at the first forward pass and computes what pl
     }
 }
 
+TEST_CASE("a Conv2d that cannot be is refused", "[nn]") {
+    struct Shape {
+        std::int64_t ic, oc;
+        int kernel, groups;
+    };
+    const auto s = GENERATE(Shape{4, 4, 3, 0}, Shape{4, 4, 3, -1}, Shape{4, 6, 3, 4}, Shape{6, 4, 3, 4}, Shape{4, 4, 0, 1},
+                            Shape{0, 4, 3, 1}, Shape{4, 0, 3, 1}, Shape{4, 4, -3, 1});
+    CHECK_THROWS_AS(nn::Conv2d(s.ic, s.oc, s.kernel, {.groups = s.groups}), UsageError);
+}
+
 TEST_CASE("two threads may make the first forward pass", "[nn]") {
     for (std::uint64_t repeat = 0; repeat < 10; ++repeat) {
         Net net;

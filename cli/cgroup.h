@@ -1,0 +1,19 @@
+// The limits that Linux control groups, version 1 or 2, set on this process.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace keel::cli {
+
+struct CgroupLimits {
+    std::optional<double> cores;  ///< CPU time per time; none: no limit
+    std::optional<std::int64_t> memory_bytes;
+};
+
+/// Reads proc/self/cgroup and sys/fs/cgroup below `root`. Each group on the way to the hierarchy's root limits the process: the
+/// least of them counts. What is missing or malformed limits nothing.
+CgroupLimits read_cgroup_limits(const std::filesystem::path& root = "/");
+
+}  // namespace keel::cli

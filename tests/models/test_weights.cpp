@@ -1,0 +1,63 @@
+// How the tensors of a file become a model's weights.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint.h"
+#include "models/loaded_model.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+
+using namespace keel;
+using keel::test::contains;
+
+namespace {
+
+/// Inserts a dot before the digit of "norm1", "conv2", ... inside dense layers, as torchvision's oldest files have it.
+std::string oldest_name(const std::string& name) {
+    std::string old = name;
+    for (const char* now : {".norm1.", ".norm2.", ".conv1.", ".conv2."})
+        if (const auto at = old.find(now); old.find(".denselayer") != std::string::npos && at != std::string::npos)
+            return old.insert(at + 5, ".");
+    return old;
+}
+
+std::vector<NamedTensor> renamed(std::vector<NamedTensor> tensors) {
+    for (NamedTensor& entry : tensors) entry.name = oldest_name(entry.name);
+    return tensors;
+}
+
+}  // namespace
+
+TEST_CASE("DenseNet's oldest names are loaded", "[weights]") {
+    const ModelOptions options{.classes = 3};
+    const auto from = make_model("densenet121", options, 1), to = make_model("densenet121", options, 2);
+    const auto old = renamed(from->state());
+    int changed = 0;
+    for (std::size_t i = 0; i < old.size(); ++i) changed += old[i].name != from->state()[i].name;
+    REQUIRE(changed == 58 * (2 + 2 * 4));  // layers of two convolutions and two norms of four tensors each
+    CHECK_THROWS_WITH(load_into(to->state(), old, "old"), contains("denseblock1.denselayer1.conv.1.weight"));
+    CHECK(load_into(to->state(), model_weights(old), "old").empty());
+    const auto wanted = from->state(), got = to->state();
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        INFO(wanted[i].name);
+        const Tensor a = wanted[i].tensor.contiguous(), b = got[i].tensor.contiguous();
+        CHECK(std::equal(a.values<float>().begin(), a.values<float>().end(), b.values<float>().begin()));
+    }
+}
+
+TEST_CASE("Averages stand in for the parameters", "[weights]") {
+    const Tensor one = Tensor::full({1}, 1), two = Tensor::full({1}, 2);
+    const auto weights = model_weights({{"fc.weight", one}, {"fc.bias", one}, {"ema.fc.weight", two}});
+    REQUIRE(weights.size() == 2);
+    CHECK(weights[0].name == "fc.weight");
+    CHECK(weights[0].tensor.item() == 2);
+    CHECK(weights[1].tensor.item() == 1);
+}
+
+TEST_CASE("Names outside of dense layers stay", "[weights]") {
+    const Tensor one = Tensor::full({1}, 1);
+    for (const char* name :
+         {"layer1.norm.1.weight", "features.norm5.weight", "norm.1.weight", "features.denseblock1.denselayer1.x"})
+        CHECK(model_weights({{name, one}})[0].name == name);
+}
