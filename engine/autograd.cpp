@@ -8,6 +8,7 @@
 #include "engine/tensor_impl.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/error.h"
+#include "kernels/profile.h"
 
 namespace keel {
 
@@ -16,6 +17,7 @@ struct Node {
     std::uint64_t number;
     std::vector<std::shared_ptr<AutogradMeta>> inputs;  // null where no gradient is wanted
     BackwardFunction backward;
+    profile::Place place;  // the layer that recorded it
 };
 
 namespace {
@@ -82,6 +84,7 @@ private:
 
     void run_producer(AutogradMeta& meta) {
         const std::shared_ptr<Node> node = meta.producer;
+        const profile::Layer layer(profile::Place{node->place.layer, profile::Pass::backward});
         const auto found = gradients_.find(&meta);
         Gradients diffs;
         {
@@ -135,6 +138,7 @@ Tensor record(Tensor dst, const std::vector<Tensor>& inputs, BackwardFunction ba
     if (!wanted) return dst;
     node->number = next_number++;
     node->backward = std::move(backward);
+    node->place = profile::place();
     const auto& impl = TensorAccess::impl(dst);
     impl->meta = std::make_shared<AutogradMeta>();
     impl->meta->requires_grad = true;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "kernels/optimizer/optimizer.h"
+#include "kernels/profile.h"
 
 namespace keel {
 namespace {
@@ -99,6 +100,7 @@ void Optimizer::update(const Tensor& parameter, const Tensor& gradient, const Pa
 }
 
 void Optimizer::step(double lr) {
+    const profile::Layer layer("optimizer");
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         const ParameterGroup& group = groups_[g];
         for (std::size_t i = 0; i < group.parameters.size(); ++i) {

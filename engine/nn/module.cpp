@@ -1,5 +1,7 @@
 #include "engine/nn/module.h"
 
+#include "kernels/profile.h"
+
 namespace keel::nn {
 namespace {
 
@@ -10,6 +12,7 @@ std::string join(const std::string& prefix, const std::string& name) { return pr
 }  // namespace
 
 Tensor Module::operator()(const Tensor& src) {
+    const profile::Layer layer(name_);
     Tensor dst = forward(src);
     if (observer != nullptr) (*observer)({*this, src, dst});
     return dst;

@@ -57,6 +57,7 @@ protected:
     M& add(std::string name, Arguments&&... arguments) {
         auto child = std::make_unique<M>(std::forward<Arguments>(arguments)...);
         M& reference = *child;
+        reference.name_ = name;
         children_.emplace_back(std::move(name), std::move(child));
         return reference;
     }
@@ -65,6 +66,7 @@ private:
     void collect(const std::string& prefix, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& into) const;
 
     bool training_ = true;
+    std::string name_;  // among its parent's children
     std::vector<NamedTensor> parameters_, buffers_;
     std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
 };

@@ -2,6 +2,7 @@
 #include "engine/ops.h"
 #include "engine/ops/check.h"
 #include "kernels/eltwise/eltwise.h"
+#include "kernels/profile.h"
 
 namespace keel {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 /// Swaps the last two axes of n matrices: [n, rows, columns] -> [n, columns, rows].
 template <class T>
 void transpose(std::int64_t n, std::int64_t rows, std::int64_t columns, const T* src, T* dst) {
+    const profile::Span span("transpose", profile::per_element<T>(n * rows * columns, 0, 2));
     for (std::int64_t i = 0; i < n; ++i, src += rows * columns, dst += rows * columns)
         for (std::int64_t r = 0; r < rows; ++r)
             for (std::int64_t c = 0; c < columns; ++c) dst[c * rows + r] = src[r * columns + c];

@@ -7,6 +7,7 @@
 #include "kernels/batch_norm/variants.h"
 #include "kernels/dispatch.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 #include "kernels/reduce/columns.h"
 
 namespace keel::kernels {
@@ -74,6 +75,7 @@ const BatchNormVariant<float> batch_norm_scalar = kReference<float>;
 
 template <class T>
 void batch_norm_statistics(const BatchNormGeometry& g, const T* src, T* mean, T* variance) {
+    const profile::Span span("batch_norm_statistics", profile::per_element<T>(g.rows * g.c, 4, 1));
     const auto moments = chosen<T>().moments;
     ColumnPartials partials{g.rows, g.c, 3};
     partials.fill([&](std::int64_t chunk) {
@@ -90,6 +92,7 @@ void batch_norm_statistics(const BatchNormGeometry& g, const T* src, T* mean, T*
 template <class T>
 void batch_norm_forward(const BatchNormGeometry& g, T eps, const T* src, const T* mean, const T* variance, const T* gamma,
                         const T* beta, T* dst) {
+    const profile::Span span("batch_norm_forward", profile::per_element<T>(g.rows * g.c, g.relu ? 4 : 3, 2));
     const auto forward = chosen<T>().forward;
     const std::vector<T> scale = scale_of(g.c, eps, variance, gamma);
     split_rows(g, [&](const BatchNormGeometry& part, std::int64_t row) {
@@ -100,6 +103,8 @@ void batch_norm_forward(const BatchNormGeometry& g, T eps, const T* src, const T
 template <class T>
 void batch_norm_backward(const BatchNormGeometry& g, T eps, bool global_statistics, const T* src, const T* diff_dst, const T* mean,
                          const T* variance, const T* gamma, const T* beta, T* diff_src, T* diff_gamma, T* diff_beta) {
+    const profile::Span span("batch_norm_backward",
+                             profile::per_element<T>(g.rows * g.c, diff_src == nullptr ? 6 : 13, diff_src == nullptr ? 2 : 5));
     const BatchNormVariant<T>& variant = chosen<T>();
     const std::vector<T> scale = scale_of(g.c, eps, variance, gamma);
     ColumnPartials partials{g.rows, g.c, 2};

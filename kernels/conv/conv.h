@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "kernels/profile.h"
+
 namespace keel::kernels {
 
 struct Conv2dGeometry {
@@ -24,6 +26,7 @@ struct Conv2dGeometry {
     std::int64_t weights_elements() const { return oc * (ic / groups) * kh * kw; }
     /// Multiply-accumulates of one forward pass.
     std::int64_t macs() const { return n * oh() * ow() * weights_elements(); }
+    bool pointwise() const { return kh == 1 && kw == 1; }
 
     auto operator<=>(const Conv2dGeometry&) const = default;
 };
@@ -31,6 +34,9 @@ struct Conv2dGeometry {
 /// Throws UsageError for a geometry that makes no sense (a dim that is not positive, channels not divisible by the groups, an empty
 /// output) or whose tensors exceed what 64-bit sizes can count, naming the numbers. Every function below calls it.
 void check_geometry(const Conv2dGeometry& g);
+
+/// Of one pass in any direction: both maps and the weights once.
+profile::Cost conv2d_cost(const Conv2dGeometry& g);
 
 /// A weights layout of the convolution library; opaque, immutable, shared.
 class ConvWeightsLayout;

@@ -52,4 +52,9 @@ void check_geometry(const Conv2dGeometry& g) {
     check(countable({g.n, g.ih, g.iw, g.ic}) && countable({g.n, oh, ow, g.oc, icg, g.kh, g.kw}), "sizes that 64 bits can count", g);
 }
 
+profile::Cost conv2d_cost(const Conv2dGeometry& g) {
+    const std::int64_t elements = g.n * (g.ih * g.iw * g.ic + g.oh() * g.ow() * g.oc) + g.weights_elements();
+    return {2 * static_cast<double>(g.macs()), static_cast<double>(elements) * double{sizeof(float)}};
+}
+
 }  // namespace keel::kernels

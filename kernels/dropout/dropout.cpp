@@ -6,6 +6,7 @@
 #include "kernels/dropout/reference.h"
 #include "kernels/dropout/variants.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 
 namespace keel::kernels {
 namespace {
@@ -28,6 +29,7 @@ const DropoutVariant<float> dropout_scalar = kReference<float>;
 
 template <class T>
 void dropout(std::int64_t n, double p, std::uint64_t key, const T* src, T* dst) {
+    const profile::Span span("dropout", profile::per_element<T>(n, 1, 2));
     const auto kernel = chosen<T>().dropout;
     const auto threshold = static_cast<std::uint64_t>(std::ceil(p * 0x1p32));
     const T scale = static_cast<T>(1 / (1 - p));

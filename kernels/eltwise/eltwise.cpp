@@ -4,6 +4,7 @@
 #include "kernels/eltwise/reference.h"
 #include "kernels/eltwise/variants.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 #include "kernels/reduce/columns.h"
 
 namespace keel::kernels {
@@ -83,42 +84,50 @@ const EltwiseVariant<float> eltwise_scalar = kReference<float>;
 
 template <class T>
 void copy(const UnaryGeometry& g, const T* src, T* dst) {
+    const profile::Span span("copy", profile::per_element<T>(g.rows * g.c, 0, 2));
     run(chosen<T>().copy, g, src, dst);
 }
 
 template <class T>
 void accumulate(const UnaryGeometry& g, const T* src, T* dst) {
+    const profile::Span span("accumulate", profile::per_element<T>(g.rows * g.c, 1, 3));
     run(chosen<T>().accumulate, g, src, dst);
 }
 
 template <class T>
 void scale(const UnaryGeometry& g, T alpha, const T* src, T* dst) {
+    const profile::Span span("scale", profile::per_element<T>(g.rows * g.c, 1, 2));
     const auto kernel = chosen<T>().scale;
     split(g, [&](const UnaryGeometry& part, std::int64_t s, std::int64_t d) { kernel(part, alpha, src + s, dst + d); });
 }
 
 template <class T>
 void relu_forward(const UnaryGeometry& g, const T* src, T* dst) {
+    const profile::Span span("relu_forward", profile::per_element<T>(g.rows * g.c, 1, 2));
     run(chosen<T>().relu_forward, g, src, dst);
 }
 
 template <class T>
 void relu_backward(const BinaryGeometry& g, const T* dst, const T* diff_dst, T* diff_src) {
+    const profile::Span span("relu_backward", profile::per_element<T>(g.rows * g.c, 1, 3));
     run(chosen<T>().relu_backward, g, dst, diff_dst, diff_src);
 }
 
 template <class T>
 void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
+    const profile::Span span("add_forward", profile::per_element<T>(g.rows * g.c, 1, 3));
     run(chosen<T>().add_forward, g, src0, src1, dst);
 }
 
 template <class T>
 void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
+    const profile::Span span("add_relu_forward", profile::per_element<T>(g.rows * g.c, 2, 3));
     run(chosen<T>().add_relu_forward, g, src0, src1, dst);
 }
 
 template <class T>
 void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
+    const profile::Span span("add_bias", profile::per_element<T>(g.rows * g.c, 1, 2));
     const auto kernel = chosen<T>().add_bias;
     parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
         kernel({end - begin, g.c, 0, g.dst_ld}, bias, dst + begin * g.dst_ld);
@@ -127,6 +136,7 @@ void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
 
 template <class T>
 void column_sum(const UnaryGeometry& g, const T* src, T* dst) {
+    const profile::Span span("column_sum", profile::per_element<T>(g.rows * g.c, 1, 1));
     const auto kernel = chosen<T>().column_sum;
     ColumnPartials partials{g.rows, g.c, 1};
     partials.fill([&](std::int64_t chunk) {
@@ -138,6 +148,7 @@ void column_sum(const UnaryGeometry& g, const T* src, T* dst) {
 
 template <class T>
 void moving_average(std::int64_t n, T decay, const T* src, T* shadow) {
+    const profile::Span span("moving_average", profile::per_element<T>(n, 3, 3));
     const auto kernel = chosen<T>().moving_average;
     parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) { kernel(end - begin, decay, src + begin, shadow + begin); });
 }

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "kernels/onednn/sgemm.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 
 namespace keel::kernels {
 namespace {
@@ -18,6 +19,12 @@ void check(const GemmGeometry& g) {
                      ", n " + std::to_string(g.n) + ", k " + std::to_string(g.k) + ", rows of " + std::to_string(a_row) + ", " +
                      std::to_string(b_row) + ", " + std::to_string(g.n) + " at distances " + std::to_string(g.lda) + ", " +
                      std::to_string(g.ldb) + ", " + std::to_string(g.ldc));
+}
+
+template <class T>
+profile::Cost cost(const GemmGeometry& g, bool accumulate) {
+    const std::int64_t elements = g.m * g.k + g.k * g.n + (accumulate ? 2 : 1) * g.m * g.n;
+    return {2 * static_cast<double>(g.m * g.n) * static_cast<double>(g.k), static_cast<double>(elements) * double{sizeof(T)}};
 }
 
 template <class T>
@@ -47,6 +54,7 @@ template <class T>
 void gemm(const GemmGeometry& g, const T* a, const T* b, bool accumulate, T* c) {
     check(g);
     if (g.m == 0 || g.n == 0) return;
+    const profile::Span span("gemm", cost<T>(g, accumulate));
     if (g.k == 0) {
         if (!accumulate) clear(g, c);
     } else if constexpr (std::is_same_v<T, float>) {

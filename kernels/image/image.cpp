@@ -6,6 +6,7 @@
 #include "kernels/image/reference.h"
 #include "kernels/image/variants.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 
 namespace keel::kernels {
 namespace {
@@ -48,11 +49,13 @@ const ImageVariant<float> image_scalar = kReference<float>;
 
 template <class T>
 void normalize_u8(const ImageGeometry& g, const std::uint8_t* src, const float* mean, const float* std, T* dst) {
+    const profile::Span span("normalize_u8", profile::per_element<T>(g.pixels * g.c, 2, 1 + 1.0 / sizeof(T)));
     run(chosen<T>().normalize_u8, g, 255, src, mean, std, dst);
 }
 
 template <class T>
 void normalize(const ImageGeometry& g, const T* src, const float* mean, const float* std, T* dst) {
+    const profile::Span span("normalize", profile::per_element<T>(g.pixels * g.c, 2, 2));
     run(chosen<T>().normalize, g, 1, src, mean, std, dst);
 }
 

@@ -7,6 +7,7 @@
 #include "kernels/loss/reference.h"
 #include "kernels/loss/variants.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 
 namespace keel::kernels {
 namespace {
@@ -68,6 +69,7 @@ const LossVariant<float> loss_scalar = kReference<float>;
 template <class T>
 double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, const std::int32_t* labels, double smoothing,
                                      T* probabilities) {
+    const profile::Span span("softmax_cross_entropy_forward", profile::per_element<T>(g.n * g.classes, 4, 2));
     const auto row_softmax = chosen<T>().softmax;
     const double share = smoothing / static_cast<double>(g.classes);
     std::vector<double> losses(static_cast<std::size_t>(g.n));
@@ -85,6 +87,7 @@ double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, con
 template <class T>
 void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilities, const std::int32_t* labels, double smoothing,
                                     double scale, T* diff_logits) {
+    const profile::Span span("softmax_cross_entropy_backward", profile::per_element<T>(g.n * g.classes, 2, 2));
     const auto subtract_scale = chosen<T>().subtract_scale;
     const T factor = static_cast<T>(scale / static_cast<double>(g.n));
     const double share = smoothing / static_cast<double>(g.classes);
@@ -97,6 +100,7 @@ void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilitie
 
 template <class T>
 double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights) {
+    const profile::Span span("sigmoid_bce_forward", profile::per_element<T>(g.n * g.classes, 8, 2));
     const auto kernel = chosen<T>().sigmoid_bce;
     const PositiveWeights weights(g, positive_weights);
     const std::int64_t rows = chunk_of(g), chunks = chunk_count(g.n, rows);
@@ -116,6 +120,7 @@ double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* 
 template <class T>
 void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights, double scale,
                           T* diff_logits) {
+    const profile::Span span("sigmoid_bce_backward", profile::per_element<T>(g.n * g.classes, 6, 3));
     const auto kernel = chosen<T>().sigmoid_bce_backward;
     const PositiveWeights weights(g, positive_weights);
     const auto present = std::count_if(targets, targets + g.n * g.classes, [](float t) { return !(t < 0); });
@@ -128,12 +133,14 @@ void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* t
 
 template <class T>
 void sigmoid(std::int64_t n, const T* src, T* dst) {
+    const profile::Span span("sigmoid", profile::per_element<T>(n, 3, 2));
     const auto kernel = chosen<T>().sigmoid;
     parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) { kernel(end - begin, src + begin, dst + begin); });
 }
 
 template <class T>
 void softmax(const LossGeometry& g, const T* src, T* dst) {
+    const profile::Span span("softmax", profile::per_element<T>(g.n * g.classes, 4, 2));
     const auto kernel = chosen<T>().softmax;
     for_rows(g, [&](std::int64_t, std::int64_t at) { kernel(g.classes, src + at, dst + at); });
 }

@@ -4,6 +4,7 @@
 
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/runtime.h"
+#include "kernels/profile.h"
 
 namespace keel::kernels {
 namespace {
@@ -44,6 +45,7 @@ void conv2d_forward(const Conv2dGeometry& g, bool training, const float* src, co
                     const float* bias, float* dst) {
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
     const Plan& plan = onednn::plan_for({g, pass, bias != nullptr, layout.get(), onednn::enter()});
+    const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
     const CallScratch scratch(plan);
     onednn::execute(plan.primitive, {{DNNL_ARG_SRC, onednn::wrap(plan.src, src)},
                                      {DNNL_ARG_WEIGHTS, onednn::wrap(plan.weights, reordered(plan, scratch, weights))},
@@ -55,6 +57,7 @@ void conv2d_forward(const Conv2dGeometry& g, bool training, const float* src, co
 void conv2d_backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* weights, const WeightsLayout& layout,
                           float* diff_src) {
     const Plan& plan = onednn::plan_for({g, Pass::backward_data, false, layout.get(), onednn::enter()});
+    const profile::Span span(g.pointwise() ? "conv2d_backward_data 1x1" : "conv2d_backward_data", conv2d_cost(g));
     const CallScratch scratch(plan);
     onednn::execute(plan.primitive, {{DNNL_ARG_DIFF_DST, onednn::wrap(plan.dst, diff_dst)},
                                      {DNNL_ARG_WEIGHTS, onednn::wrap(plan.weights, reordered(plan, scratch, weights))},
@@ -65,6 +68,7 @@ void conv2d_backward_data(const Conv2dGeometry& g, const float* diff_dst, const 
 void conv2d_backward_weights(const Conv2dGeometry& g, const float* src, const float* diff_dst, float* diff_weights,
                              const WeightsLayout& layout, float* diff_bias) {
     const Plan& plan = onednn::plan_for({g, Pass::backward_weights, diff_bias != nullptr, layout.get(), onednn::enter()});
+    const profile::Span span(g.pointwise() ? "conv2d_backward_weights 1x1" : "conv2d_backward_weights", conv2d_cost(g));
     const CallScratch scratch(plan);
     float* written = plan.reorder ? scratch.weights : diff_weights;
     onednn::execute(plan.primitive, {{DNNL_ARG_SRC, onednn::wrap(plan.src, src)},

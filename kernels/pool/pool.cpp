@@ -7,6 +7,7 @@
 #include "kernels/parallel.h"
 #include "kernels/pool/reference.h"
 #include "kernels/pool/variants.h"
+#include "kernels/profile.h"
 
 namespace keel::kernels {
 namespace {
@@ -75,6 +76,13 @@ Plan adaptive(const PoolGeometry& g) { return Plan(g, adaptive_axis(g.ih, g.oh),
 /// Rows of pixels worth waking a thread for.
 std::int64_t grain(const PoolGeometry& g) { return 16384 / std::max<std::int64_t>(g.iw * g.c, 1); }
 
+/// Both maps once, and `flops` an element of the pooled one.
+template <class T>
+profile::Cost cost(const PoolGeometry& g, std::int64_t flops) {
+    const std::int64_t large = g.n * g.ih * g.iw * g.c, small = g.n * g.oh * g.ow * g.c;
+    return {static_cast<double>(flops * small), static_cast<double>((large + small) * std::int64_t{sizeof(T)})};
+}
+
 template <class T>
 void average_forward(const Plan& plan, const T* src, T* dst) {
     const auto kernel = chosen<T>().avg_forward;
@@ -95,6 +103,7 @@ const PoolVariant<float> pool_scalar = kReference<float>;
 
 template <class T>
 void max_pool_forward(const PoolGeometry& g, const T* src, T* dst, std::uint8_t* argmax) {
+    const profile::Span span("max_pool_forward", cost<T>(g, g.kh * g.kw));
     const Plan plan = windowed(g);
     const auto kernel = chosen<T>().max_forward;
     parallel_for(g.n * g.oh, grain(g),
@@ -103,6 +112,7 @@ void max_pool_forward(const PoolGeometry& g, const T* src, T* dst, std::uint8_t*
 
 template <class T>
 void max_pool_backward(const PoolGeometry& g, const T* diff_dst, const std::uint8_t* argmax, T* diff_src) {
+    const profile::Span span("max_pool_backward", cost<T>(g, 1));
     const Plan plan = windowed(g);
     const auto kernel = chosen<T>().max_backward;
     parallel_for(g.n * g.ih, grain(g),
@@ -111,21 +121,25 @@ void max_pool_backward(const PoolGeometry& g, const T* diff_dst, const std::uint
 
 template <class T>
 void avg_pool_forward(const PoolGeometry& g, const T* src, T* dst) {
+    const profile::Span span("avg_pool_forward", cost<T>(g, g.kh * g.kw));
     average_forward(windowed(g), src, dst);
 }
 
 template <class T>
 void avg_pool_backward(const PoolGeometry& g, const T* diff_dst, T* diff_src) {
+    const profile::Span span("avg_pool_backward", cost<T>(g, g.kh * g.kw));
     average_backward(windowed(g), diff_dst, diff_src);
 }
 
 template <class T>
 void adaptive_avg_pool_forward(const PoolGeometry& g, const T* src, T* dst) {
+    const profile::Span span("adaptive_avg_pool_forward", cost<T>(g, chunk_count(g.ih * g.iw, g.oh * g.ow)));
     average_forward(adaptive(g), src, dst);
 }
 
 template <class T>
 void adaptive_avg_pool_backward(const PoolGeometry& g, const T* diff_dst, T* diff_src) {
+    const profile::Span span("adaptive_avg_pool_backward", cost<T>(g, chunk_count(g.ih * g.iw, g.oh * g.ow)));
     average_backward(adaptive(g), diff_dst, diff_src);
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/dispatch.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 #include "kernels/reduce/reference.h"
 #include "kernels/reduce/variants.h"
 
@@ -39,6 +40,7 @@ const ReduceVariant<float> reduce_scalar = kReference<float>;
 
 template <class T>
 double sum_of_squares(std::int64_t n, const T* src) {
+    const profile::Span span("sum_of_squares", profile::per_element<T>(n, 2, 1));
     const auto kernel = chosen<T>().sum_of_squares;
     std::vector<double> partials(static_cast<std::size_t>(chunk_count(n, kChunk)));
     for_chunks(n, [&](std::int64_t chunk, std::int64_t first, std::int64_t count) {
@@ -51,6 +53,7 @@ double sum_of_squares(std::int64_t n, const T* src) {
 
 template <class T>
 bool all_finite(std::int64_t n, const T* src) {
+    const profile::Span span("all_finite", profile::per_element<T>(n, 1, 1));
     const auto kernel = chosen<T>().all_finite;
     std::atomic<bool> finite = true;
     for_chunks(n, [&](std::int64_t, std::int64_t first, std::int64_t count) {
