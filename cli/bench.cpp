@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "engine/arena.h"
 #include "engine/autograd.h"
 #include "engine/draws.h"
 #include "engine/ops.h"
@@ -91,6 +92,7 @@ int run(const Options& o, const Globals& globals) {
     const std::vector<double> seconds = o.mode == "train" ? train(o, seed, globals.quiet) : infer(o, seed, globals.quiet);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
+    const ArenaStatistics arena = Arena::global().statistics();
     const double middle = median(seconds);
     const Json result{{"model", o.model},
                       {"mode", o.mode},
@@ -101,15 +103,18 @@ int run(const Options& o, const Globals& globals) {
                       {"images_per_second", static_cast<double>(o.batch) / middle},
                       {"step_ms_median", 1e3 * middle},
                       {"step_ms_min", 1e3 * *std::ranges::min_element(seconds)},
-                      {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) / 1e3},
+                      {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
+                      {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
+                      {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
                       {"isa", name(active_isa())},
                       {"onednn", kernels::convolution_library()}};
-    print_result(globals, result,
-                 fmt::format("{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads, {}, "
-                             "oneDNN {}, peak {:.0f} MB\n",
-                             o.model, o.mode, o.batch, o.image_size, static_cast<double>(o.batch) / middle, 1e3 * middle,
-                             seconds.size(), result["step_ms_min"].get<double>(), thread_count(), name(active_isa()),
-                             kernels::convolution_library(), result["peak_rss_mb"].get<double>()));
+    print_result(
+        globals, result,
+        fmt::format("{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads, {}, "
+                    "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors)\n",
+                    o.model, o.mode, o.batch, o.image_size, static_cast<double>(o.batch) / middle, 1e3 * middle, seconds.size(),
+                    result["step_ms_min"].get<double>(), thread_count(), name(active_isa()), kernels::convolution_library(),
+                    result["peak_rss_mb"].get<double>(), result["arena_peak_mb"].get<double>()));
     return kSuccess;
 }
 

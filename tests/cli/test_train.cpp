@@ -201,7 +201,7 @@ TEST_CASE("A bench line holds the contract's fields", "[bench]") {
     REQUIRE(result.code == 0);
     const json line = json::parse(result.out);
     for (const char* key : {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second", "step_ms_median",
-                            "step_ms_min", "peak_rss_mb", "isa", "onednn"}) {
+                            "step_ms_min", "peak_rss_mb", "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
         INFO(key);
         CHECK(line.contains(key));
     }
