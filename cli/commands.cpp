@@ -11,6 +11,7 @@ const std::vector<Command>& commands() {
          "work with data sets",
          nullptr,
          {{"info", "count the samples of a data set per split and label", add_data_info},
+          {"bench", "measure what reading, decoding and augmenting costs", add_data_bench},
           {"synth", "draw the phantom set: synthetic chest X-rays in the layout of NIH ChestX-ray14", add_data_synth}}},
         {"models", "list the models, or the layers of one", add_models},
         {"bench", "measure the speed of a model on random images", add_bench},

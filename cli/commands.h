@@ -7,6 +7,7 @@ namespace keel::cli {
 
 Run add_bench(CLI::App& app, const Globals& globals);
 Run add_data_info(CLI::App& app, const Globals& globals);
+Run add_data_bench(CLI::App& app, const Globals& globals);
 Run add_data_synth(CLI::App& app, const Globals& globals);
 Run add_doctor(CLI::App& app, const Globals& globals);
 Run add_eval(CLI::App& app, const Globals& globals);
