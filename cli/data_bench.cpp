@@ -87,18 +87,12 @@ Run add_data_bench(CLI::App& app, const Globals& globals) {
         ->type_name("SPEC")
         ->required();
     app.add_option("--split", o->split, "split to read")->check(CLI::IsMember({"train", "val", "test"}))->capture_default_str();
-    app.add_option("--images", o->images, "images to read; the split again where it has fewer")
-        ->check(CLI::Range(1, 100'000'000))
-        ->capture_default_str();
-    app.add_option("--image-size", o->loader.transform.image_size, "side of the network's input, pixels")
-        ->check(CLI::Range(8, 4096))
-        ->capture_default_str();
-    app.add_option("--batch", o->loader.batch_size, "images a batch")->check(CLI::Range(1, 65536))->capture_default_str();
-    app.add_option("--workers", o->loader.workers, "threads that decode")->check(CLI::Range(1, 1024))->capture_default_str();
+    add_number(app, "--images", o->images, from_to(1, 100'000'000), "images to read; the split again where it has fewer");
+    add_number(app, "--image-size", o->loader.transform.image_size, from_to(8, 4096), "side of the network's input, pixels");
+    add_number(app, "--batch", o->loader.batch_size, from_to(1, 65536), "images a batch");
+    add_number(app, "--workers", o->loader.workers, from_to(1, 1024), "threads that decode");
     app.add_flag("--augment", o->augment, "with the augmentation of the CheXNet recipe");
-    app.add_option("--rate", o->rate, "images a second that a network takes, for the share of a core that feeds it")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
+    add_number(app, "--rate", o->rate, above(0), "images a second that a network takes, for the share of a core that feeds it");
     return [o, &globals] { return run(*o, globals); };
 }
 

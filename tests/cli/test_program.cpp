@@ -55,6 +55,7 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
         {{"data", "synth", "/dev/null/x", "--count", "10", "--size", "64"}, 5, "keel data synth: ["},
         {{"data", "synth", "d", "--count", "0"}, 2, "keel data synth: ["},
         {{"data", "synth", "d", "--count", "many"}, 2, "--count"},
+        {{"data", "bench", "nih:/nowhere", "--rate", "0"}, 2, "--rate"},
         {{"train"}, 2, "keel train: [config] --model NAME is required"},
         {{"train", "--epocs", "3"}, 2, "unknown option '--epocs', did you mean '--epochs'?"},
         {{"train", "--epochs", "0"}, 2, "keel train: [config] --epochs: epochs must be a whole number at least 1, not 0"},
@@ -185,6 +186,13 @@ TEST_CASE("data synth writes a set that data info counts", "[program]") {
     const ProgramResult text = run_keel({"data", "info", "phantom:" + set});
     CHECK(text.code == 0);
     CHECK(contains(text.out, "Cardiomegaly"));
+
+    const json cost = object(run_keel({"data", "bench", "phantom:" + set, "--image-size", "32", "--images", "50", "--batch", "8",
+                                       "--augment", "--rate", "100", "--json"}));
+    CHECK(cost["images"] >= 50);  // more than the split has: it is read again
+    CHECK(cost["bad_images"] == 0);
+    CHECK(cost["cpu_ms_per_image"] > 0);
+    CHECK(cost["core_share"].get<double>() == Approx(cost["cpu_ms_per_image"].get<double>() / 1e3 * 100));
 
     const ProgramResult again = run_keel(synth);
     CHECK(again.code == 2);
