@@ -19,6 +19,7 @@ constexpr EltwiseVariant<T> kReference{Isa::scalar,
                                        reference::relu_backward<T>,
                                        reference::add_forward<T>,
                                        reference::add_relu_forward<T>,
+                                       reference::affine_forward<T>,
                                        reference::add_bias<T>,
                                        reference::column_sum<T>,
                                        reference::moving_average<T>};
@@ -126,6 +127,14 @@ void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* 
 }
 
 template <class T>
+void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool relu, T* dst) {
+    const auto kernel = chosen<T>().affine_forward;
+    parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
+        kernel({end - begin, g.c, g.src_ld, g.dst_ld}, src + begin * g.src_ld, scale, shift, relu, dst + begin * g.dst_ld);
+    });
+}
+
+template <class T>
 void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
     const profile::Span span("add_bias", profile::per_element<T>(g.rows * g.c, 1, 2));
     const auto kernel = chosen<T>().add_bias;
@@ -153,16 +162,17 @@ void moving_average(std::int64_t n, T decay, const T* src, T* shadow) {
     parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) { kernel(end - begin, decay, src + begin, shadow + begin); });
 }
 
-#define KEEL_INSTANTIATE(T)                                                        \
-    template void copy(const UnaryGeometry&, const T*, T*);                        \
-    template void accumulate(const UnaryGeometry&, const T*, T*);                  \
-    template void scale(const UnaryGeometry&, T, const T*, T*);                    \
-    template void relu_forward(const UnaryGeometry&, const T*, T*);                \
-    template void relu_backward(const BinaryGeometry&, const T*, const T*, T*);    \
-    template void add_forward(const BinaryGeometry&, const T*, const T*, T*);      \
-    template void add_relu_forward(const BinaryGeometry&, const T*, const T*, T*); \
-    template void add_bias(const UnaryGeometry&, const T*, T*);                    \
-    template void column_sum(const UnaryGeometry&, const T*, T*);                  \
+#define KEEL_INSTANTIATE(T)                                                                     \
+    template void copy(const UnaryGeometry&, const T*, T*);                                     \
+    template void accumulate(const UnaryGeometry&, const T*, T*);                               \
+    template void scale(const UnaryGeometry&, T, const T*, T*);                                 \
+    template void relu_forward(const UnaryGeometry&, const T*, T*);                             \
+    template void relu_backward(const BinaryGeometry&, const T*, const T*, T*);                 \
+    template void add_forward(const BinaryGeometry&, const T*, const T*, T*);                   \
+    template void add_relu_forward(const BinaryGeometry&, const T*, const T*, T*);              \
+    template void affine_forward(const UnaryGeometry&, const T*, const T*, const T*, bool, T*); \
+    template void add_bias(const UnaryGeometry&, const T*, T*);                                 \
+    template void column_sum(const UnaryGeometry&, const T*, T*);                               \
     template void moving_average(std::int64_t, T, const T*, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)

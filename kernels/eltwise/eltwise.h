@@ -45,6 +45,10 @@ void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
 template <class T>
 void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
 
+/// dst[r][i] = src[r][i] * scale[i] + shift[i] (one rounding), then max(0, .) if relu: a batch norm with given statistics.
+template <class T>
+void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool relu, T* dst);
+
 /// dst[r][i] += bias[i]; src_ld is not used.
 template <class T>
 void add_bias(const UnaryGeometry& g, const T* bias, T* dst);

@@ -57,6 +57,14 @@ void add_relu_forward(const BinaryGeometry& g, const float* src0, const float* s
     map(g, src0, src1, dst, [](Vec a, Vec b) { return relu(a + b); });
 }
 
+void affine_forward(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, bool clip, float* dst) {
+    for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, dst += g.dst_ld)
+        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
+            const Vec v = fma(load(src + i, lanes), load(scale + i, lanes), load(shift + i, lanes));
+            store(dst + i, clip ? relu(v) : v, lanes);
+        });
+}
+
 void add_bias(const UnaryGeometry& g, const float* bias, float* dst) {
     update({g.rows, g.c, 0, g.dst_ld}, bias, dst, [](Vec d, Vec b) { return d + b; });
 }
@@ -71,9 +79,9 @@ void moving_average(std::int64_t n, float decay, const float* src, float* shadow
     update({1, n, n, n}, src, shadow, [=](Vec d, Vec s) { return fma(kept, d, taken * s); });
 }
 
-constexpr EltwiseVariant<float> kEltwise{kIsa,         copy,          accumulate,    scale,
-                                         relu_forward, relu_backward, add_forward,   add_relu_forward,
-                                         add_bias,     column_sum,    moving_average};
+constexpr EltwiseVariant<float> kEltwise{kIsa,           copy,          accumulate,  scale,
+                                         relu_forward,   relu_backward, add_forward, add_relu_forward,
+                                         affine_forward, add_bias,      column_sum,  moving_average};
 
 }  // namespace
 }  // namespace keel::kernels::simd

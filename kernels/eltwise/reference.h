@@ -1,6 +1,8 @@
 // Plain loops: the scalar variant of float, and what double runs on.
 #pragma once
 
+#include <cmath>
+
 #include "kernels/eltwise/eltwise.h"
 
 namespace keel::kernels::reference {
@@ -51,6 +53,14 @@ void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) 
 template <class T>
 void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
     for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = relu(src0[r * g.src0_ld + i] + src1[r * g.src1_ld + i]); });
+}
+
+template <class T>
+void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool clip, T* dst) {
+    for_elements(g, [&](auto r, auto i) {
+        const T value = std::fma(src[r * g.src_ld + i], scale[i], shift[i]);
+        dst[r * g.dst_ld + i] = clip ? relu(value) : value;
+    });
 }
 
 template <class T>

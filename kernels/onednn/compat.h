@@ -17,6 +17,8 @@ struct ConvDescs {
 
 #if DNNL_VERSION_MAJOR >= 3
 
+inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F); }
+
 inline ForwardPd make_forward_pd(const dnnl::engine& engine, dnnl::prop_kind kind, const ConvDescs& d,
                                  const dnnl::primitive_attr& attr) {
     return {engine, kind, dnnl::algorithm::convolution_direct, d.src, d.weights, d.bias, d.dst, d.strides, d.dilates, d.pads,
@@ -36,6 +38,8 @@ inline BackwardWeightsPd make_backward_weights_pd(const dnnl::engine& engine, co
 }
 
 #else
+
+inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F); }
 
 inline ForwardPd make_forward_pd(const dnnl::engine& engine, dnnl::prop_kind kind, const ConvDescs& d,
                                  const dnnl::primitive_attr& attr) {

@@ -30,9 +30,16 @@ ConvDescs describe(const Conv2dGeometry& g, bool bias, const memory::desc& weigh
             {g.pad_h, g.pad_w}};
 }
 
-ForwardPd forward_pd(const ConvDescs& descs, Pass pass) {
+ForwardPd forward_pd(const ConvDescs& descs, Pass pass, bool sum = false, bool relu = false) {
     const auto kind = pass == Pass::forward_inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
-    return make_forward_pd(engine(), kind, descs, attributes());
+    if (!sum && !relu) return make_forward_pd(engine(), kind, descs, attributes());
+    dnnl::post_ops after;
+    if (sum) after.append_sum();
+    if (relu) append_relu(after);
+    dnnl::primitive_attr attr;  // not a copy of attributes(), which would share its state
+    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    attr.set_post_ops(after);
+    return make_forward_pd(engine(), kind, descs, attr);
 }
 
 memory::desc weights_of(const ForwardPd& pd) { return pd.weights_desc(); }
@@ -65,7 +72,7 @@ auto with_primitive_desc(const PlanKey& key, const ConvWeightsLayout& caller, co
             return use(choose(
                 [&](const memory::desc& w) { return make_backward_weights_pd(engine(), descs(w), hint(), attributes()); }, caller));
         default:
-            return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass); }, caller));
+            return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass, key.sum, key.relu); }, caller));
     }
 }
 

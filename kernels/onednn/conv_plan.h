@@ -20,6 +20,7 @@ struct PlanKey {
     bool bias;
     const ConvWeightsLayout* layout;  ///< of the caller's weights; null is OIHW
     int threads;                      ///< primitives divide their work for one team size
+    bool sum = false, relu = false;   ///< forward: added to what dst holds; max(0, .) of the result
 
     auto operator<=>(const PlanKey&) const = default;
 };

@@ -107,6 +107,31 @@ TEST_CASE("large maps are split over threads without seams", "[eltwise]") {
     }
 }
 
+TEST_CASE("affine_forward rounds once, in place and between the gaps of a wider buffer", "[eltwise]") {
+    for (const std::int64_t c : kLengths)
+        for (const std::int64_t gap : {0, 3})
+            for (const bool clip : {false, true})
+                for (const bool in_place : {false, true}) {
+                    const std::int64_t src_ld = c + gap, dst_ld = in_place ? src_ld : c + 2 * gap;
+                    const auto src = spiced(kRows * src_ld, 1), before = in_place ? src : spiced(kRows * dst_ld, 2);
+                    const auto scales = uniform(c, 3, -2, 2), shifts = uniform(c, 4);
+                    auto wanted = before;
+                    for (std::int64_t r = 0; r < kRows; ++r)
+                        for (std::int64_t i = 0; i < c; ++i) {
+                            const auto k = static_cast<std::size_t>(i);
+                            const float value = std::fma(src[static_cast<std::size_t>(r * src_ld + i)], scales[k], shifts[k]);
+                            wanted[static_cast<std::size_t>(r * dst_ld + i)] = clip ? relu(value) : value;
+                        }
+                    for_each_isa([&] {
+                        CAPTURE(c, gap, clip, in_place);
+                        auto dst = before;
+                        affine_forward({kRows, c, src_ld, dst_ld}, in_place ? dst.data() : src.data(), scales.data(), shifts.data(),
+                                       clip, dst.data());
+                        CHECK(same(dst, wanted));
+                    });
+                }
+}
+
 TEST_CASE("add_bias adds the same row to every row", "[eltwise]") {
     for (const std::int64_t c : kLengths) {
         const std::int64_t ld = c + 2;

@@ -1,0 +1,85 @@
+#include <algorithm>
+
+#include "kernels/conv/prepared.h"
+#include "kernels/eltwise/eltwise.h"
+#include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/runtime.h"
+
+namespace keel::kernels {
+namespace {
+
+/// oneDNN's kernels read and write dense pixels, and add to what dst holds. Whatever else the operands ask for is a pass of its
+/// own, through scratch memory.
+class OnednnConv final : public PreparedConv {
+public:
+    OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
+        : g_(g), fusion_(fusion), layout_((onednn::enter(), onednn::preferred(g, false))) {}
+
+    std::int64_t weights_elements() const override { return layout_elements(layout_); }
+    void pack(const float* plain, float* packed) const override { pack_weights(layout_, plain, packed); }
+    std::string algorithm() const override { return onednn::implementation(key(g_.n)); }
+
+    void run(std::int64_t n, const ConvOperands& o) const override {
+        const onednn::Plan& plan = onednn::plan_for(key(n));
+        const UnaryGeometry src{n * g_.ih * g_.iw, g_.ic, o.src.ld, g_.ic}, dst{n * g_.oh() * g_.ow(), g_.oc, g_.oc, o.dst.ld};
+        const bool copy_src = fusion_.src_affine || o.src.ld != g_.ic, copy_dst = o.dst.ld != g_.oc;
+        const Sections at(plan, copy_src ? src.rows * src.c : 0, copy_dst ? dst.rows * dst.c : 0);
+
+        if (fusion_.src_affine)
+            affine_forward(src, o.src.data, o.src_scale, o.src_shift, true, at.src);
+        else if (copy_src)
+            copy(src, o.src.data, at.src);
+        float* result = copy_dst ? at.dst : o.dst.data;
+        if (fusion_.residual && result != o.residual.data) copy({dst.rows, dst.c, o.residual.ld, dst.c}, o.residual.data, result);
+        const float* weights = o.weights;
+        if (plan.reorder) {  // another number of images may want another layout
+            plan.reorder->run(weights, at.weights, at.pad);
+            weights = at.weights;
+        }
+        onednn::execute(plan.primitive, {{DNNL_ARG_SRC, onednn::wrap(plan.src, copy_src ? at.src : o.src.data)},
+                                         {DNNL_ARG_WEIGHTS, onednn::wrap(plan.weights, weights)},
+                                         {DNNL_ARG_BIAS, onednn::wrap(plan.bias, o.bias)},
+                                         {DNNL_ARG_DST, onednn::wrap(plan.dst, result)},
+                                         {DNNL_ARG_SCRATCHPAD, onednn::wrap(plan.scratchpad, at.pad)}});
+        if (copy_dst) copy(dst, result, o.dst.data);
+    }
+
+private:
+    /// The calling thread's scratch memory, divided for one call.
+    struct Sections {
+        Sections(const onednn::Plan& plan, std::int64_t src_elements, std::int64_t dst_elements) {
+            const auto floats = [](std::int64_t count) { return onednn::section(static_cast<std::size_t>(count) * sizeof(float)); };
+            std::size_t pad_bytes = plan.scratchpad.get_size(), weights_bytes = 0;
+            if (plan.reorder) {
+                pad_bytes = std::max(pad_bytes, plan.reorder->scratchpad_bytes());
+                weights_bytes = onednn::section(plan.weights.get_size());
+            }
+            pad_bytes = onednn::section(pad_bytes);
+            pad = onednn::scratch(pad_bytes + weights_bytes + floats(src_elements) + floats(dst_elements));
+            weights = reinterpret_cast<float*>(pad + pad_bytes);
+            src = reinterpret_cast<float*>(pad + pad_bytes + weights_bytes);
+            dst = reinterpret_cast<float*>(pad + pad_bytes + weights_bytes + floats(src_elements));
+        }
+
+        std::byte* pad;
+        float *weights, *src, *dst;
+    };
+
+    onednn::PlanKey key(std::int64_t n) const {
+        Conv2dGeometry g = g_;
+        g.n = n;
+        return {g, onednn::Pass::forward_inference, fusion_.bias, layout_.get(), onednn::enter(), fusion_.residual, fusion_.relu};
+    }
+
+    Conv2dGeometry g_;
+    ConvFusion fusion_;
+    WeightsLayout layout_;
+};
+
+}  // namespace
+
+std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
+    return std::make_unique<OnednnConv>(g, fusion);
+}
+
+}  // namespace keel::kernels
