@@ -5,6 +5,7 @@
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/runtime.h"
 #include "kernels/profile.h"
+#include "kernels/scratch.h"
 
 namespace keel::kernels {
 namespace {
@@ -18,8 +19,8 @@ struct CallScratch {
     explicit CallScratch(const Plan& plan) {
         std::size_t pad = plan.scratchpad.get_size();
         if (plan.reorder) pad = std::max(pad, plan.reorder->scratchpad_bytes());
-        pad = onednn::section(pad);
-        scratchpad = onednn::scratch(pad + (plan.reorder ? plan.weights.get_size() : 0));
+        pad = section(pad);
+        scratchpad = kernels::scratch(pad + (plan.reorder ? plan.weights.get_size() : 0));
         if (plan.reorder) weights = reinterpret_cast<float*>(scratchpad + pad);
     }
 

@@ -3,8 +3,6 @@
 #include <omp.h>
 
 #include <cstdlib>
-#include <memory>
-#include <new>
 #include <string>
 #include <unordered_map>
 
@@ -15,17 +13,6 @@
 namespace keel::kernels {
 namespace onednn {
 namespace {
-
-constexpr std::align_val_t kAlignment{64};
-
-struct AlignedDelete {
-    void operator()(std::byte* data) const { ::operator delete(data, kAlignment); }
-};
-
-struct Scratch {
-    std::unique_ptr<std::byte, AlignedDelete> data;
-    std::size_t bytes = 0;
-};
 
 dnnl::cpu_isa cap(Isa isa) {
     switch (isa) {
@@ -71,16 +58,6 @@ const dnnl::primitive_attr& attributes() {
         return a;
     }();
     return attr;
-}
-
-std::byte* scratch(std::size_t bytes) {
-    thread_local Scratch buffer;
-    if (buffer.bytes < bytes) {
-        buffer = {};  // frees first: the two together could exceed the memory at hand
-        buffer.data.reset(static_cast<std::byte*>(::operator new(bytes, kAlignment)));
-        buffer.bytes = bytes;
-    }
-    return buffer.data.get();
 }
 
 void execute(const dnnl::primitive& primitive, Arguments arguments) {

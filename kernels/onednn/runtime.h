@@ -1,7 +1,6 @@
-// oneDNN's engine, the thread that calls it, and the scratch memory that its primitives run in.
+// oneDNN's engine and the thread that calls it.
 #pragma once
 
-#include <cstddef>
 #include <initializer_list>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
@@ -18,14 +17,6 @@ const dnnl::engine& engine();
 
 /// Attributes of every primitive: the caller brings the scratchpad.
 const dnnl::primitive_attr& attributes();
-
-/// `bytes` of the calling thread's scratch memory, aligned to 64 and valid until its next call. It grows to the largest request and
-/// stays until the thread ends, so that a steady step allocates nothing, all layers share one buffer, and threads that
-/// run the same primitive do not meet.
-std::byte* scratch(std::size_t bytes);
-
-/// `bytes` rounded up to whole cache lines: the distance to the next section of a scratch buffer.
-constexpr std::size_t section(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 using Arguments = std::initializer_list<std::pair<int, dnnl::memory>>;
 

@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "kernels/onednn/runtime.h"
+#include "kernels/scratch.h"
 
 namespace keel::kernels {
 namespace onednn {

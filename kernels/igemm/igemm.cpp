@@ -1,0 +1,262 @@
+#include "kernels/igemm/igemm.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
+
+#include "kernels/dispatch.h"
+#include "kernels/igemm/split.h"
+#include "kernels/igemm/variants.h"
+#include "kernels/parallel.h"
+#include "kernels/scratch.h"
+
+namespace keel::kernels {
+namespace {
+
+constexpr int kMostRows = 12;
+/// Channels that a tile reads from its pixels before it turns to the next panel: a panel this deep and the tile's source share the
+/// first-level cache.
+constexpr std::int64_t kBlockDepth = 1152;
+/// Weights that stay in the second-level cache while all tiles pass by.
+constexpr std::int64_t kBlockBytes = 384 << 10;
+
+/// The source pixel of grid point (y, x) is (y * step_h + dy, x * step_w + dx).
+struct Tap {
+    std::int64_t dy, dx;
+};
+
+/// A walk over grid points: each gathers from src through the taps and is written to pixel (y * dst_step_h + dst_y, ...) of dst.
+/// Weights are panels [columns / variant.columns][taps][depth][variant.columns].
+struct Walk {
+    std::int64_t n, grid_h, grid_w;
+    std::int64_t src_h, src_w, depth, step_h, step_w;
+    std::int64_t dst_h, dst_w, columns, dst_step_h, dst_step_w, dst_y, dst_x;
+    std::vector<Tap> taps;
+
+    std::int64_t points() const { return n * grid_h * grid_w; }
+};
+
+/// A piece of the product's depth: some taps whole, or some channels of one tap.
+struct DepthBlock {
+    std::int64_t tap, taps, channel, depth;
+};
+
+std::vector<DepthBlock> depth_blocks(std::int64_t taps, std::int64_t depth) {
+    if (taps == 0) return {{0, 0, 0, 0}};  // pixels that nobody reads: a visit that only writes zeros
+    std::vector<DepthBlock> blocks;
+    const std::int64_t pieces = chunk_count(depth, kBlockDepth), channels = chunk_count(depth, pieces);
+    const std::int64_t visits = chunk_count(taps, kBlockDepth / channels), together = chunk_count(taps, visits);
+    for (std::int64_t tap = 0; tap < taps; tap += together)
+        for (std::int64_t channel = 0; channel < depth; channel += channels)
+            blocks.push_back({tap, std::min(together, taps - tap), channel, std::min(channels, depth - channel)});
+    return blocks;
+}
+
+/// What the threads of a walk share.
+struct Job {
+    const IgemmVariant& variant;
+    const Walk& walk;
+    ConstMap src;
+    const float* weights;
+    const IgemmFusion& fusion;
+    Map dst;
+    std::vector<DepthBlock> blocks;
+    const float* zeros;  ///< a pixel outside the map
+};
+
+/// A tile's pixels; those beyond the last grid point repeat it as source and have the spare row as destination.
+class Tile {
+public:
+    Tile(const Job& job, float* buffer) : job_(job), rows_(job.variant.rows), buffer_(buffer) {
+        std::int64_t taps = 0;
+        for (const DepthBlock& block : job.blocks) taps = std::max(taps, block.taps);
+        src_.resize(static_cast<std::size_t>(taps * rows_));
+    }
+
+    /// The buffer: normalised source pixels, and the spare row.
+    static std::int64_t floats(const IgemmVariant& v, const Walk& walk) { return v.rows * kBlockDepth + walk.columns; }
+
+    /// Tiles come in order, so that a division is needed for the first only.
+    void locate(std::int64_t tile) {
+        const Walk& w = job_.walk;
+        if (tile != next_) {
+            const std::int64_t point = tile * rows_;
+            n_ = point / w.grid_w / w.grid_h;
+            y_ = point / w.grid_w % w.grid_h;
+            x_ = point % w.grid_w;
+        }
+        next_ = tile + 1;
+        valid_ = static_cast<int>(std::min<std::int64_t>(rows_, w.points() - tile * rows_));
+        for (int r = 0; r < rows_; ++r) {
+            if (r >= valid_) {
+                points_[r] = points_[0];
+                offsets_[r] = offsets_[0];
+                continue;
+            }
+            points_[r] = {n_ * w.src_h, y_ * w.step_h, x_ * w.step_w};
+            offsets_[r] = (n_ * w.dst_h + y_ * w.dst_step_h + w.dst_y) * w.dst_w + x_ * w.dst_step_w + w.dst_x;
+            if (++x_ < w.grid_w) continue;
+            x_ = 0;
+            if (++y_ < w.grid_h) continue;
+            y_ = 0;
+            ++n_;
+        }
+    }
+
+    void gather(const DepthBlock& block) {
+        const Walk& w = job_.walk;
+        if (block.taps == 0) return;
+        const float** src = src_.data();
+        for (std::int64_t tap = block.tap; tap < block.tap + block.taps; ++tap) {
+            const auto [dy, dx] = w.taps[static_cast<std::size_t>(tap)];
+            for (int r = 0; r < rows_; ++r) {
+                const std::int64_t y = points_[r].y + dy, x = points_[r].x + dx;
+                const bool inside = y >= 0 && y < w.src_h && x >= 0 && x < w.src_w;
+                *src++ = inside ? job_.src.data + ((points_[r].image + y) * w.src_w + x) * job_.src.ld + block.channel : job_.zeros;
+            }
+        }
+        for (int r = 0; r < rows_; ++r) next_src_[r] = *(src - rows_ + r) + rows_ * w.step_w * job_.src.ld;
+        const IgemmFusion& f = job_.fusion;
+        if (f.scale == nullptr) return;
+        job_.variant.affine(block.depth, src_.data(), f.scale + block.channel, f.shift + block.channel, f.src_relu, buffer_);
+        for (int r = 0; r < rows_; ++r) src_[static_cast<std::size_t>(r)] = buffer_ + r * block.depth;
+    }
+
+    void multiply(const DepthBlock& block, Range panels) {
+        const bool first = &block == job_.blocks.data(), last = &block == &job_.blocks.back();
+        const std::int64_t width = job_.variant.columns, column = panels.begin * width, depth = job_.walk.depth;
+        const IgemmFusion& f = job_.fusion;
+        const bool adds = last && f.residual.data != nullptr;
+        std::array<float*, kMostRows> dst;
+        std::array<const float*, kMostRows> residual;
+        for (int r = 0; r < rows_; ++r) {
+            dst[r] = r < valid_ ? job_.dst.data + offsets_[r] * job_.dst.ld + column : buffer_ + rows_ * kBlockDepth;
+            if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
+        }
+        const auto taps = static_cast<std::int64_t>(job_.walk.taps.size());
+        const float* weights = job_.weights + ((panels.begin * taps + block.tap) * depth + block.channel) * width;
+        job_.variant.tile({src_.data(), block.taps, block.depth, weights, depth * width, taps * depth * width, panels.size(),
+                           dst.data(), f.bias == nullptr ? nullptr : f.bias + column, adds ? residual.data() : nullptr,
+                           next_src_.data(), rows_ * job_.walk.dst_step_w * job_.dst.ld, !first, last && f.relu});
+    }
+
+private:
+    struct Point {
+        std::int64_t image, y, x;  ///< image counts rows of src
+    };
+
+    const Job& job_;
+    int rows_, valid_ = 0;
+    std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point
+    float* buffer_;
+    std::array<Point, kMostRows> points_;
+    std::array<std::int64_t, kMostRows> offsets_;  ///< pixels in dst
+    std::vector<const float*> src_;
+    std::array<const float*, kMostRows> next_src_;
+};
+
+void run_part(const Job& job, Range tiles, Range panels, float* buffer) {
+    Tile tile(job, buffer);
+    for (const DepthBlock& block : job.blocks) {
+        const std::int64_t bytes = block.taps * block.depth * job.variant.columns * static_cast<std::int64_t>(sizeof(float));
+        const std::int64_t group = std::max<std::int64_t>(1, kBlockBytes / std::max<std::int64_t>(1, bytes));
+        for (std::int64_t first = panels.begin; first < panels.end; first += group)
+            for (std::int64_t index = tiles.begin; index < tiles.end; ++index) {
+                tile.locate(index);
+                tile.gather(block);
+                tile.multiply(block, {first, std::min(first + group, panels.end)});
+            }
+    }
+}
+
+/// `memory` holds walk_floats().
+void run(const Walk& walk, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst, float* memory) {
+    const auto& variant = select(igemm_variants);
+    float* zeros = memory;
+    std::fill_n(zeros, walk.depth, 0.0F);
+    float* buffers = zeros + walk.depth;
+    const Job job{variant, walk, src, weights, fusion, dst, depth_blocks(static_cast<std::int64_t>(walk.taps.size()), walk.depth),
+                  zeros};
+    const std::int64_t tiles = chunk_count(walk.points(), variant.rows), panels = walk.columns / variant.columns;
+    const Split split = split_units(tiles, panels, thread_count());
+    parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+            run_part(job, part(tiles, split.rows, i / split.columns), part(panels, split.columns, i % split.columns),
+                     buffers + i * Tile::floats(variant, walk));
+    });
+}
+
+std::int64_t walk_floats(const Walk& walk) { return walk.depth + thread_count() * Tile::floats(select(igemm_variants), walk); }
+
+/// Panels for backward data: [ic / columns][taps][oc][columns] out of the forward's [oc / columns][all taps][ic][columns].
+void transpose_weights(const Conv2dGeometry& g, std::span<const std::int64_t> taps, const float* weights, float* transposed) {
+    const std::int64_t columns = igemm_columns(), all_taps = std::int64_t{g.kh} * g.kw;
+    const auto count = static_cast<std::int64_t>(taps.size());
+    parallel_for(g.ic / columns, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t panel = begin; panel < end; ++panel)
+            for (std::int64_t t = 0; t < count; ++t)
+                for (std::int64_t from = 0; from < g.oc / columns; ++from) {
+                    const float* src =
+                        weights + ((from * all_taps + taps[static_cast<std::size_t>(t)]) * g.ic + panel * columns) * columns;
+                    float* dst = transposed + ((panel * count + t) * g.oc + from * columns) * columns;
+                    for (std::int64_t o = 0; o < columns; ++o)
+                        for (std::int64_t i = 0; i < columns; ++i) dst[o * columns + i] = src[i * columns + o];
+                }
+    });
+}
+
+/// One axis of backward data for the pixels i with i % stride == phase: which taps reach them, and from where.
+struct Phase {
+    std::int64_t count;
+    std::vector<std::int64_t> taps, offsets;
+};
+
+Phase phase_of(std::int64_t in, int kernel, int stride, int pad, int dilation, std::int64_t phase) {
+    Phase p{in > phase ? chunk_count(in - phase, stride) : 0, {}, {}};
+    for (std::int64_t k = 0; k < kernel; ++k) {
+        const std::int64_t numerator = phase + pad - k * dilation;
+        if (numerator % stride != 0) continue;
+        p.taps.push_back(k);
+        p.offsets.push_back(numerator / stride);
+    }
+    return p;
+}
+
+}  // namespace
+
+int igemm_columns() { return select(igemm_variants).columns; }
+
+bool igemm_serves(const Conv2dGeometry& g) { return g.groups == 1 && g.ic % igemm_columns() == 0 && g.oc % igemm_columns() == 0; }
+
+void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {
+    Walk walk{g.n, g.oh(), g.ow(), g.ih, g.iw, g.ic, g.stride_h, g.stride_w, g.oh(), g.ow(), g.oc, 1, 1, 0, 0, {}};
+    for (int ky = 0; ky < g.kh; ++ky)
+        for (int kx = 0; kx < g.kw; ++kx)
+            walk.taps.push_back({std::int64_t{ky} * g.dilation_h - g.pad_h, std::int64_t{kx} * g.dilation_w - g.pad_w});
+    auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(walk_floats(walk)) * sizeof(float)));
+    run(walk, src, weights, fusion, dst, memory);
+}
+
+void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src) {
+    const auto packed =
+        static_cast<std::int64_t>(section(static_cast<std::size_t>(g.weights_elements()) * sizeof(float)) / sizeof(float));
+    for (std::int64_t py = 0; py < g.stride_h; ++py)
+        for (std::int64_t px = 0; px < g.stride_w; ++px) {
+            const Phase ys = phase_of(g.ih, g.kh, g.stride_h, g.pad_h, g.dilation_h, py);
+            const Phase xs = phase_of(g.iw, g.kw, g.stride_w, g.pad_w, g.dilation_w, px);
+            Walk walk{g.n, ys.count, xs.count, g.oh(), g.ow(), g.oc, 1, 1, g.ih, g.iw, g.ic, g.stride_h, g.stride_w, py, px, {}};
+            if (walk.points() == 0) continue;
+            std::vector<std::int64_t> taps;
+            for (std::size_t y = 0; y < ys.taps.size(); ++y)
+                for (std::size_t x = 0; x < xs.taps.size(); ++x) {
+                    walk.taps.push_back({ys.offsets[y], xs.offsets[x]});
+                    taps.push_back(ys.taps[y] * g.kw + xs.taps[x]);
+                }
+            auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(packed + walk_floats(walk)) * sizeof(float)));
+            transpose_weights(g, taps, weights, memory);
+            run(walk, diff_dst, memory, {}, diff_src, memory + packed);
+        }
+}
+
+}  // namespace keel::kernels

@@ -1,0 +1,43 @@
+// Convolution as an implicit matrix product: Keel's own kernels, in all three directions, for any kernel, stride, padding and
+// dilation, without groups. Maps are NHWC with any distance between pixels, so a channel slice of a wide buffer is read and written
+// in place. No im2col matrix is made: a tile of pixels reads, tap by tap, through pointers to its source pixels (the indirect
+// convolution of Dukhan, arXiv:1907.02129), and a pixel outside the map is a pointer to zeros.
+// Weights are panels: [oc / columns][kh][kw][ic][columns].
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/conv/conv.h"
+
+namespace keel::kernels {
+
+/// Columns of a panel for the active ISA.
+int igemm_columns();
+
+/// Whether these kernels take the geometry: no groups, ic and oc whole panels.
+bool igemm_serves(const Conv2dGeometry& g);
+
+/// A map's data and its distance between pixels.
+struct ConstMap {
+    const float* data;
+    std::int64_t ld;
+};
+struct Map {
+    float* data;
+    std::int64_t ld;
+};
+
+/// What a forward pass does on the way; null or false: nothing.
+struct IgemmFusion {
+    const float *scale = nullptr, *shift = nullptr;  ///< [ic], 1x1 without padding only: src * scale + shift in place of src,
+    bool src_relu = false;                           ///< then max(0, .)
+    const float* bias = nullptr;                     ///< [oc]
+    ConstMap residual{};                             ///< of dst's shape, added
+    bool relu = false;                               ///< max(0, .) of the result
+};
+
+void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
+void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src);
+void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights);
+
+}  // namespace keel::kernels

@@ -1,0 +1,177 @@
+// Implicit GEMM's tiles over the vector wrapper; see variants.h. Include avx2.h or avx512.h first.
+// Two vectors of columns and as many rows as the registers hold: 6 x 16 of AVX2's 16 registers, 12 x 32 of AVX-512's 32. Two loads
+// of weights then serve 2 * kRows multiply-adds, whose other factor is broadcast from memory.
+#pragma once
+
+#include "kernels/igemm/variants.h"
+#include "kernels/simd/loops.h"
+
+namespace keel::kernels::simd {
+namespace {
+
+constexpr int kRows = kWidth == 8 ? 6 : 12;
+constexpr int kColumns = 2 * kWidth;
+
+struct Accumulators {
+    Vec low[kRows], high[kRows];
+};
+
+inline void start(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
+    const AllLanes all;
+    if (t.accumulate) {
+        for (int r = 0; r < kRows; ++r) {
+            acc.low[r] = load(t.dst[r] + column, all);
+            acc.high[r] = load(t.dst[r] + column + kWidth, all);
+        }
+        return;
+    }
+    const Vec low = t.bias == nullptr ? Vec{} : load(t.bias + column, all);
+    const Vec high = t.bias == nullptr ? Vec{} : load(t.bias + column + kWidth, all);
+    for (int r = 0; r < kRows; ++r) {
+        acc.low[r] = low;
+        acc.high[r] = high;
+    }
+}
+
+inline void finish(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
+    const AllLanes all;
+    if (t.residual != nullptr)
+        for (int r = 0; r < kRows; ++r) {
+            acc.low[r] += load(t.residual[r] + column, all);
+            acc.high[r] += load(t.residual[r] + column + kWidth, all);
+        }
+    if (t.relu)
+        for (int r = 0; r < kRows; ++r) {
+            acc.low[r] = relu(acc.low[r]);
+            acc.high[r] = relu(acc.high[r]);
+        }
+    for (int r = 0; r < kRows; ++r) {
+        store(t.dst[r] + column, acc.low[r], all);
+        store(t.dst[r] + column + kWidth, acc.high[r], all);
+    }
+}
+
+constexpr std::int64_t kLine = 16;  // floats of a cache line
+
+/// The next tile's cache lines are asked for a few with each line's length of depth: a burst of them would fill the processor's
+/// miss buffers, which the stream of weights needs. A panel fetches its share of the source's rows, up to three.
+struct Fetch {
+    const float *first, *second, *third;
+
+    Fetch(const IgemmTile& t, std::int64_t q) {
+        const std::int64_t begin = kRows * q / t.panels, last = kRows * (q + 1) / t.panels - 1;
+        first = t.next_src[begin];
+        second = t.next_src[begin < last ? begin + 1 : begin];
+        third = t.next_src[begin < last ? last : begin];
+    }
+
+    void step(std::int64_t k) const {
+        __builtin_prefetch(first + k);
+        __builtin_prefetch(second + k);
+        __builtin_prefetch(third + k);
+    }
+};
+
+inline void multiply(const float* const* src, std::int64_t begin, std::int64_t end, const float* weights, Accumulators& acc) {
+    for (std::int64_t k = begin; k < end; ++k) {
+        const Vec low = load(weights + k * kColumns, AllLanes{}), high = load(weights + k * kColumns + kWidth, AllLanes{});
+        for (int r = 0; r < kRows; ++r) {
+            const Vec factor = broadcast(src[r][k]);
+            acc.low[r] = fma(factor, low, acc.low[r]);
+            acc.high[r] = fma(factor, high, acc.high[r]);
+        }
+    }
+}
+
+inline void tile(const IgemmTile& t) {
+    const float* panel = t.weights;
+    for (std::int64_t q = 0; q < t.panels; ++q, panel += t.weights_panel) {
+        const std::int64_t column = q * kColumns;
+        Accumulators acc;
+        start(t, column, acc);
+        const Fetch fetch(t, q);
+        for (std::int64_t tap = 0; tap < t.taps; ++tap) {
+            const float* src[kRows];
+            for (int r = 0; r < kRows; ++r) src[r] = t.src[tap * kRows + r];
+            const float* weights = panel + tap * t.weights_tap;
+            std::int64_t k = 0;
+            if (tap + 1 == t.taps)  // the pixels of the other taps have been read by earlier tiles
+                for (; k + kLine <= t.depth; k += kLine) {
+                    fetch.step(k);
+                    __builtin_prefetch(t.dst[k / kLine % kRows] + t.dst_ahead + column, 1);
+                    multiply(src, k, k + kLine, weights, acc);
+                }
+            multiply(src, k, t.depth, weights, acc);
+        }
+        finish(t, column, acc);
+    }
+}
+
+inline void outer(const IgemmOuter& t) {
+    Accumulators acc;
+    const AllLanes all;
+    for (int r = 0; r < kRows; ++r) {
+        const bool start = t.accumulate && r < t.valid;
+        acc.low[r] = start ? load(t.weights + r * kColumns, all) : Vec{};
+        acc.high[r] = start ? load(t.weights + r * kColumns + kWidth, all) : Vec{};
+    }
+    for (std::int64_t s = 0; s < t.segments; ++s) {
+        const float* a = t.a + t.a_segments[s];
+        const float* b = t.b + t.b_segments[s];
+        for (std::int64_t p = 0; p < t.length; ++p, a += t.a_step, b += kColumns) {
+            const Vec low = load(b, all), high = load(b + kWidth, all);
+            for (int r = 0; r < kRows; ++r) {
+                const Vec factor = broadcast(a[r]);
+                acc.low[r] = fma(factor, low, acc.low[r]);
+                acc.high[r] = fma(factor, high, acc.high[r]);
+            }
+        }
+    }
+    for (int r = 0; r < kRows; ++r)
+        if (r < t.valid) {
+            store(t.weights + r * kColumns, acc.low[r], all);
+            store(t.weights + r * kColumns + kWidth, acc.high[r], all);
+        }
+}
+
+inline void affine(std::int64_t depth, const float* const* src, const float* scale, const float* shift, bool clip, float* dst) {
+    for_lanes(depth, [&](std::int64_t k, auto lanes) {
+        const Vec a = load(scale + k, lanes), b = load(shift + k, lanes);
+        for (int r = 0; r < kRows; ++r) {
+            const Vec v = fma(load(src[r] + k, lanes), a, b);
+            store(dst + r * depth + k, clip ? relu(v) : v, lanes);
+        }
+    });
+}
+
+/// Chunks of pixels, so that a chunk's cache lines are still near when the next panel wants the rest of them. A store of whole
+/// vectors spills into the place of the next pixel, which is written after it.
+inline void pack(std::int64_t pixels, std::int64_t channels, std::int64_t width, const float* src, std::int64_t ld, float* dst,
+                 std::int64_t panel) {
+    constexpr std::int64_t kChunk = 16;
+    for (std::int64_t first = 0; first < pixels; first += kChunk) {
+        const std::int64_t last = first + kChunk < pixels ? first + kChunk : pixels;
+        float* to = dst;
+        for (std::int64_t c = 0; c < channels; c += width, to += panel) {
+            const std::int64_t count = channels - c < width ? channels - c : width;
+            for (std::int64_t i = 0; i < width; i += kWidth) {
+                const std::int64_t left = count - i;
+                const float* from = src + c + i;
+                if (left >= kWidth || (left > 0 && c + i + kWidth <= channels)) {
+                    for (std::int64_t p = first; p < last; ++p)
+                        store(to + p * width + i, load(from + p * ld, AllLanes{}), AllLanes{});
+                } else if (left > 0) {
+                    const FirstLanes lanes(left);
+                    for (std::int64_t p = first; p < last; ++p) store(to + p * width + i, load(from + p * ld, lanes), AllLanes{});
+                } else {
+                    for (std::int64_t p = first; p < last; ++p) store(to + p * width + i, Vec{}, AllLanes{});
+                }
+            }
+        }
+    }
+}
+
+constexpr IgemmVariant kIgemm{kIsa, kRows, kColumns, tile, outer, affine, pack};
+
+}  // namespace
+}  // namespace keel::kernels::simd

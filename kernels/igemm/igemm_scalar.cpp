@@ -1,0 +1,9 @@
+#include "kernels/igemm/reference.h"
+
+namespace keel::kernels {
+
+const IgemmVariant igemm_scalar{Isa::scalar,           reference::kTileRows,   reference::kTileColumns,
+                                reference::igemm_tile, reference::igemm_outer, reference::igemm_affine,
+                                reference::igemm_pack};
+
+}  // namespace keel::kernels

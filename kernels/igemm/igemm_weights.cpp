@@ -1,0 +1,206 @@
+// The gradient of the weights: for each tap an outer product over all pixels. Blocks of pixels are packed into panels, src by the
+// rows of a tile and diff_dst by its columns, so that the inner loop reads two streams; the taps shift where it starts in src's
+// panels.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/dispatch.h"
+#include "kernels/igemm/igemm.h"
+#include "kernels/igemm/split.h"
+#include "kernels/igemm/variants.h"
+#include "kernels/parallel.h"
+#include "kernels/scratch.h"
+
+namespace keel::kernels {
+namespace {
+
+/// Packed pixels of src and diff_dst that a block of the product works on: they stay in the second-level cache.
+constexpr std::int64_t kBlockFloats = 160 << 10;
+constexpr std::int64_t kMostBlockPixels = 384;
+/// Channels of diff_dst packed at a time.
+constexpr std::int64_t kBlockColumns = 512;
+
+/// A thread's part: output rows of all images counted through, channels of src and of diff_dst.
+struct Share {
+    Range rows, ic, oc;
+};
+
+struct Job {
+    const IgemmVariant& variant;
+    const Conv2dGeometry& g;
+    ConstMap src, diff_dst;
+
+    std::int64_t padded_w() const { return g.iw + 2 * std::int64_t{g.pad_w}; }
+    /// Rows of src under `rows` rows of one image's diff_dst.
+    std::int64_t src_rows(std::int64_t rows) const { return (rows - 1) * g.stride_h + std::int64_t{g.dilation_h} * (g.kh - 1) + 1; }
+};
+
+class Worker {
+public:
+    Worker(const Job& job, const Share& share)
+        : job_(job), g_(job.g), share_(share), width_(job.variant.rows), columns_(job.variant.columns) {
+        const std::int64_t ic = chunk_count(share.ic.size(), width_) * width_, oc = std::min(share.oc.size(), kBlockColumns);
+        // The rows of a block, as many as the cache takes; each image that a block touches brings its own halo.
+        const std::int64_t per_row = g_.ow() * oc + job.padded_w() * g_.stride_h * ic;
+        rows_ = std::clamp<std::int64_t>(kBlockFloats / per_row, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow()));
+        rows_ = std::min(rows_, share.rows.size());
+        if (rows_ < g_.oh()) rows_ = chunk_count(g_.oh(), chunk_count(g_.oh(), rows_));
+        const std::int64_t images = rows_ / g_.oh() + 2;
+        src_panel_ = std::min(rows_, images * g_.oh()) * g_.stride_h;
+        src_panel_ = (src_panel_ + images * (job.src_rows(1) + g_.stride_h)) * job.padded_w() * width_ + columns_;
+        dst_panel_ = rows_ * g_.ow() * columns_ + columns_;
+    }
+
+    std::int64_t floats() const {
+        return src_panel_ * chunk_count(share_.ic.size(), width_) +
+               dst_panel_ * chunk_count(std::min(share_.oc.size(), kBlockColumns), columns_);
+    }
+
+    /// Adds to, or with the first block writes, the share's channels of `weights`, which has the layout of the weights.
+    void run(float* buffer, float* weights) {
+        float* packed_dst = buffer + src_panel_ * chunk_count(share_.ic.size(), width_);
+        for (std::int64_t oc = share_.oc.begin; oc < share_.oc.end; oc += kBlockColumns)
+            for (std::int64_t row = share_.rows.begin; row < share_.rows.end; row += rows_) {
+                const Range rows{row, std::min(row + rows_, share_.rows.end)},
+                    channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
+                pack(rows, channels, buffer, packed_dst);
+                multiply(channels, buffer, packed_dst, row != share_.rows.begin, weights);
+            }
+    }
+
+private:
+    void pack(Range rows, Range oc, float* packed_src, float* packed_dst) {
+        const std::int64_t pixels = rows.size() * g_.ow();
+        job_.variant.pack(pixels, oc.size(), columns_, job_.diff_dst.data + rows.begin * g_.ow() * job_.diff_dst.ld + oc.begin,
+                          job_.diff_dst.ld, packed_dst, dst_panel_);
+        src_segments_.clear();
+        dst_segments_.clear();
+        std::int64_t offset = 0;  // in a panel of src
+        for (std::int64_t row = rows.begin; row < rows.end;) {
+            const std::int64_t image = row / g_.oh(), y = row % g_.oh(), count = std::min(g_.oh() - y, rows.end - row);
+            for (std::int64_t i = 0; i < count; ++i) {
+                src_segments_.push_back(offset + i * g_.stride_h * job_.padded_w() * width_);
+                dst_segments_.push_back((row - rows.begin + i) * g_.ow() * columns_);
+            }
+            const std::int64_t top = y * g_.stride_h - g_.pad_h, height = job_.src_rows(count);
+            for (std::int64_t i = 0; i < height; ++i) pack_row(image, top + i, packed_src + offset + i * job_.padded_w() * width_);
+            offset += height * job_.padded_w() * width_;
+            row += count;
+        }
+        merge_segments();
+    }
+
+    /// One row of src with its halo of zeros, into all panels.
+    void pack_row(std::int64_t image, std::int64_t y, float* to) {
+        const std::int64_t halo = g_.pad_w * width_, panels = chunk_count(share_.ic.size(), width_);
+        const bool inside = y >= 0 && y < g_.ih;
+        for (std::int64_t q = 0; q < panels; ++q) {
+            float* row = to + q * src_panel_;
+            std::fill_n(row, inside ? halo : job_.padded_w() * width_, 0.0F);
+        }
+        if (!inside) return;
+        job_.variant.pack(g_.iw, share_.ic.size(), width_,
+                          job_.src.data + ((image * g_.ih + y) * g_.iw) * job_.src.ld + share_.ic.begin, job_.src.ld, to + halo,
+                          src_panel_);
+        for (std::int64_t q = 0; q < panels; ++q) std::fill_n(to + q * src_panel_ + halo + g_.iw * width_, halo, 0.0F);
+    }
+
+    /// Rows that follow each other without a halo are one segment.
+    void merge_segments() {
+        length_ = g_.ow();
+        const bool seamless = g_.kh == 1 && g_.kw == 1 && g_.pad_w == 0 && g_.pad_h == 0 && g_.stride_w == 1 && g_.stride_h == 1;
+        if (!seamless) return;
+        length_ *= static_cast<std::int64_t>(src_segments_.size());
+        src_segments_.resize(1);
+        dst_segments_.resize(1);
+    }
+
+    void multiply(Range oc, const float* packed_src, const float* packed_dst, bool accumulate, float* weights) {
+        const std::int64_t taps = std::int64_t{g_.kh} * g_.kw;
+        for (std::int64_t tap = 0; tap < taps; ++tap) {
+            const std::int64_t shift = (tap / g_.kw * g_.dilation_h * job_.padded_w() + tap % g_.kw * g_.dilation_w) * width_;
+            for (std::int64_t o = oc.begin; o < oc.end; o += columns_)
+                for (std::int64_t i = share_.ic.begin; i < share_.ic.end; i += width_)
+                    job_.variant.outer({packed_src + (i - share_.ic.begin) / width_ * src_panel_ + shift,
+                                        packed_dst + (o - oc.begin) / columns_ * dst_panel_, src_segments_.data(),
+                                        dst_segments_.data(), static_cast<std::int64_t>(src_segments_.size()), length_,
+                                        width_ * g_.stride_w, weights + ((o / columns_ * taps + tap) * g_.ic + i) * columns_,
+                                        static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i)), accumulate});
+        }
+    }
+
+    const Job& job_;
+    const Conv2dGeometry& g_;
+    Share share_;
+    std::int64_t width_, columns_;
+    std::int64_t rows_ = 0, src_panel_ = 0, dst_panel_ = 0, length_ = 0;
+    std::vector<std::int64_t> src_segments_, dst_segments_;
+};
+
+/// Units of the split of channels; images are split as well where a team is too large for them.
+struct Plan {
+    std::int64_t groups;  ///< of rows, each with gradients of its own, summed in order at the end
+    Split channels;
+};
+
+/// The plan with the least work for the busiest thread, in multiply-adds of a vector of columns: its part of the product, of the
+/// packing (a load and a store serve as many channels), and of the sum over the groups.
+Plan make_plan(const Conv2dGeometry& g, std::int64_t width, std::int64_t columns, std::int64_t threads) {
+    const std::int64_t rows = g.n * g.oh(), taps = std::int64_t{g.kh} * g.kw;
+    Plan best{1, {1, 1}};
+    double least = 0;
+    for (std::int64_t groups = 1; groups <= std::min(threads, rows); ++groups) {
+        const Split split = split_units(chunk_count(g.ic, width), g.oc / columns, threads / groups);
+        const auto ic = static_cast<double>(chunk_count(chunk_count(g.ic, width), split.rows) * width);
+        const auto oc = static_cast<double>(chunk_count(g.oc / columns, split.columns) * columns);
+        const auto pixels = static_cast<double>(chunk_count(rows, groups) * g.ow());
+        const double sum = groups == 1 ? 0 : static_cast<double>(groups * taps * g.ic * g.oc) / static_cast<double>(threads);
+        const double work =
+            pixels * (ic * oc * static_cast<double>(taps) + 2 * ic * static_cast<double>(columns) + 2 * oc) + 4 * sum;
+        if (groups > 1 && work >= least) continue;
+        least = work;
+        best = {groups, split};
+    }
+    return best;
+}
+
+void add_groups(std::int64_t groups, std::int64_t floats, const float* parts, float* weights) {
+    parallel_for(floats, 4096, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t group = 0; group < groups; ++group)
+            for (std::int64_t i = begin; i < end; ++i) weights[i] += parts[group * floats + i];
+    });
+}
+
+}  // namespace
+
+void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights) {
+    const auto& variant = select(igemm_variants);
+    const Job job{variant, g, src, diff_dst};
+    const Plan plan = make_plan(g, variant.rows, variant.columns, thread_count());
+    const std::int64_t panels = chunk_count(g.ic, variant.rows), columns = g.oc / variant.columns, parts = plan.channels.parts();
+    const std::int64_t weights = g.weights_elements();
+
+    std::vector<Worker> workers;
+    std::int64_t most = 0;
+    for (std::int64_t i = 0; i < plan.groups * parts; ++i) {
+        Range ic = part(panels, plan.channels.rows, i % parts / plan.channels.columns);
+        Range oc = part(columns, plan.channels.columns, i % parts % plan.channels.columns);
+        ic = {ic.begin * variant.rows, std::min(ic.end * variant.rows, g.ic)};
+        oc = {oc.begin * variant.columns, oc.end * variant.columns};
+        workers.emplace_back(job, Share{part(g.n * g.oh(), plan.groups, i / parts), ic, oc});
+        most = std::max(most, workers.back().floats());
+    }
+    most = static_cast<std::int64_t>(section(static_cast<std::size_t>(most) * sizeof(float)) / sizeof(float));
+    const std::int64_t extra = (plan.groups - 1) * weights;
+    auto* memory = reinterpret_cast<float*>(
+        scratch(static_cast<std::size_t>(most * static_cast<std::int64_t>(workers.size()) + extra) * sizeof(float)));
+    float* groups = memory + most * static_cast<std::int64_t>(workers.size());
+    parallel_for(static_cast<std::int64_t>(workers.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+            workers[static_cast<std::size_t>(i)].run(memory + i * most,
+                                                     i < parts ? diff_weights : groups + (i / parts - 1) * weights);
+    });
+    if (plan.groups > 1) add_groups(plan.groups - 1, weights, groups, diff_weights);
+}
+
+}  // namespace keel::kernels

@@ -1,0 +1,53 @@
+// The variants of implicit GEMM: register tiles and the packing that feeds them. All serial; igemm.cpp walks the tiles.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cpu.h"
+
+namespace keel::kernels {
+
+/// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t * rows + r][k] * weights[q][t][k][i] + residual[r][j])
+/// for r < rows, j = q * columns + i, q < panels, i < columns, with start = dst where `accumulate`, else bias (or 0).
+struct IgemmTile {
+    const float* const* src;   ///< taps * rows pixels
+    std::int64_t taps, depth;  ///< depth: channels of a pixel
+    const float* weights;
+    std::int64_t weights_tap, weights_panel;  ///< floats from tap to tap and from panel to panel; [depth][columns] are dense
+    std::int64_t panels;
+    float* const* dst;             ///< rows pixels
+    const float* bias;             ///< panels * columns, or null
+    const float* const* residual;  ///< rows pixels, or null
+    const float* const* next_src;  ///< rows pixels that the next tile begins with, and
+    std::int64_t dst_ahead;        ///< floats to its destination: fetched into the cache meanwhile
+    bool accumulate, relu;
+};
+
+/// weights[i][j] (+)= sum over segments s, p < length of a[a_segments[s] + p * a_step + i] * b[b_segments[s] + p * columns + j]
+/// for i < valid (at most rows), j < columns: a tile of the gradient of the weights.
+struct IgemmOuter {
+    const float *a, *b;
+    const std::int64_t *a_segments, *b_segments;
+    std::int64_t segments, length, a_step;
+    float* weights;  ///< [rows][columns], dense
+    int valid;
+    bool accumulate;
+};
+
+struct IgemmVariant {
+    Isa isa;
+    int rows, columns;  ///< of a tile
+    void (*tile)(const IgemmTile& t);
+    void (*outer)(const IgemmOuter& t);
+    /// dst[r][k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth; dst is [rows][depth], dense.
+    void (*affine)(std::int64_t depth, const float* const* src, const float* scale, const float* shift, bool relu, float* dst);
+    /// Pixels ld floats apart into panels of `width` channels: dst[q][p][i] = src[p * ld + q * width + i], 0 beyond the channels;
+    /// q counts ceil(channels / width) panels, `panel` floats apart. Each panel's end has room for `columns` floats more.
+    void (*pack)(std::int64_t pixels, std::int64_t channels, std::int64_t width, const float* src, std::int64_t ld, float* dst,
+                 std::int64_t panel);
+};
+
+extern const IgemmVariant igemm_avx512, igemm_avx2, igemm_scalar;
+inline constexpr const IgemmVariant* igemm_variants[] = {&igemm_avx512, &igemm_avx2, &igemm_scalar};
+
+}  // namespace keel::kernels
