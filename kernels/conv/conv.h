@@ -38,7 +38,26 @@ void check_geometry(const Conv2dGeometry& g);
 /// Of one pass in any direction: both maps and the weights once.
 profile::Cost conv2d_cost(const Conv2dGeometry& g);
 
-/// A weights layout of the convolution library; opaque, immutable, shared.
+/// An NHWC map: its first element, and the distance between pixels in elements; 0 stands for dense pixels.
+struct ConstMap {
+    ConstMap(const float* first = nullptr, std::int64_t distance = 0) : data(first), ld(distance) {}
+    const float* data;
+    std::int64_t ld;
+};
+struct Map {
+    Map(float* first = nullptr, std::int64_t distance = 0) : data(first), ld(distance) {}
+    float* data;
+    std::int64_t ld;
+};
+
+/// Read src * scale + shift in place of src, channel by channel, then max(0, .) if relu. Null scale: src as it is.
+struct ConvAffine {
+    const float *scale = nullptr, *shift = nullptr;  ///< [ic]
+    bool relu = false;
+};
+
+/// A layout of weights; opaque, immutable, shared. It also says whose kernels run: Keel's own read panels (kernels/igemm), every
+/// other layout, the null one included, is read by oneDNN's.
 class ConvWeightsLayout;
 using WeightsLayout = std::shared_ptr<const ConvWeightsLayout>;
 
@@ -48,23 +67,31 @@ std::int64_t layout_elements(const WeightsLayout& layout);
 /// Whether two layouts order the elements alike (null equals null only).
 bool same_layout(const WeightsLayout& a, const WeightsLayout& b);
 
-/// The layout in which this geometry's forward pass reads its weights without a reorder; never null.
+/// The layout of the kernels that serve this geometry best; never null.
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training);
+
+/// The panels of Keel's own kernels for the active ISA. Throws UsageError where igemm_serves(g) is false.
+WeightsLayout panel_layout(const Conv2dGeometry& g);
+
+/// Whether Keel's own kernels read this layout under the active ISA; for another ISA's panels oneDNN stands in.
+bool own_kernels_read(const WeightsLayout& layout);
 
 /// Exact copies between plain OIHW and `layout` (not null); padding is written as 0. Geometry-independent: the layout knows its
 /// dims.
 void pack_weights(const WeightsLayout& layout, const float* plain, float* packed);
 void unpack_weights(const WeightsLayout& layout, const float* packed, float* plain);
 
-/// bias may be null. Where `layout` is not the one the primitive wants, the weights are reordered into scratch first.
-/// `training` selects the primitive: forward_training or forward_inference.
-void conv2d_forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights, const WeightsLayout& layout,
-                    const float* bias, float* dst);
-void conv2d_backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* weights, const WeightsLayout& layout,
-                          float* diff_src);
+/// bias may be null. `training` selects oneDNN's primitive: forward_training or forward_inference. oneDNN takes dense maps and no
+/// affine; other weights than its primitive wants are reordered into scratch first. Keel's own kernels take any distance between
+/// pixels, and an affine in the two passes that read src, forward in a 1x1 convolution without padding only.
+/// Anything else is a UsageError.
+void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights, const WeightsLayout& layout,
+                    const float* bias, Map dst, const ConvAffine& src_affine = {});
+void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,
+                          Map diff_src);
 /// diff_weights is written in `layout` (padding as 0); diff_bias may be null.
-void conv2d_backward_weights(const Conv2dGeometry& g, const float* src, const float* diff_dst, float* diff_weights,
-                             const WeightsLayout& layout, float* diff_bias);
+void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights,
+                             const WeightsLayout& layout, float* diff_bias, const ConvAffine& src_affine = {});
 
 /// The plain loops, weights in OIHW: the truth that tests compare with, and what double runs on.
 template <class T>

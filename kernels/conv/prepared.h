@@ -9,16 +9,6 @@
 
 namespace keel::kernels {
 
-/// An NHWC map: its first element, and the distance between pixels in elements.
-struct ConstMap {
-    const float* data = nullptr;
-    std::int64_t ld = 0;
-};
-struct Map {
-    float* data = nullptr;
-    std::int64_t ld = 0;
-};
-
 /// dst = conv(x) + bias + residual, then max(0, .) if relu, where x is src, or max(0, src * src_scale + src_shift) if src_affine.
 struct ConvFusion {
     bool src_affine = false, bias = false, residual = false, relu = false;

@@ -117,9 +117,9 @@ public:
             }
         }
         for (int r = 0; r < rows_; ++r) next_src_[r] = *(src - rows_ + r) + rows_ * w.step_w * job_.src.ld;
-        const IgemmFusion& f = job_.fusion;
+        const ConvAffine& f = job_.fusion.src_affine;
         if (f.scale == nullptr) return;
-        job_.variant.affine(block.depth, src_.data(), f.scale + block.channel, f.shift + block.channel, f.src_relu, buffer_);
+        job_.variant.affine(block.depth, src_.data(), f.scale + block.channel, f.shift + block.channel, f.relu, buffer_);
         for (int r = 0; r < rows_; ++r) src_[static_cast<std::size_t>(r)] = buffer_ + r * block.depth;
     }
 

@@ -17,27 +17,18 @@ int igemm_columns();
 /// Whether these kernels take the geometry: no groups, ic and oc whole panels.
 bool igemm_serves(const Conv2dGeometry& g);
 
-/// A map's data and its distance between pixels.
-struct ConstMap {
-    const float* data;
-    std::int64_t ld;
-};
-struct Map {
-    float* data;
-    std::int64_t ld;
-};
-
 /// What a forward pass does on the way; null or false: nothing.
 struct IgemmFusion {
-    const float *scale = nullptr, *shift = nullptr;  ///< [ic], 1x1 without padding only: src * scale + shift in place of src,
-    bool src_relu = false;                           ///< then max(0, .)
-    const float* bias = nullptr;                     ///< [oc]
-    ConstMap residual{};                             ///< of dst's shape, added
-    bool relu = false;                               ///< max(0, .) of the result
+    ConvAffine src_affine{};      ///< 1x1 without padding only
+    const float* bias = nullptr;  ///< [oc]
+    ConstMap residual{};          ///< of dst's shape, added
+    bool relu = false;            ///< max(0, .) of the result
 };
 
+/// Distances between pixels are given in full here.
 void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
 void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src);
-void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights);
+void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
+                            float* diff_weights);
 
 }  // namespace keel::kernels

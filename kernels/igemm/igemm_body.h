@@ -144,30 +144,40 @@ inline void affine(std::int64_t depth, const float* const* src, const float* sca
     });
 }
 
+/// `convert` a vector of each pixel in [first, last), `width` apart in dst.
+template <class Lanes, class Convert>
+inline void pack_lanes(const IgemmPack& t, std::int64_t first, std::int64_t last, std::int64_t c, float* dst, Lanes lanes,
+                       Convert convert) {
+    for (std::int64_t p = first; p < last; ++p) store(dst + p * t.width, convert(load(t.src + p * t.ld + c, lanes)), AllLanes{});
+}
+
+template <class Lanes>
+inline void pack_lanes(const IgemmPack& t, std::int64_t first, std::int64_t last, std::int64_t c, float* dst, Lanes lanes) {
+    if (t.scale == nullptr) return pack_lanes(t, first, last, c, dst, lanes, [](Vec v) { return v; });
+    const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);  // 0 in lanes beyond the channels
+    if (t.relu)
+        pack_lanes(t, first, last, c, dst, lanes, [=](Vec v) { return relu(fma(v, scale, shift)); });
+    else
+        pack_lanes(t, first, last, c, dst, lanes, [=](Vec v) { return fma(v, scale, shift); });
+}
+
 /// Chunks of pixels, so that a chunk's cache lines are still near when the next panel wants the rest of them. A store of whole
 /// vectors spills into the place of the next pixel, which is written after it.
-inline void pack(std::int64_t pixels, std::int64_t channels, std::int64_t width, const float* src, std::int64_t ld, float* dst,
-                 std::int64_t panel) {
+inline void pack(const IgemmPack& t) {
     constexpr std::int64_t kChunk = 16;
-    for (std::int64_t first = 0; first < pixels; first += kChunk) {
-        const std::int64_t last = first + kChunk < pixels ? first + kChunk : pixels;
-        float* to = dst;
-        for (std::int64_t c = 0; c < channels; c += width, to += panel) {
-            const std::int64_t count = channels - c < width ? channels - c : width;
-            for (std::int64_t i = 0; i < width; i += kWidth) {
-                const std::int64_t left = count - i;
-                const float* from = src + c + i;
-                if (left >= kWidth || (left > 0 && c + i + kWidth <= channels)) {
-                    for (std::int64_t p = first; p < last; ++p)
-                        store(to + p * width + i, load(from + p * ld, AllLanes{}), AllLanes{});
-                } else if (left > 0) {
-                    const FirstLanes lanes(left);
-                    for (std::int64_t p = first; p < last; ++p) store(to + p * width + i, load(from + p * ld, lanes), AllLanes{});
-                } else {
-                    for (std::int64_t p = first; p < last; ++p) store(to + p * width + i, Vec{}, AllLanes{});
-                }
+    for (std::int64_t first = 0; first < t.pixels; first += kChunk) {
+        const std::int64_t last = first + kChunk < t.pixels ? first + kChunk : t.pixels;
+        float* panel = t.dst;
+        for (std::int64_t c = 0; c < t.channels; c += t.width, panel += t.panel)
+            for (std::int64_t i = 0; i < t.width; i += kWidth) {
+                const std::int64_t left = t.channels - c - i;
+                if (left >= kWidth)
+                    pack_lanes(t, first, last, c + i, panel + i, AllLanes{});
+                else if (left > 0)
+                    pack_lanes(t, first, last, c + i, panel + i, FirstLanes(left));
+                else
+                    for (std::int64_t p = first; p < last; ++p) store(panel + i + p * t.width, Vec{}, AllLanes{});
             }
-        }
     }
 }
 

@@ -28,7 +28,9 @@ struct Share {
 struct Job {
     const IgemmVariant& variant;
     const Conv2dGeometry& g;
-    ConstMap src, diff_dst;
+    ConstMap src;
+    const ConvAffine& affine;
+    ConstMap diff_dst;
 
     std::int64_t padded_w() const { return g.iw + 2 * std::int64_t{g.pad_w}; }
     /// Rows of src under `rows` rows of one image's diff_dst.
@@ -71,8 +73,8 @@ public:
 private:
     void pack(Range rows, Range oc, float* packed_src, float* packed_dst) {
         const std::int64_t pixels = rows.size() * g_.ow();
-        job_.variant.pack(pixels, oc.size(), columns_, job_.diff_dst.data + rows.begin * g_.ow() * job_.diff_dst.ld + oc.begin,
-                          job_.diff_dst.ld, packed_dst, dst_panel_);
+        job_.variant.pack({pixels, oc.size(), columns_, job_.diff_dst.data + rows.begin * g_.ow() * job_.diff_dst.ld + oc.begin,
+                           job_.diff_dst.ld, packed_dst, dst_panel_, nullptr, nullptr, false});
         src_segments_.clear();
         dst_segments_.clear();
         std::int64_t offset = 0;  // in a panel of src
@@ -99,9 +101,11 @@ private:
             std::fill_n(row, inside ? halo : job_.padded_w() * width_, 0.0F);
         }
         if (!inside) return;
-        job_.variant.pack(g_.iw, share_.ic.size(), width_,
-                          job_.src.data + ((image * g_.ih + y) * g_.iw) * job_.src.ld + share_.ic.begin, job_.src.ld, to + halo,
-                          src_panel_);
+        const bool affine = job_.affine.scale != nullptr;
+        job_.variant.pack({g_.iw, share_.ic.size(), width_,
+                           job_.src.data + ((image * g_.ih + y) * g_.iw) * job_.src.ld + share_.ic.begin, job_.src.ld, to + halo,
+                           src_panel_, affine ? job_.affine.scale + share_.ic.begin : nullptr,
+                           affine ? job_.affine.shift + share_.ic.begin : nullptr, job_.affine.relu});
         for (std::int64_t q = 0; q < panels; ++q) std::fill_n(to + q * src_panel_ + halo + g_.iw * width_, halo, 0.0F);
     }
 
@@ -173,9 +177,10 @@ void add_groups(std::int64_t groups, std::int64_t floats, const float* parts, fl
 
 }  // namespace
 
-void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights) {
+void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
+                            float* diff_weights) {
     const auto& variant = select(igemm_variants);
-    const Job job{variant, g, src, diff_dst};
+    const Job job{variant, g, src, src_affine, diff_dst};
     const Plan plan = make_plan(g, variant.rows, variant.columns, thread_count());
     const std::int64_t panels = chunk_count(g.ic, variant.rows), columns = g.oc / variant.columns, parts = plan.channels.parts();
     const std::int64_t weights = g.weights_elements();

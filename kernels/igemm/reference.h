@@ -40,11 +40,18 @@ inline void igemm_affine(std::int64_t depth, const float* const* src, const floa
         }
 }
 
-inline void igemm_pack(std::int64_t pixels, std::int64_t channels, std::int64_t width, const float* src, std::int64_t ld,
-                       float* dst, std::int64_t panel) {
-    for (std::int64_t c = 0; c < channels; c += width, dst += panel)
-        for (std::int64_t p = 0; p < pixels; ++p)
-            for (std::int64_t i = 0; i < width; ++i) dst[p * width + i] = c + i < channels ? src[p * ld + c + i] : 0.0F;
+inline void igemm_pack(const IgemmPack& t) {
+    const auto value = [&](std::int64_t p, std::int64_t c) {
+        if (c >= t.channels) return 0.0F;
+        const float v = t.src[p * t.ld + c];
+        if (t.scale == nullptr) return v;
+        const float y = v * t.scale[c] + t.shift[c];
+        return t.relu && y < 0 ? 0.0F : y;
+    };
+    float* panel = t.dst;
+    for (std::int64_t c = 0; c < t.channels; c += t.width, panel += t.panel)
+        for (std::int64_t p = 0; p < t.pixels; ++p)
+            for (std::int64_t i = 0; i < t.width; ++i) panel[p * t.width + i] = value(p, c + i);
 }
 
 }  // namespace keel::kernels::reference

@@ -34,6 +34,18 @@ struct IgemmOuter {
     bool accumulate;
 };
 
+/// Pixels into panels of `width` channels: dst[q * panel + p * width + i] = affine(src[p * ld + q * width + i]) for q * width + i <
+/// channels, 0 beyond. Each panel's end has room for `columns` floats more. Null scale: no affine.
+struct IgemmPack {
+    std::int64_t pixels, channels, width;
+    const float* src;
+    std::int64_t ld;
+    float* dst;
+    std::int64_t panel;
+    const float *scale, *shift;  ///< [channels]
+    bool relu;
+};
+
 struct IgemmVariant {
     Isa isa;
     int rows, columns;  ///< of a tile
@@ -41,10 +53,7 @@ struct IgemmVariant {
     void (*outer)(const IgemmOuter& t);
     /// dst[r][k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth; dst is [rows][depth], dense.
     void (*affine)(std::int64_t depth, const float* const* src, const float* scale, const float* shift, bool relu, float* dst);
-    /// Pixels ld floats apart into panels of `width` channels: dst[q][p][i] = src[p * ld + q * width + i], 0 beyond the channels;
-    /// q counts ceil(channels / width) panels, `panel` floats apart. Each panel's end has room for `columns` floats more.
-    void (*pack)(std::int64_t pixels, std::int64_t channels, std::int64_t width, const float* src, std::int64_t ld, float* dst,
-                 std::int64_t panel);
+    void (*pack)(const IgemmPack& t);
 };
 
 extern const IgemmVariant igemm_avx512, igemm_avx2, igemm_scalar;

@@ -1,17 +1,14 @@
-#include "kernels/conv/conv.h"
+#include "kernels/onednn/conv.h"
 
 #include <algorithm>
 
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/runtime.h"
-#include "kernels/profile.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels {
+namespace onednn {
 namespace {
-
-using onednn::Pass;
-using onednn::Plan;
 
 /// The calling thread's scratch memory, divided for one call: the primitive's scratchpad (the reorder's, too, for they run one
 /// after the other), then the weights in the primitive's layout if they are not the caller's.
@@ -37,54 +34,48 @@ const float* reordered(const Plan& plan, const CallScratch& scratch, const float
 
 }  // namespace
 
-WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
-    onednn::enter();
-    return onednn::preferred(g, training);
-}
-
-void conv2d_forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights, const WeightsLayout& layout,
-                    const float* bias, float* dst) {
+void forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights, const WeightsLayout& layout,
+             const float* bias, float* dst) {
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
-    const Plan& plan = onednn::plan_for({g, pass, bias != nullptr, layout.get(), onednn::enter()});
-    const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
+    const Plan& plan = plan_for({g, pass, bias != nullptr, layout.get(), enter()});
     const CallScratch scratch(plan);
-    onednn::execute(plan.primitive, {{DNNL_ARG_SRC, onednn::wrap(plan.src, src)},
-                                     {DNNL_ARG_WEIGHTS, onednn::wrap(plan.weights, reordered(plan, scratch, weights))},
-                                     {DNNL_ARG_BIAS, onednn::wrap(plan.bias, bias)},
-                                     {DNNL_ARG_DST, onednn::wrap(plan.dst, dst)},
-                                     {DNNL_ARG_SCRATCHPAD, onednn::wrap(plan.scratchpad, scratch.scratchpad)}});
+    execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, src)},
+                             {DNNL_ARG_WEIGHTS, wrap(plan.weights, reordered(plan, scratch, weights))},
+                             {DNNL_ARG_BIAS, wrap(plan.bias, bias)},
+                             {DNNL_ARG_DST, wrap(plan.dst, dst)},
+                             {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, scratch.scratchpad)}});
 }
 
-void conv2d_backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* weights, const WeightsLayout& layout,
-                          float* diff_src) {
-    const Plan& plan = onednn::plan_for({g, Pass::backward_data, false, layout.get(), onednn::enter()});
-    const profile::Span span(g.pointwise() ? "conv2d_backward_data 1x1" : "conv2d_backward_data", conv2d_cost(g));
+void backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* weights, const WeightsLayout& layout,
+                   float* diff_src) {
+    const Plan& plan = plan_for({g, Pass::backward_data, false, layout.get(), enter()});
     const CallScratch scratch(plan);
-    onednn::execute(plan.primitive, {{DNNL_ARG_DIFF_DST, onednn::wrap(plan.dst, diff_dst)},
-                                     {DNNL_ARG_WEIGHTS, onednn::wrap(plan.weights, reordered(plan, scratch, weights))},
-                                     {DNNL_ARG_DIFF_SRC, onednn::wrap(plan.src, diff_src)},
-                                     {DNNL_ARG_SCRATCHPAD, onednn::wrap(plan.scratchpad, scratch.scratchpad)}});
+    execute(plan.primitive, {{DNNL_ARG_DIFF_DST, wrap(plan.dst, diff_dst)},
+                             {DNNL_ARG_WEIGHTS, wrap(plan.weights, reordered(plan, scratch, weights))},
+                             {DNNL_ARG_DIFF_SRC, wrap(plan.src, diff_src)},
+                             {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, scratch.scratchpad)}});
 }
 
-void conv2d_backward_weights(const Conv2dGeometry& g, const float* src, const float* diff_dst, float* diff_weights,
-                             const WeightsLayout& layout, float* diff_bias) {
-    const Plan& plan = onednn::plan_for({g, Pass::backward_weights, diff_bias != nullptr, layout.get(), onednn::enter()});
-    const profile::Span span(g.pointwise() ? "conv2d_backward_weights 1x1" : "conv2d_backward_weights", conv2d_cost(g));
+void backward_weights(const Conv2dGeometry& g, const float* src, const float* diff_dst, float* diff_weights,
+                      const WeightsLayout& layout, float* diff_bias) {
+    const Plan& plan = plan_for({g, Pass::backward_weights, diff_bias != nullptr, layout.get(), enter()});
     const CallScratch scratch(plan);
     float* written = plan.reorder ? scratch.weights : diff_weights;
-    onednn::execute(plan.primitive, {{DNNL_ARG_SRC, onednn::wrap(plan.src, src)},
-                                     {DNNL_ARG_DIFF_DST, onednn::wrap(plan.dst, diff_dst)},
-                                     {DNNL_ARG_DIFF_WEIGHTS, onednn::wrap(plan.weights, written)},
-                                     {DNNL_ARG_DIFF_BIAS, onednn::wrap(plan.bias, diff_bias)},
-                                     {DNNL_ARG_SCRATCHPAD, onednn::wrap(plan.scratchpad, scratch.scratchpad)}});
+    execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, src)},
+                             {DNNL_ARG_DIFF_DST, wrap(plan.dst, diff_dst)},
+                             {DNNL_ARG_DIFF_WEIGHTS, wrap(plan.weights, written)},
+                             {DNNL_ARG_DIFF_BIAS, wrap(plan.bias, diff_bias)},
+                             {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, scratch.scratchpad)}});
     if (plan.reorder) plan.reorder->run(written, diff_weights, scratch.scratchpad);
 }
+
+}  // namespace onednn
 
 ConvImplementations conv2d_implementations(const Conv2dGeometry& g) {
     const int threads = onednn::enter();
     const WeightsLayout layout = onednn::preferred(g, true);
-    const auto name = [&](Pass pass) { return onednn::implementation({g, pass, false, layout.get(), threads}); };
-    return {name(Pass::forward_training), name(Pass::backward_data), name(Pass::backward_weights)};
+    const auto name = [&](onednn::Pass pass) { return onednn::implementation({g, pass, false, layout.get(), threads}); };
+    return {name(onednn::Pass::forward_training), name(onednn::Pass::backward_data), name(onednn::Pass::backward_weights)};
 }
 
 std::int64_t conv2d_primitive_count() { return onednn::plan_count(); }

@@ -80,13 +80,8 @@ auto with_primitive_desc(const PlanKey& key, const ConvWeightsLayout& caller, co
 const ConvWeightsLayout& caller_layout(const PlanKey& key) {
     const memory::dims dims = weights_dims(key.geometry);
     if (key.layout == nullptr) return *layout_of(dims, plain_weights(dims));
-    if (key.layout->dims == dims) return *key.layout;
-    const auto text = [](const memory::dims& list) {
-        std::string joined;
-        for (const auto dim : list) joined += (joined.empty() ? "" : "x") + std::to_string(dim);
-        return joined;
-    };
-    throw UsageError("[conv2d] the weights layout is for " + text(key.layout->dims) + ", the geometry wants " + text(dims));
+    require_dims(*key.layout, key.geometry);
+    return *key.layout;
 }
 
 dnnl::primitive compile(const ForwardPd& pd) { return dnnl::convolution_forward(pd); }

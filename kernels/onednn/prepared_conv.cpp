@@ -4,6 +4,7 @@
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/runtime.h"
+#include "kernels/scratch.h"
 
 namespace keel::kernels {
 namespace {
@@ -48,14 +49,14 @@ private:
     /// The calling thread's scratch memory, divided for one call.
     struct Sections {
         Sections(const onednn::Plan& plan, std::int64_t src_elements, std::int64_t dst_elements) {
-            const auto floats = [](std::int64_t count) { return onednn::section(static_cast<std::size_t>(count) * sizeof(float)); };
+            const auto floats = [](std::int64_t count) { return section(static_cast<std::size_t>(count) * sizeof(float)); };
             std::size_t pad_bytes = plan.scratchpad.get_size(), weights_bytes = 0;
             if (plan.reorder) {
                 pad_bytes = std::max(pad_bytes, plan.reorder->scratchpad_bytes());
-                weights_bytes = onednn::section(plan.weights.get_size());
+                weights_bytes = section(plan.weights.get_size());
             }
-            pad_bytes = onednn::section(pad_bytes);
-            pad = onednn::scratch(pad_bytes + weights_bytes + floats(src_elements) + floats(dst_elements));
+            pad_bytes = section(pad_bytes);
+            pad = scratch(pad_bytes + weights_bytes + floats(src_elements) + floats(dst_elements));
             weights = reinterpret_cast<float*>(pad + pad_bytes);
             src = reinterpret_cast<float*>(pad + pad_bytes + weights_bytes);
             dst = reinterpret_cast<float*>(pad + pad_bytes + weights_bytes + floats(src_elements));

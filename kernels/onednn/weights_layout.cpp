@@ -2,9 +2,11 @@
 
 #include <cstring>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/igemm/igemm.h"
 #include "kernels/onednn/runtime.h"
 #include "kernels/scratch.h"
 
@@ -16,6 +18,17 @@ dnnl::memory::dims weights_dims(const Conv2dGeometry& g) {
     return {g.groups, g.oc / g.groups, g.ic / g.groups, g.kh, g.kw};
 }
 
+void require_dims(const ConvWeightsLayout& layout, const Conv2dGeometry& g) {
+    const dnnl::memory::dims dims = weights_dims(g);
+    if (layout.dims == dims) return;
+    const auto text = [](const dnnl::memory::dims& list) {
+        std::string joined;
+        for (const auto dim : list) joined += (joined.empty() ? "" : "x") + std::to_string(dim);
+        return joined;
+    };
+    throw UsageError("[conv2d] the weights layout is for " + text(layout.dims) + ", the geometry wants " + text(dims));
+}
+
 dnnl::memory::desc any_weights(const dnnl::memory::dims& dims) {
     return {dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
 }
@@ -25,14 +38,21 @@ dnnl::memory::desc plain_weights(const dnnl::memory::dims& dims) {
     return {dims, dnnl::memory::data_type::f32, tag};
 }
 
-WeightsLayout layout_of(const dnnl::memory::dims& dims, const dnnl::memory::desc& desc) {
+WeightsLayout layout_of(const dnnl::memory::dims& dims, const dnnl::memory::desc& desc, int panels) {
     static std::mutex mutex;
     static std::vector<WeightsLayout> layouts;
     const std::lock_guard lock(mutex);
     for (const WeightsLayout& layout : layouts)
-        if (layout->desc == desc) return layout;
-    layouts.push_back(std::make_shared<ConvWeightsLayout>(ConvWeightsLayout{dims, desc, plain_weights(dims)}));
+        if (layout->desc == desc && layout->panels == panels) return layout;
+    layouts.push_back(std::make_shared<ConvWeightsLayout>(ConvWeightsLayout{dims, desc, plain_weights(dims), panels}));
     return layouts.back();
+}
+
+WeightsLayout panels(const Conv2dGeometry& g, int columns) {
+    using tag = dnnl::memory::format_tag;
+    const tag layout = columns == 8 ? tag::Acdb8a : columns == 16 ? tag::Acdb16a : tag::Acdb32a;
+    const dnnl::memory::dims dims = weights_dims(g);
+    return layout_of(dims, {dims, dnnl::memory::data_type::f32, layout}, columns);
 }
 
 Reorder::Reorder(const dnnl::memory::desc& from_desc, const dnnl::memory::desc& to_desc) : from(from_desc), to(to_desc) {
@@ -71,6 +91,8 @@ void copy(const dnnl::memory::desc& from, const dnnl::memory::desc& to, const fl
 std::int64_t layout_elements(const WeightsLayout& layout) {
     return static_cast<std::int64_t>(onednn::known(layout).desc.get_size() / sizeof(float));
 }
+
+bool own_kernels_read(const WeightsLayout& layout) { return layout != nullptr && layout->panels == igemm_columns(); }
 
 bool same_layout(const WeightsLayout& a, const WeightsLayout& b) { return a == b; }
 

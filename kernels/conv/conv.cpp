@@ -1,0 +1,115 @@
+#include "kernels/conv/conv.h"
+
+#include <string>
+
+#include "kernels/cpu.h"
+#include "kernels/error.h"
+#include "kernels/igemm/igemm.h"
+#include "kernels/onednn/conv.h"
+#include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/runtime.h"
+#include "kernels/onednn/weights_layout.h"
+#include "kernels/reduce/columns.h"
+
+namespace keel::kernels {
+namespace {
+
+/// Measured with bench_conv on the layers of ResNet50 and DenseNet121: under AVX2 Keel's own kernels are the faster ones in the sum
+/// of the three passes. Elsewhere oneDNN's stand until a measurement says otherwise.
+bool prefers_own(const Conv2dGeometry& g) { return active_isa() == Isa::avx2 && igemm_serves(g); }
+
+/// Whether Keel's own kernels serve this call.
+bool own(const Conv2dGeometry& g, const WeightsLayout& layout) {
+    check_geometry(g);
+    if (!own_kernels_read(layout)) return false;
+    onednn::require_dims(*layout, g);
+    return true;
+}
+
+/// What oneDNN cannot take is the caller's mistake: layouts are public, and so is who reads them.
+void require_dense(const char* map, std::int64_t ld, std::int64_t channels) {
+    if (ld != 0 && ld != channels)
+        throw UsageError(std::string("[conv2d] wanted dense pixels in ") + map + " for this layout of the weights, got " +
+                         std::to_string(ld) + " elements between pixels of " + std::to_string(channels) + " channels");
+}
+
+void require_no_affine(bool given, const char* wanted) {
+    if (given) throw UsageError(std::string("[conv2d] an affine of src wants ") + wanted);
+}
+
+ConstMap with_ld(ConstMap map, std::int64_t channels) { return {map.data, map.ld == 0 ? channels : map.ld}; }
+Map with_ld(Map map, std::int64_t channels) { return {map.data, map.ld == 0 ? channels : map.ld}; }
+
+void sum_pixels(std::int64_t pixels, std::int64_t channels, ConstMap map, float* sums) {
+    ColumnPartials partials{pixels, channels, 1};
+    partials.fill([&](std::int64_t chunk) {
+        double* sum = partials.of(chunk, 0);
+        const float* pixel = map.data + partials.first_row(chunk) * map.ld;
+        for (std::int64_t p = 0; p < partials.rows_of(chunk); ++p, pixel += map.ld)
+            for (std::int64_t c = 0; c < channels; ++c) sum[c] += double{pixel[c]};
+    });
+    const double* total = partials.total(0);
+    for (std::int64_t c = 0; c < channels; ++c) sums[c] = static_cast<float>(total[c]);
+}
+
+const char* span_name(const Conv2dGeometry& g, const char* pointwise, const char* any) { return g.pointwise() ? pointwise : any; }
+
+}  // namespace
+
+WeightsLayout panel_layout(const Conv2dGeometry& g) {
+    check_geometry(g);
+    if (!igemm_serves(g))
+        throw UsageError("[conv2d] panels want no groups and channels in multiples of " + std::to_string(igemm_columns()) +
+                         ", got " + std::to_string(g.groups) + " groups of " + std::to_string(g.ic) + " to " +
+                         std::to_string(g.oc));
+    return onednn::panels(g, igemm_columns());
+}
+
+WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
+    check_geometry(g);
+    if (prefers_own(g)) return panel_layout(g);
+    onednn::enter();
+    return onednn::preferred(g, training);
+}
+
+void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights, const WeightsLayout& layout,
+                    const float* bias, Map dst, const ConvAffine& src_affine) {
+    const bool ours = own(g, layout);
+    const profile::Span span(span_name(g, "conv2d_forward 1x1", "conv2d_forward"), conv2d_cost(g));
+    if (ours) {
+        require_no_affine(src_affine.scale != nullptr && !(g.pointwise() && g.pad_h == 0 && g.pad_w == 0),
+                          "a 1x1 convolution without padding");
+        return igemm_forward(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias}, with_ld(dst, g.oc));
+    }
+    require_no_affine(src_affine.scale != nullptr, "weights in panels");
+    require_dense("src", src.ld, g.ic);
+    require_dense("dst", dst.ld, g.oc);
+    onednn::forward(g, training, src.data, weights, layout, bias, dst.data);
+}
+
+void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,
+                          Map diff_src) {
+    const bool ours = own(g, layout);
+    const profile::Span span(span_name(g, "conv2d_backward_data 1x1", "conv2d_backward_data"), conv2d_cost(g));
+    if (ours) return igemm_backward_data(g, with_ld(diff_dst, g.oc), weights, with_ld(diff_src, g.ic));
+    require_dense("diff_dst", diff_dst.ld, g.oc);
+    require_dense("diff_src", diff_src.ld, g.ic);
+    onednn::backward_data(g, diff_dst.data, weights, layout, diff_src.data);
+}
+
+void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights,
+                             const WeightsLayout& layout, float* diff_bias, const ConvAffine& src_affine) {
+    const bool ours = own(g, layout);
+    const profile::Span span(span_name(g, "conv2d_backward_weights 1x1", "conv2d_backward_weights"), conv2d_cost(g));
+    if (ours) {
+        igemm_backward_weights(g, with_ld(src, g.ic), src_affine, with_ld(diff_dst, g.oc), diff_weights);
+        if (diff_bias != nullptr) sum_pixels(g.n * g.oh() * g.ow(), g.oc, with_ld(diff_dst, g.oc), diff_bias);
+        return;
+    }
+    require_no_affine(src_affine.scale != nullptr, "weights in panels");
+    require_dense("src", src.ld, g.ic);
+    require_dense("diff_dst", diff_dst.ld, g.oc);
+    onednn::backward_weights(g, src.data, diff_dst.data, diff_weights, layout, diff_bias);
+}
+
+}  // namespace keel::kernels

@@ -1,0 +1,240 @@
+// Keel's own convolution kernels, on every ISA and several team sizes, against the plain loops in double precision.
+#include <cmath>
+#include <vector>
+
+#include "kernels/error.h"
+#include "kernels/igemm/igemm.h"
+#include "kernels/igemm/split.h"
+#include "kernels/parallel.h"
+#include "tests/kernels/samples.h"
+#include "tests/support/isa.h"
+
+using namespace keel;
+using namespace keel::kernels;
+using namespace keel::test;
+
+namespace {
+
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
+
+constexpr float kCanary = 77.0F;
+
+/// A dense map with its pixels moved `ld` apart, canaries between them.
+Floats spread(const Floats& dense, std::int64_t channels, std::int64_t ld) {
+    const auto pixels = static_cast<std::int64_t>(dense.size()) / channels;
+    Floats wide(static_cast<std::size_t>(pixels * ld), kCanary);
+    for (std::int64_t p = 0; p < pixels; ++p)
+        for (std::int64_t c = 0; c < channels; ++c)
+            wide[static_cast<std::size_t>(p * ld + c)] = dense[static_cast<std::size_t>(p * channels + c)];
+    return wide;
+}
+
+/// The inverse; the canaries must still be there.
+Floats gathered(const Floats& wide, std::int64_t channels, std::int64_t ld) {
+    Floats dense;
+    bool intact = true;
+    for (std::size_t i = 0; i < wide.size(); ++i)
+        if (static_cast<std::int64_t>(i) % ld < channels)
+            dense.push_back(wide[i]);
+        else
+            intact = intact && wide[i] == kCanary;
+    CHECK(intact);
+    return dense;
+}
+
+Doubles magnitudes(const Floats& values) {
+    Doubles result = widened(values);
+    for (double& value : result) value = std::abs(value);
+    return result;
+}
+
+/// How far a sum of k products of float can be from the truth in any order: k u / (1 - k u) times the sum of their magnitudes
+/// (Higham, 2002, section 3.1), with u the unit roundoff; the 8 more cover the denominator, bias, residual and the affine of the
+/// source.
+Doubles bounds(Doubles magnitude, std::int64_t k) {
+    for (double& value : magnitude) value *= static_cast<double>(k + 8) * kRoundoff;
+    return magnitude;
+}
+
+Floats as_panels(const Conv2dGeometry& g, const Floats& plain) {
+    Floats panels(plain.size());
+    const std::int64_t columns = igemm_columns(), taps = std::int64_t{g.kh} * g.kw;
+    for (std::int64_t o = 0; o < g.oc; ++o)
+        for (std::int64_t i = 0; i < g.ic; ++i)
+            for (std::int64_t t = 0; t < taps; ++t)
+                panels[static_cast<std::size_t>(((o / columns * taps + t) * g.ic + i) * columns + o % columns)] =
+                    plain[static_cast<std::size_t>((o * g.ic + i) * taps + t)];
+    return panels;
+}
+
+Doubles as_panels(const Conv2dGeometry& g, const Doubles& plain) {
+    const Floats order = as_panels(g, [&] {
+        Floats index(plain.size());
+        for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<float>(i);  // exact below 2^24
+        return index;
+    }());
+    Doubles panels;
+    for (const float index : order) panels.push_back(plain[static_cast<std::size_t>(index)]);
+    return panels;
+}
+
+struct Case {
+    explicit Case(const Conv2dGeometry& geometry)
+        : g(geometry),
+          src(uniform(g.n * g.ih * g.iw * g.ic, 1)),
+          weights(uniform(g.weights_elements(), 2)),
+          diff_dst(uniform(g.n * g.oh() * g.ow() * g.oc, 3)) {}
+
+    void check_forward() const {
+        for (const bool fused : {false, true}) {
+            INFO("fused " << fused);
+            const bool affine = fused && g.kh == 1 && g.kw == 1 && g.pad_h == 0 && g.pad_w == 0;
+            const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5), bias = uniform(g.oc, 6);
+            const Floats residual = uniform(static_cast<std::int64_t>(diff_dst.size()), 7);
+            Floats source = src;
+            Doubles magnitude = magnitudes(src);
+            if (affine)
+                for (std::size_t i = 0; i < source.size(); ++i) {
+                    const std::size_t c = i % static_cast<std::size_t>(g.ic);
+                    source[i] = std::max(0.0F, std::fma(src[i], scale[c], shift[c]));
+                    magnitude[i] = std::abs(double{src[i]} * double{scale[c]}) + std::abs(double{shift[c]});
+                }
+            Doubles truth(diff_dst.size()), sizes(diff_dst.size());
+            conv2d_forward_reference(g, widened(source).data(), widened(weights).data(), fused ? widened(bias).data() : nullptr,
+                                     truth.data());
+            conv2d_forward_reference(g, magnitude.data(), magnitudes(weights).data(), fused ? magnitudes(bias).data() : nullptr,
+                                     sizes.data());
+            for (std::size_t i = 0; fused && i < truth.size(); ++i) {
+                truth[i] = std::max(0.0, truth[i] + double{residual[i]});
+                sizes[i] += std::abs(double{residual[i]});
+            }
+            const std::int64_t src_ld = g.ic + 3, dst_ld = g.oc + 5, residual_ld = g.oc + 1;
+            const Floats wide = spread(src, g.ic, src_ld), wide_residual = spread(residual, g.oc, residual_ld);
+            Floats dst = spread(Floats(truth.size(), 9.0F), g.oc, dst_ld);
+            IgemmFusion fusion;
+            if (affine) fusion.src_affine = {scale.data(), shift.data(), true};
+            if (fused) {
+                fusion.bias = bias.data();
+                fusion.residual = {wide_residual.data(), residual_ld};
+                fusion.relu = true;
+            }
+            igemm_forward(g, {wide.data(), src_ld}, as_panels(g, weights).data(), fusion, {dst.data(), dst_ld});
+            CHECK(outliers(gathered(dst, g.oc, dst_ld), truth, bounds(sizes, g.ic * g.kh * g.kw)) == 0);
+        }
+    }
+
+    void check_backward_data() const {
+        Doubles truth(src.size()), sizes(src.size());
+        conv2d_backward_data_reference(g, widened(diff_dst).data(), widened(weights).data(), truth.data());
+        conv2d_backward_data_reference(g, magnitudes(diff_dst).data(), magnitudes(weights).data(), sizes.data());
+        const std::int64_t src_ld = g.ic + 2, dst_ld = g.oc + 7;
+        Floats diff_src = spread(Floats(src.size(), 9.0F), g.ic, src_ld);
+        igemm_backward_data(g, {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, as_panels(g, weights).data(),
+                            {diff_src.data(), src_ld});
+        CHECK(outliers(gathered(diff_src, g.ic, src_ld), truth, bounds(sizes, g.oc * g.kh * g.kw)) == 0);
+    }
+
+    void check_backward_weights() const {
+        for (const bool affine : {false, true}) {
+            INFO("affine " << affine);
+            const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5);
+            Floats source = src;
+            for (std::size_t i = 0; affine && i < source.size(); ++i) {
+                const std::size_t c = i % static_cast<std::size_t>(g.ic);
+                source[i] = std::max(0.0F, std::fma(src[i], scale[c], shift[c]));
+            }
+            Doubles truth(weights.size()), sizes(weights.size());
+            conv2d_backward_weights_reference<double>(g, widened(source).data(), widened(diff_dst).data(), truth.data(), nullptr);
+            for (double& value : sizes) value = 0;
+            Floats reach = source;  // the affine errs by two roundings of its terms, not of its result
+            for (std::size_t i = 0; affine && i < reach.size(); ++i) {
+                const std::size_t c = i % static_cast<std::size_t>(g.ic);
+                reach[i] = std::abs(src[i] * scale[c]) + std::abs(shift[c]);
+            }
+            conv2d_backward_weights_reference<double>(g, magnitudes(reach).data(), magnitudes(diff_dst).data(), sizes.data(),
+                                                      nullptr);
+            const std::int64_t src_ld = g.ic + 3, dst_ld = g.oc + 1;
+            Floats diff_weights(weights.size(), 9.0F);
+            igemm_backward_weights(g, {spread(src, g.ic, src_ld).data(), src_ld},
+                                   affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
+                                   {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, diff_weights.data());
+            CHECK(outliers(diff_weights, as_panels(g, truth), as_panels(g, bounds(sizes, g.n * g.oh() * g.ow()))) == 0);
+        }
+    }
+
+    Conv2dGeometry g;
+    Floats src, weights, diff_dst;
+};
+
+/// Channels in panels; the rest of the geometry as it is.
+Conv2dGeometry of_panels(Conv2dGeometry g) {
+    g.ic *= igemm_columns();
+    g.oc *= igemm_columns();
+    return g;
+}
+
+// n, ic and oc in panels, and between them ih, iw; then kh, kw, strides, pads, dilations.
+const Conv2dGeometry kGeometries[] = {
+    {1, 1, 1, 1, 1, 1, 1},                       // one pixel
+    {2, 1, 7, 7, 2, 1, 1},                       // tiles that end inside a row and go on in the next image
+    {1, 40, 5, 3, 3, 1, 1},                      // deeper than a block
+    {3, 2, 8, 9, 1, 1, 1, 2, 2},                 // strided 1x1: three of four pixels get no gradient
+    {2, 1, 6, 6, 1, 1, 1, 1, 1, 1, 1},           // padded 1x1
+    {2, 2, 9, 7, 1, 3, 3, 1, 1, 1, 1},           //
+    {1, 1, 14, 13, 2, 3, 3, 2, 2, 1, 1},         //
+    {2, 1, 9, 9, 1, 3, 3, 1, 1, 2, 2, 2, 2},     // dilated
+    {1, 1, 11, 8, 1, 5, 2, 3, 1, 2, 1},          // asymmetric
+    {1, 1, 5, 5, 1, 3, 3, 1, 1, 4, 3},           // more padding than kernel
+    {2, 1, 9, 20, 1, 7, 7, 2, 2, 3, 3},          //
+    {1, 5, 4, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1},  //
+    {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},          // blocks of pixels that span images
+};
+
+}  // namespace
+
+TEST_CASE("the implicit products agree with the reference in all directions", "[igemm]") {
+    for_each_isa([] {
+        for (const Conv2dGeometry& units : kGeometries) {
+            const Conv2dGeometry g = of_panels(units);
+            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", kernel " << g.kh << "x"
+                      << g.kw);
+            REQUIRE(igemm_serves(g));
+            const Case test(g);
+            for (const int threads : {1, 2, 7}) {
+                INFO("threads " << threads);
+                const ThreadScope team(threads);
+                test.check_forward();
+                test.check_backward_data();
+                test.check_backward_weights();
+            }
+        }
+    });
+}
+
+TEST_CASE("channels that are not whole panels, and groups, are left to others", "[igemm]") {
+    const std::int64_t columns = igemm_columns();
+    CHECK_FALSE(igemm_serves({1, columns + 1, 8, 8, columns, 1, 1}));
+    CHECK_FALSE(igemm_serves({1, columns, 8, 8, columns - 1, 1, 1}));
+    CHECK_FALSE(igemm_serves({1, 2 * columns, 8, 8, 2 * columns, 1, 1, 1, 1, 0, 0, 1, 1, 2}));
+    CHECK_THROWS_AS(panel_layout({1, columns + 1, 8, 8, columns, 1, 1}), UsageError);
+}
+
+TEST_CASE("work is split so that the largest part is smallest", "[igemm]") {
+    const auto largest = [](std::int64_t rows, std::int64_t columns, std::int64_t threads) {
+        const Split split = split_units(rows, columns, threads);
+        CHECK(split.parts() <= threads);
+        return chunk_count(rows, split.rows) * chunk_count(columns, split.columns);
+    };
+    CHECK(largest(8364, 8, 2) == 4182 * 8);
+    CHECK(largest(9, 8, 2) == 9 * 4);  // 7x7, one image: columns, since 9 rows halve badly
+    CHECK(largest(1, 1, 56) == 1);
+    CHECK(largest(9, 32, 56) <= 6);    // 288 units on 56 cores: no better than ceil(288 / 56)
+    CHECK(largest(131, 8, 56) <= 24);  // 14x14, 4 images
+    std::int64_t covered = 0;
+    for (std::int64_t i = 0; i < 7; ++i) {
+        CHECK(part(100, 7, i).begin == covered);
+        covered = part(100, 7, i).end;
+    }
+    CHECK(covered == 100);
+}
