@@ -115,15 +115,19 @@ inline void outer(const IgemmOuter& t) {
         acc.low[r] = start ? load(t.weights + r * kColumns, all) : Vec{};
         acc.high[r] = start ? load(t.weights + r * kColumns + kWidth, all) : Vec{};
     }
+    const float* fetch = t.fetch;
     for (std::int64_t s = 0; s < t.segments; ++s) {
         const float* a = t.a + t.a_segments[s];
         const float* b = t.b + t.b_segments[s];
-        for (std::int64_t p = 0; p < t.length; ++p, a += t.a_step, b += kColumns) {
-            const Vec low = load(b, all), high = load(b + kWidth, all);
-            for (int r = 0; r < kRows; ++r) {
-                const Vec factor = broadcast(a[r]);
-                acc.low[r] = fma(factor, low, acc.low[r]);
-                acc.high[r] = fma(factor, high, acc.high[r]);
+        for (std::int64_t left = t.length; left > 0; left -= t.fetch_every, fetch += t.fetch_step) {
+            __builtin_prefetch(fetch);
+            for (std::int64_t p = left < t.fetch_every ? left : t.fetch_every; p > 0; --p, a += t.a_step, b += kColumns) {
+                const Vec low = load(b, all), high = load(b + kWidth, all);
+                for (int r = 0; r < kRows; ++r) {
+                    const Vec factor = broadcast(a[r]);
+                    acc.low[r] = fma(factor, low, acc.low[r]);
+                    acc.high[r] = fma(factor, high, acc.high[r]);
+                }
             }
         }
     }

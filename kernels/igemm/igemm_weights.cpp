@@ -16,7 +16,7 @@ namespace {
 
 /// Packed pixels of src and diff_dst that a block of the product works on: they stay in the second-level cache.
 constexpr std::int64_t kBlockFloats = 160 << 10;
-constexpr std::int64_t kMostBlockPixels = 384;
+constexpr std::int64_t kMostBlockPixels = 256;
 /// Channels of diff_dst packed at a time.
 constexpr std::int64_t kBlockColumns = 512;
 
@@ -66,11 +66,56 @@ public:
                 const Range rows{row, std::min(row + rows_, share_.rows.end)},
                     channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
                 pack(rows, channels, buffer, packed_dst);
-                multiply(channels, buffer, packed_dst, row != share_.rows.begin, weights);
+                Fetch next(*this, {rows.end, std::min(rows.end + rows_, share_.rows.end)}, channels);
+                multiply(next, channels, buffer, packed_dst, row != share_.rows.begin, weights);
             }
     }
 
 private:
+    /// What the outer products of one block ask the memory for: the block after it, a column of cache lines through its pixels at a
+    /// time, evenly over all products.
+    class Fetch {
+    public:
+        Fetch(const Worker& w, Range rows, Range oc)
+            : src_(w.job_.src.data + w.share_.ic.begin),
+              src_ld_(w.job_.src.ld),
+              dst_(w.job_.diff_dst.data + oc.begin),
+              dst_ld_(w.job_.diff_dst.ld),
+              pixels_(w.rows_ * w.g_.ow()) {
+            if (rows.size() <= 0) return;
+            const std::int64_t image = rows.begin / w.g_.oh(), y = rows.begin % w.g_.oh() * w.g_.stride_h;
+            src_ += (image * w.g_.ih + y) * w.g_.iw * src_ld_;
+            dst_ += rows.begin * w.g_.ow() * dst_ld_;
+            src_pixels_ = rows.size() * w.g_.stride_h * w.g_.iw;
+            dst_pixels_ = rows.size() * w.g_.ow();
+            src_columns_ = chunk_count(w.share_.ic.size(), kLine);
+            const std::int64_t columns = src_columns_ + chunk_count(oc.size(), kLine), taps = std::int64_t{w.g_.kh} * w.g_.kw;
+            slices_ = taps * chunk_count(w.share_.ic.size(), w.width_) * chunk_count(oc.size(), w.columns_) / columns;
+        }
+
+        /// The next product's part.
+        void next(IgemmOuter& t) {
+            t.fetch = src_;
+            t.fetch_step = 0;
+            t.fetch_every = pixels_;
+            if (slices_ == 0) return;
+            const std::int64_t column = product_ / slices_, slice = product_ % slices_;
+            ++product_;
+            const bool of_src = column < src_columns_;
+            const Range pixels = part(of_src ? src_pixels_ : dst_pixels_, slices_, slice);
+            t.fetch_step = of_src ? src_ld_ : dst_ld_;
+            t.fetch = (of_src ? src_ + column * kLine : dst_ + (column - src_columns_) * kLine) + pixels.begin * t.fetch_step;
+            t.fetch_every = std::max<std::int64_t>(4, pixels_ / std::max<std::int64_t>(1, pixels.size()));
+        }
+
+    private:
+        static constexpr std::int64_t kLine = 16;  // floats of a cache line
+        const float* src_;
+        std::int64_t src_ld_;
+        const float* dst_;
+        std::int64_t dst_ld_, pixels_, src_pixels_ = 0, dst_pixels_ = 0, src_columns_ = 0, slices_ = 0, product_ = 0;
+    };
+
     void pack(Range rows, Range oc, float* packed_src, float* packed_dst) {
         const std::int64_t pixels = rows.size() * g_.ow();
         job_.variant.pack({pixels, oc.size(), columns_, job_.diff_dst.data + rows.begin * g_.ow() * job_.diff_dst.ld + oc.begin,
@@ -119,17 +164,26 @@ private:
         dst_segments_.resize(1);
     }
 
-    void multiply(Range oc, const float* packed_src, const float* packed_dst, bool accumulate, float* weights) {
+    void multiply(Fetch& fetch, Range oc, const float* packed_src, const float* packed_dst, bool accumulate, float* weights) {
         const std::int64_t taps = std::int64_t{g_.kh} * g_.kw;
+        IgemmOuter t{};
+        t.a_segments = src_segments_.data();
+        t.b_segments = dst_segments_.data();
+        t.segments = static_cast<std::int64_t>(src_segments_.size());
+        t.length = length_;
+        t.a_step = width_ * g_.stride_w;
+        t.accumulate = accumulate;
         for (std::int64_t tap = 0; tap < taps; ++tap) {
             const std::int64_t shift = (tap / g_.kw * g_.dilation_h * job_.padded_w() + tap % g_.kw * g_.dilation_w) * width_;
             for (std::int64_t o = oc.begin; o < oc.end; o += columns_)
-                for (std::int64_t i = share_.ic.begin; i < share_.ic.end; i += width_)
-                    job_.variant.outer({packed_src + (i - share_.ic.begin) / width_ * src_panel_ + shift,
-                                        packed_dst + (o - oc.begin) / columns_ * dst_panel_, src_segments_.data(),
-                                        dst_segments_.data(), static_cast<std::int64_t>(src_segments_.size()), length_,
-                                        width_ * g_.stride_w, weights + ((o / columns_ * taps + tap) * g_.ic + i) * columns_,
-                                        static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i)), accumulate});
+                for (std::int64_t i = share_.ic.begin; i < share_.ic.end; i += width_) {
+                    t.a = packed_src + (i - share_.ic.begin) / width_ * src_panel_ + shift;
+                    t.b = packed_dst + (o - oc.begin) / columns_ * dst_panel_;
+                    t.weights = weights + ((o / columns_ * taps + tap) * g_.ic + i) * columns_;
+                    t.valid = static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i));
+                    fetch.next(t);
+                    job_.variant.outer(t);
+                }
         }
     }
 

@@ -29,7 +29,9 @@ struct IgemmOuter {
     const float *a, *b;
     const std::int64_t *a_segments, *b_segments;
     std::int64_t segments, length, a_step;
-    float* weights;  ///< [rows][columns], dense
+    const float* fetch;                    ///< with every `fetch_every` pixels a line is asked for, from here on in steps of
+    std::int64_t fetch_step, fetch_every;  ///< fetch_step floats: what is packed next
+    float* weights;                        ///< [rows][columns], dense
     int valid;
     bool accumulate;
 };
