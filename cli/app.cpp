@@ -14,6 +14,7 @@
 
 #include "cli/help.h"
 #include "cli/output.h"
+#include "engine/conv_tuning.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 
@@ -34,6 +35,19 @@ void add_common_options(CLI::App& app, Globals& globals) {
     app.add_option("--threads", globals.threads, "compute threads, at most 1024 [default: the allowed cores]")
         ->type_name("N")
         ->check(number(from_to(0, 1024), true));
+    app.add_option("--tuning", globals.tuning,
+                   "measure at first use whether Keel's or oneDNN's kernels serve a convolution best, and keep the choices in FILE")
+        ->type_name("FILE.json");
+}
+
+/// The choices are logged as they are made.
+void tune(const std::string& file) {
+    tune_convolutions(file, [](const kernels::ConvChoice& choice) {
+        const auto& g = choice.geometry;
+        spdlog::info("tuning: {}x{}x{}x{} to {} channels, kernel {}x{}, stride {}: {} (Keel {:.2f} ms, oneDNN {:.2f} ms)", g.n,
+                     g.ih, g.iw, g.ic, g.oc, g.kh, g.kw, g.stride_h, choice.own ? "Keel" : "oneDNN", choice.own_ms,
+                     choice.onednn_ms);
+    });
 }
 
 void add_commands(CLI::App& parent, const std::vector<Command>& list, Globals& globals, std::vector<Leaf>& leaves) {
@@ -107,6 +121,7 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
         if (leaf.app != &command) continue;
         if (globals.quiet) spdlog::default_logger()->set_level(spdlog::level::warn);
         if (globals.threads > 0) set_thread_count(globals.threads);
+        if (!globals.tuning.empty()) tune(globals.tuning);
         return leaf.run();
     }
     throw UsageError(fmt::format("[options] a command is missing ({} --help lists them)", full_name(command)));

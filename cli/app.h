@@ -32,6 +32,7 @@ struct Globals {
     bool json = false;                  ///< the result is one JSON object on stdout
     std::optional<std::uint64_t> seed;  ///< --seed where given
     int threads = 0;                    ///< --threads, already handed to set_thread_count(); 0: not given
+    std::string tuning;                 ///< --tuning, already handed to tune_convolutions(); empty: not given
 };
 
 /// What a subcommand does once its options are parsed; returns the exit code. Errors are exceptions (kernels/error.h).

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "kernels/cpu.h"
+#include "kernels/conv/choice.h"
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/onednn/conv.h"
@@ -13,10 +13,6 @@
 
 namespace keel::kernels {
 namespace {
-
-/// Measured with bench_conv on the layers of ResNet50 and DenseNet121: under AVX2 Keel's own kernels are the faster ones in the sum
-/// of the three passes. Elsewhere oneDNN's stand until a measurement says otherwise.
-bool prefers_own(const Conv2dGeometry& g) { return active_isa() == Isa::avx2 && igemm_serves(g); }
 
 /// Whether Keel's own kernels serve this call.
 bool own(const Conv2dGeometry& g, const WeightsLayout& layout) {
@@ -67,7 +63,7 @@ WeightsLayout panel_layout(const Conv2dGeometry& g) {
 
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
     check_geometry(g);
-    if (prefers_own(g)) return panel_layout(g);
+    if (igemm_serves(g) && prefers_own(g)) return panel_layout(g);
     onednn::enter();
     return onednn::preferred(g, training);
 }

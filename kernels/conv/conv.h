@@ -67,7 +67,7 @@ std::int64_t layout_elements(const WeightsLayout& layout);
 /// Whether two layouts order the elements alike (null equals null only).
 bool same_layout(const WeightsLayout& a, const WeightsLayout& b);
 
-/// The layout of the kernels that serve this geometry best; never null.
+/// The layout of the kernels that serve this geometry best (kernels/conv/choice.h); never null.
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training);
 
 /// The panels of Keel's own kernels for the active ISA. Throws UsageError where igemm_serves(g) is false.

@@ -1,0 +1,111 @@
+#include "kernels/conv/choice.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "kernels/cpu.h"
+#include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/runtime.h"
+#include "kernels/random.h"
+
+namespace keel::kernels {
+namespace {
+
+constexpr int kTurns = 5;
+
+struct Tuning {
+    std::mutex mutex;
+    bool on = false;
+    std::map<Conv2dGeometry, bool> own;
+    std::function<void(const ConvChoice&)> report;
+};
+
+Tuning& tuning() {
+    static Tuning state;
+    return state;
+}
+
+struct AlignedDelete {
+    void operator()(float* data) const { ::operator delete (data, std::align_val_t{64}); }
+};
+
+/// Denormals or zeros would be timed instead of the kernels.
+std::unique_ptr<float, AlignedDelete> random_floats(std::int64_t count) {
+    std::unique_ptr<float, AlignedDelete> data(
+        static_cast<float*>(::operator new (static_cast<std::size_t>(count) * sizeof(float), std::align_val_t{64})));
+    Random random(0, Draw::bench);
+    for (std::int64_t i = 0; i < count; ++i) data.get()[i] = random.uniform(-1, 1);
+    return data;
+}
+
+/// A training step's calls for one layer.
+class Trial {
+public:
+    Trial(const Conv2dGeometry& g, WeightsLayout own, WeightsLayout onednn)
+        : g_(g),
+          layouts_{std::move(own), std::move(onednn)},
+          src_(random_floats(g.n * g.ih * g.iw * g.ic)),
+          dst_(random_floats(g.n * g.oh() * g.ow() * g.oc)),
+          weights_(random_floats(std::max(layout_elements(layouts_[0]), layout_elements(layouts_[1])))),
+          diff_weights_(random_floats(std::max(layout_elements(layouts_[0]), layout_elements(layouts_[1])))) {}
+
+    ConvChoice run() {
+        std::vector<double> times[2];
+        for (int turn = 0; turn <= kTurns; ++turn)
+            for (int side = 0; side < 2; ++side) {
+                const double ms = step_ms(layouts_[side]);
+                if (turn > 0) times[side].push_back(ms);  // the first compiles and warms up
+            }
+        for (auto& side : times) std::sort(side.begin(), side.end());
+        const double own = times[0][kTurns / 2], onednn = times[1][kTurns / 2];
+        return {g_, own <= onednn, own, onednn};
+    }
+
+private:
+    double step_ms(const WeightsLayout& layout) {
+        const auto start = std::chrono::steady_clock::now();
+        conv2d_forward(g_, true, src_.get(), weights_.get(), layout, nullptr, dst_.get());
+        conv2d_backward_weights(g_, src_.get(), dst_.get(), diff_weights_.get(), layout, nullptr);
+        conv2d_backward_data(g_, dst_.get(), weights_.get(), layout, src_.get());
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    }
+
+    Conv2dGeometry g_;
+    WeightsLayout layouts_[2];
+    std::unique_ptr<float, AlignedDelete> src_, dst_, weights_, diff_weights_;
+};
+
+}  // namespace
+
+void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvChoice&)> report) {
+    const std::lock_guard lock(tuning().mutex);
+    tuning().on = true;
+    tuning().report = std::move(report);
+    tuning().own.clear();
+    for (const ConvChoice& choice : known) tuning().own[choice.geometry] = choice.own;
+}
+
+void stop_tuning() {
+    const std::lock_guard lock(tuning().mutex);
+    tuning().on = false;
+    tuning().report = {};
+    tuning().own.clear();
+}
+
+bool prefers_own(const Conv2dGeometry& g) {
+    Tuning& state = tuning();
+    const std::lock_guard lock(state.mutex);
+    if (!state.on) return active_isa() == Isa::avx2;
+    if (const auto found = state.own.find(g); found != state.own.end()) return found->second;
+    onednn::enter();
+    const ConvChoice choice = Trial(g, panel_layout(g), onednn::preferred(g, true)).run();
+    state.own[g] = choice.own;
+    if (state.report) state.report(choice);
+    return choice.own;
+}
+
+}  // namespace keel::kernels

@@ -1,0 +1,30 @@
+// Whose convolution kernels serve a geometry best: Keel's own or oneDNN's.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "kernels/conv/conv.h"
+
+namespace keel::kernels {
+
+/// What a geometry's three passes took together on random data, median of several turns.
+struct ConvChoice {
+    Conv2dGeometry geometry;
+    bool own;
+    double own_ms, onednn_ms;
+};
+
+/// From now on preferred_layout() measures each geometry that both serve at its first use, `known` ones excepted, and hands the
+/// choice to `report`. The choice decides the last bits of the results, so a run that is to be repeated needs the choices of
+/// before. Not while convolutions run on another thread.
+void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvChoice&)> report);
+
+/// Back to the rule: under AVX2, where it was measured over the layers of ResNet50 and DenseNet121, Keel's own kernels, else
+/// oneDNN's.
+void stop_tuning();
+
+/// The choice for a geometry that igemm_serves().
+bool prefers_own(const Conv2dGeometry& g);
+
+}  // namespace keel::kernels

@@ -1,0 +1,109 @@
+// The tuner of convolution kernels and its file.
+#include <fstream>
+
+#include "engine/conv_tuning.h"
+#include "kernels/error.h"
+#include "kernels/igemm/igemm.h"
+#include "tests/support/contains.h"
+#include "tests/support/isa.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace keel;
+using namespace keel::kernels;
+using namespace keel::test;
+
+namespace {
+
+struct TuningScope {
+    ~TuningScope() { stop_tuning(); }
+};
+
+Conv2dGeometry some_geometry() {
+    const std::int64_t columns = igemm_columns();
+    return {1, columns, 6, 6, 2 * columns, 3, 3, 1, 1, 1, 1};
+}
+
+bool is_own(const WeightsLayout& layout) { return own_kernels_read(layout); }
+
+}  // namespace
+
+TEST_CASE("a geometry is measured once, and the layout follows the measurement", "[tuning]") {
+    const TuningScope scope;
+    std::vector<ConvChoice> reported;
+    start_tuning({}, [&](const ConvChoice& choice) { reported.push_back(choice); });
+    const Conv2dGeometry g = some_geometry();
+    const bool own = is_own(preferred_layout(g, true));
+    REQUIRE(reported.size() == 1);
+    CHECK(reported[0].geometry == g);
+    CHECK(reported[0].own == own);
+    CHECK(own == (reported[0].own_ms <= reported[0].onednn_ms));
+    CHECK(reported[0].own_ms > 0);
+    CHECK(reported[0].onednn_ms > 0);
+    CHECK(is_own(preferred_layout(g, true)) == own);
+    CHECK(reported.size() == 1);
+}
+
+TEST_CASE("known choices are followed, whatever the rule says", "[tuning]") {
+    const TuningScope scope;
+    const Conv2dGeometry g = some_geometry();
+    for (const bool own : {true, false}) {
+        start_tuning({{g, own, 1, 2}}, {});
+        CHECK(is_own(preferred_layout(g, true)) == own);
+    }
+    stop_tuning();
+    CHECK(is_own(preferred_layout(g, true)) == (active_isa() == Isa::avx2));
+}
+
+TEST_CASE("choices survive their file", "[tuning]") {
+    const TuningScope scope;
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "tuning.json";
+    const Conv2dGeometry g = some_geometry();
+    tune_convolutions(path, {});
+    const bool own = is_own(preferred_layout(g, true));
+    const auto choices = load_conv_choices(path);
+    REQUIRE(choices.size() == 1);
+    CHECK(choices[0].geometry == g);
+    CHECK(choices[0].own == own);
+
+    int measured = 0;
+    tune_convolutions(path, [&](const ConvChoice&) { ++measured; });
+    CHECK(is_own(preferred_layout(g, true)) == own);
+    CHECK(measured == 0);
+    Conv2dGeometry other = g;
+    other.ih = 7;
+    preferred_layout(other, true);
+    CHECK(measured == 1);
+    CHECK(load_conv_choices(path).size() == 2);
+}
+
+TEST_CASE("a file of other conditions, or no such file at all, is refused by name", "[tuning]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "tuning.json";
+    const auto refused = [&](const std::string& text, const std::string& part) {
+        std::ofstream(path) << text;
+        INFO(text);
+        CHECK_THROWS_AS(load_conv_choices(path), InputError);
+        CHECK_THROWS_WITH(load_conv_choices(path), contains("tuning.json"));
+        CHECK_THROWS_WITH(load_conv_choices(path), contains(part));
+    };
+    save_conv_choices(path, {{some_geometry(), true, 1, 2}});
+    std::string good;
+    std::getline(std::ifstream(path), good, '\0');
+    {
+        const ThreadScope threads(thread_count() + 1);
+        CHECK_THROWS_AS(load_conv_choices(path), InputError);
+    }
+    refused("", "parse error");
+    refused("[]", "wanted the choices");
+    refused(good.substr(0, good.size() / 2), "parse error");
+    const auto swapped = [&](const std::string& from, const std::string& to) {
+        std::string text = good;
+        text.replace(text.find(from), from.size(), to);
+        return text;
+    };
+    refused(swapped("\"own\"", "\"both\""), "not \"both\"");
+    refused(swapped("\"stride\"", "\"strode\""), "stride");
+    refused(swapped("\"isa\"", "\"asi\""), "measured under");
+    CHECK_THROWS_AS(load_conv_choices(folder / "none.json"), IoError);
+}
