@@ -3,6 +3,8 @@
 // their plain references. All throw UsageError for dims or types that do not fit, naming the operator.
 #pragma once
 
+#include <memory>
+
 #include "engine/autograd.h"
 
 namespace keel {
@@ -19,8 +21,8 @@ struct Conv2dOptions {
 };
 /// Cross-correlation of src {n, h, w, ic} with weights {oc, ic / groups, kh, kw}; bias {oc} may be undefined.
 Tensor conv2d(const Tensor& src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options = {});
-/// The geometry of that convolution.
-kernels::Conv2dGeometry conv2d_geometry(const Tensor& src, const Tensor& weights, const Conv2dOptions& options);
+/// The geometry of that convolution of a src of these dims.
+kernels::Conv2dGeometry conv2d_geometry(const Dims& src, const Tensor& weights, const Conv2dOptions& options);
 
 /// src {n, in} times weights {out, in} transposed, plus bias {out} (may be undefined).
 Tensor linear(const Tensor& src, const Tensor& weights, const Tensor& bias);
@@ -58,6 +60,28 @@ Tensor flatten(const Tensor& src);
 Tensor append_channels(const Tensor& head, const Tensor& tail);
 /// The first src.channels() channels of a new buffer with `capacity` channels a pixel, holding a copy of src.
 Tensor wide_buffer(const Tensor& src, std::int64_t capacity);
+
+/// The channels of a dense block so far: the front of a wide buffer, and what all layers share: their statistics, and in the
+/// backward pass the gradients that wait for a batch-norm backward.
+struct DenseFeatures {
+    struct Shared;
+    Tensor maps;
+    std::shared_ptr<Shared> shared;
+};
+/// A block's input src {n, h, w, c} in a buffer with `capacity` channels a pixel. `eps` is that of all norms that read it.
+DenseFeatures dense_features(const Tensor& src, std::int64_t capacity, double eps = 1e-5);
+
+/// What a layer of the block holds, in the order of its work; vectors of norm1 {channels so far}, of norm2 {bottleneck}, weights1
+/// {bottleneck, channels, 1, 1}, weights2 {growth, bottleneck, 3, 3}.
+struct DenseLayerWeights {
+    Tensor gamma1, beta1, running_mean1, running_variance1, weights1;
+    Tensor gamma2, beta2, running_mean2, running_variance2, weights2;
+    DenseLayerWeights detached() const;
+};
+/// With `growth` more channels: conv3x3(relu(norm2(conv1x1(relu(norm1(channels so far)))))), in training: both norms use the
+/// batch's statistics and update the running ones. Equal to the chain of batch_norm, conv2d and append_channels. No other operator
+/// may change the maps; the next layer reads them, and after the last one anything.
+DenseFeatures dense_layer(const DenseFeatures& features, const DenseLayerWeights& weights, double momentum = 0.1);
 
 /// Zeroes each element with probability p and scales the rest by 1 / (1 - p). Element j of sample i depends on the current
 /// DrawScope's seed, epoch and name of sample i, and on how many dropouts ran in the scope before. See draws.h.

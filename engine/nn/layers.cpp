@@ -27,17 +27,20 @@ Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions
     if (bias) bias_ = add_parameter("bias", Tensor::zeros({oc}));
 }
 
+void Conv2d::adopt_layout(const Dims& src) {
+    if (weight_.dtype() != DType::f32) return;
+    const std::lock_guard lock(adopting_);
+    if (!weight_.layout()) weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src, weight_, options_), training()));
+}
+
 Tensor Conv2d::forward(const Tensor& src) {
-    if (src.dtype() == DType::f32) {
-        const std::lock_guard lock(adopting_);
-        if (!weight_.layout()) weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src, weight_, options_), training()));
-    }
+    adopt_layout(src.dims());
     return conv2d(src, weight_, bias_, options_);
 }
 
 std::string Conv2d::describe() const { return "Conv2d " + window(static_cast<int>(weight_.dim(2)), options_.stride); }
 
-std::int64_t Conv2d::macs(const Tensor& src, const Tensor&) const { return conv2d_geometry(src, weight_, options_).macs(); }
+std::int64_t Conv2d::macs(const Tensor& src, const Tensor&) const { return conv2d_geometry(src.dims(), weight_, options_).macs(); }
 
 Linear::Linear(std::int64_t in, std::int64_t out)
     : weight_(add_parameter("weight", Tensor::zeros({out, in}))), bias_(add_parameter("bias", Tensor::zeros({out}))) {}
@@ -55,7 +58,7 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels, bool relu)
 
 Tensor BatchNorm2d::forward(const Tensor& src) {
     BatchNormOptions options;
-    options.training = training() && weight_.requires_grad();
+    options.training = uses_batch();
     options.relu = relu_;
     return batch_norm(src, weight_, bias_, running_mean_, running_var_, options);
 }

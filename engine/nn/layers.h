@@ -19,6 +19,8 @@ public:
     std::int64_t macs(const Tensor& src, const Tensor& dst) const override;
     const Tensor& weight() const { return weight_; }
     const Tensor& bias() const { return bias_; }
+    /// Brings the weights into the layout that serves sources of these dims, once.
+    void adopt_layout(const Dims& src);
 
 protected:
     Tensor forward(const Tensor& src) override;
@@ -54,6 +56,10 @@ public:
     std::string describe() const override;
     const Tensor& weight() const { return weight_; }
     const Tensor& bias() const { return bias_; }
+    const Tensor& running_mean() const { return running_mean_; }
+    const Tensor& running_variance() const { return running_var_; }
+    /// Whether the next forward pass uses the batch's statistics.
+    bool uses_batch() const { return training() && weight_.requires_grad(); }
 
 protected:
     Tensor forward(const Tensor& src) override;
@@ -68,6 +74,7 @@ class Dropout final : public Module {
 public:
     explicit Dropout(double p) : p_(p) {}
     std::string describe() const override;
+    double probability() const { return p_; }
 
 protected:
     Tensor forward(const Tensor& src) override;

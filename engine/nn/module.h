@@ -33,6 +33,9 @@ public:
     void train(bool on = true);
     bool training() const { return training_; }
 
+    /// Among its parent's children; empty for a root.
+    const std::string& name() const { return name_; }
+
     /// All parameters / buffers of the module and its children, in the order of registration, with dotted names. The tensors are
     /// handles: writing to them writes to the module.
     std::vector<NamedTensor> parameters() const;
@@ -66,7 +69,7 @@ private:
     void collect(const std::string& prefix, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& into) const;
 
     bool training_ = true;
-    std::string name_;  // among its parent's children
+    std::string name_;
     std::vector<NamedTensor> parameters_, buffers_;
     std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
 };

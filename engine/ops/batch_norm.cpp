@@ -1,23 +1,10 @@
 #include "kernels/batch_norm/batch_norm.h"
 
-#include <algorithm>
-
 #include "engine/ops.h"
 #include "engine/ops/check.h"
+#include "engine/ops/running.h"
 
 namespace keel {
-namespace {
-
-template <class T>
-void update_running(double momentum, double correction, const Tensor& batch, const Tensor& running) {
-    const auto from = batch.values<T>();
-    const auto to = running.values<T>();
-    for (std::size_t i = 0; i < to.size(); ++i)
-        to[i] = static_cast<T>((1 - momentum) * double{to[i]} + momentum * correction * double{from[i]});
-}
-
-}  // namespace
-
 Tensor batch_norm(const Tensor& src, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_variance, const BatchNormOptions& o) {
     const std::int64_t c = src.channels(), rows = src.rows();
@@ -34,9 +21,7 @@ Tensor batch_norm(const Tensor& src, const Tensor& gamma, const Tensor& beta, co
             mean = Tensor::empty({c}, src.dtype());
             variance = Tensor::empty({c}, src.dtype());
             kernels::batch_norm_statistics(g, src.data<T>(), mean.data<T>(), variance.data<T>());
-            update_running<T>(o.momentum, 1, mean, running_mean);
-            const double unbiased = static_cast<double>(rows) / static_cast<double>(std::max<std::int64_t>(rows - 1, 1));
-            update_running<T>(o.momentum, unbiased, variance, running_variance);
+            ops::update_running<T>(o.momentum, rows, mean, variance, running_mean, running_variance);
         }
         kernels::batch_norm_forward(g, static_cast<T>(o.eps), src.data<T>(), mean.data<T>(), variance.data<T>(), gamma.data<T>(),
                                     beta.data<T>(), dst.data<T>());

@@ -5,22 +5,15 @@
 
 namespace keel {
 
-kernels::Conv2dGeometry conv2d_geometry(const Tensor& src, const Tensor& weights, const Conv2dOptions& o) {
-    ops::require_rank("conv2d", "src", src, 4);
+kernels::Conv2dGeometry conv2d_geometry(const Dims& src, const Tensor& weights, const Conv2dOptions& o) {
+    if (src.rank() != 4) throw UsageError("[conv2d] src must have 4 dims, got " + src.text());
     ops::require_rank("conv2d", "weights", weights, 4);
-    ops::require_type("conv2d", "weights", weights, src.dtype());
     if (!weights.dense()) throw UsageError("[conv2d] weights must be dense, got a view of dims " + weights.dims().text());
     const std::int64_t wanted = weights.dim(1) * o.groups;
-    if (src.channels() != wanted)
-        throw UsageError("[conv2d] src has " + std::to_string(src.channels()) + " channels, weights expect " +
-                         std::to_string(wanted));
-    kernels::Conv2dGeometry g{src.dim(0),
-                              src.dim(3),
-                              src.dim(1),
-                              src.dim(2),
-                              weights.dim(0),
-                              static_cast<int>(weights.dim(2)),
-                              static_cast<int>(weights.dim(3))};
+    if (src[3] != wanted)
+        throw UsageError("[conv2d] src has " + std::to_string(src[3]) + " channels, weights expect " + std::to_string(wanted));
+    kernels::Conv2dGeometry g{
+        src[0], src[3], src[1], src[2], weights.dim(0), static_cast<int>(weights.dim(2)), static_cast<int>(weights.dim(3))};
     g.stride_h = g.stride_w = o.stride;
     g.pad_h = g.pad_w = o.pad;
     g.dilation_h = g.dilation_w = o.dilation;
@@ -56,7 +49,9 @@ void backward_weights(const kernels::Conv2dGeometry& g, const double* src, const
 }  // namespace
 
 Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options) {
-    const kernels::Conv2dGeometry g = conv2d_geometry(any_src, weights, options);
+    ops::require_rank("conv2d", "src", any_src, 4);
+    const kernels::Conv2dGeometry g = conv2d_geometry(any_src.dims(), weights, options);
+    ops::require_type("conv2d", "weights", weights, any_src.dtype());
     if (bias) ops::require_dims("conv2d", "bias", bias, {g.oc});
     if (bias) ops::require_type("conv2d", "bias", bias, any_src.dtype());
     const Tensor src = any_src.contiguous();  // oneDNN is fast on dense pixels only

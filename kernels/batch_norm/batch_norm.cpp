@@ -14,8 +14,12 @@ namespace keel::kernels {
 namespace {
 
 template <class T>
-constexpr BatchNormVariant<T> kReference{Isa::scalar, reference::moments<T>, reference::forward<T>, reference::backward_sums<T>,
-                                         reference::backward_apply<T>};
+constexpr BatchNormVariant<T> kReference{Isa::scalar,
+                                         reference::moments<T>,
+                                         reference::forward<T>,
+                                         reference::backward_sums<T>,
+                                         reference::backward_apply<T>,
+                                         reference::backward_deferred<T>};
 
 template <class T>
 const BatchNormVariant<T>& chosen() {
@@ -130,11 +134,44 @@ void batch_norm_backward(const BatchNormGeometry& g, T eps, bool global_statisti
     });
 }
 
-#define KEEL_INSTANTIATE(T)                                                                                                \
-    template void batch_norm_statistics(const BatchNormGeometry&, const T*, T*, T*);                                       \
-    template void batch_norm_forward(const BatchNormGeometry&, T, const T*, const T*, const T*, const T*, const T*, T*);   \
-    template void batch_norm_backward(const BatchNormGeometry&, T, bool, const T*, const T*, const T*, const T*, const T*, \
-                                      const T*, T*, T*, T*);
+template <class T>
+void batch_norm_affine(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta, T* scale, T* shift) {
+    for (std::int64_t i = 0; i < c; ++i) {
+        const double exact = static_cast<double>(gamma[i]) * inverse_sigma(variance[i], eps);
+        scale[i] = static_cast<T>(exact);
+        shift[i] = static_cast<T>(static_cast<double>(beta[i]) - static_cast<double>(mean[i]) * static_cast<double>(scale[i]));
+    }
+}
+
+template <class T>
+void batch_norm_backward_deferred(const BatchNormGeometry& g, T eps, const T* src, const T* diff_dst, const T* mean,
+                                  const T* variance, const T* scale, const T* shift, const T* gamma, bool accumulate, T* deferred,
+                                  T* diff_gamma, T* diff_beta) {
+    const profile::Span span("batch_norm_backward_deferred", profile::per_element<T>(g.rows * g.c, 9, accumulate ? 4 : 3));
+    const auto backward_deferred = chosen<T>().backward_deferred;
+    ColumnPartials partials{g.rows, g.c, 2};
+    partials.fill([&](std::int64_t chunk) {
+        const std::int64_t row = partials.first_row(chunk);
+        backward_deferred(with_rows(g, partials.rows_of(chunk)),
+                          {src + row * g.src_ld, diff_dst + row * g.dst_ld, mean, scale, shift, gamma, accumulate,
+                           deferred + row * g.diff_src_ld},
+                          partials.of(chunk, 0), partials.of(chunk, 1));
+    });
+    const double *sum_dy = partials.total(0), *sum_dy_src = partials.total(1);
+    for (std::int64_t i = 0; i < g.c; ++i) {
+        diff_beta[i] = static_cast<T>(sum_dy[i]);
+        diff_gamma[i] = static_cast<T>(sum_dy_src[i] * inverse_sigma(variance[i], eps));
+    }
+}
+
+#define KEEL_INSTANTIATE(T)                                                                                                   \
+    template void batch_norm_statistics(const BatchNormGeometry&, const T*, T*, T*);                                          \
+    template void batch_norm_forward(const BatchNormGeometry&, T, const T*, const T*, const T*, const T*, const T*, T*);      \
+    template void batch_norm_backward(const BatchNormGeometry&, T, bool, const T*, const T*, const T*, const T*, const T*,    \
+                                      const T*, T*, T*, T*);                                                                  \
+    template void batch_norm_affine(std::int64_t, T, const T*, const T*, const T*, const T*, T*, T*);                         \
+    template void batch_norm_backward_deferred(const BatchNormGeometry&, T, const T*, const T*, const T*, const T*, const T*, \
+                                               const T*, const T*, bool, T*, T*, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)
 #undef KEEL_INSTANTIATE

@@ -35,4 +35,18 @@ template <class T>
 void batch_norm_backward(const BatchNormGeometry& g, T eps, bool global_statistics, const T* src, const T* diff_dst, const T* mean,
                          const T* variance, const T* gamma, const T* beta, T* diff_src, T* diff_gamma, T* diff_beta);
 
+/// The normalisation as one multiply-add: scale = gamma / sigma, shift = beta - mean * scale, each rounded once.
+template <class T>
+void batch_norm_affine(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta, T* scale, T* shift);
+
+/// The part of the backward pass of y = max(0, src * scale + shift) that is a reader's own, where several batch norms read the same
+/// channels, and so have the same statistics (DenseNet). With dy = diff_dst where y > 0, else 0:
+///   deferred = gamma * dy (+ deferred where `accumulate`),  diff_beta = sum dy,  diff_gamma = sum dy * xhat.
+/// Once all readers have added theirs, batch_norm_backward of `deferred` with gamma 1 and no ReLU is the gradient of the channels:
+/// it is linear in its diff_dst. dst_ld is that of diff_dst, diff_src_ld that of deferred.
+template <class T>
+void batch_norm_backward_deferred(const BatchNormGeometry& g, T eps, const T* src, const T* diff_dst, const T* mean,
+                                  const T* variance, const T* scale, const T* shift, const T* gamma, bool accumulate, T* deferred,
+                                  T* diff_gamma, T* diff_beta);
+
 }  // namespace keel::kernels

@@ -80,7 +80,23 @@ void backward_apply(const BatchNormGeometry& g, const float* src, const float* d
     (g.relu ? backward_apply_rows<true> : backward_apply_rows<false>)(g, src, diff_dst, mean, scale, beta, offset, slope, diff_src);
 }
 
-constexpr BatchNormVariant<float> kBatchNorm{kIsa, moments, forward, backward_sums, backward_apply};
+template <bool kAccumulate>
+void backward_deferred_rows(const BatchNormGeometry& g, const DeferredBackward<float>& t, double* sum_dy, double* sum_dy_src) {
+    add_columns<2>(g.rows, g.c, {sum_dy, sum_dy_src}, [&](std::int64_t r, std::int64_t i, auto lanes) {
+        const Vec src = load(t.src + r * g.src_ld + i, lanes);
+        const Mask passed = greater(fma(src, load(t.scale + i, lanes), load(t.shift + i, lanes)), Vec{});
+        const Vec dy = keep(passed, load(t.diff_dst + r * g.dst_ld + i, lanes));
+        float* deferred = t.deferred + r * g.diff_src_ld + i;
+        store(deferred, fma(load(t.gamma + i, lanes), dy, kAccumulate ? load(deferred, lanes) : Vec{}), lanes);
+        return Terms<2>{{dy, dy * (src - load(t.mean + i, lanes))}};
+    });
+}
+
+void backward_deferred(const BatchNormGeometry& g, const DeferredBackward<float>& t, double* sum_dy, double* sum_dy_src) {
+    (t.accumulate ? backward_deferred_rows<true> : backward_deferred_rows<false>)(g, t, sum_dy, sum_dy_src);
+}
+
+constexpr BatchNormVariant<float> kBatchNorm{kIsa, moments, forward, backward_sums, backward_apply, backward_deferred};
 
 }  // namespace
 }  // namespace keel::kernels::simd

@@ -1,7 +1,7 @@
 // Plain loops: the scalar variant of float, and what double runs on.
 #pragma once
 
-#include "kernels/batch_norm/batch_norm.h"
+#include "kernels/batch_norm/variants.h"
 
 namespace keel::kernels::reference {
 
@@ -55,6 +55,19 @@ void backward_apply(const BatchNormGeometry& g, const T* src, const T* diff_dst,
         for (std::int64_t i = 0; i < g.c; ++i) {
             const Gradient<T> t(g, r, i, src, diff_dst, mean, scale, beta);
             diff_src[r * g.diff_src_ld + i] = scale[i] * (t.dy - offset[i] - t.centred * slope[i]);
+        }
+}
+
+template <class T>
+void backward_deferred(const BatchNormGeometry& g, const DeferredBackward<T>& t, double* sum_dy, double* sum_dy_src) {
+    for (std::int64_t r = 0; r < g.rows; ++r)
+        for (std::int64_t i = 0; i < g.c; ++i) {
+            const T src = t.src[r * g.src_ld + i];
+            const T dy = src * t.scale[i] + t.shift[i] > 0 ? t.diff_dst[r * g.dst_ld + i] : T(0);
+            T& deferred = t.deferred[r * g.diff_src_ld + i];
+            deferred = t.gamma[i] * dy + (t.accumulate ? deferred : T(0));
+            sum_dy[i] += static_cast<double>(dy);
+            sum_dy_src[i] += static_cast<double>(dy) * static_cast<double>(src - t.mean[i]);
         }
 }
 

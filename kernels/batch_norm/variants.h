@@ -7,6 +7,14 @@
 
 namespace keel::kernels {
 
+/// Pointers to the first row of batch_norm_backward_deferred().
+template <class T>
+struct DeferredBackward {
+    const T *src, *diff_dst, *mean, *scale, *shift, *gamma;
+    bool accumulate;
+    T* deferred;
+};
+
 template <class T>
 struct BatchNormVariant {
     Isa isa;
@@ -20,6 +28,8 @@ struct BatchNormVariant {
     /// diff_src = scale * (dy - offset - (src - mean) * slope)
     void (*backward_apply)(const BatchNormGeometry& g, const T* src, const T* diff_dst, const T* mean, const T* scale,
                            const T* beta, const T* offset, const T* slope, T* diff_src);
+    /// Writes deferred; sum_dy[i] += sum of dy, sum_dy_src[i] += sum of dy * (src - mean).
+    void (*backward_deferred)(const BatchNormGeometry& g, const DeferredBackward<T>& t, double* sum_dy, double* sum_dy_src);
 };
 
 extern const BatchNormVariant<float> batch_norm_avx512, batch_norm_avx2, batch_norm_scalar;
