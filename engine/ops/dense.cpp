@@ -51,10 +51,10 @@ public:
     void forward(const Tensor& dst) const {
         if constexpr (std::is_same_v<T, float>) {
             if (own_kernels()) {
-                const bool pointwise = g_.pointwise() && g_.pad_h == 0;
-                const Tensor src = pointwise ? src_ : normalised<T>(src_, affine_);
+                const bool fused = kernels::forward_takes_affine(g_, weights_.layout());
+                const Tensor src = fused ? src_ : normalised<T>(src_, affine_);
                 kernels::conv2d_forward(g_, true, {src.data<T>(), src.ld()}, weights_.data<T>(), weights_.layout(), nullptr,
-                                        {dst.data<T>(), dst.ld()}, pointwise ? kernel_affine() : kernels::ConvAffine{});
+                                        {dst.data<T>(), dst.ld()}, fused ? kernel_affine() : kernels::ConvAffine{});
                 return;
             }
         }

@@ -5,6 +5,7 @@
 #include "kernels/conv/choice.h"
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/igemm/winograd.h"
 #include "kernels/onednn/conv.h"
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/runtime.h"
@@ -61,6 +62,10 @@ WeightsLayout panel_layout(const Conv2dGeometry& g) {
     return onednn::panels(g, igemm_columns());
 }
 
+bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout) {
+    return own_kernels_read(layout) && (winograd_wins(g) || (g.pointwise() && g.pad_h == 0 && g.pad_w == 0));
+}
+
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
     check_geometry(g);
     if (igemm_serves(g) && prefers_own(g)) return panel_layout(g);
@@ -73,9 +78,9 @@ void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const 
     const bool ours = own(g, layout);
     const profile::Span span(span_name(g, "conv2d_forward 1x1", "conv2d_forward"), conv2d_cost(g));
     if (ours) {
-        require_no_affine(src_affine.scale != nullptr && !(g.pointwise() && g.pad_h == 0 && g.pad_w == 0),
-                          "a 1x1 convolution without padding");
-        return igemm_forward(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias}, with_ld(dst, g.oc));
+        require_no_affine(src_affine.scale != nullptr && !forward_takes_affine(g, layout), "a kernel that takes it");
+        const auto pass = winograd_wins(g) ? winograd_forward : igemm_forward;
+        return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias}, with_ld(dst, g.oc));
     }
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
     require_dense("src", src.ld, g.ic);
@@ -87,7 +92,10 @@ void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const floa
                           Map diff_src) {
     const bool ours = own(g, layout);
     const profile::Span span(span_name(g, "conv2d_backward_data 1x1", "conv2d_backward_data"), conv2d_cost(g));
-    if (ours) return igemm_backward_data(g, with_ld(diff_dst, g.oc), weights, with_ld(diff_src, g.ic));
+    if (ours) {
+        const auto pass = winograd_wins(g) ? winograd_backward_data : igemm_backward_data;
+        return pass(g, with_ld(diff_dst, g.oc), weights, with_ld(diff_src, g.ic));
+    }
     require_dense("diff_dst", diff_dst.ld, g.oc);
     require_dense("diff_src", diff_src.ld, g.ic);
     onednn::backward_data(g, diff_dst.data, weights, layout, diff_src.data);

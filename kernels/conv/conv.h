@@ -76,6 +76,10 @@ WeightsLayout panel_layout(const Conv2dGeometry& g);
 /// Whether Keel's own kernels read this layout under the active ISA; for another ISA's panels oneDNN stands in.
 bool own_kernels_read(const WeightsLayout& layout);
 
+/// Whether the forward pass of this call takes an affine of its source: Keel's own kernels for 1x1 without padding and for
+/// Winograd's algorithm.
+bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout);
+
 /// Exact copies between plain OIHW and `layout` (not null); padding is written as 0. Geometry-independent: the layout knows its
 /// dims.
 void pack_weights(const WeightsLayout& layout, const float* plain, float* packed);
@@ -83,8 +87,7 @@ void unpack_weights(const WeightsLayout& layout, const float* packed, float* pla
 
 /// bias may be null. `training` selects oneDNN's primitive: forward_training or forward_inference. oneDNN takes dense maps and no
 /// affine; other weights than its primitive wants are reordered into scratch first. Keel's own kernels take any distance between
-/// pixels, and an affine in the two passes that read src, forward in a 1x1 convolution without padding only.
-/// Anything else is a UsageError.
+/// pixels, and an affine in the two passes that read src, forward where forward_takes_affine(). Anything else is a UsageError.
 void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights, const WeightsLayout& layout,
                     const float* bias, Map dst, const ConvAffine& src_affine = {});
 void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,

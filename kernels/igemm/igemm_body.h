@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/igemm/variants.h"
+#include "kernels/igemm/winograd_body.h"
 #include "kernels/simd/loops.h"
 
 namespace keel::kernels::simd {
@@ -185,7 +186,7 @@ inline void pack(const IgemmPack& t) {
     }
 }
 
-constexpr IgemmVariant kIgemm{kIsa, kRows, kColumns, tile, outer, affine, pack};
+constexpr IgemmVariant kIgemm{kIsa, kRows, kColumns, tile, outer, affine, pack, winograd_source, winograd_result, winograd_weights};
 
 }  // namespace
 }  // namespace keel::kernels::simd

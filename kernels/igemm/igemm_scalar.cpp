@@ -2,8 +2,15 @@
 
 namespace keel::kernels {
 
-const IgemmVariant igemm_scalar{Isa::scalar,           reference::kTileRows,   reference::kTileColumns,
-                                reference::igemm_tile, reference::igemm_outer, reference::igemm_affine,
-                                reference::igemm_pack};
+const IgemmVariant igemm_scalar{Isa::scalar,
+                                reference::kTileRows,
+                                reference::kTileColumns,
+                                reference::igemm_tile,
+                                reference::igemm_outer,
+                                reference::igemm_affine,
+                                reference::igemm_pack,
+                                reference::winograd_source,
+                                reference::winograd_result,
+                                reference::winograd_weights};
 
 }  // namespace keel::kernels

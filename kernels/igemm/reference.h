@@ -54,4 +54,58 @@ inline void igemm_pack(const IgemmPack& t) {
             for (std::int64_t i = 0; i < t.width; ++i) panel[p * t.width + i] = value(p, c + i);
 }
 
+/// out = transform(rows of) in, for a 4x4 or 3x3 matrix of scalars: T in T^T with T of R rows and C columns.
+template <int R, int C>
+void sandwich(const float (&transform)[R][C], const float (&in)[C][C], float (&out)[R][R]) {
+    float half[R][C] = {};
+    for (int i = 0; i < R; ++i)
+        for (int j = 0; j < C; ++j)
+            for (int k = 0; k < C; ++k) half[i][j] += transform[i][k] * in[k][j];
+    for (int i = 0; i < R; ++i)
+        for (int j = 0; j < R; ++j) {
+            out[i][j] = 0;
+            for (int k = 0; k < C; ++k) out[i][j] += half[i][k] * transform[j][k];
+        }
+}
+
+inline constexpr float kSourceTransform[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+inline constexpr float kResultTransform[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+inline constexpr float kWeightsTransform[4][3] = {{1, 0, 0}, {0.5F, 0.5F, 0.5F}, {0.5F, -0.5F, 0.5F}, {0, 0, 1}};
+
+inline void winograd_source(const WinogradSource& t) {
+    for (std::int64_t c = 0; c < t.depth; ++c) {
+        float d[4][4], v[4][4];
+        for (int i = 0; i < 16; ++i) {
+            float value = t.src[i] == nullptr ? 0.0F : t.src[i][c];
+            if (t.src[i] != nullptr && t.scale != nullptr) value = value * t.scale[c] + t.shift[c];
+            d[i / 4][i % 4] = t.scale != nullptr && t.relu && value < 0 ? 0.0F : value;
+        }
+        sandwich(kSourceTransform, d, v);
+        for (int i = 0; i < 16; ++i) t.v[i * t.v_position + c] = v[i / 4][i % 4];
+    }
+}
+
+inline void winograd_result(const WinogradResult& t) {
+    for (std::int64_t j = 0; j < t.columns; ++j) {
+        float m[4][4], y[2][2];
+        for (int i = 0; i < 16; ++i) m[i / 4][i % 4] = t.m[i * t.m_position + j];
+        sandwich(kResultTransform, m, y);
+        for (int i = 0; i < 4; ++i) {
+            if (t.dst[i] == nullptr) continue;
+            const float value =
+                y[i / 2][i % 2] + (t.bias == nullptr ? 0.0F : t.bias[j]) + (t.residual[i] == nullptr ? 0.0F : t.residual[i][j]);
+            t.dst[i][j] = t.relu && value < 0 ? 0.0F : value;
+        }
+    }
+}
+
+inline void winograd_weights(const WinogradWeights& t) {
+    for (std::int64_t j = 0; j < t.columns; ++j) {
+        float w[3][3], u[4][4];
+        for (int i = 0; i < 9; ++i) w[i / 3][i % 3] = t.w[i * t.w_tap + j];
+        sandwich(kWeightsTransform, w, u);
+        for (int i = 0; i < 16; ++i) t.u[i * t.u_position + j] = u[i / 4][i % 4];
+    }
+}
+
 }  // namespace keel::kernels::reference

@@ -48,6 +48,36 @@ struct IgemmPack {
     bool relu;
 };
 
+/// The source of one Winograd tile, F(2x2, 3x3): v[4 y + x][c] = (B^T d B)[y][x] of the 4x4 pixels d[y][x] = affine(src[4 y +
+/// x][c]), zero where src is null. Null scale: no affine.
+struct WinogradSource {
+    const float* src[16];
+    std::int64_t depth;
+    const float *scale, *shift;  ///< [depth]
+    bool relu;
+    float* v;
+    std::int64_t v_position;  ///< floats between positions
+};
+
+/// Its result: dst[2 y + x][j] = relu?((A^T m A)[y][x] + bias[j] + residual[2 y + x][j]) of m[4 y + x][j]. A null dst is not
+/// wanted.
+struct WinogradResult {
+    const float* m;
+    std::int64_t m_position, columns;
+    float* dst[4];
+    const float* bias;         ///< [columns], or null
+    const float* residual[4];  ///< null: none
+    bool relu;
+};
+
+/// Its weights: u[4 y + x][j] = (G w G^T)[y][x] of w[3 y + x][j], j < columns.
+struct WinogradWeights {
+    const float* w;
+    std::int64_t w_tap, columns;
+    float* u;
+    std::int64_t u_position;
+};
+
 struct IgemmVariant {
     Isa isa;
     int rows, columns;  ///< of a tile
@@ -56,6 +86,9 @@ struct IgemmVariant {
     /// dst[r][k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth; dst is [rows][depth], dense.
     void (*affine)(std::int64_t depth, const float* const* src, const float* scale, const float* shift, bool relu, float* dst);
     void (*pack)(const IgemmPack& t);
+    void (*winograd_source)(const WinogradSource& t);
+    void (*winograd_result)(const WinogradResult& t);
+    void (*winograd_weights)(const WinogradWeights& t);
 };
 
 extern const IgemmVariant igemm_avx512, igemm_avx2, igemm_scalar;

@@ -1,0 +1,83 @@
+// The transforms of Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray, arXiv:1509.09308), over vectors of channels; see
+// variants.h.
+#pragma once
+
+#include "kernels/igemm/variants.h"
+#include "kernels/simd/loops.h"
+
+namespace keel::kernels::simd {
+namespace {
+
+struct Four {
+    Vec v[4];
+};
+
+/// B^T of a row or column.
+inline Four source_transform(Vec a, Vec b, Vec c, Vec d) { return {{a - c, b + c, c - b, b - d}}; }
+
+template <class Lanes, class Read>
+inline void source_lanes(const WinogradSource& t, std::int64_t c, Lanes lanes, Read read) {
+    Four columns[4];
+    for (int x = 0; x < 4; ++x) columns[x] = source_transform(read(x), read(4 + x), read(8 + x), read(12 + x));
+    for (int y = 0; y < 4; ++y) {
+        const Four row = source_transform(columns[0].v[y], columns[1].v[y], columns[2].v[y], columns[3].v[y]);
+        for (int x = 0; x < 4; ++x) store(t.v + (4 * y + x) * t.v_position + c, row.v[x], lanes);
+    }
+}
+
+inline void winograd_source(const WinogradSource& t) {
+    for_lanes(t.depth, [&](std::int64_t c, auto lanes) {
+        const auto pixel = [&](int i) { return t.src[i] == nullptr ? Vec{} : load(t.src[i] + c, lanes); };
+        if (t.scale == nullptr) return source_lanes(t, c, lanes, pixel);
+        const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);
+        source_lanes(t, c, lanes, [&](int i) {
+            if (t.src[i] == nullptr) return Vec{};  // the border is zero after the affine
+            const Vec value = fma(pixel(i), scale, shift);
+            return t.relu ? relu(value) : value;
+        });
+    });
+}
+
+inline void winograd_result(const WinogradResult& t) {
+    for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
+        Vec top[4], bottom[4];  // A^T m
+        for (int x = 0; x < 4; ++x) {
+            const auto m = [&](int y) { return load(t.m + (4 * y + x) * t.m_position + j, lanes); };
+            const Vec sum = m(1) + m(2), difference = m(1) - m(2);
+            top[x] = m(0) + sum;
+            bottom[x] = difference - m(3);
+        }
+        const Vec bias = t.bias == nullptr ? Vec{} : load(t.bias + j, lanes);
+        const auto finish = [&](int i, Vec value) {
+            if (t.dst[i] == nullptr) return;
+            value += bias;
+            if (t.residual[i] != nullptr) value += load(t.residual[i] + j, lanes);
+            store(t.dst[i] + j, t.relu ? relu(value) : value, lanes);
+        };
+        finish(0, top[0] + (top[1] + top[2]));
+        finish(1, top[1] - top[2] - top[3]);
+        finish(2, bottom[0] + (bottom[1] + bottom[2]));
+        finish(3, bottom[1] - bottom[2] - bottom[3]);
+    });
+}
+
+/// G of a row or column.
+inline Four weights_transform(Vec a, Vec b, Vec c) {
+    const Vec half = broadcast(0.5F), outer = (a + c) * half, inner = b * half;
+    return {{a, outer + inner, outer - inner, c}};
+}
+
+inline void winograd_weights(const WinogradWeights& t) {
+    for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
+        const auto w = [&](int i) { return load(t.w + i * t.w_tap + j, lanes); };
+        Four columns[3];
+        for (int x = 0; x < 3; ++x) columns[x] = weights_transform(w(x), w(3 + x), w(6 + x));
+        for (int y = 0; y < 4; ++y) {
+            const Four row = weights_transform(columns[0].v[y], columns[1].v[y], columns[2].v[y]);
+            for (int x = 0; x < 4; ++x) store(t.u + (4 * y + x) * t.u_position + j, row.v[x], lanes);
+        }
+    });
+}
+
+}  // namespace
+}  // namespace keel::kernels::simd
