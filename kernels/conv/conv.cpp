@@ -106,7 +106,8 @@ void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap dif
     const bool ours = own(g, layout);
     const profile::Span span(span_name(g, "conv2d_backward_weights 1x1", "conv2d_backward_weights"), conv2d_cost(g));
     if (ours) {
-        igemm_backward_weights(g, with_ld(src, g.ic), src_affine, with_ld(diff_dst, g.oc), diff_weights);
+        const auto pass = winograd_wins(g) ? winograd_backward_weights : igemm_backward_weights;
+        pass(g, with_ld(src, g.ic), src_affine, with_ld(diff_dst, g.oc), diff_weights);
         if (diff_bias != nullptr) sum_pixels(g.n * g.oh() * g.ow(), g.oc, with_ld(diff_dst, g.oc), diff_bias);
         return;
     }

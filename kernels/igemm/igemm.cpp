@@ -1,7 +1,6 @@
 #include "kernels/igemm/igemm.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <vector>
 
@@ -128,17 +127,17 @@ public:
         const std::int64_t width = job_.variant.columns, column = panels.begin * width, depth = job_.walk.depth;
         const IgemmFusion& f = job_.fusion;
         const bool adds = last && f.residual.data != nullptr;
-        std::array<float*, kMostRows> dst;
-        std::array<const float*, kMostRows> residual;
+        float* dst[kMostRows];
+        const float* residual[kMostRows];
         for (int r = 0; r < rows_; ++r) {
             dst[r] = r < valid_ ? job_.dst.data + offsets_[r] * job_.dst.ld + column : buffer_ + rows_ * kBlockDepth;
             if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
         }
         const auto taps = static_cast<std::int64_t>(job_.walk.taps.size());
         const float* weights = job_.weights + ((panels.begin * taps + block.tap) * depth + block.channel) * width;
-        job_.variant.tile({src_.data(), block.taps, block.depth, weights, depth * width, taps * depth * width, panels.size(),
-                           dst.data(), f.bias == nullptr ? nullptr : f.bias + column, adds ? residual.data() : nullptr,
-                           next_src_.data(), rows_ * job_.walk.dst_step_w * job_.dst.ld, !first, last && f.relu});
+        job_.variant.tile({src_.data(), block.taps, block.depth, weights, depth * width, taps * depth * width, panels.size(), dst,
+                           f.bias == nullptr ? nullptr : f.bias + column, adds ? residual : nullptr, next_src_,
+                           rows_ * job_.walk.dst_step_w * job_.dst.ld, !first, last && f.relu});
     }
 
 private:
@@ -150,10 +149,10 @@ private:
     int rows_, valid_ = 0;
     std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point
     float* buffer_;
-    std::array<Point, kMostRows> points_;
-    std::array<std::int64_t, kMostRows> offsets_;  ///< pixels in dst
+    Point points_[kMostRows];
+    std::int64_t offsets_[kMostRows];  ///< pixels in dst
     std::vector<const float*> src_;
-    std::array<const float*, kMostRows> next_src_;
+    const float* next_src_[kMostRows];
 };
 
 void run_part(const Job& job, Range tiles, Range panels, float* buffer) {

@@ -186,7 +186,18 @@ inline void pack(const IgemmPack& t) {
     }
 }
 
-constexpr IgemmVariant kIgemm{kIsa, kRows, kColumns, tile, outer, affine, pack, winograd_source, winograd_result, winograd_weights};
+constexpr IgemmVariant kIgemm{kIsa,
+                              kRows,
+                              kColumns,
+                              tile,
+                              outer,
+                              affine,
+                              pack,
+                              winograd_source,
+                              winograd_result,
+                              winograd_weights,
+                              winograd_gradient,
+                              winograd_weights_gradient};
 
 }  // namespace
 }  // namespace keel::kernels::simd

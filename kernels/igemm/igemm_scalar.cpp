@@ -11,6 +11,8 @@ const IgemmVariant igemm_scalar{Isa::scalar,
                                 reference::igemm_pack,
                                 reference::winograd_source,
                                 reference::winograd_result,
-                                reference::winograd_weights};
+                                reference::winograd_weights,
+                                reference::winograd_gradient,
+                                reference::winograd_weights_gradient};
 
 }  // namespace keel::kernels

@@ -108,4 +108,26 @@ inline void winograd_weights(const WinogradWeights& t) {
     }
 }
 
+inline constexpr float kGradientTransform[4][2] = {{1, 0}, {1, 1}, {1, -1}, {0, -1}};
+inline constexpr float kWeightsGradientTransform[3][4] = {{1, 0.5F, 0.5F, 0}, {0, 0.5F, -0.5F, 0}, {0, 0.5F, 0.5F, 1}};
+
+inline void winograd_gradient(const WinogradGradient& t) {
+    for (std::int64_t j = 0; j < t.columns; ++j) {
+        float d[2][2], z[4][4];
+        for (int i = 0; i < 4; ++i) d[i / 2][i % 2] = t.diff[i] == nullptr ? 0.0F : t.diff[i][j];
+        sandwich(kGradientTransform, d, z);
+        for (int i = 0; i < 16; ++i)
+            t.z[i * t.z_position + j / t.panel_columns * t.z_panel + j % t.panel_columns] = z[i / 4][i % 4];
+    }
+}
+
+inline void winograd_weights_gradient(const WinogradWeightsGradient& t) {
+    for (std::int64_t j = 0; j < t.columns; ++j) {
+        float u[4][4], w[3][3];
+        for (int i = 0; i < 16; ++i) u[i / 4][i % 4] = t.u[i * t.u_position + j];
+        sandwich(kWeightsGradientTransform, u, w);
+        for (int i = 0; i < 9; ++i) t.w[i * t.w_tap + j] = w[i / 3][i % 3];
+    }
+}
+
 }  // namespace keel::kernels::reference

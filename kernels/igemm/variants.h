@@ -78,6 +78,23 @@ struct WinogradWeights {
     std::int64_t u_position;
 };
 
+/// A tile of the gradient of the result: z[4 y + x][j] = (A d A^T)[y][x] of the 2x2 pixels d[y][x] = diff[2 y + x][j], zero where
+/// null; z is in panels of `panel_columns`, z_panel floats apart.
+struct WinogradGradient {
+    const float* diff[4];
+    std::int64_t columns, panel_columns;
+    float* z;
+    std::int64_t z_position, z_panel;
+};
+
+/// The gradient of the weights: w[3 y + x][j] = (G^T u G)[y][x] of u[4 y + x][j], j < columns.
+struct WinogradWeightsGradient {
+    const float* u;
+    std::int64_t u_position, columns;
+    float* w;
+    std::int64_t w_tap;
+};
+
 struct IgemmVariant {
     Isa isa;
     int rows, columns;  ///< of a tile
@@ -89,6 +106,8 @@ struct IgemmVariant {
     void (*winograd_source)(const WinogradSource& t);
     void (*winograd_result)(const WinogradResult& t);
     void (*winograd_weights)(const WinogradWeights& t);
+    void (*winograd_gradient)(const WinogradGradient& t);
+    void (*winograd_weights_gradient)(const WinogradWeightsGradient& t);
 };
 
 extern const IgemmVariant igemm_avx512, igemm_avx2, igemm_scalar;

@@ -22,4 +22,10 @@ bool winograd_wins(const Conv2dGeometry& g);
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src);
 
+/// As igemm_backward_weights, the transpose of the forward pass's linear map of the weights: G^T [ sum over tiles of
+/// (B^T d B) (A diff_dst A^T) ] G. Within (tiles + 16) u of the truth, times the same sum of magnitudes. The result does not depend
+/// on the number of threads.
+void winograd_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
+                               float* diff_weights);
+
 }  // namespace keel::kernels

@@ -79,5 +79,42 @@ inline void winograd_weights(const WinogradWeights& t) {
     });
 }
 
+/// A of a row or column.
+inline Four gradient_transform(Vec a, Vec b) { return {{a, a + b, a - b, -b}}; }
+
+inline void winograd_gradient(const WinogradGradient& t) {
+    for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
+        const auto pixel = [&](int i) { return t.diff[i] == nullptr ? Vec{} : load(t.diff[i] + j, lanes); };
+        const Four left = gradient_transform(pixel(0), pixel(2)), right = gradient_transform(pixel(1), pixel(3));
+        float* z = t.z + j / t.panel_columns * t.z_panel + j % t.panel_columns;
+        for (int y = 0; y < 4; ++y) {
+            const Four row = gradient_transform(left.v[y], right.v[y]);
+            for (int x = 0; x < 4; ++x) store(z + (4 * y + x) * t.z_position, row.v[x], lanes);
+        }
+    });
+}
+
+struct Three {
+    Vec v[3];
+};
+
+/// G^T of a row or column.
+inline Three weights_gradient_transform(Vec a, Vec b, Vec c, Vec d) {
+    const Vec half = broadcast(0.5F), sum = (b + c) * half;
+    return {{a + sum, (b - c) * half, sum + d}};
+}
+
+inline void winograd_weights_gradient(const WinogradWeightsGradient& t) {
+    for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
+        const auto u = [&](int i) { return load(t.u + i * t.u_position + j, lanes); };
+        Three columns[4];
+        for (int x = 0; x < 4; ++x) columns[x] = weights_gradient_transform(u(x), u(4 + x), u(8 + x), u(12 + x));
+        for (int y = 0; y < 3; ++y) {
+            const Three row = weights_gradient_transform(columns[0].v[y], columns[1].v[y], columns[2].v[y], columns[3].v[y]);
+            for (int x = 0; x < 3; ++x) store(t.w + (3 * y + x) * t.w_tap + j, row.v[x], lanes);
+        }
+    });
+}
+
 }  // namespace
 }  // namespace keel::kernels::simd

@@ -1,0 +1,47 @@
+// The 2x2 tiles of dst that Winograd's algorithm counts through, and the 4x4 source pixels under them.
+#pragma once
+
+#include "kernels/igemm/igemm.h"
+#include "kernels/igemm/variants.h"
+#include "kernels/parallel.h"
+
+namespace keel::kernels {
+
+inline constexpr std::int64_t kWinogradPositions = 16;
+
+struct WinogradTile {
+    std::int64_t n, y, x;  ///< of its first pixel in dst
+};
+
+struct WinogradTiles {
+    explicit WinogradTiles(const Conv2dGeometry& geometry) : g(geometry), h(chunk_count(g.oh(), 2)), w(chunk_count(g.ow(), 2)) {}
+
+    std::int64_t count() const { return g.n * h * w; }
+    WinogradTile at(std::int64_t index) const { return {index / w / h, 2 * (index / w % h), 2 * (index % w)}; }
+
+    /// v as in WinogradSource.
+    void transform_source(const IgemmVariant& variant, const WinogradTile& tile, ConstMap src, const ConvAffine& affine, float* v,
+                          std::int64_t v_position) const {
+        WinogradSource t{{}, g.ic, affine.scale, affine.shift, affine.relu, v, v_position};
+        for (int i = 0; i < kWinogradPositions; ++i) {
+            const std::int64_t y = tile.y - g.pad_h + i / 4, x = tile.x - g.pad_w + i % 4;
+            const bool inside = y >= 0 && y < g.ih && x >= 0 && x < g.iw;
+            t.src[i] = inside ? src.data + ((tile.n * g.ih + y) * g.iw + x) * src.ld : nullptr;
+        }
+        variant.winograd_source(t);
+    }
+
+    /// Calls each(i, pixel of dst) for the pixels i = 2 y + x of the tile that exist.
+    template <class Each>
+    void pixels(const WinogradTile& tile, Each each) const {
+        for (int i = 0; i < 4; ++i) {
+            const std::int64_t y = tile.y + i / 2, x = tile.x + i % 2;
+            if (y < g.oh() && x < g.ow()) each(i, (tile.n * g.oh() + y) * g.ow() + x);
+        }
+    }
+
+    const Conv2dGeometry& g;
+    std::int64_t h, w;
+};
+
+}  // namespace keel::kernels
