@@ -126,7 +126,8 @@ public:
         const bool first = &block == job_.blocks.data(), last = &block == &job_.blocks.back();
         const std::int64_t width = job_.variant.columns, column = panels.begin * width, depth = job_.walk.depth;
         const IgemmFusion& f = job_.fusion;
-        const bool adds = last && f.residual.data != nullptr;
+        // A residual that dst holds already is what the first visit adds to.
+        const bool in_place = f.residual.data == job_.dst.data, adds = last && f.residual.data != nullptr && !in_place;
         float* dst[kMostRows];
         const float* residual[kMostRows];
         for (int r = 0; r < rows_; ++r) {
@@ -136,8 +137,8 @@ public:
         const auto taps = static_cast<std::int64_t>(job_.walk.taps.size());
         const float* weights = job_.weights + ((panels.begin * taps + block.tap) * depth + block.channel) * width;
         job_.variant.tile({src_.data(), block.taps, block.depth, weights, depth * width, taps * depth * width, panels.size(), dst,
-                           f.bias == nullptr ? nullptr : f.bias + column, adds ? residual : nullptr, next_src_,
-                           rows_ * job_.walk.dst_step_w * job_.dst.ld, !first, last && f.relu});
+                           first && f.bias != nullptr ? f.bias + column : nullptr, adds ? residual : nullptr, next_src_,
+                           rows_ * job_.walk.dst_step_w * job_.dst.ld, !first || in_place, last && f.relu});
     }
 
 private:

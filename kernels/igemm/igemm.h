@@ -21,7 +21,7 @@ bool igemm_serves(const Conv2dGeometry& g);
 struct IgemmFusion {
     ConvAffine src_affine{};      ///< 1x1 without padding only
     const float* bias = nullptr;  ///< [oc]
-    ConstMap residual{};          ///< of dst's shape, added
+    ConstMap residual{};          ///< of dst's shape, added; may be dst itself
     bool relu = false;            ///< max(0, .) of the result
 };
 

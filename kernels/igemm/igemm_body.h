@@ -19,18 +19,11 @@ struct Accumulators {
 
 inline void start(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
     const AllLanes all;
-    if (t.accumulate) {
-        for (int r = 0; r < kRows; ++r) {
-            acc.low[r] = load(t.dst[r] + column, all);
-            acc.high[r] = load(t.dst[r] + column + kWidth, all);
-        }
-        return;
-    }
     const Vec low = t.bias == nullptr ? Vec{} : load(t.bias + column, all);
     const Vec high = t.bias == nullptr ? Vec{} : load(t.bias + column + kWidth, all);
     for (int r = 0; r < kRows; ++r) {
-        acc.low[r] = low;
-        acc.high[r] = high;
+        acc.low[r] = t.accumulate ? low + load(t.dst[r] + column, all) : low;
+        acc.high[r] = t.accumulate ? high + load(t.dst[r] + column + kWidth, all) : high;
     }
 }
 

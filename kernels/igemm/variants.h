@@ -8,7 +8,7 @@
 namespace keel::kernels {
 
 /// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t * rows + r][k] * weights[q][t][k][i] + residual[r][j])
-/// for r < rows, j = q * columns + i, q < panels, i < columns, with start = dst where `accumulate`, else bias (or 0).
+/// for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias, and dst as well where `accumulate`.
 struct IgemmTile {
     const float* const* src;   ///< taps * rows pixels
     std::int64_t taps, depth;  ///< depth: channels of a pixel
@@ -16,7 +16,7 @@ struct IgemmTile {
     std::int64_t weights_tap, weights_panel;  ///< floats from tap to tap and from panel to panel; [depth][columns] are dense
     std::int64_t panels;
     float* const* dst;             ///< rows pixels
-    const float* bias;             ///< panels * columns, or null
+    const float* bias;             ///< panels * columns, or null: 0
     const float* const* residual;  ///< rows pixels, or null
     const float* const* next_src;  ///< rows pixels that the next tile begins with, and
     std::int64_t dst_ahead;        ///< floats to its destination: fetched into the cache meanwhile

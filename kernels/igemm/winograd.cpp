@@ -89,16 +89,20 @@ void run(const Job& job, float* buffers) {
     });
 }
 
-/// Floats that run() needs, and in front of them the transformed weights.
-struct Memory {
-    explicit Memory(const Job& job) {
-        const std::int64_t weights = kWinogradPositions * job.g.ic * job.g.oc;
-        const std::int64_t buffers = thread_count() * kWinogradPositions * block_tiles(job) * (job.g.ic + job.g.oc);
-        transformed = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(weights + buffers) * sizeof(float)));
-        rest = transformed + weights;
-    }
-    float *transformed, *rest;
-};
+/// Floats of run()'s buffers.
+std::int64_t buffer_floats(const Job& job) {
+    return thread_count() * kWinogradPositions * block_tiles(job) * (job.g.ic + job.g.oc);
+}
+
+/// Transforms the weights by transform(where to) and runs.
+template <class Transform>
+void transform_and_run(Job job, Transform transform) {
+    const std::int64_t weights = winograd_weights_floats(job.g);
+    auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(weights + buffer_floats(job)) * sizeof(float)));
+    transform(memory);
+    job.weights = memory;
+    run(job, memory + weights);
+}
 
 /// [position][oc / columns][ic][columns] of the panels [oc / columns][3][3][ic][columns].
 void transform_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights, float* transformed) {
@@ -138,24 +142,30 @@ bool winograd_serves(const Conv2dGeometry& g) {
 
 bool winograd_wins(const Conv2dGeometry& g) { return winograd_serves(g) && g.n * g.oh() * g.ow() >= kLeastPixels; }
 
+std::int64_t winograd_weights_floats(const Conv2dGeometry& g) { return kWinogradPositions * g.ic * g.oc; }
+
+void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, float* transformed) {
+    transform_weights(select(igemm_variants), g, weights, transformed);
+}
+
+void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed, const IgemmFusion& fusion,
+                                  Map dst) {
+    const Job job{select(igemm_variants), g, src, transformed, fusion, dst, WinogradTiles(g)};
+    run(job, reinterpret_cast<float*>(scratch(static_cast<std::size_t>(buffer_floats(job)) * sizeof(float))));
+}
+
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {
     const auto& variant = select(igemm_variants);
-    Job job{variant, g, src, nullptr, fusion, dst, WinogradTiles(g)};
-    const Memory memory(job);
-    transform_weights(variant, g, weights, memory.transformed);
-    job.weights = memory.transformed;
-    run(job, memory.rest);
+    transform_and_run({variant, g, src, nullptr, fusion, dst, WinogradTiles(g)},
+                      [&](float* to) { transform_weights(variant, g, weights, to); });
 }
 
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src) {
     const auto& variant = select(igemm_variants);
-    Conv2dGeometry back{g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w};
+    const Conv2dGeometry back{g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w};
     const IgemmFusion none;
-    Job job{variant, back, diff_dst, nullptr, none, diff_src, WinogradTiles(back)};
-    const Memory memory(job);
-    transform_backward_weights(variant, g, weights, memory.transformed);
-    job.weights = memory.transformed;
-    run(job, memory.rest);
+    transform_and_run({variant, back, diff_dst, nullptr, none, diff_src, WinogradTiles(back)},
+                      [&](float* to) { transform_backward_weights(variant, g, weights, to); });
 }
 
 }  // namespace keel::kernels

@@ -22,6 +22,12 @@ bool winograd_wins(const Conv2dGeometry& g);
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src);
 
+/// The forward pass in two: the transformed weights [16][oc / columns][ic][columns], once, and what remains.
+std::int64_t winograd_weights_floats(const Conv2dGeometry& g);
+void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, float* transformed);
+void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed, const IgemmFusion& fusion,
+                                  Map dst);
+
 /// As igemm_backward_weights, the transpose of the forward pass's linear map of the weights: G^T [ sum over tiles of
 /// (B^T d B) (A diff_dst A^T) ] G. Within (tiles + 16) u of the truth, times the same sum of magnitudes. The result does not depend
 /// on the number of threads.

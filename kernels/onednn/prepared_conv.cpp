@@ -2,6 +2,7 @@
 
 #include "kernels/conv/prepared.h"
 #include "kernels/eltwise/eltwise.h"
+#include "kernels/igemm/prepared.h"
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/runtime.h"
 #include "kernels/scratch.h"
@@ -80,6 +81,7 @@ private:
 }  // namespace
 
 std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
+    if (auto own = prepare_own_conv(g, fusion)) return own;
     return std::make_unique<OnednnConv>(g, fusion);
 }
 

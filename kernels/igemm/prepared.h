@@ -1,0 +1,13 @@
+// Keel's own kernels as prepared convolutions of inference.
+#pragma once
+
+#include <memory>
+
+#include "kernels/conv/prepared.h"
+
+namespace keel::kernels {
+
+/// Null where the own kernels do not take the geometry with this fusion, or oneDNN's are preferred (kernels/conv/choice.h).
+std::unique_ptr<const PreparedConv> prepare_own_conv(const Conv2dGeometry& g, const ConvFusion& fusion);
+
+}  // namespace keel::kernels
