@@ -4,20 +4,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <iostream>
 
+#include "cli/bench_profile.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "engine/arena.h"
 #include "engine/autograd.h"
-#include "engine/draws.h"
-#include "engine/ops.h"
-#include "engine/optimizer.h"
+#include "engine/files.h"
+#include "engine/profile_summary.h"
 #include "kernels/cpu.h"
 #include "kernels/parallel.h"
-#include "kernels/random.h"
-#include "models/registry.h"
+#include "models/random_training.h"
 
 namespace keel::cli {
 namespace {
@@ -26,59 +26,46 @@ struct Options {
     std::string model = "densenet121", mode = "train";
     std::int64_t batch = 16, image_size = 224;
     int steps = 10, warmup = 2;
+    bool profile = false;
+    std::string trace;  // empty: none
     ModelOptions options;
 };
 
-Tensor random_images(const Options& o, std::uint64_t seed) {
-    Tensor images = Tensor::empty({o.batch, o.image_size, o.image_size, o.options.channels});
-    Random random(seed, Draw::bench);
-    for (float& value : images.values<float>()) value = random.uniform(-1, 1);
-    return images;
-}
+struct Timing {
+    std::vector<double> seconds;   ///< of each step after the warm-up
+    profile::Recording recording;  ///< of these steps, if it is wanted
+};
 
-Tensor random_labels(const Options& o, std::uint64_t seed) {
-    Tensor labels = Tensor::empty({o.batch}, DType::s32);
-    Random random(seed, Draw::bench, 1);
-    for (std::int32_t& label : labels.values<std::int32_t>())
-        label = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(o.options.classes)));
-    return labels;
-}
-
-/// Seconds of each step after the warm-up.
-template <class Step>
-std::vector<double> time_steps(const Options& o, bool quiet, Step&& step) {
+Timing time_steps(const Options& o, bool quiet, const std::function<void()>& step) {
     Progress progress(std::cerr, "bench", stderr_progress(quiet));
-    std::vector<double> seconds;
+    Timing timing;
     for (int i = 0; i < o.warmup + o.steps; ++i) {
+        if (i == o.warmup && (o.profile || !o.trace.empty())) profile::start();
         const auto start = std::chrono::steady_clock::now();
-        step(i);
+        {
+            const profile::Layer outside("");
+            step();
+        }
         const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        if (i >= o.warmup) seconds.push_back(elapsed);
+        if (i >= o.warmup) timing.seconds.push_back(elapsed);
         progress.update(i + 1, o.warmup + o.steps, std::numeric_limits<double>::quiet_NaN(),
                         static_cast<double>(o.batch) / elapsed);
     }
-    return seconds;
+    if (profile::recording()) timing.recording = profile::stop();
+    return timing;
 }
 
-std::vector<double> train(const Options& o, std::uint64_t seed, bool quiet) {
-    const auto model = make_model(o.model, o.options, seed);
-    Optimizer optimizer({{"all", model->parameters()}}, {.kind = OptimizerKind::sgd, .weight_decay = 1e-4, .momentum = 0.9});
-    const Tensor images = random_images(o, seed), labels = random_labels(o, seed);
-    const std::vector<std::int64_t> samples(static_cast<std::size_t>(o.batch));
-    return time_steps(o, quiet, [&](int step) {
-        const DrawScope draws(seed, static_cast<std::uint64_t>(step), samples);
-        backward(cross_entropy((*model)(images), labels));
-        optimizer.step(0.01);
-        optimizer.zero_grad();
-    });
+Timing train(const Options& o, std::uint64_t seed, bool quiet) {
+    RandomTraining training(o.model, o.options, o.batch, o.image_size, seed);
+    return time_steps(o, quiet, [&] { training.step(); });
 }
 
-std::vector<double> infer(const Options& o, std::uint64_t seed, bool quiet) {
+Timing infer(const Options& o, std::uint64_t seed, bool quiet) {
     const auto model = make_model(o.model, o.options, seed);
     model->train(false);
-    const Tensor images = random_images(o, seed);
+    const Tensor images = random_images(o.batch, o.image_size, o.options.channels, seed);
     const NoGrad no_grad;
-    return time_steps(o, quiet, [&](int) { (*model)(images); });
+    return time_steps(o, quiet, [&] { (*model)(images); });
 }
 
 double median(std::vector<double> values) {
@@ -87,34 +74,49 @@ double median(std::vector<double> values) {
     return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-int run(const Options& o, const Globals& globals) {
-    const std::uint64_t seed = globals.seed.value_or(0);
-    const std::vector<double> seconds = o.mode == "train" ? train(o, seed, globals.quiet) : infer(o, seed, globals.quiet);
+Json figures(const Options& o, const std::vector<double>& seconds) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     const ArenaStatistics arena = Arena::global().statistics();
     const double middle = median(seconds);
-    const Json result{{"model", o.model},
-                      {"mode", o.mode},
-                      {"batch", o.batch},
-                      {"image_size", o.image_size},
-                      {"threads", thread_count()},
-                      {"ranks", 1},
-                      {"images_per_second", static_cast<double>(o.batch) / middle},
-                      {"step_ms_median", 1e3 * middle},
-                      {"step_ms_min", 1e3 * *std::ranges::min_element(seconds)},
-                      {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
-                      {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
-                      {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
-                      {"isa", name(active_isa())},
-                      {"onednn", kernels::convolution_library()}};
-    print_result(
-        globals, result,
-        fmt::format("{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads, {}, "
-                    "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors)\n",
-                    o.model, o.mode, o.batch, o.image_size, static_cast<double>(o.batch) / middle, 1e3 * middle, seconds.size(),
-                    result["step_ms_min"].get<double>(), thread_count(), name(active_isa()), kernels::convolution_library(),
-                    result["peak_rss_mb"].get<double>(), result["arena_peak_mb"].get<double>()));
+    return {{"model", o.model},
+            {"mode", o.mode},
+            {"batch", o.batch},
+            {"image_size", o.image_size},
+            {"threads", thread_count()},
+            {"ranks", 1},
+            {"images_per_second", static_cast<double>(o.batch) / middle},
+            {"step_ms_median", 1e3 * middle},
+            {"step_ms_min", 1e3 * *std::ranges::min_element(seconds)},
+            {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
+            {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
+            {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
+            {"isa", name(active_isa())},
+            {"onednn", kernels::convolution_library()}};
+}
+
+std::string text_of(const Options& o, const Json& figures) {
+    const auto number = [&](const char* key) { return figures[key].get<double>(); };
+    return fmt::format(
+        "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads, {}, "
+        "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors)\n",
+        o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
+        number("step_ms_min"), thread_count(), name(active_isa()), kernels::convolution_library(), number("peak_rss_mb"),
+        number("arena_peak_mb"));
+}
+
+int run(const Options& o, const Globals& globals) {
+    const std::uint64_t seed = globals.seed.value_or(0);
+    const auto [seconds, recording] = o.mode == "train" ? train(o, seed, globals.quiet) : infer(o, seed, globals.quiet);
+    Json result = figures(o, seconds);
+    std::string text = text_of(o, result);
+    if (!o.trace.empty()) write_file_atomically(o.trace, profile::chrome_trace(recording));
+    if (o.profile) {
+        const profile::Summary summary = profile::summarise(recording);
+        result["profile"] = profile_json(summary, o.steps);
+        text += "\n" + profile_text(summary, o.steps);
+    }
+    print_result(globals, result, text);
     return kSuccess;
 }
 
@@ -132,6 +134,8 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     add_number(app, "--warmup", o->warmup, from_to(0, 1000), "Steps before, not timed");
     add_number(app, "--channels", o->options.channels, from_to(1, 1024), "Channels of the images");
     add_number(app, "--classes", o->options.classes, from_to(1, 1'000'000), "Outputs of the classifier");
+    app.add_flag("--profile", o->profile, "Show where the time goes: by kind of work and by layer, forward and backward");
+    app.add_option("--trace", o->trace, "Write the steps as a trace for chrome://tracing or Perfetto")->type_name("FILE.json");
     app.add_flag("--small-stem", o->options.small_stem, "First convolution 3x3 with stride 1, no max-pool");
     return [o, &globals] { return run(*o, globals); };
 }

@@ -247,3 +247,51 @@ TEST_CASE("A run stopped after every step and resumed ends with the same weights
           fingerprint(folder / "whole/checkpoints/last.safetensors"));
     CHECK(lines(read_text(folder / "stopped/metrics.csv")) == 3);
 }
+
+TEST_CASE("bench --profile shows where the time goes, and --trace writes it", "[bench]") {
+    const TemporaryFolder folder;
+    const std::string trace = folder / "trace.json";
+    const std::vector<std::string> command{"bench",     "--model", "densenet121", "--batch",  "1", "--image-size",
+                                           "32",        "--steps", "2",           "--warmup", "1", "--quiet",
+                                           "--profile", "--trace", trace};
+    SECTION("in one JSON object") {
+        auto with_json = command;
+        with_json.emplace_back("--json");
+        const auto result = run_keel(with_json);
+        REQUIRE(result.code == 0);
+        const json profile = json::parse(result.out).at("profile");
+        CHECK(profile.at("steps") == 2);
+        double kinds = 0, layers = 0;
+        std::set<std::string> names;
+        for (const json& kind : profile.at("kinds")) kinds += kind.at("ms").get<double>();
+        for (const json& layer : profile.at("layers")) {
+            layers += layer.at("forward").at("ms").get<double>() + layer.at("backward").at("ms").get<double>();
+            names.insert(layer.at("layer").get<std::string>());
+            if (layer.at("layer") == "features.denseblock1.denselayer1.conv1") {
+                CHECK(layer.at("forward").at("gflops").get<double>() > 0);
+                CHECK(layer.at("backward").at("gflops").get<double>() > 0);
+            }
+        }
+        CHECK(names.contains("features.denseblock1.denselayer1.conv1"));
+        CHECK(names.contains("optimizer"));
+        CHECK(kinds == Approx(profile.at("step_ms").get<double>()));
+        CHECK(layers == Approx(profile.at("step_ms").get<double>()));
+    }
+    SECTION("as tables") {
+        const auto result = run_keel(command);
+        REQUIRE(result.code == 0);
+        CHECK(result.out.find("\nkind of work ") != std::string::npos);
+        CHECK(result.out.find("\nconv2d_forward 1x1 ") != std::string::npos);
+        CHECK(result.out.find("\nfeatures.denseblock1.denselayer1.conv1 ") != std::string::npos);
+        CHECK(result.err.empty());
+    }
+    const json events = json::parse(read_text(trace)).at("traceEvents");
+    CHECK(std::ranges::any_of(events, [](const json& e) { return e.at("name") == "conv2d_backward_weights"; }));
+}
+
+TEST_CASE("A trace that cannot be written ends bench with its code", "[bench]") {
+    const auto result = run_keel({"bench", "--model", "resnet18", "--batch", "1", "--image-size", "32", "--steps", "1", "--warmup",
+                                  "0", "--quiet", "--trace", "/dev/null/trace.json"});
+    CHECK(result.code == 5);
+    CHECK(result.out.empty());
+}

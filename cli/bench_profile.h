@@ -1,0 +1,18 @@
+// How keel bench --profile shows where the time of a step went.
+#pragma once
+
+#include <string>
+
+#include "cli/output.h"
+#include "engine/profile_summary.h"
+
+namespace keel::cli {
+
+/// Two tables, by kind of work and by layer; times are of one of the `steps` recorded.
+std::string profile_text(const profile::Summary& summary, int steps);
+
+/// The same figures: {steps, step_ms, kinds [{kind, calls, ms, gflops, gbs}], layers [{layer, forward {...}, backward {...}}]},
+/// where gflops and gbs are 1e9 operations and bytes a second.
+Json profile_json(const profile::Summary& summary, int steps);
+
+}  // namespace keel::cli

@@ -1,0 +1,30 @@
+// The training step that benchmarks time: random images, whatever they cost to load left out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/optimizer.h"
+#include "models/registry.h"
+
+namespace keel {
+
+/// n images of size x size pixels, uniform in [-1, 1).
+Tensor random_images(std::int64_t n, std::int64_t size, std::int64_t channels, std::uint64_t seed);
+
+/// A model on one batch of random images and labels: forward, cross-entropy, backward, SGD with momentum and weight decay.
+class RandomTraining {
+public:
+    RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch, std::int64_t image_size,
+                   std::uint64_t seed);
+    void step();
+
+private:
+    std::uint64_t seed_, steps_ = 0;
+    std::unique_ptr<nn::Module> model_;
+    Optimizer optimizer_;
+    Tensor images_, labels_;
+};
+
+}  // namespace keel
