@@ -1,67 +1,99 @@
-// The three directions of the models' convolutions at batch 16, weights in the preferred layout.
-#include <benchmark/benchmark.h>
-
-#include <algorithm>
-#include <string>
-#include <vector>
-
-#include "bench/model_shapes.h"
+// The three directions of the models' convolutions by every algorithm that takes them: oneDNN's, and Keel's own implicit product
+// and Winograd. Weights are in the layout that the algorithm likes; GFLOP/s count the operations of the direct sum.
+#include "bench/kernel_bench.h"
+#include "kernels/igemm/igemm.h"
+#include "kernels/igemm/winograd.h"
+#include "kernels/onednn/conv.h"
+#include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/runtime.h"
 
 namespace {
 
 using namespace keel;
 using namespace keel::kernels;
 
-enum class Direction { forward, backward_data, backward_weights };
+/// The buffers of a convolution, of dense maps; the weights serve as their gradient as well.
+struct Buffers {
+    Buffers(const Conv2dGeometry& g, const WeightsLayout& of_weights)
+        : layout(of_weights),
+          src(bench::filled(g.n * g.ih * g.iw * g.ic)),
+          weights(bench::filled(layout_elements(layout))),
+          dst(bench::filled(g.n * g.oh() * g.ow() * g.oc)) {}
+    Map src_map(const Conv2dGeometry& g) const { return {src.data<float>(), g.ic}; }
+    Map dst_map(const Conv2dGeometry& g) const { return {dst.data<float>(), g.oc}; }
+    float* w() const { return weights.data<float>(); }
 
-std::string name_of(const char* model, const char* direction, const Conv2dGeometry& g) {
-    return std::string(model) + "/" + direction + "/" + std::to_string(g.kh) + "x" + std::to_string(g.kw) + "s" +
-           std::to_string(g.stride_h) + "/" + std::to_string(g.ih) + "/" + std::to_string(g.ic) + "-" + std::to_string(g.oc);
+    WeightsLayout layout;
+    Tensor src, weights, dst;
+};
+
+ConstMap read(Map map) { return {map.data, map.ld}; }
+
+struct Algorithm {
+    const char* name;
+    bool (*serves)(const Conv2dGeometry& g);
+    WeightsLayout (*layout)(const Conv2dGeometry& g);
+    void (*forward)(const Conv2dGeometry& g, const Buffers& b);
+    void (*backward_data)(const Conv2dGeometry& g, const Buffers& b);
+    void (*backward_weights)(const Conv2dGeometry& g, const Buffers& b);  // null: none
+};
+
+const Algorithm kAlgorithms[] = {
+    {"onednn", [](const Conv2dGeometry&) { return true; },
+     [](const Conv2dGeometry& g) {
+         onednn::enter();
+         return onednn::preferred(g, true);
+     },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         onednn::forward(g, true, b.src_map(g).data, b.w(), b.layout, nullptr, b.dst_map(g).data);
+     },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         onednn::backward_data(g, b.dst_map(g).data, b.w(), b.layout, b.src_map(g).data);
+     },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         onednn::backward_weights(g, b.src_map(g).data, b.dst_map(g).data, b.w(), b.layout, nullptr);
+     }},
+    {"igemm", igemm_serves, panel_layout,
+     [](const Conv2dGeometry& g, const Buffers& b) { igemm_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },
+     [](const Conv2dGeometry& g, const Buffers& b) { igemm_backward_data(g, read(b.dst_map(g)), b.w(), b.src_map(g)); },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         igemm_backward_weights(g, read(b.src_map(g)), {}, read(b.dst_map(g)), b.w());
+     }},
+    {"winograd", winograd_serves, panel_layout,
+     [](const Conv2dGeometry& g, const Buffers& b) { winograd_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },
+     [](const Conv2dGeometry& g, const Buffers& b) { winograd_backward_data(g, read(b.dst_map(g)), b.w(), b.src_map(g)); },
+     nullptr},
+};
+
+std::string shape_of(const Conv2dGeometry& g) {
+    const auto number = [](auto value) { return std::to_string(value); };
+    return number(g.kh) + "x" + number(g.kw) + "s" + number(g.stride_h) + "/" + number(g.ih) + "/" + number(g.ic) + "-" +
+           number(g.oc);
 }
 
-void run(benchmark::State& state, const Conv2dGeometry& g, Direction direction) {
-    const WeightsLayout layout = preferred_layout(g, true);
-    const auto filled = [](std::int64_t count) { return std::vector<float>(static_cast<std::size_t>(count), 0.5F); };
-    std::vector<float> src = filled(g.n * g.ih * g.iw * g.ic), dst = filled(g.n * g.oh() * g.ow() * g.oc);
-    std::vector<float> weights = filled(layout_elements(layout));
-    for (auto _ : state) {
-        switch (direction) {
-            case Direction::forward:
-                conv2d_forward(g, true, src.data(), weights.data(), layout, nullptr, dst.data());
-                break;
-            case Direction::backward_data:
-                conv2d_backward_data(g, dst.data(), weights.data(), layout, src.data());
-                break;
-            case Direction::backward_weights:
-                conv2d_backward_weights(g, src.data(), dst.data(), weights.data(), layout, nullptr);
-                break;
-        }
-        benchmark::ClobberMemory();
-    }
-    const ConvImplementations names = conv2d_implementations(g);
-    const std::string implementations[] = {names.forward, names.backward_data, names.backward_weights};
-    state.SetLabel(implementations[static_cast<std::size_t>(direction)]);
-    // 1e9 floating-point operations; Google Benchmark divides by the wall clock.
-    state.counters["GFLOP/s"] =
-        benchmark::Counter(2e-9 * static_cast<double>(g.macs()), benchmark::Counter::kIsIterationInvariantRate);
+void add(const std::string& model, const Conv2dGeometry& g, const Algorithm& algorithm) {
+    const auto add_direction = [&](const std::string& direction, void (*kernel)(const Conv2dGeometry&, const Buffers&)) {
+        bench::add(model + "/" + direction + "/" + shape_of(g) + "/" + algorithm.name, [=, layout = algorithm.layout] {
+            return [=, b = Buffers(g, layout(g))] {
+                const profile::Span span("conv2d", conv2d_cost(g));
+                kernel(g, b);
+            };
+        });
+    };
+    add_direction("forward", algorithm.forward);
+    if (g.ic > 3) add_direction("backward_data", algorithm.backward_data);  // nobody asks for the images' gradient
+    if (algorithm.backward_weights != nullptr) add_direction("backward_weights", algorithm.backward_weights);
 }
 
-void add(const char* model, const std::vector<Conv2dGeometry>& shapes) {
-    const std::pair<const char*, Direction> directions[] = {{"forward", Direction::forward},
-                                                            {"backward_data", Direction::backward_data},
-                                                            {"backward_weights", Direction::backward_weights}};
-    for (const Conv2dGeometry& g : shapes)
-        for (const auto& [text, direction] : directions) {
-            if (g.ic == 3 && direction == Direction::backward_data) continue;  // nobody asks for the images' gradient
-            benchmark::RegisterBenchmark(name_of(model, text, g).c_str(), run, g, direction)
-                ->UseRealTime()
-                ->Unit(benchmark::kMillisecond);
-        }
+void add(const std::string& model, const std::vector<Conv2dGeometry>& convolutions) {
+    for (const Conv2dGeometry& g : bench::distinct(convolutions))
+        for (const Algorithm& algorithm : kAlgorithms)
+            if (algorithm.serves(g)) add(model, g, algorithm);
 }
 
 const bool added = [] {
-    add("resnet50", bench::resnet50_convolutions(16));
-    add("densenet121", bench::densenet121_convolutions(16));
+    add("resnet50", bench::resnet50_convolutions(bench::kBatch));
+    add("densenet121", bench::densenet121_convolutions(bench::kBatch, bench::TransitionPool::before));
     return true;
 }();
 

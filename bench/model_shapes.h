@@ -1,4 +1,4 @@
-// The convolutions of ResNet50 and DenseNet121 (torchvision's, 224x224 images): what tests and microbenchmarks run over.
+// The layers of ResNet50 and DenseNet121 (torchvision's, 224x224 images): what tests and benchmarks run over.
 #pragma once
 
 #include <algorithm>
@@ -14,31 +14,39 @@ inline kernels::Conv2dGeometry square_conv(std::int64_t n, std::int64_t size, st
     return {n, ic, size, size, oc, kernel, kernel, stride, stride, kernel / 2, kernel / 2};
 }
 
-/// Sorted, each geometry once.
-inline std::vector<kernels::Conv2dGeometry> distinct(std::vector<kernels::Conv2dGeometry> shapes) {
+/// Sorted, each once.
+template <class Shape>
+std::vector<Shape> distinct(std::vector<Shape> shapes) {
     std::sort(shapes.begin(), shapes.end());
     shapes.erase(std::unique(shapes.begin(), shapes.end()), shapes.end());
     return shapes;
 }
 
+/// All 53 convolutions.
 inline std::vector<kernels::Conv2dGeometry> resnet50_convolutions(std::int64_t n) {
     std::vector<kernels::Conv2dGeometry> shapes{square_conv(n, 224, 3, 64, 7, 2)};
-    std::int64_t size = 56, channels = 64;
-    for (const std::int64_t width : {64, 128, 256, 512}) {
-        const int stride = width == 64 ? 1 : 2;
-        shapes.push_back(square_conv(n, size, channels, 4 * width, 1, stride));  // the shortcut
-        shapes.push_back(square_conv(n, size, channels, width, 1));
-        shapes.push_back(square_conv(n, size, width, width, 3, stride));
-        size /= stride;
-        channels = 4 * width;
-        shapes.push_back(square_conv(n, size, width, channels, 1));
-        shapes.push_back(square_conv(n, size, channels, width, 1));  // the blocks after the first
-        shapes.push_back(square_conv(n, size, width, width, 3));
+    std::int64_t size = 56, channels = 64, width = 64;
+    for (const int blocks : {3, 4, 6, 3}) {
+        for (int block = 0; block < blocks; ++block) {
+            const int stride = block == 0 && width > 64 ? 2 : 1;
+            if (block == 0) shapes.push_back(square_conv(n, size, channels, 4 * width, 1, stride));  // the shortcut
+            shapes.push_back(square_conv(n, size, channels, width, 1));
+            shapes.push_back(square_conv(n, size, width, width, 3, stride));
+            size /= stride;
+            channels = 4 * width;
+            shapes.push_back(square_conv(n, size, width, channels, 1));
+        }
+        width *= 2;
     }
-    return distinct(shapes);
+    return shapes;
 }
 
-inline std::vector<kernels::Conv2dGeometry> densenet121_convolutions(std::int64_t n) {
+/// Where a transition's average pool stands: behind its convolution, as published, or before it, which is the same function with a
+/// quarter of the work.
+enum class TransitionPool { behind, before };
+
+/// All 120 convolutions.
+inline std::vector<kernels::Conv2dGeometry> densenet121_convolutions(std::int64_t n, TransitionPool pool) {
     constexpr std::int64_t kGrowth = 32, kBottleneck = 4 * kGrowth;
     std::vector<kernels::Conv2dGeometry> shapes{square_conv(n, 224, 3, 64, 7, 2)};
     std::int64_t size = 56, channels = 64;
@@ -48,12 +56,43 @@ inline std::vector<kernels::Conv2dGeometry> densenet121_convolutions(std::int64_
             shapes.push_back(square_conv(n, size, kBottleneck, kGrowth, 3));
         }
         if (layers == 16) break;
-        shapes.push_back(square_conv(n, size, channels, channels / 2, 1));  // the transition as published,
+        shapes.push_back(square_conv(n, pool == TransitionPool::before ? size / 2 : size, channels, channels / 2, 1));
         size /= 2;
-        shapes.push_back(square_conv(n, size, channels, channels / 2, 1));  // and with its pooling done first
         channels /= 2;
     }
-    return distinct(shapes);
+    return shapes;
+}
+
+/// An activation: n maps of size x size pixels, c channels of each, which lie ld >= c apart.
+struct MapShape {
+    std::int64_t n, size, c, ld;
+
+    std::int64_t rows() const { return n * size * size; }
+    auto operator<=>(const MapShape&) const = default;
+};
+
+/// What ResNet50's batch norms and joins read: the results of its convolutions.
+inline std::vector<MapShape> resnet50_maps(std::int64_t n) {
+    std::vector<MapShape> maps;
+    for (const kernels::Conv2dGeometry& g : resnet50_convolutions(n)) maps.push_back({n, g.oh(), g.oc, g.oc});
+    return distinct(std::move(maps));
+}
+
+/// What DenseNet121's batch norms read: the first and the last slice of each block's wide buffer, and the bottlenecks.
+inline std::vector<MapShape> densenet121_maps(std::int64_t n) {
+    constexpr std::int64_t kGrowth = 32, kBottleneck = 4 * kGrowth;
+    std::vector<MapShape> maps{{n, 112, 64, 64}};
+    std::int64_t size = 56, channels = 64;
+    for (const int layers : {6, 12, 24, 16}) {
+        const std::int64_t wide = channels + layers * kGrowth;
+        maps.push_back({n, size, channels, wide});
+        maps.push_back({n, size, wide - kGrowth, wide});
+        maps.push_back({n, size, wide, wide});
+        maps.push_back({n, size, kBottleneck, kBottleneck});
+        size /= 2;
+        channels = wide / 2;
+    }
+    return distinct(std::move(maps));
 }
 
 }  // namespace keel::bench

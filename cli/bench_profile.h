@@ -8,7 +8,8 @@
 
 namespace keel::cli {
 
-/// Two tables, by kind of work and by layer; times are of one of the `steps` recorded.
+/// Two tables, by kind of work and by layer; times are of one of the `steps` recorded. Layers
+/// of less than 0.005 ms are left out.
 std::string profile_text(const profile::Summary& summary, int steps);
 
 /// The same figures: {steps, step_ms, kinds [{kind, calls, ms, gflops, gbs}], layers [{layer, forward {...}, backward {...}}]},

@@ -8,6 +8,7 @@
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv/conv.h"
 #include "kernels/eltwise/eltwise.h"
+#include "kernels/profile.h"
 
 namespace keel {
 
@@ -45,10 +46,11 @@ Tensor normalised(const Tensor& src, const Affine& affine) {
 template <class T>
 class NormalisedConv {
 public:
-    NormalisedConv(const Tensor& src, const Affine& affine, const Tensor& weights, int pad)
-        : g_(conv2d_geometry(src.dims(), weights, {.pad = pad})), src_(src), affine_(affine), weights_(weights) {}
+    NormalisedConv(const char* name, const Tensor& src, const Affine& affine, const Tensor& weights, int pad)
+        : name_(name), g_(conv2d_geometry(src.dims(), weights, {.pad = pad})), src_(src), affine_(affine), weights_(weights) {}
 
     void forward(const Tensor& dst) const {
+        const profile::Layer layer(name_);
         if constexpr (std::is_same_v<T, float>) {
             if (own_kernels()) {
                 const bool fused = kernels::forward_takes_affine(g_, weights_.layout());
@@ -68,6 +70,7 @@ public:
 
     /// diff_dst is dense.
     Tensor backward_weights(const Tensor& diff_dst) const {
+        const profile::Layer layer(name_);
         Tensor diff = weights_.empty_like();
         if constexpr (std::is_same_v<T, float>) {
             const bool own = own_kernels();
@@ -83,6 +86,7 @@ public:
 
     /// The gradient of relu(affine(src)), dense.
     Tensor backward_data(const Tensor& diff_dst) const {
+        const profile::Layer layer(name_);
         Tensor diff = Tensor::empty(src_.dims(), src_.dtype());
         if constexpr (std::is_same_v<T, float>)
             kernels::conv2d_backward_data(g_, diff_dst.data<T>(), weights_.data<T>(), weights_.layout(), diff.data<T>());
@@ -95,6 +99,7 @@ private:
     bool own_kernels() const { return kernels::own_kernels_read(weights_.layout()); }
     kernels::ConvAffine kernel_affine() const { return {affine_.scale.data<float>(), affine_.shift.data<float>(), true}; }
 
+    const char* name_;  // of the layer, to the profiler
     kernels::Conv2dGeometry g_;
     const Tensor& src_;
     const Affine& affine_;
@@ -145,7 +150,7 @@ Gradients backward_layer(const Saved& s, const Tensor& diff_dst) {
     const Tensor diff_maps = finished<T>(shared, s.maps, diff_dst, s.channels, s.growth);
 
     const Affine affine2 = make_affine<T>(shared.eps, s.mean2, s.variance2, s.w.gamma2, s.w.beta2);
-    const NormalisedConv<T> conv2(s.bottleneck, affine2, s.w.weights2, 1);
+    const NormalisedConv<T> conv2("conv2", s.bottleneck, affine2, s.w.weights2, 1);
     const Tensor diff_weights2 = conv2.backward_weights(diff_maps);
     const Tensor diff_bottleneck = conv2.backward_data(diff_maps);
     Tensor diff_gamma2 = s.w.gamma2.empty_like(), diff_beta2 = s.w.beta2.empty_like();
@@ -156,7 +161,7 @@ Gradients backward_layer(const Saved& s, const Tensor& diff_dst) {
                                     diff_beta2.data<T>());
 
     const Affine affine1 = make_affine<T>(shared.eps, shared.mean, shared.variance, s.w.gamma1, s.w.beta1);
-    const NormalisedConv<T> conv1(src, affine1, s.w.weights1, 0);
+    const NormalisedConv<T> conv1("conv1", src, affine1, s.w.weights1, 0);
     const Tensor diff_weights1 = conv1.backward_weights(diff_bottleneck);
     const Tensor diff_normalised = conv1.backward_data(diff_bottleneck);
     const bool accumulate = shared.deferred.defined();  // the last layer reads the most channels and comes first
@@ -232,12 +237,12 @@ DenseFeatures dense_layer(const DenseFeatures& features, const DenseLayerWeights
     dispatch_float("dense_layer", src.dtype(), [&]<class T>(T) {
         ops::update_running<T>(momentum, rows, shared.mean, shared.variance, w.running_mean1, w.running_variance1);
         const Affine affine1 = make_affine<T>(shared.eps, shared.mean, shared.variance, w.gamma1, w.beta1);
-        NormalisedConv<T>(src, affine1, w.weights1, 0).forward(saved.bottleneck);
+        NormalisedConv<T>("conv1", src, affine1, w.weights1, 0).forward(saved.bottleneck);
         statistics<T>(saved.bottleneck, saved.mean2, saved.variance2);
         ops::update_running<T>(momentum, rows, saved.mean2, saved.variance2, w.running_mean2, w.running_variance2);
         const Affine affine2 = make_affine<T>(shared.eps, saved.mean2, saved.variance2, w.gamma2, w.beta2);
         const Tensor added = saved.maps.channel_slice(channels, growth);
-        NormalisedConv<T>(saved.bottleneck, affine2, w.weights2, 1).forward(added);
+        NormalisedConv<T>("conv2", saved.bottleneck, affine2, w.weights2, 1).forward(added);
         statistics<T>(added, shared.mean.channel_slice(channels, growth), shared.variance.channel_slice(channels, growth));
     });
     Tensor recorded =

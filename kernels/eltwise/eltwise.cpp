@@ -128,6 +128,7 @@ void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* 
 
 template <class T>
 void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool relu, T* dst) {
+    const profile::Span span("affine_forward", profile::per_element<T>(g.rows * g.c, relu ? 3 : 2, 2));
     const auto kernel = chosen<T>().affine_forward;
     parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
         kernel({end - begin, g.c, g.src_ld, g.dst_ld}, src + begin * g.src_ld, scale, shift, relu, dst + begin * g.dst_ld);

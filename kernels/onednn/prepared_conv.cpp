@@ -5,6 +5,7 @@
 #include "kernels/igemm/prepared.h"
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/runtime.h"
+#include "kernels/profile.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels {
@@ -19,10 +20,12 @@ public:
 
     std::int64_t weights_elements() const override { return layout_elements(layout_); }
     void pack(const float* plain, float* packed) const override { pack_weights(layout_, plain, packed); }
-    std::string algorithm() const override { return onednn::implementation(key(g_.n)); }
+    std::string algorithm() const override { return onednn::implementation(key(g_)); }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
-        const onednn::Plan& plan = onednn::plan_for(key(n));
+        const Conv2dGeometry g = with_images(n);
+        const onednn::Plan& plan = onednn::plan_for(key(g));
+        const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
         const UnaryGeometry src{n * g_.ih * g_.iw, g_.ic, o.src.ld, g_.ic}, dst{n * g_.oh() * g_.ow(), g_.oc, g_.oc, o.dst.ld};
         const bool copy_src = fusion_.src_affine || o.src.ld != g_.ic, copy_dst = o.dst.ld != g_.oc;
         const Sections at(plan, copy_src ? src.rows * src.c : 0, copy_dst ? dst.rows * dst.c : 0);
@@ -67,9 +70,13 @@ private:
         float *weights, *src, *dst;
     };
 
-    onednn::PlanKey key(std::int64_t n) const {
+    Conv2dGeometry with_images(std::int64_t n) const {
         Conv2dGeometry g = g_;
         g.n = n;
+        return g;
+    }
+
+    onednn::PlanKey key(const Conv2dGeometry& g) const {
         return {g, onednn::Pass::forward_inference, fusion_.bias, layout_.get(), onednn::enter(), fusion_.residual, fusion_.relu};
     }
 

@@ -1,8 +1,10 @@
 // A run from the first step to the prediction, as the program's users see it, and how it stops and goes on.
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <string>
 

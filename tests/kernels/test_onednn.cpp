@@ -34,11 +34,30 @@ TEST_CASE("no convolution of the models falls to oneDNN's slow implementations",
         WARN("oneDNN generates code for NHWC maps from AVX2 on");
         return;
     }
-    CHECK(bench::resnet50_convolutions(1).size() == 23);
     for (const std::int64_t batch : {1, 16}) {
-        check_all(bench::resnet50_convolutions(batch));
-        check_all(bench::densenet121_convolutions(batch));
+        check_all(bench::distinct(bench::resnet50_convolutions(batch)));
+        for (const auto pool : {bench::TransitionPool::behind, bench::TransitionPool::before})
+            check_all(bench::distinct(bench::densenet121_convolutions(batch, pool)));
     }
+}
+
+TEST_CASE("the lists of the models' convolutions are complete", "[onednn]") {
+    const auto macs = [](const std::vector<Conv2dGeometry>& shapes) {
+        std::int64_t total = 0;
+        for (const Conv2dGeometry& g : shapes) total += g.macs();
+        return total;
+    };
+    const auto resnet50 = bench::resnet50_convolutions(1);
+    const auto published = bench::densenet121_convolutions(1, bench::TransitionPool::behind);
+    const auto pooled_first = bench::densenet121_convolutions(1, bench::TransitionPool::before);
+    CHECK(resnet50.size() == 53);
+    CHECK(bench::distinct(resnet50).size() == 23);
+    CHECK(published.size() == 120);
+    CHECK(pooled_first.size() == 120);
+    // torchvision's 4.09 and 2.83 billion multiply-adds without those of the classifiers and batch norms.
+    CHECK(macs(resnet50) == 4'087'136'256);
+    CHECK(macs(published) == 2'833'137'664);
+    CHECK(macs(published) - macs(pooled_first) == 3 * (56 * 56 * 256 * 128 + 28 * 28 * 512 * 256 + 14 * 14 * 1024 * 512) / 4);
 }
 
 TEST_CASE("oneDNN stays within the ISA that KEEL_ISA forces", "[onednn]") {
