@@ -16,10 +16,15 @@ struct Buffers {
           diff_src(bench::filled(map.rows() * map.c)) {
         for (Tensor& vector : vectors) vector = bench::filled(map.c);
     }
+    BatchNormCoefficients<float> coefficients() const { return {vector(0), vector(1), vector(2), vector(3)}; }
+    void backward(BatchNormGradient gradient) const {
+        batch_norm_backward(g, gradient, coefficients(), src.data<float>(), dst.data<float>(), diff_src.data<float>(), vector(4),
+                            vector(5));
+    }
     float* vector(std::size_t i) const { return vectors[i].data<float>(); }
 
     BatchNormGeometry g;
-    Tensor src, dst, diff_src, vectors[7];  // mean, variance, gamma, beta (or shift), diff_gamma, diff_beta, scale
+    Tensor src, dst, diff_src, vectors[6];  // mean, variance (or inverse sigma), scale, shift, diff_gamma, diff_beta
 };
 
 void add(const std::string& name, const bench::MapShape& map, void (*kernel)(const Buffers&)) {
@@ -28,20 +33,14 @@ void add(const std::string& name, const bench::MapShape& map, void (*kernel)(con
 
 const bool added = [] {
     for (const auto& [name, map] : bench::model_maps()) {
-        add("statistics/" + name, map,
-            [](const Buffers& b) { batch_norm_statistics(b.g, b.src.data<float>(), b.vector(0), b.vector(1)); });
-        add("forward/" + name, map, [](const Buffers& b) {
-            batch_norm_forward(b.g, 1e-5F, b.src.data<float>(), b.vector(0), b.vector(1), b.vector(2), b.vector(3),
-                               b.dst.data<float>());
+        add("statistics/" + name, map, [](const Buffers& b) {
+            batch_norm_statistics(b.g.rows, b.g.c, b.g.src_ld, b.src.data<float>(), b.vector(0), b.vector(1));
         });
-        add("backward/" + name, map, [](const Buffers& b) {
-            batch_norm_backward(b.g, 1e-5F, false, b.src.data<float>(), b.dst.data<float>(), b.vector(0), b.vector(1), b.vector(2),
-                                b.vector(3), b.diff_src.data<float>(), b.vector(4), b.vector(5));
-        });
-        add("backward_deferred/" + name, map, [](const Buffers& b) {
-            batch_norm_backward_deferred(b.g, 1e-5F, b.src.data<float>(), b.dst.data<float>(), b.vector(0), b.vector(1),
-                                         b.vector(6), b.vector(3), b.vector(2), true, b.diff_src.data<float>(), b.vector(4),
-                                         b.vector(5));
+        add("backward/" + name, map, [](const Buffers& b) { b.backward(BatchNormGradient::whole); });
+        add("backward_added/" + name, map, [](const Buffers& b) { b.backward(BatchNormGradient::added); });
+        add("correct/" + name, map, [](const Buffers& b) {
+            batch_norm_correct(b.g, b.vector(0), b.vector(2), b.vector(3), b.src.data<float>(), b.dst.data<float>(),
+                               b.diff_src.data<float>());
         });
     }
     return true;

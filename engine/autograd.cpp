@@ -16,7 +16,7 @@ namespace keel {
 struct Node {
     std::uint64_t number;
     std::vector<std::shared_ptr<AutogradMeta>> inputs;  // null where no gradient is wanted
-    BackwardFunction backward;
+    AddingBackwardFunction backward;
     profile::Place place;  // the layer that recorded it
 };
 
@@ -85,17 +85,23 @@ private:
     void run_producer(AutogradMeta& meta) {
         const std::shared_ptr<Node> node = meta.producer;
         const profile::Layer layer(profile::Place{node->place.layer, profile::Pass::backward});
-        const auto found = gradients_.find(&meta);
         Gradients diffs;
-        {
-            Tensor diff = found == gradients_.end() ? Tensor() : std::move(found->second);
-            if (found != gradients_.end()) gradients_.erase(found);
-            if (diff) diffs = node->backward(diff);
+        if (Tensor diff = taken(&meta)) {
+            AutogradMeta* first = node->inputs.empty() ? nullptr : node->inputs[0].get();
+            Tensor sum = taken(first);
+            diffs = node->backward(std::move(diff), sum);
+            if (sum) gradients_[first] = std::move(sum);
         }
         node->backward = nullptr;  // frees the saved activations
         diffs.resize(node->inputs.size());
         for (std::size_t i = 0; i < node->inputs.size(); ++i)
             if (node->inputs[i]) deliver(node->inputs[i], std::move(diffs[i]));
+    }
+
+    /// The gradient that has come in for `meta`, which keeps none.
+    Tensor taken(AutogradMeta* meta) {
+        auto node = gradients_.extract(meta);
+        return node.empty() ? Tensor() : std::move(node.mapped());
     }
 
     void deliver(const std::shared_ptr<AutogradMeta>& meta, Tensor diff) {
@@ -128,6 +134,11 @@ AutogradMeta& meta_of(const Tensor& tensor) {
 }  // namespace
 
 Tensor record(Tensor dst, const std::vector<Tensor>& inputs, BackwardFunction backward) {
+    return record_adding(std::move(dst), inputs,
+                         [backward = std::move(backward)](Tensor diff_dst, Tensor&) { return backward(std::move(diff_dst)); });
+}
+
+Tensor record_adding(Tensor dst, const std::vector<Tensor>& inputs, AddingBackwardFunction backward) {
     if (!recording) return dst;
     auto node = std::make_shared<Node>();
     bool wanted = false;

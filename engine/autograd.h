@@ -11,11 +11,16 @@ namespace keel {
 
 /// One gradient an input, in order; an undefined tensor where none is wanted.
 using Gradients = std::vector<Tensor>;
-using BackwardFunction = std::function<Gradients(const Tensor& diff_dst)>;
+/// It may overwrite diff_dst if that is unique().
+using BackwardFunction = std::function<Gradients(Tensor diff_dst)>;
+/// Of an operator that adds to the gradient of its first input itself. `sum` is what that gradient came to so far, undefined where
+/// nothing did. A function that adds to it (in place if it is unique()) moves it to the result; else it is added up as usual.
+using AddingBackwardFunction = std::function<Gradients(Tensor diff_dst, Tensor& sum)>;
 
 /// Enters `dst = op(inputs)` into the graph, if recording is on and an input wants a gradient; else returns dst as it is.
 /// The graph keeps what the function captured, nothing else, and drops it as soon as backward has passed.
 Tensor record(Tensor dst, const std::vector<Tensor>& inputs, BackwardFunction backward);
+Tensor record_adding(Tensor dst, const std::vector<Tensor>& inputs, AddingBackwardFunction backward);
 
 /// Adds d loss / d leaf to the gradient of every leaf that requires one. `loss` must hold a single element, unless `diff_loss`
 /// (of its dims) is given. Gradients accumulate over calls. The graph is consumed: a second pass over it throws UsageError.

@@ -104,6 +104,18 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
     file.commit();
 }
 
+void rename_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const int descriptor = ::open(from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) fail("open folder", from);
+    const bool done = ::syncfs(descriptor) == 0;
+    const int error = errno;
+    ::close(descriptor);
+    errno = error;
+    if (!done) fail("synchronise", from);
+    if (::rename(from.c_str(), to.c_str()) != 0) fail("rename into place", to);
+    synchronise_folder(to);
+}
+
 std::string read_file(const std::filesystem::path& path, std::uint64_t limit) {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) fail("open", path);

@@ -51,6 +51,10 @@ private:
 /// Replaces the contents of `path` by `bytes` with an AtomicFile.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
+/// Makes a folder and all that was written in it durable, then renames it; `to` must not exist, or be an empty folder. One call for
+/// any number of files, where an fsync of each would take a disk's access time. Throws IoError.
+void rename_folder(const std::filesystem::path& from, const std::filesystem::path& to);
+
 /// The contents of `path`. Throws IoError where it cannot be read, InputError where it holds more than `limit` bytes.
 std::string read_file(const std::filesystem::path& path, std::uint64_t limit);
 

@@ -3,8 +3,6 @@
 // their plain references. All throw UsageError for dims or types that do not fit, naming the operator.
 #pragma once
 
-#include <memory>
-
 #include "engine/autograd.h"
 
 namespace keel {
@@ -33,10 +31,26 @@ struct BatchNormOptions {
     double eps = 1e-5;
     bool relu = false;  ///< max(0, .) of the result in the same pass
 };
+/// All {c}.
+struct BatchNormParameters {
+    Tensor gamma, beta, running_mean, running_variance;
+};
 /// Batch normalisation over all but the last dim. The running variance is updated with the unbiased batch variance (over rows - 1;
-/// a batch of one row counts as variance 0). Everything but src is {c}.
-Tensor batch_norm(const Tensor& src, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormOptions& options);
+/// a batch of one row counts as variance 0).
+Tensor batch_norm(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options);
+/// conv2d(batch_norm(src)) without bias. Only src is kept for backward, the normalised map is made again or never leaves the
+/// convolution's cache. `dst`, if given, is where the result goes: a map of its dims with any pixel distance, say the room in a
+/// wide buffer that append_channels takes next.
+Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options, const Tensor& weights,
+                   const Conv2dOptions& options, const Tensor& dst = {});
+/// What a residual block adds to its branch: a map as it is, or normalised.
+struct Residual {
+    Tensor src;
+    BatchNormParameters norm{};  ///< undefined tensors: as it is
+    BatchNormOptions options{};
+};
+/// relu(batch_norm(src) + residual) in one pass: the join of a residual block. The options' relu is not looked at.
+Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options, const Residual& residual);
 
 struct PoolOptions {
     int kernel = 2, stride = 2, pad = 0;
@@ -53,35 +67,16 @@ Tensor global_avg_pool(const Tensor& src);
 /// {n, h, w, c} -> {n, c * h * w} in PyTorch's order (channel, row, column), so that its linear weights fit.
 Tensor flatten(const Tensor& src);
 
-/// Concatenation along the channels into a buffer that has room for them: `head` keeps its memory, `tail` is copied behind it.
-/// `head` must be the front of a wider buffer: its pixel distance at least head.channels() + tail.channels(), the room unused so
-/// far
-/// (`wide_buffer` makes one). The gradient of `head` is a view of the result's gradient, so it is accumulated in place as well.
+/// Concatenation along the channels into a buffer that has room for them: `head` keeps its memory, `tail` is copied behind it
+/// unless it lies there already (`room_behind`). `head` must be the front of a wider buffer: its pixel distance at least
+/// head.channels() + tail.channels(), the room unused so far (`wide_buffer` makes one). The gradient of `head` is a view of the
+/// result's gradient, so it is accumulated in place as well. Batch norms of any front of the buffer share the statistics of its
+/// channels.
 Tensor append_channels(const Tensor& head, const Tensor& tail);
+/// The next `count` channels of the buffer that `head` is the front of, as a view to be written.
+Tensor room_behind(const Tensor& head, std::int64_t count);
 /// The first src.channels() channels of a new buffer with `capacity` channels a pixel, holding a copy of src.
 Tensor wide_buffer(const Tensor& src, std::int64_t capacity);
-
-/// The channels of a dense block so far: the front of a wide buffer, and what all layers share: their statistics, and in the
-/// backward pass the gradients that wait for a batch-norm backward.
-struct DenseFeatures {
-    struct Shared;
-    Tensor maps;
-    std::shared_ptr<Shared> shared;
-};
-/// A block's input src {n, h, w, c} in a buffer with `capacity` channels a pixel. `eps` is that of all norms that read it.
-DenseFeatures dense_features(const Tensor& src, std::int64_t capacity, double eps = 1e-5);
-
-/// What a layer of the block holds, in the order of its work; vectors of norm1 {channels so far}, of norm2 {bottleneck}, weights1
-/// {bottleneck, channels, 1, 1}, weights2 {growth, bottleneck, 3, 3}.
-struct DenseLayerWeights {
-    Tensor gamma1, beta1, running_mean1, running_variance1, weights1;
-    Tensor gamma2, beta2, running_mean2, running_variance2, weights2;
-    DenseLayerWeights detached() const;
-};
-/// With `growth` more channels: conv3x3(relu(norm2(conv1x1(relu(norm1(channels so far)))))), in training: both norms use the
-/// batch's statistics and update the running ones. Equal to the chain of batch_norm, conv2d and append_channels. No other operator
-/// may change the maps; the next layer reads them, and after the last one anything.
-DenseFeatures dense_layer(const DenseFeatures& features, const DenseLayerWeights& weights, double momentum = 0.1);
 
 /// Zeroes each element with probability p and scales the rest by 1 / (1 - p). Element j of sample i depends on the current
 /// DrawScope's seed, epoch and name of sample i, and on how many dropouts ran in the scope before. See draws.h.

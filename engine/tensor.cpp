@@ -150,6 +150,13 @@ const Tensor::Impl& Tensor::get() const {
     return *impl_;
 }
 
+std::shared_ptr<Tensor::Impl> Tensor::view() const {
+    auto impl = std::make_shared<Impl>(get());
+    impl->meta = nullptr;
+    impl->statistics = nullptr;
+    return impl;
+}
+
 const Dims& Tensor::dims() const { return get().dims; }
 DType Tensor::dtype() const { return get().type; }
 std::int64_t Tensor::ld() const { return get().ld; }
@@ -188,10 +195,9 @@ Tensor Tensor::channel_slice(std::int64_t begin, std::int64_t count) const {
     if (rank() == 0 || begin < 0 || count < 0 || begin > channels() - count || layout())
         throw UsageError("[tensor] channels " + std::to_string(begin) + " + " + std::to_string(count) + " are not in dims " +
                          dims().text());
-    auto impl = std::make_shared<Impl>(get());
+    auto impl = view();
     impl->dims = with_channels(dims(), count);
     impl->offset += begin;
-    impl->meta = nullptr;
     return Tensor(std::move(impl));
 }
 
@@ -209,10 +215,9 @@ Tensor Tensor::reshape(const Dims& wanted) const {
     require_plain();
     checked_bytes(wanted, dtype());  // so that the product below cannot overflow
     if (wanted.elements() != elements()) throw UsageError("[tensor] cannot reshape " + dims().text() + " to " + wanted.text());
-    auto impl = std::make_shared<Impl>(get());
+    auto impl = view();
     impl->dims = wanted;
     impl->ld = wanted.rank() > 0 ? wanted[-1] : 1;
-    impl->meta = nullptr;
     return Tensor(std::move(impl));
 }
 
@@ -237,11 +242,7 @@ Tensor Tensor::to(DType type) const {
     return dst;
 }
 
-Tensor Tensor::detach() const {
-    auto impl = std::make_shared<Impl>(get());
-    impl->meta = nullptr;
-    return Tensor(std::move(impl));
-}
+Tensor Tensor::detach() const { return Tensor(view()); }
 
 std::int64_t Tensor::storage_elements() const { return layout() ? kernels::layout_elements(layout()) : elements(); }
 
@@ -293,6 +294,17 @@ void Tensor::assign(const Tensor& src) const {
 }
 
 bool Tensor::unique() const { return impl_.use_count() == 1 && get().storage.use_count() == 1; }
+const std::shared_ptr<ChannelStatistics>& Tensor::statistics() const { return get().statistics; }
+
+void Tensor::set_statistics(std::shared_ptr<ChannelStatistics> statistics) const {
+    get();
+    impl_->statistics = std::move(statistics);
+}
+
 bool Tensor::same_memory(const Tensor& other) const { return get().storage == other.get().storage; }
+bool Tensor::same_view(const Tensor& other) const {
+    return same_memory(other) && get().offset == other.get().offset && ld() == other.ld() && dims() == other.dims() &&
+           dtype() == other.dtype();
+}
 
 }  // namespace keel

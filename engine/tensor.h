@@ -66,6 +66,7 @@ private:
 };
 
 class Tensor;
+class ChannelStatistics;
 struct AutogradMeta;
 
 class Tensor {
@@ -145,6 +146,12 @@ public:
     /// True if no other tensor shares the memory, so it may be overwritten.
     bool unique() const;
     bool same_memory(const Tensor& other) const;
+    /// True if both are the same elements of the same memory.
+    bool same_view(const Tensor& other) const;
+
+    /// What batch norms of this very map share; null for most (channel_statistics.h). Other views of the memory have none.
+    const std::shared_ptr<ChannelStatistics>& statistics() const;
+    void set_statistics(std::shared_ptr<ChannelStatistics> statistics) const;
 
     // Autograd; see autograd.h.
     bool requires_grad() const;
@@ -166,6 +173,8 @@ private:
     void fill_from(const void* values, std::size_t count) const;
     void require_plain() const;
     const Impl& get() const;
+    /// A copy of the handle's inside: the same memory, outside the graph.
+    std::shared_ptr<Impl> view() const;
 
     std::shared_ptr<Impl> impl_;
 };

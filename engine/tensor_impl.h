@@ -35,6 +35,7 @@ struct Tensor::Impl {
     std::int64_t ld = 0;
     DType type = DType::f32;
     kernels::WeightsLayout layout;
+    std::shared_ptr<ChannelStatistics> statistics;
     std::shared_ptr<AutogradMeta> meta;
 };
 

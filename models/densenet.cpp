@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/profile.h"
-
 namespace keel {
 namespace {
 
@@ -14,30 +12,22 @@ constexpr std::int64_t kBottleneck = 4;  // the 1x1 convolution of a layer makes
 class DenseLayer final : public nn::Module {
 public:
     DenseLayer(std::int64_t channels, std::int64_t growth, double dropout)
-        : norm1_(add<nn::BatchNorm2d>("norm1", channels, true)),
+        : growth_(growth),
+          norm1_(add<nn::BatchNorm2d>("norm1", channels, true)),
           conv1_(add<nn::Conv2d>("conv1", channels, kBottleneck * growth, 1)),
           norm2_(add<nn::BatchNorm2d>("norm2", kBottleneck * growth, true)),
           conv2_(add<nn::Conv2d>("conv2", kBottleneck * growth, growth, 3, Conv2dOptions{.pad = 1})),
           dropout_(add<nn::Dropout>("dropout", dropout)) {}
     std::string describe() const override { return "DenseLayer"; }
 
-    /// Whether the layer may run as one operator: both norms use the batch, and nothing stands between it and the next layer.
-    bool fuses() const { return norm1_.uses_batch() && norm2_.uses_batch() && dropout_.probability() == 0; }
-
-    DenseFeatures append_to(const DenseFeatures& features) {
-        const profile::Layer layer(name());
-        const Dims& src = features.maps.dims();
-        conv1_.adopt_layout(src);
-        conv2_.adopt_layout({src[0], src[1], src[2], conv1_.weight().dim(0)});
-        return dense_layer(features,
-                           {norm1_.weight(), norm1_.bias(), norm1_.running_mean(), norm1_.running_variance(), conv1_.weight(),
-                            norm2_.weight(), norm2_.bias(), norm2_.running_mean(), norm2_.running_variance(), conv2_.weight()});
+protected:
+    /// src is the front of a wide buffer, with room for the result.
+    Tensor forward(const Tensor& src) override {
+        return dropout_(conv2_.after(norm2_, conv1_.after(norm1_, src), room_behind(src, growth_)));
     }
 
-protected:
-    Tensor forward(const Tensor& src) override { return dropout_(conv2_(norm2_(conv1_(norm1_(src))))); }
-
 private:
+    std::int64_t growth_;
     nn::BatchNorm2d& norm1_;
     nn::Conv2d& conv1_;
     nn::BatchNorm2d& norm2_;
@@ -56,11 +46,6 @@ public:
 
 protected:
     Tensor forward(const Tensor& src) override {
-        if (std::ranges::all_of(layers_, &DenseLayer::fuses)) {
-            DenseFeatures features = dense_features(src, capacity_);
-            for (DenseLayer* layer : layers_) features = layer->append_to(features);
-            return features.maps;
-        }
         Tensor features = wide_buffer(src, capacity_);
         for (DenseLayer* layer : layers_) features = append_channels(features, (*layer)(features));
         return features;

@@ -6,11 +6,27 @@
 namespace keel {
 namespace {
 
-/// Projects the shortcut where the block changes the shape: 1x1 convolution and BN, named downsample.0 and downsample.1.
-nn::Sequential* add_projection(nn::Sequential& downsample, std::int64_t ic, std::int64_t oc, int stride) {
-    downsample.append<nn::Conv2d>("0", ic, oc, 1, Conv2dOptions{.stride = stride});
-    downsample.append<nn::BatchNorm2d>("1", oc);
-    return &downsample;
+/// What a block's source is added to: its branch of convolutions. Where the block changes the shape, the source is projected by a
+/// 1x1 convolution and BN, named downsample.0 and downsample.1.
+class Shortcut final : public nn::Module {
+public:
+    Shortcut(std::int64_t ic, std::int64_t oc, int stride)
+        : conv_(add<nn::Conv2d>("0", ic, oc, 1, Conv2dOptions{.stride = stride})), norm_(add<nn::BatchNorm2d>("1", oc)) {}
+    std::string describe() const override { return "Shortcut"; }
+    nn::BatchNorm2d& norm() { return norm_; }
+
+protected:
+    /// Not normalised yet: the join does that.
+    Tensor forward(const Tensor& src) override { return conv_(src); }
+
+private:
+    nn::Conv2d& conv_;
+    nn::BatchNorm2d& norm_;
+};
+
+/// relu(norm(branch) + src), src by way of the shortcut's projection if there is one.
+Tensor join(nn::BatchNorm2d& norm, const Tensor& branch, const Tensor& src, Shortcut* downsample) {
+    return downsample == nullptr ? norm.join(branch, src) : norm.join(branch, (*downsample)(src), &downsample->norm());
 }
 
 class BasicBlock final : public nn::Module {
@@ -20,22 +36,19 @@ public:
           bn1_(add<nn::BatchNorm2d>("bn1", width, true)),
           conv2_(add<nn::Conv2d>("conv2", width, width, 3, Conv2dOptions{.pad = 1})),
           bn2_(add<nn::BatchNorm2d>("bn2", width)) {
-        if (stride != 1 || ic != width) downsample_ = add_projection(add<nn::Sequential>("downsample"), ic, width, stride);
+        if (stride != 1 || ic != width) downsample_ = &add<Shortcut>("downsample", ic, width, stride);
     }
     std::string describe() const override { return "BasicBlock"; }
 
 protected:
-    Tensor forward(const Tensor& src) override {
-        const Tensor branch = bn2_(conv2_(bn1_(conv1_(src))));
-        return add_relu(branch, downsample_ != nullptr ? (*downsample_)(src) : src);
-    }
+    Tensor forward(const Tensor& src) override { return join(bn2_, conv2_.after(bn1_, conv1_(src)), src, downsample_); }
 
 private:
     nn::Conv2d& conv1_;
     nn::BatchNorm2d& bn1_;
     nn::Conv2d& conv2_;
     nn::BatchNorm2d& bn2_;
-    nn::Sequential* downsample_ = nullptr;
+    Shortcut* downsample_ = nullptr;
 };
 
 class Bottleneck final : public nn::Module {
@@ -49,15 +62,13 @@ public:
           bn2_(add<nn::BatchNorm2d>("bn2", width, true)),
           conv3_(add<nn::Conv2d>("conv3", width, kExpansion * width, 1)),
           bn3_(add<nn::BatchNorm2d>("bn3", kExpansion * width)) {
-        if (stride != 1 || ic != kExpansion * width)
-            downsample_ = add_projection(add<nn::Sequential>("downsample"), ic, kExpansion * width, stride);
+        if (stride != 1 || ic != kExpansion * width) downsample_ = &add<Shortcut>("downsample", ic, kExpansion * width, stride);
     }
     std::string describe() const override { return "Bottleneck"; }
 
 protected:
     Tensor forward(const Tensor& src) override {
-        const Tensor branch = bn3_(conv3_(bn2_(conv2_(bn1_(conv1_(src))))));
-        return add_relu(branch, downsample_ != nullptr ? (*downsample_)(src) : src);
+        return join(bn3_, conv3_.after(bn2_, conv2_.after(bn1_, conv1_(src))), src, downsample_);
     }
 
 private:
@@ -67,7 +78,7 @@ private:
     nn::BatchNorm2d& bn2_;
     nn::Conv2d& conv3_;
     nn::BatchNorm2d& bn3_;
-    nn::Sequential* downsample_ = nullptr;
+    Shortcut* downsample_ = nullptr;
 };
 
 class ResNet final : public nn::Module {

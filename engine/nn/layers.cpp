@@ -27,15 +27,23 @@ Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions
     if (bias) bias_ = add_parameter("bias", Tensor::zeros({oc}));
 }
 
-void Conv2d::adopt_layout(const Dims& src) {
-    if (weight_.dtype() != DType::f32) return;
+void Conv2d::adopt_layout(const Tensor& src) {
+    if (src.dtype() != DType::f32) return;
     const std::lock_guard lock(adopting_);
-    if (!weight_.layout()) weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src, weight_, options_), training()));
+    if (!weight_.layout()) weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src.dims(), weight_, options_), training()));
 }
 
 Tensor Conv2d::forward(const Tensor& src) {
-    adopt_layout(src.dims());
+    adopt_layout(src);
     return conv2d(src, weight_, bias_, options_);
+}
+
+Tensor Conv2d::after(BatchNorm2d& norm, const Tensor& src, const Tensor& dst) {
+    norm.called(src, [&] { return src; });
+    return called(src, [&] {
+        adopt_layout(src);
+        return norm_conv2d(src, norm.norm(), norm.norm_options(), weight_, options_, dst);
+    });
 }
 
 std::string Conv2d::describe() const { return "Conv2d " + window(static_cast<int>(weight_.dim(2)), options_.stride); }
@@ -56,11 +64,23 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels, bool relu)
       running_var_(add_buffer("running_var", Tensor::full({channels}, 1))),
       relu_(relu) {}
 
-Tensor BatchNorm2d::forward(const Tensor& src) {
+BatchNormOptions BatchNorm2d::norm_options() const {
     BatchNormOptions options;
-    options.training = uses_batch();
+    options.training = training() && weight_.requires_grad();
     options.relu = relu_;
-    return batch_norm(src, weight_, bias_, running_mean_, running_var_, options);
+    return options;
+}
+
+Tensor BatchNorm2d::forward(const Tensor& src) { return batch_norm(src, norm(), norm_options()); }
+
+Tensor BatchNorm2d::join(const Tensor& src, const Tensor& residual, BatchNorm2d* residual_norm) {
+    Residual other{residual};
+    if (residual_norm != nullptr) {
+        other.norm = residual_norm->norm();
+        other.options = residual_norm->norm_options();
+        residual_norm->called(residual, [&] { return residual; });
+    }
+    return called(src, [&] { return norm_add_relu(src, norm(), norm_options(), other); });
 }
 
 std::string BatchNorm2d::describe() const { return relu_ ? "BatchNorm2d + ReLU" : "BatchNorm2d"; }

@@ -10,6 +10,31 @@
 
 namespace keel::nn {
 
+/// Batch normalisation with an optional ReLU in the same pass. Parameters `weight` (gamma) and `bias` (beta), buffers
+/// `running_mean` and `running_var`. A frozen one (its parameters require no gradient) keeps its running statistics, as in transfer
+/// learning.
+class BatchNorm2d final : public Module {
+public:
+    explicit BatchNorm2d(std::int64_t channels, bool relu = false);
+    std::string describe() const override;
+    const Tensor& weight() const { return weight_; }
+    const Tensor& bias() const { return bias_; }
+
+    /// What an operator with a normalisation in front wants to know.
+    BatchNormParameters norm() const { return {weight_, bias_, running_mean_, running_var_}; }
+    BatchNormOptions norm_options() const;
+    /// relu(this(src) + residual) as one operator (norm_add_relu); with a residual_norm the residual is normalised by it.
+    Tensor join(const Tensor& src, const Tensor& residual, BatchNorm2d* residual_norm = nullptr);
+
+protected:
+    Tensor forward(const Tensor& src) override;
+
+private:
+    friend class Conv2d;
+    Tensor weight_, bias_, running_mean_, running_var_;
+    bool relu_;
+};
+
 /// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}. Throws UsageError for sizes below 1 and for
 /// channels that the groups do not divide.
 class Conv2d final : public Module {
@@ -19,13 +44,17 @@ public:
     std::int64_t macs(const Tensor& src, const Tensor& dst) const override;
     const Tensor& weight() const { return weight_; }
     const Tensor& bias() const { return bias_; }
-    /// Brings the weights into the layout that serves sources of these dims, once.
-    void adopt_layout(const Dims& src);
+
+    /// this(norm(src)) as one operator (norm_conv2d), for a convolution without bias. Of the norm, an observer is told that it
+    /// passed src on: it makes no map.
+    Tensor after(BatchNorm2d& norm, const Tensor& src, const Tensor& dst = {});
 
 protected:
     Tensor forward(const Tensor& src) override;
 
 private:
+    void adopt_layout(const Tensor& src);
+
     Tensor weight_, bias_;
     Conv2dOptions options_;
     std::mutex adopting_;  // two threads may make the first forward pass
@@ -47,34 +76,11 @@ private:
     Tensor weight_, bias_;
 };
 
-/// Batch normalisation with an optional ReLU in the same pass. Parameters `weight` (gamma) and `bias` (beta), buffers
-/// `running_mean` and `running_var`. A frozen one (its parameters require no gradient) keeps its running statistics, as in transfer
-/// learning.
-class BatchNorm2d final : public Module {
-public:
-    explicit BatchNorm2d(std::int64_t channels, bool relu = false);
-    std::string describe() const override;
-    const Tensor& weight() const { return weight_; }
-    const Tensor& bias() const { return bias_; }
-    const Tensor& running_mean() const { return running_mean_; }
-    const Tensor& running_variance() const { return running_var_; }
-    /// Whether the next forward pass uses the batch's statistics.
-    bool uses_batch() const { return training() && weight_.requires_grad(); }
-
-protected:
-    Tensor forward(const Tensor& src) override;
-
-private:
-    Tensor weight_, bias_, running_mean_, running_var_;
-    bool relu_;
-};
-
 /// Zeroes elements with probability p in training; the identity in evaluation. Needs a DrawScope (draws.h).
 class Dropout final : public Module {
 public:
     explicit Dropout(double p) : p_(p) {}
     std::string describe() const override;
-    double probability() const { return p_; }
 
 protected:
     Tensor forward(const Tensor& src) override;

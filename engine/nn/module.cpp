@@ -12,8 +12,12 @@ std::string join(const std::string& prefix, const std::string& name) { return pr
 }  // namespace
 
 Tensor Module::operator()(const Tensor& src) {
+    return called(src, [&] { return forward(src); });
+}
+
+Tensor Module::called(const Tensor& src, const std::function<Tensor()>& f) {
     const profile::Layer layer(name_);
-    Tensor dst = forward(src);
+    Tensor dst = f();
     if (observer != nullptr) (*observer)({*this, src, dst});
     return dst;
 }

@@ -33,9 +33,6 @@ public:
     void train(bool on = true);
     bool training() const { return training_; }
 
-    /// Among its parent's children; empty for a root.
-    const std::string& name() const { return name_; }
-
     /// All parameters / buffers of the module and its children, in the order of registration, with dotted names. The tensors are
     /// handles: writing to them writes to the module.
     std::vector<NamedTensor> parameters() const;
@@ -52,6 +49,8 @@ public:
 
 protected:
     virtual Tensor forward(const Tensor& src) = 0;
+    /// Runs `f` as the module's forward pass: what it does is recorded for this layer, and the observer is told.
+    Tensor called(const Tensor& src, const std::function<Tensor()>& f);
 
     Tensor add_parameter(std::string name, Tensor value);
     Tensor add_buffer(std::string name, Tensor value);
@@ -69,7 +68,7 @@ private:
     void collect(const std::string& prefix, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& into) const;
 
     bool training_ = true;
-    std::string name_;
+    std::string name_;  // among its parent's children
     std::vector<NamedTensor> parameters_, buffers_;
     std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
 };

@@ -1,47 +1,52 @@
-#include "kernels/batch_norm/batch_norm.h"
+#include <optional>
 
-#include "engine/ops.h"
 #include "engine/ops/check.h"
-#include "engine/ops/running.h"
+#include "engine/ops/normalisation.h"
 
 namespace keel {
-Tensor batch_norm(const Tensor& src, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormOptions& o) {
-    const std::int64_t c = src.channels(), rows = src.rows();
-    for (const Tensor& vector : {gamma, beta, running_mean, running_variance}) {
-        ops::require_dims("batch_norm", "gamma, beta and running statistics", vector, {c});
-        ops::require_type("batch_norm", "gamma, beta and running statistics", vector, src.dtype());
-    }
-    if (o.training && rows < 1) throw UsageError("[batch_norm] wanted a batch of one row or more, got dims " + src.dims().text());
-    Tensor dst = Tensor::empty(src.dims(), src.dtype());
-    Tensor mean = running_mean.detach(), variance = running_variance.detach();
-    const kernels::BatchNormGeometry g{rows, c, src.ld(), dst.ld(), dst.ld(), o.relu};
-    dispatch_float("batch_norm", src.dtype(), [&]<class T>(T) {
-        if (o.training) {
-            mean = Tensor::empty({c}, src.dtype());
-            variance = Tensor::empty({c}, src.dtype());
-            kernels::batch_norm_statistics(g, src.data<T>(), mean.data<T>(), variance.data<T>());
-            ops::update_running<T>(o.momentum, rows, mean, variance, running_mean, running_variance);
-        }
-        kernels::batch_norm_forward(g, static_cast<T>(o.eps), src.data<T>(), mean.data<T>(), variance.data<T>(), gamma.data<T>(),
-                                    beta.data<T>(), dst.data<T>());
-    });
+namespace {
 
-    return record(dst, {src, gamma, beta},
-                  [g, o, src = src.detach(), mean, variance, gamma = gamma.detach(), beta = beta.detach(),
-                   wants_src = src.requires_grad()](const Tensor& diff_dst) {
-                      auto backward_geometry = g;
-                      backward_geometry.dst_ld = diff_dst.ld();
-                      Tensor diff_src = wants_src ? Tensor::empty(src.dims(), src.dtype()) : Tensor();
-                      Tensor diff_gamma = gamma.empty_like(), diff_beta = beta.empty_like();
-                      dispatch_float("batch_norm", src.dtype(), [&]<class T>(T) {
-                          kernels::batch_norm_backward(backward_geometry, static_cast<T>(o.eps), !o.training, src.data<T>(),
-                                                       diff_dst.data<T>(), mean.data<T>(), variance.data<T>(), gamma.data<T>(),
-                                                       beta.data<T>(), wants_src ? diff_src.data<T>() : nullptr,
-                                                       diff_gamma.data<T>(), diff_beta.data<T>());
-                      });
-                      return Gradients{diff_src, diff_gamma, diff_beta};
-                  });
+BatchNormOptions linear(BatchNormOptions options) {
+    options.relu = false;
+    return options;
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options) {
+    const ops::Normalisation normalisation("batch_norm", src, norm, options);
+    return record_adding(normalisation.normalised(), {src, norm.gamma, norm.beta}, [normalisation](Tensor diff_dst, Tensor& sum) {
+        auto [diff_src, diff_gamma, diff_beta] = normalisation.backward(std::move(diff_dst), sum);
+        return Gradients{diff_src, diff_gamma, diff_beta};
+    });
+}
+
+Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options,
+                     const Residual& residual) {
+    ops::require_dims("norm_add_relu", "residual", residual.src, src.dims());
+    ops::require_type("norm_add_relu", "residual", residual.src, src.dtype());
+    const ops::Normalisation a("norm_add_relu", src, norm, linear(options));
+    std::optional<ops::Normalisation> b;
+    if (residual.norm.gamma) b.emplace("norm_add_relu", residual.src, residual.norm, linear(residual.options));
+    Tensor dst = Tensor::empty(src.dims(), src.dtype());
+    dispatch_float("norm_add_relu", src.dtype(), [&]<class T>(T) {
+        kernels::affine_add_relu_forward({src.rows(), src.channels(), src.ld(), residual.src.ld(), dst.ld()}, src.data<T>(),
+                                         a.affine<T>(), residual.src.data<T>(), b ? b->affine<T>() : kernels::Affine<T>{},
+                                         dst.data<T>());
+    });
+    std::vector<Tensor> inputs{src, norm.gamma, norm.beta, residual.src};
+    if (b) inputs.insert(inputs.end(), {residual.norm.gamma, residual.norm.beta});
+    return record(dst, inputs, [a, b, dst = dst.detach()](Tensor diff_dst) {
+        if (!diff_dst.dense()) diff_dst = diff_dst.clone();
+        auto [diff_src, diff_gamma, diff_beta] = a.backward_of_join(dst, diff_dst);
+        Gradients gradients{diff_src, diff_gamma, diff_beta, diff_dst};
+        if (!b) return gradients;
+        gradients.pop_back();
+        Tensor none;
+        auto [diff_residual, diff_residual_gamma, diff_residual_beta] = b->backward(std::move(diff_dst), none);
+        gradients.insert(gradients.end(), {diff_residual, diff_residual_gamma, diff_residual_beta});
+        return gradients;
+    });
 }
 
 }  // namespace keel

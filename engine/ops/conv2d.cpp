@@ -1,7 +1,9 @@
 #include "kernels/conv/conv.h"
 
-#include "engine/ops.h"
+#include <utility>
+
 #include "engine/ops/check.h"
+#include "engine/ops/normalisation.h"
 
 namespace keel {
 
@@ -24,62 +26,128 @@ kernels::Conv2dGeometry conv2d_geometry(const Dims& src, const Tensor& weights, 
 
 namespace {
 
-/// The kernels by element type: oneDNN for float, the reference for double (whose weights are always plain).
-void forward(const kernels::Conv2dGeometry& g, const float* src, const Tensor& weights, const float* bias, float* dst) {
-    kernels::conv2d_forward(g, grad_enabled(), src, weights.data<float>(), weights.layout(), bias, dst);
+using kernels::Conv2dGeometry;
+
+Conv2dGeometry checked_geometry(const char* who, const Tensor& src, const Tensor& weights, const Conv2dOptions& options) {
+    ops::require_rank(who, "src", src, 4);
+    const Conv2dGeometry g = conv2d_geometry(src.dims(), weights, options);
+    ops::require_type(who, "weights", weights, src.dtype());
+    return g;
 }
-void forward(const kernels::Conv2dGeometry& g, const double* src, const Tensor& weights, const double* bias, double* dst) {
-    kernels::conv2d_forward_reference(g, src, weights.data<double>(), bias, dst);
+
+/// Whether the kernels that read these weights take any distance between pixels, and an affine of src where they can.
+bool any_distance(const Tensor& weights) { return kernels::own_kernels_read(weights.layout()); }
+
+Tensor readable(const Tensor& map, const Tensor& weights) { return any_distance(weights) ? map.detach() : map.contiguous(); }
+
+kernels::ConstMap source(const Tensor& map) { return {map.data<float>(), map.ld()}; }
+kernels::Map target(const Tensor& map) { return {map.data<float>(), map.ld()}; }
+
+void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& weights,
+             const Tensor& bias, const Tensor& dst) {
+    dispatch_float("conv2d", src.dtype(), [&]<class T>(T) {
+        const T* b = bias ? bias.data<T>() : nullptr;
+        if constexpr (std::is_same_v<T, float>)
+            kernels::conv2d_forward(g, grad_enabled(), source(src), weights.data<T>(), weights.layout(), b, target(dst), affine);
+        else
+            kernels::conv2d_forward_reference(g, src.data<T>(), weights.data<T>(), b, dst.data<T>());
+    });
 }
-void backward_data(const kernels::Conv2dGeometry& g, const float* diff_dst, const Tensor& weights, float* diff_src) {
-    kernels::conv2d_backward_data(g, diff_dst, weights.data<float>(), weights.layout(), diff_src);
+
+Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tensor& weights) {
+    Tensor diff_src = Tensor::empty({g.n, g.ih, g.iw, g.ic}, diff_dst.dtype());
+    dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
+        if constexpr (std::is_same_v<T, float>)
+            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<T>(), weights.layout(), target(diff_src));
+        else
+            kernels::conv2d_backward_data_reference(g, diff_dst.data<T>(), weights.data<T>(), diff_src.data<T>());
+    });
+    return diff_src;
 }
-void backward_data(const kernels::Conv2dGeometry& g, const double* diff_dst, const Tensor& weights, double* diff_src) {
-    kernels::conv2d_backward_data_reference(g, diff_dst, weights.data<double>(), diff_src);
+
+Tensor backward_weights(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& diff_dst,
+                        const Tensor& weights, const Tensor& diff_bias) {
+    Tensor diff_weights = weights.empty_like();
+    dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
+        T* b = diff_bias ? diff_bias.data<T>() : nullptr;
+        if constexpr (std::is_same_v<T, float>)
+            kernels::conv2d_backward_weights(g, source(src), source(diff_dst), diff_weights.data<T>(), weights.layout(), b, affine);
+        else
+            kernels::conv2d_backward_weights_reference(g, src.data<T>(), diff_dst.data<T>(), diff_weights.data<T>(), b);
+    });
+    return diff_weights;
 }
-void backward_weights(const kernels::Conv2dGeometry& g, const float* src, const float* diff_dst, const Tensor& diff_weights,
-                      float* diff_bias) {
-    kernels::conv2d_backward_weights(g, src, diff_dst, diff_weights.data<float>(), diff_weights.layout(), diff_bias);
-}
-void backward_weights(const kernels::Conv2dGeometry& g, const double* src, const double* diff_dst, const Tensor& diff_weights,
-                      double* diff_bias) {
-    kernels::conv2d_backward_weights_reference(g, src, diff_dst, diff_weights.data<double>(), diff_bias);
-}
+
+/// What a convolution with a normalisation in front reads: src and an affine where its kernels can, else the normalised map.
+struct NormalisedSource {
+    Tensor map;
+    kernels::ConvAffine affine{};
+
+    NormalisedSource(const ops::Normalisation& norm, bool takes_affine) : map(takes_affine ? norm.src() : norm.normalised()) {
+        if (!takes_affine) return;
+        const auto [scale, shift] = norm.affine<float>();
+        affine = {scale, shift, norm.relu()};
+    }
+};
 
 }  // namespace
 
 Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options) {
-    ops::require_rank("conv2d", "src", any_src, 4);
-    const kernels::Conv2dGeometry g = conv2d_geometry(any_src.dims(), weights, options);
-    ops::require_type("conv2d", "weights", weights, any_src.dtype());
+    const Conv2dGeometry g = checked_geometry("conv2d", any_src, weights, options);
     if (bias) ops::require_dims("conv2d", "bias", bias, {g.oc});
     if (bias) ops::require_type("conv2d", "bias", bias, any_src.dtype());
-    const Tensor src = any_src.contiguous();  // oneDNN is fast on dense pixels only
+    const Tensor src = readable(any_src, weights);
     Tensor dst = Tensor::empty({g.n, g.oh(), g.ow(), g.oc}, src.dtype());
-    dispatch_float("conv2d", src.dtype(),
-                   [&]<class T>(T) { forward(g, src.data<T>(), weights, bias ? bias.data<T>() : nullptr, dst.data<T>()); });
+    forward(g, src, {}, weights, bias, dst);
 
     const bool wants_src = any_src.requires_grad(), wants_bias = bias && bias.requires_grad();
     const bool wants_weights = weights.requires_grad() || wants_bias;
     return record(dst, {any_src, weights, bias},
                   [g, src = wants_weights ? src : Tensor(), weights = weights.detach(), wants_src, wants_bias,
                    wants_weights](const Tensor& any_diff) {
-                      const Tensor diff_dst = any_diff.contiguous();
+                      const Tensor diff_dst = readable(any_diff, weights);
                       Tensor diff_src, diff_weights, diff_bias;
-                      dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
-                          if (wants_src) {
-                              diff_src = Tensor::empty({g.n, g.ih, g.iw, g.ic}, diff_dst.dtype());
-                              backward_data(g, diff_dst.data<T>(), weights, diff_src.data<T>());
-                          }
-                          if (wants_weights) {
-                              diff_weights = weights.empty_like();
-                              if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
-                              backward_weights(g, src.data<T>(), diff_dst.data<T>(), diff_weights,
-                                               wants_bias ? diff_bias.data<T>() : nullptr);
-                          }
-                      });
+                      if (wants_src) diff_src = backward_data(g, diff_dst, weights);
+                      if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
+                      if (wants_weights) diff_weights = backward_weights(g, src, {}, diff_dst, weights, diff_bias);
                       return Gradients{diff_src, diff_weights, diff_bias};
                   });
+}
+
+Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options, const Tensor& weights,
+                   const Conv2dOptions& options, const Tensor& given_dst) {
+    const Conv2dGeometry g = checked_geometry("norm_conv2d", src, weights, options);
+    const Dims dims{g.n, g.oh(), g.ow(), g.oc};
+    if (given_dst) ops::require_dims("norm_conv2d", "dst", given_dst, dims);
+    if (given_dst) ops::require_type("norm_conv2d", "dst", given_dst, src.dtype());
+    const ops::Normalisation normalisation("norm_conv2d", src, norm, norm_options);
+    const bool written = given_dst && (any_distance(weights) || given_dst.dense());
+    Tensor dst = written ? given_dst : Tensor::empty(dims, src.dtype());
+    {
+        const NormalisedSource from(normalisation, kernels::forward_takes_affine(g, weights.layout()));
+        forward(g, from.map, from.affine, weights, {}, dst);
+    }
+    if (given_dst && !written) {
+        given_dst.assign(dst);
+        dst = given_dst;
+    }
+    const bool wants_weights = weights.requires_grad();
+    const bool wants_norm = src.requires_grad() || norm.gamma.requires_grad() || norm.beta.requires_grad();
+    return record_adding(dst, {src, norm.gamma, norm.beta, weights},
+                         [g, normalisation, weights = weights.detach(), wants_weights, wants_norm](Tensor any_diff, Tensor& sum) {
+                             Tensor diff_map, diff_weights;
+                             {
+                                 const Tensor diff_dst = readable(std::exchange(any_diff, {}), weights);
+                                 if (wants_weights) {
+                                     const NormalisedSource from(normalisation, any_distance(weights));
+                                     diff_weights = backward_weights(g, from.map, from.affine, diff_dst, weights, {});
+                                 }
+                                 if (wants_norm) diff_map = backward_data(g, diff_dst, weights);
+                             }
+                             ops::Normalisation::Diffs diffs;
+                             if (wants_norm) diffs = normalisation.backward(std::move(diff_map), sum);
+                             return Gradients{diffs.src, diffs.gamma, diffs.beta, diff_weights};
+                         });
 }
 
 }  // namespace keel

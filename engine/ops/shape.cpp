@@ -1,7 +1,7 @@
 // Operators that move elements without computing.
+#include "engine/channel_statistics.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
-#include "kernels/eltwise/eltwise.h"
 #include "kernels/profile.h"
 
 namespace keel {
@@ -38,11 +38,15 @@ Tensor wide_buffer(const Tensor& src, std::int64_t capacity) {
     if (capacity < src.channels())
         throw UsageError("[wide_buffer] " + std::to_string(src.channels()) + " channels do not fit " + std::to_string(capacity));
     Tensor dst = Tensor::empty({src.dim(0), src.dim(1), src.dim(2), capacity}, src.dtype()).channel_slice(0, src.channels());
-    dispatch_float("wide_buffer", src.dtype(), [&]<class T>(T) {
-        kernels::copy({src.rows(), src.channels(), src.ld(), dst.ld()}, src.data<T>(), dst.data<T>());
+    dst.assign(src);
+    const auto statistics = std::make_shared<ChannelStatistics>(capacity, src.dtype());
+    dst.set_statistics(statistics);
+    return record(dst, {src}, [statistics, dst = dst.detach()](const Tensor& diff_dst) {
+        return Gradients{statistics->settled(0, dst, diff_dst)};
     });
-    return record(dst, {src}, [](const Tensor& diff_dst) { return Gradients{diff_dst}; });
 }
+
+Tensor room_behind(const Tensor& head, std::int64_t count) { return head.widened(count).channel_slice(head.channels(), count); }
 
 Tensor append_channels(const Tensor& head, const Tensor& tail) {
     ops::require_rank("append_channels", "head", head, 4);
@@ -50,13 +54,15 @@ Tensor append_channels(const Tensor& head, const Tensor& tail) {
     ops::require_type("append_channels", "tail", tail, head.dtype());
     const std::int64_t front = head.channels(), added = tail.channels();
     Tensor dst = head.widened(added);
-    dispatch_float("append_channels", head.dtype(), [&]<class T>(T) {
-        kernels::copy({tail.rows(), added, tail.ld(), dst.ld()}, tail.data<T>(), dst.data<T>() + front);
-    });
-    return record(dst, {head, tail}, [front, added](const Tensor& diff_dst) {
-        // The tail's gradient is copied, so that the head's view is the only owner of the wide gradient and can be added to in
-        // place.
-        return Gradients{diff_dst.channel_slice(0, front), diff_dst.channel_slice(front, added).clone()};
+    const Tensor room = dst.channel_slice(front, added);
+    if (!tail.same_view(room)) room.assign(tail);
+    dst.set_statistics(head.statistics());
+    return record(dst, {head, tail}, [front, added, room, statistics = head.statistics()](const Tensor& diff_dst) {
+        // The tail's gradient has memory of its own, so that the head's view is the only owner of the wide gradient and can be
+        // added to in place.
+        const Tensor diff_tail = diff_dst.channel_slice(front, added);
+        return Gradients{diff_dst.channel_slice(0, front),
+                         statistics ? statistics->settled(front, room, diff_tail) : diff_tail.clone()};
     });
 }
 

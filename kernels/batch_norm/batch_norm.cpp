@@ -14,12 +14,8 @@ namespace keel::kernels {
 namespace {
 
 template <class T>
-constexpr BatchNormVariant<T> kReference{Isa::scalar,
-                                         reference::moments<T>,
-                                         reference::forward<T>,
-                                         reference::backward_sums<T>,
-                                         reference::backward_apply<T>,
-                                         reference::backward_deferred<T>};
+constexpr BatchNormVariant<T> kReference{Isa::scalar, reference::moments<T>, reference::backward_sums<T>,
+                                         reference::backward_apply<T>, reference::correct<T>};
 
 template <class T>
 const BatchNormVariant<T>& chosen() {
@@ -43,21 +39,6 @@ void split_rows(const BatchNormGeometry& g, Part part) {
                  [&](std::int64_t begin, std::int64_t end) { part(with_rows(g, end - begin), begin); });
 }
 
-/// 1 / sigma of a channel.
-template <class T>
-double inverse_sigma(T variance, T eps) {
-    return 1 / std::sqrt(static_cast<double>(variance) + static_cast<double>(eps));
-}
-
-/// gamma / sigma, rounded once.
-template <class T>
-std::vector<T> scale_of(std::int64_t c, T eps, const T* variance, const T* gamma) {
-    std::vector<T> scale(static_cast<std::size_t>(c));
-    for (std::size_t i = 0; i < scale.size(); ++i)
-        scale[i] = static_cast<T>(static_cast<double>(gamma[i]) * inverse_sigma(variance[i], eps));
-    return scale;
-}
-
 /// Adds the moments of all chunks up, in order, into those of chunk 0 (Chan et al. 1979).
 void merge_moments(ColumnPartials& partials) {
     double *mean = partials.of(0, 0), *m2 = partials.of(0, 1);
@@ -73,105 +54,126 @@ void merge_moments(ColumnPartials& partials) {
     }
 }
 
+/// The first pass over `rows`: the sums, and diff_src where it needs no more than dy.
+template <class T>
+void sum_and_scale(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const BatchNormRows<T>& rows,
+                   ColumnPartials& partials) {
+    const auto kernel = chosen<T>().backward_sums;
+    partials.fill([&](std::int64_t chunk) {
+        const std::int64_t row = partials.first_row(chunk);
+        BatchNormRows<T> part = rows;
+        part.src += row * g.src_ld;
+        part.diff_dst += row * g.dst_ld;
+        if (part.dst != nullptr) {
+            part.dst += row * g.dst_ld;
+            part.diff_residual += row * g.dst_ld;
+        }
+        if (part.diff_src != nullptr) part.diff_src += row * g.diff_src_ld;
+        kernel(with_rows(g, partials.rows_of(chunk)), k, part, partials.of(chunk, 0), partials.of(chunk, 1));
+    });
+}
+
+/// Both passes. `dy` is what the second one reads: diff_dst, or where the first one left dy.
+template <class T>
+void backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k, BatchNormRows<T> rows,
+              const T* dy, bool relu, T* diff_src, T* diff_gamma, T* diff_beta) {
+    const bool whole = gradient == BatchNormGradient::whole;
+    rows.diff_src = whole ? nullptr : diff_src;
+    rows.added = gradient == BatchNormGradient::added;
+    ColumnPartials partials{g.rows, g.c, 2};
+    sum_and_scale(g, k, rows, partials);
+    const double *sum_dy = partials.total(0), *sum_dy_src = partials.total(1);
+    std::vector<T> offset(static_cast<std::size_t>(g.c)), slope(offset.size());
+    for (std::size_t i = 0; i < offset.size(); ++i) {
+        const auto inverse = static_cast<double>(k.inverse_sigma[i]), n = static_cast<double>(g.rows);
+        diff_beta[i] = static_cast<T>(sum_dy[i]);
+        diff_gamma[i] = static_cast<T>(sum_dy_src[i] * inverse);
+        offset[i] = static_cast<T>(sum_dy[i] / n);
+        slope[i] = static_cast<T>(sum_dy_src[i] * inverse * inverse / n);
+    }
+    if (!whole || diff_src == nullptr) return;
+    BatchNormGeometry second = g;
+    second.relu = relu;
+    split_rows(second, [&](const BatchNormGeometry& part, std::int64_t row) {
+        chosen<T>().backward_apply(part, k, offset.data(), slope.data(), rows.src + row * g.src_ld, dy + row * g.dst_ld,
+                                   diff_src + row * g.diff_src_ld);
+    });
+}
+
+/// Reads and writes of `streams` in the first pass, and of the second.
+template <class T>
+profile::Cost backward_cost(const BatchNormGeometry& g, BatchNormGradient gradient, double streams, bool wanted) {
+    if (!wanted) return profile::per_element<T>(g.rows * g.c, 5, streams);
+    if (gradient == BatchNormGradient::whole) return profile::per_element<T>(g.rows * g.c, 12, streams + 3);
+    return profile::per_element<T>(g.rows * g.c, 7, streams + (gradient == BatchNormGradient::added ? 2 : 1));
+}
+
 }  // namespace
 
 const BatchNormVariant<float> batch_norm_scalar = kReference<float>;
 
 template <class T>
-void batch_norm_statistics(const BatchNormGeometry& g, const T* src, T* mean, T* variance) {
-    const profile::Span span("batch_norm_statistics", profile::per_element<T>(g.rows * g.c, 4, 1));
+void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, T* mean, T* variance) {
+    const profile::Span span("batch_norm_statistics", profile::per_element<T>(rows * c, 4, 1));
     const auto moments = chosen<T>().moments;
-    ColumnPartials partials{g.rows, g.c, 3};
+    ColumnPartials partials{rows, c, 2};
     partials.fill([&](std::int64_t chunk) {
-        moments(with_rows(g, partials.rows_of(chunk)), src + partials.first_row(chunk) * g.src_ld, partials.of(chunk, 0),
-                partials.of(chunk, 1), partials.of(chunk, 2));
+        moments(partials.rows_of(chunk), c, src_ld, src + partials.first_row(chunk) * src_ld, partials.of(chunk, 0),
+                partials.of(chunk, 1));
     });
     merge_moments(partials);
-    for (std::int64_t i = 0; i < g.c; ++i) {
-        mean[i] = static_cast<T>(partials.of(0, 0)[i]);
-        variance[i] = static_cast<T>(partials.of(0, 1)[i] / static_cast<double>(g.rows));
-    }
-}
-
-template <class T>
-void batch_norm_forward(const BatchNormGeometry& g, T eps, const T* src, const T* mean, const T* variance, const T* gamma,
-                        const T* beta, T* dst) {
-    const profile::Span span("batch_norm_forward", profile::per_element<T>(g.rows * g.c, g.relu ? 4 : 3, 2));
-    const auto forward = chosen<T>().forward;
-    const std::vector<T> scale = scale_of(g.c, eps, variance, gamma);
-    split_rows(g, [&](const BatchNormGeometry& part, std::int64_t row) {
-        forward(part, src + row * g.src_ld, mean, scale.data(), beta, dst + row * g.dst_ld);
-    });
-}
-
-template <class T>
-void batch_norm_backward(const BatchNormGeometry& g, T eps, bool global_statistics, const T* src, const T* diff_dst, const T* mean,
-                         const T* variance, const T* gamma, const T* beta, T* diff_src, T* diff_gamma, T* diff_beta) {
-    const profile::Span span("batch_norm_backward",
-                             profile::per_element<T>(g.rows * g.c, diff_src == nullptr ? 6 : 13, diff_src == nullptr ? 2 : 5));
-    const BatchNormVariant<T>& variant = chosen<T>();
-    const std::vector<T> scale = scale_of(g.c, eps, variance, gamma);
-    ColumnPartials partials{g.rows, g.c, 2};
-    partials.fill([&](std::int64_t chunk) {
-        const std::int64_t row = partials.first_row(chunk);
-        variant.backward_sums(with_rows(g, partials.rows_of(chunk)), src + row * g.src_ld, diff_dst + row * g.dst_ld, mean,
-                              scale.data(), beta, partials.of(chunk, 0), partials.of(chunk, 1));
-    });
-    const double *sum_dy = partials.total(0), *sum_dy_src = partials.total(1);
-    std::vector<T> offset(scale.size()), slope(scale.size());
-    for (std::size_t i = 0; i < scale.size(); ++i) {
-        const double inverse = inverse_sigma(variance[i], eps);
-        diff_beta[i] = static_cast<T>(sum_dy[i]);
-        diff_gamma[i] = static_cast<T>(sum_dy_src[i] * inverse);
-        if (global_statistics) continue;
-        offset[i] = static_cast<T>(sum_dy[i] / static_cast<double>(g.rows));
-        slope[i] = static_cast<T>(sum_dy_src[i] * inverse * inverse / static_cast<double>(g.rows));
-    }
-    if (diff_src == nullptr) return;
-    split_rows(g, [&](const BatchNormGeometry& part, std::int64_t row) {
-        variant.backward_apply(part, src + row * g.src_ld, diff_dst + row * g.dst_ld, mean, scale.data(), beta, offset.data(),
-                               slope.data(), diff_src + row * g.diff_src_ld);
-    });
-}
-
-template <class T>
-void batch_norm_affine(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta, T* scale, T* shift) {
     for (std::int64_t i = 0; i < c; ++i) {
-        const double exact = static_cast<double>(gamma[i]) * inverse_sigma(variance[i], eps);
-        scale[i] = static_cast<T>(exact);
-        shift[i] = static_cast<T>(static_cast<double>(beta[i]) - static_cast<double>(mean[i]) * static_cast<double>(scale[i]));
+        mean[i] = static_cast<T>(partials.of(0, 0)[i]);
+        variance[i] = static_cast<T>(partials.of(0, 1)[i] / static_cast<double>(rows));
     }
 }
 
 template <class T>
-void batch_norm_backward_deferred(const BatchNormGeometry& g, T eps, const T* src, const T* diff_dst, const T* mean,
-                                  const T* variance, const T* scale, const T* shift, const T* gamma, bool accumulate, T* deferred,
-                                  T* diff_gamma, T* diff_beta) {
-    const profile::Span span("batch_norm_backward_deferred", profile::per_element<T>(g.rows * g.c, 9, accumulate ? 4 : 3));
-    const auto backward_deferred = chosen<T>().backward_deferred;
-    ColumnPartials partials{g.rows, g.c, 2};
-    partials.fill([&](std::int64_t chunk) {
-        const std::int64_t row = partials.first_row(chunk);
-        backward_deferred(with_rows(g, partials.rows_of(chunk)),
-                          {src + row * g.src_ld, diff_dst + row * g.dst_ld, mean, scale, shift, gamma, accumulate,
-                           deferred + row * g.diff_src_ld},
-                          partials.of(chunk, 0), partials.of(chunk, 1));
-    });
-    const double *sum_dy = partials.total(0), *sum_dy_src = partials.total(1);
-    for (std::int64_t i = 0; i < g.c; ++i) {
-        diff_beta[i] = static_cast<T>(sum_dy[i]);
-        diff_gamma[i] = static_cast<T>(sum_dy_src[i] * inverse_sigma(variance[i], eps));
+void batch_norm_coefficients(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta,
+                             T* inverse_sigma, T* scale, T* shift) {
+    for (std::int64_t i = 0; i < c; ++i) {
+        const double inverse = 1 / std::sqrt(static_cast<double>(variance[i]) + static_cast<double>(eps));
+        const double slope = static_cast<double>(gamma[i]) * inverse;
+        inverse_sigma[i] = static_cast<T>(inverse);
+        scale[i] = static_cast<T>(slope);
+        shift[i] = static_cast<T>(static_cast<double>(beta[i]) - static_cast<double>(mean[i]) * slope);
     }
 }
 
-#define KEEL_INSTANTIATE(T)                                                                                                   \
-    template void batch_norm_statistics(const BatchNormGeometry&, const T*, T*, T*);                                          \
-    template void batch_norm_forward(const BatchNormGeometry&, T, const T*, const T*, const T*, const T*, const T*, T*);      \
-    template void batch_norm_backward(const BatchNormGeometry&, T, bool, const T*, const T*, const T*, const T*, const T*,    \
-                                      const T*, T*, T*, T*);                                                                  \
-    template void batch_norm_affine(std::int64_t, T, const T*, const T*, const T*, const T*, T*, T*);                         \
-    template void batch_norm_backward_deferred(const BatchNormGeometry&, T, const T*, const T*, const T*, const T*, const T*, \
-                                               const T*, const T*, bool, T*, T*, T*);
+template <class T>
+void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k, const T* src,
+                         const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta) {
+    const profile::Span span("batch_norm_backward", backward_cost<T>(g, gradient, 2, diff_src != nullptr));
+    backward(g, gradient, k, {src, diff_dst, nullptr, nullptr, nullptr, false}, diff_dst, g.relu, diff_src, diff_gamma, diff_beta);
+}
+
+template <class T>
+void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
+                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src, T* diff_gamma,
+                              T* diff_beta) {
+    const profile::Span span("batch_norm_join_backward", backward_cost<T>(g, gradient, 4, diff_src != nullptr));
+    const T* dy = diff_residual;
+    backward(g, gradient, k, {src, diff_dst, dst, diff_residual, nullptr, false}, dy, false, diff_src, diff_gamma, diff_beta);
+}
+
+template <class T>
+void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src, const T* diff_dst,
+                        T* diff_src) {
+    const profile::Span span("batch_norm_correct", profile::per_element<T>(g.rows * g.c, 4, 3));
+    const auto kernel = chosen<T>().correct;
+    split_rows(g, [&](const BatchNormGeometry& part, std::int64_t row) {
+        kernel(part, mean, offset, slope, src + row * g.src_ld, diff_dst + row * g.dst_ld, diff_src + row * g.diff_src_ld);
+    });
+}
+
+#define KEEL_INSTANTIATE(T)                                                                                                        \
+    template void batch_norm_statistics(std::int64_t, std::int64_t, std::int64_t, const T*, T*, T*);                               \
+    template void batch_norm_coefficients(std::int64_t, T, const T*, const T*, const T*, const T*, T*, T*, T*);                    \
+    template void batch_norm_backward(const BatchNormGeometry&, BatchNormGradient, const BatchNormCoefficients<T>&, const T*,      \
+                                      const T*, T*, T*, T*);                                                                       \
+    template void batch_norm_join_backward(const BatchNormGeometry&, BatchNormGradient, const BatchNormCoefficients<T>&, const T*, \
+                                           const T*, const T*, T*, T*, T*, T*);                                                    \
+    template void batch_norm_correct(const BatchNormGeometry&, const T*, const T*, const T*, const T*, const T*, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)
 #undef KEEL_INSTANTIATE

@@ -1,6 +1,9 @@
-// Batch normalisation over the rows of an NHWC matrix (Ioffe & Szegedy 2015), fused with ReLU.
-// With xhat = (src - mean) / sqrt(variance + eps):   dst = gamma * xhat + beta, then max(0, .) if relu.
-// Statistics are sums over fixed chunks of rows, combined in order: they do not depend on the number of threads.
+// Batch normalisation over the rows of an NHWC matrix (Ioffe & Szegedy 2015), fused with ReLU:
+//   dst = src * scale + shift, then max(0, .) if relu;   scale = gamma / sigma, shift = beta - mean * scale, sigma^2 = variance +
+//   eps
+// This family makes the coefficients and goes backward. Forward is any kernel that takes an affine of its source (eltwise.h,
+// conv.h); it multiplies and adds with one rounding, so that all agree on the elements that a ReLU lets pass.
+// Sums are over fixed chunks of rows, combined in order: they do not depend on the number of threads.
 // T is float (dispatched by ISA) or double (the reference).
 #pragma once
 
@@ -12,41 +15,51 @@ namespace keel::kernels {
 struct BatchNormGeometry {
     std::int64_t rows, c;
     std::int64_t src_ld, dst_ld;  ///< diff_dst has dst_ld
-    std::int64_t diff_src_ld;     ///< backward only
+    std::int64_t diff_src_ld;
     bool relu;
 };
 
-/// mean[i] and the biased variance[i] over the rows; rows >= 1. Each chunk is reduced with its own mean and the chunks are
-/// merged in double (Chan et al. 1979), so a mean far from zero costs no digits.
+/// Per channel.
 template <class T>
-void batch_norm_statistics(const BatchNormGeometry& g, const T* src, T* mean, T* variance);
+struct BatchNormCoefficients {
+    const T *mean, *inverse_sigma, *scale, *shift;
+};
 
-/// dst as above, computed as (src - mean) * (gamma / sqrt(variance + eps)) + beta. src == dst is allowed if src_ld == dst_ld.
+/// mean[i] and the biased variance[i] over the rows; rows >= 1. Each chunk is reduced around the mean of its first rows and the
+/// chunks are merged in double (Chan et al. 1979), so a mean far from zero costs no digits.
 template <class T>
-void batch_norm_forward(const BatchNormGeometry& g, T eps, const T* src, const T* mean, const T* variance, const T* gamma,
-                        const T* beta, T* dst);
+void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, T* mean, T* variance);
 
-/// With dy = diff_dst where relu let it pass (recomputed from src exactly as in forward), else 0:
-///   diff_beta = sum dy,  diff_gamma = sum dy * xhat,
-///   diff_src = gamma / sigma * (dy - diff_beta / rows - xhat * diff_gamma / rows)    with the batch's own statistics,
-///   diff_src = gamma / sigma * dy                                                    with given ones (`global_statistics`).
-/// diff_src may be null (not wanted) or equal to diff_dst if the distances are equal.
+/// Computed in double, each rounded once.
 template <class T>
-void batch_norm_backward(const BatchNormGeometry& g, T eps, bool global_statistics, const T* src, const T* diff_dst, const T* mean,
-                         const T* variance, const T* gamma, const T* beta, T* diff_src, T* diff_gamma, T* diff_beta);
+void batch_norm_coefficients(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta,
+                             T* inverse_sigma, T* scale, T* shift);
 
-/// The normalisation as one multiply-add: scale = gamma / sigma, shift = beta - mean * scale, each rounded once.
-template <class T>
-void batch_norm_affine(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta, T* scale, T* shift);
+/// What becomes of dy on its way to diff_src; rows and sums are those of the whole batch.
+enum class BatchNormGradient {
+    whole,   ///< = scale * (dy - diff_beta / rows - xhat * diff_gamma / rows): src made its own statistics
+    direct,  ///< = scale * dy: the statistics were given, or their share is taken off later, by batch_norm_correct()
+    added    ///< += scale * dy
+};
 
-/// The part of the backward pass of y = max(0, src * scale + shift) that is a reader's own, where several batch norms read the same
-/// channels, and so have the same statistics (DenseNet). With dy = diff_dst where y > 0, else 0:
-///   deferred = gamma * dy (+ deferred where `accumulate`),  diff_beta = sum dy,  diff_gamma = sum dy * xhat.
-/// Once all readers have added theirs, batch_norm_backward of `deferred` with gamma 1 and no ReLU is the gradient of the channels:
-/// it is linear in its diff_dst. dst_ld is that of diff_dst, diff_src_ld that of deferred.
+/// With dy = diff_dst where relu let it pass, else 0, and xhat = (src - mean) / sigma:
+///   diff_beta = sum dy,  diff_gamma = sum dy * xhat,  diff_src as `gradient` says.
+/// diff_src may be null (not wanted), or equal to diff_dst if the distances are equal. `whole` takes two passes, the others one.
 template <class T>
-void batch_norm_backward_deferred(const BatchNormGeometry& g, T eps, const T* src, const T* diff_dst, const T* mean,
-                                  const T* variance, const T* scale, const T* shift, const T* gamma, bool accumulate, T* deferred,
-                                  T* diff_gamma, T* diff_beta);
+void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k, const T* src,
+                         const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta);
+
+/// The same for the join of a residual block, dst = relu(src * scale + shift + residual):  dy = diff_dst where dst > 0, else 0.
+/// It is also the residual's gradient, and written to diff_residual, which has dst_ld as dst has, and may be equal to diff_dst.
+template <class T>
+void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
+                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src, T* diff_gamma,
+                              T* diff_beta);
+
+/// diff_src = diff_dst - offset - (src - mean) * slope: takes off what the gradients of `direct` readers lack, where offset is the
+/// sum over them of scale * diff_beta / rows, and slope that of scale * diff_gamma / sigma / rows. diff_src may be diff_dst.
+template <class T>
+void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src, const T* diff_dst,
+                        T* diff_src);
 
 }  // namespace keel::kernels

@@ -1,74 +1,64 @@
 // Plain loops: the scalar variant of float, and what double runs on.
 #pragma once
 
+#include <cmath>
+
 #include "kernels/batch_norm/variants.h"
 
 namespace keel::kernels::reference {
 
 template <class T>
-void moments(const BatchNormGeometry& g, const T* src, double* mean, double* m2, double*) {
-    const auto rows = static_cast<double>(g.rows);
-    for (std::int64_t r = 0; r < g.rows; ++r)
-        for (std::int64_t i = 0; i < g.c; ++i) mean[i] += static_cast<double>(src[r * g.src_ld + i]) / rows;
-    for (std::int64_t r = 0; r < g.rows; ++r)
-        for (std::int64_t i = 0; i < g.c; ++i) {
-            const double x = static_cast<double>(src[r * g.src_ld + i]) - mean[i];
+void moments(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, double* mean, double* m2) {
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t i = 0; i < c; ++i) mean[i] += static_cast<double>(src[r * src_ld + i]) / static_cast<double>(rows);
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t i = 0; i < c; ++i) {
+            const double x = static_cast<double>(src[r * src_ld + i]) - mean[i];
             m2[i] += x * x;
         }
 }
 
+/// Whether the ReLU let an element pass.
 template <class T>
-void forward(const BatchNormGeometry& g, const T* src, const T* mean, const T* scale, const T* beta, T* dst) {
-    for (std::int64_t r = 0; r < g.rows; ++r)
-        for (std::int64_t i = 0; i < g.c; ++i) {
-            const T y = (src[r * g.src_ld + i] - mean[i]) * scale[i] + beta[i];
-            dst[r * g.dst_ld + i] = g.relu && y <= 0 ? T(0) : y;
-        }
-}
-
-/// src - mean and dy of one element.
-template <class T>
-struct Gradient {
-    T centred, dy;
-    Gradient(const BatchNormGeometry& g, std::int64_t r, std::int64_t i, const T* src, const T* diff_dst, const T* mean,
-             const T* scale, const T* beta)
-        : centred(src[r * g.src_ld + i] - mean[i]), dy(diff_dst[r * g.dst_ld + i]) {
-        if (g.relu && !(centred * scale[i] + beta[i] > 0)) dy = 0;
-    }
-};
-
-template <class T>
-void backward_sums(const BatchNormGeometry& g, const T* src, const T* diff_dst, const T* mean, const T* scale, const T* beta,
-                   double* sum_dy, double* sum_dy_src) {
-    for (std::int64_t r = 0; r < g.rows; ++r)
-        for (std::int64_t i = 0; i < g.c; ++i) {
-            const Gradient<T> t(g, r, i, src, diff_dst, mean, scale, beta);
-            sum_dy[i] += static_cast<double>(t.dy);
-            sum_dy_src[i] += static_cast<double>(t.dy) * static_cast<double>(t.centred);
-        }
+bool passes(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, T src, std::int64_t i) {
+    return !g.relu || std::fma(src, k.scale[i], k.shift[i]) > 0;
 }
 
 template <class T>
-void backward_apply(const BatchNormGeometry& g, const T* src, const T* diff_dst, const T* mean, const T* scale, const T* beta,
-                    const T* offset, const T* slope, T* diff_src) {
+void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const BatchNormRows<T>& rows, double* sum_dy,
+                   double* sum_dy_src) {
     for (std::int64_t r = 0; r < g.rows; ++r)
         for (std::int64_t i = 0; i < g.c; ++i) {
-            const Gradient<T> t(g, r, i, src, diff_dst, mean, scale, beta);
-            diff_src[r * g.diff_src_ld + i] = scale[i] * (t.dy - offset[i] - t.centred * slope[i]);
-        }
-}
-
-template <class T>
-void backward_deferred(const BatchNormGeometry& g, const DeferredBackward<T>& t, double* sum_dy, double* sum_dy_src) {
-    for (std::int64_t r = 0; r < g.rows; ++r)
-        for (std::int64_t i = 0; i < g.c; ++i) {
-            const T src = t.src[r * g.src_ld + i];
-            const T dy = src * t.scale[i] + t.shift[i] > 0 ? t.diff_dst[r * g.dst_ld + i] : T(0);
-            T& deferred = t.deferred[r * g.diff_src_ld + i];
-            deferred = t.gamma[i] * dy + (t.accumulate ? deferred : T(0));
+            const std::int64_t at = r * g.dst_ld + i;
+            const T src = rows.src[r * g.src_ld + i];
+            const bool passed = rows.dst == nullptr ? passes(g, k, src, i) : rows.dst[at] > 0;
+            const T dy = passed ? rows.diff_dst[at] : T{0};
+            if (rows.dst != nullptr) rows.diff_residual[at] = dy;
+            if (rows.diff_src != nullptr) {
+                T& diff = rows.diff_src[r * g.diff_src_ld + i];
+                diff = rows.added ? std::fma(k.scale[i], dy, diff) : k.scale[i] * dy;
+            }
             sum_dy[i] += static_cast<double>(dy);
-            sum_dy_src[i] += static_cast<double>(dy) * static_cast<double>(src - t.mean[i]);
+            sum_dy_src[i] += static_cast<double>(dy) * static_cast<double>(src - k.mean[i]);
         }
+}
+
+template <class T>
+void backward_apply(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const T* offset, const T* slope, const T* src,
+                    const T* diff_dst, T* diff_src) {
+    for (std::int64_t r = 0; r < g.rows; ++r)
+        for (std::int64_t i = 0; i < g.c; ++i) {
+            const T x = src[r * g.src_ld + i], dy = passes(g, k, x, i) ? diff_dst[r * g.dst_ld + i] : T{0};
+            diff_src[r * g.diff_src_ld + i] = k.scale[i] * (dy - offset[i] - (x - k.mean[i]) * slope[i]);
+        }
+}
+
+template <class T>
+void correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src, const T* diff_dst,
+             T* diff_src) {
+    for (std::int64_t r = 0; r < g.rows; ++r)
+        for (std::int64_t i = 0; i < g.c; ++i)
+            diff_src[r * g.diff_src_ld + i] = diff_dst[r * g.dst_ld + i] - offset[i] - (src[r * g.src_ld + i] - mean[i]) * slope[i];
 }
 
 }  // namespace keel::kernels::reference

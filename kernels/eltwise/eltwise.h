@@ -49,6 +49,16 @@ void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* 
 template <class T>
 void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool relu, T* dst);
 
+/// An affine of each channel; null scale: the identity.
+template <class T>
+struct Affine {
+    const T *scale, *shift;
+};
+
+/// dst = max(0, src0 * a.scale + a.shift + src1 * b.scale + b.shift): the join of a residual block and the batch norms before it.
+template <class T>
+void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1, const Affine<T>& b, T* dst);
+
 /// dst[r][i] += bias[i]; src_ld is not used.
 template <class T>
 void add_bias(const UnaryGeometry& g, const T* bias, T* dst);

@@ -65,6 +65,22 @@ void affine_forward(const UnaryGeometry& g, const float* src, const float* scale
         });
 }
 
+template <bool kAffine>
+void join_rows(const BinaryGeometry& g, const float* src0, const Affine<float>& a, const float* src1, const Affine<float>& b,
+               float* dst) {
+    for (std::int64_t r = 0; r < g.rows; ++r, src0 += g.src0_ld, src1 += g.src1_ld, dst += g.dst_ld)
+        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
+            Vec second = load(src1 + i, lanes);
+            if (kAffine) second = fma(second, load(b.scale + i, lanes), load(b.shift + i, lanes));
+            store(dst + i, relu(fma(load(src0 + i, lanes), load(a.scale + i, lanes), load(a.shift + i, lanes)) + second), lanes);
+        });
+}
+
+void affine_add_relu_forward(const BinaryGeometry& g, const float* src0, const Affine<float>& a, const float* src1,
+                             const Affine<float>& b, float* dst) {
+    (b.scale != nullptr ? join_rows<true> : join_rows<false>)(g, src0, a, src1, b, dst);
+}
+
 void add_bias(const UnaryGeometry& g, const float* bias, float* dst) {
     update({g.rows, g.c, 0, g.dst_ld}, bias, dst, [](Vec d, Vec b) { return d + b; });
 }
@@ -79,9 +95,9 @@ void moving_average(std::int64_t n, float decay, const float* src, float* shadow
     update({1, n, n, n}, src, shadow, [=](Vec d, Vec s) { return fma(kept, d, taken * s); });
 }
 
-constexpr EltwiseVariant<float> kEltwise{kIsa,           copy,          accumulate,  scale,
-                                         relu_forward,   relu_backward, add_forward, add_relu_forward,
-                                         affine_forward, add_bias,      column_sum,  moving_average};
+constexpr EltwiseVariant<float> kEltwise{kIsa,          copy,        accumulate,       scale,          relu_forward,
+                                         relu_backward, add_forward, add_relu_forward, affine_forward, affine_add_relu_forward,
+                                         add_bias,      column_sum,  moving_average};
 
 }  // namespace
 }  // namespace keel::kernels::simd

@@ -64,6 +64,16 @@ void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const 
 }
 
 template <class T>
+void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1, const Affine<T>& b,
+                             T* dst) {
+    for_elements(g, [&](auto r, auto i) {
+        const T second = src1[r * g.src1_ld + i];
+        dst[r * g.dst_ld + i] = relu(std::fma(src0[r * g.src0_ld + i], a.scale[i], a.shift[i]) +
+                                     (b.scale == nullptr ? second : std::fma(second, b.scale[i], b.shift[i])));
+    });
+}
+
+template <class T>
 void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
     for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] += bias[i]; });
 }

@@ -8,10 +8,12 @@
 
 namespace keel::kernels {
 
-/// Rows of a chunk: 128 KiB of floats, so that a second look at the chunk finds it in the L2 cache, and a multiple of the eight
-/// rows that are summed as a tree.
-constexpr std::int64_t chunk_rows(std::int64_t c) {
-    return std::max<std::int64_t>(32, 32768 / std::max<std::int64_t>(c, 1) / 8 * 8);
+/// Rows of a chunk, a multiple of eight: 128 KiB of floats or more, and no more chunks than teams of threads need, since the caller
+/// alone adds them up.
+constexpr std::int64_t chunk_rows(std::int64_t rows, std::int64_t c) {
+    constexpr std::int64_t kMostChunks = 128, kFloats = 32768, kGroup = 8;
+    const std::int64_t least = std::max(kFloats / std::max<std::int64_t>(c, 1), chunk_count(rows, kMostChunks));
+    return std::max<std::int64_t>(32, chunk_count(least, kGroup) * kGroup);
 }
 
 /// Length of a buffer of `c` sums that kernels fill with whole vectors.
@@ -20,12 +22,13 @@ constexpr std::int64_t padded_columns(std::int64_t c) { return (c + 15) / 16 * 1
 /// What each chunk of rows contributes: `n` sums for each column. No rows at all are one empty chunk.
 struct ColumnPartials {
     std::int64_t rows, c, n;
-    std::int64_t chunks = std::max<std::int64_t>(1, chunk_count(rows, chunk_rows(c)));
+    std::int64_t rows_each = chunk_rows(rows, c);
+    std::int64_t chunks = std::max<std::int64_t>(1, chunk_count(rows, rows_each));
     std::vector<double> values = std::vector<double>(static_cast<std::size_t>(chunks * n * padded_columns(c)));
 
     double* of(std::int64_t chunk, std::int64_t k) { return values.data() + (chunk * n + k) * padded_columns(c); }
-    std::int64_t first_row(std::int64_t chunk) const { return chunk * chunk_rows(c); }
-    std::int64_t rows_of(std::int64_t chunk) const { return std::min(chunk_rows(c), rows - first_row(chunk)); }
+    std::int64_t first_row(std::int64_t chunk) const { return chunk * rows_each; }
+    std::int64_t rows_of(std::int64_t chunk) const { return std::min(rows_each, rows - first_row(chunk)); }
 
     /// Calls body(chunk) for every chunk, on all threads.
     template <class Body>

@@ -40,27 +40,39 @@ inline double sum(const double (&p)[kWidth]) {
 template <int N>
 struct Terms {
     Vec v[N];
-    friend Terms operator+(Terms a, const Terms& b) {
-        for (int k = 0; k < N; ++k) a.v[k] += b.v[k];
-        return a;
-    }
 };
 
-/// sums[k][i] += sum over rows r of terms(r, i, lanes).v[k], for columns i < c rounded up to kWidth. Eight rows are added as a
-/// tree in float, three roundings deep, and those sums in double: an eighth of the conversions that all-double sums would cost,
-/// and as accurate, for the roundings of many short trees average out.
+/// Columns whose sums fit the first-level cache beside what is summed.
+constexpr std::int64_t kPanel = 1024;
+
+/// sums[k][i] += sum over rows r of terms(r, i, lanes).v[k], for columns i < c rounded up to kWidth; each element is visited once.
+/// Rows are read one after the other, for that is what the memory streams best. Eight of them are added in float, and those sums in
+/// double: an eighth of the conversions that all-double sums would cost, and as accurate, for the roundings of many short sums
+/// average out.
 template <int N, class RowTerms>
 inline void add_columns(std::int64_t rows, std::int64_t c, double* const (&sums)[N], RowTerms terms) {
-    const auto add = [&](std::int64_t i, const Terms<N>& total) {
-        for (int k = 0; k < N; ++k) add_to(sums[k] + i, widen(total.v[k]));
-    };
-    std::int64_t r = 0;
-    for (; r + 8 <= rows; r += 8)
-        for_lanes(c, [&](std::int64_t i, auto lanes) {
-            const auto t = [&](int row) { return terms(r + row, i, lanes); };
-            add(i, ((t(0) + t(1)) + (t(2) + t(3))) + ((t(4) + t(5)) + (t(6) + t(7))));
-        });
-    for (; r < rows; ++r) for_lanes(c, [&](std::int64_t i, auto lanes) { add(i, terms(r, i, lanes)); });
+    constexpr std::int64_t kGroup = 8;
+    alignas(64) float partial[N * kPanel];  // for each vector of columns its N sums: one stream
+    for (std::int64_t first = 0; first < c; first += kPanel) {
+        const std::int64_t width = c - first < kPanel ? c - first : kPanel;
+        for (std::int64_t begin = 0; begin < rows; begin += kGroup) {
+            const std::int64_t end = begin + kGroup < rows ? begin + kGroup : rows;
+            for_lanes(width, [&](std::int64_t i, auto lanes) {
+                const Terms<N> t = terms(begin, first + i, lanes);
+                for (int k = 0; k < N; ++k) store(partial + N * i + k * kWidth, t.v[k], AllLanes{});
+            });
+            for (std::int64_t r = begin + 1; r < end; ++r)
+                for_lanes(width, [&](std::int64_t i, auto lanes) {
+                    const Terms<N> t = terms(r, first + i, lanes);
+                    for (int k = 0; k < N; ++k) {
+                        float* sum = partial + N * i + k * kWidth;
+                        store(sum, load(sum, AllLanes{}) + t.v[k], AllLanes{});
+                    }
+                });
+            for (std::int64_t i = 0; i < width; i += kWidth)
+                for (int k = 0; k < N; ++k) add_to(sums[k] + first + i, widen(load(partial + N * i + k * kWidth, AllLanes{})));
+        }
+    }
 }
 
 }  // namespace

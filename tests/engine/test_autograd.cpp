@@ -225,7 +225,7 @@ TEST_CASE("a graph frees its memory with its last handle, whether backward ran o
             const Tensor weights = uniform({4, 3, 3, 3}, 2).to(DType::f32).set_requires_grad();
             const Tensor gamma = Tensor::full({4}, 1).set_requires_grad(), beta = Tensor::zeros({4}).set_requires_grad();
             Tensor x = conv2d(src, weights, {}, {1, 1});
-            x = batch_norm(x, gamma, beta, Tensor::zeros({4}), Tensor::full({4}, 1), {});
+            x = batch_norm(x, {gamma, beta, Tensor::zeros({4}), Tensor::full({4}, 1)}, {});
             x = append_channels(wide_buffer(relu(x), 8), x);
             x = global_avg_pool(max_pool(add_relu(x, x), {2, 2, 0}));
             const Tensor loss = cross_entropy(x, Tensor::from<std::int32_t>({1, 7}, {2}));
@@ -280,7 +280,7 @@ TEST_CASE("two threads run forward passes without recording", "[autograd]") {
     evaluation.relu = true;
     const auto forward = [&] {
         const NoGrad no_grad;
-        return global_avg_pool(batch_norm(conv2d(src, weights, {}, {1, 1}), gamma, beta, mean, variance, evaluation));
+        return global_avg_pool(batch_norm(conv2d(src, weights, {}, {1, 1}), {gamma, beta, mean, variance}, evaluation));
     };
     const Tensor wanted = forward();
     bool equal[2] = {true, true}, recorded[2] = {false, false};

@@ -23,7 +23,7 @@ BatchNormOptions mode(bool training, bool relu = false) {
 Tensor normalised(const Inputs& x, const BatchNormOptions& options, std::int64_t room) {
     const std::int64_t c = x[1].dim(0);
     const Tensor mean = uniform({c}, 21, -0.5, 0.5).to(x[0].dtype()), variance = uniform({c}, 22, 0.5, 2).to(x[0].dtype());
-    return batch_norm(room > 0 ? wide_buffer(x[0], c + room) : x[0], x[1], x[2], mean, variance, options);
+    return batch_norm(room > 0 ? wide_buffer(x[0], c + room) : x[0], {x[1], x[2], mean, variance}, options);
 }
 
 /// Inputs whose normalised values all keep 10^-3 from the kink of a ReLU: further than a step of the gradient check (10^-5 times
@@ -91,7 +91,7 @@ TEST_CASE("batch_norm normalises and moves the running statistics", "[ops]") {
     BatchNormOptions options;
     options.eps = 0.25;
     options.momentum = 0.5;
-    const Tensor dst = batch_norm(src, gamma, beta, mean, variance, options);
+    const Tensor dst = batch_norm(src, {gamma, beta, mean, variance}, options);
     for (std::size_t i = 0; i < 8; i += 2) {
         CHECK(dst.values<double>()[i] == Approx(2 * (src.values<double>()[i] - 4) / std::sqrt(5.25) + 1).epsilon(1e-14));
         CHECK(dst.values<double>()[i + 1] == Approx(1).epsilon(1e-14));
@@ -103,7 +103,7 @@ TEST_CASE("batch_norm normalises and moves the running statistics", "[ops]") {
 
     const Tensor mean_before = mean.clone(), variance_before = variance.clone();
     options.training = false;
-    const Tensor with_running = batch_norm(src, gamma, beta, mean, variance, options);
+    const Tensor with_running = batch_norm(src, {gamma, beta, mean, variance}, options);
     CHECK(with_running.values<double>()[0] == Approx(2 * (1 - 7) / std::sqrt(10 + 10.0 / 3 + 0.25) + 1).epsilon(1e-14));
     CHECK(std::ranges::equal(mean.values<double>(), mean_before.values<double>()));
     CHECK(std::ranges::equal(variance.values<double>(), variance_before.values<double>()));
@@ -113,22 +113,68 @@ TEST_CASE("batch_norm of a single row has variance 0", "[ops]") {
     const Tensor src = Tensor::from({3.0F, -5.0F}, {1, 2}).set_requires_grad();
     const Tensor gamma = Tensor::full({2}, 2), beta = Tensor::from({0.5F, 7.0F}, {2}), mean = Tensor::zeros({2});
     const Tensor variance = Tensor::full({2}, 1);
-    const Tensor dst = batch_norm(src, gamma, beta, mean, variance, mode(true));
-    CHECK(std::ranges::equal(dst.values<float>(), beta.values<float>()));
+    const Tensor dst = batch_norm(src, {gamma, beta, mean, variance}, mode(true));
+    // src * scale + shift, where scale is 2 / sqrt(eps), and shift, of that magnitude, is rounded
+    for (std::size_t i = 0; i < 2; ++i)
+        CHECK(std::abs(dst.values<float>()[i] - beta.values<float>()[i]) <= 2 * 0x1p-24 * 5 * 2 / std::sqrt(1e-5));
     CHECK(variance.values<float>()[0] == Approx(0.9));
     backward(dst, Tensor::full({1, 2}, 1));
     CHECK(std::ranges::equal(src.grad().values<float>(), std::vector<float>{0, 0}));
 }
 
+TEST_CASE("norm_add_relu: gradients and precision", "[ops][gradcheck]") {
+    for (const std::int64_t c : {1, 5, 8, 17})
+        for (const bool training : {true, false})
+            for (const bool normalised_residual : {false, true}) {
+                const Dims dims{2, 3, 2, c};
+                const auto join = [&](const Inputs& x) {
+                    const auto running = [&](std::uint64_t seed, double low) {
+                        return uniform({c}, seed, low, low + 1).to(x[0].dtype());
+                    };
+                    Residual residual{x[3]};
+                    if (normalised_residual) residual = {x[3], {x[4], x[5], running(23, -0.5), running(24, 0.5)}, mode(training)};
+                    return norm_add_relu(x[0], {x[1], x[2], running(21, -0.5), running(22, 0.5)}, mode(training), residual);
+                };
+                // As draw_inputs: the result is 0 or its distance from the kink, and the sum that is not cut is that of the negated
+                // inputs where it is 0; both are looked at.
+                Inputs inputs;
+                for (std::uint64_t seed = 1;; ++seed) {
+                    inputs = {uniform(dims, seed), uniform({c}, seed + 1000, 0.5, 1.5), uniform({c}, seed + 2000),
+                              uniform(dims, seed + 3000)};
+                    if (normalised_residual) {
+                        inputs.push_back(uniform({c}, seed + 4000, 0.5, 1.5));
+                        inputs.push_back(uniform({c}, seed + 5000));
+                    }
+                    const Tensor up = join(inputs);
+                    Inputs negated = inputs;
+                    const auto negate = [](Tensor& t) {
+                        t = t.clone();
+                        for (double& value : t.values<double>()) value = -value;
+                    };
+                    for (const std::size_t i : {1, 2, 4, 5})
+                        if (i < negated.size()) negate(negated[i]);
+                    if (!normalised_residual) negate(negated[3]);
+                    const Tensor down = join(negated);
+                    bool clear = true;
+                    for (std::size_t i = 0; i < up.values<double>().size(); ++i)
+                        clear = clear && up.values<double>()[i] + down.values<double>()[i] > 1e-3;
+                    if (clear) break;
+                }
+                Rounding bound = rounding(inputs[0], training);
+                bound.magnitude += rounding(inputs[3], training).magnitude;
+                check_operator("norm_add_relu", join, inputs, bound);
+            }
+}
+
 TEST_CASE("batch_norm refuses what does not fit", "[ops]") {
     const Tensor src = Tensor::zeros({2, 2, 2, 3}), good = Tensor::full({3}, 1), bad = Tensor::full({4}, 1);
-    CHECK_NOTHROW(batch_norm(src, good, good, good, good, {}));
+    CHECK_NOTHROW(batch_norm(src, {good, good, good, good}, {}));
     for (int wrong = 0; wrong < 4; ++wrong)
         for (const Tensor& other : {bad, good.to(DType::f64), Tensor()}) {
             const auto pick = [&](int i) { return i == wrong ? other : good.clone(); };
-            CHECK_THROWS_AS(batch_norm(src, pick(0), pick(1), pick(2), pick(3), {}), UsageError);
+            CHECK_THROWS_AS(batch_norm(src, {pick(0), pick(1), pick(2), pick(3)}, {}), UsageError);
         }
-    CHECK_THROWS_AS(batch_norm(Tensor(), good, good, good, good, {}), UsageError);
-    CHECK_THROWS_AS(batch_norm(src.to(DType::s32), good, good, good, good, {}), UsageError);
-    CHECK_THROWS_AS(batch_norm(Tensor::zeros({0, 2, 2, 3}), good, good, good, good, {}), UsageError);
+    CHECK_THROWS_AS(batch_norm(Tensor(), {good, good, good, good}, {}), UsageError);
+    CHECK_THROWS_AS(batch_norm(src.to(DType::s32), {good, good, good, good}, {}), UsageError);
+    CHECK_THROWS_AS(batch_norm(Tensor::zeros({0, 2, 2, 3}), {good, good, good, good}, {}), UsageError);
 }

@@ -20,7 +20,7 @@ Tensor dense_block(const Inputs& x) {
     for (std::size_t layer = 1; layer <= 2; ++layer) {
         const Tensor c = Tensor::zeros({features.channels()}, x[0].dtype());
         const Tensor ones = Tensor::full({features.channels()}, 1, x[0].dtype());
-        const Tensor normal = batch_norm(features, ones, c, c.clone(), ones.clone(), {});
+        const Tensor normal = batch_norm(features, {ones, c, c.clone(), ones.clone()}, {});
         Tensor grown = conv2d(normal, x[layer], {}, {1, 1});
         if (before) grown = add(grown, before);
         features = append_channels(features, grown);
@@ -86,12 +86,13 @@ TEST_CASE("append_channels concatenates in the head's memory", "[ops]") {
 }
 
 TEST_CASE("the head's gradient is accumulated in the memory of the result's", "[ops]") {
-    const Tensor head_leaf = uniform({1, 2, 2, 3}, 1).set_requires_grad(), tail = uniform({1, 2, 2, 2}, 2).set_requires_grad();
-    const Tensor whole = append_channels(wide_buffer(head_leaf, 5), tail);
+    const Tensor head = wide_buffer(uniform({1, 2, 2, 3}, 1), 5).set_requires_grad();
+    const Tensor tail = uniform({1, 2, 2, 2}, 2).set_requires_grad();
+    const Tensor whole = append_channels(head, tail);
     backward(whole, uniform(whole.dims(), 3));
-    CHECK(head_leaf.grad().ld() == 5);  // a view: nothing was copied
-    CHECK(tail.grad().dense());         // a copy, so that the head is the only owner
-    CHECK_FALSE(head_leaf.grad().same_memory(tail.grad()));
+    CHECK(head.grad().ld() == 5);  // a view: nothing was copied
+    CHECK(tail.grad().dense());    // a copy, so that the head is the only owner
+    CHECK_FALSE(head.grad().same_memory(tail.grad()));
 }
 
 TEST_CASE("operators that move elements refuse what does not fit", "[ops]") {

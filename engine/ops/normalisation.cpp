@@ -1,0 +1,110 @@
+#include "engine/ops/normalisation.h"
+
+#include <algorithm>
+
+#include "engine/ops/check.h"
+
+namespace keel::ops {
+namespace {
+
+template <class T>
+void update_running(double momentum, double correction, const Tensor& batch, const Tensor& running) {
+    const auto from = batch.values<T>();
+    const auto to = running.values<T>();
+    for (std::size_t i = 0; i < to.size(); ++i)
+        to[i] = static_cast<T>((1 - momentum) * double{to[i]} + momentum * correction * double{from[i]});
+}
+
+}  // namespace
+
+Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& o)
+    : src_(src.detach()), relu_(o.relu), own_statistics_(o.training), wants_src_(src.requires_grad()) {
+    const std::int64_t c = src.channels(), rows = src.rows();
+    for (const Tensor& vector : {norm.gamma, norm.beta, norm.running_mean, norm.running_variance}) {
+        require_dims(who, "gamma, beta and running statistics", vector, {c});
+        require_type(who, "gamma, beta and running statistics", vector, src.dtype());
+    }
+    if (o.training && rows < 1)
+        throw UsageError(std::string("[") + who + "] wanted a batch of one row or more, got dims " + src.dims().text());
+    coefficients_ = Tensor::empty({kRows, c}, src.dtype());
+    dispatch_float(who, src.dtype(), [&]<class T>(T) {
+        Tensor mean = norm.running_mean, variance = norm.running_variance;
+        if (o.training) {
+            shared_ = src.statistics();
+            const auto statistics = shared_ ? shared_ : std::make_shared<ChannelStatistics>(c, src.dtype());
+            statistics->require(src_);
+            mean = statistics->mean(c);
+            variance = statistics->variance(c);
+            const double unbiased = static_cast<double>(rows) / static_cast<double>(std::max<std::int64_t>(rows - 1, 1));
+            update_running<T>(o.momentum, 1, mean, norm.running_mean);
+            update_running<T>(o.momentum, unbiased, variance, norm.running_variance);
+        }
+        std::ranges::copy(mean.values<T>(), row<T>(kMean));
+        kernels::batch_norm_coefficients(c, static_cast<T>(o.eps), mean.data<T>(), variance.data<T>(), norm.gamma.data<T>(),
+                                         norm.beta.data<T>(), row<T>(kInverseSigma), row<T>(kScale), row<T>(kShift));
+    });
+}
+
+Tensor Normalisation::normalised() const {
+    Tensor dst = Tensor::empty(src_.dims(), src_.dtype());
+    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
+        kernels::affine_forward({src_.rows(), src_.channels(), src_.ld(), dst.ld()}, src_.data<T>(), row<T>(kScale), row<T>(kShift),
+                                relu_, dst.data<T>());
+    });
+    return dst;
+}
+
+kernels::BatchNormGeometry Normalisation::geometry(const Tensor& diff_dst, const Tensor& diff_src) const {
+    return {src_.rows(), src_.channels(), src_.ld(), diff_dst.ld(), diff_src ? diff_src.ld() : 0, relu_};
+}
+
+void Normalisation::defer(const Diffs& diffs) const {
+    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
+        const auto k = coefficients<T>();
+        for (std::int64_t i = 0; i < src_.channels(); ++i) {
+            const double per_row = double{k.scale[i]} / static_cast<double>(src_.rows());
+            shared_->defer(i, per_row * double{diffs.beta.data<T>()[i]},
+                           per_row * double{diffs.gamma.data<T>()[i]} * double{k.inverse_sigma[i]});
+        }
+    });
+}
+
+Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const {
+    using enum kernels::BatchNormGradient;
+    const std::int64_t c = src_.channels();
+    Diffs diffs{{}, Tensor::empty({c}, src_.dtype()), Tensor::empty({c}, src_.dtype())};
+    auto gradient = own_statistics_ && !shared_ ? whole : direct;
+    if (wants_src_) {
+        if (gradient == direct && sum) {
+            gradient = added;
+            diffs.src = sum.unique() ? std::move(sum) : sum.clone();
+            sum = {};
+        } else {
+            diffs.src = diff_dst.unique() ? diff_dst : Tensor::empty(src_.dims(), src_.dtype());
+        }
+    }
+    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
+        kernels::batch_norm_backward(geometry(diff_dst, diffs.src), gradient, coefficients<T>(), src_.data<T>(), diff_dst.data<T>(),
+                                     wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
+    });
+    if (shared_ && wants_src_) defer(diffs);
+    return diffs;
+}
+
+Normalisation::Diffs Normalisation::backward_of_join(const Tensor& dst, Tensor& diff_dst) const {
+    using enum kernels::BatchNormGradient;
+    const std::int64_t c = src_.channels();
+    Diffs diffs{wants_src_ ? Tensor::empty(src_.dims(), src_.dtype()) : Tensor(), Tensor::empty({c}, src_.dtype()),
+                Tensor::empty({c}, src_.dtype())};
+    const Tensor diff_residual = diff_dst.unique() ? diff_dst : diff_dst.empty_like();
+    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
+        kernels::batch_norm_join_backward(geometry(dst, diffs.src), own_statistics_ && !shared_ ? whole : direct, coefficients<T>(),
+                                          src_.data<T>(), dst.data<T>(), diff_dst.data<T>(), diff_residual.data<T>(),
+                                          wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
+    });
+    if (shared_ && wants_src_) defer(diffs);
+    diff_dst = diff_residual;
+    return diffs;
+}
+
+}  // namespace keel::ops

@@ -1,0 +1,56 @@
+// A batch normalisation at the front of an operator: what batch_norm, norm_conv2d and norm_add_relu share.
+#pragma once
+
+#include <memory>
+
+#include "engine/channel_statistics.h"
+#include "engine/ops.h"
+#include "kernels/batch_norm/batch_norm.h"
+#include "kernels/eltwise/eltwise.h"
+
+namespace keel::ops {
+
+/// Keeps src and four numbers a channel, no normalised map.
+class Normalisation {
+public:
+    /// Takes the statistics of src where options ask for them (those of its buffer, if it is the front of one) and updates the
+    /// running ones. Throws UsageError in the name of operator `who` for what does not fit.
+    Normalisation(const char* who, const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options);
+
+    const Tensor& src() const { return src_; }
+    bool relu() const { return relu_; }
+    /// What the normalisation, apart from the ReLU, does to src.
+    template <class T>
+    kernels::Affine<T> affine() const {
+        return {row<T>(kScale), row<T>(kShift)};
+    }
+    /// The normalised map, dense.
+    Tensor normalised() const;
+
+    struct Diffs {
+        Tensor src, gamma, beta;
+    };
+    /// From the gradient of the normalised map, which is overwritten if it is unique(). `sum` as in record_adding.
+    Diffs backward(Tensor diff_dst, Tensor& sum) const;
+    /// The same for dst = relu(normalised map + residual); diff_dst, dense, becomes the residual's gradient.
+    Diffs backward_of_join(const Tensor& dst, Tensor& diff_dst) const;
+
+private:
+    enum Row : std::uint8_t { kMean, kInverseSigma, kScale, kShift, kRows };
+    template <class T>
+    T* row(Row r) const {
+        return coefficients_.data<T>() + r * src_.channels();
+    }
+    template <class T>
+    kernels::BatchNormCoefficients<T> coefficients() const {
+        return {row<T>(kMean), row<T>(kInverseSigma), row<T>(kScale), row<T>(kShift)};
+    }
+    kernels::BatchNormGeometry geometry(const Tensor& diff_dst, const Tensor& diff_src) const;
+    void defer(const Diffs& diffs) const;
+
+    Tensor src_, coefficients_;
+    std::shared_ptr<ChannelStatistics> shared_;  ///< whose gradient is settled by who made the buffer
+    bool relu_, own_statistics_, wants_src_;
+};
+
+}  // namespace keel::ops
