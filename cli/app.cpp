@@ -121,6 +121,7 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
         if (leaf.app != &command) continue;
         if (globals.quiet) spdlog::default_logger()->set_level(spdlog::level::warn);
         if (globals.threads > 0) set_thread_count(globals.threads);
+        bind_team();
         if (!globals.tuning.empty()) tune(globals.tuning);
         return leaf.run();
     }

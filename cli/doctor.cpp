@@ -7,11 +7,13 @@
 
 #include "cli/commands.h"
 #include "cli/machine.h"
+#include "cli/openmp.h"
 #include "engine/files.h"
 #include "kernels/conv/conv.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
+#include "kernels/topology.h"
 
 namespace keel::cli {
 namespace {
@@ -52,11 +54,14 @@ Machine read_machine() {
         if (present) machine.features.emplace_back(feature);
     machine.isa = name(active_isa());
     machine.forced_isa = environment("KEEL_ISA");
-    machine.online_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+    machine.online_cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+    machine.allowed_cpus = static_cast<int>(process_cpus().size());
     machine.allowed_cores = allowed_cores();
     machine.threads = thread_count();
     machine.slurm_cpus_per_task = environment("SLURM_CPUS_PER_TASK");
     machine.omp_num_threads = environment("OMP_NUM_THREADS");
+    for (const char* name : kOpenMpVariables)
+        if (const std::string value = environment(name); !value.empty()) machine.openmp.push_back(std::string(name) + "=" + value);
     machine.convolution_library = kernels::convolution_library();
     machine.huge_pages = chosen_word(contents("/sys/kernel/mm/transparent_hugepage/enabled"));
     const std::string meminfo = contents("/proc/meminfo");

@@ -39,10 +39,10 @@ std::vector<std::string> warnings_of(const Machine& m) {
     check_variable("OMP_NUM_THREADS", m.omp_num_threads);
     check_variable("SLURM_CPUS_PER_TASK", m.slurm_cpus_per_task);
     if (const auto slurm = positive(m.slurm_cpus_per_task)) {
-        if (*slurm > m.allowed_cores)
+        if (*slurm > m.allowed_cpus)
             out.push_back(
-                fmt::format("SLURM_CPUS_PER_TASK is {}, but the affinity mask allows {} cores: start the program with srun", *slurm,
-                            m.allowed_cores));
+                fmt::format("SLURM_CPUS_PER_TASK is {}, but the affinity mask allows {} processors: start the program with srun",
+                            *slurm, m.allowed_cpus));
         if (m.threads < std::min(*slurm, m.allowed_cores))
             out.push_back(fmt::format("{} compute threads leave cores of the {} of this task idle", m.threads, *slurm));
     }
@@ -63,12 +63,14 @@ Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
         {"features", m.features},
         {"isa", m.isa},
         {"isa_forced", or_null(m.forced_isa)},
-        {"online_cores", m.online_cores},
+        {"online_cpus", m.online_cpus},
+        {"allowed_cpus", m.allowed_cpus},
         {"allowed_cores", m.allowed_cores},
         {"cgroup_cores", m.cgroup.cores ? Json(*m.cgroup.cores) : Json()},
         {"slurm_cpus_per_task", or_null(m.slurm_cpus_per_task)},
         {"omp_num_threads", or_null(m.omp_num_threads)},
         {"threads", m.threads},
+        {"openmp", m.openmp},
         {"onednn", m.convolution_library},
         {"huge_pages", or_null(m.huge_pages)},
         {"memory_bytes", m.memory_bytes},
@@ -85,12 +87,12 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
         {"CPU", m.cpu},
         {"Features", m.features.empty() ? "none that Keel has kernels for" : fmt::format("{}", fmt::join(m.features, " "))},
         {"ISA of the kernels", m.forced_isa.empty() ? m.isa : m.isa + " (forced by KEEL_ISA)"},
-        {"Cores online", std::to_string(m.online_cores)},
-        {"Cores allowed", std::to_string(m.allowed_cores)},
+        {"Processors", fmt::format("{} online, {} allowed, of {} cores", m.online_cpus, m.allowed_cpus, m.allowed_cores)},
         {"Cgroup's quota", m.cgroup.cores ? fmt::format("{:.2f} cores", *m.cgroup.cores) : "none"},
         {"SLURM_CPUS_PER_TASK", or_unset(m.slurm_cpus_per_task)},
         {"OMP_NUM_THREADS", or_unset(m.omp_num_threads)},
         {"Compute threads", std::to_string(m.threads)},
+        {"OpenMP", m.openmp.empty() ? "no variables set" : fmt::format("{}", fmt::join(m.openmp, " "))},
         {"oneDNN", m.convolution_library},
         {"Huge pages", m.huge_pages.empty() ? "not known" : m.huge_pages},
         {"Memory", fmt::format("{}, {} available", gigabytes(m.memory_bytes), gigabytes(m.available_bytes))},

@@ -13,10 +13,12 @@ namespace keel::cli {
 /// What was read; nothing is judged here. An environment variable that is not set is empty.
 struct Machine {
     std::string cpu;
-    std::vector<std::string> features;  ///< of those that Keel has kernels for
-    std::string isa, forced_isa;        ///< the one in use; KEEL_ISA
-    int online_cores = 0, allowed_cores = 0, threads = 0;
+    std::vector<std::string> features;      ///< of those that Keel has kernels for
+    std::string isa, forced_isa;            ///< the one in use; KEEL_ISA
+    int online_cpus = 0, allowed_cpus = 0;  ///< hyper-threads counted
+    int allowed_cores = 0, threads = 0;
     std::string slurm_cpus_per_task, omp_num_threads;
+    std::vector<std::string> openmp;  ///< "NAME=value" of those of kOpenMpVariables that are set
     CgroupLimits cgroup;
     std::string convolution_library;
     std::string huge_pages;  ///< "always", "madvise" or "never"; empty: not known

@@ -1,3 +1,7 @@
 #include "cli/app.h"
+#include "cli/openmp.h"
 
-int main(int argc, char** argv) { return keel::cli::run_program(argc, argv); }
+int main(int argc, char** argv) {
+    keel::cli::settle_openmp(argv);
+    return keel::cli::run_program(argc, argv);
+}

@@ -50,7 +50,8 @@ Tensor load_batch(std::vector<std::string>& files, const TransformOptions& trans
     std::int64_t good = 0;
     std::erase_if(files, [&](const std::string& file) {
         try {
-            const Image image = load_image(file, transform.channels == 1 || transform.channels == 3 ? transform.channels : 0);
+            const Image image = load_image(file, transform.channels == 1 || transform.channels == 3 ? transform.channels : 0,
+                                           least_size(transform, {}));
             transform_image(image, transform, {}, images.data<float>() + good * floats);
             ++good;
             return false;
@@ -60,7 +61,7 @@ Tensor load_batch(std::vector<std::string>& files, const TransformOptions& trans
         }
     });
     return Tensor::from<float>(images.values<float>().first(static_cast<std::size_t>(good * floats)),
-                        {good, transform.image_size, transform.image_size, transform.channels});
+                               {good, transform.image_size, transform.image_size, transform.channels});
 }
 
 int run(const Options& o, const Globals& globals) {

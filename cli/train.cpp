@@ -29,7 +29,10 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
     const auto own_config = out / "config.toml";
     const bool resuming = !options.resume.empty();
     const TrainConfig config = read_train_config(app, resuming && std::filesystem::exists(own_config) ? own_config : "");
-    if (config.threads > 0) set_thread_count(config.threads);
+    if (config.threads > 0) {
+        set_thread_count(config.threads);
+        bind_team();
+    }
     catch_stop_signals();
     RunDirectory directory(config.out,
                            options.force ? ExistingRun::replace

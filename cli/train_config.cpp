@@ -72,7 +72,8 @@ std::span<const Option<TrainConfig>> train_options() {
 
         {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
         {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
-        {"max_bad", &C::max_bad, "of the split", kFraction, "unreadable images that are skipped before the run ends with 3"},
+        {"max_bad", &C::max_bad, "of the split", kFraction,
+         "unreadable images, rounded up, that are skipped; more end the run with 3"},
         {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne, "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_seed", &C::split_seed, "", kWholeFromZero, "seed of such splits; not the run's, which would hold out other images"},

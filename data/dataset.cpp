@@ -36,7 +36,7 @@ public:
     explicit FileDataset(DatasetContents contents) : Dataset(std::move(contents)) {}
 
 protected:
-    Image read(const Sample& sample) const override { return load_image(sample.file, channels()); }
+    Image read(const Sample& sample, LeastSize least) const override { return load_image(sample.file, channels(), least); }
 };
 
 class MemoryDataset : public Dataset {
@@ -45,7 +45,7 @@ public:
         : Dataset(std::move(contents)), width_(width), height_(height), pixels_(std::move(pixels)) {}
 
 protected:
-    Image read(const Sample& sample) const override {
+    Image read(const Sample& sample, LeastSize) const override {
         Image image(width_, height_, channels());
         std::memcpy(image.pixels.data(), pixels_.data() + static_cast<std::size_t>(sample.record) * image.pixels.size(),
                     image.pixels.size());

@@ -56,13 +56,15 @@ public:
     std::int64_t missing() const { return contents_.missing; }
     std::int64_t unlisted() const { return contents_.unlisted; }
 
-    /// The picture of a sample, with channels() channels. Throws InputError or IoError that names the file where
-    /// it cannot be read or decoded; `index` is within [0, size(split)).
-    Image load(Split split, std::int64_t index) const { return read(samples(split)[static_cast<std::size_t>(index)]); }
+    /// The picture of a sample, with channels() channels; where that saves work it comes reduced, its sides not below `least`.
+    /// Throws InputError or IoError that names the file where it cannot be read or decoded; `index` is within [0, size(split)).
+    Image load(Split split, std::int64_t index, LeastSize least = {}) const {
+        return read(samples(split)[static_cast<std::size_t>(index)], least);
+    }
 
 protected:
     explicit Dataset(DatasetContents contents) : contents_(std::move(contents)) {}
-    virtual Image read(const Sample& sample) const = 0;
+    virtual Image read(const Sample& sample, LeastSize least) const = 0;
 
 private:
     DatasetContents contents_;

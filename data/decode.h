@@ -1,4 +1,4 @@
-// Pictures from files: PNG, JPEG and BMP by stb_image, checked before and after decoding.
+// Pictures from files, PNG, JPEG and BMP, checked before and after decoding.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,8 @@
 
 namespace keel {
 
-inline constexpr int kMaxImageSide = 16'384;
 inline constexpr std::int64_t kMaxImagePixels = 100'000'000;
 inline constexpr std::int64_t kMaxImageFileBytes = std::int64_t{1} << 29;
-
-/// What the header of a picture claims; `channels` includes alpha.
-struct ImageHeader {
-    int width, height, channels, bits;
-};
 
 /// Reads the whole file. Throws IoError if it cannot be read, InputError if it is longer than `limit` bytes.
 std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit);
@@ -28,11 +22,12 @@ ImageHeader probe_image(std::span<const std::uint8_t> bytes, const std::string& 
 
 /// Decodes into `channels` channels: 1 or 3, or 0 for the picture's own number without alpha. Alpha is dropped (NIH's RGBA
 /// files are opaque grey pictures); 16-bit samples v become round(v * 255 / 65535); for the rest see convert_channels.
-/// A truncated file or a PNG chunk whose CRC does not match is an InputError, not a half-grey picture.
-Image decode_image(std::span<const std::uint8_t> bytes, int channels, const std::string& name);
+/// A truncated file, a PNG chunk whose CRC does not match and damaged JPEG data are an InputError, not a half-grey picture.
+/// A JPEG picture comes with its sides divided by 2, 4 or 8, exactly, where they are still at least `least` then.
+Image decode_image(std::span<const std::uint8_t> bytes, int channels, const std::string& name, LeastSize least = {});
 
 /// read_file and decode_image.
-Image load_image(const std::string& path, int channels);
+Image load_image(const std::string& path, int channels, LeastSize least = {});
 
 /// RGB to grey: round(0.299 R + 0.587 G + 0.114 B) (ITU-R BT.601); grey to RGB: three times the same value; an equal number of
 /// channels is returned as it is. Throws InputError for any other pair.

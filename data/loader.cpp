@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -17,6 +18,7 @@
 
 #include "data/sampler.h"
 #include "kernels/error.h"
+#include "kernels/topology.h"
 
 namespace keel {
 namespace {
@@ -51,6 +53,11 @@ struct Delivery {
 
 constexpr int kMaxWorkers = 1024;
 
+/// fraction * n rounded up; the product of a decimal fraction may lie a hair above the whole number that is meant.
+std::int64_t rounded_up(double fraction, std::int64_t n) {
+    return static_cast<std::int64_t>(std::ceil(fraction * static_cast<double>(n) - 1e-9));
+}
+
 void check_options(const LoaderOptions& o, std::int64_t size) {
     check_transform(o.transform);
     require<UsageError>(o.batch_size >= 1, "[loader] batch size must be positive");
@@ -70,6 +77,7 @@ public:
         : dataset_(dataset),
           options_(std::move(options)),
           size_(dataset.size(options_.split)),
+          bad_allowed_(rounded_up(options_.max_bad, size_)),
           items_(static_cast<std::size_t>(2 * std::clamp(options_.workers, 1, kMaxWorkers))) {
         check_options(options_, size_);
         if (options_.shuffle) {
@@ -130,6 +138,7 @@ private:
     void run() {
         // Without the control TBB never starts more threads than the machine has cores, whatever the arena's size.
         const auto workers = static_cast<std::size_t>(options_.workers);
+        use_process_cpus();
         const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
                                         std::max<std::size_t>(workers, std::thread::hardware_concurrency()));
         std::exception_ptr error;
@@ -184,7 +193,7 @@ private:
         try {
             const auto index = static_cast<std::uint64_t>(item.index);
             const Augmentation augmentation = draw_augmentation(options_.transform, options_.seed, options_.epoch, index);
-            const Image image = dataset_.load(options_.split, item.index);
+            const Image image = dataset_.load(options_.split, item.index, least_size(options_.transform, augmentation));
             item.pixels.resize(sample_floats_);
             transform_image(image, options_.transform, augmentation, item.pixels.data());
         } catch (const Error& error) {
@@ -206,7 +215,7 @@ private:
         if (item.bad) {
             filling_.bad.push_back({item.index, sample.name, std::move(*item.bad)});
             ++bad_found_;
-            if (static_cast<double>(bad_found_) > options_.max_bad * static_cast<double>(size_)) failed_ = true;
+            if (bad_found_ > bad_allowed_) failed_ = true;
             return;
         }
         append(sample, item);
@@ -266,9 +275,9 @@ private:
     void finish(std::exception_ptr error) {
         if (failed_ && !error) {
             const BadImage& last = filling_.bad.back();
-            error = std::make_exception_ptr(
-                InputError(fmt::format("[loader] {} of {} {} images are bad, at most {:g} % are allowed; the last one: {}",
-                                       bad_found_, size_, split_name(options_.split), 100.0 * options_.max_bad, last.reason)));
+            error = std::make_exception_ptr(InputError(
+                fmt::format("[loader] {} of {} {} images are bad, at most {} ({:g} %) are allowed; the last one: {}", bad_found_,
+                            size_, split_name(options_.split), bad_allowed_, 100.0 * options_.max_bad, last.reason)));
         }
         filling_.batch = {};
         filling_.end = true;
@@ -278,7 +287,7 @@ private:
 
     const Dataset& dataset_;
     const LoaderOptions options_;
-    const std::int64_t size_;
+    const std::int64_t size_, bad_allowed_;
     std::vector<Item> items_;  // the samples under way, a ring
     std::vector<std::int64_t> order_;
     std::size_t sample_floats_ = 0;

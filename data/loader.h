@@ -43,7 +43,7 @@ struct LoaderOptions {
     bool drop_last = false;                             ///< leave out a last batch that is not full
     int workers = 2;                                    ///< threads that decode
     int prefetch = 4;                                   ///< batches held at most, the one being filled included
-    double max_bad = 0.001;                             ///< bad pictures tolerated, as a fraction of the split
+    double max_bad = 0.001;                             ///< bad pictures tolerated, as a fraction of the split, rounded up
     std::function<void(const BadImage&)> on_bad_image;  ///< called by next(), on its thread, in the order of the epoch
 };
 

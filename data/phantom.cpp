@@ -15,6 +15,7 @@
 #include <stb/stb_image_write.h>
 
 #include "data/sources.h"
+#include "engine/files.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 
@@ -60,6 +61,7 @@ std::string findings(std::uint64_t mask) {
     return text.empty() ? "No Finding" : text;
 }
 
+/// Made durable with all others, when the whole set takes its name.
 void write_file(const fs::path& path, std::span<const char> bytes) {
     std::ofstream out(path, std::ios::binary);
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -149,7 +151,7 @@ void write_set(const PhantomOptions& o) {
         write_images(o, plan, partial / "images");
         write_tables(o, plan, partial);
         fs::remove_all(clean);
-        fs::rename(partial, clean);
+        rename_folder(partial, clean);
     } catch (...) {
         std::error_code ignored;
         fs::remove_all(partial, ignored);

@@ -41,7 +41,7 @@ std::vector<PhantomImage> plan_phantom(const PhantomOptions& options);
 Image draw_phantom(const PhantomImage& image, int size, std::uint64_t seed);
 
 /// Writes the set: images/*.png, Data_Entry_2017.csv, train_val_list.txt, test_list.txt and the marker SYNTHETIC.txt. It is written
-/// beside `directory` and renamed, so a half-written set never has its name. Throws UsageError for an option outside its range or
+/// beside `directory`, made durable and renamed, so a half-written set never has its name. Throws UsageError for an option outside its range or
 /// a directory that is not empty without `force`, IoError where writing fails.
 void write_phantom(const PhantomOptions& options);
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "data/transform.h"
+#include "kernels/image/image.h"
 
 namespace keel {
 namespace {
@@ -42,16 +43,6 @@ private:
     std::vector<Tap> taps_;
 };
 
-/// sums[0 .. n) = the weighted sum of the rows. The compiler vectorises these loops.
-void blend_rows(const Image& src, const Tap& tap, std::size_t begin, std::size_t n, float* sums) {
-    std::fill_n(sums, n, 0.0F);
-    for (int k = 0; k < tap.count; ++k) {
-        const std::uint8_t* row = src.row(tap.first + k) + begin;
-        const float weight = tap.weights[k];
-        for (std::size_t x = 0; x < n; ++x) sums[x] += weight * static_cast<float>(row[x]);
-    }
-}
-
 }  // namespace
 
 Image resize(const Image& src, const Box& box, int width, int height) {
@@ -62,7 +53,8 @@ Image resize(const Image& src, const Box& box, int width, int height) {
     Image dst(width, height, channels);
     // Rows first: that pass runs along memory, and leaves one row for the gathering pass along x.
     for (int y = 0; y < height; ++y) {
-        blend_rows(src, rows[y], static_cast<std::size_t>(first) * static_cast<std::size_t>(channels), sums.size(), sums.data());
+        kernels::blend_rows({std::ssize(sums), static_cast<std::int64_t>(src.row_bytes()), rows[y].count}, rows[y].weights,
+                            src.row(rows[y].first) + first * channels, sums.data());
         std::uint8_t* out = dst.row(y);
         for (int x = 0; x < width; ++x) {
             const Tap& tap = columns[x];

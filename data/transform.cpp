@@ -62,6 +62,11 @@ Augmentation draw_augmentation(const TransformOptions& o, std::uint64_t seed, st
     return a;
 }
 
+LeastSize least_size(const TransformOptions& o, const Augmentation& a) {
+    const auto side = [&](float crop) { return static_cast<int>(std::ceil(2.0F * static_cast<float>(o.image_size) / crop)); };
+    return {side(a.crop_w), side(a.crop_h)};
+}
+
 namespace {
 
 /// src at (x, y) + (wx, wy), 0 outside the picture.

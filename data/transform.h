@@ -39,6 +39,10 @@ struct Augmentation {
 /// RandomResizedCrop: aspect ratio log-uniform in [3/4, 4/3], ten attempts, then the whole picture.
 Augmentation draw_augmentation(const TransformOptions& options, std::uint64_t seed, std::uint64_t epoch, std::uint64_t index);
 
+/// How large a picture must be for transform_image() to lose nothing that shows: two pixels a side for each of the output's, so
+/// that the resampling's filter still decides what is left.
+LeastSize least_size(const TransformOptions& options, const Augmentation& augmentation);
+
 /// A rectangle in pixels; need not lie on the pixel grid.
 struct Box {
     double x, y, width, height;

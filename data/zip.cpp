@@ -1,9 +1,11 @@
 #include "data/zip.h"
 
 #include <algorithm>
+#include <memory>
 
 #include <fmt/core.h>
-#include <zlib.h>
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
 
 #include "kernels/error.h"
 
@@ -61,19 +63,16 @@ Bytes member_bytes(Bytes b, const ZipEntry& entry, const std::string& name) {
     return b.subspan(data, static_cast<std::size_t>(entry.compressed));
 }
 
-/// Raw inflate; lengths below 4 GiB fit zlib's counters because zip64 is refused.
+/// Lengths below 4 GiB fit the counters because zip64 is refused.
 bool inflate_raw(Bytes src, std::vector<std::uint8_t>& dst) {
-    z_stream stream{};
-    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;
-    stream.next_in = const_cast<Bytef*>(src.data());
-    stream.avail_in = static_cast<uInt>(src.size());
-    std::uint8_t nothing = 0;  // zlib wants a place to write even if nothing is to be written
-    stream.next_out = dst.empty() ? &nothing : dst.data();
-    stream.avail_out = static_cast<uInt>(dst.size());
-    const int status = inflate(&stream, Z_FINISH);
-    const bool whole = status == Z_STREAM_END && stream.avail_out == 0 && stream.avail_in == 0;
-    inflateEnd(&stream);
-    return whole;
+    const auto state = std::make_unique_for_overwrite<inflate_state>();
+    isal_inflate_init(state.get());
+    state->crc_flag = ISAL_DEFLATE;
+    state->next_in = const_cast<std::uint8_t*>(src.data());
+    state->avail_in = static_cast<std::uint32_t>(src.size());
+    state->next_out = dst.data();
+    state->avail_out = static_cast<std::uint32_t>(dst.size());
+    return isal_inflate_stateless(state.get()) == ISAL_DECOMP_OK && state->avail_out == 0 && state->avail_in == 0;
 }
 
 }  // namespace
@@ -106,7 +105,7 @@ std::vector<std::uint8_t> zip_extract(Bytes archive, const ZipEntry& entry, cons
     } else if (!inflate_raw(packed, bytes)) {
         bad(name, fmt::format("{} is damaged: it does not inflate to its size", entry.name));
     }
-    if (crc32_z(0, bytes.data(), bytes.size()) != entry.crc)
+    if (crc32_gzip_refl(0, bytes.data(), bytes.size()) != entry.crc)
         bad(name, fmt::format("{} is damaged: its CRC does not match", entry.name));
     return bytes;
 }

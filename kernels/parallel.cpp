@@ -1,13 +1,14 @@
 #include "kernels/parallel.h"
 
 #include <omp.h>
-#include <sched.h>
 
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "kernels/error.h"
+#include "kernels/topology.h"
 
 namespace keel {
 namespace {
@@ -35,12 +36,7 @@ int& team() {
 
 }  // namespace
 
-int allowed_cores() {
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    if (sched_getaffinity(0, sizeof mask, &mask) != 0) return std::max(1, omp_get_num_procs());
-    return std::max(1, CPU_COUNT(&mask));
-}
+int allowed_cores() { return core_count(process_cpus()); }
 
 int thread_count() { return team(); }
 
@@ -48,6 +44,14 @@ void set_thread_count(int threads) {
     if (threads < 1) throw UsageError("[parallel] wanted at least 1 thread, got " + std::to_string(threads));
     team() = threads;
     omp_set_num_threads(threads);
+}
+
+void bind_team() {
+    const int threads = thread_count();
+    const std::vector<std::vector<int>> masks = team_masks(process_cpus(), threads);
+    if (masks.empty() || omp_get_proc_bind() != omp_proc_bind_false) return;
+#pragma omp parallel num_threads(threads)
+    bind_thread(masks[static_cast<std::size_t>(omp_get_thread_num())]);
 }
 
 void detail::run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context) {

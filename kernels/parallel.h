@@ -7,15 +7,19 @@
 
 namespace keel {
 
-/// Threads of the compute pool. By default the cores this process may use (its affinity mask),
-/// limited by OMP_NUM_THREADS and SLURM_CPUS_PER_TASK.
+/// Threads of the compute pool. By default the cores this process may use, limited by OMP_NUM_THREADS and SLURM_CPUS_PER_TASK.
 int thread_count();
 
 /// Sets the team size (>= 1); call it before the first region. Throws UsageError if `threads` < 1.
 void set_thread_count(int threads);
 
-/// Cores in the affinity mask of this process.
+/// The cores of process_cpus(). A second hyper-thread adds nothing to a core whose vector units are busy.
 int allowed_cores();
+
+/// Keeps each thread of the team on the node that team_masks() (kernels/topology.h) gives it, until the team's size is set anew.
+/// Does nothing on a machine of one node, or where OpenMP's own variables bind the threads. For programs: it binds the calling
+/// thread, too.
+void bind_team();
 
 namespace detail {
 using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);

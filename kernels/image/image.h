@@ -1,21 +1,18 @@
-// Conversion of decoded pixels to a network's input. T is float (dispatched by ISA) or double (the reference).
+// Resampling of decoded pixels.
 #pragma once
 
 #include <cstdint>
 
 namespace keel::kernels {
 
-struct ImageGeometry {
-    std::int64_t pixels;
-    int c;  ///< channels of src and dst, interleaved; 1 <= c
+struct RowBlend {
+    std::int64_t n;   ///< elements of a row
+    std::int64_t ld;  ///< between two rows of src
+    int count;        ///< rows that are blended
 };
 
-/// dst = (src / 255 - mean[channel]) / std[channel], for 8-bit pixels; dst is dense.
-template <class T>
-void normalize_u8(const ImageGeometry& g, const std::uint8_t* src, const float* mean, const float* std, T* dst);
-
-/// dst = (src - mean[channel]) / std[channel], for pixels already in [0, 1]; src == dst is allowed.
-template <class T>
-void normalize(const ImageGeometry& g, const T* src, const float* mean, const float* std, T* dst);
+/// dst[i] = sum over k < count, in this order, of weights[k] * src[k * ld + i]; each product and each sum is rounded to float, so
+/// that all variants give the same bits. Serial: many pictures are in work at once, each on one thread.
+void blend_rows(const RowBlend& b, const float* weights, const std::uint8_t* src, float* dst);
 
 }  // namespace keel::kernels

@@ -4,6 +4,6 @@
 
 namespace keel::kernels {
 
-const ImageVariant<float> image_avx2 = simd::kImage;
+const ImageVariant image_avx2 = simd::kImage;
 
 }  // namespace keel::kernels

@@ -1,14 +1,15 @@
-// Plain loops: the scalar variant of float, and what double runs on.
+// Plain loops: the scalar variant.
 #pragma once
 
 #include "kernels/image/variants.h"
 
 namespace keel::kernels::reference {
 
-template <class T, class Source>
-void normalize_any(std::int64_t n, const ImagePattern<T>& pattern, const Source* src, T* dst) {
-    for (std::int64_t i = 0; i < n; ++i)
-        dst[i] = (static_cast<T>(src[i]) - pattern.offset[i % pattern.period]) * pattern.factor[i % pattern.period];
+/// The rows in the outer loop: the compiler vectorises the inner one.
+inline void blend_rows(const RowBlend& b, const float* weights, const std::uint8_t* src, float* dst) {
+    for (std::int64_t i = 0; i < b.n; ++i) dst[i] = 0;
+    for (int k = 0; k < b.count; ++k)
+        for (std::int64_t i = 0; i < b.n; ++i) dst[i] += weights[k] * static_cast<float>(src[k * b.ld + i]);
 }
 
 }  // namespace keel::kernels::reference

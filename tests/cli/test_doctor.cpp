@@ -16,7 +16,8 @@ Machine sound() {
     machine.cpu = "Xeon";
     machine.features = {"fma", "avx2"};
     machine.isa = "avx2";
-    machine.online_cores = 16;
+    machine.online_cpus = 32;
+    machine.allowed_cpus = 16;
     machine.allowed_cores = machine.threads = 8;
     machine.convolution_library = "2.6.3 (OpenMP)";
     machine.huge_pages = "madvise";
@@ -70,7 +71,9 @@ TEST_CASE("The batch system's cores are compared with what the process has", "[d
     Machine machine = sound();
     machine.slurm_cpus_per_task = "8";
     CHECK(diagnose(machine).warnings.empty());
-    machine.slurm_cpus_per_task = "12";
+    machine.slurm_cpus_per_task = "16";  // hyper-threads, as Slurm counts
+    CHECK(diagnose(machine).warnings.empty());
+    machine.slurm_cpus_per_task = "17";
     CHECK(contains(warning(machine), "srun"));
     machine.slurm_cpus_per_task = "6";
     machine.threads = 2;
@@ -154,7 +157,8 @@ TEST_CASE("The machine of this process can be read", "[doctor]") {
     const Machine machine = read_machine();
     CHECK_FALSE(machine.isa.empty());
     CHECK(machine.allowed_cores >= 1);
-    CHECK(machine.online_cores >= 1);
+    CHECK(machine.online_cpus >= 1);
+    CHECK(machine.allowed_cpus >= machine.allowed_cores);
     CHECK(machine.threads >= 1);
     CHECK(machine.memory_bytes > 0);
     CHECK(diagnose(machine).object["isa"] == machine.isa);

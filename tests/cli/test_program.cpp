@@ -163,6 +163,19 @@ TEST_CASE("doctor --json", "[program]") {
     CHECK(object(run_keel({"doctor", "--json"}, {"KEEL_ISA=scalar"}))["isa"] == "scalar");
 }
 
+TEST_CASE("How OpenMP's threads wait is set for the user, who may set it himself", "[program]") {
+    const Words doctor{"doctor", "--json"};
+    const json own = object(run_keel(doctor));
+    REQUIRE(own["openmp"].size() == 1);
+    CHECK(contains(own["openmp"][0], "GOMP_SPINCOUNT="));
+    CHECK(object(run_keel(doctor, {"OMP_WAIT_POLICY=passive"}))["openmp"] == json{"OMP_WAIT_POLICY=passive"});
+    // The runtime then binds the first thread to one processor before main(): the others are the program's all the same.
+    const json bound = object(run_keel(doctor, {"OMP_PROC_BIND=true"}));
+    CHECK(bound["openmp"] == json{"OMP_PROC_BIND=true"});
+    CHECK(bound["allowed_cpus"] == own["allowed_cpus"]);
+    CHECK(bound["threads"] == own["threads"]);
+}
+
 TEST_CASE("data synth writes a set that data info counts", "[program]") {
     const TemporaryFolder folder;
     const std::string set = folder / "set";

@@ -135,6 +135,13 @@ TEST_CASE("Flip, brightness and contrast follow their formula") {
     }
 }
 
+TEST_CASE("The least size of a picture is twice what its crop becomes", "[transform]") {
+    const TransformOptions options{.image_size = 100};
+    const LeastSize whole = least_size(options, {}), part = least_size(options, {.crop_w = 0.5F, .crop_h = 0.3F});
+    CHECK((whole.width == 200 && whole.height == 200));
+    CHECK((part.width == 400 && part.height == 667));
+}
+
 TEST_CASE("Augmentations are functions of seed, epoch and sample, within their ranges") {
     const TransformOptions options{
         .augment = true, .rotate_degrees = 10, .shift = 0.1F, .scale_min = 0.6F, .brightness = 0.2F, .contrast = 0.3F};

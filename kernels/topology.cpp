@@ -1,0 +1,154 @@
+#include "kernels/topology.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace keel {
+namespace {
+
+/// The numbers of the processors in the affinity mask of the calling thread.
+std::vector<int> masked_cpus() {
+    // A kernel built for more processors than a cpu_set_t holds refuses it: twice the size until it fits.
+    for (int bits = CPU_SETSIZE; bits <= 1 << 20; bits *= 2) {
+        cpu_set_t* mask = CPU_ALLOC(static_cast<std::size_t>(bits));
+        const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(bits));
+        std::vector<int> ids;
+        if (sched_getaffinity(0, size, mask) == 0)
+            for (int id = 0; id < bits; ++id)
+                if (CPU_ISSET_S(static_cast<std::size_t>(id), size, mask)) ids.push_back(id);
+        CPU_FREE(mask);
+        if (!ids.empty()) return ids;
+    }
+    return {0};
+}
+
+/// The processors of OpenMP's places; none where threads are not bound.
+std::vector<int> bound_cpus() {
+    if (omp_get_proc_bind() == omp_proc_bind_false) return {};
+    std::set<int> all;
+    for (int place = 0; place < omp_get_num_places(); ++place) {
+        std::vector<int> ids(static_cast<std::size_t>(omp_get_place_num_procs(place)));
+        omp_get_place_proc_ids(place, ids.data());
+        all.insert(ids.begin(), ids.end());
+    }
+    return {all.begin(), all.end()};
+}
+
+/// The number in a file of one line, or `otherwise`.
+int read_number(const std::string& path, int otherwise) {
+    std::ifstream in(path);
+    int value = 0;
+    return in >> value ? value : otherwise;
+}
+
+/// processor -> node, from the lists "0-27,56-83" of each node.
+std::map<int, int> read_nodes(const std::string& sysfs) {
+    std::map<int, int> nodes;
+    for (int node = 0; node < 1024; ++node) {
+        std::ifstream in(sysfs + "/node/node" + std::to_string(node) + "/cpulist");
+        for (int low = 0; in >> low; in.ignore(1, ',')) {
+            int high = low;
+            if (in.peek() == '-') in.ignore(1) >> high;
+            for (int id = low; id <= high; ++id) nodes[id] = node;
+        }
+    }
+    return nodes;
+}
+
+}  // namespace
+
+std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
+    std::vector<int> ids = bound_cpus();
+    if (ids.empty()) ids = masked_cpus();
+    const std::map<int, int> nodes = read_nodes(sysfs);
+    // A core's number is told apart only within its package: the number of its first processor is unique.
+    std::map<std::pair<int, int>, int> cores;
+    std::vector<Cpu> cpus;
+    for (const int id : ids) {
+        const std::string folder = sysfs + "/cpu/cpu" + std::to_string(id) + "/topology/";
+        const int core = read_number(folder + "core_id", -1), package = read_number(folder + "physical_package_id", -1);
+        const int first = core < 0 ? id : cores.try_emplace({package, core}, id).first->second;
+        const auto node = nodes.find(id);
+        cpus.push_back({id, first, node == nodes.end() ? 0 : node->second});
+    }
+    return cpus;
+}
+
+const std::vector<Cpu>& process_cpus() {
+    static const std::vector<Cpu> cpus = allowed_cpus();
+    return cpus;
+}
+
+void bind_thread(const std::vector<int>& ids) {
+    if (ids.empty()) return;
+    const auto bits = static_cast<std::size_t>(std::ranges::max(ids) + 1);
+    cpu_set_t* mask = CPU_ALLOC(bits);
+    const std::size_t size = CPU_ALLOC_SIZE(bits);
+    CPU_ZERO_S(size, mask);
+    for (const int id : ids) CPU_SET_S(static_cast<std::size_t>(id), size, mask);
+    static_cast<void>(sched_setaffinity(0, size, mask));
+    CPU_FREE(mask);
+}
+
+void use_process_cpus() {
+    std::vector<int> ids;
+    for (const Cpu& cpu : process_cpus()) ids.push_back(cpu.id);
+    bind_thread(ids);
+}
+
+int core_count(const std::vector<Cpu>& cpus) {
+    std::set<int> cores;
+    for (const Cpu& cpu : cpus) cores.insert(cpu.core);
+    return static_cast<int>(cores.size());
+}
+
+std::vector<int> plan_team(std::vector<Cpu> cpus, int threads) {
+    std::ranges::sort(cpus, {}, [](const Cpu& cpu) { return std::array{cpu.node, cpu.core, cpu.id}; });
+    std::map<int, std::vector<Cpu>> nodes;
+    for (const Cpu& cpu : cpus) nodes[cpu.node].push_back(cpu);
+
+    // The smallest node that holds the rest, or else the largest, until all threads have a core or no node is left.
+    std::vector<Cpu> chosen;
+    for (int missing = threads; missing > 0 && !nodes.empty();) {
+        const auto cores = [](const auto& node) { return core_count(node.second); };
+        auto best = std::ranges::max_element(nodes, {}, cores);
+        for (auto node = nodes.begin(); node != nodes.end(); ++node)
+            if (cores(*node) >= missing && cores(*node) < cores(*best)) best = node;
+        missing -= cores(*best);
+        chosen.insert(chosen.end(), best->second.begin(), best->second.end());
+        nodes.erase(best);
+    }
+
+    // First hyper-threads of all cores, then the second ones, ...
+    std::map<int, int> used;
+    std::vector<std::pair<int, Cpu>> ranked;
+    for (const Cpu& cpu : chosen) ranked.emplace_back(used[cpu.core]++, cpu);
+    std::ranges::stable_sort(ranked, {}, [](const auto& entry) { return entry.first; });
+    std::vector<int> team;
+    for (int i = 0; i < threads && !ranked.empty(); ++i)
+        team.push_back(ranked[static_cast<std::size_t>(i) % ranked.size()].second.id);
+    return team;
+}
+
+std::vector<std::vector<int>> team_masks(const std::vector<Cpu>& cpus, int threads) {
+    std::map<int, std::vector<int>> on_node;
+    std::map<int, int> node_of;
+    for (const Cpu& cpu : cpus) {
+        on_node[cpu.node].push_back(cpu.id);
+        node_of[cpu.id] = cpu.node;
+    }
+    std::vector<std::vector<int>> masks;
+    if (on_node.size() > 1)
+        for (const int id : plan_team(cpus, threads)) masks.push_back(on_node[node_of[id]]);
+    return masks;
+}
+
+}  // namespace keel
