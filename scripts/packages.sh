@@ -1,6 +1,7 @@
 # Sourced by the other scripts: the Debian packages Keel is built from. Installs what is missing when root, names it otherwise.
 
-KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev libtbb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
+# libdnnl-dev's CMake files want the OpenCL headers, which it only recommends: ocl-icd-opencl-dev.
+KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libtbb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
 libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev"
 KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev"
 
