@@ -99,7 +99,7 @@ void stop_tuning() {
 bool prefers_own(const Conv2dGeometry& g) {
     Tuning& state = tuning();
     const std::lock_guard lock(state.mutex);
-    if (!state.on) return active_isa() == Isa::avx2;
+    if (!state.on) return active_isa() != Isa::scalar;
     if (const auto found = state.own.find(g); found != state.own.end()) return found->second;
     onednn::enter();
     const ConvChoice choice = Trial(g, panel_layout(g), onednn::preferred(g, true)).run();

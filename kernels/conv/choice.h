@@ -20,8 +20,8 @@ struct ConvChoice {
 /// before. Not while convolutions run on another thread.
 void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvChoice&)> report);
 
-/// Back to the rule: under AVX2, where it was measured over the layers of ResNet50 and DenseNet121, Keel's own kernels, else
-/// oneDNN's.
+/// Back to the rule, which was measured over the layers of ResNet50 and DenseNet121: Keel's own vector kernels; under the scalar
+/// ISA oneDNN's.
 void stop_tuning();
 
 /// The choice for a geometry that igemm_serves().

@@ -24,8 +24,8 @@ bool own(const Conv2dGeometry& g, const WeightsLayout& layout) {
 }
 
 /// What oneDNN cannot take is the caller's mistake: layouts are public, and so is who reads them.
-void require_dense(const char* map, std::int64_t ld, std::int64_t channels) {
-    if (ld != 0 && ld != channels)
+void require_dense(const char* map, std::int64_t ld, std::int64_t pixels, std::int64_t channels) {
+    if (ld != 0 && ld != channels && pixels > 1)
         throw UsageError(std::string("[conv2d] wanted dense pixels in ") + map + " for this layout of the weights, got " +
                          std::to_string(ld) + " elements between pixels of " + std::to_string(channels) + " channels");
 }
@@ -83,8 +83,8 @@ void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const 
         return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias}, with_ld(dst, g.oc));
     }
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
-    require_dense("src", src.ld, g.ic);
-    require_dense("dst", dst.ld, g.oc);
+    require_dense("src", src.ld, g.n * g.ih * g.iw, g.ic);
+    require_dense("dst", dst.ld, g.n * g.oh() * g.ow(), g.oc);
     onednn::forward(g, training, src.data, weights, layout, bias, dst.data);
 }
 
@@ -96,8 +96,8 @@ void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const floa
         const auto pass = winograd_wins(g) ? winograd_backward_data : igemm_backward_data;
         return pass(g, with_ld(diff_dst, g.oc), weights, with_ld(diff_src, g.ic));
     }
-    require_dense("diff_dst", diff_dst.ld, g.oc);
-    require_dense("diff_src", diff_src.ld, g.ic);
+    require_dense("diff_dst", diff_dst.ld, g.n * g.oh() * g.ow(), g.oc);
+    require_dense("diff_src", diff_src.ld, g.n * g.ih * g.iw, g.ic);
     onednn::backward_data(g, diff_dst.data, weights, layout, diff_src.data);
 }
 
@@ -112,8 +112,8 @@ void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap dif
         return;
     }
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
-    require_dense("src", src.ld, g.ic);
-    require_dense("diff_dst", diff_dst.ld, g.oc);
+    require_dense("src", src.ld, g.n * g.ih * g.iw, g.ic);
+    require_dense("diff_dst", diff_dst.ld, g.n * g.oh() * g.ow(), g.oc);
     onednn::backward_weights(g, src.data, diff_dst.data, diff_weights, layout, diff_bias);
 }
 

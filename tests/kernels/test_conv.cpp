@@ -331,3 +331,23 @@ TEST_CASE("a geometry that makes no sense is refused with its numbers", "[conv]"
               "dilation 1x1, groups 5");
     }
 }
+
+TEST_CASE("pixels may lie apart where there is one, and are refused by oneDNN's kernels where there are more", "[conv]") {
+    const Conv2dGeometry one{1, 8, 1, 1, 8, 1, 1};
+    const Floats src = random_floats(2 * 8, 1), weights = random_floats(8 * 8, 2);
+    Floats dense(8), apart(8), diff(8), diff_apart(8), gradient(64), gradient_apart(64);
+    conv2d_forward(one, true, src.data(), weights.data(), nullptr, nullptr, dense.data());
+    conv2d_forward(one, true, {src.data(), 100}, weights.data(), nullptr, nullptr, {apart.data(), 200});
+    CHECK(apart == dense);
+    conv2d_backward_data(one, dense.data(), weights.data(), nullptr, diff.data());
+    conv2d_backward_data(one, {dense.data(), 100}, weights.data(), nullptr, {diff_apart.data(), 200});
+    CHECK(diff_apart == diff);
+    conv2d_backward_weights(one, src.data(), dense.data(), gradient.data(), nullptr, nullptr);
+    conv2d_backward_weights(one, {src.data(), 100}, {dense.data(), 200}, gradient_apart.data(), nullptr, nullptr);
+    CHECK(gradient_apart == gradient);
+
+    const Conv2dGeometry two{1, 8, 1, 2, 8, 1, 1};
+    Floats dst(16);
+    CHECK_THROWS_AS(conv2d_forward(two, true, {src.data(), 100}, weights.data(), nullptr, nullptr, dst.data()), UsageError);
+    CHECK_THROWS_AS(conv2d_forward(two, true, src.data(), weights.data(), nullptr, nullptr, {dst.data(), 200}), UsageError);
+}
