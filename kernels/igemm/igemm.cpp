@@ -14,11 +14,12 @@ namespace keel::kernels {
 namespace {
 
 constexpr int kMostRows = 12;
-/// Channels that a tile reads from its pixels before it turns to the next panel: a panel this deep and the tile's source share the
-/// first-level cache.
-constexpr std::int64_t kBlockDepth = 1152;
+/// Channels that a tile reads from its pixels before it turns to the next panel: they stay in the first-level cache.
+constexpr std::int64_t kBlockDepth = 576;
 /// Weights that stay in the second-level cache while all tiles pass by.
 constexpr std::int64_t kBlockBytes = 384 << 10;
+/// Between the rows of a tile's source, so that rows of a power of two do not all fall into the same sets of the cache.
+constexpr std::int64_t kRowPadding = 16;
 
 /// The source pixel of grid point (y, x) is (y * step_h + dy, x * step_w + dx).
 struct Tap {
@@ -34,9 +35,14 @@ struct Walk {
     std::vector<Tap> taps;
 
     std::int64_t points() const { return n * grid_h * grid_w; }
+    /// Whether grid point i reads pixel i of src and is written to pixel i of dst.
+    bool flat() const {
+        return taps.size() == 1 && taps[0].dy == 0 && taps[0].dx == 0 && step_h == 1 && step_w == 1 && grid_h == src_h &&
+               grid_w == src_w && dst_h == src_h && dst_w == src_w && dst_step_h == 1 && dst_step_w == 1;
+    }
 };
 
-/// A piece of the product's depth: some taps whole, or some channels of one tap.
+/// A piece of the product's depth: some taps whole, or some channels of one tap; its weights are dense in a panel.
 struct DepthBlock {
     std::int64_t tap, taps, channel, depth;
 };
@@ -44,7 +50,7 @@ struct DepthBlock {
 std::vector<DepthBlock> depth_blocks(std::int64_t taps, std::int64_t depth) {
     if (taps == 0) return {{0, 0, 0, 0}};  // pixels that nobody reads: a visit that only writes zeros
     std::vector<DepthBlock> blocks;
-    const std::int64_t pieces = chunk_count(depth, kBlockDepth), channels = chunk_count(depth, pieces);
+    const std::int64_t pieces = chunk_count(depth, kBlockDepth), channels = chunk_count(depth, 2 * pieces) * 2;
     const std::int64_t visits = chunk_count(taps, kBlockDepth / channels), together = chunk_count(taps, visits);
     for (std::int64_t tap = 0; tap < taps; tap += together)
         for (std::int64_t channel = 0; channel < depth; channel += channels)
@@ -62,22 +68,74 @@ struct Job {
     Map dst;
     std::vector<DepthBlock> blocks;
     const float* zeros;  ///< a pixel outside the map
+    bool flat;
 };
 
 /// A tile's pixels; those beyond the last grid point repeat it as source and have the spare row as destination.
 class Tile {
 public:
-    Tile(const Job& job, float* buffer) : job_(job), rows_(job.variant.rows), buffer_(buffer) {
+    Tile(const Job& job, float* buffer) : job_(job), rows_(job.variant.rows), gathered_(buffer), spare_(buffer + rows_ * kRow) {
         std::int64_t taps = 0;
         for (const DepthBlock& block : job.blocks) taps = std::max(taps, block.taps);
-        src_.resize(static_cast<std::size_t>(taps * rows_));
+        src_.resize(static_cast<std::size_t>(taps));
     }
 
-    /// The buffer: normalised source pixels, and the spare row.
-    static std::int64_t floats(const IgemmVariant& v, const Walk& walk) { return v.rows * kBlockDepth + walk.columns; }
+    /// The buffer: source pixels, normalised or apart in the map, and the spare row.
+    static std::int64_t floats(const IgemmVariant& v, const Walk& walk) { return v.rows * kRow + walk.columns; }
+
+    void locate(std::int64_t tile) {
+        const std::int64_t first = tile * rows_;
+        valid_ = static_cast<int>(std::min<std::int64_t>(rows_, job_.walk.points() - first));
+        if (!job_.flat) return locate_points(tile);
+        for (int r = 0; r < rows_; ++r) offsets_[r] = first + (r < valid_ ? r : 0);
+    }
+
+    void gather(const DepthBlock& block) {
+        const Walk& w = job_.walk;
+        const ConvAffine& f = job_.fusion.src_affine;
+        const bool affine = f.scale != nullptr;
+        IgemmGather t{pixels_, block.depth, affine ? f.scale + block.channel : nullptr, affine ? f.shift + block.channel : nullptr,
+                      f.relu, gathered_, kRow};
+        for (std::int64_t tap = 0; tap < block.taps; ++tap, t.dst += block.depth) {
+            const bool even = find_pixels(w.taps[static_cast<std::size_t>(block.tap + tap)], block.channel);
+            if (even && !affine) {
+                src_[static_cast<std::size_t>(tap)] = {pixels_[0], w.step_w * job_.src.ld};
+                continue;
+            }
+            job_.variant.gather(t);
+            src_[static_cast<std::size_t>(tap)] = {t.dst, kRow};
+        }
+        for (int r = 0; r < rows_; ++r) pixels_[r] += rows_ * w.step_w * job_.src.ld;  // of the next tile, to be fetched
+    }
+
+    void multiply(const DepthBlock& block, Range panels) {
+        const bool first = &block == job_.blocks.data(), last = &block == &job_.blocks.back();
+        const std::int64_t width = job_.variant.columns, column = panels.begin * width, depth = job_.walk.depth;
+        const IgemmFusion& f = job_.fusion;
+        // A residual that dst holds already is what the first visit adds to.
+        const bool in_place = f.residual.data == job_.dst.data, adds = last && f.residual.data != nullptr && !in_place;
+        float* dst[kMostRows];
+        const float* residual[kMostRows];
+        for (int r = 0; r < rows_; ++r) {
+            dst[r] = r < valid_ ? job_.dst.data + offsets_[r] * job_.dst.ld + column : spare_;
+            if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
+        }
+        const auto taps = static_cast<std::int64_t>(job_.walk.taps.size());
+        const float* weights = job_.weights + ((panels.begin * taps + block.tap) * depth + block.channel) * width;
+        job_.variant.tile({src_.data(), block.taps, block.depth, weights, taps * depth * width, panels.size(), dst,
+                           first && f.bias != nullptr ? f.bias + column : nullptr, adds ? residual : nullptr, pixels_,
+                           rows_ * job_.walk.dst_step_w * job_.dst.ld, !first || in_place, last && f.relu});
+    }
+
+private:
+    static constexpr std::int64_t kRow = kBlockDepth + kRowPadding;
+
+    struct Point {
+        std::int64_t image, y, x;  ///< image counts rows of src
+    };
 
     /// Tiles come in order, so that a division is needed for the first only.
-    void locate(std::int64_t tile) {
+    void locate_points(std::int64_t tile) {
         const Walk& w = job_.walk;
         if (tile != next_) {
             const std::int64_t point = tile * rows_;
@@ -86,7 +144,7 @@ public:
             x_ = point % w.grid_w;
         }
         next_ = tile + 1;
-        valid_ = static_cast<int>(std::min<std::int64_t>(rows_, w.points() - tile * rows_));
+        one_row_ = x_ + rows_ <= w.grid_w;
         for (int r = 0; r < rows_; ++r) {
             if (r >= valid_) {
                 points_[r] = points_[0];
@@ -103,57 +161,35 @@ public:
         }
     }
 
-    void gather(const DepthBlock& block) {
+    /// The tile's source pixels at a tap. True if they are evenly spaced.
+    bool find_pixels(Tap tap, std::int64_t channel) {
         const Walk& w = job_.walk;
-        if (block.taps == 0) return;
-        const float** src = src_.data();
-        for (std::int64_t tap = block.tap; tap < block.tap + block.taps; ++tap) {
-            const auto [dy, dx] = w.taps[static_cast<std::size_t>(tap)];
-            for (int r = 0; r < rows_; ++r) {
-                const std::int64_t y = points_[r].y + dy, x = points_[r].x + dx;
-                const bool inside = y >= 0 && y < w.src_h && x >= 0 && x < w.src_w;
-                *src++ = inside ? job_.src.data + ((points_[r].image + y) * w.src_w + x) * job_.src.ld + block.channel : job_.zeros;
-            }
+        const float* src = job_.src.data + channel;
+        if (job_.flat) {
+            for (int r = 0; r < rows_; ++r) pixels_[r] = src + offsets_[r] * job_.src.ld;
+            return valid_ == rows_;
         }
-        for (int r = 0; r < rows_; ++r) next_src_[r] = *(src - rows_ + r) + rows_ * w.step_w * job_.src.ld;
-        const ConvAffine& f = job_.fusion.src_affine;
-        if (f.scale == nullptr) return;
-        job_.variant.affine(block.depth, src_.data(), f.scale + block.channel, f.shift + block.channel, f.relu, buffer_);
-        for (int r = 0; r < rows_; ++r) src_[static_cast<std::size_t>(r)] = buffer_ + r * block.depth;
-    }
-
-    void multiply(const DepthBlock& block, Range panels) {
-        const bool first = &block == job_.blocks.data(), last = &block == &job_.blocks.back();
-        const std::int64_t width = job_.variant.columns, column = panels.begin * width, depth = job_.walk.depth;
-        const IgemmFusion& f = job_.fusion;
-        // A residual that dst holds already is what the first visit adds to.
-        const bool in_place = f.residual.data == job_.dst.data, adds = last && f.residual.data != nullptr && !in_place;
-        float* dst[kMostRows];
-        const float* residual[kMostRows];
+        int inside = 0;
         for (int r = 0; r < rows_; ++r) {
-            dst[r] = r < valid_ ? job_.dst.data + offsets_[r] * job_.dst.ld + column : buffer_ + rows_ * kBlockDepth;
-            if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
+            const std::int64_t y = points_[r].y + tap.dy, x = points_[r].x + tap.dx;
+            if (y >= 0 && y < w.src_h && x >= 0 && x < w.src_w) {
+                pixels_[r] = src + ((points_[r].image + y) * w.src_w + x) * job_.src.ld;
+                ++inside;
+            } else
+                pixels_[r] = job_.zeros;
         }
-        const auto taps = static_cast<std::int64_t>(job_.walk.taps.size());
-        const float* weights = job_.weights + ((panels.begin * taps + block.tap) * depth + block.channel) * width;
-        job_.variant.tile({src_.data(), block.taps, block.depth, weights, depth * width, taps * depth * width, panels.size(), dst,
-                           first && f.bias != nullptr ? f.bias + column : nullptr, adds ? residual : nullptr, next_src_,
-                           rows_ * job_.walk.dst_step_w * job_.dst.ld, !first || in_place, last && f.relu});
+        return one_row_ && inside == rows_;
     }
-
-private:
-    struct Point {
-        std::int64_t image, y, x;  ///< image counts rows of src
-    };
 
     const Job& job_;
     int rows_, valid_ = 0;
+    bool one_row_ = false;                            ///< of the grid
     std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point
-    float* buffer_;
+    float *gathered_, *spare_;
     Point points_[kMostRows];
     std::int64_t offsets_[kMostRows];  ///< pixels in dst
-    std::vector<const float*> src_;
-    const float* next_src_[kMostRows];
+    const float* pixels_[kMostRows];   ///< found last, then those to be fetched
+    std::vector<IgemmSource> src_;     ///< of each tap
 };
 
 void run_part(const Job& job, Range tiles, Range panels, float* buffer) {
@@ -177,7 +213,7 @@ void run(const Walk& walk, ConstMap src, const float* weights, const IgemmFusion
     std::fill_n(zeros, walk.depth, 0.0F);
     float* buffers = zeros + walk.depth;
     const Job job{variant, walk, src, weights, fusion, dst, depth_blocks(static_cast<std::int64_t>(walk.taps.size()), walk.depth),
-                  zeros};
+                  zeros, walk.flat()};
     const std::int64_t tiles = chunk_count(walk.points(), variant.rows), panels = walk.columns / variant.columns;
     const Split split = split_units(tiles, panels, thread_count());
     parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {

@@ -66,36 +66,39 @@ struct Fetch {
     }
 };
 
-inline void multiply(const float* const* src, std::int64_t begin, std::int64_t end, const float* weights, Accumulators& acc) {
-    for (std::int64_t k = begin; k < end; ++k) {
-        const Vec low = load(weights + k * kColumns, AllLanes{}), high = load(weights + k * kColumns + kWidth, AllLanes{});
-        for (int r = 0; r < kRows; ++r) {
-            const Vec factor = broadcast(src[r][k]);
-            acc.low[r] = fma(factor, low, acc.low[r]);
-            acc.high[r] = fma(factor, high, acc.high[r]);
+/// Rows are addressed from every third one, so that all pointers stay in registers. `count` is even.
+inline void multiply(const float* src, std::int64_t row, std::int64_t count, const float* weights, Accumulators& acc) {
+    const float* third[kRows / 3];
+    for (int i = 0; i < kRows / 3; ++i) third[i] = src + 3 * i * row;
+    for (std::int64_t k = 0; k < count; k += 2)
+        for (int i = 0; i < 2; ++i, weights += kColumns) {
+            const Vec low = load(weights, AllLanes{}), high = load(weights + kWidth, AllLanes{});
+            for (int r = 0; r < kRows; ++r) {
+                const Vec factor = broadcast(third[r / 3][r % 3 * row + k + i]);
+                acc.low[r] = fma(factor, low, acc.low[r]);
+                acc.high[r] = fma(factor, high, acc.high[r]);
+            }
         }
-    }
 }
 
 inline void tile(const IgemmTile& t) {
-    const float* panel = t.weights;
-    for (std::int64_t q = 0; q < t.panels; ++q, panel += t.weights_panel) {
+    for (std::int64_t q = 0; q < t.panels; ++q) {
         const std::int64_t column = q * kColumns;
         Accumulators acc;
         start(t, column, acc);
-        const Fetch fetch(t, q);
-        for (std::int64_t tap = 0; tap < t.taps; ++tap) {
-            const float* src[kRows];
-            for (int r = 0; r < kRows; ++r) src[r] = t.src[tap * kRows + r];
-            const float* weights = panel + tap * t.weights_tap;
+        const float* panel = t.weights + q * t.weights_panel;
+        for (std::int64_t tap = 0; tap < t.taps; ++tap, panel += t.depth * kColumns) {
+            const IgemmSource src = t.src[tap];
             std::int64_t k = 0;
-            if (tap + 1 == t.taps)  // the pixels of the other taps have been read by earlier tiles
+            if (tap + 1 == t.taps && t.next_src != nullptr) {  // the pixels of the other taps have been read by earlier tiles
+                const Fetch fetch(t, q);
                 for (; k + kLine <= t.depth; k += kLine) {
                     fetch.step(k);
                     __builtin_prefetch(t.dst[k / kLine % kRows] + t.dst_ahead + column, 1);
-                    multiply(src, k, k + kLine, weights, acc);
+                    multiply(src.first + k, src.row, kLine, panel + k * kColumns, acc);
                 }
-            multiply(src, k, t.depth, weights, acc);
+            }
+            multiply(src.first + k, src.row, t.depth - k, panel + k * kColumns, acc);
         }
         finish(t, column, acc);
     }
@@ -132,13 +135,17 @@ inline void outer(const IgemmOuter& t) {
         }
 }
 
-inline void affine(std::int64_t depth, const float* const* src, const float* scale, const float* shift, bool clip, float* dst) {
-    for_lanes(depth, [&](std::int64_t k, auto lanes) {
-        const Vec a = load(scale + k, lanes), b = load(shift + k, lanes);
-        for (int r = 0; r < kRows; ++r) {
-            const Vec v = fma(load(src[r] + k, lanes), a, b);
-            store(dst + r * depth + k, clip ? relu(v) : v, lanes);
-        }
+inline void gather(const IgemmGather& t) {
+    for_lanes(t.depth, [&](std::int64_t k, auto lanes) {
+        const auto rows = [&](auto convert) {
+            for (int r = 0; r < kRows; ++r) store(t.dst + r * t.dst_row + k, convert(load(t.src[r] + k, lanes)), lanes);
+        };
+        if (t.scale == nullptr) return rows([](Vec v) { return v; });
+        const Vec scale = load(t.scale + k, lanes), shift = load(t.shift + k, lanes);
+        if (t.relu)
+            rows([&](Vec v) { return relu(fma(v, scale, shift)); });
+        else
+            rows([&](Vec v) { return fma(v, scale, shift); });
     });
 }
 
@@ -184,7 +191,7 @@ constexpr IgemmVariant kIgemm{kIsa,
                               kColumns,
                               tile,
                               outer,
-                              affine,
+                              gather,
                               pack,
                               winograd_source,
                               winograd_result,

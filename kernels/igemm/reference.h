@@ -12,9 +12,9 @@ inline void igemm_tile(const IgemmTile& t) {
         for (std::int64_t j = 0; j < t.panels * kTileColumns; ++j) {
             float acc = (t.accumulate ? t.dst[r][j] : 0.0F) + (t.bias == nullptr ? 0.0F : t.bias[j]);
             const float* weights = t.weights + j / kTileColumns * t.weights_panel + j % kTileColumns;
-            for (std::int64_t tap = 0; tap < t.taps; ++tap)
+            for (std::int64_t tap = 0; tap < t.taps; ++tap, weights += t.depth * kTileColumns)
                 for (std::int64_t k = 0; k < t.depth; ++k)
-                    acc += t.src[tap * kTileRows + r][k] * weights[tap * t.weights_tap + k * kTileColumns];
+                    acc += t.src[tap].first[r * t.src[tap].row + k] * weights[k * kTileColumns];
             if (t.residual != nullptr) acc += t.residual[r][j];
             t.dst[r][j] = t.relu && acc < 0 ? 0.0F : acc;
         }
@@ -31,12 +31,11 @@ inline void igemm_outer(const IgemmOuter& t) {
         }
 }
 
-inline void igemm_affine(std::int64_t depth, const float* const* src, const float* scale, const float* shift, bool relu,
-                         float* dst) {
+inline void igemm_gather(const IgemmGather& t) {
     for (int r = 0; r < kTileRows; ++r)
-        for (std::int64_t k = 0; k < depth; ++k) {
-            const float value = src[r][k] * scale[k] + shift[k];
-            dst[r * depth + k] = relu && value < 0 ? 0.0F : value;
+        for (std::int64_t k = 0; k < t.depth; ++k) {
+            const float value = t.scale == nullptr ? t.src[r][k] : t.src[r][k] * t.scale[k] + t.shift[k];
+            t.dst[r * t.dst_row + k] = t.relu && value < 0 ? 0.0F : value;
         }
 }
 

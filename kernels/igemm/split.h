@@ -23,16 +23,17 @@ struct Split {
     std::int64_t parts() const { return rows * columns; }
 };
 
-/// The split of rows x columns units into at most `threads` blocks whose largest is smallest; where several are, the one with the
-/// most rows, because blocks of the same rows all read the same source.
+/// The split of rows x columns units into at most `threads` blocks whose largest is least work. A unit counts 4, and 1 for each row
+/// of a block, whose source is read and perhaps gathered once, however many its columns. Where several are least, the one with the
+/// most rows.
 constexpr Split split_units(std::int64_t rows, std::int64_t columns, std::int64_t threads) {
     Split best{1, 1};
-    std::int64_t smallest = rows * columns;
+    std::int64_t least = rows * (4 * columns + 1);
     for (std::int64_t r = std::min(rows, threads); r >= 1; --r) {
-        const std::int64_t c = std::min(columns, threads / r), largest = chunk_count(rows, r) * chunk_count(columns, c);
-        if (largest < smallest) {
+        const std::int64_t c = std::min(columns, threads / r), work = chunk_count(rows, r) * (4 * chunk_count(columns, c) + 1);
+        if (work < least) {
             best = {r, c};
-            smallest = largest;
+            least = work;
         }
     }
     return best;

@@ -7,20 +7,36 @@
 
 namespace keel::kernels {
 
-/// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t * rows + r][k] * weights[q][t][k][i] + residual[r][j])
-/// for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias, and dst as well where `accumulate`.
+/// A tile's pixels at one tap, `row` floats apart.
+struct IgemmSource {
+    const float* first;
+    std::int64_t row;
+};
+
+/// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t].first[r * src[t].row + k] * weights[q][t][k][i] +
+/// residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias, and dst as well where `accumulate`.
 struct IgemmTile {
-    const float* const* src;   ///< taps * rows pixels
-    std::int64_t taps, depth;  ///< depth: channels of a pixel
+    const IgemmSource* src;
+    std::int64_t taps, depth;  ///< depth is even
     const float* weights;
-    std::int64_t weights_tap, weights_panel;  ///< floats from tap to tap and from panel to panel; [depth][columns] are dense
+    std::int64_t weights_panel;  ///< floats from panel to panel; [taps][depth][columns] are dense
     std::int64_t panels;
     float* const* dst;             ///< rows pixels
     const float* bias;             ///< panels * columns, or null: 0
     const float* const* residual;  ///< rows pixels, or null
-    const float* const* next_src;  ///< rows pixels that the next tile begins with, and
+    const float* const* next_src;  ///< rows pixels that the next tile begins with, or null, and
     std::int64_t dst_ahead;        ///< floats to its destination: fetched into the cache meanwhile
     bool accumulate, relu;
+};
+
+/// dst[r * dst_row + k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth. Null scale: a copy.
+struct IgemmGather {
+    const float* const* src;
+    std::int64_t depth;
+    const float *scale, *shift;  ///< [depth]
+    bool relu;
+    float* dst;
+    std::int64_t dst_row;
 };
 
 /// weights[i][j] (+)= sum over segments s, p < length of a[a_segments[s] + p * a_step + i] * b[b_segments[s] + p * columns + j]
@@ -100,8 +116,7 @@ struct IgemmVariant {
     int rows, columns;  ///< of a tile
     void (*tile)(const IgemmTile& t);
     void (*outer)(const IgemmOuter& t);
-    /// dst[r][k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth; dst is [rows][depth], dense.
-    void (*affine)(std::int64_t depth, const float* const* src, const float* scale, const float* shift, bool relu, float* dst);
+    void (*gather)(const IgemmGather& t);
     void (*pack)(const IgemmPack& t);
     void (*winograd_source)(const WinogradSource& t);
     void (*winograd_result)(const WinogradResult& t);

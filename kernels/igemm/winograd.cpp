@@ -46,16 +46,14 @@ void transform_result(const Job& job, const WinogradTile& tile, std::int64_t pos
 void multiply(const Job& job, std::int64_t rows, const float* v, float* m) {
     const Conv2dGeometry& g = job.g;
     const std::int64_t panel = g.ic * job.variant.columns;
-    std::array<const float*, kMostRows> src;
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += job.variant.rows) {
-            for (int r = 0; r < job.variant.rows; ++r) {
-                src[static_cast<std::size_t>(r)] = v + (position * rows + row + r) * g.ic;
+            for (int r = 0; r < job.variant.rows; ++r)
                 dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
-            }
-            job.variant.tile({src.data(), 1, g.ic, job.weights + position * g.ic * g.oc, panel, panel, g.oc / job.variant.columns,
-                              dst.data(), nullptr, nullptr, src.data(), 0, false, false});
+            const IgemmSource src{v + (position * rows + row) * g.ic, g.ic};
+            job.variant.tile({&src, 1, g.ic, job.weights + position * g.ic * g.oc, panel, g.oc / job.variant.columns, dst.data(),
+                              nullptr, nullptr, nullptr, 0, false, false});
         }
 }
 
