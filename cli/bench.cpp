@@ -12,11 +12,11 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "engine/arena.h"
-#include "engine/autograd.h"
 #include "engine/files.h"
 #include "engine/profile_summary.h"
 #include "kernels/cpu.h"
 #include "kernels/parallel.h"
+#include "models/predictor.h"
 #include "models/random_training.h"
 
 namespace keel::cli {
@@ -61,11 +61,10 @@ Timing train(const Options& o, std::uint64_t seed, bool quiet) {
 }
 
 Timing infer(const Options& o, std::uint64_t seed, bool quiet) {
-    const auto model = make_model(o.model, o.options, seed);
-    model->train(false);
+    const Predictor predictor({.name = o.model, .options = o.options, .image_size = o.image_size},
+                              *make_model(o.model, o.options, seed), o.batch);
     const Tensor images = random_images(o.batch, o.image_size, o.options.channels, seed);
-    const NoGrad no_grad;
-    return time_steps(o, quiet, [&] { (*model)(images); });
+    return time_steps(o, quiet, [&] { predictor.logits(images); });
 }
 
 double median(std::vector<double> values) {

@@ -7,7 +7,6 @@
 #include "cli/evaluate.h"
 #include "cli/progress.h"
 #include "engine/files.h"
-#include "models/loaded_model.h"
 
 namespace keel::cli {
 namespace {
@@ -41,24 +40,24 @@ std::string predictions_csv(const ModelSpec& spec, const Predictions& p) {
 }
 
 int run(const Options& o, const Globals& globals) {
-    const LoadedModel model = load_model(o.checkpoint);
+    const Predictor model(o.checkpoint, o.batch_size);
     const auto dataset = open_dataset(o.data, o.dataset);
-    require_same_labels(model.spec, *dataset, o.checkpoint);
+    require_same_labels(model.spec(), *dataset, o.checkpoint);
     LoaderOptions loader;
     loader.split = parse_split(o.split);
-    loader.transform = transform_of(model.spec);
+    loader.transform = transform_of(model.spec());
     loader.batch_size = o.batch_size;
     loader.workers = o.workers;
     loader.max_bad = o.max_bad;
     loader.on_bad_image = [](const BadImage& bad) { std::cerr << "keel eval: skipped " << bad.name << ": " << bad.reason << '\n'; };
     if (dataset->size(loader.split) == 0) throw InputError(fmt::format("[eval] {} has no {} samples", o.data, o.split));
     Progress progress(std::cerr, "eval", stderr_progress(globals.quiet));
-    const Predictions predictions = evaluate(*model.module, model.spec, *dataset, loader,
-                                             [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
+    const Predictions predictions =
+        evaluate(model, *dataset, loader, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
     progress.finish();
-    if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(model.spec, predictions));
-    const Scores scores = score(model.spec, predictions);
-    print_result(globals, to_json(model.spec, predictions, scores), to_text(model.spec, predictions, scores));
+    if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(model.spec(), predictions));
+    const Scores scores = score(model.spec(), predictions);
+    print_result(globals, to_json(model.spec(), predictions, scores), to_text(model.spec(), predictions, scores));
     return kSuccess;
 }
 

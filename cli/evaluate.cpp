@@ -26,16 +26,15 @@ Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, 
     return bce_with_logits(logits, Tensor::from(std::span<const float>(batch.targets), logits.dims()), positive_weights);
 }
 
-Predictions evaluate(nn::Module& module, const ModelSpec& spec, const Dataset& dataset, const LoaderOptions& options,
+Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t, std::int64_t)>& progress) {
     const NoGrad no_grad;
-    const bool training = module.training();
-    module.train(false);
+    const ModelSpec& spec = model.spec();
     Predictions all;
     RunningMean loss;
     Loader loader(dataset, options);
     for (Batch batch; loader.next(batch);) {
-        const Tensor logits = module(images_of(batch));
+        const Tensor logits = model.logits(images_of(batch));
         loss.add(loss_of(spec, logits, batch).item(), static_cast<double>(batch.n));
         const Tensor scores = probabilities(spec, logits);
         all.probabilities.insert(all.probabilities.end(), scores.values<float>().begin(), scores.values<float>().end());
@@ -45,7 +44,6 @@ Predictions evaluate(nn::Module& module, const ModelSpec& spec, const Dataset& d
         if (progress) progress(all.samples(), dataset.size(options.split));
     }
     all.loss = loss.mean();
-    module.train(training);
     return all;
 }
 

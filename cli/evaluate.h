@@ -9,7 +9,7 @@
 #include "cli/output.h"
 #include "data/loader.h"
 #include "engine/metrics.h"
-#include "models/model_spec.h"
+#include "models/predictor.h"
 
 namespace keel::cli {
 
@@ -36,8 +36,8 @@ Tensor images_of(const Batch& batch);
 Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, double label_smoothing = 0,
                const Tensor& positive_weights = {});
 
-/// Feeds `options.split` to the model in evaluation mode, without gradients. Throws InputError if a prediction is NaN.
-Predictions evaluate(nn::Module& module, const ModelSpec& spec, const Dataset& dataset, const LoaderOptions& options,
+/// Feeds `options.split` to the model. Throws InputError if a prediction is NaN.
+Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 Scores score(const ModelSpec& spec, const Predictions& predictions);

@@ -8,7 +8,6 @@
 #include "cli/commands.h"
 #include "cli/evaluate.h"
 #include "data/decode.h"
-#include "models/loaded_model.h"
 
 namespace keel::cli {
 namespace {
@@ -66,9 +65,9 @@ Tensor load_batch(std::vector<std::string>& files, const TransformOptions& trans
 
 int run(const Options& o, const Globals& globals) {
     const std::vector<std::string> files = expand(o.paths);
-    const LoadedModel model = load_model(o.checkpoint);
-    const TransformOptions transform = transform_of(model.spec);
-    const auto& labels = model.spec.label_names;
+    const Predictor model(o.checkpoint, std::min(o.batch_size, std::ssize(files)));
+    const TransformOptions transform = transform_of(model.spec());
+    const auto& labels = model.spec().label_names;
     Json images = Json::array();
     std::vector<std::vector<std::string>> rows{{"image"}};
     rows[0].insert(rows[0].end(), labels.begin(), labels.end());

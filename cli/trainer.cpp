@@ -256,7 +256,7 @@ void Trainer::finish_epoch() {
     const bool last = state_.epoch + 1 >= config_.epochs || state_.step >= total_steps_;
     if (dataset_->size(Split::val) > 0 && (last || (state_.epoch + 1) % config_.eval_every == 0)) {
         const EmaScope averages(ema_ ? &*ema_ : nullptr);
-        predictions = evaluate(*module_, spec_, *dataset_, eval_loader(Split::val));
+        predictions = evaluate(Predictor(spec_, *module_, config_.batch_size), *dataset_, eval_loader(Split::val));
     }
     record_epoch(predictions);
     bool best = !predictions && dataset_->size(Split::val) == 0;  // without validation the newest is the best there is

@@ -54,6 +54,9 @@ Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const B
 
 struct PoolOptions {
     int kernel = 2, stride = 2, pad = 0;
+    /// Whether a map of h x w holds a window; the extent of the pooled map along an axis of `size`.
+    bool fits(std::int64_t h, std::int64_t w) const { return h + 2 * pad >= kernel && w + 2 * pad >= kernel; }
+    std::int64_t extent(std::int64_t size) const { return (size + 2 * pad - kernel) / stride + 1; }
 };
 /// Maximum over kernel x kernel windows; the border is minus infinity.
 Tensor max_pool(const Tensor& src, const PoolOptions& options);

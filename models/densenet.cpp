@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "models/graph_builder.h"
+
 namespace keel {
 namespace {
 
 constexpr std::int64_t kBottleneck = 4;  // the 1x1 convolution of a layer makes 4 * growth channels
 
 /// BN, ReLU, 1x1 convolution, BN, ReLU, 3x3 convolution: `growth` new channels from all channels so far.
-class DenseLayer final : public nn::Module {
+class DenseLayer final : public nn::Module, public graph::Traceable {
 public:
     DenseLayer(std::int64_t channels, std::int64_t growth, double dropout)
         : growth_(growth),
@@ -19,6 +21,10 @@ public:
           conv2_(add<nn::Conv2d>("conv2", kBottleneck * growth, growth, 3, Conv2dOptions{.pad = 1})),
           dropout_(add<nn::Dropout>("dropout", dropout)) {}
     std::string describe() const override { return "DenseLayer"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        const graph::Value narrow = g.conv(conv1_, g.norm(norm1_, src));
+        return g.conv(conv2_, g.norm(norm2_, narrow), g.room_behind(src, growth_));
+    }
 
 protected:
     /// src is the front of a wide buffer, with room for the result.
@@ -36,13 +42,18 @@ private:
 };
 
 /// Every layer reads all channels so far from one wide buffer and appends its own.
-class DenseBlock final : public nn::Module {
+class DenseBlock final : public nn::Module, public graph::Traceable {
 public:
     DenseBlock(std::int64_t channels, int layers, std::int64_t growth, double dropout) : capacity_(channels + layers * growth) {
         for (int i = 0; i < layers; ++i)
             layers_.push_back(&add<DenseLayer>("denselayer" + std::to_string(i + 1), channels + i * growth, growth, dropout));
     }
     std::string describe() const override { return "DenseBlock"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        g.widen(src, capacity_);
+        for (const DenseLayer* layer : layers_) src.c += layer->trace(g, src).c;
+        return src;
+    }
 
 protected:
     Tensor forward(const Tensor& src) override {
@@ -58,13 +69,16 @@ private:
 
 /// BN, ReLU, 1x1 convolution, 2x2 average pool. Pooling is linear and acts within a channel, so it may go before the convolution,
 /// which then has a quarter of the work; the result is the same function.
-class Transition final : public nn::Module {
+class Transition final : public nn::Module, public graph::Traceable {
 public:
     Transition(std::int64_t ic, std::int64_t oc)
         : norm_(add<nn::BatchNorm2d>("norm", ic, true)),
           conv_(add<nn::Conv2d>("conv", ic, oc, 1)),
           pool_(add<nn::AvgPool2d>("pool", PoolOptions{2, 2, 0})) {}
     std::string describe() const override { return "Transition"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        return g.conv(conv_, g.module(pool_, g.norm(norm_, src)));
+    }
 
 protected:
     Tensor forward(const Tensor& src) override { return conv_(pool_(norm_(src))); }
@@ -75,7 +89,7 @@ private:
     nn::AvgPool2d& pool_;
 };
 
-class DenseNet final : public nn::Module {
+class DenseNet final : public nn::Module, public graph::Traceable {
 public:
     DenseNet(const DenseNetShape& shape, const ModelOptions& o) : features_(add<nn::Sequential>("features")) {
         if (o.small_stem)
@@ -97,6 +111,9 @@ public:
         classifier_ = &add<nn::Linear>("classifier", channels, o.classes);
     }
     std::string describe() const override { return "DenseNet"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        return g.linear(*classifier_, g.adaptive_avg_pool(g.module(features_, src), 1, 1));
+    }
 
 protected:
     Tensor forward(const Tensor& src) override { return (*classifier_)(global_avg_pool(features_(src))); }

@@ -2,7 +2,6 @@
 
 #include <unordered_map>
 
-#include "engine/autograd.h"
 #include "engine/ema.h"
 
 namespace keel {
@@ -31,11 +30,6 @@ std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) 
         weights.push_back({current_name(entry.name), average == averages.end() ? entry.tensor : average->second});
     }
     return weights;
-}
-
-Tensor LoadedModel::predict(const Tensor& images) const {
-    const NoGrad no_grad;
-    return probabilities(spec, (*module)(images));
 }
 
 LoadedModel load_model(const std::filesystem::path& checkpoint) {

@@ -1,4 +1,4 @@
-// A model as it comes from a checkpoint, ready to predict.
+// A model as it comes from a checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -12,9 +12,6 @@ namespace keel {
 struct LoadedModel {
     ModelSpec spec;
     std::unique_ptr<nn::Module> module;  ///< in evaluation mode
-
-    /// Probabilities {n, labels} of normalised images {n, image_size, image_size, channels}.
-    Tensor predict(const Tensor& images) const;
 };
 
 /// Reads a checkpoint of Keel; the averaged weights (EMA) where it holds them. Throws InputError or IoError that names the file.

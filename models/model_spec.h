@@ -13,10 +13,10 @@ namespace keel {
 struct ModelSpec {
     std::string name;  ///< of the registry
     ModelOptions options;
-    std::int64_t image_size = 224;  ///< side of the square input, pixels
-    std::vector<float> mean, std;   ///< of the input's channels (or one for all), for pixels in [0, 1]
-    bool multi_label = false;       ///< sigmoid of each output, else softmax over all
-    std::vector<std::string> label_names;
+    std::int64_t image_size = 224;     ///< side of the square input, pixels
+    std::vector<float> mean{}, std{};  ///< of the input's channels (or one for all), for pixels in [0, 1]
+    bool multi_label = false;          ///< sigmoid of each output, else softmax over all
+    std::vector<std::string> label_names{};
 };
 
 /// Stores the spec under the key "keel.model".

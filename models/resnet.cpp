@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <vector>
 
+#include "models/graph_builder.h"
+
 namespace keel {
 namespace {
 
 /// What a block's source is added to: its branch of convolutions. Where the block changes the shape, the source is projected by a
 /// 1x1 convolution and BN, named downsample.0 and downsample.1.
-class Shortcut final : public nn::Module {
+class Shortcut final : public nn::Module, public graph::Traceable {
 public:
     Shortcut(std::int64_t ic, std::int64_t oc, int stride)
         : conv_(add<nn::Conv2d>("0", ic, oc, 1, Conv2dOptions{.stride = stride})), norm_(add<nn::BatchNorm2d>("1", oc)) {}
     std::string describe() const override { return "Shortcut"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override { return g.norm(norm_, g.conv(conv_, src)); }
     nn::BatchNorm2d& norm() { return norm_; }
 
 protected:
@@ -29,7 +32,7 @@ Tensor join(nn::BatchNorm2d& norm, const Tensor& branch, const Tensor& src, Shor
     return downsample == nullptr ? norm.join(branch, src) : norm.join(branch, (*downsample)(src), &downsample->norm());
 }
 
-class BasicBlock final : public nn::Module {
+class BasicBlock final : public nn::Module, public graph::Traceable {
 public:
     BasicBlock(std::int64_t ic, std::int64_t width, int stride)
         : conv1_(add<nn::Conv2d>("conv1", ic, width, 3, Conv2dOptions{.stride = stride, .pad = 1})),
@@ -39,6 +42,11 @@ public:
         if (stride != 1 || ic != width) downsample_ = &add<Shortcut>("downsample", ic, width, stride);
     }
     std::string describe() const override { return "BasicBlock"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        const graph::Value residual = downsample_ == nullptr ? src : downsample_->trace(g, src);
+        const graph::Value inner = g.norm(bn1_, g.conv(conv1_, src));
+        return g.relu(g.add(g.norm(bn2_, g.conv(conv2_, inner)), residual));
+    }
 
 protected:
     Tensor forward(const Tensor& src) override { return join(bn2_, conv2_.after(bn1_, conv1_(src)), src, downsample_); }
@@ -51,7 +59,7 @@ private:
     Shortcut* downsample_ = nullptr;
 };
 
-class Bottleneck final : public nn::Module {
+class Bottleneck final : public nn::Module, public graph::Traceable {
 public:
     static constexpr std::int64_t kExpansion = 4;
 
@@ -65,6 +73,11 @@ public:
         if (stride != 1 || ic != kExpansion * width) downsample_ = &add<Shortcut>("downsample", ic, kExpansion * width, stride);
     }
     std::string describe() const override { return "Bottleneck"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        const graph::Value residual = downsample_ == nullptr ? src : downsample_->trace(g, src);
+        const graph::Value inner = g.norm(bn2_, g.conv(conv2_, g.norm(bn1_, g.conv(conv1_, src))));
+        return g.relu(g.add(g.norm(bn3_, g.conv(conv3_, inner)), residual));
+    }
 
 protected:
     Tensor forward(const Tensor& src) override {
@@ -81,7 +94,7 @@ private:
     Shortcut* downsample_ = nullptr;
 };
 
-class ResNet final : public nn::Module {
+class ResNet final : public nn::Module, public graph::Traceable {
 public:
     ResNet(const ResNetShape& shape, const ModelOptions& o) {
         constexpr std::int64_t kStem = 64;
@@ -110,6 +123,11 @@ public:
         fc_ = &add<nn::Linear>("fc", channels, o.classes);
     }
     std::string describe() const override { return "ResNet"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        for (const nn::Module* part : stem_) src = g.module(*part, src);
+        for (const nn::Sequential* stage : stages_) src = g.module(*stage, src);
+        return g.linear(*fc_, g.adaptive_avg_pool(src, 1, 1));
+    }
 
 protected:
     Tensor forward(const Tensor& src) override {

@@ -1,16 +1,19 @@
 #include "models/vgg.h"
 
+#include "models/graph_builder.h"
+
 namespace keel {
 namespace {
 
 constexpr int kPool = 0;
+constexpr std::int64_t kGrid = 7;  // side of the map that the classifier reads, whatever the image's size
 constexpr int kVgg16[] = {64, 64, kPool, 128, 128, kPool, 256, 256, 256, kPool, 512, 512, 512, kPool, 512, 512, 512, kPool};
 
-class Vgg final : public nn::Module {
+class Vgg final : public nn::Module, public graph::Traceable {
 public:
     Vgg(bool batch_norm, const ModelOptions& o)
         : features_(add<nn::Sequential>("features")), classifier_(add<nn::Sequential>("classifier")) {
-        constexpr std::int64_t kHidden = 4096, kGrid = 7;
+        constexpr std::int64_t kHidden = 4096;
         std::int64_t channels = o.channels;
         int index = 0;  // of torchvision's Sequential, where convolution, BN and ReLU count one each
         for (const int width : kVgg16) {
@@ -36,9 +39,12 @@ public:
         classifier_.append<nn::Linear>("6", kHidden, o.classes);
     }
     std::string describe() const override { return "VGG"; }
+    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+        return g.module(classifier_, g.adaptive_avg_pool(g.module(features_, src), kGrid, kGrid));
+    }
 
 protected:
-    Tensor forward(const Tensor& src) override { return classifier_(flatten(adaptive_avg_pool(features_(src), 7, 7))); }
+    Tensor forward(const Tensor& src) override { return classifier_(flatten(adaptive_avg_pool(features_(src), kGrid, kGrid))); }
 
 private:
     nn::Sequential& features_;

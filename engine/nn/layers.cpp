@@ -16,10 +16,6 @@ Dims weight_dims(std::int64_t ic, std::int64_t oc, int kernel, int groups) {
     return {oc, ic / groups, kernel, kernel};
 }
 
-bool fits(const Tensor& src, const PoolOptions& o) {
-    return src.dim(1) + 2 * o.pad >= o.kernel && src.dim(2) + 2 * o.pad >= o.kernel;
-}
-
 }  // namespace
 
 Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options, bool bias)
@@ -30,7 +26,8 @@ Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions
 void Conv2d::adopt_layout(const Tensor& src) {
     if (src.dtype() != DType::f32) return;
     const std::lock_guard lock(adopting_);
-    if (!weight_.layout()) weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src.dims(), weight_, options_), training()));
+    if (!weight_.layout())
+        weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src.dims(), weight_, options_), training()));
 }
 
 Tensor Conv2d::forward(const Tensor& src) {
@@ -88,10 +85,10 @@ std::string BatchNorm2d::describe() const { return relu_ ? "BatchNorm2d + ReLU" 
 Tensor Dropout::forward(const Tensor& src) { return training() ? dropout(src, p_) : src; }
 std::string Dropout::describe() const { return "Dropout"; }
 
-Tensor MaxPool2d::forward(const Tensor& src) { return fits(src, options_) ? max_pool(src, options_) : src; }
+Tensor MaxPool2d::forward(const Tensor& src) { return options_.fits(src.dim(1), src.dim(2)) ? max_pool(src, options_) : src; }
 std::string MaxPool2d::describe() const { return "MaxPool2d " + window(options_.kernel, options_.stride); }
 
-Tensor AvgPool2d::forward(const Tensor& src) { return fits(src, options_) ? avg_pool(src, options_) : src; }
+Tensor AvgPool2d::forward(const Tensor& src) { return options_.fits(src.dim(1), src.dim(2)) ? avg_pool(src, options_) : src; }
 std::string AvgPool2d::describe() const { return "AvgPool2d " + window(options_.kernel, options_.stride); }
 
 Tensor Sequential::forward(const Tensor& src) {

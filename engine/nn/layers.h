@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "engine/nn/module.h"
@@ -44,6 +45,7 @@ public:
     std::int64_t macs(const Tensor& src, const Tensor& dst) const override;
     const Tensor& weight() const { return weight_; }
     const Tensor& bias() const { return bias_; }
+    const Conv2dOptions& options() const { return options_; }
 
     /// this(norm(src)) as one operator (norm_conv2d), for a convolution without bias. Of the norm, an observer is told that it
     /// passed src on: it makes no map.
@@ -101,6 +103,7 @@ protected:
 class MaxPool2d final : public Module {
 public:
     explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
+    const PoolOptions& options() const { return options_; }
     std::string describe() const override;
 
 protected:
@@ -113,6 +116,7 @@ private:
 class AvgPool2d final : public Module {
 public:
     explicit AvgPool2d(const PoolOptions& options) : options_(options) {}
+    const PoolOptions& options() const { return options_; }
     std::string describe() const override;
 
 protected:
@@ -133,6 +137,7 @@ public:
     }
     std::string describe() const override { return "Sequential"; }
     bool empty() const { return order_.empty(); }
+    std::span<Module* const> parts() const { return order_; }
 
 protected:
     Tensor forward(const Tensor& src) override;

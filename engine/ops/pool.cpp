@@ -11,12 +11,12 @@ kernels::PoolGeometry geometry(const char* who, const Tensor& src, const PoolOpt
     if (o.kernel < 1 || o.kernel > 16 || o.stride < 1 || o.pad < 0 || 2 * o.pad > o.kernel)
         throw UsageError(std::string("[") + who + "] wanted kernel 1..16, stride >= 1 and pad <= kernel / 2, got " +
                          std::to_string(o.kernel) + ", " + std::to_string(o.stride) + ", " + std::to_string(o.pad));
-    const auto extent = [&](std::int64_t size) { return (size + 2 * o.pad - o.kernel) / o.stride + 1; };
     const std::int64_t h = src.dim(1), w = src.dim(2);
-    if (h + 2 * o.pad < o.kernel || w + 2 * o.pad < o.kernel)
+    if (!o.fits(h, w))
         throw UsageError(std::string("[") + who + "] a window of " + std::to_string(o.kernel) + " does not fit a map of dims " +
                          src.dims().text());
-    return {src.dim(0), h, w, src.channels(), extent(h), extent(w), o.kernel, o.kernel, o.stride, o.pad, src.ld(), src.channels()};
+    return {src.dim(0), h,        w,        src.channels(), o.extent(h), o.extent(w),
+            o.kernel,   o.kernel, o.stride, o.pad,          src.ld(),    src.channels()};
 }
 
 Dims dst_dims(const kernels::PoolGeometry& g) { return {g.n, g.oh, g.ow, g.c}; }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/registry.h"
+#include "models/predictor.h"
 #include "tests/models/golden/draws.h"
 #include "tests/support/catch.h"
 
@@ -93,10 +93,9 @@ double tolerance(const json& golden, const char* quantity) {
 
 void check_case(const json& golden) {
     const auto n = golden["batch"].get<std::int64_t>(), channels = golden["channels"].get<std::int64_t>();
-    const auto model = make_model(golden["model"], {.classes = golden["classes"].get<std::int64_t>(),
-                                                    .channels = channels,
-                                                    .small_stem = golden["small_stem"].get<bool>(),
-                                                    .dropout = 0});
+    const ModelOptions options{
+        .classes = golden["classes"], .channels = channels, .small_stem = golden["small_stem"], .dropout = 0};
+    const auto model = make_model(golden["model"], options);
     for (const auto& [name, tensor] : model->state()) tensor.assign(golden::state_values(name, tensor.dims()));
     const Tensor src = golden::image(n, golden["image_size"], channels);
 
@@ -105,6 +104,8 @@ void check_case(const json& golden) {
         const NoGrad scope;
         CHECK(error_of((*model)(src), golden["eval_logits"]) <= tolerance(golden, "eval_logits"));
     }
+    const Predictor predictor({.name = golden["model"], .options = options, .image_size = golden["image_size"]}, *model, n);
+    CHECK(error_of(predictor.logits(src), golden["eval_logits"]) <= tolerance(golden, "eval_logits"));
     model->train(true);
     const Tensor logits = (*model)(src);
     const Tensor loss = loss_of(golden["loss_kind"], logits);
