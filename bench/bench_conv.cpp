@@ -35,7 +35,7 @@ struct Algorithm {
     WeightsLayout (*layout)(const Conv2dGeometry& g);
     void (*forward)(const Conv2dGeometry& g, const Buffers& b);
     void (*backward_data)(const Conv2dGeometry& g, const Buffers& b);
-    void (*backward_weights)(const Conv2dGeometry& g, const Buffers& b);  // null: none
+    void (*backward_weights)(const Conv2dGeometry& g, const Buffers& b);
 };
 
 const Algorithm kAlgorithms[] = {
@@ -62,7 +62,9 @@ const Algorithm kAlgorithms[] = {
     {"winograd", winograd_serves, panel_layout,
      [](const Conv2dGeometry& g, const Buffers& b) { winograd_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },
      [](const Conv2dGeometry& g, const Buffers& b) { winograd_backward_data(g, read(b.dst_map(g)), b.w(), b.src_map(g)); },
-     nullptr},
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         winograd_backward_weights(g, read(b.src_map(g)), {}, read(b.dst_map(g)), b.w());
+     }},
 };
 
 std::string shape_of(const Conv2dGeometry& g) {
@@ -82,7 +84,7 @@ void add(const std::string& model, const Conv2dGeometry& g, const Algorithm& alg
     };
     add_direction("forward", algorithm.forward);
     if (g.ic > 3) add_direction("backward_data", algorithm.backward_data);  // nobody asks for the images' gradient
-    if (algorithm.backward_weights != nullptr) add_direction("backward_weights", algorithm.backward_weights);
+    add_direction("backward_weights", algorithm.backward_weights);
 }
 
 void add(const std::string& model, const std::vector<Conv2dGeometry>& convolutions) {

@@ -6,10 +6,7 @@
 
 #include "kernels/dispatch.h"
 #include "kernels/igemm/igemm.h"
-#include "kernels/igemm/split.h"
-#include "kernels/igemm/variants.h"
-#include "kernels/parallel.h"
-#include "kernels/scratch.h"
+#include "kernels/igemm/weights_plan.h"
 
 namespace keel::kernels {
 namespace {
@@ -19,11 +16,6 @@ constexpr std::int64_t kBlockFloats = 160 << 10;
 constexpr std::int64_t kMostBlockPixels = 256;
 /// Channels of diff_dst packed at a time.
 constexpr std::int64_t kBlockColumns = 512;
-
-/// A thread's part: output rows of all images counted through, channels of src and of diff_dst.
-struct Share {
-    Range rows, ic, oc;
-};
 
 struct Job {
     const IgemmVariant& variant;
@@ -39,7 +31,7 @@ struct Job {
 
 class Worker {
 public:
-    Worker(const Job& job, const Share& share)
+    Worker(const Job& job, const WeightsShare& share)
         : job_(job), g_(job.g), share_(share), width_(job.variant.rows), columns_(job.variant.columns) {
         const std::int64_t ic = chunk_count(share.ic.size(), width_) * width_, oc = std::min(share.oc.size(), kBlockColumns);
         // The rows of a block, as many as the cache takes; each image that a block touches brings its own halo.
@@ -189,45 +181,11 @@ private:
 
     const Job& job_;
     const Conv2dGeometry& g_;
-    Share share_;
+    WeightsShare share_;
     std::int64_t width_, columns_;
     std::int64_t rows_ = 0, src_panel_ = 0, dst_panel_ = 0, length_ = 0;
     std::vector<std::int64_t> src_segments_, dst_segments_;
 };
-
-/// Units of the split of channels; images are split as well where a team is too large for them.
-struct Plan {
-    std::int64_t groups;  ///< of rows, each with gradients of its own, summed in order at the end
-    Split channels;
-};
-
-/// The plan with the least work for the busiest thread, in multiply-adds of a vector of columns: its part of the product, of the
-/// packing (a load and a store serve as many channels), and of the sum over the groups.
-Plan make_plan(const Conv2dGeometry& g, std::int64_t width, std::int64_t columns, std::int64_t threads) {
-    const std::int64_t rows = g.n * g.oh(), taps = std::int64_t{g.kh} * g.kw;
-    Plan best{1, {1, 1}};
-    double least = 0;
-    for (std::int64_t groups = 1; groups <= std::min(threads, rows); ++groups) {
-        const Split split = split_units(chunk_count(g.ic, width), g.oc / columns, threads / groups);
-        const auto ic = static_cast<double>(chunk_count(chunk_count(g.ic, width), split.rows) * width);
-        const auto oc = static_cast<double>(chunk_count(g.oc / columns, split.columns) * columns);
-        const auto pixels = static_cast<double>(chunk_count(rows, groups) * g.ow());
-        const double sum = groups == 1 ? 0 : static_cast<double>(groups * taps * g.ic * g.oc) / static_cast<double>(threads);
-        const double work =
-            pixels * (ic * oc * static_cast<double>(taps) + 2 * ic * static_cast<double>(columns) + 2 * oc) + 4 * sum;
-        if (groups > 1 && work >= least) continue;
-        least = work;
-        best = {groups, split};
-    }
-    return best;
-}
-
-void add_groups(std::int64_t groups, std::int64_t floats, const float* parts, float* weights) {
-    parallel_for(floats, 4096, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t group = 0; group < groups; ++group)
-            for (std::int64_t i = begin; i < end; ++i) weights[i] += parts[group * floats + i];
-    });
-}
 
 }  // namespace
 
@@ -235,31 +193,9 @@ void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAff
                             float* diff_weights) {
     const auto& variant = select(igemm_variants);
     const Job job{variant, g, src, src_affine, diff_dst};
-    const Plan plan = make_plan(g, variant.rows, variant.columns, thread_count());
-    const std::int64_t panels = chunk_count(g.ic, variant.rows), columns = g.oc / variant.columns, parts = plan.channels.parts();
-    const std::int64_t weights = g.weights_elements();
-
-    std::vector<Worker> workers;
-    std::int64_t most = 0;
-    for (std::int64_t i = 0; i < plan.groups * parts; ++i) {
-        Range ic = part(panels, plan.channels.rows, i % parts / plan.channels.columns);
-        Range oc = part(columns, plan.channels.columns, i % parts % plan.channels.columns);
-        ic = {ic.begin * variant.rows, std::min(ic.end * variant.rows, g.ic)};
-        oc = {oc.begin * variant.columns, oc.end * variant.columns};
-        workers.emplace_back(job, Share{part(g.n * g.oh(), plan.groups, i / parts), ic, oc});
-        most = std::max(most, workers.back().floats());
-    }
-    most = static_cast<std::int64_t>(section(static_cast<std::size_t>(most) * sizeof(float)) / sizeof(float));
-    const std::int64_t extra = (plan.groups - 1) * weights;
-    auto* memory = reinterpret_cast<float*>(
-        scratch(static_cast<std::size_t>(most * static_cast<std::int64_t>(workers.size()) + extra) * sizeof(float)));
-    float* groups = memory + most * static_cast<std::int64_t>(workers.size());
-    parallel_for(static_cast<std::int64_t>(workers.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-            workers[static_cast<std::size_t>(i)].run(memory + i * most,
-                                                     i < parts ? diff_weights : groups + (i / parts - 1) * weights);
-    });
-    if (plan.groups > 1) add_groups(plan.groups - 1, weights, groups, diff_weights);
+    const std::int64_t taps = std::int64_t{g.kh} * g.kw;
+    const WeightsWork work{g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * variant.columns / taps, 1};
+    run_weights_plan<Worker>(job, work, g.weights_elements(), diff_weights);
 }
 
 }  // namespace keel::kernels

@@ -13,8 +13,9 @@ namespace keel::kernels {
 namespace {
 
 constexpr int kMostRows = 12;
-/// Transformed source and products of a block of tiles stay in the second-level cache.
-constexpr std::int64_t kBlockFloats = 144 << 10;
+/// Transformed source and products of a block of tiles stay in the second-level cache; but with fewer tiles than kLeastTiles the
+/// weights would be read more often than that saves.
+constexpr std::int64_t kBlockFloats = 144 << 10, kLeastTiles = 48;
 
 /// The transform of the weights moves 100 bytes for each of their ic * oc kernels; at 7 bytes a cycle that is what the algorithm
 /// saves on about 100 pixels.
@@ -59,7 +60,8 @@ void multiply(const Job& job, std::int64_t rows, const float* v, float* m) {
 
 /// Tiles of a block: rows of the products.
 std::int64_t block_tiles(const Job& job) {
-    const std::int64_t rows = job.variant.rows, fit = kBlockFloats / (kWinogradPositions * (job.g.ic + job.g.oc));
+    const std::int64_t rows = job.variant.rows;
+    const std::int64_t fit = std::max(kLeastTiles, kBlockFloats / (kWinogradPositions * (job.g.ic + job.g.oc)));
     const std::int64_t share = chunk_count(job.tiles.count(), thread_count());
     return std::max<std::int64_t>(1, std::min(chunk_count(share, rows), fit / rows)) * rows;
 }
@@ -75,7 +77,7 @@ void run(const Job& job, float* buffers) {
             for (std::int64_t first = share.begin * rows; first < std::min(share.end * rows, job.tiles.count()); first += rows) {
                 const std::int64_t count = std::min(rows, job.tiles.count() - first);
                 for (std::int64_t t = 0; t < count; ++t)
-                    job.tiles.transform_source(job.variant, job.tiles.at(first + t), job.src, job.fusion.src_affine,
+                    job.tiles.transform_source(job.variant, job.tiles.at(first + t), job.src, job.g.ic, job.fusion.src_affine,
                                                v + t * job.g.ic, rows * job.g.ic);
                 for (std::int64_t p = 0; p < kWinogradPositions && count < rows; ++p)  // rows without a tile
                     std::fill_n(v + (p * rows + count) * job.g.ic, (rows - count) * job.g.ic, 0.0F);

@@ -19,10 +19,10 @@ struct WinogradTiles {
     std::int64_t count() const { return g.n * h * w; }
     WinogradTile at(std::int64_t index) const { return {index / w / h, 2 * (index / w % h), 2 * (index % w)}; }
 
-    /// v as in WinogradSource.
-    void transform_source(const IgemmVariant& variant, const WinogradTile& tile, ConstMap src, const ConvAffine& affine, float* v,
-                          std::int64_t v_position) const {
-        WinogradSource t{{}, g.ic, affine.scale, affine.shift, affine.relu, v, v_position};
+    /// `depth` channels of src; v as in WinogradSource.
+    void transform_source(const IgemmVariant& variant, const WinogradTile& tile, ConstMap src, std::int64_t depth,
+                          const ConvAffine& affine, float* v, std::int64_t v_position) const {
+        WinogradSource t{{}, depth, affine.scale, affine.shift, affine.relu, v, v_position};
         for (int i = 0; i < kWinogradPositions; ++i) {
             const std::int64_t y = tile.y - g.pad_h + i / 4, x = tile.x - g.pad_w + i % 4;
             const bool inside = y >= 0 && y < g.ih && x >= 0 && x < g.iw;

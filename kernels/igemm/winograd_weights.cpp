@@ -1,21 +1,19 @@
 // The gradient of the weights by Winograd's algorithm: chunks of tiles are transformed, then each of the 16 positions is an outer
-// product over the chunk's tiles.
+// product over the chunk's tiles. A thread has channels of its own and works on what it transformed itself.
 #include <algorithm>
 
-#include "kernels/dispatch.h"
+#include "kernels/igemm/weights_plan.h"
 #include "kernels/igemm/winograd.h"
 #include "kernels/igemm/winograd_tiles.h"
-#include "kernels/parallel.h"
-#include "kernels/scratch.h"
 
 namespace keel::kernels {
 namespace {
 
-/// Transformed tiles of a chunk stay in the third-level cache.
-constexpr std::int64_t kChunkFloats = 2 << 20;
-/// Tiles that a register tile of the products sums before it turns to the next channels: their rows stay in the first-level cache.
-constexpr std::int64_t kDepth = 96;
-/// Between rows of v, so that rows of a power of two do not all fall into the same sets of the cache.
+/// Transformed tiles of a chunk stay in the second-level cache; but with fewer of them than kLeastTiles the products would be read
+/// and written more often than that saves, and with more than kMostTiles a register tile's rows leave the first-level cache.
+constexpr std::int64_t kChunkFloats = 192 << 10, kLeastTiles = 64, kMostTiles = 128;
+/// Between rows of v, so that rows of a power of two do not all fall into the same sets of the cache; at the last channels a
+/// register tile reads into it.
 constexpr std::int64_t kRowPadding = 16;
 
 struct Job {
@@ -25,84 +23,100 @@ struct Job {
     ConstMap src;
     const ConvAffine& affine;
     ConstMap diff_dst;
-    std::int64_t chunk;       ///< tiles at a time
-    float *v, *z, *products;  ///< [position][tile][v_row], [position][panel][tile][columns], [position][panel][ic][columns]
-
-    std::int64_t v_row() const { return g.ic + kRowPadding; }
-    std::int64_t v_position() const { return chunk * v_row(); }
-    std::int64_t z_panel() const { return chunk * variant.columns; }
-    std::int64_t z_position() const { return chunk * g.oc; }
 };
 
-void transform(const Job& job, std::int64_t first, std::int64_t count) {
-    parallel_for(count, 8, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t t = begin; t < end; ++t) {
-            const WinogradTile tile = job.tiles.at(first + t);
-            job.tiles.transform_source(job.variant, tile, job.src, job.affine, job.v + t * job.v_row(), job.v_position());
-            WinogradGradient gradient{
-                {}, job.g.oc, job.variant.columns, job.z + t * job.variant.columns, job.z_position(), job.z_panel()};
-            job.tiles.pixels(tile,
-                             [&](int i, std::int64_t pixel) { gradient.diff[i] = job.diff_dst.data + pixel * job.diff_dst.ld; });
-            job.variant.winograd_gradient(gradient);
-        }
-    });
-}
+class Worker {
+public:
+    Worker(const Job& job, const WeightsShare& share)
+        : job_(job),
+          columns_(job.variant.columns),
+          tiles_{share.rows.begin * job.tiles.w, share.rows.end * job.tiles.w},
+          ic_(share.ic),
+          oc_(share.oc) {
+        const std::int64_t fit = kChunkFloats / (kWinogradPositions * (v_row() + oc_.size()));
+        chunk_ = chunk_count(tiles_.size(), chunk_count(tiles_.size(), std::clamp(fit, kLeastTiles, kMostTiles)));
+    }
 
-/// One panel of one position.
-void multiply(const Job& job, std::int64_t position, std::int64_t panel, std::int64_t count, bool accumulate) {
-    const std::int64_t columns = job.variant.columns, rows = job.variant.rows;
-    const std::int64_t start = 0;
-    float* products = job.products + (position * job.g.oc + panel * columns) * job.g.ic;
-    IgemmOuter t{};
-    t.a_segments = t.b_segments = &start;
-    t.segments = 1;
-    t.a_step = job.v_row();
-    t.fetch = job.v;
-    t.fetch_every = kDepth;
-    for (std::int64_t k = 0; k < count; k += kDepth) {
-        t.length = std::min(kDepth, count - k);
-        t.b = job.z + position * job.z_position() + panel * job.z_panel() + k * columns;
-        t.accumulate = accumulate || k > 0;
-        for (std::int64_t i = 0; i < job.g.ic; i += rows) {
-            t.a = job.v + position * job.v_position() + k * job.v_row() + i;
-            t.weights = products + i * columns;
-            t.valid = static_cast<int>(std::min(rows, job.g.ic - i));
-            job.variant.outer(t);
+    std::int64_t floats() const {
+        return kWinogradPositions * (chunk_ * (v_row() + oc_.size()) + ic_.size() * oc_.size());
+    }
+
+    /// Writes the share's channels of `weights`, which has the layout of the weights.
+    void run(float* memory, float* weights) const {
+        float *v = memory, *z = v + kWinogradPositions * v_position(), *products = z + kWinogradPositions * z_position();
+        for (std::int64_t first = tiles_.begin; first < tiles_.end; first += chunk_) {
+            const std::int64_t count = std::min(chunk_, tiles_.end - first);
+            transform(first, count, v, z);
+            multiply(count, v, z, first > tiles_.begin, products);
+        }
+        const std::int64_t panel = ic_.size() * columns_, w_tap = job_.g.ic * columns_;
+        for (std::int64_t o = oc_.begin; o < oc_.end; o += columns_)
+            job_.variant.winograd_weights_gradient({products + (o - oc_.begin) * ic_.size(), ic_.size() * oc_.size(), panel,
+                                                    weights + o * 9 * job_.g.ic + ic_.begin * columns_, w_tap});
+    }
+
+private:
+    // v is [position][tile][v_row], z [position][panel][tile][columns], the products [position][panel][ic][columns].
+    std::int64_t v_row() const { return ic_.size() + kRowPadding; }
+    std::int64_t v_position() const { return chunk_ * v_row(); }
+    std::int64_t z_panel() const { return chunk_ * columns_; }
+    std::int64_t z_position() const { return chunk_ * oc_.size(); }
+
+    void transform(std::int64_t first, std::int64_t count, float* v, float* z) const {
+        const ConstMap src{job_.src.data + ic_.begin, job_.src.ld};
+        ConvAffine affine = job_.affine;
+        if (affine.scale != nullptr) {
+            affine.scale += ic_.begin;
+            affine.shift += ic_.begin;
+        }
+        for (std::int64_t t = 0; t < count; ++t) {
+            const WinogradTile tile = job_.tiles.at(first + t);
+            job_.tiles.transform_source(job_.variant, tile, src, ic_.size(), affine, v + t * v_row(), v_position());
+            WinogradGradient gradient{{}, oc_.size(), columns_, z + t * columns_, z_position(), z_panel()};
+            job_.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
+                gradient.diff[i] = job_.diff_dst.data + pixel * job_.diff_dst.ld + oc_.begin;
+            });
+            job_.variant.winograd_gradient(gradient);
         }
     }
-}
 
-std::int64_t chunk_tiles(const Conv2dGeometry& g, std::int64_t tiles) {
-    const std::int64_t fit = std::max(kDepth, kChunkFloats / (kWinogradPositions * (g.ic + kRowPadding + g.oc)));
-    return chunk_count(tiles, chunk_count(tiles, fit));
-}
+    void multiply(std::int64_t count, const float* v, const float* z, bool accumulate, float* products) const {
+        const std::int64_t rows = job_.variant.rows, start = 0;
+        IgemmOuter t{};
+        t.a_segments = t.b_segments = &start;
+        t.segments = 1;
+        t.length = count;
+        t.a_step = v_row();
+        t.fetch = v;
+        t.fetch_every = count;
+        t.accumulate = accumulate;
+        for (std::int64_t position = 0; position < kWinogradPositions; ++position)
+            for (std::int64_t o = 0; o < oc_.size(); o += columns_) {
+                t.b = z + position * z_position() + o * chunk_;
+                for (std::int64_t i = 0; i < ic_.size(); i += rows) {
+                    t.a = v + position * v_position() + i;
+                    t.weights = products + (position * oc_.size() + o) * ic_.size() + i * columns_;
+                    t.valid = static_cast<int>(std::min(rows, ic_.size() - i));
+                    job_.variant.outer(t);
+                }
+            }
+    }
+
+    const Job& job_;
+    std::int64_t columns_;
+    Range tiles_, ic_, oc_;
+    std::int64_t chunk_;  ///< tiles at a time
+};
 
 }  // namespace
 
 void winograd_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                                float* diff_weights) {
     const auto& variant = select(igemm_variants);
-    Job job{variant, g, WinogradTiles(g), src, src_affine, diff_dst, 0, nullptr, nullptr, nullptr};
-    job.chunk = chunk_tiles(g, job.tiles.count());
-    // A register tile reads whole rows of it even where the channels end: at the last channels that is the row's padding.
-    const std::int64_t v = kWinogradPositions * job.v_position(), z = kWinogradPositions * job.z_position();
-    job.v = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(v + z + kWinogradPositions * g.ic * g.oc) * sizeof(float)));
-    job.z = job.v + v;
-    job.products = job.z + z;
-
-    const std::int64_t panels = g.oc / variant.columns;
-    for (std::int64_t first = 0; first < job.tiles.count(); first += job.chunk) {
-        const std::int64_t count = std::min(job.chunk, job.tiles.count() - first);
-        transform(job, first, count);
-        parallel_for(kWinogradPositions * panels, 1, [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = begin; i < end; ++i) multiply(job, i / panels, i % panels, count, first > 0);
-        });
-    }
-    const std::int64_t panel = g.ic * variant.columns;
-    parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t q = begin; q < end; ++q)
-            variant.winograd_weights_gradient({job.products + q * panel, g.ic * g.oc, panel, diff_weights + q * 9 * panel, panel});
-    });
+    const Job job{variant, g, WinogradTiles(g), src, src_affine, diff_dst};
+    const std::int64_t transform = 3 * variant.columns / kWinogradPositions;
+    const WeightsWork work{g.n * job.tiles.h, job.tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform};
+    run_weights_plan<Worker>(job, work, g.weights_elements(), diff_weights);
 }
 
 }  // namespace keel::kernels
