@@ -48,22 +48,28 @@ inline void finish(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
 constexpr std::int64_t kLine = 16;  // floats of a cache line
 
 /// The next tile's cache lines are asked for a few with each line's length of depth: a burst of them would fill the processor's
-/// miss buffers, which the stream of weights needs. A panel fetches its share of the source's rows, up to three.
-struct Fetch {
-    const float *first, *second, *third;
+/// miss buffers, which the stream of weights needs. A panel fetches its share of the source's rows, and its own columns of dst.
+class Fetch {
+public:
+    Fetch(const IgemmTile& t, std::int64_t q)
+        : begin_(t.next_src + kRows * q / t.panels),
+          end_(t.next_src + kRows * (q + 1) / t.panels),
+          dst_(t.dst),
+          ahead_(t.dst_ahead + q * kColumns),
+          steps_(t.depth / kLine) {}
 
-    Fetch(const IgemmTile& t, std::int64_t q) {
-        const std::int64_t begin = kRows * q / t.panels, last = kRows * (q + 1) / t.panels - 1;
-        first = t.next_src[begin];
-        second = t.next_src[begin < last ? begin + 1 : begin];
-        third = t.next_src[begin < last ? last : begin];
+    void step(std::int64_t k) {
+        for (const float* const* src = begin_; src < end_; ++src) __builtin_prefetch(*src + k);
+        for (due_ += kDstLines; due_ >= steps_ && line_ < kDstLines; due_ -= steps_, ++line_)
+            __builtin_prefetch(dst_[line_ % kRows] + ahead_ + line_ / kRows * kLine, 1);
     }
 
-    void step(std::int64_t k) const {
-        __builtin_prefetch(first + k);
-        __builtin_prefetch(second + k);
-        __builtin_prefetch(third + k);
-    }
+private:
+    static constexpr int kDstLines = static_cast<int>(kRows * kColumns / kLine);
+    const float *const *begin_, *const *end_;
+    float* const* dst_;
+    std::int64_t ahead_, steps_, due_ = 0;
+    int line_ = 0;
 };
 
 /// Rows are addressed from every third one, so that all pointers stay in registers. `count` is even.
@@ -91,10 +97,9 @@ inline void tile(const IgemmTile& t) {
             const IgemmSource src = t.src[tap];
             std::int64_t k = 0;
             if (tap + 1 == t.taps && t.next_src != nullptr) {  // the pixels of the other taps have been read by earlier tiles
-                const Fetch fetch(t, q);
+                Fetch fetch(t, q);
                 for (; k + kLine <= t.depth; k += kLine) {
                     fetch.step(k);
-                    __builtin_prefetch(t.dst[k / kLine % kRows] + t.dst_ahead + column, 1);
                     multiply(src.first + k, src.row, kLine, panel + k * kColumns, acc);
                 }
             }
