@@ -101,8 +101,8 @@ void save_checkpoint(const std::filesystem::path& path, const CheckpointState& s
     write_safetensors(path, file);
 }
 
-CheckpointState load_checkpoint(const std::filesystem::path& path) {
-    CheckpointState state = read_safetensors(path);
+CheckpointState load_checkpoint(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted) {
+    CheckpointState state = read_safetensors(path, wanted);
     if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey))
         throw InputError("[checkpoint] " + path.string() + " is a safetensors file, but no checkpoint of Keel");
     if (state.metadata.at(kFormatKey) != std::to_string(kFormat))
@@ -139,7 +139,11 @@ std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const 
     if (!missing.empty() || !misfits.empty() || !left_over.empty())
         throw InputError("[checkpoint] " + source + " does not fit the model" + listed("missing:", missing) +
                          listed("of other type or dims:", misfits) + listed("left over:", left_over));
-    for (const auto& [from, to] : copies) to.assign(from.to(to.dtype()));
+    for (const auto& [from, to] : copies)
+        if (options.share)
+            to.share(from.to(to.dtype()));
+        else
+            to.assign(from.to(to.dtype()));
     return skipped;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,17 +37,20 @@ RunState read_run(const std::map<std::string, std::string>& metadata, const std:
 /// Writes state with the format version added; see write_safetensors.
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state);
 /// Reads a file of save_checkpoint. Throws InputError, naming the file, if it is damaged, no checkpoint of Keel, or of a newer
-/// format.
-CheckpointState load_checkpoint(const std::filesystem::path& path);
+/// format. `wanted` as in read_safetensors.
+CheckpointState load_checkpoint(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted = {});
 
 struct LoadOptions {
     /// Tensors below these prefixes ("classifier.", "fc.") may be missing, left over or of other dims; they are skipped then.
-    std::vector<std::string> skippable;
+    std::vector<std::string> skippable{};
+    /// The state takes over the tensors' memory where their type is right, without a copy (Tensor::share): for tensors that nobody
+    /// writes to afterwards.
+    bool share = false;
 };
 
-/// Copies `tensors` into a module's state (`module.state()`). Left out of account: optimiser and EMA state, and batch norms'
-/// num_batches_tracked. Floating-point types are converted. Throws InputError, which names `source` and lists what is missing, left
-/// over or of other dims (ten names of each at most), before anything is copied. Returns the names that were skipped.
+/// Copies (or shares) `tensors` into a module's state (`module.state()`). Left out of account: optimiser and EMA state, and batch
+/// norms' num_batches_tracked. Floating-point types are converted. Throws InputError, which names `source` and lists what is
+/// missing, left over or of other dims (ten names of each at most), before anything is copied. Returns the names that were skipped.
 std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
                                    const std::string& source, const LoadOptions& options = {});
 

@@ -21,6 +21,9 @@ using namespace safetensors;
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian and are copied as they are");
 
+/// What is read is hashed while it is in a core's cache.
+constexpr std::size_t kChunkBytes = 1 << 18;
+
 /// XXH3-64 of a stream of bytes.
 class Hash {
 public:
@@ -92,8 +95,12 @@ Tensor read_tensor(const InputFile& file, std::uint64_t data_begin, const Entry&
     const Tensor tensor = Tensor::empty(entry.dims, encoding.read_as);
     const std::uint64_t offset = data_begin + entry.begin;
     if (encoding.verbatim) {
-        file.read(offset, bytes_of(tensor));
-        hash.add(bytes_of(tensor));
+        const auto bytes = bytes_of(tensor);
+        for (std::size_t i = 0; i < bytes.size(); i += kChunkBytes) {
+            const auto part = bytes.subspan(i, std::min(bytes.size() - i, kChunkBytes));
+            file.read(offset + i, part);
+            hash.add(part);
+        }
     } else if (entry.encoding == Encoding::f16) {
         read_converted<std::uint16_t>(file, offset, tensor.values<float>(), hash, from_half);
     } else if (entry.encoding == Encoding::bf16) {
@@ -107,7 +114,18 @@ Tensor read_tensor(const InputFile& file, std::uint64_t data_begin, const Entry&
     return tensor;
 }
 
-TensorFile read_checked(const InputFile& file) {
+/// For a tensor that is left out.
+void hash_bytes(const InputFile& file, std::uint64_t begin, std::uint64_t end, Hash& hash) {
+    std::vector<std::byte> buffer(kChunkBytes);
+    while (begin < end) {
+        const auto part = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, kChunkBytes)));
+        file.read(begin, part);
+        hash.add(part);
+        begin += part.size();
+    }
+}
+
+TensorFile read_checked(const InputFile& file, const std::function<bool(const std::string&)>& wanted) {
     std::uint64_t header_bytes = 0;
     if (file.size() < sizeof header_bytes) throw InputError("the file is too short for a header");
     file.read(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
@@ -121,11 +139,15 @@ TensorFile read_checked(const InputFile& file) {
 
     TensorFile result{std::move(header.metadata), {}};
     Hash hash;
+    const std::uint64_t data_begin = sizeof header_bytes + header_bytes;
     for (const Entry& entry : header.entries)
-        result.tensors.push_back({entry.name, read_tensor(file, sizeof header_bytes + header_bytes, entry, hash)});
-    const auto wanted = result.metadata.find(kDataHashKey);
-    if (wanted != result.metadata.end() && wanted->second != hash.hex())
-        throw InputError("the data is damaged: its XXH3 is " + hash.hex() + ", the header says " + shown(wanted->second));
+        if (!wanted || wanted(entry.name))
+            result.tensors.push_back({entry.name, read_tensor(file, data_begin, entry, hash)});
+        else
+            hash_bytes(file, data_begin + entry.begin, data_begin + entry.end, hash);
+    const auto promised = result.metadata.find(kDataHashKey);
+    if (promised != result.metadata.end() && promised->second != hash.hex())
+        throw InputError("the data is damaged: its XXH3 is " + hash.hex() + ", the header says " + shown(promised->second));
     return result;
 }
 
@@ -166,10 +188,10 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
 
 }  // namespace
 
-TensorFile read_safetensors(const std::filesystem::path& path) {
+TensorFile read_safetensors(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted) {
     const InputFile file(path);
     try {
-        return read_checked(file);
+        return read_checked(file, wanted);
     } catch (const InputError& error) {
         throw InputError("[safetensors] " + path.string() + ": " + error.what());
     }

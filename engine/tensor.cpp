@@ -275,10 +275,22 @@ Tensor Tensor::zeros_like() const {
     return other;
 }
 
-void Tensor::assign(const Tensor& src) const {
+void Tensor::require_like(const Tensor& src) const {
     if (src.dims() != dims() || src.dtype() != dtype())
         throw UsageError("[tensor] cannot assign " + std::string(name(src.dtype())) + src.dims().text() + " to " +
                          std::string(name(dtype())) + dims().text());
+}
+
+void Tensor::share(const Tensor& src) const {
+    require_like(src);
+    impl_->storage = src.impl_->storage;
+    impl_->offset = src.impl_->offset;
+    impl_->ld = src.impl_->ld;
+    impl_->layout = src.impl_->layout;
+}
+
+void Tensor::assign(const Tensor& src) const {
+    require_like(src);
     if (kernels::same_layout(layout(), src.layout())) {
         if (layout())
             std::memcpy(first_byte(*this), first_byte(src), static_cast<std::size_t>(storage_elements()) * size_of(dtype()));

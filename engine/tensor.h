@@ -142,6 +142,9 @@ public:
     Tensor zeros_like() const;
     /// Overwrites the values with those of `src` (same dims and type; any two layouts and distances).
     void assign(const Tensor& src) const;
+    /// The same without a copy: every handle of this tensor sees src's memory from now on, which both share. Views made before keep
+    /// the old memory.
+    void share(const Tensor& src) const;
 
     /// True if no other tensor shares the memory, so it may be overwritten.
     bool unique() const;
@@ -172,6 +175,7 @@ private:
     void* raw(DType type) const;
     void fill_from(const void* values, std::size_t count) const;
     void require_plain() const;
+    void require_like(const Tensor& src) const;
     const Impl& get() const;
     /// A copy of the handle's inside: the same memory, outside the graph.
     std::shared_ptr<Impl> view() const;

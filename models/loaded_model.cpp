@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "engine/ema.h"
+#include "engine/optimizer.h"
 
 namespace keel {
 namespace {
@@ -33,10 +34,10 @@ std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) 
 }
 
 LoadedModel load_model(const std::filesystem::path& checkpoint) {
-    const CheckpointState state = load_checkpoint(checkpoint);
+    const CheckpointState state = load_checkpoint(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
-    loaded.module = make_model(loaded.spec.name, loaded.spec.options);
-    load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string());
+    loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
+    load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});
     loaded.module->train(false);
     return loaded;
 }

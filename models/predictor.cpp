@@ -12,12 +12,29 @@ graph::Graph graph_of(const ModelSpec& spec, nn::Module& module) {
     return graph::trace(module, spec.image_size, spec.image_size, spec.options.channels);
 }
 
-Predictor predictor_of(LoadedModel&& model, std::int64_t batch) { return {std::move(model.spec), *model.module, batch}; }
+graph::Graph checked(const ModelSpec& spec, graph::Graph graph) {
+    check(graph);
+    const graph::Buffer images{spec.image_size, spec.image_size, spec.options.channels}, logits{1, 1, spec.options.classes};
+    if (graph.map(graph.src) != images || graph.map(graph.dst) != logits)
+        throw UsageError("[predictor] the graph is not one of images of " + std::to_string(images.h) + "x" +
+                         std::to_string(images.w) + "x" + std::to_string(images.c) + " and " + std::to_string(logits.c) +
+                         " classes");
+    return graph;
+}
+
+/// The weights as they were read are given back before the packed ones are made.
+Predictor predictor_of(LoadedModel model, std::int64_t batch) {
+    graph::Graph graph = graph_of(model.spec, *model.module);
+    model.module.reset();
+    return {std::move(model.spec), std::move(graph), batch};
+}
 
 }  // namespace
 
-Predictor::Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch)
-    : spec_(std::move(spec)), runtime_(graph_of(spec_, module), batch) {}
+Predictor::Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch)
+    : spec_(std::move(spec)), runtime_(checked(spec_, std::move(graph)), batch) {}
+
+Predictor::Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch) : Predictor(spec, graph_of(spec, module), batch) {}
 
 Predictor::Predictor(const std::filesystem::path& checkpoint, std::int64_t batch)
     : Predictor(predictor_of(load_model(checkpoint), batch)) {}

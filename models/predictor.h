@@ -22,6 +22,8 @@ public:
     explicit Predictor(const std::filesystem::path& checkpoint, std::int64_t batch = 1);
     /// Of a module as it is now; it is not kept. Throws UsageError if images of spec.image_size do not fit it.
     Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch = 1);
+    /// Of a graph. Throws UsageError unless it leads from images of the spec to its classes.
+    Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch = 1);
 
     const ModelSpec& spec() const { return spec_; }
     const FloatRuntime& runtime() const { return runtime_; }

@@ -76,14 +76,18 @@ const ModelEntry& find_model(const std::string& name) {
     throw UsageError("[models] there is no model '" + name + "', wanted one of " + known);
 }
 
-std::unique_ptr<nn::Module> make_model(const std::string& name, const ModelOptions& options, std::uint64_t seed) {
+std::unique_ptr<nn::Module> make_blank_model(const std::string& name, const ModelOptions& options) {
     const ModelEntry& entry = find_model(name);
     if (options.classes < 1 || options.classes > 1'000'000 || options.channels < 1 || options.channels > 1024)
         throw UsageError("[models] wanted 1..1000000 classes and 1..1024 channels, got " + std::to_string(options.classes) +
                          " and " + std::to_string(options.channels));
     if (options.dropout >= 1) throw UsageError("[models] wanted dropout below 1, got " + std::to_string(options.dropout));
-    auto model = entry.make(options);
-    nn::initialise(*model, entry.initialisation, seed);
+    return entry.make(options);
+}
+
+std::unique_ptr<nn::Module> make_model(const std::string& name, const ModelOptions& options, std::uint64_t seed) {
+    auto model = make_blank_model(name, options);
+    nn::initialise(*model, find_model(name).initialisation, seed);
     return model;
 }
 

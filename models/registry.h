@@ -36,4 +36,7 @@ const ModelEntry& find_model(const std::string& name);
 /// A model with weights drawn as torchvision draws them. Throws UsageError for an unknown name or options out of range.
 std::unique_ptr<nn::Module> make_model(const std::string& name, const ModelOptions& options, std::uint64_t seed = 0);
 
+/// The same with weights still undefined, to be loaded.
+std::unique_ptr<nn::Module> make_blank_model(const std::string& name, const ModelOptions& options);
+
 }  // namespace keel

@@ -19,7 +19,7 @@ Dims weight_dims(std::int64_t ic, std::int64_t oc, int kernel, int groups) {
 }  // namespace
 
 Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options, bool bias)
-    : weight_(add_parameter("weight", Tensor::zeros(weight_dims(ic, oc, kernel, options.groups)))), options_(options) {
+    : weight_(add_parameter("weight", Tensor::empty(weight_dims(ic, oc, kernel, options.groups)))), options_(options) {
     if (bias) bias_ = add_parameter("bias", Tensor::zeros({oc}));
 }
 
@@ -48,7 +48,7 @@ std::string Conv2d::describe() const { return "Conv2d " + window(static_cast<int
 std::int64_t Conv2d::macs(const Tensor& src, const Tensor&) const { return conv2d_geometry(src.dims(), weight_, options_).macs(); }
 
 Linear::Linear(std::int64_t in, std::int64_t out)
-    : weight_(add_parameter("weight", Tensor::zeros({out, in}))), bias_(add_parameter("bias", Tensor::zeros({out}))) {}
+    : weight_(add_parameter("weight", Tensor::empty({out, in}))), bias_(add_parameter("bias", Tensor::zeros({out}))) {}
 
 Tensor Linear::forward(const Tensor& src) { return linear(src, weight_, bias_); }
 std::string Linear::describe() const { return "Linear"; }

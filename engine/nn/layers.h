@@ -1,4 +1,5 @@
-// The layers that models are built of. Parameters are zero (BatchNorm2d: the identity) until `initialise` fills them.
+// The layers that models are built of. A new BatchNorm2d is the identity and a bias zero; the weights of Conv2d and Linear are
+// undefined until `initialise` or a checkpoint fills them, so that a model to be loaded costs no memory before.
 #pragma once
 
 #include <memory>

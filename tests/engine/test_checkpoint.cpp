@@ -161,8 +161,22 @@ TEST_CASE("checkpoint: torchvision's weights load, num_batches_tracked included"
     CHECK(equal_state(source, net));
 }
 
-TEST_CASE("checkpoint: what does not fit is listed, and nothing is copied") {
+TEST_CASE("checkpoint: a state may share the tensors' memory") {
     Net source(3), net(3);
+    std::vector<NamedTensor> tensors;
+    for (const NamedTensor& each : filled(source).state()) tensors.push_back({each.name, each.tensor.clone()});
+    tensors[0].tensor = tensors[0].tensor.to(DType::f64);
+    CHECK(load_into(net.state(), tensors, "w", {.share = true}).empty());
+    CHECK(equal_state(source, net));
+    CHECK(net.state()[1].tensor.same_memory(tensors[1].tensor));
+    CHECK(!net.state()[1].tensor.same_memory(source.state()[1].tensor));
+    CHECK(net.state()[0].tensor.dtype() == DType::f32);
+}
+
+TEST_CASE("checkpoint: what does not fit is listed, and nothing is copied") {
+    Net source(3), net(3), same(3);
+    for (const Net* each : {&net, &same})
+        for (const NamedTensor& named : each->state()) fill(named.tensor, 0);
     auto tensors = filled(source).state();
     tensors.erase(tensors.begin() + 1);  // features.norm0.weight
     tensors.push_back({"extra.weight", Tensor::zeros({1})});
@@ -170,7 +184,7 @@ TEST_CASE("checkpoint: what does not fit is listed, and nothing is copied") {
     const std::string message = load_error(net, tensors);
     CHECK_THAT(message, test::contains("weights.safetensors") && test::contains("missing: features.norm0.weight") &&
                             test::contains("extra.weight") && test::contains("features.conv0.weight f32[7, 5, 1, 1]"));
-    CHECK(equal_state(net, Net(3)));
+    CHECK(equal_state(net, same));
 
     auto many = source.state();
     for (int i = 10; i < 25; ++i) many.push_back({"extra" + std::to_string(i), Tensor::zeros({1})});

@@ -233,6 +233,22 @@ TEST_CASE("safetensors: every cut and every changed byte of a file with a hash i
     }
 }
 
+TEST_CASE("safetensors: tensors that are not wanted are left out, but not their bytes' hash") {
+    const TemporaryFolder folder;
+    const Tensor large = Tensor::full({300'000}, 0.5);  // more than one piece of reading
+    write_safetensors(folder / "x",
+                      {{}, {{"a", large}, {"b", Tensor::full({7}, 3)}, {"c", large}, {"nothing", Tensor::zeros({0})}}});
+    const auto only_b = [](const std::string& name) { return name == "b"; };
+    const TensorFile file = read_safetensors(folder / "x", only_b);
+    REQUIRE(file.tensors.size() == 1);
+    CHECK(file.tensors[0].tensor.values<float>()[6] == 3);
+    std::string bytes = read_text(folder / "x");
+    bytes[bytes.size() - 1000] = static_cast<char>(bytes[bytes.size() - 1000] ^ 1);
+    write_text(folder / "y", bytes);
+    CHECK_THROWS_WITH(read_safetensors(folder / "y", only_b), test::contains("damaged"));
+    CHECK_THROWS_WITH(read_safetensors(folder / "y"), test::contains("damaged"));
+}
+
 TEST_CASE("safetensors: what cannot be read or is no file") {
     const TemporaryFolder folder;
     CHECK_THROWS_AS(read_safetensors(folder / "absent"), IoError);

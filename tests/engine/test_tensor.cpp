@@ -205,6 +205,20 @@ TEST_CASE("assign copies between any two distances", "[tensor]") {
     CHECK_THROWS_WITH(Tensor::zeros({2}).assign(Tensor::zeros({3}, DType::u8)), "[tensor] cannot assign u8[3] to f32[2]");
 }
 
+TEST_CASE("share makes all handles see the other's memory", "[tensor]") {
+    const Tensor tensor = Tensor::full({2, 3}, 1), handle = tensor, view = tensor.channel_slice(0, 3);
+    const Tensor other = Tensor::full({2, 3}, 2);
+    tensor.share(other);
+    CHECK(handle.same_view(other));
+    CHECK(!other.unique());
+    CHECK(view.values<float>()[0] == 1);
+    const Tensor wide = Tensor::full({2, 5}, 3);
+    tensor.share(wide.channel_slice(1, 3));
+    CHECK(handle.ld() == 5);
+    CHECK_THROWS_AS(tensor.share(Tensor::zeros({3, 2})), UsageError);
+    CHECK_THROWS_AS(tensor.share(Tensor::zeros({2, 3}, DType::f64)), UsageError);
+}
+
 TEST_CASE("weights survive a round trip through blocked layouts to the bit", "[tensor]") {
     for (const auto& g : {kernels::Conv2dGeometry{1, 16, 8, 8, 32, 3, 3}, {1, 13, 8, 8, 19, 1, 1}, {1, 3, 16, 16, 20, 7, 7}}) {
         const Tensor plain = uniform({g.oc, g.ic, g.kh, g.kw}, 1).to(DType::f32), weights = plain.clone(), handle = weights;

@@ -202,4 +202,7 @@ TEST_CASE("Images of other dims or types are refused", "[predictor]") {
     CHECK_THROWS_AS(predictor.logits(Tensor()), UsageError);
     CHECK_THROWS_AS(predictor.logits(Tensor::zeros({1, 33, 33, 3}, DType::u8)), UsageError);
     CHECK_THROWS_AS(Predictor(model.spec, *model.module, 0), UsageError);
+    ModelSpec other = model.spec;
+    other.image_size = 32;
+    CHECK_THROWS_WITH(Predictor(other, model.graph()), contains("not one of images of 32x32x3 and 3 classes"));
 }
