@@ -55,13 +55,13 @@ const Algorithm kAlgorithms[] = {
      }},
     {"igemm", igemm_serves, panel_layout,
      [](const Conv2dGeometry& g, const Buffers& b) { igemm_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },
-     [](const Conv2dGeometry& g, const Buffers& b) { igemm_backward_data(g, read(b.dst_map(g)), b.w(), b.src_map(g)); },
+     [](const Conv2dGeometry& g, const Buffers& b) { igemm_backward_data(g, read(b.dst_map(g)), b.w(), {}, b.src_map(g)); },
      [](const Conv2dGeometry& g, const Buffers& b) {
          igemm_backward_weights(g, read(b.src_map(g)), {}, read(b.dst_map(g)), b.w());
      }},
     {"winograd", winograd_serves, panel_layout,
      [](const Conv2dGeometry& g, const Buffers& b) { winograd_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },
-     [](const Conv2dGeometry& g, const Buffers& b) { winograd_backward_data(g, read(b.dst_map(g)), b.w(), b.src_map(g)); },
+     [](const Conv2dGeometry& g, const Buffers& b) { winograd_backward_data(g, read(b.dst_map(g)), b.w(), {}, b.src_map(g)); },
      [](const Conv2dGeometry& g, const Buffers& b) {
          winograd_backward_weights(g, read(b.src_map(g)), {}, read(b.dst_map(g)), b.w());
      }},

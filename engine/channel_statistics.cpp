@@ -1,5 +1,7 @@
 #include "engine/channel_statistics.h"
 
+#include <utility>
+
 #include "kernels/batch_norm/batch_norm.h"
 
 namespace keel {
@@ -9,6 +11,17 @@ ChannelStatistics::ChannelStatistics(std::int64_t channels, DType type)
       variance_(Tensor::empty({channels}, type)),
       offset_(static_cast<std::size_t>(channels)),
       slope_(static_cast<std::size_t>(channels)) {}
+
+ChannelStatistics::ChannelStatistics(Tensor mean, Tensor variance)
+    : mean_(std::move(mean)), variance_(std::move(variance)), known_(mean_.elements()), settles_(false) {}
+
+void ChannelStatistics::give(std::int64_t begin, const ChannelStatistics& of_channels) {
+    if (begin != known_) return;
+    const std::int64_t count = of_channels.known_;
+    mean_.channel_slice(begin, count).assign(of_channels.mean(count));
+    variance_.channel_slice(begin, count).assign(of_channels.variance(count));
+    known_ += count;
+}
 
 void ChannelStatistics::require(const Tensor& src) {
     const std::int64_t fresh = src.channels() - known_;

@@ -1,5 +1,6 @@
 // The statistics of a wide buffer's channels, shared by all views of its front: a dense block's batch norms all see the same mean
-// and variance of a slice, so the first that asks computes them, and the gradient that flows through them is taken off once.
+// and variance of a slice, so they are computed once, by who makes it or by the first that asks, and the gradient that flows
+// through them is taken off once.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,14 @@ namespace keel {
 
 class ChannelStatistics {
 public:
+    /// Of a wide buffer, which takes off at the end what batch norms defer.
     ChannelStatistics(std::int64_t channels, DType type);
+    /// Of a map whose maker took them along: {channels} each, the variance biased. Nothing can be deferred.
+    ChannelStatistics(Tensor mean, Tensor variance);
+
+    bool settles() const { return settles_; }
+    /// The channels from `begin` on, if they are the first unknown ones, have these.
+    void give(std::int64_t begin, const ChannelStatistics& of_channels);
 
     /// Makes the first src.channels() channels known; `src` is the front of the buffer, and what was known has not changed since.
     void require(const Tensor& src);
@@ -28,6 +36,7 @@ public:
 private:
     Tensor mean_, variance_;
     std::int64_t known_ = 0;
+    bool settles_ = true;
     std::vector<double> offset_, slope_;
 };
 

@@ -16,6 +16,7 @@ Tensor add_relu(const Tensor& a, const Tensor& b);
 
 struct Conv2dOptions {
     int stride = 1, pad = 0, dilation = 1, groups = 1;
+    bool statistics = false;  ///< takes the mean and variance of the result's channels along, for a batch norm that reads it
 };
 /// Cross-correlation of src {n, h, w, ic} with weights {oc, ic / groups, kh, kw}; bias {oc} may be undefined.
 Tensor conv2d(const Tensor& src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options = {});

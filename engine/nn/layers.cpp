@@ -30,16 +30,23 @@ void Conv2d::adopt_layout(const Tensor& src) {
         weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src.dims(), weight_, options_), training()));
 }
 
+/// A convolution without bias stands in front of a batch norm.
+Conv2dOptions Conv2d::call_options() const {
+    Conv2dOptions options = options_;
+    options.statistics = training() && !bias_;
+    return options;
+}
+
 Tensor Conv2d::forward(const Tensor& src) {
     adopt_layout(src);
-    return conv2d(src, weight_, bias_, options_);
+    return conv2d(src, weight_, bias_, call_options());
 }
 
 Tensor Conv2d::after(BatchNorm2d& norm, const Tensor& src, const Tensor& dst) {
     norm.called(src, [&] { return src; });
     return called(src, [&] {
         adopt_layout(src);
-        return norm_conv2d(src, norm.norm(), norm.norm_options(), weight_, options_, dst);
+        return norm_conv2d(src, norm.norm(), norm.norm_options(), weight_, call_options(), dst);
     });
 }
 

@@ -57,6 +57,7 @@ protected:
 
 private:
     void adopt_layout(const Tensor& src);
+    Conv2dOptions call_options() const;
 
     Tensor weight_, bias_;
     Conv2dOptions options_;

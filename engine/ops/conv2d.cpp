@@ -44,25 +44,47 @@ kernels::ConstMap source(const Tensor& map) { return {map.data<float>(), map.ld(
 kernels::Map target(const Tensor& map) { return {map.data<float>(), map.ld()}; }
 
 void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& weights,
-             const Tensor& bias, const Tensor& dst) {
+             const Tensor& bias, const Tensor& dst, bool statistics) {
     dispatch_float("conv2d", src.dtype(), [&]<class T>(T) {
         const T* b = bias ? bias.data<T>() : nullptr;
-        if constexpr (std::is_same_v<T, float>)
-            kernels::conv2d_forward(g, grad_enabled(), source(src), weights.data<T>(), weights.layout(), b, target(dst), affine);
-        else
+        if constexpr (std::is_same_v<T, float>) {
+            kernels::BatchNormMoments moments(g.oc);
+            kernels::conv2d_forward(g, grad_enabled(), source(src), weights.data<T>(), weights.layout(), b, target(dst), affine,
+                                    statistics ? &moments : nullptr);
+            if (!statistics) return;
+            const Tensor mean = Tensor::empty({g.oc}), variance = Tensor::empty({g.oc});
+            moments.result(mean.data<T>(), variance.data<T>());
+            dst.set_statistics(std::make_shared<ChannelStatistics>(mean, variance));
+        } else {
             kernels::conv2d_forward_reference(g, src.data<T>(), weights.data<T>(), b, dst.data<T>());
+        }
     });
 }
 
-Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tensor& weights) {
-    Tensor diff_src = Tensor::empty({g.n, g.ih, g.iw, g.ic}, diff_dst.dtype());
+/// Added to `sum` where that is possible in place: it is moved to the result then.
+Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tensor& weights, Tensor& sum) {
+    const bool added = sum && sum.unique() && any_distance(weights);
+    Tensor diff_src = added ? std::exchange(sum, {}) : Tensor::empty({g.n, g.ih, g.iw, g.ic}, diff_dst.dtype());
     dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
         if constexpr (std::is_same_v<T, float>)
-            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<T>(), weights.layout(), target(diff_src));
+            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<T>(), weights.layout(), target(diff_src), added);
         else
             kernels::conv2d_backward_data_reference(g, diff_dst.data<T>(), weights.data<T>(), diff_src.data<T>());
     });
     return diff_src;
+}
+
+/// The gradients of a normalisation in front of the convolution.
+ops::Normalisation::Diffs norm_backward(const Conv2dGeometry& g, const ops::Normalisation& normalisation, const Tensor& diff_dst,
+                                        const Tensor& weights, Tensor& sum) {
+    Tensor none;
+    if (!kernels::backward_data_streams(g, weights.layout()))
+        return normalisation.backward(backward_data(g, diff_dst, weights, none), sum);
+    return normalisation.backward_from(
+        [&](kernels::Map dst, kernels::RowSink& sink) {
+            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<float>(), weights.layout(), dst, false, &sink);
+        },
+        sum);
 }
 
 Tensor backward_weights(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& diff_dst,
@@ -98,20 +120,20 @@ Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, 
     if (bias) ops::require_type("conv2d", "bias", bias, any_src.dtype());
     const Tensor src = readable(any_src, weights);
     Tensor dst = Tensor::empty({g.n, g.oh(), g.ow(), g.oc}, src.dtype());
-    forward(g, src, {}, weights, bias, dst);
+    forward(g, src, {}, weights, bias, dst, options.statistics);
 
     const bool wants_src = any_src.requires_grad(), wants_bias = bias && bias.requires_grad();
     const bool wants_weights = weights.requires_grad() || wants_bias;
-    return record(dst, {any_src, weights, bias},
-                  [g, src = wants_weights ? src : Tensor(), weights = weights.detach(), wants_src, wants_bias,
-                   wants_weights](const Tensor& any_diff) {
-                      const Tensor diff_dst = readable(any_diff, weights);
-                      Tensor diff_src, diff_weights, diff_bias;
-                      if (wants_src) diff_src = backward_data(g, diff_dst, weights);
-                      if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
-                      if (wants_weights) diff_weights = backward_weights(g, src, {}, diff_dst, weights, diff_bias);
-                      return Gradients{diff_src, diff_weights, diff_bias};
-                  });
+    return record_adding(dst, {any_src, weights, bias},
+                         [g, src = wants_weights ? src : Tensor(), weights = weights.detach(), wants_src, wants_bias,
+                          wants_weights](const Tensor& any_diff, Tensor& sum) {
+                             const Tensor diff_dst = readable(any_diff, weights);
+                             Tensor diff_src, diff_weights, diff_bias;
+                             if (wants_src) diff_src = backward_data(g, diff_dst, weights, sum);
+                             if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
+                             if (wants_weights) diff_weights = backward_weights(g, src, {}, diff_dst, weights, diff_bias);
+                             return Gradients{diff_src, diff_weights, diff_bias};
+                         });
 }
 
 Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options, const Tensor& weights,
@@ -125,27 +147,25 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
     Tensor dst = written ? given_dst : Tensor::empty(dims, src.dtype());
     {
         const NormalisedSource from(normalisation, kernels::forward_takes_affine(g, weights.layout()));
-        forward(g, from.map, from.affine, weights, {}, dst);
+        forward(g, from.map, from.affine, weights, {}, dst, options.statistics);
     }
     if (given_dst && !written) {
         given_dst.assign(dst);
+        given_dst.set_statistics(dst.statistics());
         dst = given_dst;
     }
     const bool wants_weights = weights.requires_grad();
     const bool wants_norm = src.requires_grad() || norm.gamma.requires_grad() || norm.beta.requires_grad();
     return record_adding(dst, {src, norm.gamma, norm.beta, weights},
                          [g, normalisation, weights = weights.detach(), wants_weights, wants_norm](Tensor any_diff, Tensor& sum) {
-                             Tensor diff_map, diff_weights;
-                             {
-                                 const Tensor diff_dst = readable(std::exchange(any_diff, {}), weights);
-                                 if (wants_weights) {
-                                     const NormalisedSource from(normalisation, any_distance(weights));
-                                     diff_weights = backward_weights(g, from.map, from.affine, diff_dst, weights, {});
-                                 }
-                                 if (wants_norm) diff_map = backward_data(g, diff_dst, weights);
+                             const Tensor diff_dst = readable(std::exchange(any_diff, {}), weights);
+                             Tensor diff_weights;
+                             if (wants_weights) {
+                                 const NormalisedSource from(normalisation, any_distance(weights));
+                                 diff_weights = backward_weights(g, from.map, from.affine, diff_dst, weights, {});
                              }
                              ops::Normalisation::Diffs diffs;
-                             if (wants_norm) diffs = normalisation.backward(std::move(diff_map), sum);
+                             if (wants_norm) diffs = norm_backward(g, normalisation, diff_dst, weights, sum);
                              return Gradients{diffs.src, diffs.gamma, diffs.beta, diff_weights};
                          });
 }

@@ -1,6 +1,7 @@
 #include "engine/ops/normalisation.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "engine/ops/check.h"
 
@@ -30,8 +31,8 @@ Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNorm
     dispatch_float(who, src.dtype(), [&]<class T>(T) {
         Tensor mean = norm.running_mean, variance = norm.running_variance;
         if (o.training) {
-            shared_ = src.statistics();
-            const auto statistics = shared_ ? shared_ : std::make_shared<ChannelStatistics>(c, src.dtype());
+            const auto statistics = src.statistics() ? src.statistics() : std::make_shared<ChannelStatistics>(c, src.dtype());
+            if (src.statistics() && statistics->settles()) shared_ = statistics;
             statistics->require(src_);
             mean = statistics->mean(c);
             variance = statistics->variance(c);
@@ -58,15 +59,26 @@ kernels::BatchNormGeometry Normalisation::geometry(const Tensor& diff_dst, const
     return {src_.rows(), src_.channels(), src_.ld(), diff_dst.ld(), diff_src ? diff_src.ld() : 0, relu_};
 }
 
+template <class T>
+Normalisation::Correction Normalisation::correction(std::int64_t channel, const Diffs& diffs) const {
+    const double per_row = double{row<T>(kScale)[channel]} / static_cast<double>(src_.rows());
+    return {per_row * double{diffs.beta.data<T>()[channel]},
+            per_row * double{diffs.gamma.data<T>()[channel]} * double{row<T>(kInverseSigma)[channel]}};
+}
+
 void Normalisation::defer(const Diffs& diffs) const {
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
-        const auto k = coefficients<T>();
         for (std::int64_t i = 0; i < src_.channels(); ++i) {
-            const double per_row = double{k.scale[i]} / static_cast<double>(src_.rows());
-            shared_->defer(i, per_row * double{diffs.beta.data<T>()[i]},
-                           per_row * double{diffs.gamma.data<T>()[i]} * double{k.inverse_sigma[i]});
+            const auto [offset, slope] = correction<T>(i, diffs);
+            shared_->defer(i, offset, slope);
         }
     });
+}
+
+Tensor Normalisation::taken(Tensor& sum) {
+    Tensor own = sum.unique() ? std::move(sum) : sum.clone();
+    sum = {};
+    return own;
 }
 
 Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const {
@@ -77,8 +89,7 @@ Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const
     if (wants_src_) {
         if (gradient == direct && sum) {
             gradient = added;
-            diffs.src = sum.unique() ? std::move(sum) : sum.clone();
-            sum = {};
+            diffs.src = taken(sum);
         } else {
             diffs.src = diff_dst.unique() ? diff_dst : Tensor::empty(src_.dims(), src_.dtype());
         }
@@ -88,6 +99,31 @@ Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const
                                      wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
     });
     if (shared_ && wants_src_) defer(diffs);
+    return diffs;
+}
+
+Normalisation::Diffs Normalisation::backward_from(const Producer& produce, Tensor& sum) const {
+    const std::int64_t c = src_.channels();
+    Diffs diffs{{}, Tensor::empty({c}), Tensor::empty({c})};
+    const bool whole = own_statistics_ && !shared_, added = wants_src_ && !whole && sum;
+    if (wants_src_) diffs.src = added ? taken(sum) : Tensor::empty(src_.dims());
+    const auto k = coefficients<float>();
+    const kernels::BatchNormGeometry g = geometry(src_, diffs.src);
+    kernels::BatchNormBackward sink(g, k, src_.data<float>(), wants_src_ && !added, added ? diffs.src.data<float>() : nullptr);
+    produce(wants_src_ && !added ? kernels::Map{diffs.src.data<float>(), diffs.src.ld()} : kernels::Map{}, sink);
+    sink.result(diffs.gamma.data<float>(), diffs.beta.data<float>());
+    if (shared_ && wants_src_) defer(diffs);
+    if (whole && wants_src_) {
+        std::vector<float> offset(static_cast<std::size_t>(c)), slope(offset.size());
+        for (std::int64_t i = 0; i < c; ++i) {
+            const auto [o, s] = correction<float>(i, diffs);
+            offset[static_cast<std::size_t>(i)] = static_cast<float>(o);
+            slope[static_cast<std::size_t>(i)] = static_cast<float>(s);
+        }
+        float* diff = diffs.src.data<float>();
+        kernels::batch_norm_correct({g.rows, c, g.src_ld, diffs.src.ld(), diffs.src.ld(), false}, k.mean, offset.data(),
+                                    slope.data(), src_.data<float>(), diff, diff);
+    }
     return diffs;
 }
 

@@ -1,11 +1,13 @@
 // A batch normalisation at the front of an operator: what batch_norm, norm_conv2d and norm_add_relu share.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "engine/channel_statistics.h"
 #include "engine/ops.h"
 #include "kernels/batch_norm/batch_norm.h"
+#include "kernels/conv/conv.h"
 #include "kernels/eltwise/eltwise.h"
 
 namespace keel::ops {
@@ -32,6 +34,11 @@ public:
     };
     /// From the gradient of the normalised map, which is overwritten if it is unique(). `sum` as in record_adding.
     Diffs backward(Tensor diff_dst, Tensor& sum) const;
+    /// Makes the gradient of the normalised map: feeds it to `sink`, which may overwrite it, and leaves it in `dst` if that is not
+    /// null.
+    using Producer = std::function<void(kernels::Map dst, kernels::RowSink& sink)>;
+    /// The same (f32) as that gradient is made, in one pass less; what becomes of it in memory is only what is wanted of src.
+    Diffs backward_from(const Producer& produce, Tensor& sum) const;
     /// The same for dst = relu(normalised map + residual); diff_dst, dense, becomes the residual's gradient.
     Diffs backward_of_join(const Tensor& dst, Tensor& diff_dst) const;
 
@@ -46,7 +53,16 @@ private:
         return {row<T>(kMean), row<T>(kInverseSigma), row<T>(kScale), row<T>(kShift)};
     }
     kernels::BatchNormGeometry geometry(const Tensor& diff_dst, const Tensor& diff_src) const;
+    /// What a channel's gradient of src lacks where its statistics were made of src: offset + (src - mean) * slope are to be taken
+    /// off.
+    struct Correction {
+        double offset, slope;
+    };
+    template <class T>
+    Correction correction(std::int64_t channel, const Diffs& diffs) const;
     void defer(const Diffs& diffs) const;
+    /// `sum`, to be added to in place.
+    static Tensor taken(Tensor& sum);
 
     Tensor src_, coefficients_;
     std::shared_ptr<ChannelStatistics> shared_;  ///< whose gradient is settled by who made the buffer

@@ -57,6 +57,7 @@ Tensor append_channels(const Tensor& head, const Tensor& tail) {
     const Tensor room = dst.channel_slice(front, added);
     if (!tail.same_view(room)) room.assign(tail);
     dst.set_statistics(head.statistics());
+    if (head.statistics() && tail.statistics()) head.statistics()->give(front, *tail.statistics());
     return record(dst, {head, tail}, [front, added, room, statistics = head.statistics()](const Tensor& diff_dst) {
         // The tail's gradient has memory of its own, so that the head's view is the only owner of the wide gradient and can be
         // added to in place.

@@ -39,18 +39,25 @@ void split_rows(const BatchNormGeometry& g, Part part) {
                  [&](std::int64_t begin, std::int64_t end) { part(with_rows(g, end - begin), begin); });
 }
 
-/// Adds the moments of all chunks up, in order, into those of chunk 0 (Chan et al. 1979).
-void merge_moments(ColumnPartials& partials) {
-    double *mean = partials.of(0, 0), *m2 = partials.of(0, 1);
-    for (std::int64_t chunk = 1; chunk < partials.chunks; ++chunk) {
+/// Mean and biased variance from the moments of all chunks, merged in order into those of chunk 0 (Chan et al. 1979).
+template <class T>
+void merge_moments(ColumnPartials& partials, std::int64_t c, T* mean, T* variance) {
+    double *mean_a = partials.of(0, 0), *m2_a = partials.of(0, 1);
+    const RowChunks& chunks = partials.chunks();
+    for (std::int64_t chunk = 1; chunk < chunks.count(); ++chunk) {
         const double *mean_b = partials.of(chunk, 0), *m2_b = partials.of(chunk, 1);
-        const auto rows_a = static_cast<double>(partials.first_row(chunk)), rows_b = static_cast<double>(partials.rows_of(chunk));
+        const auto rows_a = static_cast<double>(chunks.begin(chunk)), rows_b = static_cast<double>(chunks.rows(chunk));
         const double share = rows_b / (rows_a + rows_b);
-        for (std::int64_t i = 0; i < partials.c; ++i) {
-            const double delta = mean_b[i] - mean[i];
-            mean[i] += delta * share;
-            m2[i] += m2_b[i] + delta * delta * rows_a * share;
+        for (std::int64_t i = 0; i < c; ++i) {
+            const double delta = mean_b[i] - mean_a[i];
+            mean_a[i] += delta * share;
+            m2_a[i] += m2_b[i] + delta * delta * rows_a * share;
         }
+    }
+    const auto rows = static_cast<double>(chunks.end(chunks.count() - 1));
+    for (std::int64_t i = 0; i < c; ++i) {
+        mean[i] = static_cast<T>(mean_a[i]);
+        variance[i] = static_cast<T>(m2_a[i] / rows);
     }
 }
 
@@ -60,7 +67,7 @@ void sum_and_scale(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k
                    ColumnPartials& partials) {
     const auto kernel = chosen<T>().backward_sums;
     partials.fill([&](std::int64_t chunk) {
-        const std::int64_t row = partials.first_row(chunk);
+        const std::int64_t row = partials.chunks().begin(chunk);
         BatchNormRows<T> part = rows;
         part.src += row * g.src_ld;
         part.diff_dst += row * g.dst_ld;
@@ -69,7 +76,7 @@ void sum_and_scale(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k
             part.diff_residual += row * g.dst_ld;
         }
         if (part.diff_src != nullptr) part.diff_src += row * g.diff_src_ld;
-        kernel(with_rows(g, partials.rows_of(chunk)), k, part, partials.of(chunk, 0), partials.of(chunk, 1));
+        kernel(with_rows(g, partials.chunks().rows(chunk)), k, part, partials.of(chunk, 0), partials.of(chunk, 1));
     });
 }
 
@@ -118,15 +125,20 @@ void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_l
     const auto moments = chosen<T>().moments;
     ColumnPartials partials{rows, c, 2};
     partials.fill([&](std::int64_t chunk) {
-        moments(partials.rows_of(chunk), c, src_ld, src + partials.first_row(chunk) * src_ld, partials.of(chunk, 0),
+        moments(partials.chunks().rows(chunk), c, src_ld, src + partials.chunks().begin(chunk) * src_ld, partials.of(chunk, 0),
                 partials.of(chunk, 1));
     });
-    merge_moments(partials);
-    for (std::int64_t i = 0; i < c; ++i) {
-        mean[i] = static_cast<T>(partials.of(0, 0)[i]);
-        variance[i] = static_cast<T>(partials.of(0, 1)[i] / static_cast<double>(rows));
-    }
+    merge_moments(partials, c, mean, variance);
 }
+
+void BatchNormMoments::begin(const RowChunks& chunks) { partials_.emplace(chunks, c_, 2); }
+
+void BatchNormMoments::take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) {
+    chosen<float>().moments(partials_->chunks().rows(chunk), count, ld, rows, partials_->of(chunk, 0) + first,
+                            partials_->of(chunk, 1) + first);
+}
+
+void BatchNormMoments::result(float* mean, float* variance) { merge_moments(*partials_, c_, mean, variance); }
 
 template <class T>
 void batch_norm_coefficients(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta,
@@ -145,6 +157,31 @@ void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient,
                          const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta) {
     const profile::Span span("batch_norm_backward", backward_cost<T>(g, gradient, 2, diff_src != nullptr));
     backward(g, gradient, k, {src, diff_dst, nullptr, nullptr, nullptr, false}, diff_dst, g.relu, diff_src, diff_gamma, diff_beta);
+}
+
+void BatchNormBackward::begin(const RowChunks& chunks) { partials_.emplace(chunks, g_.c, 2); }
+
+void BatchNormBackward::take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) {
+    const std::int64_t row = partials_->chunks().begin(chunk);
+    BatchNormGeometry g = with_rows(g_, partials_->chunks().rows(chunk));
+    g.c = count;
+    g.dst_ld = ld;
+    BatchNormRows<float> part{src_ + row * g.src_ld + first, rows, nullptr, nullptr, nullptr, sum_ != nullptr};
+    if (sum_ != nullptr) part.diff_src = sum_ + row * g.diff_src_ld + first;
+    if (overwrite_) {
+        part.diff_src = rows;
+        g.diff_src_ld = ld;
+    }
+    const BatchNormCoefficients<float> k{k_.mean + first, k_.inverse_sigma + first, k_.scale + first, k_.shift + first};
+    chosen<float>().backward_sums(g, k, part, partials_->of(chunk, 0) + first, partials_->of(chunk, 1) + first);
+}
+
+void BatchNormBackward::result(float* diff_gamma, float* diff_beta) {
+    const double *sum_dy = partials_->total(0), *sum_dy_src = partials_->total(1);
+    for (std::int64_t i = 0; i < g_.c; ++i) {
+        diff_beta[i] = static_cast<float>(sum_dy[i]);
+        diff_gamma[i] = static_cast<float>(sum_dy_src[i] * double{k_.inverse_sigma[i]});
+    }
 }
 
 template <class T>

@@ -8,6 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "kernels/reduce/columns.h"
 
 namespace keel::kernels {
 
@@ -30,6 +33,20 @@ struct BatchNormCoefficients {
 template <class T>
 void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, T* mean, T* variance);
 
+/// The same of rows as a convolution makes them.
+class BatchNormMoments final : public RowSink {
+public:
+    explicit BatchNormMoments(std::int64_t c) : c_(c) {}
+    void begin(const RowChunks& chunks) override;
+    void take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) override;
+    /// Once all rows are taken: mean[c] and the biased variance[c].
+    void result(float* mean, float* variance);
+
+private:
+    std::int64_t c_;
+    std::optional<ColumnPartials> partials_;
+};
+
 /// Computed in double, each rounded once.
 template <class T>
 void batch_norm_coefficients(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta,
@@ -48,6 +65,28 @@ enum class BatchNormGradient {
 template <class T>
 void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k, const T* src,
                          const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta);
+
+/// The same, in one pass, of rows of diff_dst as a convolution makes them: scale * dy overwrites them if `overwrite`, and is added
+/// to `sum`, if not null, which has g.diff_src_ld.
+class BatchNormBackward final : public RowSink {
+public:
+    BatchNormBackward(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* src, bool overwrite,
+                      float* sum)
+        : g_(g), k_(k), src_(src), overwrite_(overwrite), sum_(sum) {}
+    void begin(const RowChunks& chunks) override;
+    void take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) override;
+    std::array<RowMap, 2> reads() const override { return {{{src_, g_.src_ld}, {sum_, g_.diff_src_ld}}}; }
+    /// Once all rows are taken.
+    void result(float* diff_gamma, float* diff_beta);
+
+private:
+    BatchNormGeometry g_;
+    BatchNormCoefficients<float> k_;
+    const float* src_;
+    bool overwrite_;
+    float* sum_;
+    std::optional<ColumnPartials> partials_;
+};
 
 /// The same for the join of a residual block, dst = relu(src * scale + shift + residual):  dy = diff_dst where dst > 0, else 0.
 /// It is also the residual's gradient, and written to diff_residual, which has dst_ld as dst has, and may be equal to diff_dst.

@@ -41,12 +41,23 @@ void sum_pixels(std::int64_t pixels, std::int64_t channels, ConstMap map, float*
     ColumnPartials partials{pixels, channels, 1};
     partials.fill([&](std::int64_t chunk) {
         double* sum = partials.of(chunk, 0);
-        const float* pixel = map.data + partials.first_row(chunk) * map.ld;
-        for (std::int64_t p = 0; p < partials.rows_of(chunk); ++p, pixel += map.ld)
+        const float* pixel = map.data + partials.chunks().begin(chunk) * map.ld;
+        for (std::int64_t p = 0; p < partials.chunks().rows(chunk); ++p, pixel += map.ld)
             for (std::int64_t c = 0; c < channels; ++c) sum[c] += double{pixel[c]};
     });
     const double* total = partials.total(0);
     for (std::int64_t c = 0; c < channels; ++c) sums[c] = static_cast<float>(total[c]);
+}
+
+/// All pixels of a map that is made, to a sink if there is one.
+void feed(RowSink* sink, std::int64_t pixels, std::int64_t channels, Map map) {
+    if (sink == nullptr) return;
+    const RowChunks chunks(pixels, chunk_rows(pixels, channels));
+    sink->begin(chunks);
+    parallel_for(chunks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t chunk = begin; chunk < end; ++chunk)
+            sink->take(chunk, 0, channels, map.data + chunks.begin(chunk) * map.ld, map.ld);
+    });
 }
 
 const char* span_name(const Conv2dGeometry& g, const char* pointwise, const char* any) { return g.pointwise() ? pointwise : any; }
@@ -74,31 +85,45 @@ WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
 }
 
 void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights, const WeightsLayout& layout,
-                    const float* bias, Map dst, const ConvAffine& src_affine) {
+                    const float* bias, Map dst, const ConvAffine& src_affine, RowSink* sink) {
     const bool ours = own(g, layout);
     const profile::Span span(span_name(g, "conv2d_forward 1x1", "conv2d_forward"), conv2d_cost(g));
     if (ours) {
         require_no_affine(src_affine.scale != nullptr && !forward_takes_affine(g, layout), "a kernel that takes it");
         const auto pass = winograd_wins(g) ? winograd_forward : igemm_forward;
-        return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias}, with_ld(dst, g.oc));
+        return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias, .sink = sink}, with_ld(dst, g.oc));
     }
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
+    const std::int64_t pixels = g.n * g.oh() * g.ow();
     require_dense("src", src.ld, g.n * g.ih * g.iw, g.ic);
-    require_dense("dst", dst.ld, g.n * g.oh() * g.ow(), g.oc);
+    require_dense("dst", dst.ld, pixels, g.oc);
     onednn::forward(g, training, src.data, weights, layout, bias, dst.data);
+    feed(sink, pixels, g.oc, with_ld(dst, g.oc));
+}
+
+bool backward_data_streams(const Conv2dGeometry& g, const WeightsLayout& layout) {
+    return own_kernels_read(layout) && g.stride_h == 1 && g.stride_w == 1;
 }
 
 void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,
-                          Map diff_src) {
-    const bool ours = own(g, layout);
+                          Map diff_src, bool accumulate, RowSink* sink) {
+    const bool ours = own(g, layout), streams = backward_data_streams(g, layout);
     const profile::Span span(span_name(g, "conv2d_backward_data 1x1", "conv2d_backward_data"), conv2d_cost(g));
+    if (diff_src.data == nullptr && (sink == nullptr || !streams))
+        throw UsageError("[conv2d] a null diff_src wants a sink and a pass that streams to it");
+    const Map to = with_ld(diff_src, g.ic);
     if (ours) {
         const auto pass = winograd_wins(g) ? winograd_backward_data : igemm_backward_data;
-        return pass(g, with_ld(diff_dst, g.oc), weights, with_ld(diff_src, g.ic));
+        IgemmFusion fusion{.sink = streams ? sink : nullptr};
+        if (accumulate) fusion.residual = {to.data, to.ld};
+        pass(g, with_ld(diff_dst, g.oc), weights, fusion, to);
+    } else {
+        if (accumulate) throw UsageError("[conv2d] to accumulate in backward data wants weights in panels");
+        require_dense("diff_dst", diff_dst.ld, g.n * g.oh() * g.ow(), g.oc);
+        require_dense("diff_src", diff_src.ld, g.n * g.ih * g.iw, g.ic);
+        onednn::backward_data(g, diff_dst.data, weights, layout, diff_src.data);
     }
-    require_dense("diff_dst", diff_dst.ld, g.n * g.oh() * g.ow(), g.oc);
-    require_dense("diff_src", diff_src.ld, g.n * g.ih * g.iw, g.ic);
-    onednn::backward_data(g, diff_dst.data, weights, layout, diff_src.data);
+    if (!streams) feed(sink, g.n * g.ih * g.iw, g.ic, to);
 }
 
 void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights,

@@ -162,7 +162,8 @@ void column_sum(const UnaryGeometry& g, const T* src, T* dst) {
     const auto kernel = chosen<T>().column_sum;
     ColumnPartials partials{g.rows, g.c, 1};
     partials.fill([&](std::int64_t chunk) {
-        kernel({partials.rows_of(chunk), g.c, g.src_ld, 0}, src + partials.first_row(chunk) * g.src_ld, partials.of(chunk, 0));
+        kernel({partials.chunks().rows(chunk), g.c, g.src_ld, 0}, src + partials.chunks().begin(chunk) * g.src_ld,
+               partials.of(chunk, 0));
     });
     const double* sums = partials.total(0);
     for (std::int64_t i = 0; i < g.c; ++i) dst[i] = static_cast<T>(sums[i]);

@@ -1,6 +1,7 @@
 #include "kernels/igemm/igemm.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <vector>
 
@@ -58,6 +59,16 @@ std::vector<DepthBlock> depth_blocks(std::int64_t taps, std::int64_t depth) {
     return blocks;
 }
 
+/// Where a chunk of grid points goes: a map, or memory of the thread's for those columns of those pixels.
+struct Target {
+    Map map;
+    std::int64_t first_pixel = 0, first_column = 0;
+
+    float* at(std::int64_t pixel, std::int64_t column) const {
+        return map.data + (pixel - first_pixel) * map.ld + (column - first_column);
+    }
+};
+
 /// What the threads of a walk share.
 struct Job {
     const IgemmVariant& variant;
@@ -65,13 +76,13 @@ struct Job {
     ConstMap src;
     const float* weights;
     const IgemmFusion& fusion;
-    Map dst;
     std::vector<DepthBlock> blocks;
     const float* zeros;  ///< a pixel outside the map
     bool flat;
+    std::array<RowMap, 2> reads;  ///< of the sink
 };
 
-/// A tile's pixels; those beyond the last grid point repeat it as source and have the spare row as destination.
+/// A tile's pixels; those beyond the last grid point repeat its first one as source and have the spare row as destination.
 class Tile {
 public:
     Tile(const Job& job, float* buffer) : job_(job), rows_(job.variant.rows), gathered_(buffer), spare_(buffer + rows_ * kRow) {
@@ -83,9 +94,10 @@ public:
     /// The buffer: source pixels, normalised or apart in the map, and the spare row.
     static std::int64_t floats(const IgemmVariant& v, const Walk& walk) { return v.rows * kRow + walk.columns; }
 
-    void locate(std::int64_t tile) {
+    /// The tile's points before `end`.
+    void locate(std::int64_t tile, std::int64_t end) {
         const std::int64_t first = tile * rows_;
-        valid_ = static_cast<int>(std::min<std::int64_t>(rows_, job_.walk.points() - first));
+        valid_ = static_cast<int>(std::min<std::int64_t>(rows_, end - first));
         if (!job_.flat) return locate_points(tile);
         for (int r = 0; r < rows_; ++r) offsets_[r] = first + (r < valid_ ? r : 0);
     }
@@ -94,8 +106,9 @@ public:
         const Walk& w = job_.walk;
         const ConvAffine& f = job_.fusion.src_affine;
         const bool affine = f.scale != nullptr;
-        IgemmGather t{pixels_, block.depth, affine ? f.scale + block.channel : nullptr, affine ? f.shift + block.channel : nullptr,
-                      f.relu, gathered_, kRow};
+        IgemmGather t{
+            pixels_,   block.depth, affine ? f.scale + block.channel : nullptr, affine ? f.shift + block.channel : nullptr, f.relu,
+            gathered_, kRow};
         for (std::int64_t tap = 0; tap < block.taps; ++tap, t.dst += block.depth) {
             const bool even = find_pixels(w.taps[static_cast<std::size_t>(block.tap + tap)], block.channel);
             if (even && !affine) {
@@ -108,23 +121,36 @@ public:
         for (int r = 0; r < rows_; ++r) pixels_[r] += rows_ * w.step_w * job_.src.ld;  // of the next tile, to be fetched
     }
 
-    void multiply(const DepthBlock& block, Range panels) {
+    void multiply(const DepthBlock& block, Range panels, const Target& target) {
         const bool first = &block == job_.blocks.data(), last = &block == &job_.blocks.back();
         const std::int64_t width = job_.variant.columns, column = panels.begin * width, depth = job_.walk.depth;
         const IgemmFusion& f = job_.fusion;
         // A residual that dst holds already is what the first visit adds to.
-        const bool in_place = f.residual.data == job_.dst.data, adds = last && f.residual.data != nullptr && !in_place;
+        const bool in_place = f.residual.data != nullptr && f.residual.data == target.map.data;
+        const bool adds = last && f.residual.data != nullptr && !in_place;
         float* dst[kMostRows];
         const float* residual[kMostRows];
         for (int r = 0; r < rows_; ++r) {
-            dst[r] = r < valid_ ? job_.dst.data + offsets_[r] * job_.dst.ld + column : spare_;
+            dst[r] = r < valid_ ? target.at(offsets_[r], column) : spare_;
             if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
         }
+        const float* ahead[2][kMostRows];
+        const bool ahead_is[2] = {look_ahead(0, column, dst, target, ahead[0]), look_ahead(1, column, dst, target, ahead[1])};
         const auto taps = static_cast<std::int64_t>(job_.walk.taps.size());
         const float* weights = job_.weights + ((panels.begin * taps + block.tap) * depth + block.channel) * width;
-        job_.variant.tile({src_.data(), block.taps, block.depth, weights, taps * depth * width, panels.size(), dst,
-                           first && f.bias != nullptr ? f.bias + column : nullptr, adds ? residual : nullptr, pixels_,
-                           rows_ * job_.walk.dst_step_w * job_.dst.ld, !first || in_place, last && f.relu});
+        job_.variant.tile({src_.data(),
+                           block.taps,
+                           block.depth,
+                           weights,
+                           taps * depth * width,
+                           panels.size(),
+                           dst,
+                           first && f.bias != nullptr ? f.bias + column : nullptr,
+                           adds ? residual : nullptr,
+                           pixels_,
+                           {ahead_is[0] ? ahead[0] : nullptr, ahead_is[1] ? ahead[1] : nullptr},
+                           !first || in_place,
+                           last && f.relu});
     }
 
 private:
@@ -161,6 +187,16 @@ private:
         }
     }
 
+    /// What is wanted soon, first or second: what a sink will read beside this tile, else where the next one goes.
+    bool look_ahead(int index, std::int64_t column, float* const* dst, const Target& target, const float** rows) const {
+        const RowMap map = job_.reads[static_cast<std::size_t>(index)];
+        const bool next = map.data == nullptr;
+        if (next && (index == 1) == (job_.reads[0].data == nullptr)) return false;
+        for (int r = 0; r < rows_; ++r)
+            rows[r] = next ? dst[r] + rows_ * job_.walk.dst_step_w * target.map.ld : map.data + offsets_[r] * map.ld + column;
+        return true;
+    }
+
     /// The tile's source pixels at a tap. True if they are evenly spaced.
     bool find_pixels(Tap tap, std::int64_t channel) {
         const Walk& w = job_.walk;
@@ -192,18 +228,26 @@ private:
     std::vector<IgemmSource> src_;     ///< of each tap
 };
 
-void run_part(const Job& job, Range tiles, Range panels, float* buffer) {
-    Tile tile(job, buffer);
+/// Grid points [points.begin, points.end), of which the first begins a tile.
+void run_part(const Job& job, Range points, Range panels, const Target& target, Tile& tile) {
+    const std::int64_t rows = job.variant.rows;
+    const Range tiles{points.begin / rows, chunk_count(points.end, rows)};
     for (const DepthBlock& block : job.blocks) {
         const std::int64_t bytes = block.taps * block.depth * job.variant.columns * static_cast<std::int64_t>(sizeof(float));
         const std::int64_t group = std::max<std::int64_t>(1, kBlockBytes / std::max<std::int64_t>(1, bytes));
         for (std::int64_t first = panels.begin; first < panels.end; first += group)
             for (std::int64_t index = tiles.begin; index < tiles.end; ++index) {
-                tile.locate(index);
+                tile.locate(index, points.end);
                 tile.gather(block);
-                tile.multiply(block, {first, std::min(first + group, panels.end)});
+                tile.multiply(block, {first, std::min(first + group, panels.end)}, target);
             }
     }
+}
+
+/// Floats of one thread: a tile's, and a chunk's columns that only the sink will see.
+std::int64_t part_floats(const IgemmVariant& variant, const Walk& walk, const IgemmFusion& fusion, const Map& dst) {
+    const bool aside = fusion.sink != nullptr && dst.data == nullptr;
+    return Tile::floats(variant, walk) + (aside ? chunk_rows(walk.points(), walk.columns) * walk.columns : 0);
 }
 
 /// `memory` holds walk_floats().
@@ -212,18 +256,41 @@ void run(const Walk& walk, ConstMap src, const float* weights, const IgemmFusion
     float* zeros = memory;
     std::fill_n(zeros, walk.depth, 0.0F);
     float* buffers = zeros + walk.depth;
-    const Job job{variant, walk, src, weights, fusion, dst, depth_blocks(static_cast<std::int64_t>(walk.taps.size()), walk.depth),
-                  zeros, walk.flat()};
-    const std::int64_t tiles = chunk_count(walk.points(), variant.rows), panels = walk.columns / variant.columns;
-    const Split split = split_units(tiles, panels, thread_count());
+    const Job job{variant, walk,        src,
+                  weights, fusion,      depth_blocks(static_cast<std::int64_t>(walk.taps.size()), walk.depth),
+                  zeros,   walk.flat(), fusion.sink == nullptr ? std::array<RowMap, 2>{} : fusion.sink->reads()};
+    // Without a sink the chunks are tiles, and a thread's are run as one.
+    const std::int64_t points = walk.points();
+    const RowChunks chunks(points, fusion.sink == nullptr ? variant.rows : chunk_rows(points, walk.columns));
+    if (fusion.sink != nullptr) fusion.sink->begin(chunks);
+    const std::int64_t panels = walk.columns / variant.columns;
+    const Split split = split_units(chunks.count(), panels, thread_count());
     parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-            run_part(job, part(tiles, split.rows, i / split.columns), part(panels, split.columns, i % split.columns),
-                     buffers + i * Tile::floats(variant, walk));
+        for (std::int64_t i = begin; i < end; ++i) {
+            float* buffer = buffers + i * part_floats(variant, walk, fusion, dst);
+            Tile tile(job, buffer);
+            const Range own = part(chunks.count(), split.rows, i / split.columns),
+                        own_panels = part(panels, split.columns, i % split.columns);
+            if (fusion.sink == nullptr) {
+                run_part(job, {chunks.begin(own.begin), chunks.end(own.end - 1)}, own_panels, {dst}, tile);
+                continue;
+            }
+            const Range columns{own_panels.begin * variant.columns, own_panels.end * variant.columns};
+            for (std::int64_t chunk = own.begin; chunk < own.end; ++chunk) {
+                Target target{dst};
+                if (dst.data == nullptr)
+                    target = {{buffer + Tile::floats(variant, walk), columns.size()}, chunks.begin(chunk), columns.begin};
+                run_part(job, {chunks.begin(chunk), chunks.end(chunk)}, own_panels, target, tile);
+                fusion.sink->take(chunk, columns.begin, columns.size(), target.at(chunks.begin(chunk), columns.begin),
+                                  target.map.ld);
+            }
+        }
     });
 }
 
-std::int64_t walk_floats(const Walk& walk) { return walk.depth + thread_count() * Tile::floats(select(igemm_variants), walk); }
+std::int64_t walk_floats(const Walk& walk, const IgemmFusion& fusion, const Map& dst) {
+    return walk.depth + thread_count() * part_floats(select(igemm_variants), walk, fusion, dst);
+}
 
 /// Panels for backward data: [ic / columns][taps][oc][columns] out of the forward's [oc / columns][all taps][ic][columns].
 void transpose_weights(const Conv2dGeometry& g, std::span<const std::int64_t> taps, const float* weights, float* transposed) {
@@ -270,11 +337,12 @@ void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, 
     for (int ky = 0; ky < g.kh; ++ky)
         for (int kx = 0; kx < g.kw; ++kx)
             walk.taps.push_back({std::int64_t{ky} * g.dilation_h - g.pad_h, std::int64_t{kx} * g.dilation_w - g.pad_w});
-    auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(walk_floats(walk)) * sizeof(float)));
+    auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(walk_floats(walk, fusion, dst)) * sizeof(float)));
     run(walk, src, weights, fusion, dst, memory);
 }
 
-void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src) {
+void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
+                         Map diff_src) {
     const auto packed =
         static_cast<std::int64_t>(section(static_cast<std::size_t>(g.weights_elements()) * sizeof(float)) / sizeof(float));
     for (std::int64_t py = 0; py < g.stride_h; ++py)
@@ -289,9 +357,10 @@ void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float
                     walk.taps.push_back({ys.offsets[y], xs.offsets[x]});
                     taps.push_back(ys.taps[y] * g.kw + xs.taps[x]);
                 }
-            auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(packed + walk_floats(walk)) * sizeof(float)));
+            const std::int64_t floats = packed + walk_floats(walk, fusion, diff_src);
+            auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(floats) * sizeof(float)));
             transpose_weights(g, taps, weights, memory);
-            run(walk, diff_dst, memory, {}, diff_src, memory + packed);
+            run(walk, diff_dst, memory, fusion, diff_src, memory + packed);
         }
 }
 

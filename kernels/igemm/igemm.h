@@ -17,17 +17,19 @@ int igemm_columns();
 /// Whether these kernels take the geometry: no groups, ic and oc whole panels.
 bool igemm_serves(const Conv2dGeometry& g);
 
-/// What a forward pass does on the way; null or false: nothing.
+/// What a pass does on the way; null or false: nothing.
 struct IgemmFusion {
     ConvAffine src_affine{};      ///< 1x1 without padding only
-    const float* bias = nullptr;  ///< [oc]
-    ConstMap residual{};          ///< of dst's shape, added; may be dst itself
+    const float* bias = nullptr;  ///< [columns of the result]
+    ConstMap residual{};          ///< of the result's shape, added; may be the result itself
     bool relu = false;            ///< max(0, .) of the result
+    RowSink* sink = nullptr;      ///< takes the result's pixels; a result that is null otherwise goes nowhere else
 };
 
 /// Distances between pixels are given in full here.
 void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
-void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src);
+/// A sink wants strides of 1.
+void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion, Map diff_src);
 void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                             float* diff_weights);
 

@@ -47,29 +47,34 @@ inline void finish(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
 
 constexpr std::int64_t kLine = 16;  // floats of a cache line
 
-/// The next tile's cache lines are asked for a few with each line's length of depth: a burst of them would fill the processor's
-/// miss buffers, which the stream of weights needs. A panel fetches its share of the source's rows, and its own columns of dst.
+/// What comes next is asked of the memory a few cache lines with each line's length of depth: a burst of them would fill the
+/// processor's miss buffers, which the stream of weights needs. A panel fetches its share of the next source's rows, and its own
+/// columns of what lies ahead.
 class Fetch {
 public:
     Fetch(const IgemmTile& t, std::int64_t q)
         : begin_(t.next_src + kRows * q / t.panels),
           end_(t.next_src + kRows * (q + 1) / t.panels),
-          dst_(t.dst),
-          ahead_(t.dst_ahead + q * kColumns),
-          steps_(t.depth / kLine) {}
+          column_(q * kColumns),
+          steps_(t.depth / kLine) {
+        for (const float* const* rows : t.ahead)
+            if (rows != nullptr) ahead_[lines_ / kLines] = rows, lines_ += kLines;
+    }
 
     void step(std::int64_t k) {
         for (const float* const* src = begin_; src < end_; ++src) __builtin_prefetch(*src + k);
-        for (due_ += kDstLines; due_ >= steps_ && line_ < kDstLines; due_ -= steps_, ++line_)
-            __builtin_prefetch(dst_[line_ % kRows] + ahead_ + line_ / kRows * kLine, 1);
+        for (due_ += lines_; due_ >= steps_ && line_ < lines_; due_ -= steps_, ++line_) {
+            const int line = line_ % kLines;
+            __builtin_prefetch(ahead_[line_ / kLines][line % kRows] + column_ + line / kRows * kLine, 1);
+        }
     }
 
 private:
-    static constexpr int kDstLines = static_cast<int>(kRows * kColumns / kLine);
+    static constexpr int kLines = static_cast<int>(kRows * kColumns / kLine);
     const float *const *begin_, *const *end_;
-    float* const* dst_;
-    std::int64_t ahead_, steps_, due_ = 0;
-    int line_ = 0;
+    const float* const* ahead_[2];
+    std::int64_t column_, steps_, due_ = 0;
+    int lines_ = 0, line_ = 0;
 };
 
 /// Rows are addressed from every third one, so that all pointers stay in registers. `count` is even.

@@ -14,7 +14,8 @@ struct IgemmSource {
 };
 
 /// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t].first[r * src[t].row + k] * weights[q][t][k][i] +
-/// residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias, and dst as well where `accumulate`.
+/// residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias, and dst as well where
+/// `accumulate`.
 struct IgemmTile {
     const IgemmSource* src;
     std::int64_t taps, depth;  ///< depth is even
@@ -24,8 +25,9 @@ struct IgemmTile {
     float* const* dst;             ///< rows pixels
     const float* bias;             ///< panels * columns, or null: 0
     const float* const* residual;  ///< rows pixels, or null
-    const float* const* next_src;  ///< rows pixels that the next tile begins with, or null, and
-    std::int64_t dst_ahead;        ///< floats to its destination: fetched into the cache meanwhile
+    const float* const* next_src;  ///< rows pixels that the next tile begins with, or null
+    const float* const*
+        ahead[2];  ///< rows pixels of panels * columns channels, or null; all these are fetched into the cache meanwhile
     bool accumulate, relu;
 };
 

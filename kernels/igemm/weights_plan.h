@@ -1,4 +1,5 @@
-// How the gradient of the weights is divided among threads: by channels, and by rows of the maps where a team is too large for them.
+// How the gradient of the weights is divided among threads: by channels, and by rows of the maps where a team is too large for
+// them.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +30,8 @@ struct WeightsPlan {
     Split channels;       ///< in tiles of the variant
 };
 
-/// The plan with the least work for the busiest thread: its part of the products, of the preparation, and of the sum over the groups.
+/// The plan with the least work for the busiest thread: its part of the products, of the preparation, and of the sum over the
+/// groups.
 inline WeightsPlan plan_weights(const WeightsWork& work, std::int64_t width, std::int64_t columns, std::int64_t threads) {
     WeightsPlan best{1, {1, 1}};
     double least = 0;

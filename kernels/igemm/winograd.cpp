@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <vector>
 
 #include "kernels/dispatch.h"
 #include "kernels/igemm/split.h"
@@ -33,11 +35,13 @@ struct Job {
     WinogradTiles tiles;
 };
 
-void transform_result(const Job& job, const WinogradTile& tile, std::int64_t position, const float* m) {
+/// To dst, whose first pixel is `first` of the map.
+void transform_result(const Job& job, const WinogradTile& tile, std::int64_t position, const float* m, Map dst,
+                      std::int64_t first) {
     WinogradResult t{m, position, job.g.oc, {}, job.fusion.bias, {}, job.fusion.relu};
     const ConstMap residual = job.fusion.residual;
     job.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-        t.dst[i] = job.dst.data + pixel * job.dst.ld;
+        t.dst[i] = dst.data + (pixel - first) * dst.ld;
         if (residual.data != nullptr) t.residual[i] = residual.data + pixel * residual.ld;
     });
     job.variant.winograd_result(t);
@@ -50,11 +54,21 @@ void multiply(const Job& job, std::int64_t rows, const float* v, float* m) {
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += job.variant.rows) {
-            for (int r = 0; r < job.variant.rows; ++r)
-                dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
+            for (int r = 0; r < job.variant.rows; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
             const IgemmSource src{v + (position * rows + row) * g.ic, g.ic};
-            job.variant.tile({&src, 1, g.ic, job.weights + position * g.ic * g.oc, panel, g.oc / job.variant.columns, dst.data(),
-                              nullptr, nullptr, nullptr, 0, false, false});
+            job.variant.tile({&src,
+                              1,
+                              g.ic,
+                              job.weights + position * g.ic * g.oc,
+                              panel,
+                              g.oc / job.variant.columns,
+                              dst.data(),
+                              nullptr,
+                              nullptr,
+                              nullptr,
+                              {},
+                              false,
+                              false});
         }
 }
 
@@ -66,33 +80,79 @@ std::int64_t block_tiles(const Job& job) {
     return std::max<std::int64_t>(1, std::min(chunk_count(share, rows), fit / rows)) * rows;
 }
 
-void run(const Job& job, float* buffers) {
-    const std::int64_t rows = block_tiles(job), blocks = chunk_count(job.tiles.count(), rows),
-                       parts = std::min<std::int64_t>(thread_count(), blocks);
-    const std::int64_t floats = kWinogradPositions * rows * (job.g.ic + job.g.oc);
+/// Rows of tiles that a sink takes at a time: whole blocks, or the products would work on rows without a tile.
+std::int64_t chunk_tile_rows(const Job& job) {
+    const std::int64_t rows = job.variant.rows, whole = rows / std::gcd(rows, job.tiles.w);
+    return whole *
+           std::max<std::int64_t>(1, chunk_rows(job.tiles.pixels_before(job.tiles.rows()), job.g.oc) / (2 * job.g.ow() * whole));
+}
+
+/// `tiles` of them, in blocks, to dst, whose first pixel is `first_pixel` of the map.
+void run_tiles(const Job& job, Range tiles, float* buffer, Map dst, std::int64_t first_pixel) {
+    const std::int64_t rows = block_tiles(job);
+    float *v = buffer, *m = v + kWinogradPositions * rows * job.g.ic;
+    for (std::int64_t first = tiles.begin; first < tiles.end; first += rows) {
+        const std::int64_t count = std::min(rows, tiles.end - first),
+                           used = chunk_count(count, job.variant.rows) * job.variant.rows;
+        for (std::int64_t t = 0; t < count; ++t)
+            job.tiles.transform_source(job.variant, job.tiles.at(first + t), job.src, job.g.ic, job.fusion.src_affine,
+                                       v + t * job.g.ic, used * job.g.ic);
+        for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
+            std::fill_n(v + (p * used + count) * job.g.ic, (used - count) * job.g.ic, 0.0F);
+        multiply(job, used, v, m);
+        for (std::int64_t t = 0; t < count; ++t)
+            transform_result(job, job.tiles.at(first + t), used * job.g.oc, m + t * job.g.oc, dst, first_pixel);
+    }
+}
+
+std::int64_t block_floats(const Job& job) { return kWinogradPositions * block_tiles(job) * (job.g.ic + job.g.oc); }
+
+/// Of one thread: a block's, and a chunk that only the sink will see.
+std::int64_t thread_floats(const Job& job) {
+    const bool aside = job.fusion.sink != nullptr && job.dst.data == nullptr;
+    return block_floats(job) + (aside ? chunk_tile_rows(job) * 2 * job.g.ow() * job.g.oc : 0);
+}
+
+/// Each chunk of rows to the sink; a dst that is null is memory of the thread's behind its block.
+void run_chunks(const Job& job, float* buffers) {
+    const std::int64_t each = chunk_tile_rows(job), rows = job.tiles.rows();
+    std::vector<std::int64_t> bounds;
+    for (std::int64_t row = 0; row < rows; row += each) bounds.push_back(job.tiles.pixels_before(row));
+    bounds.push_back(job.tiles.pixels_before(rows));
+    const RowChunks chunks(bounds);
+    job.fusion.sink->begin(chunks);
+    const std::int64_t parts = std::min<std::int64_t>(thread_count(), chunks.count());
     parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            float *v = buffers + i * floats, *m = v + kWinogradPositions * rows * job.g.ic;
-            const Range share = part(blocks, parts, i);
-            for (std::int64_t first = share.begin * rows; first < std::min(share.end * rows, job.tiles.count()); first += rows) {
-                const std::int64_t count = std::min(rows, job.tiles.count() - first);
-                for (std::int64_t t = 0; t < count; ++t)
-                    job.tiles.transform_source(job.variant, job.tiles.at(first + t), job.src, job.g.ic, job.fusion.src_affine,
-                                               v + t * job.g.ic, rows * job.g.ic);
-                for (std::int64_t p = 0; p < kWinogradPositions && count < rows; ++p)  // rows without a tile
-                    std::fill_n(v + (p * rows + count) * job.g.ic, (rows - count) * job.g.ic, 0.0F);
-                multiply(job, rows, v, m);
-                for (std::int64_t t = 0; t < count; ++t)
-                    transform_result(job, job.tiles.at(first + t), rows * job.g.oc, m + t * job.g.oc);
+            float* buffer = buffers + i * thread_floats(job);
+            const Range share = part(chunks.count(), parts, i);
+            for (std::int64_t chunk = share.begin; chunk < share.end; ++chunk) {
+                const bool aside = job.dst.data == nullptr;
+                const Map dst = aside ? Map(buffer + block_floats(job), job.g.oc)
+                                      : Map(job.dst.data + chunks.begin(chunk) * job.dst.ld, job.dst.ld);
+                run_tiles(job, {chunk * each * job.tiles.w, std::min((chunk + 1) * each, rows) * job.tiles.w}, buffer, dst,
+                          chunks.begin(chunk));
+                job.fusion.sink->take(chunk, 0, job.g.oc, dst.data, dst.ld);
             }
         }
     });
 }
 
-/// Floats of run()'s buffers.
-std::int64_t buffer_floats(const Job& job) {
-    return thread_count() * kWinogradPositions * block_tiles(job) * (job.g.ic + job.g.oc);
+void run(const Job& job, float* buffers) {
+    if (job.fusion.sink != nullptr) return run_chunks(job, buffers);
+    const std::int64_t rows = block_tiles(job), blocks = chunk_count(job.tiles.count(), rows),
+                       parts = std::min<std::int64_t>(thread_count(), blocks);
+    parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            const Range share = part(blocks, parts, i);
+            run_tiles(job, {share.begin * rows, std::min(share.end * rows, job.tiles.count())}, buffers + i * thread_floats(job),
+                      job.dst, 0);
+        }
+    });
 }
+
+/// Floats of run()'s buffers.
+std::int64_t buffer_floats(const Job& job) { return thread_count() * thread_floats(job); }
 
 /// Transforms the weights by transform(where to) and runs.
 template <class Transform>
@@ -160,11 +220,11 @@ void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weight
                       [&](float* to) { transform_weights(variant, g, weights, to); });
 }
 
-void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src) {
+void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
+                            Map diff_src) {
     const auto& variant = select(igemm_variants);
     const Conv2dGeometry back{g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w};
-    const IgemmFusion none;
-    transform_and_run({variant, back, diff_dst, nullptr, none, diff_src, WinogradTiles(back)},
+    transform_and_run({variant, back, diff_dst, nullptr, fusion, diff_src, WinogradTiles(back)},
                       [&](float* to) { transform_backward_weights(variant, g, weights, to); });
 }
 

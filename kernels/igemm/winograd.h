@@ -20,7 +20,8 @@ bool winograd_wins(const Conv2dGeometry& g);
 
 /// As igemm_forward, of any 3x3 fusion. Backward data is the forward pass of the flipped, transposed weights with padding 2 - pad.
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
-void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, Map diff_src);
+void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
+                            Map diff_src);
 
 /// The forward pass in two: the transformed weights [16][oc / columns][ic][columns], once, and what remains.
 std::int64_t winograd_weights_floats(const Conv2dGeometry& g);

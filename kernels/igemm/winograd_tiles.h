@@ -16,7 +16,10 @@ struct WinogradTile {
 struct WinogradTiles {
     explicit WinogradTiles(const Conv2dGeometry& geometry) : g(geometry), h(chunk_count(g.oh(), 2)), w(chunk_count(g.ow(), 2)) {}
 
-    std::int64_t count() const { return g.n * h * w; }
+    std::int64_t count() const { return rows() * w; }
+    std::int64_t rows() const { return g.n * h; }
+    /// Pixels of dst before a row of tiles.
+    std::int64_t pixels_before(std::int64_t row) const { return (row / h * g.oh() + 2 * (row % h)) * g.ow(); }
     WinogradTile at(std::int64_t index) const { return {index / w / h, 2 * (index / w % h), 2 * (index % w)}; }
 
     /// `depth` channels of src; v as in WinogradSource.

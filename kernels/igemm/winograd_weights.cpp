@@ -37,9 +37,7 @@ public:
         chunk_ = chunk_count(tiles_.size(), chunk_count(tiles_.size(), std::clamp(fit, kLeastTiles, kMostTiles)));
     }
 
-    std::int64_t floats() const {
-        return kWinogradPositions * (chunk_ * (v_row() + oc_.size()) + ic_.size() * oc_.size());
-    }
+    std::int64_t floats() const { return kWinogradPositions * (chunk_ * (v_row() + oc_.size()) + ic_.size() * oc_.size()); }
 
     /// Writes the share's channels of `weights`, which has the layout of the weights.
     void run(float* memory, float* weights) const {

@@ -132,7 +132,7 @@ struct Case {
         conv2d_backward_data_reference(g, magnitudes(diff_dst).data(), magnitudes(weights).data(), sizes.data());
         const std::int64_t src_ld = g.ic + 2, dst_ld = g.oc + 7;
         Floats diff_src = spread(Floats(src.size(), 9.0F), g.ic, src_ld);
-        igemm_backward_data(g, {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, as_panels(g, weights).data(),
+        igemm_backward_data(g, {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, as_panels(g, weights).data(), {},
                             {diff_src.data(), src_ld});
         CHECK(outliers(gathered(diff_src, g.ic, src_ld), truth, bounds(sizes, g.oc * g.kh * g.kw)) == 0);
     }
@@ -247,7 +247,8 @@ void check_winograd(const Conv2dGeometry& g) {
     Doubles sizes = winograd_magnitudes(back, magnitudes(test.diff_dst), flipped);
     for (double& size : sizes) size *= static_cast<double>(g.oc + 16) * kRoundoff;
     Floats diff_src(test.src.size(), 9.0F);
-    winograd_backward_data(g, {test.diff_dst.data(), g.oc}, as_panels(g, test.weights).data(), {diff_src.data(), g.ic});
+    winograd_backward_data(g, {test.diff_dst.data(), g.oc}, as_panels(g, test.weights).data(), {},
+                           {diff_src.data(), g.ic});
     CHECK(outliers(diff_src, truth, sizes) == 0);
 }
 
