@@ -47,34 +47,44 @@ inline void finish(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
 
 constexpr std::int64_t kLine = 16;  // floats of a cache line
 
-/// What comes next is asked of the memory a few cache lines with each line's length of depth: a burst of them would fill the
-/// processor's miss buffers, which the stream of weights needs. A panel fetches its share of the next source's rows, and its own
-/// columns of what lies ahead.
+/// What comes next is asked of the memory, a few cache lines with each line's length of depth: a burst of them would fill the
+/// processor's miss buffers, which the stream of weights needs. A panel fetches its share of the rows, each from its first line to
+/// its last: in that order the second-level cache's own prefetcher takes over and runs ahead, and a miss buffer is held for a short
+/// while only.
 class Fetch {
 public:
     Fetch(const IgemmTile& t, std::int64_t q)
-        : begin_(t.next_src + kRows * q / t.panels),
-          end_(t.next_src + kRows * (q + 1) / t.panels),
-          column_(q * kColumns),
-          steps_(t.depth / kLine) {
+        : begin_(kRows * q / t.panels), end_(kRows * (q + 1) / t.panels), row_(begin_), steps_(t.depth / kLine) {
+        add(t.next_src, steps_);
         for (const float* const* rows : t.ahead)
-            if (rows != nullptr) ahead_[lines_ / kLines] = rows, lines_ += kLines;
+            if (rows != nullptr) add(rows, t.panels * kColumns / kLine);
     }
 
-    void step(std::int64_t k) {
-        for (const float* const* src = begin_; src < end_; ++src) __builtin_prefetch(*src + k);
-        for (due_ += lines_; due_ >= steps_ && line_ < lines_; due_ -= steps_, ++line_) {
-            const int line = line_ % kLines;
-            __builtin_prefetch(ahead_[line_ / kLines][line % kRows] + column_ + line / kRows * kLine, 1);
+    void step() {
+        for (due_ += lines_; due_ >= steps_; due_ -= steps_) {
+            const Rows& rows = sets_[set_];
+            __builtin_prefetch(rows.first[row_] + line_ * kLine);
+            if (++line_ < rows.lines) continue;
+            line_ = 0;
+            if (++row_ < end_) continue;
+            row_ = begin_;
+            ++set_;
         }
     }
 
 private:
-    static constexpr int kLines = static_cast<int>(kRows * kColumns / kLine);
-    const float *const *begin_, *const *end_;
-    const float* const* ahead_[2];
-    std::int64_t column_, steps_, due_ = 0;
-    int lines_ = 0, line_ = 0;
+    struct Rows {
+        const float* const* first;
+        std::int64_t lines;
+    };
+    void add(const float* const* first, std::int64_t lines) {
+        sets_[count_++] = {first, lines};
+        lines_ += lines * (end_ - begin_);
+    }
+
+    Rows sets_[3];
+    int count_ = 0, set_ = 0;
+    std::int64_t begin_, end_, row_, line_ = 0, lines_ = 0, steps_, due_ = 0;
 };
 
 /// Rows are addressed from every third one, so that all pointers stay in registers. `count` is even.
@@ -104,7 +114,7 @@ inline void tile(const IgemmTile& t) {
             if (tap + 1 == t.taps && t.next_src != nullptr) {  // the pixels of the other taps have been read by earlier tiles
                 Fetch fetch(t, q);
                 for (; k + kLine <= t.depth; k += kLine) {
-                    fetch.step(k);
+                    fetch.step();
                     multiply(src.first + k, src.row, kLine, panel + k * kColumns, acc);
                 }
             }
