@@ -57,23 +57,34 @@ void add_relu_forward(const BinaryGeometry& g, const float* src0, const float* s
     map(g, src0, src1, dst, [](Vec a, Vec b) { return relu(a + b); });
 }
 
+/// dst = value(row, i, lanes) element by element.
+template <class Value>
+void write_rows(std::int64_t rows, std::int64_t c, std::int64_t ld, float* dst, Value value) {
+    if (!past_caches(rows, c, ld, dst)) {
+        for (std::int64_t r = 0; r < rows; ++r, dst += ld)
+            for_lanes(c, [&](std::int64_t i, auto lanes) { store(dst + i, value(r, i, lanes), lanes); });
+        return;
+    }
+    for (std::int64_t r = 0; r < rows; ++r, dst += ld)
+        for (std::int64_t i = 0; i < c; i += kWidth) stream(dst + i, value(r, i, AllLanes{}));
+    fence();
+}
+
 void affine_forward(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, bool clip, float* dst) {
-    for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, dst += g.dst_ld)
-        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
-            const Vec v = fma(load(src + i, lanes), load(scale + i, lanes), load(shift + i, lanes));
-            store(dst + i, clip ? relu(v) : v, lanes);
-        });
+    write_rows(g.rows, g.c, g.dst_ld, dst, [&](std::int64_t r, std::int64_t i, auto lanes) {
+        const Vec v = fma(load(src + r * g.src_ld + i, lanes), load(scale + i, lanes), load(shift + i, lanes));
+        return clip ? relu(v) : v;
+    });
 }
 
 template <bool kAffine>
 void join_rows(const BinaryGeometry& g, const float* src0, const Affine<float>& a, const float* src1, const Affine<float>& b,
                float* dst) {
-    for (std::int64_t r = 0; r < g.rows; ++r, src0 += g.src0_ld, src1 += g.src1_ld, dst += g.dst_ld)
-        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
-            Vec second = load(src1 + i, lanes);
-            if (kAffine) second = fma(second, load(b.scale + i, lanes), load(b.shift + i, lanes));
-            store(dst + i, relu(fma(load(src0 + i, lanes), load(a.scale + i, lanes), load(a.shift + i, lanes)) + second), lanes);
-        });
+    write_rows(g.rows, g.c, g.dst_ld, dst, [&](std::int64_t r, std::int64_t i, auto lanes) {
+        Vec second = load(src1 + r * g.src1_ld + i, lanes);
+        if (kAffine) second = fma(second, load(b.scale + i, lanes), load(b.shift + i, lanes));
+        return relu(fma(load(src0 + r * g.src0_ld + i, lanes), load(a.scale + i, lanes), load(a.shift + i, lanes)) + second);
+    });
 }
 
 void affine_add_relu_forward(const BinaryGeometry& g, const float* src0, const Affine<float>& a, const float* src1,

@@ -100,18 +100,30 @@ void avg_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
 
 void avg_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* diff_dst, float* diff_src) {
     const PoolGeometry& g = w.g;
+    const bool past = past_caches((last - first) * g.iw, g.c, g.src_ld, diff_src);
     for (std::int64_t row = first; row < last; ++row) {
         const Row in(row, g.ih);
-        for (int x = 0; x < g.iw; ++x)
+        const float* image = diff_dst + in.image * g.oh * g.ow * g.dst_ld;
+        const PoolRange ys = w.outputs_y[in.y];
+        for (int x = 0; x < g.iw; ++x) {
+            const PoolRange xs = w.outputs_x[x];
+            float* dst = diff_src + (row * g.iw + x) * g.src_ld;
+            if (past && ys.end - ys.begin == 1 && xs.end - xs.begin == 1) {  // windows that do not overlap
+                const float* src = image + (ys.begin * g.ow + xs.begin) * g.dst_ld;
+                const Vec divisor = broadcast(static_cast<float>(area(w, ys.begin, xs.begin)));
+                for (std::int64_t i = 0; i < g.c; i += kWidth) stream(dst + i, load(src + i, AllLanes{}) / divisor);
+                continue;
+            }
             for_lanes(g.c, [&](std::int64_t i, auto lanes) {
                 Vec total{};
-                for_pixels(w.outputs_y[in.y], w.outputs_x[x], [&](int oy, int ox) {
-                    const std::int64_t pixel = (in.image * g.oh + oy) * g.ow + ox;
-                    total += load(diff_dst + pixel * g.dst_ld + i, lanes) / broadcast(static_cast<float>(area(w, oy, ox)));
+                for_pixels(ys, xs, [&](int oy, int ox) {
+                    total += load(image + (oy * g.ow + ox) * g.dst_ld + i, lanes) / broadcast(static_cast<float>(area(w, oy, ox)));
                 });
-                store(diff_src + (row * g.iw + x) * g.src_ld + i, total, lanes);
+                store(dst + i, total, lanes);
             });
+        }
     }
+    if (past) fence();
 }
 
 constexpr PoolVariant<float> kPool{kIsa, max_forward, max_backward, avg_forward, avg_backward};

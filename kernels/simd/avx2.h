@@ -33,6 +33,10 @@ inline Vec load(const float* p, FirstLanes lanes) { return _mm256_maskload_ps(p,
 inline void store(float* p, Vec v, AllLanes) { _mm256_storeu_ps(p, v); }
 inline void store(float* p, Vec v, FirstLanes lanes) { _mm256_maskstore_ps(p, lanes.mask, v); }
 
+/// Past the caches, to p aligned to the vector; fence() before another thread reads it.
+inline void stream(float* p, Vec v) { _mm256_stream_ps(p, v); }
+inline void fence() { _mm_sfence(); }
+
 /// 0 in the lanes that `lanes` leaves out.
 inline Vec only(AllLanes, Vec v) { return v; }
 inline Vec only(FirstLanes lanes, Vec v) { return _mm256_and_ps(_mm256_castsi256_ps(lanes.mask), v); }

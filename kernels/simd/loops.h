@@ -1,6 +1,7 @@
 // Loops over lanes, for the `*_body.h` files; include avx2.h or avx512.h first.
 #pragma once
 
+#include <stdint.h>
 #include <string.h>
 
 namespace keel::kernels::simd {
@@ -12,6 +13,13 @@ inline void for_lanes(std::int64_t n, Body body) {
     std::int64_t i = 0;
     for (; i + kWidth <= n; i += kWidth) body(i, AllLanes{});
     if (i < n) body(i, FirstLanes{n - i});
+}
+
+/// Whether to write rows past the caches: of whole vectors, and too many for the second-level cache, where they would first be read
+/// from memory, line by line, to be written over.
+inline bool past_caches(std::int64_t rows, std::int64_t c, std::int64_t ld, const float* dst) {
+    constexpr std::int64_t kLeast = 1 << 20;  // floats
+    return rows * c >= kLeast && c % kWidth == 0 && ld % kWidth == 0 && reinterpret_cast<uintptr_t>(dst) % sizeof(Vec) == 0;
 }
 
 inline Vec load_bytes(const std::uint8_t* p, FirstLanes lanes) {

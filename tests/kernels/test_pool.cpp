@@ -163,3 +163,30 @@ TEST_CASE("pooling of large maps has the same bits for any number of threads", "
     CHECK(results[0] == results[1]);
     CHECK(results[0] == results[2]);
 }
+
+TEST_CASE("the gradient of a large average pool, which is written past the caches, is its windows' share", "[pool]") {
+    const ThreadScope one(1);
+    for_each_isa([&] {
+        PoolGeometry g{};
+        g.n = 2;
+        g.c = 32;
+        g.ih = g.iw = 150;  // 1.4 million elements
+        g.oh = g.ow = 75;
+        g.kh = g.kw = g.stride = 2;
+        g.src_ld = g.dst_ld = g.c;
+        const auto diff_dst = uniform(g.n * g.oh * g.ow * g.c, 1);
+        std::vector<float> diff_src(static_cast<std::size_t>(g.n * g.ih * g.iw * g.c + 16));
+        float* to = diff_src.data() + (64 - reinterpret_cast<std::uintptr_t>(diff_src.data()) % 64) / 4 % 16;
+        avg_pool_backward(g, diff_dst.data(), to);
+        std::int64_t different = 0;
+        for (std::int64_t n = 0; n < g.n; ++n)
+            for (std::int64_t y = 0; y < g.ih; ++y)
+                for (std::int64_t x = 0; x < g.iw; ++x)
+                    for (std::int64_t i = 0; i < g.c; ++i)
+                        different += to[((n * g.ih + y) * g.iw + x) * g.c + i] !=
+                                             diff_dst[static_cast<std::size_t>(((n * g.oh + y / 2) * g.ow + x / 2) * g.c + i)] / 4
+                                         ? 1
+                                         : 0;
+        CHECK(different == 0);
+    });
+}

@@ -74,6 +74,7 @@ inline __m256 cvtpd_ps(simde__m512d v) {
 }  // namespace
 }  // namespace keel::emulated
 
+#define _mm512_stream_ps simde_mm512_storeu_ps
 #define _mm512_maskz_loadu_ps keel::emulated::maskz_loadu_ps
 #define _mm512_mask_storeu_ps keel::emulated::mask_storeu_ps
 #undef _mm512_extractf32x8_ps  // a macro of Clang's header
