@@ -133,11 +133,16 @@ inline void outer(const IgemmOuter& t) {
         acc.high[r] = start ? load(t.weights + r * kColumns + kWidth, all) : Vec{};
     }
     const float* fetch = t.fetch;
+    std::int64_t line = t.fetch_line;
     for (std::int64_t s = 0; s < t.segments; ++s) {
         const float* a = t.a + t.a_segments[s];
         const float* b = t.b + t.b_segments[s];
-        for (std::int64_t left = t.length; left > 0; left -= t.fetch_every, fetch += t.fetch_step) {
-            __builtin_prefetch(fetch);
+        for (std::int64_t left = t.length; left > 0; left -= t.fetch_every) {
+            __builtin_prefetch(fetch + line * kLine);
+            if (++line >= t.fetch_lines) {
+                line = 0;
+                fetch += t.fetch_ld;
+            }
             for (std::int64_t p = left < t.fetch_every ? left : t.fetch_every; p > 0; --p, a += t.a_step, b += kColumns) {
                 const Vec low = load(b, all), high = load(b + kWidth, all);
                 for (int r = 0; r < kRows; ++r) {

@@ -64,48 +64,44 @@ public:
     }
 
 private:
-    /// What the outer products of one block ask the memory for: the block after it, a column of cache lines through its pixels at a
-    /// time, evenly over all products.
+    /// What the outer products of one block ask the memory for: the block after it, line by line through its pixels, src first, so
+    /// that the processor's own prefetcher runs ahead; evenly over all products.
     class Fetch {
     public:
-        Fetch(const Worker& w, Range rows, Range oc)
-            : src_(w.job_.src.data + w.share_.ic.begin),
-              src_ld_(w.job_.src.ld),
-              dst_(w.job_.diff_dst.data + oc.begin),
-              dst_ld_(w.job_.diff_dst.ld),
-              pixels_(w.rows_ * w.g_.ow()) {
-            if (rows.size() <= 0) return;
+        Fetch(const Worker& w, Range rows, Range oc) : length_(w.rows_ * w.g_.ow()) {
+            const std::int64_t taps = std::int64_t{w.g_.kh} * w.g_.kw;
+            products_ = taps * chunk_count(w.share_.ic.size(), w.width_) * chunk_count(oc.size(), w.columns_);
             const std::int64_t image = rows.begin / w.g_.oh(), y = rows.begin % w.g_.oh() * w.g_.stride_h;
-            src_ += (image * w.g_.ih + y) * w.g_.iw * src_ld_;
-            dst_ += rows.begin * w.g_.ow() * dst_ld_;
-            src_pixels_ = rows.size() * w.g_.stride_h * w.g_.iw;
-            dst_pixels_ = rows.size() * w.g_.ow();
-            src_columns_ = chunk_count(w.share_.ic.size(), kLine);
-            const std::int64_t columns = src_columns_ + chunk_count(oc.size(), kLine), taps = std::int64_t{w.g_.kh} * w.g_.kw;
-            slices_ = taps * chunk_count(w.share_.ic.size(), w.width_) * chunk_count(oc.size(), w.columns_) / columns;
+            const std::int64_t count = std::max<std::int64_t>(0, rows.size());
+            const ConstMap &src = w.job_.src, &diff_dst = w.job_.diff_dst;
+            maps_[0] = {src.data + (image * w.g_.ih + y) * w.g_.iw * src.ld + w.share_.ic.begin, src.ld,
+                        chunk_count(w.share_.ic.size(), kLine), count * w.g_.stride_h * w.g_.iw};
+            maps_[1] = {diff_dst.data + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin, diff_dst.ld, chunk_count(oc.size(), kLine),
+                        count * w.g_.ow()};
         }
 
         /// The next product's part.
         void next(IgemmOuter& t) {
-            t.fetch = src_;
-            t.fetch_step = 0;
-            t.fetch_every = pixels_;
-            if (slices_ == 0) return;
-            const std::int64_t column = product_ / slices_, slice = product_ % slices_;
-            ++product_;
-            const bool of_src = column < src_columns_;
-            const Range pixels = part(of_src ? src_pixels_ : dst_pixels_, slices_, slice);
-            t.fetch_step = of_src ? src_ld_ : dst_ld_;
-            t.fetch = (of_src ? src_ + column * kLine : dst_ + (column - src_columns_) * kLine) + pixels.begin * t.fetch_step;
-            t.fetch_every = std::max<std::int64_t>(4, pixels_ / std::max<std::int64_t>(1, pixels.size()));
+            const std::int64_t of_src = maps_[0].lines * maps_[0].pixels, all = of_src + maps_[1].lines * maps_[1].pixels;
+            const Range lines = part(all, products_, product_++);
+            const bool src = lines.begin < of_src;
+            const Map& map = maps_[src ? 0 : 1];
+            const std::int64_t first = lines.begin - (src ? 0 : of_src);
+            t.fetch = map.data + first / map.lines * map.ld;
+            t.fetch_line = first % map.lines;
+            t.fetch_lines = map.lines;
+            t.fetch_ld = map.ld;
+            t.fetch_every = std::max<std::int64_t>(4, length_ / std::max<std::int64_t>(1, lines.size()));
         }
 
     private:
         static constexpr std::int64_t kLine = 16;  // floats of a cache line
-        const float* src_;
-        std::int64_t src_ld_;
-        const float* dst_;
-        std::int64_t dst_ld_, pixels_, src_pixels_ = 0, dst_pixels_ = 0, src_columns_ = 0, slices_ = 0, product_ = 0;
+        struct Map {
+            const float* data;
+            std::int64_t ld, lines, pixels;
+        };
+        Map maps_[2];
+        std::int64_t length_, products_, product_ = 0;
     };
 
     void pack(Range rows, Range oc, float* packed_src, float* packed_dst) {

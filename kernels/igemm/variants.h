@@ -47,9 +47,11 @@ struct IgemmOuter {
     const float *a, *b;
     const std::int64_t *a_segments, *b_segments;
     std::int64_t segments, length, a_step;
-    const float* fetch;                    ///< with every `fetch_every` pixels a line is asked for, from here on in steps of
-    std::int64_t fetch_step, fetch_every;  ///< fetch_step floats: what is packed next
-    float* weights;                        ///< [rows][columns], dense
+    /// With every `fetch_every` pixels a cache line is asked for: from here on those of pixels of fetch_lines lines, fetch_ld
+    /// floats apart, of which the first has had fetch_line. What is packed next.
+    const float* fetch;
+    std::int64_t fetch_line, fetch_lines, fetch_ld, fetch_every;
+    float* weights;  ///< [rows][columns], dense
     int valid;
     bool accumulate;
 };

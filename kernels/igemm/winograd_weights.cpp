@@ -86,7 +86,7 @@ private:
         t.length = count;
         t.a_step = v_row();
         t.fetch = v;
-        t.fetch_every = count;
+        t.fetch_every = count;  // nothing to fetch: the chunk is in the cache
         t.accumulate = accumulate;
         for (std::int64_t position = 0; position < kWinogradPositions; ++position)
             for (std::int64_t o = 0; o < oc_.size(); o += columns_) {
