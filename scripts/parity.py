@@ -3,12 +3,14 @@
 
 PyTorch's float64 run is the truth. For the logits in train and eval mode, every parameter's gradient, the batch norms' running
 statistics and the losses of 20 SGD steps, Keel's float32 error may be at most twice that of PyTorch's float32 run, or 1e-6 where that
-is larger. Prints a table; exits with 1 if Keel's error is larger anywhere.
+is larger. With several seeds and runs, the error of each tensor is the root mean square over them: a single run's errors are chance.
+Prints a table; exits with 1 if Keel's error is larger anywhere.
 
 Needs Debian's python3-torch, python3-torchvision and python3-numpy, and the program keel_parity of the build folder.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -62,6 +64,28 @@ def make_problem(name, batch, size, steps, seed):
             "labels": torch.randint(0, 1000, (count,), dtype=torch.int32).numpy()}
 
 
+def variants(count, batch, seed, runs):
+    """What leaves the problem the same and rounds it otherwise: another order of every batch's images and of their channels (and of
+    the first convolution's), rows and columns of images and kernels swapped. The first is the problem as it is; 12 differ in more than
+    the order of the images."""
+    draw = numpy.random.default_rng(seed)
+    images, channels = numpy.arange(count).reshape(-1, batch), list(itertools.permutations(range(3)))
+    for run in range(runs):
+        yield (draw.permuted(images, axis=1) if run else images).ravel(), channels[run // 2 % 6], run % 2 == 1
+
+
+def as_variant(tensors, order, channels, swapped):
+    """The problem's tensors, or those of its result."""
+    out = {}
+    for key, value in tensors.items():
+        if key in ("images", "labels", "eval_logits", "train_logits"):
+            value = value[order]
+        if value.ndim == 4 and value.shape[1] == len(channels):
+            value = value[:, channels]
+        out[key] = value.swapaxes(2, 3) if value.ndim == 4 and swapped else value
+    return out
+
+
 def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format):
     """The same quantities, under the same names, as keel_parity writes."""
     model = getattr(torchvision.models, name)()
@@ -93,11 +117,12 @@ def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format
     return out
 
 
-def run_keel(program, name, problem, batch, steps, threads):
+def run_keel(program, name, problem, batch, steps, threads, isa):
     with tempfile.TemporaryDirectory() as folder:
         source, result = os.path.join(folder, "problem.safetensors"), os.path.join(folder, "result.safetensors")
         write_safetensors(source, problem)
-        subprocess.run([program, name, source, result, str(batch), str(steps), str(LR), str(MOMENTUM), str(threads)], check=True)
+        subprocess.run([program, name, source, result, str(batch), str(steps), str(LR), str(MOMENTUM), str(threads)], check=True,
+                       env={**os.environ, **({"KEEL_ISA": isa} if isa else {})})
         return read_safetensors(result)
 
 
@@ -120,20 +145,25 @@ def errors_of(result, truth):
     return out
 
 
+def rms(values):
+    return float(numpy.sqrt(numpy.mean(numpy.square(list(values)))))
+
+
 def report(title, keel, others, verbose):
-    """One line for each kind of quantity; returns the names of those beyond the limit. others[0] is the run that sets the limit."""
+    """One line for each kind of quantity; returns the names of those beyond the limit. The first of others sets the limit."""
     torch_errors = next(iter(others.values()))
     beyond = [key for key in keel if not keel[key] <= max(LIMIT_RATIO * torch_errors[key], LIMIT_ERROR)]
     print(f"\n{title}")
     print(f"{'quantity':<15}{'tensors':>8}{'Keel worst':>12}{'Keel rms':>11}" +
           "".join(f"{name + ' worst':>20}{name + ' rms':>18}" for name in others) + f"{'rms ratio':>11}{'worst ratio':>13}{'beyond':>8}")
-    rms = lambda errors, keys: float(numpy.sqrt(numpy.mean([errors[key]**2 for key in keys])))
     for kind in dict.fromkeys(key.split(".")[0] for key in keel):
         keys = [key for key in keel if key.split(".")[0] == kind]
+        worst = lambda errors: max(errors[key] for key in keys)
+        mean = lambda errors: rms(errors[key] for key in keys)
         counted = [keel[key] / torch_errors[key] for key in keys if keel[key] > LIMIT_ERROR]
-        print(f"{kind:<15}{len(keys):>8}{max(keel[key] for key in keys):>12.2e}{rms(keel, keys):>11.2e}" +
-              "".join(f"{max(errors[key] for key in keys):>20.2e}{rms(errors, keys):>18.2e}" for errors in others.values()) +
-              f"{rms(keel, keys) / rms(torch_errors, keys):>11.2f}" + (f"{max(counted):>13.2f}" if counted else f"{'-':>13}") +
+        print(f"{kind:<15}{len(keys):>8}{worst(keel):>12.2e}{mean(keel):>11.2e}" +
+              "".join(f"{worst(errors):>20.2e}{mean(errors):>18.2e}" for errors in others.values()) +
+              f"{mean(keel) / mean(torch_errors):>11.2f}" + (f"{max(counted):>13.2f}" if counted else f"{'-':>13}") +
               f"{sum(key in beyond for key in keys):>8}")
     for key in keel if verbose else beyond:
         print(f"  {key:<50}{keel[key]:>11.2e}" + "".join(f"{errors[key]:>11.2e}" for errors in others.values()) +
@@ -142,14 +172,25 @@ def report(title, keel, others, verbose):
 
 
 def compare(args, name, batch, size, steps):
-    problem = make_problem(name, batch, size, steps, args.seed)
-    keel = run_keel(args.program, name, problem, batch, steps, args.threads)
-    truth = run_torch(name, problem, batch, steps, torch.float64)
-    others = {"PyTorch": errors_of(run_torch(name, problem, batch, steps, torch.float32), truth)}
-    if args.channels_last:
-        others["nhwc"] = errors_of(run_torch(name, problem, batch, steps, torch.float32, torch.channels_last), truth)
-    what = f"{steps} SGD steps, losses" if steps else "one step"
-    return report(f"{name}, batch {batch}, {size}x{size}, seed {args.seed}, {what}", errors_of(keel, truth), others, args.verbose)
+    layouts = {"PyTorch": torch.contiguous_format, **({"nhwc": torch.channels_last} if args.channels_last else {})}
+    keel, others = {isa: [] for isa in args.isas}, {side: [] for side in layouts}
+    for seed in range(args.seed, args.seed + args.seeds):
+        problem = make_problem(name, batch, size, steps, seed)
+        truth = run_torch(name, problem, batch, steps, torch.float64)
+        for variant in variants(len(problem["labels"]), batch, seed, args.runs):
+            same, same_truth = as_variant(problem, *variant), as_variant(truth, *variant)
+            for isa, errors in keel.items():
+                errors.append(errors_of(run_keel(args.program, name, same, batch, steps, args.threads, isa), same_truth))
+            for side, errors in others.items():
+                errors.append(errors_of(run_torch(name, same, batch, steps, torch.float32, layouts[side]), same_truth))
+        print(f"{name}: seed {seed} done", file=sys.stderr)
+    over_runs = lambda runs: {key: rms(run[key] for run in runs) for key in runs[0]}
+    others = {side: over_runs(runs) for side, runs in others.items()}
+    title = f"{name}, batch {batch}, {size}x{size}, seed {args.seed}"
+    title += f" to {args.seed + args.seeds - 1}, {args.runs} runs each" if args.seeds * args.runs > 1 else ""
+    title += f", {steps} SGD steps, losses" if steps else ", one step"
+    return [key for isa, runs in keel.items()
+            for key in report(title + (f", KEEL_ISA={isa}" if isa else ""), over_runs(runs), others, args.verbose)]
 
 
 def main():
@@ -159,7 +200,10 @@ def main():
     parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: %(default)s)")
     parser.add_argument("--size", type=int, default=224, help="image size in pixels (default: %(default)s)")
     parser.add_argument("--steps-size", type=int, default=64, help="image size of the SGD steps, 0: skip them (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and images (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and images, the first one (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds in turn (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each, rounding otherwise (default: %(default)s)")
+    parser.add_argument("--isas", nargs="*", default=[""], help="values of KEEL_ISA in turn (default: as the environment has it)")
     parser.add_argument("--threads", type=int, default=2, help="of both sides (default: %(default)s)")
     parser.add_argument("--channels-last", action="store_true", help="also run PyTorch's float32 in channels_last, for comparison")
     parser.add_argument("--verbose", action="store_true", help="a line for every tensor")
