@@ -22,7 +22,8 @@ namespace keel {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kSegment = std::size_t{64} << 20;  // small enough to waste little, large enough to map rarely
+constexpr std::size_t kStep = 8 * kHugePage;              // small enough to waste little, large enough to grow rarely
+constexpr std::size_t kMostRange = std::size_t{1} << 40;  // addresses cost nothing
 
 constexpr std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -38,32 +39,42 @@ Arena& Arena::global() {
     return *arena;
 }
 
-void Arena::map_segment(std::size_t bytes) {
-    const std::size_t size = round_up(std::max(bytes, kSegment), kHugePage);
-    // One huge page more than needed, so that the segment can begin on a huge page's boundary.
-    void* raw = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (raw == MAP_FAILED) throw std::bad_alloc();
-    auto* begin = static_cast<std::byte*>(raw);
-    const std::size_t head = round_up(reinterpret_cast<std::size_t>(begin), kHugePage) - reinterpret_cast<std::size_t>(begin);
-    if (head > 0) munmap(begin, head);
-    if (head < kHugePage) munmap(begin + head + size, kHugePage - head);
-    begin += head;
-    madvise(begin, size, MADV_HUGEPAGE);  // a wish: without huge pages it is slower, not wrong
-    segments_.emplace(begin, size);
-    statistics_.reserved += size;
-    insert_free(begin, size);
+std::size_t Arena::free_at_end() const {
+    if (free_by_address_.empty()) return 0;
+    const auto& [block, bytes] = *free_by_address_.rbegin();
+    return block + bytes == begin_ + statistics_.reserved ? bytes : 0;
+}
+
+void Arena::grow(std::size_t bytes) {
+    const std::size_t missing = round_up(bytes - free_at_end(), kStep);
+    if (begin_ == nullptr) {
+        // A limit on addresses may be set (ulimit -v): as much as it leaves, by halves.
+        for (std::size_t range = kMostRange; range >= missing + kHugePage; range /= 2) {
+            void* raw = mmap(nullptr, range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            if (raw == MAP_FAILED) continue;
+            const std::size_t address = reinterpret_cast<std::size_t>(raw), aligned = round_up(address, kHugePage);
+            begin_ = static_cast<std::byte*>(raw) + (aligned - address);
+            range_ = range - (aligned - address);
+            break;
+        }
+    }
+    if (begin_ == nullptr || missing > range_ - statistics_.reserved) throw std::bad_alloc();
+    std::byte* end = begin_ + statistics_.reserved;
+    if (mprotect(end, missing, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+    madvise(end, missing, MADV_HUGEPAGE);  // a wish: without huge pages it is slower, not wrong
+    statistics_.reserved += missing;
+    insert_free(end, missing);
 }
 
 void Arena::insert_free(std::byte* begin, std::size_t bytes) {
     ASAN_POISON_MEMORY_REGION(begin, bytes);
     const auto next = free_by_address_.lower_bound(begin);
-    // Neighbours join, but never across the boundary of a segment: trim() unmaps whole segments.
-    if (next != free_by_address_.end() && begin + bytes == next->first && !segments_.contains(next->first)) {
+    if (next != free_by_address_.end() && begin + bytes == next->first) {
         bytes += next->second;
         erase_free(next);
     }
     const auto after = free_by_address_.lower_bound(begin);
-    if (after != free_by_address_.begin() && !segments_.contains(begin)) {
+    if (after != free_by_address_.begin()) {
         const auto before = std::prev(after);
         if (before->first + before->second == begin) {
             begin = before->first;
@@ -86,7 +97,7 @@ std::byte* Arena::allocate(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     auto fit = free_by_size_.lower_bound({size, nullptr});
     if (fit == free_by_size_.end()) {
-        map_segment(size);
+        grow(size);
         fit = free_by_size_.lower_bound({size, nullptr});
     }
     const auto [available, begin] = *fit;
@@ -117,18 +128,16 @@ void Arena::reset_peak() {
 
 void Arena::trim() {
     const std::lock_guard lock(mutex_);
-    for (auto segment = segments_.begin(); segment != segments_.end();) {
-        const auto block = free_by_address_.find(segment->first);
-        if (block == free_by_address_.end() || block->second != segment->second) {
-            ++segment;
-            continue;
-        }
-        erase_free(block);
-        ASAN_UNPOISON_MEMORY_REGION(segment->first, segment->second);
-        munmap(segment->first, segment->second);
-        statistics_.reserved -= segment->second;
-        segment = segments_.erase(segment);
-    }
+    const std::size_t bytes = free_at_end() / kHugePage * kHugePage;
+    if (bytes == 0) return;
+    const auto last = std::prev(free_by_address_.end());
+    const auto [block, size] = *last;
+    std::byte* end = begin_ + statistics_.reserved - bytes;
+    // Fresh addresses over the old ones: their memory is free then.
+    if (mmap(end, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) return;
+    erase_free(last);
+    if (size > bytes) insert_free(block, size - bytes);
+    statistics_.reserved -= bytes;
 }
 
 }  // namespace keel

@@ -1,5 +1,5 @@
-// Where tensor storage comes from: large mapped segments on huge pages, 64-byte aligned blocks, freed blocks reused.
-// A training step allocates the same sizes in the same order every time, so after the first one nothing is mapped any more.
+// Where tensor storage comes from: one range of addresses on huge pages that grows at its end, 64-byte aligned blocks, freed blocks
+// reused. A training step allocates the same sizes in the same order every time, so after the first ones it grows no more.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace keel {
 struct ArenaStatistics {
     std::size_t in_use;    ///< bytes handed out now
     std::size_t peak;      ///< the most ever handed out since the last reset_peak()
-    std::size_t reserved;  ///< bytes mapped from the operating system
+    std::size_t reserved;  ///< bytes taken from the operating system
 };
 
 class Arena {
@@ -30,20 +30,22 @@ public:
 
     ArenaStatistics statistics() const;
     void reset_peak();
-    /// Unmaps the segments that hold no block.
+    /// Gives what lies behind the last block back to the operating system.
     void trim();
 
 private:
-    using Block = std::pair<std::byte*, std::size_t>;
-
-    void map_segment(std::size_t bytes);
+    /// So that a free block of `bytes` is at the end.
+    void grow(std::size_t bytes);
+    /// The free block at the end: its size.
+    std::size_t free_at_end() const;
     void insert_free(std::byte* begin, std::size_t bytes);
     void erase_free(std::map<std::byte*, std::size_t>::iterator block);
 
     mutable std::mutex mutex_;
     std::map<std::byte*, std::size_t> free_by_address_;
     std::set<std::pair<std::size_t, std::byte*>> free_by_size_;  // best fit: the smallest that is large enough
-    std::map<std::byte*, std::size_t> segments_;
+    std::byte* begin_ = nullptr;                                 ///< of the range
+    std::size_t range_ = 0;  ///< bytes of addresses, of which the first statistics_.reserved are memory
     ArenaStatistics statistics_{};
 };
 

@@ -50,7 +50,8 @@ struct Residual {
     BatchNormParameters norm{};  ///< undefined tensors: as it is
     BatchNormOptions options{};
 };
-/// relu(batch_norm(src) + residual) in one pass: the join of a residual block. The options' relu is not looked at.
+/// relu(batch_norm(src) + residual) in one pass: the join of a residual block. The options' relu is not looked at. Of a chain of
+/// joins every second result is not kept for backward: it is made again, in one pass, from its neighbour's.
 Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options, const Residual& residual);
 
 struct PoolOptions {

@@ -154,6 +154,7 @@ std::shared_ptr<Tensor::Impl> Tensor::view() const {
     auto impl = std::make_shared<Impl>(get());
     impl->meta = nullptr;
     impl->statistics = nullptr;
+    impl->remade = nullptr;
     return impl;
 }
 
@@ -311,6 +312,13 @@ const std::shared_ptr<ChannelStatistics>& Tensor::statistics() const { return ge
 void Tensor::set_statistics(std::shared_ptr<ChannelStatistics> statistics) const {
     get();
     impl_->statistics = std::move(statistics);
+}
+
+const std::shared_ptr<Remade>& Tensor::remade() const { return get().remade; }
+
+void Tensor::set_remade(std::shared_ptr<Remade> remade) const {
+    get();
+    impl_->remade = std::move(remade);
 }
 
 bool Tensor::same_memory(const Tensor& other) const { return get().storage == other.get().storage; }

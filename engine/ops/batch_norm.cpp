@@ -2,19 +2,35 @@
 
 #include "engine/ops/check.h"
 #include "engine/ops/normalisation.h"
+#include "engine/remade.h"
 
 namespace keel {
 namespace {
+
+using ops::Normalisation;
+using MaybeNormalisation = std::optional<Normalisation>;
 
 BatchNormOptions linear(BatchNormOptions options) {
     options.relu = false;
     return options;
 }
 
+/// relu(a + residual), the residual normalised by b if there is one.
+Tensor joined(const Normalisation& a, const Tensor& residual, const MaybeNormalisation& b) {
+    const Tensor& src = a.src();
+    Tensor dst = Tensor::empty(src.dims(), src.dtype());
+    dispatch_float("norm_add_relu", src.dtype(), [&]<class T>(T) {
+        kernels::affine_add_relu_forward({src.rows(), src.channels(), src.ld(), residual.ld(), dst.ld()}, src.data<T>(),
+                                         a.affine<T>(), residual.data<T>(), b ? b->affine<T>() : kernels::Affine<T>{},
+                                         dst.data<T>());
+    });
+    return dst;
+}
+
 }  // namespace
 
 Tensor batch_norm(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options) {
-    const ops::Normalisation normalisation("batch_norm", src, norm, options);
+    const Normalisation normalisation("batch_norm", src, norm, options);
     return record_adding(normalisation.normalised(), {src, norm.gamma, norm.beta}, [normalisation](Tensor diff_dst, Tensor& sum) {
         auto [diff_src, diff_gamma, diff_beta] = normalisation.backward(std::move(diff_dst), sum);
         return Gradients{diff_src, diff_gamma, diff_beta};
@@ -25,20 +41,17 @@ Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const B
                      const Residual& residual) {
     ops::require_dims("norm_add_relu", "residual", residual.src, src.dims());
     ops::require_type("norm_add_relu", "residual", residual.src, src.dtype());
-    const ops::Normalisation a("norm_add_relu", src, norm, linear(options));
-    std::optional<ops::Normalisation> b;
+    const Normalisation a("norm_add_relu", src, norm, linear(options));
+    MaybeNormalisation b;
     if (residual.norm.gamma) b.emplace("norm_add_relu", residual.src, residual.norm, linear(residual.options));
-    Tensor dst = Tensor::empty(src.dims(), src.dtype());
-    dispatch_float("norm_add_relu", src.dtype(), [&]<class T>(T) {
-        kernels::affine_add_relu_forward({src.rows(), src.channels(), src.ld(), residual.src.ld(), dst.ld()}, src.data<T>(),
-                                         a.affine<T>(), residual.src.data<T>(), b ? b->affine<T>() : kernels::Affine<T>{},
-                                         dst.data<T>());
-    });
+    Tensor dst = joined(a, residual.src, b);
+    if (grad_enabled() && !residual.src.remade())
+        dst.set_remade(std::make_shared<Remade>([a, b, from = residual.src.detach()] { return joined(a, from, b); }));
     std::vector<Tensor> inputs{src, norm.gamma, norm.beta, residual.src};
     if (b) inputs.insert(inputs.end(), {residual.norm.gamma, residual.norm.beta});
-    return record(dst, inputs, [a, b, dst = dst.detach()](Tensor diff_dst) {
+    return record(dst, inputs, [a, b, kept = KeptMap(dst)](Tensor diff_dst) {
         if (!diff_dst.dense()) diff_dst = diff_dst.clone();
-        auto [diff_src, diff_gamma, diff_beta] = a.backward_of_join(dst, diff_dst);
+        auto [diff_src, diff_gamma, diff_beta] = a.backward_of_join(kept.get(), diff_dst);
         Gradients gradients{diff_src, diff_gamma, diff_beta, diff_dst};
         if (!b) return gradients;
         gradients.pop_back();

@@ -4,6 +4,7 @@
 
 #include "engine/ops/check.h"
 #include "engine/ops/normalisation.h"
+#include "engine/remade.h"
 
 namespace keel {
 
@@ -124,16 +125,17 @@ Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, 
 
     const bool wants_src = any_src.requires_grad(), wants_bias = bias && bias.requires_grad();
     const bool wants_weights = weights.requires_grad() || wants_bias;
-    return record_adding(dst, {any_src, weights, bias},
-                         [g, src = wants_weights ? src : Tensor(), weights = weights.detach(), wants_src, wants_bias,
-                          wants_weights](const Tensor& any_diff, Tensor& sum) {
-                             const Tensor diff_dst = readable(any_diff, weights);
-                             Tensor diff_src, diff_weights, diff_bias;
-                             if (wants_src) diff_src = backward_data(g, diff_dst, weights, sum);
-                             if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
-                             if (wants_weights) diff_weights = backward_weights(g, src, {}, diff_dst, weights, diff_bias);
-                             return Gradients{diff_src, diff_weights, diff_bias};
-                         });
+    const KeptMap kept = wants_weights ? KeptMap(any_src.remade() ? any_src : src) : KeptMap();
+    return record_adding(
+        dst, {any_src, weights, bias},
+        [g, kept, weights = weights.detach(), wants_src, wants_bias, wants_weights](const Tensor& any_diff, Tensor& sum) {
+            const Tensor diff_dst = readable(any_diff, weights);
+            Tensor diff_src, diff_weights, diff_bias;
+            if (wants_src) diff_src = backward_data(g, diff_dst, weights, sum);
+            if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
+            if (wants_weights) diff_weights = backward_weights(g, readable(kept.get(), weights), {}, diff_dst, weights, diff_bias);
+            return Gradients{diff_src, diff_weights, diff_bias};
+        });
 }
 
 Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options, const Tensor& weights,

@@ -118,16 +118,17 @@ TEST_CASE("statistics count what is in use, its peak and what is mapped", "[aren
     CHECK(arena.statistics().reserved >= 2 * one);
 }
 
-TEST_CASE("trim gives back segments without blocks and keeps the others", "[arena]") {
+TEST_CASE("trim gives back what lies behind the last block", "[arena]") {
     Scratch scratch;
     Arena& arena = scratch.arena;
     std::byte* kept = arena.allocate(100);
     const std::size_t reserved = arena.statistics().reserved;
     std::byte* large = arena.allocate(200 * kMiB);
-    CHECK(arena.statistics().reserved >= reserved + 200 * kMiB);
+    CHECK(arena.statistics().reserved >= 200 * kMiB);
     arena.release(large, 200 * kMiB);
     arena.trim();
-    CHECK(arena.statistics().reserved == reserved);
+    CHECK(arena.statistics().reserved <= reserved);
+    CHECK(arena.statistics().reserved > 0);
     std::memset(kept, 1, 100);
     arena.release(kept, 100);
     arena.trim();

@@ -6,6 +6,7 @@
 #include "engine/ops.h"
 #include "kernels/conv/choice.h"
 #include "tests/support/catch.h"
+#include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 
 using namespace keel;
@@ -107,21 +108,10 @@ Result run(const Inputs& given, Operator op, const Tensor& cotangent) {
     return result;
 }
 
-/// Norm of the difference relative to the truth's.
-double error(const Tensor& got, const Tensor& truth) {
-    const Tensor a = got.to(DType::f64), b = truth.to(DType::f64);
-    double difference = 0, size = 0;
-    for (std::size_t i = 0; i < a.values<double>().size(); ++i) {
-        difference += std::pow(a.values<double>()[i] - b.values<double>()[i], 2);
-        size += std::pow(b.values<double>()[i], 2);
-    }
-    return std::sqrt(difference / std::max(size, 1e-300));
-}
-
 double worst(const Result& got, const Result& truth) {
-    double largest = error(got.dst, truth.dst);
-    for (std::size_t i = 0; i < got.gradients.size(); ++i) largest = std::max(largest, error(got.gradients[i], truth.gradients[i]));
-    for (std::size_t i = 0; i < got.running.size(); ++i) largest = std::max(largest, error(got.running[i], truth.running[i]));
+    double largest = relative_error(got.dst, truth.dst);
+    for (std::size_t i = 0; i < got.gradients.size(); ++i) largest = std::max(largest, relative_error(got.gradients[i], truth.gradients[i]));
+    for (std::size_t i = 0; i < got.running.size(); ++i) largest = std::max(largest, relative_error(got.running[i], truth.running[i]));
     return largest;
 }
 

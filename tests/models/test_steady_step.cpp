@@ -1,0 +1,42 @@
+// What a training step costs the system once it is warm: nothing is mapped, nothing is faulted in.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/arena.h"
+#include "models/random_training.h"
+#include "tests/support/catch.h"
+
+using namespace keel;
+
+namespace {
+
+long page_faults() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt + usage.ru_majflt;
+}
+
+}  // namespace
+
+TEST_CASE("a steady training step maps no memory and takes no page fault", "[training]") {
+    for (const char* model : {"resnet18", "resnet50", "densenet121"}) {
+        CAPTURE(model);
+        RandomTraining training(model, {.classes = 10}, 2, 64, 1);
+        constexpr int kWarm = 6, kSteady = 8;
+        for (int step = 0; step < kWarm; ++step) training.step();
+        const std::size_t reserved = Arena::global().statistics().reserved;
+        std::vector<long> faults;
+        for (int step = 0; step < kSteady; ++step) {
+            const long before = page_faults();
+            training.step();
+            faults.push_back(page_faults() - before);
+        }
+        CHECK(Arena::global().statistics().reserved == reserved);
+        // The C library's heap may still settle by a page in some steps, and the kernel may move pages; a step as such takes none.
+        std::ranges::sort(faults);
+        CAPTURE(faults);
+        CHECK(faults[kSteady / 2] == 0);
+    }
+}
