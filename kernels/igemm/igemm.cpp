@@ -8,239 +8,60 @@
 #include "kernels/dispatch.h"
 #include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
+#include "kernels/igemm/walk.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels {
 namespace {
 
-constexpr int kMostRows = 12;
-/// Channels that a tile reads from its pixels before it turns to the next panel: they stay in the first-level cache.
-constexpr std::int64_t kBlockDepth = 576;
-/// Weights that stay in the second-level cache while all tiles pass by.
-constexpr std::int64_t kBlockBytes = 384 << 10;
-/// Between the rows of a tile's source, so that rows of a power of two do not all fall into the same sets of the cache.
-constexpr std::int64_t kRowPadding = 16;
+using namespace igemm;
 
-/// The source pixel of grid point (y, x) is (y * step_h + dy, x * step_w + dx).
-struct Tap {
-    std::int64_t dy, dx;
+/// Weights that stay in the second-level cache while all tiles pass by. Where few tiles do, what counts is how soon weights come
+/// from memory: less of them at a time, the next ones fetched meanwhile.
+constexpr std::int64_t kBlockBytes = 384 << 10, kStreamedBytes = 128 << 10, kFewTiles = 32;
+
+/// Weights that pass by all tiles at once: those of some panels for a block of the depth.
+struct WeightsGroup {
+    std::size_t block;
+    Range panels;
 };
 
-/// A walk over grid points: each gathers from src through the taps and is written to pixel (y * dst_step_h + dst_y, ...) of dst.
-/// Weights are panels [columns / variant.columns][taps][depth][variant.columns].
-struct Walk {
-    std::int64_t n, grid_h, grid_w;
-    std::int64_t src_h, src_w, depth, step_h, step_w;
-    std::int64_t dst_h, dst_w, columns, dst_step_h, dst_step_w, dst_y, dst_x;
-    std::vector<Tap> taps;
-
-    std::int64_t points() const { return n * grid_h * grid_w; }
-    /// Whether grid point i reads pixel i of src and is written to pixel i of dst.
-    bool flat() const {
-        return taps.size() == 1 && taps[0].dy == 0 && taps[0].dx == 0 && step_h == 1 && step_w == 1 && grid_h == src_h &&
-               grid_w == src_w && dst_h == src_h && dst_w == src_w && dst_step_h == 1 && dst_step_w == 1;
+std::vector<WeightsGroup> weights_groups(const Job& job, Range panels, std::int64_t most_bytes) {
+    std::vector<WeightsGroup> groups;
+    for (std::size_t i = 0; i < job.blocks.size(); ++i) {
+        const DepthBlock& block = job.blocks[i];
+        const std::int64_t bytes = block.taps * block.depth * job.variant.columns * static_cast<std::int64_t>(sizeof(float));
+        const std::int64_t together = std::max<std::int64_t>(1, most_bytes / std::max<std::int64_t>(1, bytes));
+        for (std::int64_t first = panels.begin; first < panels.end; first += together)
+            groups.push_back({i, {first, std::min(first + together, panels.end)}});
     }
-};
-
-/// A piece of the product's depth: some taps whole, or some channels of one tap; its weights are dense in a panel.
-struct DepthBlock {
-    std::int64_t tap, taps, channel, depth;
-};
-
-std::vector<DepthBlock> depth_blocks(std::int64_t taps, std::int64_t depth) {
-    if (taps == 0) return {{0, 0, 0, 0}};  // pixels that nobody reads: a visit that only writes zeros
-    std::vector<DepthBlock> blocks;
-    const std::int64_t pieces = chunk_count(depth, kBlockDepth), channels = chunk_count(depth, 2 * pieces) * 2;
-    const std::int64_t visits = chunk_count(taps, kBlockDepth / channels), together = chunk_count(taps, visits);
-    for (std::int64_t tap = 0; tap < taps; tap += together)
-        for (std::int64_t channel = 0; channel < depth; channel += channels)
-            blocks.push_back({tap, std::min(together, taps - tap), channel, std::min(channels, depth - channel)});
-    return blocks;
+    return groups;
 }
 
-/// Where a chunk of grid points goes: a map, or memory of the thread's for those columns of those pixels.
-struct Target {
-    Map map;
-    std::int64_t first_pixel = 0, first_column = 0;
-
-    float* at(std::int64_t pixel, std::int64_t column) const {
-        return map.data + (pixel - first_pixel) * map.ld + (column - first_column);
-    }
-};
-
-/// What the threads of a walk share.
-struct Job {
-    const IgemmVariant& variant;
-    const Walk& walk;
-    ConstMap src;
-    const float* weights;
-    const IgemmFusion& fusion;
-    std::vector<DepthBlock> blocks;
-    const float* zeros;  ///< a pixel outside the map
-    bool flat;
-    std::array<RowMap, 2> reads;  ///< of the sink
-};
-
-/// A tile's pixels; those beyond the last grid point repeat its first one as source and have the spare row as destination.
-class Tile {
-public:
-    Tile(const Job& job, float* buffer) : job_(job), rows_(job.variant.rows), gathered_(buffer), spare_(buffer + rows_ * kRow) {
-        std::int64_t taps = 0;
-        for (const DepthBlock& block : job.blocks) taps = std::max(taps, block.taps);
-        src_.resize(static_cast<std::size_t>(taps));
-    }
-
-    /// The buffer: source pixels, normalised or apart in the map, and the spare row.
-    static std::int64_t floats(const IgemmVariant& v, const Walk& walk) { return v.rows * kRow + walk.columns; }
-
-    /// The tile's points before `end`.
-    void locate(std::int64_t tile, std::int64_t end) {
-        const std::int64_t first = tile * rows_;
-        valid_ = static_cast<int>(std::min<std::int64_t>(rows_, end - first));
-        if (!job_.flat) return locate_points(tile);
-        for (int r = 0; r < rows_; ++r) offsets_[r] = first + (r < valid_ ? r : 0);
-    }
-
-    void gather(const DepthBlock& block) {
-        const Walk& w = job_.walk;
-        const ConvAffine& f = job_.fusion.src_affine;
-        const bool affine = f.scale != nullptr;
-        IgemmGather t{
-            pixels_,   block.depth, affine ? f.scale + block.channel : nullptr, affine ? f.shift + block.channel : nullptr, f.relu,
-            gathered_, kRow};
-        for (std::int64_t tap = 0; tap < block.taps; ++tap, t.dst += block.depth) {
-            const bool even = find_pixels(w.taps[static_cast<std::size_t>(block.tap + tap)], block.channel);
-            if (even && !affine) {
-                src_[static_cast<std::size_t>(tap)] = {pixels_[0], w.step_w * job_.src.ld};
-                continue;
-            }
-            job_.variant.gather(t);
-            src_[static_cast<std::size_t>(tap)] = {t.dst, kRow};
-        }
-        for (int r = 0; r < rows_; ++r) pixels_[r] += rows_ * w.step_w * job_.src.ld;  // of the next tile, to be fetched
-    }
-
-    void multiply(const DepthBlock& block, Range panels, const Target& target) {
-        const bool first = &block == job_.blocks.data(), last = &block == &job_.blocks.back();
-        const std::int64_t width = job_.variant.columns, column = panels.begin * width, depth = job_.walk.depth;
-        const IgemmFusion& f = job_.fusion;
-        // A residual that dst holds already is what the first visit adds to.
-        const bool in_place = f.residual.data != nullptr && f.residual.data == target.map.data;
-        const bool adds = last && f.residual.data != nullptr && !in_place;
-        float* dst[kMostRows];
-        const float* residual[kMostRows];
-        for (int r = 0; r < rows_; ++r) {
-            dst[r] = r < valid_ ? target.at(offsets_[r], column) : spare_;
-            if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
-        }
-        const float* ahead[2][kMostRows];
-        const bool ahead_is[2] = {look_ahead(0, column, dst, target, ahead[0]), look_ahead(1, column, dst, target, ahead[1])};
-        const auto taps = static_cast<std::int64_t>(job_.walk.taps.size());
-        const float* weights = job_.weights + ((panels.begin * taps + block.tap) * depth + block.channel) * width;
-        job_.variant.tile({src_.data(),
-                           block.taps,
-                           block.depth,
-                           weights,
-                           taps * depth * width,
-                           panels.size(),
-                           dst,
-                           first && f.bias != nullptr ? f.bias + column : nullptr,
-                           adds ? residual : nullptr,
-                           pixels_,
-                           {ahead_is[0] ? ahead[0] : nullptr, ahead_is[1] ? ahead[1] : nullptr},
-                           !first || in_place,
-                           last && f.relu});
-    }
-
-private:
-    static constexpr std::int64_t kRow = kBlockDepth + kRowPadding;
-
-    struct Point {
-        std::int64_t image, y, x;  ///< image counts rows of src
-    };
-
-    /// Tiles come in order, so that a division is needed for the first only.
-    void locate_points(std::int64_t tile) {
-        const Walk& w = job_.walk;
-        if (tile != next_) {
-            const std::int64_t point = tile * rows_;
-            n_ = point / w.grid_w / w.grid_h;
-            y_ = point / w.grid_w % w.grid_h;
-            x_ = point % w.grid_w;
-        }
-        next_ = tile + 1;
-        one_row_ = x_ + rows_ <= w.grid_w;
-        for (int r = 0; r < rows_; ++r) {
-            if (r >= valid_) {
-                points_[r] = points_[0];
-                offsets_[r] = offsets_[0];
-                continue;
-            }
-            points_[r] = {n_ * w.src_h, y_ * w.step_h, x_ * w.step_w};
-            offsets_[r] = (n_ * w.dst_h + y_ * w.dst_step_h + w.dst_y) * w.dst_w + x_ * w.dst_step_w + w.dst_x;
-            if (++x_ < w.grid_w) continue;
-            x_ = 0;
-            if (++y_ < w.grid_h) continue;
-            y_ = 0;
-            ++n_;
-        }
-    }
-
-    /// What is wanted soon, first or second: what a sink will read beside this tile, else where the next one goes.
-    bool look_ahead(int index, std::int64_t column, float* const* dst, const Target& target, const float** rows) const {
-        const RowMap map = job_.reads[static_cast<std::size_t>(index)];
-        const bool next = map.data == nullptr;
-        if (next && (index == 1) == (job_.reads[0].data == nullptr)) return false;
-        for (int r = 0; r < rows_; ++r)
-            rows[r] = next ? dst[r] + rows_ * job_.walk.dst_step_w * target.map.ld : map.data + offsets_[r] * map.ld + column;
-        return true;
-    }
-
-    /// The tile's source pixels at a tap. True if they are evenly spaced.
-    bool find_pixels(Tap tap, std::int64_t channel) {
-        const Walk& w = job_.walk;
-        const float* src = job_.src.data + channel;
-        if (job_.flat) {
-            for (int r = 0; r < rows_; ++r) pixels_[r] = src + offsets_[r] * job_.src.ld;
-            return valid_ == rows_;
-        }
-        int inside = 0;
-        for (int r = 0; r < rows_; ++r) {
-            const std::int64_t y = points_[r].y + tap.dy, x = points_[r].x + tap.dx;
-            if (y >= 0 && y < w.src_h && x >= 0 && x < w.src_w) {
-                pixels_[r] = src + ((points_[r].image + y) * w.src_w + x) * job_.src.ld;
-                ++inside;
-            } else
-                pixels_[r] = job_.zeros;
-        }
-        return one_row_ && inside == rows_;
-    }
-
-    const Job& job_;
-    int rows_, valid_ = 0;
-    bool one_row_ = false;                            ///< of the grid
-    std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point
-    float *gathered_, *spare_;
-    Point points_[kMostRows];
-    std::int64_t offsets_[kMostRows];  ///< pixels in dst
-    const float* pixels_[kMostRows];   ///< found last, then those to be fetched
-    std::vector<IgemmSource> src_;     ///< of each tap
-};
+/// What tile `index` of `count` fetches of a group's weights.
+IgemmAhead weights_ahead(const Job& job, const WeightsGroup& group, std::int64_t index, std::int64_t count) {
+    constexpr std::int64_t kLine = 16;
+    const DepthBlock& block = job.blocks[group.block];
+    const std::int64_t panel_lines = block.taps * block.depth * job.variant.columns / kLine,
+                       lines = panel_lines * group.panels.size();
+    const Range share = part(lines, count, index);
+    return {job.block_weights(block, group.panels.begin), panel_lines, job.panel(), share.begin, share.end};
+}
 
 /// Grid points [points.begin, points.end), of which the first begins a tile.
 void run_part(const Job& job, Range points, Range panels, const Target& target, Tile& tile) {
-    const std::int64_t rows = job.variant.rows;
-    const Range tiles{points.begin / rows, chunk_count(points.end, rows)};
-    for (const DepthBlock& block : job.blocks) {
-        const std::int64_t bytes = block.taps * block.depth * job.variant.columns * static_cast<std::int64_t>(sizeof(float));
-        const std::int64_t group = std::max<std::int64_t>(1, kBlockBytes / std::max<std::int64_t>(1, bytes));
-        for (std::int64_t first = panels.begin; first < panels.end; first += group)
-            for (std::int64_t index = tiles.begin; index < tiles.end; ++index) {
-                tile.locate(index, points.end);
-                tile.gather(block);
-                tile.multiply(block, {first, std::min(first + group, panels.end)}, target);
-            }
+    const Range tiles{points.begin / job.rows, chunk_count(points.end, job.rows)};
+    const auto groups = weights_groups(job, panels, job.streamed ? kStreamedBytes : kBlockBytes);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        const DepthBlock& block = job.blocks[groups[i].block];
+        for (std::int64_t index = tiles.begin; index < tiles.end; ++index) {
+            IgemmAhead ahead;
+            if (job.streamed && i + 1 < groups.size()) ahead = weights_ahead(job, groups[i + 1], index - tiles.begin, tiles.size());
+            tile.locate(index, points.end);
+            tile.gather(block);
+            tile.multiply(block, groups[i].panels, target, ahead);
+        }
     }
 }
 
@@ -256,15 +77,23 @@ void run(const Walk& walk, ConstMap src, const float* weights, const IgemmFusion
     float* zeros = memory;
     std::fill_n(zeros, walk.depth, 0.0F);
     float* buffers = zeros + walk.depth;
-    const Job job{variant, walk,        src,
-                  weights, fusion,      depth_blocks(static_cast<std::int64_t>(walk.taps.size()), walk.depth),
-                  zeros,   walk.flat(), fusion.sink == nullptr ? std::array<RowMap, 2>{} : fusion.sink->reads()};
     // Without a sink the chunks are tiles, and a thread's are run as one.
-    const std::int64_t points = walk.points();
-    const RowChunks chunks(points, fusion.sink == nullptr ? variant.rows : chunk_rows(points, walk.columns));
+    const std::int64_t points = walk.points(), rows = fusion.sink == nullptr ? even_share(points, variant.rows) : variant.rows;
+    const RowChunks chunks(points, fusion.sink == nullptr ? rows : chunk_rows(points, walk.columns));
     if (fusion.sink != nullptr) fusion.sink->begin(chunks);
     const std::int64_t panels = walk.columns / variant.columns;
     const Split split = split_units(chunks.count(), panels, thread_count());
+    const Job job{.variant = variant,
+                  .walk = walk,
+                  .src = src,
+                  .weights = weights,
+                  .fusion = fusion,
+                  .blocks = depth_blocks(std::ssize(walk.taps), walk.depth),
+                  .zeros = zeros,
+                  .rows = rows,
+                  .streamed = fusion.sink == nullptr && chunk_count(chunks.count(), split.rows) < kFewTiles,
+                  .flat = walk.flat(),
+                  .reads = fusion.sink == nullptr ? std::array<RowMap, 2>{} : fusion.sink->reads()};
     parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
             float* buffer = buffers + i * part_floats(variant, walk, fusion, dst);

@@ -3,6 +3,8 @@
 // of weights then serve 2 * kRows multiply-adds, whose other factor is broadcast from memory.
 #pragma once
 
+#include <utility>
+
 #include "kernels/igemm/variants.h"
 #include "kernels/igemm/winograd_body.h"
 #include "kernels/simd/loops.h"
@@ -13,33 +15,36 @@ namespace {
 constexpr int kRows = kWidth == 8 ? 6 : 12;
 constexpr int kColumns = 2 * kWidth;
 
+template <int kR>
 struct Accumulators {
-    Vec low[kRows], high[kRows];
+    Vec low[kR], high[kR];
 };
 
-inline void start(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
+template <int kR>
+inline void start(const IgemmTile& t, std::int64_t column, Accumulators<kR>& acc) {
     const AllLanes all;
     const Vec low = t.bias == nullptr ? Vec{} : load(t.bias + column, all);
     const Vec high = t.bias == nullptr ? Vec{} : load(t.bias + column + kWidth, all);
-    for (int r = 0; r < kRows; ++r) {
+    for (int r = 0; r < kR; ++r) {
         acc.low[r] = t.accumulate ? low + load(t.dst[r] + column, all) : low;
         acc.high[r] = t.accumulate ? high + load(t.dst[r] + column + kWidth, all) : high;
     }
 }
 
-inline void finish(const IgemmTile& t, std::int64_t column, Accumulators& acc) {
+template <int kR>
+inline void finish(const IgemmTile& t, std::int64_t column, Accumulators<kR>& acc) {
     const AllLanes all;
     if (t.residual != nullptr)
-        for (int r = 0; r < kRows; ++r) {
+        for (int r = 0; r < kR; ++r) {
             acc.low[r] += load(t.residual[r] + column, all);
             acc.high[r] += load(t.residual[r] + column + kWidth, all);
         }
     if (t.relu)
-        for (int r = 0; r < kRows; ++r) {
+        for (int r = 0; r < kR; ++r) {
             acc.low[r] = relu(acc.low[r]);
             acc.high[r] = relu(acc.high[r]);
         }
-    for (int r = 0; r < kRows; ++r) {
+    for (int r = 0; r < kR; ++r) {
         store(t.dst[r] + column, acc.low[r], all);
         store(t.dst[r] + column + kWidth, acc.high[r], all);
     }
@@ -54,13 +59,26 @@ constexpr std::int64_t kLine = 16;  // floats of a cache line
 class Fetch {
 public:
     Fetch(const IgemmTile& t, std::int64_t q)
-        : begin_(kRows * q / t.panels), end_(kRows * (q + 1) / t.panels), row_(begin_), steps_(t.depth / kLine) {
-        add(t.next_src, steps_);
+        : begin_(t.rows * q / t.panels), end_(t.rows * (q + 1) / t.panels), row_(begin_), steps_(t.depth / kLine) {
+        if (t.next_src != nullptr) add(t.next_src, steps_);
         for (const float* const* rows : t.ahead)
             if (rows != nullptr) add(rows, t.panels * kColumns / kLine);
+        const IgemmAhead& weights = t.ahead_weights;
+        const std::int64_t line = weights.begin + (weights.end - weights.begin) * q / t.panels;
+        weights_lines_ = weights.begin + (weights.end - weights.begin) * (q + 1) / t.panels - line;
+        if (weights_lines_ == 0) return;
+        panel_left_ = weights.panel_lines - line % weights.panel_lines;
+        weights_ = weights.first + line / weights.panel_lines * weights.panel + line % weights.panel_lines * kLine;
     }
 
-    void step() {
+    void step(const IgemmAhead& weights) {
+        for (weights_due_ += weights_lines_; weights_due_ >= steps_; weights_due_ -= steps_) {
+            __builtin_prefetch(weights_, 0, 2);
+            weights_ += kLine;
+            if (--panel_left_ > 0) continue;
+            panel_left_ = weights.panel_lines;
+            weights_ += weights.panel - weights.panel_lines * kLine;
+        }
         for (due_ += lines_; due_ >= steps_; due_ -= steps_) {
             const Rows& rows = sets_[set_];
             __builtin_prefetch(rows.first[row_] + line_ * kLine);
@@ -85,16 +103,19 @@ private:
     Rows sets_[3];
     int count_ = 0, set_ = 0;
     std::int64_t begin_, end_, row_, line_ = 0, lines_ = 0, steps_, due_ = 0;
+    const float* weights_ = nullptr;
+    std::int64_t weights_lines_ = 0, weights_due_ = 0, panel_left_ = 0;
 };
 
 /// Rows are addressed from every third one, so that all pointers stay in registers. `count` is even.
-inline void multiply(const float* src, std::int64_t row, std::int64_t count, const float* weights, Accumulators& acc) {
-    const float* third[kRows / 3];
-    for (int i = 0; i < kRows / 3; ++i) third[i] = src + 3 * i * row;
+template <int kR>
+inline void multiply(const float* src, std::int64_t row, std::int64_t count, const float* weights, Accumulators<kR>& acc) {
+    const float* third[(kR + 2) / 3];
+    for (int i = 0; i < (kR + 2) / 3; ++i) third[i] = src + 3 * i * row;
     for (std::int64_t k = 0; k < count; k += 2)
         for (int i = 0; i < 2; ++i, weights += kColumns) {
             const Vec low = load(weights, AllLanes{}), high = load(weights + kWidth, AllLanes{});
-            for (int r = 0; r < kRows; ++r) {
+            for (int r = 0; r < kR; ++r) {
                 const Vec factor = broadcast(third[r / 3][r % 3 * row + k + i]);
                 acc.low[r] = fma(factor, low, acc.low[r]);
                 acc.high[r] = fma(factor, high, acc.high[r]);
@@ -102,19 +123,21 @@ inline void multiply(const float* src, std::int64_t row, std::int64_t count, con
         }
 }
 
-inline void tile(const IgemmTile& t) {
+template <int kR>
+void tile_of(const IgemmTile& t) {
+    const bool ahead = t.next_src != nullptr || t.ahead_weights.first != nullptr;
     for (std::int64_t q = 0; q < t.panels; ++q) {
         const std::int64_t column = q * kColumns;
-        Accumulators acc;
+        Accumulators<kR> acc;
         start(t, column, acc);
         const float* panel = t.weights + q * t.weights_panel;
         for (std::int64_t tap = 0; tap < t.taps; ++tap, panel += t.depth * kColumns) {
             const IgemmSource src = t.src[tap];
             std::int64_t k = 0;
-            if (tap + 1 == t.taps && t.next_src != nullptr) {  // the pixels of the other taps have been read by earlier tiles
+            if (ahead && tap + 1 == t.taps) {  // the pixels of the other taps have been read by earlier tiles
                 Fetch fetch(t, q);
                 for (; k + kLine <= t.depth; k += kLine) {
-                    fetch.step();
+                    fetch.step(t.ahead_weights);
                     multiply(src.first + k, src.row, kLine, panel + k * kColumns, acc);
                 }
             }
@@ -124,8 +147,17 @@ inline void tile(const IgemmTile& t) {
     }
 }
 
+template <std::size_t... kIndices>
+void tile(const IgemmTile& t, std::index_sequence<kIndices...>) {
+    using TileOf = void (*)(const IgemmTile&);
+    static constexpr TileOf kTiles[] = {tile_of<kIndices + 1>...};
+    kTiles[t.rows - 1](t);
+}
+
+void tile(const IgemmTile& t) { tile(t, std::make_index_sequence<kRows>{}); }
+
 inline void outer(const IgemmOuter& t) {
-    Accumulators acc;
+    Accumulators<kRows> acc;
     const AllLanes all;
     for (int r = 0; r < kRows; ++r) {
         const bool start = t.accumulate && r < t.valid;
@@ -163,7 +195,7 @@ inline void outer(const IgemmOuter& t) {
 inline void gather(const IgemmGather& t) {
     for_lanes(t.depth, [&](std::int64_t k, auto lanes) {
         const auto rows = [&](auto convert) {
-            for (int r = 0; r < kRows; ++r) store(t.dst + r * t.dst_row + k, convert(load(t.src[r] + k, lanes)), lanes);
+            for (int r = 0; r < t.rows; ++r) store(t.dst + r * t.dst_row + k, convert(load(t.src[r] + k, lanes)), lanes);
         };
         if (t.scale == nullptr) return rows([](Vec v) { return v; });
         const Vec scale = load(t.scale + k, lanes), shift = load(t.shift + k, lanes);

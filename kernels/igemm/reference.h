@@ -8,7 +8,7 @@ namespace keel::kernels::reference {
 inline constexpr int kTileRows = 4, kTileColumns = 8;
 
 inline void igemm_tile(const IgemmTile& t) {
-    for (int r = 0; r < kTileRows; ++r)
+    for (int r = 0; r < t.rows; ++r)
         for (std::int64_t j = 0; j < t.panels * kTileColumns; ++j) {
             float acc = (t.accumulate ? t.dst[r][j] : 0.0F) + (t.bias == nullptr ? 0.0F : t.bias[j]);
             const float* weights = t.weights + j / kTileColumns * t.weights_panel + j % kTileColumns;
@@ -32,7 +32,7 @@ inline void igemm_outer(const IgemmOuter& t) {
 }
 
 inline void igemm_gather(const IgemmGather& t) {
-    for (int r = 0; r < kTileRows; ++r)
+    for (int r = 0; r < t.rows; ++r)
         for (std::int64_t k = 0; k < t.depth; ++k) {
             const float value = t.scale == nullptr ? t.src[r][k] : t.src[r][k] * t.scale[k] + t.shift[k];
             t.dst[r * t.dst_row + k] = t.relu && value < 0 ? 0.0F : value;

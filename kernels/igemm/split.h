@@ -18,6 +18,11 @@ constexpr Range part(std::int64_t count, std::int64_t parts, std::int64_t index)
     return {count * index / parts, count * (index + 1) / parts};
 }
 
+/// Units of a part where `count` are divided into as few parts as can be of at most `most`, as even as can be.
+constexpr std::int64_t even_share(std::int64_t count, std::int64_t most) {
+    return chunk_count(count, std::max<std::int64_t>(1, chunk_count(count, most)));
+}
+
 struct Split {
     std::int64_t rows, columns;
     std::int64_t parts() const { return rows * columns; }

@@ -13,10 +13,17 @@ struct IgemmSource {
     std::int64_t row;
 };
 
+/// Weights that are wanted soon: lines [begin, end) of panels of panel_lines cache lines, `panel` floats apart.
+struct IgemmAhead {
+    const float* first = nullptr;
+    std::int64_t panel_lines = 0, panel = 0, begin = 0, end = 0;
+};
+
 /// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t].first[r * src[t].row + k] * weights[q][t][k][i] +
 /// residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias, and dst as well where
 /// `accumulate`.
 struct IgemmTile {
+    int rows;  ///< 1 ... the variant's
     const IgemmSource* src;
     std::int64_t taps, depth;  ///< depth is even
     const float* weights;
@@ -28,11 +35,13 @@ struct IgemmTile {
     const float* const* next_src;  ///< rows pixels that the next tile begins with, or null
     const float* const*
         ahead[2];  ///< rows pixels of panels * columns channels, or null; all these are fetched into the cache meanwhile
+    IgemmAhead ahead_weights;  ///< likewise, into the second-level cache
     bool accumulate, relu;
 };
 
 /// dst[r * dst_row + k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth. Null scale: a copy.
 struct IgemmGather {
+    int rows;
     const float* const* src;
     std::int64_t depth;
     const float *scale, *shift;  ///< [depth]
@@ -117,7 +126,7 @@ struct WinogradWeightsGradient {
 
 struct IgemmVariant {
     Isa isa;
-    int rows, columns;  ///< of a tile
+    int rows, columns;  ///< of a tile; at most so many rows
     void (*tile)(const IgemmTile& t);
     void (*outer)(const IgemmOuter& t);
     void (*gather)(const IgemmGather& t);

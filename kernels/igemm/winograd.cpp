@@ -47,16 +47,26 @@ void transform_result(const Job& job, const WinogradTile& tile, std::int64_t pos
     job.variant.winograd_result(t);
 }
 
-/// m[position] = v[position] * weights[position]; `rows` is a multiple of the variant's.
-void multiply(const Job& job, std::int64_t rows, const float* v, float* m) {
+/// What tile `index` of `count` fetches of the next position's weights, where few tiles pass by these.
+IgemmAhead next_position(const Job& job, std::int64_t position, std::int64_t index, std::int64_t count) {
+    constexpr std::int64_t kLine = 16, kFewTiles = 32;
+    if (position + 1 == kWinogradPositions || count >= kFewTiles) return {};
+    const std::int64_t floats = job.g.ic * job.g.oc;
+    const Range share = part(floats / kLine, count, index);
+    return {job.weights + (position + 1) * floats, floats / kLine, floats, share.begin, share.end};
+}
+
+/// m[position] = v[position] * weights[position]; `rows` is a multiple of `height`, that of the register tiles.
+void multiply(const Job& job, std::int64_t rows, std::int64_t height, const float* v, float* m) {
     const Conv2dGeometry& g = job.g;
     const std::int64_t panel = g.ic * job.variant.columns;
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
-        for (std::int64_t row = 0; row < rows; row += job.variant.rows) {
-            for (int r = 0; r < job.variant.rows; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
+        for (std::int64_t row = 0; row < rows; row += height) {
+            for (int r = 0; r < height; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
             const IgemmSource src{v + (position * rows + row) * g.ic, g.ic};
-            job.variant.tile({&src,
+            job.variant.tile({static_cast<int>(height),
+                              &src,
                               1,
                               g.ic,
                               job.weights + position * g.ic * g.oc,
@@ -67,6 +77,7 @@ void multiply(const Job& job, std::int64_t rows, const float* v, float* m) {
                               nullptr,
                               nullptr,
                               {},
+                              next_position(job, position, row / height, rows / height),
                               false,
                               false});
         }
@@ -77,8 +88,12 @@ std::int64_t block_tiles(const Job& job) {
     const std::int64_t rows = job.variant.rows;
     const std::int64_t fit = std::max(kLeastTiles, kBlockFloats / (kWinogradPositions * (job.g.ic + job.g.oc)));
     const std::int64_t share = chunk_count(job.tiles.count(), thread_count());
+    if (job.fusion.sink == nullptr && share <= fit) return share;
     return std::max<std::int64_t>(1, std::min(chunk_count(share, rows), fit / rows)) * rows;
 }
+
+/// The most rows that the products of so many tiles work on.
+std::int64_t padded(const Job& job, std::int64_t tiles) { return chunk_count(tiles, job.variant.rows) * job.variant.rows; }
 
 /// Rows of tiles that a sink takes at a time: whole blocks, or the products would work on rows without a tile.
 std::int64_t chunk_tile_rows(const Job& job) {
@@ -90,22 +105,22 @@ std::int64_t chunk_tile_rows(const Job& job) {
 /// `tiles` of them, in blocks, to dst, whose first pixel is `first_pixel` of the map.
 void run_tiles(const Job& job, Range tiles, float* buffer, Map dst, std::int64_t first_pixel) {
     const std::int64_t rows = block_tiles(job);
-    float *v = buffer, *m = v + kWinogradPositions * rows * job.g.ic;
+    float *v = buffer, *m = v + kWinogradPositions * padded(job, rows) * job.g.ic;
     for (std::int64_t first = tiles.begin; first < tiles.end; first += rows) {
-        const std::int64_t count = std::min(rows, tiles.end - first),
-                           used = chunk_count(count, job.variant.rows) * job.variant.rows;
+        const std::int64_t count = std::min(rows, tiles.end - first), height = even_share(count, job.variant.rows),
+                           used = chunk_count(count, height) * height;
         for (std::int64_t t = 0; t < count; ++t)
             job.tiles.transform_source(job.variant, job.tiles.at(first + t), job.src, job.g.ic, job.fusion.src_affine,
                                        v + t * job.g.ic, used * job.g.ic);
         for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
             std::fill_n(v + (p * used + count) * job.g.ic, (used - count) * job.g.ic, 0.0F);
-        multiply(job, used, v, m);
+        multiply(job, used, height, v, m);
         for (std::int64_t t = 0; t < count; ++t)
             transform_result(job, job.tiles.at(first + t), used * job.g.oc, m + t * job.g.oc, dst, first_pixel);
     }
 }
 
-std::int64_t block_floats(const Job& job) { return kWinogradPositions * block_tiles(job) * (job.g.ic + job.g.oc); }
+std::int64_t block_floats(const Job& job) { return kWinogradPositions * padded(job, block_tiles(job)) * (job.g.ic + job.g.oc); }
 
 /// Of one thread: a block's, and a chunk that only the sink will see.
 std::int64_t thread_floats(const Job& job) {

@@ -5,7 +5,6 @@
 
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
-#include "kernels/igemm/split.h"
 #include "kernels/igemm/winograd.h"
 #include "kernels/parallel.h"
 #include "tests/kernels/samples.h"
@@ -393,23 +392,4 @@ TEST_CASE("channels that are not whole panels, and groups, are left to others", 
     CHECK_FALSE(igemm_serves({1, columns, 8, 8, columns - 1, 1, 1}));
     CHECK_FALSE(igemm_serves({1, 2 * columns, 8, 8, 2 * columns, 1, 1, 1, 1, 0, 0, 1, 1, 2}));
     CHECK_THROWS_AS(panel_layout({1, columns + 1, 8, 8, columns, 1, 1}), UsageError);
-}
-
-TEST_CASE("work is split so that the largest part is smallest", "[igemm]") {
-    const auto largest = [](std::int64_t rows, std::int64_t columns, std::int64_t threads) {
-        const Split split = split_units(rows, columns, threads);
-        CHECK(split.parts() <= threads);
-        return chunk_count(rows, split.rows) * chunk_count(columns, split.columns);
-    };
-    CHECK(largest(8364, 8, 2) == 4182 * 8);
-    CHECK(largest(9, 8, 2) == 9 * 4);  // 7x7, one image: columns, since 9 rows halve badly
-    CHECK(largest(1, 1, 56) == 1);
-    CHECK(largest(9, 32, 56) <= 6);    // 288 units on 56 cores: no better than ceil(288 / 56)
-    CHECK(largest(131, 8, 56) <= 24);  // 14x14, 4 images
-    std::int64_t covered = 0;
-    for (std::int64_t i = 0; i < 7; ++i) {
-        CHECK(part(100, 7, i).begin == covered);
-        covered = part(100, 7, i).end;
-    }
-    CHECK(covered == 100);
 }
