@@ -17,10 +17,18 @@ constexpr std::int64_t kMostBlockPixels = 256;
 /// Channels of diff_dst packed at a time.
 constexpr std::int64_t kBlockColumns = 512;
 
+/// The pixels of src, by image, row and column.
+struct Pixels {
+    const float* first;
+    std::int64_t image, row, pixel;  ///< floats from one to the next
+
+    const float* at(std::int64_t n, std::int64_t y, std::int64_t x) const { return first + n * image + y * row + x * pixel; }
+};
+
 struct Job {
     const IgemmVariant& variant;
     const Conv2dGeometry& g;
-    ConstMap src;
+    Pixels src;
     const ConvAffine& affine;
     ConstMap diff_dst;
 
@@ -73,10 +81,16 @@ private:
             products_ = taps * chunk_count(w.share_.ic.size(), w.width_) * chunk_count(oc.size(), w.columns_);
             const std::int64_t image = rows.begin / w.g_.oh(), y = rows.begin % w.g_.oh() * w.g_.stride_h;
             const std::int64_t count = std::max<std::int64_t>(0, rows.size());
-            const ConstMap &src = w.job_.src, &diff_dst = w.job_.diff_dst;
-            maps_[0] = {src.data + (image * w.g_.ih + y) * w.g_.iw * src.ld + w.share_.ic.begin, src.ld,
-                        chunk_count(w.share_.ic.size(), kLine), count * w.g_.stride_h * w.g_.iw};
-            maps_[1] = {diff_dst.data + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin, diff_dst.ld, chunk_count(oc.size(), kLine),
+            const Pixels& src = w.job_.src;
+            const ConstMap& diff_dst = w.job_.diff_dst;
+            maps_[0] = {
+                src.at(image, y, 0) + w.share_.ic.begin, src.row, src.pixel, w.g_.iw, chunk_count(w.share_.ic.size(), kLine),
+                count * w.g_.stride_h * w.g_.iw};
+            maps_[1] = {diff_dst.data + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin,
+                        w.g_.ow() * diff_dst.ld,
+                        diff_dst.ld,
+                        w.g_.ow(),
+                        chunk_count(oc.size(), kLine),
                         count * w.g_.ow()};
         }
 
@@ -87,10 +101,11 @@ private:
             const bool src = lines.begin < of_src;
             const Map& map = maps_[src ? 0 : 1];
             const std::int64_t first = lines.begin - (src ? 0 : of_src);
-            t.fetch = map.data + first / map.lines * map.ld;
+            const std::int64_t pixel = first / map.lines;
+            t.fetch = map.data + pixel / map.width * map.row + pixel % map.width * map.pixel;
             t.fetch_line = first % map.lines;
             t.fetch_lines = map.lines;
-            t.fetch_ld = map.ld;
+            t.fetch_ld = map.pixel;
             t.fetch_every = std::max<std::int64_t>(4, length_ / std::max<std::int64_t>(1, lines.size()));
         }
 
@@ -98,7 +113,7 @@ private:
         static constexpr std::int64_t kLine = 16;  // floats of a cache line
         struct Map {
             const float* data;
-            std::int64_t ld, lines, pixels;
+            std::int64_t row, pixel, width, lines, pixels;
         };
         Map maps_[2];
         std::int64_t length_, products_, product_ = 0;
@@ -135,8 +150,7 @@ private:
         }
         if (!inside) return;
         const bool affine = job_.affine.scale != nullptr;
-        job_.variant.pack({g_.iw, share_.ic.size(), width_,
-                           job_.src.data + ((image * g_.ih + y) * g_.iw) * job_.src.ld + share_.ic.begin, job_.src.ld, to + halo,
+        job_.variant.pack({g_.iw, share_.ic.size(), width_, job_.src.at(image, y, 0) + share_.ic.begin, job_.src.pixel, to + halo,
                            src_panel_, affine ? job_.affine.scale + share_.ic.begin : nullptr,
                            affine ? job_.affine.shift + share_.ic.begin : nullptr, job_.affine.relu});
         for (std::int64_t q = 0; q < panels; ++q) std::fill_n(to + q * src_panel_ + halo + g_.iw * width_, halo, 0.0F);
@@ -188,7 +202,14 @@ private:
 void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                             float* diff_weights) {
     const auto& variant = select(igemm_variants);
-    const Job job{variant, g, src, src_affine, diff_dst};
+    Pixels pixels{src.data, g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
+    Conv2dGeometry read = g;
+    if (g.pointwise() && g.pad_h == 0 && g.pad_w == 0) {  // reads the pixels of the steps alone: as many as dst has
+        read = {g.n, g.ic, g.oh(), g.ow(), g.oc, 1, 1};
+        pixels.row *= g.stride_h;
+        pixels.pixel *= g.stride_w;
+    }
+    const Job job{variant, read, pixels, src_affine, diff_dst};
     const std::int64_t taps = std::int64_t{g.kh} * g.kw;
     const WeightsWork work{g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * variant.columns / taps, 1};
     run_weights_plan<Worker>(job, work, g.weights_elements(), diff_weights);
