@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -25,12 +26,9 @@ int default_threads() {
     return std::min(environment_limit("OMP_NUM_THREADS", cores), environment_limit("SLURM_CPUS_PER_TASK", cores));
 }
 
-int& team() {
-    static int threads = [] {
-        const int n = default_threads();
-        omp_set_num_threads(n);
-        return n;
-    }();
+/// Kept here and given to each region: what OpenMP itself keeps for the calling thread is the host program's.
+std::atomic<int>& team() {
+    static std::atomic<int> threads = default_threads();
     return threads;
 }
 
@@ -43,7 +41,6 @@ int thread_count() { return team(); }
 void set_thread_count(int threads) {
     if (threads < 1) throw UsageError("[parallel] wanted at least 1 thread, got " + std::to_string(threads));
     team() = threads;
-    omp_set_num_threads(threads);
 }
 
 void bind_team() {

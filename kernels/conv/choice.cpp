@@ -101,7 +101,7 @@ bool prefers_own(const Conv2dGeometry& g) {
     const std::lock_guard lock(state.mutex);
     if (!state.on) return active_isa() != Isa::scalar;
     if (const auto found = state.own.find(g); found != state.own.end()) return found->second;
-    onednn::enter();
+    const onednn::Session session;
     const ConvChoice choice = Trial(g, panel_layout(g), onednn::preferred(g, true)).run();
     state.own[g] = choice.own;
     if (state.report) state.report(choice);

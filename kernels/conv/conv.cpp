@@ -80,7 +80,7 @@ bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout) 
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
     check_geometry(g);
     if (igemm_serves(g) && prefers_own(g)) return panel_layout(g);
-    onednn::enter();
+    const onednn::Session session;
     return onednn::preferred(g, training);
 }
 

@@ -37,7 +37,8 @@ const float* reordered(const Plan& plan, const CallScratch& scratch, const float
 void forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights, const WeightsLayout& layout,
              const float* bias, float* dst) {
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
-    const Plan& plan = plan_for({g, pass, bias != nullptr, layout.get(), enter()});
+    const Session session;
+    const Plan& plan = plan_for({g, pass, bias != nullptr, layout.get(), session.threads()});
     const CallScratch scratch(plan);
     execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, src)},
                              {DNNL_ARG_WEIGHTS, wrap(plan.weights, reordered(plan, scratch, weights))},
@@ -48,7 +49,8 @@ void forward(const Conv2dGeometry& g, bool training, const float* src, const flo
 
 void backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* weights, const WeightsLayout& layout,
                    float* diff_src) {
-    const Plan& plan = plan_for({g, Pass::backward_data, false, layout.get(), enter()});
+    const Session session;
+    const Plan& plan = plan_for({g, Pass::backward_data, false, layout.get(), session.threads()});
     const CallScratch scratch(plan);
     execute(plan.primitive, {{DNNL_ARG_DIFF_DST, wrap(plan.dst, diff_dst)},
                              {DNNL_ARG_WEIGHTS, wrap(plan.weights, reordered(plan, scratch, weights))},
@@ -58,7 +60,8 @@ void backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* 
 
 void backward_weights(const Conv2dGeometry& g, const float* src, const float* diff_dst, float* diff_weights,
                       const WeightsLayout& layout, float* diff_bias) {
-    const Plan& plan = plan_for({g, Pass::backward_weights, diff_bias != nullptr, layout.get(), enter()});
+    const Session session;
+    const Plan& plan = plan_for({g, Pass::backward_weights, diff_bias != nullptr, layout.get(), session.threads()});
     const CallScratch scratch(plan);
     float* written = plan.reorder ? scratch.weights : diff_weights;
     execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, src)},
@@ -72,9 +75,9 @@ void backward_weights(const Conv2dGeometry& g, const float* src, const float* di
 }  // namespace onednn
 
 ConvImplementations conv2d_implementations(const Conv2dGeometry& g) {
-    const int threads = onednn::enter();
+    const onednn::Session session;
     const WeightsLayout layout = onednn::preferred(g, true);
-    const auto name = [&](onednn::Pass pass) { return onednn::implementation({g, pass, false, layout.get(), threads}); };
+    const auto name = [&](onednn::Pass pass) { return onednn::implementation({g, pass, false, layout.get(), session.threads()}); };
     return {name(onednn::Pass::forward_training), name(onednn::Pass::backward_data), name(onednn::Pass::backward_weights)};
 }
 

@@ -15,16 +15,16 @@ namespace {
 /// own, through scratch memory.
 class OnednnConv final : public PreparedConv {
 public:
-    OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
-        : g_(g), fusion_(fusion), layout_((onednn::enter(), onednn::preferred(g, false))) {}
+    OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion) : g_(g), fusion_(fusion), layout_(preferred(g)) {}
 
     std::int64_t weights_elements() const override { return layout_elements(layout_); }
     void pack(const float* plain, float* packed) const override { pack_weights(layout_, plain, packed); }
-    std::string algorithm() const override { return onednn::implementation(key(g_)); }
+    std::string algorithm() const override { return onednn::implementation(key(g_, onednn::Session())); }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
         const Conv2dGeometry g = with_images(n);
-        const onednn::Plan& plan = onednn::plan_for(key(g));
+        const onednn::Session session;
+        const onednn::Plan& plan = onednn::plan_for(key(g, session));
         const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
         const UnaryGeometry src{n * g_.ih * g_.iw, g_.ic, o.src.ld, g_.ic}, dst{n * g_.oh() * g_.ow(), g_.oc, g_.oc, o.dst.ld};
         const bool copy_src = fusion_.src_affine || o.src.ld != g_.ic, copy_dst = o.dst.ld != g_.oc;
@@ -76,8 +76,13 @@ private:
         return g;
     }
 
-    onednn::PlanKey key(const Conv2dGeometry& g) const {
-        return {g, onednn::Pass::forward_inference, fusion_.bias, layout_.get(), onednn::enter(), fusion_.residual, fusion_.relu};
+    static WeightsLayout preferred(const Conv2dGeometry& g) {
+        const onednn::Session session;
+        return onednn::preferred(g, false);
+    }
+
+    onednn::PlanKey key(const Conv2dGeometry& g, const onednn::Session& session) const {
+        return {g, onednn::Pass::forward_inference, fusion_.bias, layout_.get(), session.threads(), fusion_.residual, fusion_.relu};
     }
 
     Conv2dGeometry g_;

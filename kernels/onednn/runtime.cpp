@@ -39,11 +39,13 @@ dnnl::engine make_engine() {
 
 }  // namespace
 
-int enter() {
-    const int threads = thread_count();
-    if (omp_get_max_threads() != threads) omp_set_num_threads(threads);
+Session::Session() : threads_(omp_in_parallel() != 0 ? 1 : thread_count()), before_(omp_get_max_threads()) {
     engine();
-    return threads;
+    if (before_ != threads_) omp_set_num_threads(threads_);
+}
+
+Session::~Session() {
+    if (before_ != threads_) omp_set_num_threads(before_);
 }
 
 const dnnl::engine& engine() {

@@ -7,10 +7,21 @@
 
 namespace keel::kernels::onednn {
 
-/// Makes the calling thread's OpenMP team that of kernels/parallel.h and returns its size. Each entry into oneDNN starts with it:
-/// the team size is a property of the calling thread, primitives are compiled for one size, and oneDNN overruns its scratchpad
-/// where a primitive meets a larger team.
-int enter();
+/// While it lives, the calling thread's OpenMP team is that of kernels/parallel.h; then it is again what the thread's owner chose.
+/// Each use of oneDNN stands under one: the team size is a property of the calling thread, primitives are compiled for one size,
+/// and oneDNN overruns its scratchpad where a primitive meets a larger team. Within a parallel region the caller is alone.
+class Session {
+public:
+    Session();
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    int threads() const { return threads_; }
+
+private:
+    int threads_, before_;
+};
 
 /// The CPU engine. On first use it caps oneDNN's instruction set at KEEL_ISA (at SSE4.1 for `scalar`, its weakest).
 const dnnl::engine& engine();

@@ -76,7 +76,7 @@ const ConvWeightsLayout& known(const WeightsLayout& layout) {
 
 /// Packing happens when a model is made, loaded or saved, so its reorders are not worth a cache of Keel's own.
 void copy(const dnnl::memory::desc& from, const dnnl::memory::desc& to, const float* source, float* target) {
-    enter();
+    const Session session;
     if (from == to) {
         std::memcpy(target, source, from.get_size());
         return;
