@@ -1,6 +1,8 @@
 // What one picture costs before the network sees it, stage by stage, on one thread. Reads the PNG and JPEG files of the folder that
 // KEEL_BENCH_IMAGES names; without it, a phantom of 1024 pixels as PNG and as JPEG.
 #include <benchmark/benchmark.h>
+#define STBI_WRITE_NO_STDIO
+#define STB_IMAGE_WRITE_IMPLEMENTATION
 #include <stb/stb_image_write.h>
 
 #include <cstdlib>

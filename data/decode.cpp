@@ -1,15 +1,14 @@
 #include "data/decode.h"
 
 #include <algorithm>
-#include <fstream>
-#include <limits>
-#include <memory>
+#include <span>
 
 #include <fmt/core.h>
-#include <stb/stb_image.h>
 
 #include "data/jpeg.h"
 #include "data/png.h"
+#include "data/stb.h"
+#include "engine/files.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -40,44 +39,7 @@ ImageHeader read_header(Bytes bytes, const std::string& name) {
     }
     if (!is_bmp(bytes)) bad(name, "neither PNG nor JPEG nor BMP");
     check_bmp(bytes, name);
-    ImageHeader header{0, 0, 0, 8};
-    if (stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &header.width, &header.height, &header.channels) == 0)
-        bad(name, stbi_failure_reason());
-    return header;
-}
-
-/// Copies the first dst.channels of `channels` interleaved channels, each value through `convert`.
-template <class T, class Convert>
-void copy_channels(const T* src, int channels, Image& dst, Convert convert) {
-    const auto keep = static_cast<std::size_t>(dst.channels), all = static_cast<std::size_t>(channels);
-    const std::size_t pixels = dst.pixels.size() / keep;
-    for (std::size_t p = 0; p < pixels; ++p) {
-        for (std::size_t c = 0; c < keep; ++c) dst.pixels[p * keep + c] = convert(src[p * all + c]);
-    }
-}
-
-Image stb_decode(Bytes bytes, const ImageHeader& header, const std::string& name) {
-    int width = 0, height = 0, stored = 0;
-    const int length = static_cast<int>(bytes.size());
-    const auto check = [&](const void* pixels) {
-        if (pixels == nullptr) bad(name, stbi_failure_reason());
-        if (width != header.width || height != header.height) bad(name, "decoded size differs from the header's");
-        return Image(width, height, stored <= 2 ? 1 : 3);  // without alpha
-    };
-    Image image;
-    if (header.bits == 16) {
-        const std::unique_ptr<stbi_us, decltype(&stbi_image_free)> pixels(
-            stbi_load_16_from_memory(bytes.data(), length, &width, &height, &stored, 0), stbi_image_free);
-        image = check(pixels.get());
-        copy_channels(pixels.get(), stored, image,
-                      [](stbi_us v) { return static_cast<std::uint8_t>((v * 255U + 32767U) / 65535U); });
-    } else {
-        const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
-            stbi_load_from_memory(bytes.data(), length, &width, &height, &stored, 0), stbi_image_free);
-        image = check(pixels.get());
-        copy_channels(pixels.get(), stored, image, [](stbi_uc v) { return v; });
-    }
-    return image;
+    return stb_header(bytes, name);
 }
 
 Image decode_jpeg(Bytes bytes, LeastSize least, const std::string& name) {
@@ -100,16 +62,11 @@ Image decode_any(Bytes bytes, const ImageHeader& header, LeastSize least, const 
 }  // namespace
 
 std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit) {
-    std::ifstream in(path, std::ios::binary | std::ios::ate);
-    const std::streamoff length = in ? std::streamoff{in.tellg()} : -1;
-    // A folder opens as a file of length 2^63 - 1.
-    if (length < 0 || length == std::numeric_limits<std::streamoff>::max())
-        throw IoError(fmt::format("[read] cannot read {}", path));
-    if (length > limit) throw InputError(fmt::format("[read] {} has {} bytes, at most {} are allowed", path, length, limit));
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(length));
-    in.seekg(0);
-    in.read(reinterpret_cast<char*>(bytes.data()), length);
-    if (in.gcount() != length) throw IoError(fmt::format("[read] cannot read {}", path));
+    const InputFile file(path);
+    if (file.size() > static_cast<std::uint64_t>(limit))
+        throw InputError(fmt::format("[read] {} has {} bytes, at most {} are allowed", path, file.size(), limit));
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(file.size()));
+    file.read(0, std::as_writable_bytes(std::span(bytes)));
     return bytes;
 }
 

@@ -13,7 +13,7 @@ namespace keel {
 inline constexpr std::int64_t kMaxImagePixels = 100'000'000;
 inline constexpr std::int64_t kMaxImageFileBytes = std::int64_t{1} << 29;
 
-/// Reads the whole file. Throws IoError if it cannot be read, InputError if it is longer than `limit` bytes.
+/// Reads the whole file. Throws IoError if it cannot be read, InputError if it is no regular file or longer than `limit` bytes.
 std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit);
 
 /// The header of an encoded picture; `name` is used in messages. Throws InputError if it is not PNG, JPEG or BMP,

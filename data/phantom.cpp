@@ -8,13 +8,12 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <span>
 #include <thread>
 
 #include <fmt/core.h>
-#include <stb/stb_image_write.h>
 
 #include "data/sources.h"
+#include "data/stb.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
@@ -62,24 +61,12 @@ std::string findings(std::uint64_t mask) {
 }
 
 /// Made durable with all others, when the whole set takes its name.
-void write_file(const fs::path& path, std::span<const char> bytes) {
+template <class Bytes>
+void write_file(const fs::path& path, const Bytes& bytes) {
     std::ofstream out(path, std::ios::binary);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     out.close();
     if (!out) throw IoError(fmt::format("[synth] cannot write {}", path.string()));
-}
-
-void write_png(const fs::path& path, const Image& image) {
-    std::vector<char> bytes;
-    const auto append = [](void* context, void* data, int size) {
-        auto& all = *static_cast<std::vector<char>*>(context);
-        all.insert(all.end(), static_cast<char*>(data), static_cast<char*>(data) + size);
-    };
-    if (stbi_write_png_to_func(append, &bytes, image.width, image.height, image.channels, image.pixels.data(),
-                               static_cast<int>(image.row_bytes())) == 0) {
-        throw IoError(fmt::format("[synth] cannot encode {}", path.string()));
-    }
-    write_file(path, bytes);
 }
 
 /// Every image is a function of the plan, so the threads only share a counter. The first error ends all of them.
@@ -91,7 +78,7 @@ void write_images(const PhantomOptions& o, const std::vector<PhantomImage>& plan
     const auto work = [&] {
         for (std::size_t i = next++; i < plan.size(); i = next++) {
             try {
-                write_png(directory / plan[i].name, draw_phantom(plan[i], o.size, o.seed));
+                write_file(directory / plan[i].name, encode_png(draw_phantom(plan[i], o.size, o.seed)));
                 const std::lock_guard lock(mutex);
                 ++done;
                 if (o.on_progress) o.on_progress(done);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/image.h"
+#include "data/stb.h"
 #include "kernels/random.h"
 #include "tests/support/temporary_folder.h"
 
@@ -26,12 +27,6 @@ inline Image noise_image(int width, int height, int channels, std::uint64_t seed
 inline void append_bytes(void* context, void* data, int size) {
     auto* from = static_cast<std::uint8_t*>(data);
     static_cast<Bytes*>(context)->insert(static_cast<Bytes*>(context)->end(), from, from + size);
-}
-
-inline Bytes encode_png(const Image& image) {
-    Bytes bytes;
-    stbi_write_png_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data(), 0);
-    return bytes;
 }
 
 inline Bytes encode_jpeg(const Image& image) {

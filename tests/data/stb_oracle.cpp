@@ -8,6 +8,11 @@
 #define STB_IMAGE_IMPLEMENTATION
 #include <stb/stb_image.h>
 
+// For tests/data/files.h.
+#define STBI_WRITE_NO_STDIO
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#include <stb/stb_image_write.h>
+
 namespace keel::test {
 
 Image stb_picture(std::span<const std::uint8_t> file) {
