@@ -101,13 +101,4 @@ void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const st
                                      fmt::join(spec.label_names, ", "), fmt::join(dataset.label_names(), ", ")));
 }
 
-TransformOptions transform_of(const ModelSpec& spec) {
-    TransformOptions transform;
-    transform.image_size = static_cast<int>(spec.image_size);
-    transform.channels = static_cast<int>(spec.options.channels);
-    transform.mean = spec.mean;
-    transform.std = spec.std;
-    return transform;
-}
-
 }  // namespace keel::cli

@@ -8,6 +8,7 @@
 
 #include "cli/output.h"
 #include "data/loader.h"
+#include "embed/pictures.h"
 #include "engine/metrics.h"
 #include "models/predictor.h"
 
@@ -52,8 +53,5 @@ std::string to_text(const ModelSpec& spec, const Predictions& predictions, const
 
 /// Throws InputError unless the data set's task and labels are those the model was trained for.
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint);
-
-/// `spec`'s input as loader options, without augmentation.
-TransformOptions transform_of(const ModelSpec& spec);
 
 }  // namespace keel::cli

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/evaluate.h"
-#include "data/decode.h"
+#include "embed/pictures.h"
 
 namespace keel::cli {
 namespace {
@@ -49,9 +49,7 @@ Tensor load_batch(std::vector<std::string>& files, const TransformOptions& trans
     std::int64_t good = 0;
     std::erase_if(files, [&](const std::string& file) {
         try {
-            const Image image = load_image(file, transform.channels == 1 || transform.channels == 3 ? transform.channels : 0,
-                                           least_size(transform, {}));
-            transform_image(image, transform, {}, images.data<float>() + good * floats);
+            transform_image(load_picture(file, transform), transform, {}, images.data<float>() + good * floats);
             ++good;
             return false;
         } catch (const Error& error) {

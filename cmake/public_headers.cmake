@@ -1,0 +1,45 @@
+# cmake -DSOURCE=DIR -DDESTINATION=DIR -P public_headers.cmake
+# Copies the headers of the embedding API, and all that these include, to DESTINATION/keel/, where they include one another as
+# "keel/models/predictor.h": the folders' own names (data, engine, models) are too common for other programs' include paths.
+cmake_minimum_required(VERSION 3.25)
+
+set(pending embed/pictures.h kernels/parallel.h models/predictor.h)
+set(public "")
+while(pending)
+  list(POP_FRONT pending header)
+  if(header IN_LIST public)
+    continue()
+  endif()
+  list(APPEND public ${header})
+  file(READ ${SOURCE}/${header} text)
+  string(REGEX MATCHALL "#include \"[^\"]+\"" lines "${text}")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "#include \"(.*)\"" "\\1" included "${line}")
+    list(APPEND pending ${included})
+  endforeach()
+endwhile()
+
+# Unchanged files keep their time stamps, so that nothing that includes them is built anew.
+function(put path text)
+  if(EXISTS ${path})
+    file(READ ${path} old)
+    if(old STREQUAL text)
+      return()
+    endif()
+  endif()
+  file(WRITE ${path} "${text}")
+endfunction()
+
+foreach(header IN LISTS public)
+  file(READ ${SOURCE}/${header} text)
+  string(REPLACE "#include \"" "#include \"keel/" text "${text}")
+  put(${DESTINATION}/keel/${header} "${text}")
+endforeach()
+file(READ ${SOURCE}/embed/keel.h text)
+put(${DESTINATION}/keel/keel.h "${text}")
+
+file(GLOB_RECURSE present RELATIVE ${DESTINATION}/keel ${DESTINATION}/keel/*.h)
+list(REMOVE_ITEM present ${public} keel.h)
+foreach(stale IN LISTS present)
+  file(REMOVE ${DESTINATION}/keel/${stale})
+endforeach()

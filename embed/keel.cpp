@@ -1,0 +1,160 @@
+#include "embed/keel.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "embed/pictures.h"
+#include "kernels/parallel.h"
+#include "models/predictor.h"
+
+using namespace keel;
+
+struct keel_model {
+    keel_model(const char* checkpoint, std::int64_t batch)
+        : predictor(checkpoint, batch), transform(transform_of(predictor.spec())) {}
+
+    Predictor predictor;
+    TransformOptions transform;
+};
+
+namespace {
+
+/// Of a fixed size: to say that there is no memory left must not need any.
+thread_local char last_error[1024] = "";
+
+keel_status fail(keel_status status, const char* message) {
+    std::size_t length = std::min(std::strlen(message), sizeof last_error - 1);
+    // A character of UTF-8 that does not fit whole is left out.
+    if (message[length] != '\0')
+        while (length > 0 && (static_cast<unsigned char>(message[length]) & 0xC0U) == 0x80U) --length;
+    std::memcpy(last_error, message, length);
+    last_error[length] = '\0';
+    std::replace(last_error, last_error + length, '\n', ' ');
+    return status;
+}
+
+/// Calls `body`; no exception leaves.
+template <class Body>
+keel_status guarded(const Body& body) noexcept {
+    try {
+        body();
+        return KEEL_OK;
+    } catch (const UsageError& error) {
+        return fail(KEEL_USAGE_ERROR, error.what());
+    } catch (const InputError& error) {
+        return fail(KEEL_INPUT_ERROR, error.what());
+    } catch (const IoError& error) {
+        return fail(KEEL_IO_ERROR, error.what());
+    } catch (const std::bad_alloc&) {
+        return fail(KEEL_INTERNAL_ERROR, "[memory] out of memory");
+    } catch (const std::exception& error) {
+        return fail(KEEL_INTERNAL_ERROR, error.what());
+    } catch (...) {
+        return fail(KEEL_INTERNAL_ERROR, "[keel] an unknown exception");
+    }
+}
+
+void require_given(const void* pointer, const char* what) {
+    if (pointer == nullptr) throw UsageError(std::string("[keel] ") + what + " is NULL");
+}
+
+/// Scores of the model's input go to the caller's array.
+void predict(const keel_model& model, const Tensor& images, float* scores, std::size_t count) {
+    require_given(scores, "scores");
+    const std::size_t wanted = static_cast<std::size_t>(images.dim(0)) * model.predictor.spec().label_names.size();
+    if (count != wanted)
+        throw UsageError("[keel] wanted room for " + std::to_string(wanted) + " scores, got " + std::to_string(count));
+    const Tensor result = model.predictor.predict(images);
+    std::ranges::copy(result.values<float>(), scores);
+}
+
+void predict(const keel_model& model, const Image& picture, float* scores, std::size_t count) {
+    predict(model, input_of({&picture, 1}, model.transform), scores, count);
+}
+
+Image copied(const std::uint8_t* pixels, int width, int height, int channels, std::size_t row_bytes) {
+    require_given(pixels, "pixels");
+    if (width < 1 || height < 1 || width > kMaxImageSide || height > kMaxImageSide || channels < 1 || channels > 1024 ||
+        std::int64_t{width} * height > kMaxImagePixels)
+        throw UsageError("[keel] pixels of " + std::to_string(width) + " x " + std::to_string(height) + " x " +
+                         std::to_string(channels) + " are out of range");
+    const std::size_t length = static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
+    if (row_bytes < length)
+        throw UsageError("[keel] wanted rows at least " + std::to_string(length) + " bytes apart, got " +
+                         std::to_string(row_bytes));
+    Image picture(width, height, channels);
+    for (int y = 0; y < height; ++y) std::copy_n(pixels + static_cast<std::size_t>(y) * row_bytes, length, picture.row(y));
+    return picture;
+}
+
+}  // namespace
+
+const char* keel_version(void) { return KEEL_VERSION; }
+
+const char* keel_last_error(void) { return last_error; }
+
+keel_status keel_set_threads(int threads) {
+    return guarded([&] { set_thread_count(threads); });
+}
+
+keel_status keel_model_load(const char* checkpoint, int64_t batch, keel_model** model) {
+    return guarded([&] {
+        require_given(model, "model");
+        *model = nullptr;
+        require_given(checkpoint, "checkpoint");
+        if (batch < 1 || batch > 65'536) throw UsageError("[keel] wanted a batch of 1 to 65536, got " + std::to_string(batch));
+        *model = new keel_model(checkpoint, batch);
+    });
+}
+
+void keel_model_free(keel_model* model) { delete model; }
+
+size_t keel_model_label_count(const keel_model* model) { return model == nullptr ? 0 : model->predictor.spec().label_names.size(); }
+
+const char* keel_model_label(const keel_model* model, size_t label) {
+    return label < keel_model_label_count(model) ? model->predictor.spec().label_names[label].c_str() : nullptr;
+}
+
+int keel_model_is_multi_label(const keel_model* model) { return model != nullptr && model->predictor.spec().multi_label ? 1 : 0; }
+
+int keel_model_image_size(const keel_model* model) { return model == nullptr ? 0 : model->transform.image_size; }
+
+int keel_model_channels(const keel_model* model) { return model == nullptr ? 0 : model->transform.channels; }
+
+keel_status keel_predict_file(const keel_model* model, const char* path, float* scores, size_t count) {
+    return guarded([&] {
+        require_given(model, "model");
+        require_given(path, "path");
+        predict(*model, load_picture(path, model->transform), scores, count);
+    });
+}
+
+keel_status keel_predict_encoded(const keel_model* model, const void* file, size_t bytes, float* scores, size_t count) {
+    return guarded([&] {
+        require_given(model, "model");
+        require_given(file, "file");
+        predict(*model, decode_picture({static_cast<const std::uint8_t*>(file), bytes}, model->transform, "picture"), scores,
+                count);
+    });
+}
+
+keel_status keel_predict_pixels(const keel_model* model, const uint8_t* pixels, int width, int height, int channels,
+                                size_t row_bytes, float* scores, size_t count) {
+    return guarded([&] {
+        require_given(model, "model");
+        predict(*model, copied(pixels, width, height, channels, row_bytes), scores, count);
+    });
+}
+
+keel_status keel_predict_images(const keel_model* model, int64_t n, const float* images, float* scores, size_t count) {
+    return guarded([&] {
+        require_given(model, "model");
+        require_given(images, "images");
+        const std::int64_t side = model->transform.image_size, channels = model->transform.channels;
+        if (n < 1 || n > 65'536) throw UsageError("[keel] wanted 1 to 65536 images, got " + std::to_string(n));
+        const Dims dims{n, side, side, channels};
+        predict(*model, Tensor::from<float>(std::span(images, static_cast<std::size_t>(dims.elements())), dims), scores, count);
+    });
+}

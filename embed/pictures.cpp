@@ -1,0 +1,41 @@
+#include "embed/pictures.h"
+
+namespace keel {
+namespace {
+
+/// What the decoder is asked for: grey and RGB are made of one another, any other number is the picture's own or does not fit.
+int decoded_channels(const TransformOptions& transform) {
+    return transform.channels == 1 || transform.channels == 3 ? transform.channels : 0;
+}
+
+}  // namespace
+
+TransformOptions transform_of(const ModelSpec& spec) {
+    TransformOptions transform;
+    transform.image_size = static_cast<int>(spec.image_size);
+    transform.channels = static_cast<int>(spec.options.channels);
+    transform.mean = spec.mean;
+    transform.std = spec.std;
+    return transform;
+}
+
+Image load_picture(const std::string& path, const TransformOptions& transform) {
+    return load_image(path, decoded_channels(transform), least_size(transform, {}));
+}
+
+Image decode_picture(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name) {
+    return decode_image(file, decoded_channels(transform), name, least_size(transform, {}));
+}
+
+Tensor input_of(std::span<const Image> pictures, const TransformOptions& transform) {
+    const std::int64_t side = transform.image_size, channels = transform.channels;
+    Tensor images = Tensor::empty({std::ssize(pictures), side, side, channels});
+    float* dst = images.data<float>();
+    for (const Image& picture : pictures) {
+        transform_image(picture, transform, {}, dst);
+        dst += side * side * channels;
+    }
+    return images;
+}
+
+}  // namespace keel
