@@ -81,7 +81,7 @@ bool put_number(T& to, double number, const Row& option) {
         const Range* range = std::get_if<Range>(&option.allowed);
         if (range == nullptr || !range->holds(number)) return false;
         to = static_cast<T>(number);
-        return true;
+        return range->holds(static_cast<double>(to));  // a float may round to 0, or to what is excluded
     }
 }
 

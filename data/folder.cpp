@@ -6,6 +6,7 @@
 
 #include "data/decode.h"
 #include "data/sources.h"
+#include "engine/text.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -51,6 +52,10 @@ std::unique_ptr<Dataset> open_folder(const std::string& path, const DatasetOptio
     const bool has_splits = fs::is_directory(path + "/train");
     const std::string train_root = has_splits ? path + "/train" : path;
     contents.label_names = list_directories(train_root);
+    for (const std::string& name : contents.label_names)
+        if (!printable(name))
+            throw InputError(
+                fmt::format("[folder] {} has a class whose name is not UTF-8 or holds control characters", train_root));
     train = read_classes(train_root, contents.label_names);
     if (train.empty())
         throw InputError(fmt::format("[folder] {} has no folders with pictures (CLASS/*.png, jpg, jpeg, bmp)", train_root));

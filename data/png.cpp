@@ -110,6 +110,12 @@ void copy_samples(const std::uint8_t* src, int stored, std::size_t pixels, int k
     }
 }
 
+/// Whether the chunks can hold the pixels at all: deflate makes at most 1032 bytes of one. Checked before memory is taken for them.
+bool plausible(const Header& header, std::size_t packed) {
+    const std::uint64_t bits = std::uint64_t{header.width} * static_cast<unsigned>(header.samples() * header.bits);
+    return header.height <= std::uint64_t{packed} * 1032 / (bits / 8 + 1);
+}
+
 Image decode_rows(int width, int height, int samples, Inflater inflater, const std::string& name) {
     const auto columns = static_cast<std::size_t>(width), length = columns * static_cast<std::size_t>(samples);
     std::vector<std::uint8_t> packed((length + 1) * kUnfilterRows), rows(length * kUnfilterRows), above(length);
@@ -143,15 +149,19 @@ ImageHeader check_png(Bytes file, const std::string& name) {
 
 std::optional<Image> decode_png(Bytes file, const std::string& name) {
     const Header header = read_header(file, name);
-    if (header.colour == kPalette || header.bits != 8 || header.interlaced) return std::nullopt;
     std::vector<Bytes> parts;
-    bool known = true;
+    std::size_t packed = 0;
+    bool known = header.colour != kPalette && header.bits == 8 && !header.interlaced;
     each_chunk(file, name, [&](const Chunk& chunk) {
-        if (chunk.type == "IDAT") parts.push_back(chunk.data);
+        if (chunk.type == "IDAT") {
+            parts.push_back(chunk.data);
+            packed += chunk.data.size();
+        }
         // A critical chunk that the specification lacks says that the pixels mean something else.
         known = known &&
                 (!chunk.critical() || chunk.type == "IHDR" || chunk.type == "PLTE" || chunk.type == "IDAT" || chunk.type == "IEND");
     });
+    if (!plausible(header, packed)) bad(name, "the PNG's pixels are damaged");
     if (!known) return std::nullopt;
     return decode_rows(static_cast<int>(header.width), static_cast<int>(header.height), header.samples(),
                        Inflater(std::move(parts)), name);

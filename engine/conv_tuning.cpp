@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/files.h"
+#include "engine/strict_json.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -35,8 +36,8 @@ Json to_json(const ConvChoice& c) {
 }
 
 ConvChoice from_json(const Json& json) {
-    const auto at = [&](const char* key, std::size_t i) { return json.at(key).at(i).get<std::int64_t>(); };
-    const auto small = [&](const char* key, std::size_t i) { return json.at(key).at(i).get<int>(); };
+    const auto at = [&](const char* key, std::size_t i) { return whole_number<std::int64_t>(json.at(key).at(i)); };
+    const auto small = [&](const char* key, std::size_t i) { return whole_number<int>(json.at(key).at(i)); };
     Conv2dGeometry g{at("src", 0),     at("src", 3),        at("src", 1),       at("src", 2),
                      at("weights", 0), small("weights", 1), small("weights", 2)};
     g.stride_h = small("stride", 0);

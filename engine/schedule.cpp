@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "engine/strict_json.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -91,10 +92,10 @@ PlateauState plateau_from_json(std::string_view text) {
         json.at("scale").get_to(plateau.scale);
         json.at("seen").get_to(plateau.seen);
         json.at("best").get_to(plateau.best);
-        json.at("bad_epochs").get_to(plateau.bad_epochs);
-        const bool integral = json.at("bad_epochs").is_number_integer();
-        if (json.size() == 4 && integral && plateau.scale >= 0 && plateau.scale <= 1 && plateau.bad_epochs >= 0) return plateau;
+        plateau.bad_epochs = whole_number<decltype(plateau.bad_epochs)>(json.at("bad_epochs"));
+        if (json.size() == 4 && plateau.scale >= 0 && plateau.scale <= 1 && plateau.bad_epochs >= 0) return plateau;
     } catch (const nlohmann::json::exception&) {
+    } catch (const InputError&) {
     }
     throw InputError("[schedule] wanted the state of a plateau schedule as JSON, got something else");
 }

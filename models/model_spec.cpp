@@ -1,7 +1,11 @@
 #include "models/model_spec.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "engine/strict_json.h"
+#include "engine/text.h"
 #include "kernels/loss/loss.h"
 
 namespace keel {
@@ -9,14 +13,35 @@ namespace {
 
 constexpr const char* kKey = "keel.model";
 
-void require_plausible(const ModelSpec& spec, const std::string& file) {
-    const auto channels = static_cast<std::size_t>(spec.options.channels);
-    const auto fits = [&](const std::vector<float>& values) { return values.size() == 1 || values.size() == channels; };
-    if (spec.options.classes < 1 || spec.label_names.size() != static_cast<std::size_t>(spec.options.classes))
-        throw InputError("[checkpoint] " + file + ": " + std::to_string(spec.options.classes) + " outputs but " +
-                         std::to_string(spec.label_names.size()) + " label names");
-    if (spec.image_size < 1 || spec.image_size > 16384 || spec.options.channels < 1 || !fits(spec.mean) || !fits(spec.std))
-        throw InputError("[checkpoint] " + file + ": the input's size or normalisation is out of range");
+constexpr std::int64_t kMaxImageSize = 4096;
+
+bool within(std::int64_t value, std::int64_t low, std::int64_t high) { return value >= low && value <= high; }
+
+/// The parts of a spec that a program can neither build nor feed; empty where all is well.
+std::string fault(const ModelSpec& spec) {
+    const ModelOptions& o = spec.options;
+    const auto fits = [&](const std::vector<float>& values) {
+        return values.size() == 1 || values.size() == static_cast<std::size_t>(o.channels);
+    };
+    if (std::ranges::none_of(model_registry(), [&](const ModelEntry& entry) { return spec.name == entry.name; }))
+        return "there is no model '" + spec.name.substr(0, 40) + "'";
+    if (!within(o.classes, 1, 1'000'000) || spec.label_names.size() != static_cast<std::size_t>(o.classes))
+        return std::to_string(o.classes) + " outputs but " + std::to_string(spec.label_names.size()) + " label names";
+    if (!within(o.channels, 1, 1024) || !within(spec.image_size, 1, kMaxImageSize) || !fits(spec.mean) || !fits(spec.std) ||
+        std::ranges::any_of(spec.std, [](float v) { return v <= 0; }))
+        return "the input's size or normalisation is out of range";
+    if (o.dropout >= 1) return "dropout is out of range";
+    if (!std::ranges::all_of(spec.label_names, [](const std::string& name) { return printable(name); }))
+        return "a label name is empty or holds control characters";
+    if (std::set(spec.label_names.begin(), spec.label_names.end()).size() != spec.label_names.size())
+        return "two labels have one name";
+    return "";
+}
+
+std::vector<float> finite_floats(const nlohmann::json& json) {
+    std::vector<float> values;
+    for (const auto& value : json) values.push_back(finite_float(value));
+    return values;
 }
 
 }  // namespace
@@ -43,19 +68,19 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
     try {
         const auto json = nlohmann::json::parse(entry->second);
         json.at("name").get_to(spec.name);
-        json.at("classes").get_to(spec.options.classes);
-        json.at("channels").get_to(spec.options.channels);
+        spec.options.classes = whole_number<std::int64_t>(json.at("classes"));
+        spec.options.channels = whole_number<std::int64_t>(json.at("channels"));
         json.at("small_stem").get_to(spec.options.small_stem);
         json.at("dropout").get_to(spec.options.dropout);
-        json.at("image_size").get_to(spec.image_size);
-        json.at("mean").get_to(spec.mean);
-        json.at("std").get_to(spec.std);
+        spec.image_size = whole_number<std::int64_t>(json.at("image_size"));
+        spec.mean = finite_floats(json.at("mean"));
+        spec.std = finite_floats(json.at("std"));
         json.at("multi_label").get_to(spec.multi_label);
         json.at("label_names").get_to(spec.label_names);
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const std::exception& error) {
         throw InputError("[checkpoint] " + file + ": '" + kKey + "' is malformed: " + error.what());
     }
-    require_plausible(spec, file);
+    if (const std::string why = fault(spec); !why.empty()) throw InputError("[checkpoint] " + file + ": " + why);
     return spec;
 }
 

@@ -22,7 +22,8 @@ struct ModelSpec {
 /// Stores the spec under the key "keel.model".
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);
 
-/// The inverse; throws InputError that names `file` where the key is missing, malformed or out of range.
+/// The inverse; throws InputError that names `file` where the key is missing or malformed, the model unknown, or a value out of
+/// range.
 ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const std::string& file);
 
 /// Logits {n, labels} to probabilities, dense.

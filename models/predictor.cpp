@@ -22,9 +22,18 @@ graph::Graph checked(const ModelSpec& spec, graph::Graph graph) {
     return graph;
 }
 
+/// That images of a file's size do not fit its model is the file's fault.
+graph::Graph graph_of(const LoadedModel& model, const std::filesystem::path& checkpoint) {
+    try {
+        return graph_of(model.spec, *model.module);
+    } catch (const UsageError& error) {
+        throw InputError("[checkpoint] " + checkpoint.string() + ": " + error.what());
+    }
+}
+
 /// The weights as they were read are given back before the packed ones are made.
-Predictor predictor_of(LoadedModel model, std::int64_t batch) {
-    graph::Graph graph = graph_of(model.spec, *model.module);
+Predictor predictor_of(LoadedModel model, const std::filesystem::path& checkpoint, std::int64_t batch) {
+    graph::Graph graph = graph_of(model, checkpoint);
     model.module.reset();
     return {std::move(model.spec), std::move(graph), batch};
 }
@@ -37,7 +46,7 @@ Predictor::Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch)
 Predictor::Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch) : Predictor(spec, graph_of(spec, module), batch) {}
 
 Predictor::Predictor(const std::filesystem::path& checkpoint, std::int64_t batch)
-    : Predictor(predictor_of(load_model(checkpoint), batch)) {}
+    : Predictor(predictor_of(load_model(checkpoint), checkpoint, batch)) {}
 
 Tensor Predictor::logits(const Tensor& images) const {
     const auto size = spec_.image_size, channels = spec_.options.channels;

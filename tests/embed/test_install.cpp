@@ -61,7 +61,8 @@ struct Expected {
         for (const std::string& picture : write_sample_pictures(folder.path(), 2)) arguments += " " + picture;
         const Shell keel(prefix() + "/bin/keel predict --quiet --json --batch-size " + std::to_string(batch) + " --checkpoint" +
                          arguments);
-        for (const auto& image : nlohmann::json::parse(keel.output).at("images"))
+        const auto result = nlohmann::json::parse(keel.output);
+        for (const auto& image : result.at("images"))
             for (const auto& [label, score] : image.at("scores").items()) by_picture[image.at("path")][label] = score.get<float>();
     }
 

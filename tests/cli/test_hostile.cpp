@@ -1,0 +1,261 @@
+// Hostile input through the program: what it ends with and says. docs/troubleshooting.md explains every one of these messages.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "tests/cli/run_keel.h"
+#include "tests/embed/small_model.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace keel::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using Words = std::vector<std::string>;
+
+/// In `line`, @NAME is a file of the corpus (tests/fuzz/make_corpus.py), %NAME one of the scratch folder.
+struct Row {
+    Words line;
+    int code;
+    std::string message;  ///< on stderr, and in docs/troubleshooting.md word for word
+};
+
+/// A valid checkpoint, and what the corpus does not hold: folders and special files.
+class Scratch {
+public:
+    Scratch() {
+        write_small_checkpoint(folder_ / "model");
+        write_sample_pictures(folder_.path(), 1);
+        for (const auto& table : fs::directory_iterator(KEEL_CORPUS "/csv")) {
+            const std::string set = folder_ / ("csv/" + table.path().stem().string());
+            write_text(set + "/images/a.png", "");
+            fs::copy_file(table.path(), set + "/Data_Entry.csv");
+        }
+        write_text(folder_ / "lists/images/a.png", "");
+        write_text(folder_ / "lists/Data_Entry.csv", read_text(KEEL_CORPUS "/csv/good.csv"));
+        write_text(folder_ / "lists/test_list.txt", "a.png\n");
+        write_text(folder_ / "cifar/data_batch_1.bin", std::string(3072, '\0'));
+        write_text(folder_ / "class/train/a\x1B[31m/x.png", "");
+        write_text(folder_ / "unread/train/a/x.png", "no picture");
+        write_text(folder_ / "large.toml", std::string(2 << 20, '#'));
+        write_text(folder_ / "run/config.toml", "");
+        fs::create_directories(folder_ / "nothing");
+        REQUIRE(::mkfifo((folder_ / "pipe").c_str(), 0600) == 0);
+    }
+    std::string resolve(const std::string& word) const {
+        const std::size_t at = word.find_first_of("@%");
+        if (at == std::string::npos) return word;
+        return word.substr(0, at) + (word[at] == '@' ? KEEL_CORPUS : folder_.path()) + "/" + word.substr(at + 1);
+    }
+
+private:
+    TemporaryFolder folder_;
+};
+
+Words predict(const std::string& picture) { return {"predict", "--checkpoint", "%model", picture}; }
+Words load(const std::string& checkpoint) { return {"predict", "--checkpoint", checkpoint, "%picture0.png"}; }
+Words info(const std::string& spec) { return {"data", "info", spec}; }
+Words config(const std::string& file) { return {"train", "--config", file}; }
+Words set(const std::string& assignment) { return {"train", "--set", assignment}; }
+
+std::vector<Row> pictures() {
+    return {
+        {predict("@picture/empty.png"), 3, "neither PNG nor JPEG nor BMP"},
+        {predict("@picture/text.png"), 3, "neither PNG nor JPEG nor BMP"},
+        {predict("@picture/gif.png"), 3, "neither PNG nor JPEG nor BMP"},
+        {predict("@picture/png_truncated.png"), 3, "truncated PNG file"},
+        {predict("@picture/png_signature_alone.png"), 3, "truncated PNG file"},
+        {predict("@picture/png_chunk_too_long.png"), 3, "truncated PNG file"},
+        {predict("@picture/png_bad_crc.png"), 3, "CRC of a PNG chunk does not match"},
+        {predict("@picture/png_no_header.png"), 3, "PNG file without a header"},
+        {predict("@picture/png_bad_colour.png"), 3, "damaged PNG header"},
+        {predict("@picture/png_bad_interlacing.png"), 3, "damaged PNG header"},
+        {predict("@picture/png_bad_filter.png"), 3, "unknown PNG filter"},
+        {predict("@picture/png_few_pixels.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@picture/png_no_pixels.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@picture/png_not_zlib.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@picture/png_bomb.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@picture/png_of_no_size.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@picture/png_huge.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@picture/png_largest.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@picture/jpeg_truncated.jpg"), 3, "Premature end of JPEG file"},
+        {predict("@picture/jpeg_few_data.jpg"), 3, "Corrupt JPEG data: premature end of data segment"},
+        {predict("@picture/jpeg_start_alone.jpg"), 3, "Premature end of JPEG file"},
+        {predict("@picture/jpeg_bad_code.jpg"), 3, "Corrupt JPEG data: bad Huffman code"},
+        {predict("@picture/jpeg_of_two_components.jpg"), 3, "a JPEG of 2 components"},
+        {predict("@picture/jpeg_of_no_size.jpg"), 3, "Empty JPEG image (DNL not supported)"},
+        {predict("@picture/jpeg_huge.jpg"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@picture/jpeg_many_scans.jpg"), 3, "more than 500 scans"},
+        {predict("@picture/jpeg_lossless.jpg"), 3, "Unsupported JPEG process"},
+        {predict("@picture/bmp_truncated.bmp"), 3, "truncated BMP file"},
+        {predict("%missing.png"), 3, "No such file or directory"},
+        {predict("%pipe"), 3, "wanted a regular file"},
+        {predict("%nothing"), 3, "holds no PNG, JPEG or BMP files"},
+    };
+}
+
+std::vector<Row> checkpoints() {
+    return {
+        {load("%missing"), 5, "No such file or directory"},
+        {load("%nothing"), 3, "wanted a regular file"},
+        {load("%pipe"), 3, "wanted a regular file"},
+        {load("@safetensors/empty.safetensors"), 3, "the file is too short for a header"},
+        {load("@safetensors/seven_bytes.safetensors"), 3, "the file is too short for a header"},
+        {load("@safetensors/header_too_long.safetensors"), 3, "wanted a header of at most"},
+        {load("@safetensors/header_beyond_end.safetensors"), 3, "wanted a header of at most"},
+        {load("@picture/png_rgb.png"), 3, "wanted a header of at most"},
+        {load("@safetensors/not_json.safetensors"), 3, "the header is not valid JSON"},
+        {load("@safetensors/deep.safetensors"), 3, "where none belongs"},
+        {load("@safetensors/bad_utf8.safetensors"), 3, "the header is not valid JSON"},
+        {load("@safetensors/twice.safetensors"), 3, "comes twice"},
+        {load("@safetensors/overlap.safetensors"), 3, "of the data, the one before ends at"},
+        {load("@safetensors/hole.safetensors"), 3, "of the data, the one before ends at"},
+        {load("@safetensors/rest.safetensors"), 3, "the tensors end at byte"},
+        {load("@safetensors/beyond.safetensors"), 3, "are not in the data of"},
+        {load("@safetensors/backwards.safetensors"), 3, "are not in the data of"},
+        {load("@safetensors/shape.safetensors"), 3, "its shape implies"},
+        {load("@safetensors/overflow.safetensors"), 3, "its shape is too large"},
+        {load("@safetensors/five_dims.safetensors"), 3, "wanted at most 4 dims"},
+        {load("@safetensors/negative.safetensors"), 3, "where none belongs"},
+        {load("@safetensors/dtype.safetensors"), 3, "wanted dtype F64"},
+        {load("@safetensors/wide_integer.safetensors"), 3, "does not fit 32 bits"},
+        {load("@safetensors/other_program.safetensors"), 3, "is a safetensors file, but no checkpoint of Keel"},
+        {load("@safetensors/wrong_hash.safetensors"), 3, "the data is damaged: its XXH3 is"},
+        {load("@safetensors/newer_format.safetensors"), 3, "this program reads 1"},
+        {load("@safetensors/no_model.safetensors"), 3, "does not say which model it holds"},
+        {load("@safetensors/no_weights.safetensors"), 3, "does not fit the model"},
+        {load("@checkpoint/not_json.safetensors"), 3, "'keel.model' is malformed"},
+        {load("@checkpoint/deep.safetensors"), 3, "'keel.model' is malformed"},
+        {load("@checkpoint/missing_keys.safetensors"), 3, "'keel.model' is malformed"},
+        {load("@checkpoint/classes_fraction.safetensors"), 3, "'keel.model' is malformed"},
+        {load("@checkpoint/std_huge.safetensors"), 3, "'keel.model' is malformed"},
+        {load("@checkpoint/unknown_model.safetensors"), 3, "there is no model"},
+        {load("@checkpoint/classes_and_names.safetensors"), 3, "label names"},
+        {load("@checkpoint/classes_huge.safetensors"), 3, "label names"},
+        {load("@checkpoint/channels_huge.safetensors"), 3, "the input's size or normalisation is out of range"},
+        {load("@checkpoint/size_zero.safetensors"), 3, "the input's size or normalisation is out of range"},
+        {load("@checkpoint/size_huge.safetensors"), 3, "the input's size or normalisation is out of range"},
+        {load("@checkpoint/std_zero.safetensors"), 3, "the input's size or normalisation is out of range"},
+        {load("@checkpoint/mean_many.safetensors"), 3, "the input's size or normalisation is out of range"},
+        {load("@checkpoint/dropout.safetensors"), 3, "dropout is out of range"},
+        {load("@checkpoint/names_twice.safetensors"), 3, "two labels have one name"},
+        {load("@checkpoint/names_control.safetensors"), 3, "a label name is empty or holds control characters"},
+    };
+}
+
+std::vector<Row> data_sets() {
+    return {
+        {info("medmnist:@npz/text.npz"), 3, "too short for a zip archive"},
+        {info("medmnist:@npz/empty.npz"), 3, "too short for a zip archive"},
+        {info("medmnist:@npz/truncated.npz"), 3, "no end of central directory"},
+        {info("medmnist:@npz/missing_array.npz"), 3, "has no array"},
+        {info("medmnist:@npz/no_members.npz"), 3, "has no array"},
+        {info("medmnist:@npz/twice.npz"), 3, "train_images.npy twice"},
+        {info("medmnist:@npz/bad_crc.npz"), 3, "is damaged: its CRC does not match"},
+        {info("medmnist:@npz/wrong_size.npz"), 3, "is damaged: it does not inflate to its size"},
+        {info("medmnist:@npz/outside.npz"), 3, "a member lies outside the archive"},
+        {info("medmnist:@npz/bomb.npz"), 3, "a member claims more bytes than its data can hold"},
+        {info("medmnist:@npz/encrypted.npz"), 3, "encrypted members are not supported"},
+        {info("medmnist:@npz/method.npz"), 3, "compression method"},
+        {info("medmnist:@npz/zip64.npz"), 3, "zip64 members are not supported"},
+        {info("medmnist:@npz/floats.npz"), 3, "little-endian integers are wanted"},
+        {info("medmnist:@npz/big_endian.npz"), 3, "little-endian integers are wanted"},
+        {info("medmnist:@npz/objects.npz"), 3, "little-endian integers are wanted"},
+        {info("medmnist:@npz/shape_too_large.npz"), 3, "the shape claims more items than the file holds"},
+        {info("medmnist:@npz/shape_too_small.npz"), 3, "the shape claims fewer items than the file holds"},
+        {info("medmnist:@npz/negative_shape.npz"), 3, "malformed shape"},
+        {info("medmnist:@npz/header.npz"), 3, "malformed header"},
+        {info("medmnist:@npz/no_images.npz"), 3, "has no training images"},
+        {info("medmnist:@npz/flat.npz"), 3, "images must be uint8 of shape"},
+        {info("medmnist:@npz/few_labels.npz"), 3, "do not fit images of shape"},
+        {info("medmnist:@npz/negative_label.npz"), 3, "label -1 of row 0"},
+        {info("medmnist:@npz/large_label.npz"), 3, "is too large"},
+        {info("medmnist:@npz/other_size.npz"), 3, "differs in shape from train"},
+        {info("nih:%csv/empty"), 3, "is empty"},
+        {info("nih:%csv/header_alone"), 3, "pictures is there"},
+        {info("nih:%csv/no_column"), 3, "no column 'Finding Labels'"},
+        {info("nih:%csv/binary"), 3, "no column 'Image Index'"},
+        {info("nih:%csv/unknown_label"), 3, "unknown label 'Mas'"},
+        {info("nih:%csv/short_row"), 3, "fields, at least 4 are wanted"},
+        {info("nih:%csv/twice"), 3, "has a row already"},
+        {info("nih:%csv/no_patient"), 3, "image or patient is empty"},
+        {info("nih:%csv/no_picture"), 3, "pictures is there"},
+        {info("nih:%lists"), 3, "has one of train_val_list.txt and test_list.txt, not both"},
+        {info("nih:%nothing"), 3, "has no images*/ folder with pictures"},
+        {info("cifar10:%cifar"), 3, "a multiple of 3073 is wanted"},
+        {info("folder:%class"), 3, "has a class whose name is not UTF-8 or holds control characters"},
+        {info("medmnist:%missing.npz"), 2, "does not exist"},
+        {info("medmnist:%nothing"), 3, "wanted a regular file"},
+    };
+}
+
+std::vector<Row> configurations() {
+    return {
+        {config("%missing.toml"), 5, "No such file or directory"},
+        {config("%large.toml"), 3, "bytes that are allowed"},
+        {config("%nothing"), 5, "Is a directory"},
+        {config("@toml/syntax.toml"), 2, "Error while parsing"},
+        {config("@toml/binary.toml"), 2, "Error while parsing"},
+        {config("@toml/bad_utf8.toml"), 2, "Encountered invalid utf-8 sequence"},
+        {config("@toml/deep.toml"), 2, "Error while parsing"},
+        {config("@toml/twice.toml"), 2, "Error while parsing"},
+        {config("@toml/overflow_of_toml.toml"), 2, "Error while parsing"},
+        {config("@toml/unknown_key.toml"), 2, "unknown key 'epocs', did you mean 'epochs'?"},
+        {config("@toml/table.toml"), 2, "unknown key"},
+        {config("@toml/text_for_number.toml"), 2, "epochs must be a whole number at least 1, not 'three'"},
+        {config("@toml/fraction_for_whole.toml"), 2, "epochs must be a whole number at least 1, not 1.5"},
+        {config("@toml/overflow.toml"), 2, "epochs must be a whole number at least 1"},
+        {config("@toml/date.toml"), 2, "epochs must be a whole number at least 1"},
+        {config("@toml/out_of_range.toml"), 2, "batch_size must be a whole number 1 to 65536, not 0"},
+        {config("@toml/infinite.toml"), 2, "lr must be a number above 0, not inf"},
+        {config("@toml/nan.toml"), 2, "lr must be a number above 0, not nan"},
+        {config("@toml/negative.toml"), 2, "weight_decay must be a number at least 0, not -1"},
+        {config("@toml/word.toml"), 2, "optimizer must be sgd, adam, adamw, not 'sdg'"},
+        {config("@toml/mixed_list.toml"), 2, "a list of whole numbers at least 1"},
+        {config("@toml/falling.toml"), 2, "milestones must rise"},
+        {set("lr=inf"), 2, "lr must be a number above 0, not inf"},
+        {set("lr=1e999"), 2, "lr must be a number above 0"},
+        {set("std=1e-60"), 2, "std must be"},
+        {set("epochs=1e300"), 2, "epochs must be a whole number at least 1"},
+        {set("epochs"), 2, "wanted KEY=VALUE"},
+        {set("=1"), 2, "unknown key"},
+        {{"train", "--lr", "0x10"}, 2, "lr must be a number above 0"},
+        {{"train", "--model", "resnet19", "--data", "medmnist:@npz/good.npz", "--out", "%out"}, 2, "there is no model 'resnet19'"},
+        {{"train", "--model", "resnet18", "--data", "medmnist:@npz/good.npz", "--out", "%run"}, 2, "holds a run"},
+        {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
+        {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
+    };
+}
+
+void check(const std::vector<Row>& rows, const Scratch& scratch) {
+    const std::string documented = read_text(KEEL_SOURCE_DIR "/docs/troubleshooting.md");
+    for (const Row& row : rows) {
+        Words line;
+        std::ranges::transform(row.line, std::back_inserter(line), [&](const std::string& word) { return scratch.resolve(word); });
+        const ProgramResult result = run_keel(line, {"OMP_NUM_THREADS=1"});
+        CAPTURE(row.line, result.err);
+        CHECK(result.code == row.code);
+        CHECK_THAT(result.err, contains(row.message));
+        CHECK(result.err.starts_with("keel "));
+        CHECK(result.out.empty());
+        CHECK_THAT(documented, contains(row.message));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("Hostile input ends with its code and its message, which the documentation explains", "[hostile]") {
+    const Scratch scratch;
+    SECTION("pictures") { check(pictures(), scratch); }
+    SECTION("checkpoints") { check(checkpoints(), scratch); }
+    SECTION("data sets") { check(data_sets(), scratch); }
+    SECTION("configurations") { check(configurations(), scratch); }
+}

@@ -1,0 +1,374 @@
+#!/usr/bin/env python3
+"""make_corpus.py DIR: writes valid and hostile files for each fuzz target, DIR/TARGET/NAME.
+
+The fuzzers start from them, tests/cli/test_hostile.cpp feeds them to the program. Plain Python, the same bytes every time."""
+import json
+import pathlib
+import struct
+import sys
+import zlib
+
+ROOT = pathlib.Path(sys.argv[1])
+
+
+def put(target, name, data):
+    path = ROOT / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+# PNG -----------------------------------------------------------------------------------------------------------------
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(kind, data, crc=None):
+    checksum = zlib.crc32(kind + data) if crc is None else crc
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+
+def png(width=5, height=4, bits=8, colour=0, rows=None, interlaced=0, extra=b""):
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
+    if rows is None:
+        row = (width * samples * bits + 7) // 8
+        rows = b"".join(bytes([y % 5]) + bytes((x * 7 + y) % 256 for x in range(row)) for y in range(height))
+    return (SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)) + extra +
+            chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
+
+
+def pictures_png():
+    good = png()
+    palette = chunk(b"PLTE", bytes(range(48)))
+    put("picture", "png_grey.png", good)
+    put("picture", "png_rgb.png", png(colour=2))
+    put("picture", "png_rgba16.png", png(bits=16, colour=6))
+    put("picture", "png_palette.png", png(bits=4, colour=3, extra=palette))
+    put("picture", "png_one_bit.png", png(bits=1, width=9))
+    put("picture", "png_interlaced.png", png(width=8, height=8, rows=b"\0" * 100, interlaced=1))
+    put("picture", "png_truncated.png", good[:-20])
+    put("picture", "png_signature_alone.png", SIGNATURE)
+    put("picture", "png_bad_crc.png", good[:40] + bytes([good[40] ^ 1]) + good[41:])
+    put("picture", "png_chunk_too_long.png", SIGNATURE + struct.pack(">I", 0xFFFFFFFF) + b"IHDR" + b"\0" * 32)
+    put("picture", "png_no_header.png", SIGNATURE + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    put("picture", "png_no_pixels.png",
+        SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 5, 4, 8, 0, 0, 0, 0)) + chunk(b"IEND", b""))
+    put("picture", "png_bad_colour.png", png(colour=5))
+    put("picture", "png_bad_bits.png", png(bits=7))
+    put("picture", "png_bad_interlacing.png", png(interlaced=2))
+    put("picture", "png_no_palette.png", png(colour=3))
+    put("picture", "png_bad_filter.png", png(rows=(b"\x09" + b"\0" * 5) * 4))
+    put("picture", "png_few_pixels.png", png(rows=b"\0" * 7))
+    put("picture", "png_not_zlib.png",
+        SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 5, 4, 8, 0, 0, 0, 0)) + chunk(b"IDAT", b"\xff" * 30) + chunk(b"IEND", b""))
+    put("picture", "png_of_no_size.png", png(width=0, height=0, rows=b""))
+    put("picture", "png_huge.png", png(width=60000, height=60000, rows=b"\0"))
+    put("picture", "png_largest.png", png(width=0xFFFFFFFF, height=0xFFFFFFFF, rows=b"\0"))
+    put("picture", "png_bomb.png", png(width=16000, height=6000, bits=16, colour=6, rows=b"\0"))
+    put("picture", "png_unknown_critical.png", png(extra=chunk(b"QQQQ", b"?")))
+
+
+# JPEG ----------------------------------------------------------------------------------------------------------------
+
+
+def segment(marker, data):
+    return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def huffman(kind, symbols):
+    """A table whose symbol k has a code of k + 1 bits: 0, 10, 110, ..."""
+    counts = [1 if i < len(symbols) else 0 for i in range(16)]
+    return segment(0xC4, bytes([kind]) + bytes(counts) + bytes(symbols))
+
+
+def jpeg(width=16, height=16, components=1, progressive=False, data=None, scans=1, frame=None):
+    """All blocks grey: a DC difference of 0 is the bit 0, an end of block another."""
+    blocks = ((width + 7) // 8) * ((height + 7) // 8) * components
+    ids = range(1, components + 1)
+    body = segment(0xDB, b"\0" + b"\x10" * 64)
+    body += segment(frame or (0xC2 if progressive else 0xC0),
+                    struct.pack(">BHHB", 8, height, width, components) + b"".join(bytes([i, 0x11, 0]) for i in ids))
+    body += huffman(0x00, [0, 1, 2, 3]) + huffman(0x10, [0, 1])
+    selectors = b"".join(bytes([i, 0]) for i in ids)
+    if progressive:
+        body += segment(0xDA, bytes([components]) + selectors + bytes([0, 0, 0])) + b"\0" * (blocks // 8 + 1)
+        for _ in range(scans):
+            body += segment(0xDA, b"\x01\x01\0" + bytes([1, 63, 0])) + b"\0" * (blocks // components // 8 + 1)
+    else:
+        entropy = b"\0" * (blocks * 2 // 8 + 1) if data is None else data
+        body += segment(0xDA, bytes([components]) + selectors + bytes([0, 63, 0])) + entropy
+    return b"\xFF\xD8" + body + b"\xFF\xD9"
+
+
+def pictures_jpeg():
+    good = jpeg(64, 64)
+    put("picture", "jpeg_grey.jpg", good)
+    put("picture", "jpeg_rgb.jpg", jpeg(24, 8, 3))
+    put("picture", "jpeg_cmyk.jpg", jpeg(8, 8, 4))
+    put("picture", "jpeg_progressive.jpg", jpeg(16, 16, 3, progressive=True))
+    put("picture", "jpeg_truncated.jpg", jpeg(64, 64, data=b"\0")[:-2])
+    put("picture", "jpeg_few_data.jpg", jpeg(64, 64, data=b"\0"))
+    put("picture", "jpeg_header_truncated.jpg", good[:100])
+    put("picture", "jpeg_start_alone.jpg", b"\xFF\xD8\xFF")
+    put("picture", "jpeg_bad_code.jpg", jpeg(64, 64, data=b"\xFF\x00" * 16))
+    put("picture", "jpeg_of_two_components.jpg", jpeg(8, 8, 2))
+    put("picture", "jpeg_of_no_size.jpg", jpeg(0, 0))
+    put("picture", "jpeg_huge.jpg", jpeg(65500, 65500, data=b"\0"))
+    put("picture", "jpeg_many_scans.jpg", jpeg(8, 8, progressive=True, scans=600))
+    put("picture", "jpeg_lossless.jpg", jpeg(frame=0xC3))
+    put("picture", "jpeg_no_tables.jpg", b"\xFF\xD8" + segment(0xC0, struct.pack(">BHHB", 8, 8, 8, 1) + b"\x01\x11\0") +
+        segment(0xDA, b"\x01\x01\0\0\x3f\0") + b"\0\0\xFF\xD9")
+    put("picture", "jpeg_short_segment.jpg", b"\xFF\xD8\xFF\xDB\0\0" + b"\0" * 20)
+
+
+def bmp(width=4, height=3, bits=24, pixels=None, length=None, offset=54):
+    pixels = b"\x55" * (((width * bits // 8 + 3) // 4 * 4) * abs(height)) if pixels is None else pixels
+    size = 54 + len(pixels) if length is None else length
+    return (b"BM" + struct.pack("<IHHI", size, 0, 0, offset) +
+            struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 0, len(pixels), 0, 0, 0, 0) + pixels)
+
+
+def pictures_other():
+    good = bmp()
+    put("picture", "bmp_rgb.bmp", good)
+    put("picture", "bmp_upside_down.bmp", bmp(height=-3))
+    put("picture", "bmp_truncated.bmp", good[:-10])
+    put("picture", "bmp_huge.bmp", bmp(width=50000, height=50000, pixels=b"", length=54))
+    put("picture", "bmp_of_no_size.bmp", bmp(width=0, height=0))
+    put("picture", "bmp_bad_bits.bmp", bmp(bits=3))
+    put("picture", "bmp_bad_offset.bmp", bmp(offset=0x7FFFFFFF))
+    put("picture", "empty.png", b"")
+    put("picture", "text.png", "This is no picture.\n")
+    put("picture", "gif.png", b"GIF89a\x01\0\x01\0\0\0\0;")
+
+
+# npz -----------------------------------------------------------------------------------------------------------------
+
+
+def npy(dtype, shape, data, header=None):
+    text = header or "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }" % (dtype, "".join("%d, " % d for d in shape))
+    text += " " * (64 - (len(text) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + data
+
+
+def archive(members, method=8, tamper=None):
+    """A zip archive; `tamper(name, fields)` may change what the central directory says."""
+    body, directory = b"", b""
+    for name, data in members:
+        deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = deflater.compress(data) + deflater.flush() if method == 8 else data
+        fields = {"crc": zlib.crc32(data), "packed": len(packed), "size": len(data), "header": len(body), "flags": 0, "method": method}
+        body += struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, method, 0, 0, fields["crc"], len(packed), len(data), len(name), 0)
+        body += name.encode() + packed
+        if tamper:
+            tamper(name, fields)
+        directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, fields["flags"], fields["method"], 0, 0, fields["crc"],
+                                 fields["packed"], fields["size"], len(name), 0, 0, 0, 0, 0, fields["header"]) + name.encode()
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, len(members), len(members), len(directory), len(body), 0)
+    return body + directory + end
+
+
+def medmnist(replace=None, drop=None):
+    members = []
+    for split, count in (("train", 3), ("val", 1), ("test", 2)):
+        members.append([split + "_images.npy", npy("|u1", (count, 8, 8), bytes(i % 251 for i in range(count * 64)))])
+        members.append([split + "_labels.npy", npy("|u1", (count, 1), bytes(i % 2 for i in range(count)))])
+    for member in members:
+        if replace and member[0] in replace:
+            member[1] = replace[member[0]]
+    return [(name, data) for name, data in members if name != drop]
+
+
+def tampered(key, value):
+
+    def tamper(name, fields):
+        if name == "val_images.npy":
+            fields[key] = value
+
+    return archive(medmnist(), tamper=tamper)
+
+
+def npz():
+    good = archive(medmnist())
+    images, labels = "train_images.npy", "train_labels.npy"
+    put("npz", "good.npz", good)
+    put("npz", "stored.npz", archive(medmnist(), method=0))
+    put("npz", "text.npz", "no zip archive")
+    put("npz", "empty.npz", b"")
+    put("npz", "truncated.npz", good[:-30])
+    put("npz", "no_members.npz", archive([]))
+    put("npz", "missing_array.npz", archive(medmnist(drop="val_labels.npy")))
+    put("npz", "twice.npz", archive(medmnist() + [(images, npy("|u1", (1, 1, 1), b"0"))]))
+    put("npz", "bad_crc.npz", tampered("crc", 1))
+    put("npz", "outside.npz", tampered("header", 0x7FFFFFFF))
+    put("npz", "bomb.npz", tampered("size", 0xF0000000))
+    put("npz", "wrong_size.npz", tampered("size", 100))
+    put("npz", "encrypted.npz", tampered("flags", 1))
+    put("npz", "method.npz", tampered("method", 12))
+    put("npz", "zip64.npz", tampered("size", 0xFFFFFFFF))
+    put("npz", "floats.npz", archive(medmnist({images: npy("<f4", (3, 8, 8), b"\0" * 768)})))
+    put("npz", "big_endian.npz", archive(medmnist({labels: npy(">i4", (3, 1), b"\0" * 12)})))
+    put("npz", "objects.npz", archive(medmnist({labels: npy("|O", (3, 1), b"cos\nsystem\n(S'x'\ntR.")})))
+    put("npz", "shape_too_large.npz", archive(medmnist({images: npy("|u1", (3, 1 << 62, 1 << 62), b"\0" * 10)})))
+    put("npz", "shape_too_small.npz", archive(medmnist({images: npy("|u1", (1, 2, 2), b"\0" * 64)})))
+    put("npz", "negative_shape.npz", archive(medmnist({images: npy("|u1", (-1, 8, 8), b"\0" * 64)})))
+    put("npz", "no_images.npz", archive(medmnist({images: npy("|u1", (0, 8, 8), b""), labels: npy("|u1", (0, 1), b"")})))
+    put("npz", "flat.npz", archive(medmnist({images: npy("|u1", (192,), b"\0" * 192)})))
+    put("npz", "few_labels.npz", archive(medmnist({labels: npy("|u1", (2, 1), b"\0\0")})))
+    put("npz", "negative_label.npz", archive(medmnist({labels: npy("|i1", (3, 1), b"\xff\0\0")})))
+    put("npz", "large_label.npz", archive(medmnist({labels: npy("<u8", (3, 1), b"\xff" * 24)})))
+    put("npz", "other_size.npz", archive(medmnist({"test_images.npy": npy("|u1", (2, 4, 4), b"\0" * 32)})))
+    put("npz", "header.npz", archive(medmnist({images: npy("", (), b"", header="__import__('os')")})))
+    put("npz", "version.npz", archive(medmnist({images: b"\x93NUMPY\x09\x00" + b"\0" * 60})))
+
+
+# Label tables and other CSV ------------------------------------------------------------------------------------------
+
+HEADER = "Image Index,Finding Labels,Follow-up #,Patient ID\n"
+
+
+def csv():
+    put("csv", "good.csv", HEADER + "a.png,Mass|Nodule,0,1\nb.png,No Finding,1,2\n")
+    put("csv", "crlf_and_bom.csv", b"\xEF\xBB\xBF" + (HEADER + "a.png,Mass,0,1\n").replace("\n", "\r\n").encode())
+    put("csv", "quoted.csv", HEADER + '"a.png","Mass","0","1"\n')
+    put("csv", "open_quote.csv", HEADER + '"a.png,Mass,0,1\n')
+    put("csv", "empty.csv", "")
+    put("csv", "header_alone.csv", HEADER)
+    put("csv", "no_column.csv", "Image Index,Patient ID\na.png,1\n")
+    put("csv", "unknown_label.csv", HEADER + "a.png,Mas,0,1\n")
+    put("csv", "short_row.csv", HEADER + "a.png,Mass\n")
+    put("csv", "twice.csv", HEADER + "a.png,Mass,0,1\na.png,Mass,0,1\n")
+    put("csv", "no_patient.csv", HEADER + "a.png,Mass,0,\n")
+    put("csv", "no_picture.csv", HEADER + "elsewhere.png,Mass,0,1\n")
+    put("csv", "binary.csv", bytes(range(256)) * 4)
+    put("csv", "many_commas.csv", HEADER + "," * 5000 + "\n")
+    put("csv", "zeros.csv", b"\0" * 500)
+
+
+# TOML and options ----------------------------------------------------------------------------------------------------
+
+
+def configuration():
+    put("toml", "good.toml", 'model = "densenet121"\ndata = "nih:x"\nout = "runs/x"\nepochs = 3\nlr = 0.1\nmilestones = [1, 2]\nflip = false\n')
+    put("toml", "syntax.toml", "epochs = = 3\n")
+    put("toml", "unknown_key.toml", "epocs = 3\n")
+    put("toml", "text_for_number.toml", 'epochs = "three"\n')
+    put("toml", "fraction_for_whole.toml", "epochs = 1.5\n")
+    put("toml", "out_of_range.toml", "batch_size = 0\n")
+    put("toml", "overflow.toml", "epochs = 9223372036854775807\n")
+    put("toml", "overflow_of_toml.toml", "epochs = 99999999999999999999999\n")
+    put("toml", "infinite.toml", "lr = inf\n")
+    put("toml", "nan.toml", "lr = nan\n")
+    put("toml", "negative.toml", "weight_decay = -1.0\n")
+    put("toml", "word.toml", 'optimizer = "sdg"\n')
+    put("toml", "table.toml", "[train]\nepochs = 3\n")
+    put("toml", "date.toml", "epochs = 1979-05-27\n")
+    put("toml", "mixed_list.toml", 'milestones = [1, "two"]\n')
+    put("toml", "falling.toml", 'model = "resnet18"\ndata = "nih:x"\nout = "x"\nschedule = "step"\nmilestones = [5, 3]\n')
+    put("toml", "twice.toml", "epochs = 1\nepochs = 2\n")
+    put("toml", "binary.toml", bytes(range(256)))
+    put("toml", "deep.toml", "milestones = " + "[" * 2000 + "]" * 2000 + "\n")
+    put("toml", "bad_utf8.toml", b'model = "\xc3\x28"\n')
+    put("toml", "control.toml", b'model = "a\x00b"\n')
+    put("options", "good", "epochs=3\nlr=0.1\nmilestones=1,2\nflip=false\nmean=0.5,0.5,0.5\nmodel=resnet18\n")
+    for name, text in {"infinite": "lr=inf", "nan": "lr=nan", "hexadecimal": "epochs=0x10", "overflow": "epochs=1e300",
+                       "negative": "seed=-1", "list": "milestones=1,,2", "empty": "epochs=", "spaces": "epochs= 3",
+                       "bad_utf8": "model=\udcff"}.items():
+        put("options", name, text.encode("utf-8", "surrogateescape"))
+
+
+# safetensors and what checkpoints say in them ------------------------------------------------------------------------
+
+
+def safetensors(header, data=b"", length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def tensor(begin, end, shape=None, dtype="F32"):
+    return {"dtype": dtype, "shape": [(end - begin) // 4] if shape is None else shape, "data_offsets": [begin, end]}
+
+
+SPEC = {"name": "resnet18", "classes": 2, "channels": 3, "small_stem": False, "dropout": -1.0, "image_size": 64, "mean": [0.5],
+        "std": [0.25], "multi_label": False, "label_names": ["a", "b"]}
+
+
+def checkpoint(spec=None, tensors=None, data=b"", metadata=None):
+    """As Keel writes them. The XXH3-64 of no data at all is known; whoever gives data gets a wrong one."""
+    says = {"keel.format": "1", "keel.xxh3": "2d06800538d394c2"}
+    if spec is not None:
+        says["keel.model"] = spec if isinstance(spec, str) else json.dumps(spec)
+    says.update(metadata or {})
+    return safetensors({"__metadata__": says, **(tensors or {})}, data)
+
+
+def weights():
+    put("safetensors", "good.safetensors", safetensors({"a": tensor(0, 8), "b": tensor(8, 12)}, b"\0" * 12))
+    put("safetensors", "all_types.safetensors", safetensors(
+        {"a": tensor(0, 8, [1], "F64"), "b": tensor(8, 16, [1], "I64"), "c": tensor(16, 18, [1], "F16"),
+         "d": tensor(18, 20, [1], "BF16"), "e": tensor(20, 22, [1], "I16"), "f": tensor(22, 23, [1], "BOOL"),
+         "g": tensor(23, 24, [1], "I8")}, b"\1" * 24))
+    put("safetensors", "empty.safetensors", b"")
+    put("safetensors", "seven_bytes.safetensors", b"\0" * 7)
+    put("safetensors", "header_too_long.safetensors", safetensors({"a": tensor(0, 4)}, b"\0" * 4, length=1 << 62))
+    put("safetensors", "header_beyond_end.safetensors", safetensors({"a": tensor(0, 4)}, b"", length=5000))
+    put("safetensors", "not_json.safetensors", safetensors(b"{not json}"))
+    put("safetensors", "list.safetensors", safetensors(b"[1,2]"))
+    put("safetensors", "deep.safetensors", safetensors(b'{"a":' + b"[" * 5000))
+    put("safetensors", "bad_utf8.safetensors", safetensors(b'{"\xc3\x28":' + json.dumps(tensor(0, 4)).encode() + b"}", b"\0" * 4))
+    once = json.dumps(tensor(0, 4))
+    put("safetensors", "twice.safetensors", safetensors(f'{{"a":{once},"a":{once}}}'.encode(), b"\0" * 4))
+    put("safetensors", "overlap.safetensors", safetensors({"a": tensor(0, 8), "b": tensor(4, 12)}, b"\0" * 12))
+    put("safetensors", "hole.safetensors", safetensors({"a": tensor(0, 4), "b": tensor(8, 12)}, b"\0" * 12))
+    put("safetensors", "rest.safetensors", safetensors({"a": tensor(0, 4)}, b"\0" * 12))
+    put("safetensors", "beyond.safetensors", safetensors({"a": tensor(0, 400)}, b"\0" * 4))
+    put("safetensors", "backwards.safetensors", safetensors({"a": tensor(8, 4, [1])}, b"\0" * 8))
+    put("safetensors", "shape.safetensors", safetensors({"a": tensor(0, 4, [3])}, b"\0" * 4))
+    put("safetensors", "overflow.safetensors", safetensors({"a": tensor(0, 4, [1 << 32, 1 << 32, 1 << 32])}, b"\0" * 4))
+    put("safetensors", "five_dims.safetensors", safetensors({"a": tensor(0, 4, [1, 1, 1, 1, 1])}, b"\0" * 4))
+    put("safetensors", "negative.safetensors", safetensors({"a": tensor(0, 4, [-1])}, b"\0" * 4))
+    put("safetensors", "fraction.safetensors", safetensors({"a": tensor(0, 4, [1.5])}, b"\0" * 4))
+    put("safetensors", "dtype.safetensors", safetensors({"a": tensor(0, 4, [1], "F8")}, b"\0" * 4))
+    put("safetensors", "unknown_key.safetensors", safetensors({"a": {**tensor(0, 4), "extra": 1}}, b"\0" * 4))
+    put("safetensors", "wide_integer.safetensors", safetensors({"a": tensor(0, 8, [1], "I64")}, b"\xff" * 7 + b"\x7f"))
+    put("safetensors", "other_program.safetensors", safetensors({"a": tensor(0, 4)}, b"\0" * 4))
+    put("safetensors", "wrong_hash.safetensors", checkpoint(SPEC, {"a": tensor(0, 4)}, b"\0" * 4))
+    put("safetensors", "newer_format.safetensors", checkpoint(SPEC, metadata={"keel.format": "99"}))
+    put("safetensors", "no_model.safetensors", checkpoint())
+    put("safetensors", "no_weights.safetensors", checkpoint(SPEC))
+
+    put("spec", "good.json", json.dumps(SPEC))
+    changes = {"unknown_model": {"name": "resnet19"}, "size_zero": {"image_size": 0}, "size_huge": {"image_size": 1 << 40},
+               "size_small": {"name": "densenet121", "image_size": 8}, "classes_huge": {"classes": 1 << 60},
+               "classes_none": {"classes": 0, "label_names": []}, "classes_fraction": {"classes": 1e300},
+               "classes_and_names": {"classes": 5}, "channels_huge": {"channels": 1 << 61}, "channels_negative": {"channels": -3},
+               "std_zero": {"std": [0.0]}, "std_negative": {"std": [-1.0]}, "std_huge": {"std": [1e300]}, "mean_many": {"mean": [0.5, 0.5]},
+               "dropout": {"dropout": 7.0}, "names_twice": {"label_names": ["a", "a"]}, "names_control": {"label_names": ["a", "b\u001b[31m"]},
+               "names_numbers": {"label_names": [1, 2]}, "truth_number": {"multi_label": 2}}
+    for name, change in changes.items():
+        put("spec", name + ".json", json.dumps({**SPEC, **change}))
+        put("checkpoint", name + ".safetensors", checkpoint({**SPEC, **change}))
+    for name, text in {"not_json": "{", "list": "[]", "missing_keys": "{}", "deep": "[" * 5000}.items():
+        put("spec", name + ".json", text)
+        put("checkpoint", name + ".safetensors", checkpoint(text))
+    put("spec", "plateau.json", '{"scale": 1.0, "seen": true, "best": 0.5, "bad_epochs": 1}')
+    put("spec", "plateau_huge.json", '{"scale": 1.0, "seen": true, "best": 0.5, "bad_epochs": 1e300}')
+    put("spec", "plateau_nan.json", '{"scale": 1e999, "seen": 7, "best": null, "bad_epochs": -1}')
+
+
+def tuning():
+    choice = {"src": [1, 8, 8, 16], "weights": [16, 3, 3], "stride": [1, 1], "pad": [1, 1], "dilation": [1, 1], "kernels": "own",
+              "own_ms": 1.0, "onednn_ms": 2.0}
+    for name, change in {"good": {}, "huge": {"src": [1 << 62] * 4}, "negative": {"pad": [-9, -9]}, "zero_stride": {"stride": [0, 0]},
+                         "float": {"weights": [1e300, 3, 3]}, "short": {"src": [1]}, "kernels": {"kernels": "theirs"}}.items():
+        put("tuning", name + ".json", json.dumps([{**choice, **change}]))
+    put("tuning", "text.json", "not json")
+
+
+pictures_png()
+pictures_jpeg()
+pictures_other()
+npz()
+csv()
+configuration()
+weights()
+tuning()
