@@ -41,7 +41,7 @@ struct Algorithm {
 const Algorithm kAlgorithms[] = {
     {"onednn", [](const Conv2dGeometry&) { return true; },
      [](const Conv2dGeometry& g) {
-         onednn::enter();
+         const onednn::Session session;
          return onednn::preferred(g, true);
      },
      [](const Conv2dGeometry& g, const Buffers& b) {

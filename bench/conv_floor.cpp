@@ -149,7 +149,7 @@ void run(const Options& o) {
                                                     : bench::densenet121_convolutions(o.batch, bench::TransitionPool::behind);
     RandomTraining training(o.model, {}, o.batch, 224, 0);
     for (int i = 0; i < 2; ++i) training.step();
-    onednn::enter();
+    const onednn::Session session;
     std::vector<Round> rounds;
     for (int i = 0; i < o.rounds; ++i) {
         Round round{floor_of(convolutions, memory::format_tag::any), floor_of(convolutions, memory::format_tag::nhwc), 0};
