@@ -3,33 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <utility>
 
+#include "engine/score_curve.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
-
-struct Scored {
-    float score;
-    bool positive;
-};
-
-/// The Mann-Whitney statistic: every positive counts the negatives below it, and half of those that tie.
-std::optional<double> rank_statistic(std::vector<Scored>& samples) {
-    std::ranges::sort(samples, {}, &Scored::score);
-    double pairs = 0, positives = 0, negatives = 0;  // counts below 2^53: exact
-    for (std::size_t i = 0; i < samples.size();) {
-        const float score = samples[i].score;
-        double tied_positives = 0, tied_negatives = 0;
-        for (; i < samples.size() && samples[i].score == score; ++i) (samples[i].positive ? tied_positives : tied_negatives) += 1;
-        pairs += tied_positives * (negatives + 0.5 * tied_negatives);
-        positives += tied_positives;
-        negatives += tied_negatives;
-    }
-    if (positives == 0 || negatives == 0) return std::nullopt;
-    return pairs / (positives * negatives);
-}
 
 void require_number(const char* who, float value, std::size_t sample) {
     if (std::isnan(value))
@@ -64,14 +43,13 @@ void check_classes(const char* who, std::size_t samples, std::span<const std::in
 /// AUROC of one column of a matrix; sample i takes part unless target(i) < 0.
 template <class Target>
 std::optional<double> column_auroc(std::span<const float> scores, std::size_t columns, std::size_t column, Target&& target) {
-    std::vector<Scored> samples;
+    std::vector<double> of_column;
+    std::vector<float> targets;
     for (std::size_t i = 0; i * columns < scores.size(); ++i) {
-        const float score = scores[i * columns + column], wanted = target(i);
-        require_number("auroc", score, i);
-        require_number("auroc", wanted, i);
-        if (!(wanted < 0)) samples.push_back({score, wanted > 0.5F});
+        of_column.push_back(scores[i * columns + column]);
+        targets.push_back(target(i));
     }
-    return rank_statistic(samples);
+    return auroc(score_curve(of_column, targets));
 }
 
 }  // namespace

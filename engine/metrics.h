@@ -8,9 +8,7 @@
 
 namespace keel {
 
-/// Area under the ROC curve: the probability that a positive scores higher than a negative, ties counting half (the Mann-Whitney
-/// statistic, exact). Targets: > 0.5 positive, in [0, 0.5] negative, < 0 missing (not counted). Empty if there is no positive or no
-/// negative. Throws InputError for a NaN score, UsageError if the sizes differ.
+/// Area under the ROC curve, see engine/score_curve.h. Throws InputError for a NaN score, UsageError if the sizes differ.
 std::optional<double> auroc(std::span<const float> scores, std::span<const float> targets);
 
 struct LabelAuroc {
