@@ -14,53 +14,53 @@ constexpr nn::Initialisation kResNet{.fan_out = true, .linear_bias = true};
 constexpr nn::Initialisation kVgg{.fan_out = true, .linear_std = 0.01};
 
 constexpr ModelEntry kModels[] = {
-    {"densenet121", "classifier.",
+    {"densenet121", "classifier.", "features", true,
      [](Options o) {
          return make_densenet({32, {6, 12, 24, 16}, 64}, o);
      },
      kDenseNet},
-    {"densenet161", "classifier.",
+    {"densenet161", "classifier.", "features", true,
      [](Options o) {
          return make_densenet({48, {6, 12, 36, 24}, 96}, o);
      },
      kDenseNet},
-    {"densenet169", "classifier.",
+    {"densenet169", "classifier.", "features", true,
      [](Options o) {
          return make_densenet({32, {6, 12, 32, 32}, 64}, o);
      },
      kDenseNet},
-    {"densenet201", "classifier.",
+    {"densenet201", "classifier.", "features", true,
      [](Options o) {
          return make_densenet({32, {6, 12, 48, 32}, 64}, o);
      },
      kDenseNet},
-    {"resnet18", "fc.",
+    {"resnet18", "fc.", "layer4", true,
      [](Options o) {
          return make_resnet({false, {2, 2, 2, 2}}, o);
      },
      kResNet},
-    {"resnet34", "fc.",
+    {"resnet34", "fc.", "layer4", true,
      [](Options o) {
          return make_resnet({false, {3, 4, 6, 3}}, o);
      },
      kResNet},
-    {"resnet50", "fc.",
+    {"resnet50", "fc.", "layer4", true,
      [](Options o) {
          return make_resnet({true, {3, 4, 6, 3}}, o);
      },
      kResNet},
-    {"resnet101", "fc.",
+    {"resnet101", "fc.", "layer4", true,
      [](Options o) {
          return make_resnet({true, {3, 4, 23, 3}}, o);
      },
      kResNet},
-    {"resnet152", "fc.",
+    {"resnet152", "fc.", "layer4", true,
      [](Options o) {
          return make_resnet({true, {3, 8, 36, 3}}, o);
      },
      kResNet},
-    {"vgg16", "classifier.6.", [](Options o) { return make_vgg16(false, o); }, kVgg},
-    {"vgg16_bn", "classifier.6.", [](Options o) { return make_vgg16(true, o); }, kVgg},
+    {"vgg16", "classifier.6.", "features", false, [](Options o) { return make_vgg16(false, o); }, kVgg},
+    {"vgg16_bn", "classifier.6.", "features", false, [](Options o) { return make_vgg16(true, o); }, kVgg},
 };
 
 }  // namespace

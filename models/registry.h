@@ -23,6 +23,8 @@ struct ModelOptions {
 struct ModelEntry {
     const char* name;
     const char* classifier;  ///< prefix of the parameters of the last layer, e.g. "fc."
+    const char* features;    ///< module that makes the last feature map, e.g. "layer4"
+    bool pooled;             ///< the classifier is one linear layer that reads the mean of each of that map's channels
     std::unique_ptr<nn::Module> (*make)(const ModelOptions& options);
     nn::Initialisation initialisation;
 };
