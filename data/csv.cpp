@@ -38,4 +38,11 @@ std::vector<std::string> split_fields(std::string_view line, char separator) {
     return fields;
 }
 
+std::string csv_field(const std::string& text) {
+    if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + '"';
+}
+
 }  // namespace keel

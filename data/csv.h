@@ -14,4 +14,7 @@ std::vector<std::string> read_lines(const std::string& path);
 /// The fields of a line, split at `separator`; a field in double quotes may hold the separator, and "" stands for a quote.
 std::vector<std::string> split_fields(std::string_view line, char separator);
 
+/// A field that split_fields() reads as `text`.
+std::string csv_field(const std::string& text);
+
 }  // namespace keel

@@ -69,9 +69,11 @@ void write_file(const fs::path& path, const Bytes& bytes) {
     if (!out) throw IoError(fmt::format("[synth] cannot write {}", path.string()));
 }
 
-/// Every image is a function of the plan, so the threads only share a counter. The first error ends all of them.
-void write_images(const PhantomOptions& o, const std::vector<PhantomImage>& plan, const fs::path& directory) {
+/// Writes the pictures, returns the boxes of the test images. Every image is a function of the plan, so the threads only share a
+/// counter. The first error ends all of them.
+std::vector<LabelledBox> write_images(const PhantomOptions& o, const std::vector<PhantomImage>& plan, const fs::path& directory) {
     std::atomic<std::size_t> next{0};
+    std::vector<std::vector<LabelledBox>> boxes(plan.size());
     std::mutex mutex;  // guards done, error and the callback
     std::int64_t done = 0;
     std::exception_ptr error;
@@ -79,6 +81,7 @@ void write_images(const PhantomOptions& o, const std::vector<PhantomImage>& plan
         for (std::size_t i = next++; i < plan.size(); i = next++) {
             try {
                 write_file(directory / plan[i].name, encode_png(draw_phantom(plan[i], o.size, o.seed)));
+                if (plan[i].test) boxes[i] = phantom_boxes(plan[i], o.size, o.seed);
                 const std::lock_guard lock(mutex);
                 ++done;
                 if (o.on_progress) o.on_progress(done);
@@ -95,9 +98,13 @@ void write_images(const PhantomOptions& o, const std::vector<PhantomImage>& plan
         work();
     }
     if (error) std::rethrow_exception(error);
+    std::vector<LabelledBox> all;
+    for (const auto& of_image : boxes) all.insert(all.end(), of_image.begin(), of_image.end());
+    return all;
 }
 
-void write_tables(const PhantomOptions& o, const std::vector<PhantomImage>& plan, const fs::path& directory) {
+void write_tables(const PhantomOptions& o, const std::vector<PhantomImage>& plan, const std::vector<LabelledBox>& boxes,
+                  const fs::path& directory) {
     std::string table = kHeader, train, test;
     for (const PhantomImage& image : plan) {
         Random person(o.seed, Draw::synthesise, 3, static_cast<std::uint64_t>(image.patient));
@@ -108,6 +115,7 @@ void write_tables(const PhantomOptions& o, const std::vector<PhantomImage>& plan
         (image.test ? test : train) += image.name + "\n";
     }
     write_file(directory / "Data_Entry_2017.csv", table);
+    write_file(directory / "BBox_List_2017.csv", boxes_csv(boxes));
     write_file(directory / "train_val_list.txt", train);
     write_file(directory / "test_list.txt", test);
     const std::string marker =
@@ -135,8 +143,8 @@ void write_set(const PhantomOptions& o) {
     fs::create_directories(partial / "images");
     try {
         const std::vector<PhantomImage> plan = plan_phantom(o);
-        write_images(o, plan, partial / "images");
-        write_tables(o, plan, partial);
+        const auto boxes = write_images(o, plan, partial / "images");
+        write_tables(o, plan, boxes, partial);
         fs::remove_all(clean);
         rename_folder(partial, clean);
     } catch (...) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/boxes.h"
 #include "data/image.h"
 
 namespace keel {
@@ -40,7 +41,11 @@ std::vector<PhantomImage> plan_phantom(const PhantomOptions& options);
 /// Draws one image: a function of its entry, the size and the seed alone.
 Image draw_phantom(const PhantomImage& image, int size, std::uint64_t seed);
 
-/// Writes the set: images/*.png, Data_Entry_2017.csv, train_val_list.txt, test_list.txt and the marker SYNTHETIC.txt. It is written
+/// Where the signs of an image are that NIH has boxes for (Atelectasis to Pneumothorax): what changes visibly where the sign is left
+/// out, one box a lung.
+std::vector<LabelledBox> phantom_boxes(const PhantomImage& image, int size, std::uint64_t seed);
+
+/// Writes the set: images/*.png, Data_Entry_2017.csv, BBox_List_2017.csv (of the test images), train_val_list.txt, test_list.txt and the marker SYNTHETIC.txt. It is written
 /// beside `directory`, made durable and renamed, so a half-written set never has its name. Throws UsageError for an option outside its range or
 /// a directory that is not empty without `force`, IoError where writing fails.
 void write_phantom(const PhantomOptions& options);

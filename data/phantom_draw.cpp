@@ -1,7 +1,9 @@
-#include <cstring>
+#include <algorithm>
+#include <utility>
 
 #include "data/phantom.h"
 #include "data/phantom_anatomy.h"
+#include "data/sources.h"
 
 namespace keel {
 namespace phantom {
@@ -61,7 +63,15 @@ void write_text(Canvas& canvas, const char* text, int x, int y, int scale) {
 
 }  // namespace phantom
 
-Image draw_phantom(const PhantomImage& image, int size, std::uint64_t seed) {
+namespace {
+
+/// The picture before it is exposed, and the stream that exposes it.
+struct Painting {
+    phantom::Canvas canvas;
+    Random exposure;
+};
+
+Painting paint(const PhantomImage& image, int size, std::uint64_t seed) {
     using namespace phantom;
     const auto patient = static_cast<std::uint64_t>(image.patient), visit = static_cast<std::uint64_t>(image.follow_up);
     Random body(seed, Draw::synthesise, 1, patient), exposure(seed, Draw::synthesise, 2, patient << 8 | visit);
@@ -78,7 +88,47 @@ Image draw_phantom(const PhantomImage& image, int size, std::uint64_t seed) {
     draw_signs_in_lungs(canvas, anatomy, lungs, image.mask, signs);
     draw_heart_and_bones(canvas, anatomy, lungs);
     draw_signs_over_all(canvas, anatomy, lungs, image.mask, signs);
-    return expose(canvas, exposure);
+    return {std::move(canvas), exposure};
+}
+
+/// The pixels of columns [begin, end) where two paintings differ visibly; a width of 0: none.
+Box difference(Painting& a, Painting& b, int begin, int end) {
+    constexpr float kVisible = 0.04F;
+    const int size = a.canvas.size();
+    int x0 = size, y0 = size, x1 = 0, y1 = 0;
+    for (int y = 0; y < size; ++y)
+        for (int x = begin; x < end; ++x) {
+            const auto i = static_cast<std::size_t>(y) * static_cast<std::size_t>(size) + static_cast<std::size_t>(x);
+            if (std::abs(a.canvas.values()[i] - b.canvas.values()[i]) < kVisible) continue;
+            x0 = std::min(x0, x), x1 = std::max(x1, x + 1), y0 = std::min(y0, y), y1 = std::max(y1, y + 1);
+        }
+    return x1 <= x0 ? Box{} : Box{double(x0), double(y0), double(x1 - x0), double(y1 - y0)};
+}
+
+}  // namespace
+
+Image draw_phantom(const PhantomImage& image, int size, std::uint64_t seed) {
+    Painting painting = paint(image, size, seed);
+    return phantom::expose(painting.canvas, painting.exposure);
+}
+
+std::vector<LabelledBox> phantom_boxes(const PhantomImage& image, int size, std::uint64_t seed) {
+    using enum phantom::Sign;
+    std::vector<LabelledBox> boxes;
+    Painting all = paint(image, size, seed);
+    for (const phantom::Sign sign : {atelectasis, cardiomegaly, effusion, infiltration, mass, nodule, pneumonia, pneumothorax}) {
+        if ((image.mask >> sign & 1U) == 0) continue;
+        PhantomImage without = image;
+        without.mask &= ~(std::uint64_t{1} << sign);
+        Painting others = paint(without, size, seed);
+        // A sign of both lungs gets a box in each; the heart is in one.
+        const int middle = sign == cardiomegaly ? size : size / 2;
+        for (const auto& [begin, end] : {std::pair{0, middle}, {middle, size}}) {
+            const Box box = difference(all, others, begin, end);
+            if (box.width > 0) boxes.push_back({image.name, nih_labels()[sign], box});
+        }
+    }
+    return boxes;
 }
 
 }  // namespace keel

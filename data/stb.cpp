@@ -38,6 +38,15 @@ void copy_channels(const T* src, int channels, Image& dst, Convert convert) {
     }
 }
 
+void append(void* bytes, void* data, int size) {
+    auto& all = *static_cast<std::vector<std::uint8_t>*>(bytes);
+    all.insert(all.end(), static_cast<std::uint8_t*>(data), static_cast<std::uint8_t*>(data) + size);
+}
+
+[[noreturn]] void cannot_encode(const Image& image) {
+    throw Error("[encode] cannot encode a picture of " + std::to_string(image.width) + " x " + std::to_string(image.height));
+}
+
 }  // namespace
 
 ImageHeader stb_header(std::span<const std::uint8_t> file, const std::string& name) {
@@ -71,13 +80,16 @@ Image stb_decode(std::span<const std::uint8_t> file, const ImageHeader& header, 
 
 std::vector<std::uint8_t> encode_png(const Image& image) {
     std::vector<std::uint8_t> bytes;
-    const auto append = [](void* context, void* data, int size) {
-        auto& all = *static_cast<std::vector<std::uint8_t>*>(context);
-        all.insert(all.end(), static_cast<std::uint8_t*>(data), static_cast<std::uint8_t*>(data) + size);
-    };
     if (stbi_write_png_to_func(append, &bytes, image.width, image.height, image.channels, image.pixels.data(),
                                static_cast<int>(image.row_bytes())) == 0)
-        throw Error("[png] cannot encode a picture of " + std::to_string(image.width) + " x " + std::to_string(image.height));
+        cannot_encode(image);
+    return bytes;
+}
+
+std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
+    std::vector<std::uint8_t> bytes;
+    if (stbi_write_jpg_to_func(append, &bytes, image.width, image.height, image.channels, image.pixels.data(), quality) == 0)
+        cannot_encode(image);
     return bytes;
 }
 

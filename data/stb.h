@@ -19,4 +19,7 @@ Image stb_decode(std::span<const std::uint8_t> file, const ImageHeader& header, 
 /// A PNG file of the picture. Throws Error where there is no memory left for it.
 std::vector<std::uint8_t> encode_png(const Image& image);
 
+/// A JPEG file of a grey or RGB picture; `quality` from 1 to 100. Throws Error where there is no memory left for it.
+std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality);
+
 }  // namespace keel
