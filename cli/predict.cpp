@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/evaluate.h"
+#include "cli/heatmaps.h"
 #include "embed/pictures.h"
 
 namespace keel::cli {
@@ -16,6 +18,7 @@ struct Options {
     std::string checkpoint;
     std::vector<std::string> paths;
     std::int64_t batch_size = 8;
+    HeatmapOptions heatmaps;
 };
 
 bool looks_like_image(const std::filesystem::path& path) {
@@ -61,11 +64,21 @@ Tensor load_batch(std::vector<std::string>& files, const TransformOptions& trans
                                {good, transform.image_size, transform.image_size, transform.channels});
 }
 
+/// Picture i of a batch, as a batch of one.
+Tensor sample_of(const Tensor& batch, std::size_t i) {
+    const auto count = static_cast<std::size_t>(batch.elements() / batch.dim(0));
+    return Tensor::from<float>(batch.values<float>().subspan(i * count, count), {1, batch.dim(1), batch.dim(2), batch.dim(3)});
+}
+
 int run(const Options& o, const Globals& globals) {
+    if (o.heatmaps.directory.empty() && !(o.heatmaps.boxes + o.heatmaps.layer).empty())
+        throw UsageError("[predict] --boxes and --heatmap-layer want --heatmaps DIR");
     const std::vector<std::string> files = expand(o.paths);
     const Predictor model(o.checkpoint, std::min(o.batch_size, std::ssize(files)));
     const TransformOptions transform = transform_of(model.spec());
     const auto& labels = model.spec().label_names;
+    std::optional<Heatmaps> heatmaps;
+    if (!o.heatmaps.directory.empty()) heatmaps.emplace(o.heatmaps, o.checkpoint);
     Json images = Json::array();
     std::vector<std::vector<std::string>> rows{{"image"}};
     rows[0].insert(rows[0].end(), labels.begin(), labels.end());
@@ -85,6 +98,9 @@ int run(const Options& o, const Globals& globals) {
                 rows.back().push_back(fmt::format("{:.4f}", values[i * labels.size() + k]));
             }
             images.push_back({{"path", batch[i]}, {"scores", std::move(by_label)}});
+            if (heatmaps)
+                images.back()["heatmaps"] =
+                    heatmaps->explain(batch[i], sample_of(input, i), values.subspan(i * labels.size(), labels.size()));
         }
     }
     const bool single = images.size() == 1;
@@ -95,7 +111,9 @@ int run(const Options& o, const Globals& globals) {
     }
     const bool complete = images.size() == files.size();
     if (images.empty()) throw InputError("[predict] none of the images could be read");
-    print_result(globals, {{"images", std::move(images)}}, format_table(rows));
+    Json result{{"images", std::move(images)}};
+    if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localisation();
+    print_result(globals, result, format_table(rows) + (heatmaps ? heatmaps->localisation_text() : ""));
     return complete ? kSuccess : kBadInput;
 }
 
@@ -105,6 +123,7 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
+    add_heatmap_options(app, o->heatmaps);
     app.add_option("paths", o->paths, "Pictures (PNG, JPEG, BMP), or folders of them")->required()->type_name("PATH");
     return [o, &globals] { return run(*o, globals); };
 }
