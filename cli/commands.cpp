@@ -7,6 +7,8 @@ const std::vector<Command>& commands() {
         {"train", "train a model, or go on with a run", add_train},
         {"eval", "score a checkpoint on a data set", add_eval},
         {"predict", "score pictures with a checkpoint", add_predict},
+        {"report", "write report.html of a run again, as keel train does at its end", add_report},
+        {"compare", "lay several runs side by side on one page", add_compare},
         {"data",
          "work with data sets",
          nullptr,

@@ -6,6 +6,7 @@
 namespace keel::cli {
 
 Run add_bench(CLI::App& app, const Globals& globals);
+Run add_compare(CLI::App& app, const Globals& globals);
 Run add_data_info(CLI::App& app, const Globals& globals);
 Run add_data_bench(CLI::App& app, const Globals& globals);
 Run add_data_synth(CLI::App& app, const Globals& globals);
@@ -13,6 +14,7 @@ Run add_doctor(CLI::App& app, const Globals& globals);
 Run add_eval(CLI::App& app, const Globals& globals);
 Run add_models(CLI::App& app, const Globals& globals);
 Run add_predict(CLI::App& app, const Globals& globals);
+Run add_report(CLI::App& app, const Globals& globals);
 Run add_train(CLI::App& app, const Globals& globals);
 
 }  // namespace keel::cli

@@ -26,8 +26,15 @@ constexpr std::uint64_t kMetricsLimit = std::uint64_t{1} << 30;  // bytes
 
 /// The files of a run, relative to its folder.
 const std::vector<fs::path>& run_files() {
-    static const std::vector<fs::path> files{
-        "config.toml", "metrics.csv", "metrics.jsonl", "log.txt", "checkpoints/last.safetensors", "checkpoints/best.safetensors"};
+    static const std::vector<fs::path> files{"config.toml",
+                                             "machine.json",
+                                             "metrics.csv",
+                                             "metrics.jsonl",
+                                             "val_predictions.csv",
+                                             "report.html",
+                                             "log.txt",
+                                             "checkpoints/last.safetensors",
+                                             "checkpoints/best.safetensors"};
     return files;
 }
 
@@ -129,6 +136,7 @@ RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : pa
         if (existing == ExistingRun::replace)
             for (const fs::path& file : run_files())
                 must("remove", path_ / file, [&](std::error_code& e) { fs::remove(path_ / file, e); });
+        if (existing == ExistingRun::replace) remove_event_files(path_ / "tensorboard");
         log_ = open_log(path_ / "log.txt", quiet);
     } catch (...) {
         if (lock_ >= 0) ::close(lock_);
@@ -141,6 +149,14 @@ RunDirectory::~RunDirectory() {
 }
 
 void RunDirectory::write_config(const std::string& toml) { write_file_atomically(config_file(), toml); }
+
+void RunDirectory::write_machine(const Json& machine) {
+    write_file_atomically(path_ / "machine.json", machine.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+void RunDirectory::write_predictions(const std::string& csv) { write_file_atomically(path_ / "val_predictions.csv", csv); }
+
+void RunDirectory::write_events() { events_.emplace(path_ / "tensorboard"); }
 
 void RunDirectory::record_error(const std::string& message) {
     spdlog::logger to_file("run", log_->sinks().front());
@@ -159,6 +175,7 @@ void RunDirectory::append_metrics(const Json& row) {
     const bool is_new = !fs::exists(csv, error) || fs::file_size(csv, error) == 0;
     append_line(csv, (is_new ? head + "\n" : "") + cells + "\n");
     append_line(path_ / "metrics.jsonl", row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    if (events_) events_->append(row);
 }
 
 void RunDirectory::cut_metrics_after(std::int64_t epoch) {

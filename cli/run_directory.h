@@ -1,12 +1,15 @@
-// The folder of a training run: config.toml, metrics.csv, metrics.jsonl, log.txt and checkpoints/.
+// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, log.txt, report.html,
+// checkpoints/ and tensorboard/.
 #pragma once
 
 #include <spdlog/logger.h>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "cli/event_file.h"
 #include "cli/output.h"
 
 namespace keel::cli {
@@ -31,6 +34,12 @@ public:
 
     /// Replaces config.toml.
     void write_config(const std::string& toml);
+    /// Replaces machine.json.
+    void write_machine(const Json& machine);
+    /// Replaces val_predictions.csv: those of the best checkpoint.
+    void write_predictions(const std::string& csv);
+    /// From now on rows of metrics go to a new file in tensorboard/, too.
+    void write_events();
 
     /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a whole number;
     /// all rows of a run have the same keys in the same order. NaN is an empty cell and null.
@@ -49,6 +58,7 @@ public:
 private:
     std::filesystem::path path_;
     std::shared_ptr<spdlog::logger> log_;
+    std::optional<EventFile> events_;
     int lock_ = -1;
 };
 

@@ -3,6 +3,8 @@
 
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/machine.h"
+#include "cli/report/report.h"
 #include "cli/signals.h"
 #include "cli/trainer.h"
 #include "kernels/parallel.h"
@@ -21,6 +23,15 @@ std::filesystem::path checkpoint_to_resume(const Options& options, const std::fi
     if (options.resume != "auto") return options.resume;
     const auto last = out / "checkpoints" / "last.safetensors";
     return std::filesystem::exists(last) ? last : std::filesystem::path{};
+}
+
+/// A run is done whether or not its report can be written.
+void report(RunDirectory& directory) {
+    try {
+        report::write_report(directory.path());
+    } catch (const std::exception& error) {
+        directory.log().warn("no report: {}", error.what());
+    }
 }
 
 int run(const CLI::App& app, const Options& options, const Globals& globals) {
@@ -44,7 +55,10 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
         const auto checkpoint = checkpoint_to_resume(options, directory.path());
         if (!checkpoint.empty()) trainer.resume(checkpoint);
         directory.write_config(to_toml(config));
+        directory.write_machine(diagnose(read_machine()).object);
+        if (config.tensorboard) directory.write_events();
         const int code = trainer.run();
+        report(directory);
         const Json result = trainer.result();
         print_result(globals, result,
                      fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result["epochs"].get<int>(),
@@ -52,6 +66,7 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
         return code;
     } catch (const std::exception& error) {
         directory.record_error(error.what());
+        if (std::filesystem::exists(directory.config_file())) report(directory);
         throw;
     }
 }

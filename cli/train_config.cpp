@@ -82,6 +82,7 @@ std::span<const Option<TrainConfig>> train_options() {
          "epochs' ends"},
         {"eval_every", &C::eval_every, "epochs", kWholeFromOne, "epochs between validations"},
         {"patience", &C::patience, "epochs", kWholeFromZero, "stop after so many epochs without progress", "never"},
+        {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
         {"seed", &C::seed, "", kWholeFromZero, "seed of weights, order, augmentation and dropout"},
         {"threads", &C::threads, "threads", from_to(0, 1024), "compute threads", "the allowed cores"},
     };

@@ -66,6 +66,7 @@ struct TrainConfig {
     double checkpoint_minutes = 10.0;  ///< 0: at the ends of epochs only
     int eval_every = 1;
     int patience = 0;  ///< 0: no early stop
+    bool tensorboard = false;
     std::uint64_t seed = 0;
     int threads = 0;  ///< 0: thread_count()'s own default
 };

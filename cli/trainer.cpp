@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "cli/config.h"
+#include "cli/predictions_file.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "engine/arena.h"
@@ -274,6 +275,7 @@ void Trainer::finish_epoch() {
     loss_samples_ = 0;
     save_last();
     if (best) save(directory_.best_checkpoint());
+    if (best && predictions) directory_.write_predictions(predictions_csv(spec_, *predictions));
 }
 
 int Trainer::run() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up, builds, draws synthetic chest X-rays, trains DenseNet121 on them, and shows the 14 AUROCs on held-out patients and the
-# prediction for one image. About 10 minutes on 2 cores. scripts/demo.sh [DIRECTORY] (runs/demo by default).
+# Sets up, builds, draws synthetic chest X-rays, trains DenseNet121 on them, and shows the 14 AUROCs on held-out patients, the
+# prediction for one image, and where in it the model sees that. About 10 minutes on 2 cores. scripts/demo.sh [DIRECTORY] (runs/demo
+# by default).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -20,4 +21,5 @@ echo; echo "AUROC on the test patients (synthetic images):"
 $keel eval --checkpoint "$checkpoint" --data "phantom:$out/phantom" --split test --quiet
 image=$out/phantom/images/$(head -n 1 "$out/phantom/test_list.txt")
 echo; echo "Prediction for $image, labelled $(grep "^$(basename "$image")," "$out"/phantom/Data_Entry*.csv | cut -d, -f2):"
-$keel predict --checkpoint "$checkpoint" "$image" --quiet
+$keel predict --checkpoint "$checkpoint" --heatmaps "$out/heatmaps" "$image" --quiet
+echo; echo "To look at: $out/run/report.html and $out/heatmaps"

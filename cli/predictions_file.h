@@ -1,0 +1,33 @@
+// What a model said about each sample of a split, and what is true, as a CSV file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/evaluate.h"
+
+namespace keel::cli {
+
+/// Columns `Image Index`, `prob_LABEL` for each label, then what is true: `true_LABEL` (0 or 1, empty where it is not known) for
+/// each label of multi-label data, else `class`, a label. Names with a comma or quote are quoted; a line end in one becomes a
+/// space.
+std::string predictions_csv(const ModelSpec& spec, const Predictions& predictions);
+
+struct StoredPredictions {
+    std::vector<std::string> labels;
+    bool multi_label = false;
+    Predictions predictions;  ///< the loss is not in the file: 0
+
+    /// One column: probabilities, and targets as score_curve() takes them (1, 0, -1 missing); of classes one against the rest.
+    struct Column {
+        std::vector<double> scores;
+        std::vector<float> targets;
+    };
+    Column column(std::size_t label) const;
+};
+
+/// The inverse. Throws IoError if it cannot be read, InputError that names file and line for what predictions_csv() does not write.
+StoredPredictions read_predictions(const std::filesystem::path& path);
+
+}  // namespace keel::cli
