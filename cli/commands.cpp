@@ -6,6 +6,8 @@ const std::vector<Command>& commands() {
     static const std::vector<Command> table{
         {"train", "train a model, or go on with a run", add_train},
         {"eval", "score a checkpoint on a data set", add_eval},
+        {"score", "judge anybody's predictions of NIH's pictures: AUROC with intervals, average precision, F1, calibration",
+         add_score},
         {"predict", "score pictures with a checkpoint", add_predict},
         {"report", "write report.html of a run again, as keel train does at its end", add_report},
         {"compare", "lay several runs side by side on one page", add_compare},

@@ -15,6 +15,7 @@ Run add_eval(CLI::App& app, const Globals& globals);
 Run add_models(CLI::App& app, const Globals& globals);
 Run add_predict(CLI::App& app, const Globals& globals);
 Run add_report(CLI::App& app, const Globals& globals);
+Run add_score(CLI::App& app, const Globals& globals);
 Run add_train(CLI::App& app, const Globals& globals);
 
 }  // namespace keel::cli

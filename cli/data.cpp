@@ -35,7 +35,7 @@ Json info_object(const InfoOptions& options, const Dataset& dataset, const std::
         if (labels) entry["without_label"] = c.without_label;
     }
     return {{"data", options.spec},        {"task", labels ? "labels" : "classes"}, {"channels", dataset.channels()},
-            {"splits", std::move(splits)}, {"missing", dataset.missing()},          {"unlisted", dataset.unlisted()}};
+            {"splits", std::move(splits)}, {"missing", dataset.missing().size()},   {"unlisted", dataset.unlisted().size()}};
 }
 
 std::string info_text(const Dataset& dataset, const std::array<SplitCounts, 3>& counts) {
@@ -52,8 +52,9 @@ std::string info_text(const Dataset& dataset, const std::array<SplitCounts, 3>& 
     add_row("samples", [](const SplitCounts& c) { return c.samples; });
     std::string text = format_table(rows);
     text += fmt::format("\n{} channel{}\n", dataset.channels(), dataset.channels() == 1 ? "" : "s");
-    if (dataset.missing() > 0) text += fmt::format("{} rows of the label file have no picture\n", dataset.missing());
-    if (dataset.unlisted() > 0) text += fmt::format("{} labelled pictures are in none of the official lists\n", dataset.unlisted());
+    if (!dataset.missing().empty()) text += fmt::format("{} rows of the label file have no picture\n", dataset.missing().size());
+    if (!dataset.unlisted().empty())
+        text += fmt::format("{} labelled pictures are in none of the official lists\n", dataset.unlisted().size());
     return text;
 }
 

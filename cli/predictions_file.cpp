@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "data/csv.h"
+#include "engine/text.h"
 
 namespace keel::cli {
 namespace {
@@ -29,7 +30,7 @@ StoredPredictions read_heading(const std::vector<std::string>& heading, const st
             "[predictions] {}:1: {}, wanted 'Image Index', 'prob_LABEL', ..., and 'true_LABEL', ... or 'class'", file, what));
     };
     StoredPredictions stored;
-    if (heading[0] != kName) refuse(fmt::format("'{}' came first", heading[0]));
+    if (heading[0] != kName) refuse(fmt::format("'{}' came first", excerpt(heading[0])));
     std::size_t at = 1;
     for (; at < heading.size() && heading[at].starts_with(kProbability); ++at)
         stored.labels.push_back(heading[at].substr(kProbability.size()));
@@ -40,7 +41,7 @@ StoredPredictions read_heading(const std::vector<std::string>& heading, const st
     if (heading.size() != at + labels)
         refuse(fmt::format("{} labels and {} columns behind them came", labels, heading.size() - at));
     for (std::size_t k = 0; k < labels; ++k)
-        if (heading[at + k] != std::string(kTruth) + stored.labels[k]) refuse(fmt::format("'{}' came", heading[at + k]));
+        if (heading[at + k] != std::string(kTruth) + stored.labels[k]) refuse(fmt::format("'{}' came", excerpt(heading[at + k])));
     return stored;
 }
 
@@ -49,13 +50,13 @@ float probability(const std::string& text, const std::string& where) {
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error != std::errc() || stop != end || !(value >= 0) || !(value <= 1))
-        throw InputError(fmt::format("[predictions] {}: wanted a probability, got '{}'", where, text));
+        throw InputError(fmt::format("[predictions] {}: wanted a probability, got '{}'", where, excerpt(text)));
     return value;
 }
 
 float target(const std::string& text, const std::string& where) {
     if (text.empty()) return -1;
-    if (text != "0" && text != "1") throw InputError(fmt::format("[predictions] {}: wanted 0 or 1, got '{}'", where, text));
+    if (text != "0" && text != "1") throw InputError(fmt::format("[predictions] {}: wanted 0 or 1, got '{}'", where, excerpt(text)));
     return text == "1" ? 1 : 0;
 }
 
@@ -72,7 +73,7 @@ void add_row(StoredPredictions& stored, std::vector<std::string> fields, const s
     }
     const auto label = std::ranges::find(stored.labels, fields.back());
     if (label == stored.labels.end())
-        throw InputError(fmt::format("[predictions] {}: there is no class '{}'", where, fields.back()));
+        throw InputError(fmt::format("[predictions] {}: there is no class '{}'", where, excerpt(fields.back())));
     p.labels.push_back(static_cast<std::int32_t>(label - stored.labels.begin()));
 }
 

@@ -35,6 +35,13 @@ class FileDataset : public Dataset {
 public:
     explicit FileDataset(DatasetContents contents) : Dataset(std::move(contents)) {}
 
+    std::vector<std::string> files() const override {
+        std::vector<std::string> paths;
+        for (const Split split : kSplits)
+            for (const Sample& sample : samples(split)) paths.push_back(sample.file);
+        return paths;
+    }
+
 protected:
     Image read(const Sample& sample, LeastSize least) const override { return load_image(sample.file, channels(), least); }
 };

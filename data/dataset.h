@@ -24,11 +24,12 @@ const char* split_name(Split split);
 Split parse_split(const std::string& name);
 
 struct Sample {
-    std::string name;         ///< shown to users: the file's name, or the record's number
-    std::string file;         ///< path of the picture; empty where the source holds its pictures in memory
-    std::int64_t record = 0;  ///< number of the picture within the source's memory
-    std::int32_t label = -1;  ///< Task::classes: index into label_names(); else -1
-    std::uint64_t mask = 0;   ///< Task::labels: bit i is set if label_names()[i] is present; at most 64 labels
+    std::string name;          ///< shown to users: the file's name, or the record's number
+    std::string file;          ///< path of the picture; empty where the source holds its pictures in memory
+    std::int64_t record = 0;   ///< number of the picture within the source's memory
+    std::int32_t label = -1;   ///< Task::classes: index into label_names(); else -1
+    std::uint64_t mask = 0;    ///< Task::labels: bit i is set if label_names()[i] is present; at most 64 labels
+    std::string patient = {};  ///< whose picture it is; empty where the source does not say
 };
 
 /// What a source found, before it can load pictures.
@@ -37,8 +38,9 @@ struct DatasetContents {
     std::vector<std::string> label_names;
     std::array<std::vector<Sample>, 3> splits;  ///< indexed by Split
     int channels = 1;                           ///< of the pictures that load() returns: 1 (grey) or 3 (RGB)
-    std::int64_t missing = 0;                   ///< rows of the label file whose picture is not there
-    std::int64_t unlisted = 0;                  ///< pictures with labels that neither of the official lists names
+    std::vector<std::string> missing;           ///< rows of the label file whose picture is not there
+    std::vector<std::string> unlisted;          ///< pictures with labels that neither of the official lists names
+    std::vector<std::string> unlabelled;        ///< pictures that the label file does not name
 };
 
 /// Immutable once opened; all members may be called from several threads.
@@ -53,14 +55,21 @@ public:
     const std::vector<Sample>& samples(Split split) const { return contents_.splits[static_cast<std::size_t>(split)]; }
     std::int64_t size(Split split) const { return static_cast<std::int64_t>(samples(split).size()); }
     int channels() const { return contents_.channels; }
-    std::int64_t missing() const { return contents_.missing; }
-    std::int64_t unlisted() const { return contents_.unlisted; }
+    const std::vector<std::string>& missing() const { return contents_.missing; }
+    const std::vector<std::string>& unlisted() const { return contents_.unlisted; }
+    const std::vector<std::string>& unlabelled() const { return contents_.unlabelled; }
 
     /// The picture of a sample, with channels() channels; where that saves work it comes reduced, its sides not below `least`.
     /// Throws InputError or IoError that names the file where it cannot be read or decoded; `index` is within [0, size(split)).
     Image load(Split split, std::int64_t index, LeastSize least = {}) const {
         return read(samples(split)[static_cast<std::size_t>(index)], least);
     }
+
+    /// A hint: load() of this sample follows soon. Returns at once.
+    virtual void will_load(Split, std::int64_t) const {}
+
+    /// The files that load() reads, each once; none where the pictures are held in memory.
+    virtual std::vector<std::string> files() const { return {}; }
 
 protected:
     explicit Dataset(DatasetContents contents) : contents_(std::move(contents)) {}

@@ -16,23 +16,13 @@
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
+#include "data/baton.h"
 #include "data/sampler.h"
 #include "kernels/error.h"
 #include "kernels/topology.h"
 
 namespace keel {
 namespace {
-
-/// Hands plain data from one stage's thread to the next one's. oneTBB orders the stages already, inside a library that
-/// ThreadSanitizer cannot see into; said once more here, the sanitizer can check everything else. Free on x86-64.
-class Baton {
-public:
-    void take() const { static_cast<void>(turn_.load(std::memory_order_acquire)); }
-    void pass() { turn_.fetch_add(1, std::memory_order_acq_rel); }
-
-private:
-    std::atomic<unsigned> turn_{0};
-};
 
 /// One sample on its way through the pipeline; its memory is used again.
 struct Item {
@@ -52,11 +42,7 @@ struct Delivery {
 };
 
 constexpr int kMaxWorkers = 1024;
-
-/// fraction * n rounded up; the product of a decimal fraction may lie a hair above the whole number that is meant.
-std::int64_t rounded_up(double fraction, std::int64_t n) {
-    return static_cast<std::int64_t>(std::ceil(fraction * static_cast<double>(n) - 1e-9));
-}
+constexpr std::int64_t kAnnounced = 64;  // samples ahead
 
 void check_options(const LoaderOptions& o, std::int64_t size) {
     check_transform(o.transform);
@@ -77,7 +63,7 @@ public:
         : dataset_(dataset),
           options_(std::move(options)),
           size_(dataset.size(options_.split)),
-          bad_allowed_(rounded_up(options_.max_bad, size_)),
+          bad_allowed_(bad_images_allowed(options_.max_bad, size_)),
           items_(static_cast<std::size_t>(2 * std::clamp(options_.workers, 1, kMaxWorkers))) {
         check_options(options_, size_);
         if (options_.shuffle) {
@@ -176,10 +162,18 @@ private:
         item.baton.take();
         item.position = position_;
         item.index = order_[static_cast<std::size_t>(position_++)];
+        announce();
         item.bad.reset();
         item.baton.pass();
         source_.pass();
         return &item;
+    }
+
+    /// Tells the source what is read next but some, so that a storage that answers late has work ahead.
+    void announce() {
+        const std::int64_t until = std::min(position_ + kAnnounced, size_);
+        for (announced_ = std::max(announced_, position_); announced_ < until; ++announced_)
+            dataset_.will_load(options_.split, order_[static_cast<std::size_t>(announced_)]);
     }
 
     Item* decode(Item* item) const {
@@ -294,6 +288,7 @@ private:
 
     Baton source_;                // passed with position_
     std::int64_t position_;       // of the source stage
+    std::int64_t announced_ = 0;  // of the source stage
     Baton collector_;             // passed with filling_ and bad_found_
     Delivery filling_;            // of the collector stage
     std::int64_t bad_found_ = 0;  // of the collector stage
@@ -308,6 +303,11 @@ private:
     std::atomic<bool> stop_{false};
     std::thread thread_;
 };
+
+std::int64_t bad_images_allowed(double fraction, std::int64_t images) {
+    // The product of a decimal fraction may lie a hair above the whole number that is meant.
+    return static_cast<std::int64_t>(std::ceil(fraction * static_cast<double>(images) - 1e-9));
+}
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)
     : pipeline_(std::make_unique<Pipeline>(dataset, std::move(options))) {}

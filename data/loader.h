@@ -32,6 +32,9 @@ struct BadImage {
     std::string reason;  ///< the error's message
 };
 
+/// How many of `images` pictures may be bad: the fraction of them, rounded up.
+std::int64_t bad_images_allowed(double fraction, std::int64_t images);
+
 struct LoaderOptions {
     Split split = Split::train;
     TransformOptions transform;

@@ -12,9 +12,9 @@
 
 #include <fmt/core.h>
 
-#include "data/sources.h"
+#include "data/new_folder.h"
+#include "data/nih_table.h"
 #include "data/stb.h"
-#include "engine/files.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 
@@ -42,7 +42,6 @@ constexpr const char* kHeader =
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]\n";
 
 void check(const PhantomOptions& o) {
-    require<UsageError>(!o.directory.empty(), "[synth] the directory has no name");
     require<UsageError>(o.count >= 1 && o.count <= 10'000'000, "[synth] count must be within [1, 10000000]");
     require<UsageError>(o.size >= 64 && o.size <= 2048, "[synth] size must be within [64, 2048] pixels");
     require<UsageError>(o.threads >= 1 && o.threads <= 1024, "[synth] threads must be within [1, 1024]");
@@ -123,35 +122,13 @@ void write_tables(const PhantomOptions& o, const std::vector<PhantomImage>& plan
     write_file(directory / kPhantomMarker, marker);
 }
 
-/// Whether the target may be taken: missing, empty, or, by force, a phantom set.
-void check_target(const PhantomOptions& o) {
-    if (!fs::exists(o.directory)) return;
-    if (!fs::is_directory(o.directory)) throw UsageError(fmt::format("[synth] {} is not a folder", o.directory));
-    if (fs::is_empty(o.directory)) return;
-    if (!o.force) throw UsageError(fmt::format("[synth] {} is not empty; --force replaces a phantom set", o.directory));
-    if (!fs::exists(fs::path(o.directory) / kPhantomMarker)) {
-        throw UsageError(fmt::format("[synth] {} has no {}: only a phantom set is replaced", o.directory, kPhantomMarker));
-    }
-}
-
 void write_set(const PhantomOptions& o) {
-    check_target(o);
-    const fs::path target = fs::absolute(o.directory).lexically_normal();
-    const fs::path clean = target.has_filename() ? target : target.parent_path();
-    const fs::path partial = clean.string() + ".partial";
-    fs::remove_all(partial);
-    fs::create_directories(partial / "images");
-    try {
-        const std::vector<PhantomImage> plan = plan_phantom(o);
-        const auto boxes = write_images(o, plan, partial / "images");
-        write_tables(o, plan, boxes, partial);
-        fs::remove_all(clean);
-        rename_folder(partial, clean);
-    } catch (...) {
-        std::error_code ignored;
-        fs::remove_all(partial, ignored);
-        throw;
-    }
+    NewFolder folder(o.directory, {"synth", "phantom set", kPhantomMarker}, o.force);
+    fs::create_directory(folder.path() / "images");
+    const std::vector<PhantomImage> plan = plan_phantom(o);
+    const auto boxes = write_images(o, plan, folder.path() / "images");
+    write_tables(o, plan, boxes, folder.path());
+    folder.commit();
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "data/phantom.h"
 #include "data/phantom_anatomy.h"
-#include "data/sources.h"
+#include "data/nih_table.h"
 
 namespace keel {
 namespace phantom {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -18,9 +17,6 @@ std::unique_ptr<Dataset> open_phantom(const std::string& path, const DatasetOpti
 std::unique_ptr<Dataset> open_medmnist(const std::string& path, const DatasetOptions& options);
 std::unique_ptr<Dataset> open_folder(const std::string& path, const DatasetOptions& options);
 std::unique_ptr<Dataset> open_cifar10(const std::string& path, const DatasetOptions& options);
-
-/// The 14 findings of NIH ChestX-ray14 in CheXNet's order.
-std::span<const char* const> nih_labels();
 
 /// A data set whose pictures are files (Sample::file).
 std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents);

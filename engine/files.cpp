@@ -64,6 +64,15 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> into) const {
     }
 }
 
+void InputFile::will_read(std::uint64_t offset, std::uint64_t size) const {
+    ::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+}
+
+void InputFile::drop_from_cache() const {
+    ::fdatasync(descriptor_);
+    ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
     temporary_ += fmt::format(".tmp{}", ::getpid());
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

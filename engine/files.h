@@ -23,6 +23,10 @@ public:
     std::uint64_t size() const { return size_; }
     /// Fills `into` with the bytes from `offset` on. Throws IoError, or InputError if the file ends before.
     void read(std::uint64_t offset, std::span<std::byte> into) const;
+    /// A hint: these bytes are read soon. The system begins to fetch them, where it can.
+    void will_read(std::uint64_t offset, std::uint64_t size) const;
+    /// Asks the system to drop the file from its cache, dirty pages written first. It may decline, and in memory (tmpfs) always does.
+    void drop_from_cache() const;
 
 private:
     std::filesystem::path path_;

@@ -35,4 +35,19 @@ bool printable(std::string_view text) {
     return true;
 }
 
+std::string excerpt(std::string_view text) {
+    constexpr std::size_t kMost = 80;
+    std::string shown;
+    while (!text.empty()) {
+        const std::size_t length = character_bytes(text), bytes = length == 0 ? 1 : length;
+        if (shown.size() + bytes > kMost) return shown + "...";
+        if (printable(text.substr(0, bytes)))
+            shown += text.substr(0, bytes);
+        else
+            shown += '?';
+        text.remove_prefix(bytes);
+    }
+    return shown;
+}
+
 }  // namespace keel

@@ -197,6 +197,29 @@ std::vector<Row> data_sets() {
     };
 }
 
+std::vector<Row> predictions() {
+    const auto score = [](const std::string& file) {
+        return Words{"score", "--predictions", "@predictions/" + file, "--labels", "@csv/good.csv", "--only", "Mass"};
+    };
+    return {
+        {score("empty.csv"), 3, "is empty"},
+        {score("no_name.csv"), 3, "no column 'Image Index'"},
+        {score("unknown_label.csv"), 3, "unknown label 'Mas', did you mean 'Mass'?"},
+        {score("column_twice.csv"), 3, "comes twice"},
+        {score("name_twice.csv"), 3, "has a row already"},
+        {score("cell_nan.csv"), 3, "wanted a finite number, got 'nan'"},
+        {score("cell_huge.csv"), 3, "wanted a finite number, got '"},
+        {score("short_row.csv"), 3, "wanted 2 fields, got 1"},
+        {score("header_alone.csv"), 3, "have no picture in common"},
+        {score("binary.csv"), 3, "unknown label '"},
+        {{"score", "--predictions", "@predictions/labels.csv", "--labels", "@csv/good.csv", "--list", "@csv/header_alone.csv"},
+         3,
+         "names no picture of the label file"},
+        {{"score", "--predictions", "@predictions/header_alone.csv", "--labels", "@csv/good.csv"}, 3, "no column 'prob_"},
+        {{"score", "--predictions", "%missing.csv", "--labels", "@csv/good.csv"}, 5, "No such file or directory"},
+    };
+}
+
 std::vector<Row> configurations() {
     return {
         {config("%missing.toml"), 5, "No such file or directory"},
@@ -257,5 +280,6 @@ TEST_CASE("Hostile input ends with its code and its message, which the documenta
     SECTION("pictures") { check(pictures(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
+    SECTION("predictions") { check(predictions(), scratch); }
     SECTION("configurations") { check(configurations(), scratch); }
 }

@@ -7,7 +7,7 @@
 
 #include "data/dataset.h"
 #include "data/decode.h"
-#include "data/sources.h"
+#include "data/nih_table.h"
 #include "kernels/error.h"
 #include "tests/data/files.h"
 #include "tests/support/catch.h"

@@ -122,8 +122,9 @@ TEST_CASE("nih: several folders, missing pictures, unlisted ones, Windows line e
     replace_in(scratch / "train_val_list.txt", "00000005_000.png\n", "\r\n");
     replace_in(scratch / "Data_Entry_2017.csv", "Finding Labels", "\"Finding Labels\"");
     const auto data = open_dataset("nih:" + scratch.path());
-    CHECK(data->missing() == 1);
-    CHECK(data->unlisted() == 1);
+    CHECK(data->missing().size() == 1);
+    CHECK(data->unlisted().size() == 1);
+    CHECK(data->unlabelled().empty());
     std::map<std::string, std::string> files;
     for (Split split : kSplits) {
         for (const Sample& sample : data->samples(split)) files[sample.name] = sample.file;
@@ -274,7 +275,7 @@ TEST_CASE("Real data: the NIH sample and PneumoniaMNIST") {
     const auto nih = open_dataset("nih:" + root + "/nih-sample");
     CHECK(nih->size(Split::train) + nih->size(Split::val) == 496);
     CHECK(nih->size(Split::test) == 125);
-    CHECK((nih->missing() == 0 && nih->unlisted() == 0));
+    CHECK((nih->missing().empty() && nih->unlisted().empty()));
     check_disjoint(*nih);
     const Image image = nih->load(Split::test, 0);
     CHECK((image.width == 256 && image.height == 256 && image.channels == 1));

@@ -244,6 +244,28 @@ def csv():
     put("csv", "zeros.csv", b"\0" * 500)
 
 
+def predictions():
+    head = "Image Index,prob_Mass,prob_Hernia,true_Mass,true_Hernia\n"
+    put("predictions", "labels.csv", head + "a.png,0.25,1,1,0\nb.png,1e-9,0.5,,1\n")
+    put("predictions", "classes.csv", "Image Index,prob_cat,prob_dog,class\na.png,0.25,0.75,dog\n")
+    put("predictions", "anybody.csv", "Hernia,Image Index,prob_Mass\n-3.5,a.png,12\n")
+    put("predictions", "quoted.csv", 'Image Index,"prob_Mass","Hernia"\n"a,"".png",0.5,0.5\n')
+    put("predictions", "crlf_and_bom.csv", b"\xEF\xBB\xBF" + (head + "a.png,0,1,0,1\n").replace("\n", "\r\n").encode())
+    put("predictions", "empty.csv", "")
+    put("predictions", "header_alone.csv", head)
+    put("predictions", "no_name.csv", "prob_Mass\n0.5\n")
+    put("predictions", "unknown_label.csv", "Image Index,prob_Mas\na.png,0.5\n")
+    put("predictions", "column_twice.csv", "Image Index,prob_Mass,Mass\na.png,0.5,0.5\n")
+    put("predictions", "name_twice.csv", "Image Index,Mass,Hernia\na.png,0.5,0\na.png,0.5,0\n")
+    for name, cell in {"nan": "nan", "infinite": "-inf", "overflow": "1e999", "text": "x", "nothing": "", "hexadecimal": "0x1p3",
+                       "control": "\x1b[31m", "huge": "9" * 100000}.items():
+        put("predictions", "cell_" + name + ".csv", "Image Index,Mass\na.png," + cell + "\n")
+    put("predictions", "short_row.csv", "Image Index,Mass\na.png\n")
+    put("predictions", "long_row.csv", "Image Index,Mass\na.png,0.5" + ",0" * 5000 + "\n")
+    put("predictions", "open_quote.csv", 'Image Index,Mass\n"a.png,0.5\n')
+    put("predictions", "binary.csv", bytes(range(256)) * 4)
+
+
 # TOML and options ----------------------------------------------------------------------------------------------------
 
 
@@ -369,6 +391,7 @@ pictures_jpeg()
 pictures_other()
 npz()
 csv()
+predictions()
 configuration()
 weights()
 tuning()

@@ -1,0 +1,192 @@
+// keel score: anybody's predictions against NIH's labels.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/score_table.h"
+#include "data/csv.h"
+#include "data/nih_table.h"
+#include "engine/metrics.h"
+#include "engine/score_curve.h"
+#include "engine/text.h"
+#include "kernels/error.h"
+
+namespace keel::cli {
+namespace {
+
+constexpr std::size_t kNamed = 10;  // of the pictures that only one side has
+
+struct Options {
+    std::string predictions, labels, list;
+    std::vector<std::string> only;
+};
+
+/// The pictures that both sides have, and the names of the others.
+struct Joined {
+    std::vector<double> scores;        ///< {pictures, labels}
+    std::vector<std::uint64_t> truth;  ///< masks
+    std::vector<std::string> without_label, without_prediction;
+};
+
+Joined join(ScoreTable table, std::vector<NihRow> rows, std::size_t labels) {
+    std::unordered_map<std::string, std::uint64_t> truth;
+    for (const NihRow& row : rows) truth.emplace(row.name, row.mask);
+    Joined joined;
+    for (std::size_t i = 0; i < table.names.size(); ++i) {
+        const auto found = truth.find(table.names[i]);
+        if (found == truth.end()) {
+            joined.without_label.push_back(std::move(table.names[i]));
+            continue;
+        }
+        joined.truth.push_back(found->second);
+        const auto from = table.scores.begin() + static_cast<std::ptrdiff_t>(i * labels);
+        joined.scores.insert(joined.scores.end(), from, from + static_cast<std::ptrdiff_t>(labels));
+        truth.erase(found);
+    }
+    for (NihRow& row : rows)
+        if (truth.contains(row.name)) joined.without_prediction.push_back(std::move(row.name));
+    return joined;
+}
+
+/// The rows that the list, a name a line, names.
+void keep_listed(std::vector<NihRow>& rows, const std::string& list) {
+    std::unordered_set<std::string> listed;
+    for (std::string& line : read_lines(list)) listed.insert(std::move(line));
+    std::erase_if(rows, [&](const NihRow& row) { return !listed.contains(row.name); });
+    if (rows.empty()) throw InputError(fmt::format("[score] {} names no picture of the label file", list));
+}
+
+struct LabelScore {
+    std::string label;
+    std::int64_t positives, negatives;
+    std::optional<double> auroc, average_precision, calibration;
+    std::optional<Interval> interval;
+    std::optional<BestF1> f1;
+};
+
+std::vector<LabelScore> score_labels(const Joined& joined, const std::vector<std::string>& labels) {
+    std::vector<LabelScore> result;
+    const auto known = nih_labels();
+    for (std::size_t k = 0; k < labels.size(); ++k) {
+        const auto bit = std::ranges::find(known, labels[k]) - known.begin();
+        std::vector<double> scores;
+        std::vector<float> targets;
+        for (std::size_t i = 0; i < joined.truth.size(); ++i) {
+            scores.push_back(joined.scores[i * labels.size() + k]);
+            targets.push_back(static_cast<float>(joined.truth[i] >> bit & 1U));
+        }
+        const ScoreCurve curve = score_curve(scores, targets);
+        result.push_back({labels[k], curve.positives, curve.negatives, auroc(curve), average_precision(curve),
+                          calibration_error(scores, targets), auroc_interval(curve), best_f1(curve)});
+    }
+    return result;
+}
+
+/// The mean of a score over the labels for which it is defined.
+std::optional<double> mean_of(const std::vector<LabelScore>& scores, std::optional<double> LabelScore::*score) {
+    RunningMean mean;
+    for (const LabelScore& s : scores)
+        if (s.*score) mean.add(*(s.*score));
+    return mean.weight() > 0 ? std::optional(mean.mean()) : std::nullopt;
+}
+
+constexpr std::pair<const char*, std::optional<double> LabelScore::*> kScores[] = {
+    {"auroc", &LabelScore::auroc},
+    {"average_precision", &LabelScore::average_precision},
+    {"calibration_error", &LabelScore::calibration}};
+
+Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json one_side(const std::vector<std::string>& names) {
+    const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamed));
+    return {{"count", names.size()}, {"names", std::vector<std::string>(names.begin(), names.begin() + shown)}};
+}
+
+Json to_json(const Options& o, const Joined& joined, const std::vector<LabelScore>& scores) {
+    Json json{{"predictions", o.predictions}, {"labels", o.labels}, {"samples", joined.truth.size()}};
+    for (const auto& [name, score] : kScores) {
+        for (const LabelScore& s : scores) json[name][s.label] = number(s.*score);
+        json[name]["mean"] = number(mean_of(scores, score));
+    }
+    for (const LabelScore& s : scores) {
+        json["auroc_interval"][s.label] = s.interval ? Json{s.interval->low, s.interval->high} : Json(nullptr);
+        json["best_f1"][s.label] = s.f1 ? Json{{"threshold", s.f1->threshold}, {"f1", s.f1->f1}} : Json(nullptr);
+        json["positives"][s.label] = s.positives;
+    }
+    json["without_label"] = one_side(joined.without_label);
+    json["without_prediction"] = one_side(joined.without_prediction);
+    return json;
+}
+
+std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
+
+std::string to_text(const Joined& joined, const std::vector<LabelScore>& scores) {
+    std::vector<std::vector<std::string>> rows{
+        {"label", "positives", "AUROC", "95 % interval", "average precision", "best F1", "at threshold", "calibration error"}};
+    for (const LabelScore& s : scores)
+        rows.push_back({s.label, std::to_string(s.positives), cell(s.auroc),
+                        s.interval ? fmt::format("{:.4f}-{:.4f}", s.interval->low, s.interval->high) : "undefined",
+                        cell(s.average_precision), s.f1 ? cell(s.f1->f1) : "undefined",
+                        s.f1 ? fmt::format("{:.4g}", s.f1->threshold) : "undefined", cell(s.calibration)});
+    rows.push_back({"mean", "", cell(mean_of(scores, &LabelScore::auroc)), "",
+                    cell(mean_of(scores, &LabelScore::average_precision)), "", "",
+                    cell(mean_of(scores, &LabelScore::calibration))});
+    rows.push_back({"samples", std::to_string(joined.truth.size())});
+    return format_table(rows);
+}
+
+void warn(const std::string& what, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    std::vector<std::string> shown;
+    for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) shown.push_back(excerpt(names[i]));
+    std::cerr << fmt::format("keel score: {} {}: {}{}\n", names.size(), what, fmt::join(shown, ", "),
+                             names.size() > kNamed ? ", ..." : "");
+}
+
+int run(const Options& o, const Globals& globals) {
+    std::vector<std::string> labels(nih_labels().begin(), nih_labels().end());
+    if (!o.only.empty()) labels = o.only;
+    std::vector<NihRow> rows = read_nih_table(o.labels);
+    if (!o.list.empty()) keep_listed(rows, o.list);
+    const Joined joined = join(read_score_table(o.predictions, nih_labels(), labels), std::move(rows), labels.size());
+    if (joined.truth.empty()) throw InputError(fmt::format("[score] {} and {} have no picture in common", o.predictions, o.labels));
+    warn("predictions have no label and are left out", joined.without_label);
+    warn("labelled pictures have no prediction and are left out", joined.without_prediction);
+    const std::vector<LabelScore> scores = score_labels(joined, labels);
+    print_result(globals, to_json(o, joined, scores), to_text(joined, scores));
+    return kSuccess;
+}
+
+}  // namespace
+
+Run add_score(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<Options>();
+    const std::vector<std::string> known(nih_labels().begin(), nih_labels().end());
+    app.add_option("--predictions", o->predictions,
+                   "Scores to judge: columns 'Image Index' and 'prob_LABEL' or 'LABEL', as keel eval writes them")
+        ->required()
+        ->type_name("FILE.csv");
+    app.add_option("--labels", o->labels, "What is true: NIH's Data_Entry table")->required()->type_name("FILE.csv");
+    app.add_option("--list", o->list, "Judge only the pictures that this file names, one a line, as in test_list.txt")
+        ->type_name("FILE.txt");
+    app.add_option("--only", o->only, "Judge only these labels, separated by commas")
+        ->type_name("LABEL,...")
+        ->delimiter(',')
+        ->check([known](const std::string& label) {
+            if (std::ranges::find(known, label) != known.end()) return std::string();
+            return fmt::format("there is no label '{}'{}", excerpt(label), suggestion(label, known));
+        });
+    return [o, &globals] { return run(*o, globals); };
+}
+
+}  // namespace keel::cli
