@@ -26,7 +26,8 @@ struct Source {
 };
 
 constexpr Source kSources[] = {
-    {"phantom", open_phantom}, {"nih", open_nih}, {"medmnist", open_medmnist}, {"folder", open_folder}, {"cifar10", open_cifar10},
+    {"phantom", open_phantom}, {"nih", open_nih},         {"medmnist", open_medmnist},
+    {"folder", open_folder},   {"cifar10", open_cifar10}, {"pack", open_pack},
 };
 
 constexpr const char* kSplitNames[] = {"train", "val", "test"};

@@ -87,7 +87,7 @@ struct DatasetOptions {
     double test_fraction = 0.2;  ///< of all patients, where a set in NIH's layout has no lists
 };
 
-/// Opens `scheme:path`: nih, phantom, medmnist, folder, cifar10. Reads the labels and the list of files, no pictures
+/// Opens `scheme:path`: nih, phantom, medmnist, folder, cifar10, pack. Reads the labels and the list of files, no pictures
 /// (medmnist and cifar10's binary files are read whole). Throws UsageError for an unknown scheme or a path that does not
 /// exist, InputError for contents that are malformed, IoError where reading fails.
 std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOptions& options = {});

@@ -17,6 +17,7 @@ std::unique_ptr<Dataset> open_phantom(const std::string& path, const DatasetOpti
 std::unique_ptr<Dataset> open_medmnist(const std::string& path, const DatasetOptions& options);
 std::unique_ptr<Dataset> open_folder(const std::string& path, const DatasetOptions& options);
 std::unique_ptr<Dataset> open_cifar10(const std::string& path, const DatasetOptions& options);
+std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions& options);
 
 /// A data set whose pictures are files (Sample::file).
 std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents);

@@ -39,6 +39,11 @@ public:
             write_text(set + "/images/a.png", "");
             fs::copy_file(table.path(), set + "/Data_Entry.csv");
         }
+        for (const auto& index : fs::directory_iterator(KEEL_CORPUS "/pack")) {
+            const std::string pack = folder_ / ("pack/" + index.path().stem().string());
+            fs::create_directories(pack);
+            fs::copy_file(index.path(), pack + "/index.keelpack");
+        }
         write_text(folder_ / "lists/images/a.png", "");
         write_text(folder_ / "lists/Data_Entry.csv", read_text(KEEL_CORPUS "/csv/good.csv"));
         write_text(folder_ / "lists/test_list.txt", "a.png\n");
@@ -192,6 +197,22 @@ std::vector<Row> data_sets() {
         {info("nih:%nothing"), 3, "has no images*/ folder with pictures"},
         {info("cifar10:%cifar"), 3, "a multiple of 3073 is wanted"},
         {info("folder:%class"), 3, "has a class whose name is not UTF-8 or holds control characters"},
+        {info("pack:%nothing"), 3, "not a pack, or one that was not finished"},
+        {info("pack:%pack/empty"), 3, "the file is too short for an index"},
+        {info("pack:%pack/header_alone"), 3, "the file is too short for an index"},
+        {info("pack:%pack/magic"), 3, "is no index of a pack"},
+        {info("pack:%pack/version"), 3, "the pack is of version 2, this program reads 1"},
+        {info("pack:%pack/truncated"), 3, "its header claims other contents than its"},
+        {info("pack:%pack/longer"), 3, "its header claims other contents than its"},
+        {info("pack:%pack/samples_huge"), 3, "its header claims other contents than its"},
+        {info("pack:%pack/samples_overflow"), 3, "its header claims other contents than its"},
+        {info("pack:%pack/texts_huge"), 3, "its header claims other contents than its"},
+        {info("pack:%pack/task"), 3, "out of range"},
+        {info("pack:%pack/channels"), 3, "out of range"},
+        {info("pack:%pack/side"), 3, "out of range"},
+        {info("pack:%pack/labels_none"), 3, "out of range"},
+        {info("pack:%pack/labels_many"), 3, "out of range"},
+        {info("pack:%pack/labels"), 3, "the index is damaged: its XXH3 is"},
         {info("medmnist:%missing.npz"), 2, "does not exist"},
         {info("medmnist:%nothing"), 3, "wanted a regular file"},
     };

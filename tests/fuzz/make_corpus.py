@@ -266,6 +266,59 @@ def predictions():
     put("predictions", "binary.csv", bytes(range(256)) * 4)
 
 
+# Packs: the index; the fuzz target and the tests give it the checksum that Python's library has no function for -----------------------
+
+
+def pack_record(offset=16, truth=0, shard=0, width=8, height=8, name=1, patient=1, reserved=0):
+    return struct.pack("<QQQIIIIII", offset, 0, truth, shard, width, height, name, patient, reserved)
+
+
+def pack_index(records=None, shards=(208, ), samples=None, magic=b"KEELPACK", version=1, task=1, channels=1, side=8,
+               labels=("Mass", "Nodule"), texts=None, text_bytes=None):
+    records = [pack_record(16 + 64 * i, truth=i) for i in range(3)] if records is None else records
+    if texts is None:
+        texts = b"".join(struct.pack("<I", len(label)) + label.encode() for label in labels) + b"a1" * len(records)
+    header = magic + struct.pack("<IIIIII", version, task, channels, side, len(labels), len(shards))
+    header += struct.pack("<QQQ", *(samples or (len(records), 0, 0)))
+    header += struct.pack("<Q", len(texts) if text_bytes is None else text_bytes)
+    return header + struct.pack("<%dQ" % len(shards), *shards) + b"".join(records) + texts + b"\0" * 8
+
+
+def packs():
+    good = pack_index()
+    put("pack", "labels.keelpack", good)
+    put("pack", "classes.keelpack", pack_index(task=0, labels=("cat", "dog", "owl")))
+    put("pack", "own_sizes.keelpack", pack_index([pack_record(width=3, height=5), pack_record(width=16, height=12)], side=0))
+    put("pack", "colours.keelpack", pack_index([pack_record()], channels=3))
+    put("pack", "splits.keelpack", pack_index(samples=(1, 1, 1)))
+    put("pack", "nothing.keelpack", pack_index([], shards=()))
+    put("pack", "empty.keelpack", b"")
+    put("pack", "header_alone.keelpack", good[:64])
+    put("pack", "truncated.keelpack", good[:-20])
+    put("pack", "longer.keelpack", good + b"x")
+    put("pack", "magic.keelpack", pack_index(magic=b"KEELPICK"))
+    put("pack", "version.keelpack", pack_index(version=2))
+    put("pack", "task.keelpack", pack_index(task=2))
+    put("pack", "channels.keelpack", pack_index(channels=0))
+    put("pack", "side.keelpack", pack_index(side=0xFFFFFFFF))
+    put("pack", "labels_none.keelpack", pack_index(labels=()))
+    put("pack", "labels_many.keelpack", pack_index(labels=[str(i) for i in range(65)]))
+    put("pack", "labels_twice.keelpack", pack_index(labels=("Mass", "Mass")))
+    put("pack", "labels_control.keelpack", pack_index(labels=("Mass", "\x1b[31m")))
+    put("pack", "samples_huge.keelpack", pack_index(samples=(1 << 63, 0, 0)))
+    put("pack", "samples_overflow.keelpack", pack_index(samples=((1 << 64) // 48 + 1, 0, 0)))
+    put("pack", "texts_huge.keelpack", pack_index(text_bytes=(1 << 64) - 1))
+    put("pack", "texts_short.keelpack", pack_index(texts=b"\xff\xff\xff\xff" + b"x" * 30))
+    put("pack", "shard_huge.keelpack", pack_index(shards=((1 << 64) - 1, )))
+    for name, record in {"offset_huge": pack_record(offset=(1 << 64) - 1), "offset_small": pack_record(offset=0),
+                         "behind_end": pack_record(offset=145), "truth": pack_record(truth=4), "shard": pack_record(shard=7),
+                         "width_zero": pack_record(width=0), "width_huge": pack_record(width=0xFFFFFFFF, height=0xFFFFFFFF),
+                         "bomb": pack_record(width=16384, height=6000), "name_none": pack_record(name=0),
+                         "name_huge": pack_record(name=0xFFFFFFFF), "patient_huge": pack_record(patient=0xFFFFFFFF),
+                         "reserved": pack_record(reserved=1)}.items():
+        put("pack", "record_" + name + ".keelpack", pack_index([record], side=0))
+
+
 # TOML and options ----------------------------------------------------------------------------------------------------
 
 
@@ -391,6 +444,7 @@ pictures_jpeg()
 pictures_other()
 npz()
 csv()
+packs()
 predictions()
 configuration()
 weights()
