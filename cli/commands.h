@@ -8,6 +8,8 @@ namespace keel::cli {
 Run add_bench(CLI::App& app, const Globals& globals);
 Run add_compare(CLI::App& app, const Globals& globals);
 Run add_data_info(CLI::App& app, const Globals& globals);
+Run add_data_check(CLI::App& app, const Globals& globals);
+Run add_data_pack(CLI::App& app, const Globals& globals);
 Run add_data_bench(CLI::App& app, const Globals& globals);
 Run add_data_synth(CLI::App& app, const Globals& globals);
 Run add_doctor(CLI::App& app, const Globals& globals);

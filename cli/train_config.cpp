@@ -8,7 +8,7 @@ std::span<const Option<TrainConfig>> train_options() {
     constexpr Range kFraction = from_to(0, 1), kFractionBelowOne = from_to_below(0, 1);
     static const std::vector<Option<C>> options{
         {"model", &C::model, "NAME", {}, "network; keel models lists them", "", true},
-        {"data", &C::data, "SPEC", {}, "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR or cifar10:DIR", "", true},
+        {"data", &C::data, "SPEC", {}, "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR", "", true},
         {"out", &C::out, "DIR", {}, "run directory", "", true},
 
         {"epochs", &C::epochs, "epochs", kWholeFromOne, "passes over the training split"},

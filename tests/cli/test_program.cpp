@@ -89,7 +89,11 @@ TEST_CASE("A number out of its range ends with 2 and names option, range and num
         Limit{models, "--channels", "0", "1025", "1 to 1024"}, Limit{models, "--classes", "0", "1000001", "1 to 1000000"},
         Limit{info, "--val-fraction", "-0.1", "1", "0 to below 1"}, Limit{info, "--test-fraction", "-0.1", "1", "0 to below 1"},
         Limit{info, "--split-seed", "-1", "", "at least 0"}, Limit{synth, "--count", "0", "10000001", "1 to 10000000"},
-        Limit{synth, "--size", "63", "2049", "64 to 2048"});
+        Limit{synth, "--size", "63", "2049", "64 to 2048"}, Limit{{"data", "pack"}, "--size", "-1", "16385", "0 to 16384"},
+        Limit{{"data", "pack"}, "--shard-mb", "0", "65537", "1 to 65536"},
+        Limit{{"data", "pack"}, "--max-bad", "-0.1", "1.1", "0 to 1"},
+        Limit{{"data", "check"}, "--workers", "0", "1025", "1 to 1024"},
+        Limit{{"data", "bench"}, "--rounds", "0", "1001", "1 to 1000"});
     for (const std::string& value :
          {limit.low, limit.high, std::string("nan"), std::string("9999999999999999999999"), std::string("1x")}) {
         if (value.empty()) continue;
@@ -202,10 +206,12 @@ TEST_CASE("data synth writes a set that data info counts", "[program]") {
 
     const json cost = object(run_keel({"data", "bench", "phantom:" + set, "--image-size", "32", "--images", "50", "--batch", "8",
                                        "--augment", "--rate", "100", "--json"}));
-    CHECK(cost["images"] >= 50);  // more than the split has: it is read again
-    CHECK(cost["bad_images"] == 0);
-    CHECK(cost["cpu_ms_per_image"] > 0);
-    CHECK(cost["core_share"].get<double>() == Approx(cost["cpu_ms_per_image"].get<double>() / 1e3 * 100));
+    REQUIRE(cost["results"].size() == 1);
+    const json& result = cost["results"][0];
+    CHECK(result["images"] >= 50);  // more than the split has: it is read again
+    CHECK(result["bad_images"] == 0);
+    CHECK(result["cpu_ms_per_image"] > 0);
+    CHECK(result["core_share"].get<double>() == Approx(result["cpu_ms_per_image"].get<double>() / 1e3 * 100));
 
     const ProgramResult again = run_keel(synth);
     CHECK(again.code == 2);

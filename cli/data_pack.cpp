@@ -1,0 +1,78 @@
+// keel data pack
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/label_counts.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "data/pack.h"
+
+namespace keel::cli {
+namespace {
+
+struct Options {
+    std::string spec, split = "all";
+    std::int64_t shard_mb = 256;
+    DatasetOptions dataset;
+    PackOptions pack;
+};
+
+int run(Options& o, const Globals& globals) {
+    const auto dataset = open_dataset(o.spec, o.dataset);
+    if (o.split != "all") o.pack.split = parse_split(o.split);
+    o.pack.shard_bytes = o.shard_mb << 20;
+    PackSummary summary;
+    {
+        Progress progress(std::cerr, "packing", stderr_progress(globals.quiet));
+        o.pack.on_progress = [&](std::int64_t done, std::int64_t total) { progress.update(done, total); };
+        o.pack.on_bad_image = [](const BadImage& bad) {
+            std::cerr << "keel data pack: left out " << bad.name << ": " << bad.reason << '\n';
+        };
+        summary = write_pack(*dataset, o.pack);
+        progress.finish();
+    }
+    Json samples = Json::object();
+    std::string text;
+    for (const Split split : kSplits) {
+        const std::int64_t count = summary.samples[static_cast<std::size_t>(split)];
+        samples[split_name(split)] = count;
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, split_name(split));
+    }
+    const Json object{{"data", o.spec},
+                      {"directory", o.pack.directory},
+                      {"size", o.pack.size},
+                      {"samples", std::move(samples)},
+                      {"bad_images", summary.bad_images},
+                      {"shards", summary.shards},
+                      {"bytes", summary.bytes}};
+    print_result(globals, object,
+                 fmt::format("{} images in {} shards, {:.1f} MB: pack:{}\n", text, summary.shards,
+                             1e-6 * static_cast<double>(summary.bytes), o.pack.directory));
+    return kSuccess;
+}
+
+}  // namespace
+
+Run add_data_pack(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<Options>();
+    app.add_option("spec", o->spec, kSpecHelp)->type_name("SPEC")->required();
+    app.add_option("directory", o->pack.directory, "folder to write; it is made")->type_name("DIR")->required();
+    app.add_option("--split", o->split, "split to pack")
+        ->check(CLI::IsMember({"all", "train", "val", "test"}))
+        ->capture_default_str();
+    add_number(app, "--size", o->pack.size, from_to(0, kMaxImageSide),
+               "side of the packed pictures, pixels; 0 keeps their own sizes");
+    add_number(app, "--shard-mb", o->shard_mb, from_to(1, 65536), "a shard's size at most, MiB");
+    add_number(app, "--workers", o->pack.workers, from_to(1, 1024), "threads that decode");
+    add_number(app, "--max-bad", o->pack.max_bad, from_to(0, 1),
+               "bad images left out, as a fraction of each split; more end the run");
+    add_split_options(app, o->dataset);
+    app.add_flag("--force", o->pack.force, "replace a pack that is there already");
+    return [o, &globals] { return run(*o, globals); };
+}
+
+}  // namespace keel::cli

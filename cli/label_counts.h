@@ -1,0 +1,22 @@
+// How many samples of each split show each label, for people and programs; and the options that decide on the splits.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "cli/output.h"
+#include "data/info.h"
+
+namespace keel::cli {
+
+inline constexpr const char* kSpecHelp = "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR";
+
+/// --val-fraction, --test-fraction and --split-seed.
+void add_split_options(CLI::App& app, DatasetOptions& options);
+
+/// {"train": {"samples": n, "labels": {LABEL: n, ...}, "without_label": n}, ...}, the last for Task::labels alone.
+Json label_counts_json(const Dataset& dataset, const std::array<SplitCounts, 3>& counts);
+/// The same as a table.
+std::string label_counts_table(const Dataset& dataset, const std::array<SplitCounts, 3>& counts);
+
+}  // namespace keel::cli
