@@ -151,7 +151,7 @@ TEST_CASE("A folder with contents is kept unless force replaces a phantom set") 
     write_phantom(options);
     options.force = false;
     CHECK_THROWS_AS(write_phantom(options), UsageError);
-    CHECK(snapshot(options.directory).size() == 3 + 5);  // pictures; tables, lists and the marker
+    CHECK(snapshot(options.directory).size() == 3 + 5);
 }
 
 TEST_CASE("Phantom options outside their range are refused") {
