@@ -254,9 +254,11 @@ void add_train_options(CLI::App& app) {
     }
 }
 
-TrainConfig read_train_config(const CLI::App& app, const std::filesystem::path& resumed) {
+TomlSource read_toml(const std::filesystem::path& file) { return {read_file(file, kFileLimit), file.string()}; }
+
+TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
     TrainConfig config;
-    if (!resumed.empty()) apply_toml(config, read_file(resumed, kFileLimit), resumed.string());
+    apply_toml(config, resumed.text, resumed.origin);
     for (const std::string& file : app.get_option("--config")->results()) apply_toml(config, read_file(file, kFileLimit), file);
     for (const std::string& assignment : app.get_option("--set")->results()) {
         const std::size_t equals = assignment.find('=');
@@ -305,6 +307,15 @@ void check_train_config(const TrainConfig& config) {
         throw UsageError("[config] nesterov wants momentum above 0, not 0");
     if (config.min_lr > config.lr)
         throw UsageError(fmt::format("[config] min_lr must be at most lr = {}, not {}", config.lr, config.min_lr));
+}
+
+std::vector<std::string> changes_that_matter(const TrainConfig& before, const TrainConfig& now) {
+    std::vector<std::string> changes;
+    for (const Row& option : train_options()) {
+        const std::string was = toml_text(before, option), is = toml_text(now, option);
+        if (was != is && !may_change_on_resume(option.key)) changes.push_back(fmt::format("{} was {}, is {}", option.key, was, is));
+    }
+    return changes;
 }
 
 std::string to_toml(const TrainConfig& config) {

@@ -28,12 +28,19 @@ Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, 
 
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t, std::int64_t)>& progress) {
+    return *evaluate_unless([] { return false; }, model, dataset, options, progress);
+}
+
+std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset,
+                                           const LoaderOptions& options,
+                                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
     const NoGrad no_grad;
     const ModelSpec& spec = model.spec();
     Predictions all;
     RunningMean loss;
     Loader loader(dataset, options);
     for (Batch batch; loader.next(batch);) {
+        if (stop()) return std::nullopt;
         const Tensor logits = model.logits(images_of(batch));
         loss.add(loss_of(spec, logits, batch).item(), static_cast<double>(batch.n));
         const Tensor scores = probabilities(spec, logits);

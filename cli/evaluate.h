@@ -41,6 +41,11 @@ Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, 
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
+/// The same, but none as soon as `stop` says so between two batches.
+std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset,
+                                           const LoaderOptions& options,
+                                           const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+
 Scores score(const ModelSpec& spec, const Predictions& predictions);
 
 /// What a model is chosen by, the higher the better: mean AUROC (labels) or AUC (classes); where it is undefined, minus the loss.

@@ -31,9 +31,11 @@ const std::vector<fs::path>& run_files() {
                                              "metrics.csv",
                                              "metrics.jsonl",
                                              "val_predictions.csv",
+                                             "divergence.jsonl",
                                              "report.html",
                                              "log.txt",
                                              "checkpoints/last.safetensors",
+                                             "checkpoints/previous.safetensors",
                                              "checkpoints/best.safetensors"};
     return files;
 }
@@ -62,10 +64,16 @@ std::shared_ptr<spdlog::logger> open_log(const fs::path& file, bool quiet) {
     }
 }
 
-void append_line(const fs::path& file, const std::string& text) {
+/// Adds `text` to the end of a file, all of it or nothing: a full disk takes a part. Throws IoError.
+void append_text(const fs::path& file, const std::string& text) {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(file, error);
     std::ofstream out(file, std::ios::app | std::ios::binary);
     out << text << std::flush;
-    if (!out) throw IoError(fmt::format("[run] cannot write to {}", file.string()));
+    if (out) return;
+    out.close();
+    fs::resize_file(file, size == static_cast<std::uintmax_t>(-1) ? 0 : size, error);
+    throw IoError(fmt::format("[run] cannot write to {}", file.string()));
 }
 
 bool is_nan(const Json& value) { return value.is_number_float() && std::isnan(value.get<double>()); }
@@ -78,6 +86,8 @@ std::string csv_cell(const Json& value) {
     for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
     return quoted + "\"";
 }
+
+std::string line_of(const Json& row) { return row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 /// The epoch of a line of metrics.csv, or of metrics.jsonl; -1 where there is none.
 std::int64_t epoch_of_csv(const std::string& line) {
@@ -120,6 +130,15 @@ bool holds_run(const fs::path& path) {
     return false;
 }
 
+template <class Call>
+void RunDirectory::attempt(Call&& call) {
+    try {
+        call();
+    } catch (const IoError& error) {
+        log_->error("{}", error.what());
+    }
+}
+
 RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : path_(std::move(path)) {
     if (existing == ExistingRun::refuse && holds_run(path_))
         throw UsageError(
@@ -137,6 +156,7 @@ RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : pa
             for (const fs::path& file : run_files())
                 must("remove", path_ / file, [&](std::error_code& e) { fs::remove(path_ / file, e); });
         if (existing == ExistingRun::replace) remove_event_files(path_ / "tensorboard");
+        checkpoints().remove_leftovers();
         log_ = open_log(path_ / "log.txt", quiet);
     } catch (...) {
         if (lock_ >= 0) ::close(lock_);
@@ -145,6 +165,7 @@ RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : pa
 }
 
 RunDirectory::~RunDirectory() {
+    if (!pending_csv_.empty() || !pending_jsonl_.empty()) append_pending();
     if (lock_ >= 0) ::close(lock_);
 }
 
@@ -154,7 +175,9 @@ void RunDirectory::write_machine(const Json& machine) {
     write_file_atomically(path_ / "machine.json", machine.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-void RunDirectory::write_predictions(const std::string& csv) { write_file_atomically(path_ / "val_predictions.csv", csv); }
+void RunDirectory::write_predictions(const std::string& csv) {
+    attempt([&] { write_file_atomically(path_ / "val_predictions.csv", csv); });
+}
 
 void RunDirectory::write_events() { events_.emplace(path_ / "tensorboard"); }
 
@@ -173,9 +196,25 @@ void RunDirectory::append_metrics(const Json& row) {
     const fs::path csv = path_ / "metrics.csv";
     std::error_code error;
     const bool is_new = !fs::exists(csv, error) || fs::file_size(csv, error) == 0;
-    append_line(csv, (is_new ? head + "\n" : "") + cells + "\n");
-    append_line(path_ / "metrics.jsonl", row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-    if (events_) events_->append(row);
+    pending_csv_ += (is_new && pending_csv_.empty() ? head + "\n" : "") + cells + "\n";
+    pending_jsonl_ += line_of(row);
+    append_pending();
+    if (events_) attempt([&] { events_->append(row); });
+}
+
+void RunDirectory::append_pending() {
+    attempt([&] {
+        append_text(path_ / "metrics.csv", pending_csv_);
+        pending_csv_.clear();
+    });
+    attempt([&] {
+        append_text(path_ / "metrics.jsonl", pending_jsonl_);
+        pending_jsonl_.clear();
+    });
+}
+
+void RunDirectory::record_divergence(const Json& step) {
+    attempt([&] { append_text(divergence_file(), line_of(step)); });
 }
 
 void RunDirectory::cut_metrics_after(std::int64_t epoch) {

@@ -1,4 +1,4 @@
-// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, log.txt, report.html,
+// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, divergence.jsonl, log.txt, report.html,
 // checkpoints/ and tensorboard/.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/checkpoints.h"
 #include "cli/event_file.h"
 #include "cli/output.h"
 
@@ -29,21 +30,25 @@ public:
 
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path config_file() const { return path_ / "config.toml"; }
-    std::filesystem::path last_checkpoint() const { return path_ / "checkpoints" / "last.safetensors"; }
-    std::filesystem::path best_checkpoint() const { return path_ / "checkpoints" / "best.safetensors"; }
+    std::filesystem::path divergence_file() const { return path_ / "divergence.jsonl"; }
+    Checkpoints checkpoints() const { return Checkpoints(path_ / "checkpoints"); }
 
     /// Replaces config.toml.
     void write_config(const std::string& toml);
     /// Replaces machine.json.
     void write_machine(const Json& machine);
-    /// Replaces val_predictions.csv: those of the best checkpoint.
+    /// Replaces val_predictions.csv: those of the best checkpoint. A disk that refuses is logged.
     void write_predictions(const std::string& csv);
     /// From now on rows of metrics go to a new file in tensorboard/, too.
     void write_events();
 
     /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a whole number;
-    /// all rows of a run have the same keys in the same order. NaN is an empty cell and null.
+    /// all rows of a run have the same keys in the same order. NaN is an empty cell and null. A disk that refuses is logged, and the
+    /// row kept for the next try: with the next row, or when the run ends.
     void append_metrics(const Json& row);
+
+    /// Adds a step that was not applied to divergence.jsonl; a disk that refuses is logged.
+    void record_divergence(const Json& step);
 
     /// Removes the rows of later epochs than `epoch`, and a last row that a crash left half-written. For a resumed run, before its
     /// first append. Throws InputError that names file and line where the files are not what append_metrics() writes.
@@ -56,7 +61,13 @@ public:
     void record_error(const std::string& message);
 
 private:
+    /// Logs what the system refuses: a run does not end for that.
+    template <class Call>
+    void attempt(Call&& call);
+    void append_pending();
+
     std::filesystem::path path_;
+    std::string pending_csv_, pending_jsonl_;  // rows that the disk did not take
     std::shared_ptr<spdlog::logger> log_;
     std::optional<EventFile> events_;
     int lock_ = -1;

@@ -9,16 +9,23 @@ namespace {
 
 volatile std::sig_atomic_t received = 0;
 
-/// The handler runs once a signal (SA_RESETHAND): the second of its kind has its default effect.
-void note(int signal) { received = signal; }
+constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGUSR1};
+
+/// The first of them puts all back to their default effect.
+void note(int signal) {
+    received = signal;
+    for (const int other : kStopSignals) std::signal(other, SIG_DFL);
+}
 
 }  // namespace
 
 void catch_stop_signals() {
     struct sigaction action {};
     action.sa_handler = note;
-    action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    for (const int signal : kStopSignals) sigaddset(&action.sa_mask, signal);
+    for (const int signal : kStopSignals) sigaction(signal, &action, nullptr);
 }
 
 int stop_signal() { return received; }

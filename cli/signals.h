@@ -3,8 +3,8 @@
 
 namespace keel::cli {
 
-/// From now on SIGINT, SIGTERM and SIGUSR1 (what batch systems send before they end a job) only set a flag; the same signal
-/// a second time ends the process at once.
+/// From now on the first SIGINT, SIGTERM or SIGUSR1 (what batch systems send before they end a job) only sets a flag; a second one,
+/// of any of the three kinds, ends the process at once.
 void catch_stop_signals();
 
 /// The signal that came, or 0.

@@ -1,5 +1,6 @@
 // keel train
 #include <fmt/format.h>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/config.h"
@@ -17,12 +18,18 @@ struct Options {
     bool force = false;
 };
 
-/// The checkpoint to go on from, or empty for a new run. `auto` is the run's own last checkpoint, if there is one.
-std::filesystem::path checkpoint_to_resume(const Options& options, const std::filesystem::path& out) {
-    if (options.resume.empty()) return {};
-    if (options.resume != "auto") return options.resume;
-    const auto last = out / "checkpoints" / "last.safetensors";
-    return std::filesystem::exists(last) ? last : std::filesystem::path{};
+/// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there is one.
+std::optional<Checkpoints::Found> checkpoint_to_resume(const Options& options, const std::filesystem::path& out) {
+    if (options.resume.empty()) return std::nullopt;
+    if (options.resume != "auto") return Checkpoints::Found{options.resume, load_checkpoint(options.resume), {}};
+    return Checkpoints(out / "checkpoints").newest();
+}
+
+/// The configuration of the run that goes on: the checkpoint's, or config.toml where it was stopped before its first one.
+TomlSource resumed_config(const std::optional<Checkpoints::Found>& found, bool resuming, const std::filesystem::path& out) {
+    if (found) return {read_run(found->state.metadata, found->file.string()).config, found->file.string()};
+    const auto own = out / "config.toml";
+    return resuming && std::filesystem::exists(own) ? read_toml(own) : TomlSource{};
 }
 
 /// A run is done whether or not its report can be written.
@@ -35,25 +42,29 @@ void report(RunDirectory& directory) {
 }
 
 int run(const CLI::App& app, const Options& options, const Globals& globals) {
-    if (options.force && !options.resume.empty()) throw UsageError("[train] --resume and --force exclude each other");
     const std::filesystem::path out = app.get_option("--out")->as<std::string>();
-    const auto own_config = out / "config.toml";
     const bool resuming = !options.resume.empty();
-    const TrainConfig config = read_train_config(app, resuming && std::filesystem::exists(own_config) ? own_config : "");
+    auto checkpoint = checkpoint_to_resume(options, out);
+    const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
     if (config.threads > 0) {
         set_thread_count(config.threads);
         bind_team();
     }
     catch_stop_signals();
     RunDirectory directory(config.out,
-                           options.force ? ExistingRun::replace
-                           : resuming    ? ExistingRun::resume
-                                         : ExistingRun::refuse,
+                           resuming        ? ExistingRun::resume
+                           : options.force ? ExistingRun::replace
+                                           : ExistingRun::refuse,
                            globals.quiet);
     try {
         Trainer trainer(config, directory, globals);
-        const auto checkpoint = checkpoint_to_resume(options, directory.path());
-        if (!checkpoint.empty()) trainer.resume(checkpoint);
+        if (checkpoint) {
+            for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
+            trainer.resume(checkpoint->state, checkpoint->file, options.force);
+            checkpoint.reset();  // its tensors are copied
+        } else if (resuming) {
+            directory.cut_metrics_after(0);
+        }
         directory.write_config(to_toml(config));
         directory.write_machine(diagnose(read_machine()).object);
         if (config.tensorboard) directory.write_events();
@@ -77,9 +88,9 @@ Run add_train(CLI::App& app, const Globals& globals) {
     const auto options = std::make_shared<Options>();
     add_train_options(app);
     app.add_option("--resume", options->resume,
-                   "Go on with the run in --out: auto (its last checkpoint, or from the start) or a checkpoint file")
+                   "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a checkpoint file")
         ->type_name("auto|FILE");
-    app.add_flag("--force", options->force, "Replace a run that is in --out already");
+    app.add_flag("--force", options->force, "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
     return [&app, options, &globals] { return run(app, *options, globals); };
 }
 

@@ -1,5 +1,8 @@
 #include "cli/train_config.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace keel::cli {
 
 std::span<const Option<TrainConfig>> train_options() {
@@ -78,6 +81,12 @@ std::span<const Option<TrainConfig>> train_options() {
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_seed", &C::split_seed, "", kWholeFromZero, "seed of such splits; not the run's, which would hold out other images"},
 
+        {"time_limit",
+         &C::time_limit,
+         "TIME",
+         {},
+         "save and stop before so much time is over: minutes, HH:MM:SS, D-HH:MM:SS or none",
+         "what Slurm grants"},
         {"checkpoint_minutes", &C::checkpoint_minutes, "minutes", at_least(0), "time between checkpoints within an epoch",
          "epochs' ends"},
         {"eval_every", &C::eval_every, "epochs", kWholeFromOne, "epochs between validations"},
@@ -87,6 +96,13 @@ std::span<const Option<TrainConfig>> train_options() {
         {"threads", &C::threads, "threads", from_to(0, 1024), "compute threads", "the allowed cores"},
     };
     return options;
+}
+
+bool may_change_on_resume(std::string_view key) {
+    static constexpr std::string_view kFree[] = {"out",        "epochs",     "max_steps",          "workers",  "prefetch",
+                                                 "max_bad",    "patience",   "checkpoint_minutes", "threads",  "max_divergent",
+                                                 "time_limit", "tensorboard"};
+    return std::ranges::find(kFree, key) != std::end(kFree);
 }
 
 }  // namespace keel::cli

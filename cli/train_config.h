@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/options.h"
@@ -63,6 +64,7 @@ struct TrainConfig {
     double val_fraction = 0.1, test_fraction = 0.2;
     std::uint64_t split_seed = 0;
 
+    std::string time_limit;            ///< see read_time_limit()
     double checkpoint_minutes = 10.0;  ///< 0: at the ends of epochs only
     int eval_every = 1;
     int patience = 0;  ///< 0: no early stop
@@ -73,5 +75,9 @@ struct TrainConfig {
 
 /// The one declaration of all of TrainConfig's options, in the order of the help text.
 std::span<const Option<TrainConfig>> train_options();
+
+/// True for options that a resumed run may change: no weight of any step depends on them, but for the cosine's course on how long the
+/// run shall be.
+bool may_change_on_resume(std::string_view key);
 
 }  // namespace keel::cli

@@ -1,10 +1,12 @@
 #include "cli/trainer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
 
 #include "cli/config.h"
 #include "cli/predictions_file.h"
@@ -14,125 +16,92 @@
 #include "engine/autograd.h"
 #include "engine/draws.h"
 #include "engine/gradients.h"
+#include "engine/hash.h"
 #include "kernels/parallel.h"
-#include "models/loaded_model.h"
 
 namespace keel::cli {
 namespace {
 
-/// What the trainer keeps beside the RunState, as JSON in a checkpoint's metadata.
+/// The tally and the data's hash, as JSON in a checkpoint's metadata.
 constexpr const char* kTrainerKey = "keel.trainer";
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// Negatives per positive of each label over the training split, the weight that balances them; a label without positives gets 1.
-Tensor balancing_weights(const Dataset& dataset) {
-    const auto& samples = dataset.samples(Split::train);
-    const auto labels = static_cast<std::int64_t>(dataset.label_names().size());
-    Tensor weights = Tensor::full({labels}, 1);
-    for (std::int64_t i = 0; i < labels; ++i) {
-        const auto positives = std::ranges::count_if(samples, [&](const Sample& s) { return ((s.mask >> i) & 1U) != 0; });
-        if (positives > 0)
-            weights.data<float>()[i] =
-                static_cast<float>(static_cast<double>(std::ssize(samples) - positives) / static_cast<double>(positives));
-    }
-    return weights;
+double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// What pictures are centred and scaled by where nobody says: ImageNet's statistics for RGB, the middle grey for the rest.
-void default_normalisation(ModelSpec& spec) {
-    const bool rgb = spec.options.channels == 3;
-    if (spec.mean.empty()) spec.mean = rgb ? std::vector{0.485F, 0.456F, 0.406F} : std::vector{0.5F};
-    if (spec.std.empty()) spec.std = rgb ? std::vector{0.229F, 0.224F, 0.225F} : std::vector{0.25F};
+/// Of what the order of the samples and their labels depend on, wherever they lie.
+std::string hash_of(const Dataset& dataset) {
+    Hash hash;
+    for (const Split split : {Split::train, Split::val})
+        for (const Sample& sample : dataset.samples(split))
+            hash.add(fmt::format("{}\n{}\n{}\n{}\n", split_name(split), sample.name, sample.label, sample.mask));
+    return hash.hex();
+}
+
+Json to_json(const Tally& tally, const std::string& data_hash) {
+    return {{"loss_sum", tally.loss_sum},
+            {"loss_samples", tally.loss_samples},
+            {"bad_images", tally.bad_images},
+            {"divergent", tally.divergent},
+            {"epochs_since_best", tally.epochs_since_best},
+            {"recorded_step", tally.recorded_step},
+            {"data", data_hash}};
+}
+
+/// The inverse of to_json(). Throws InputError that names `file`.
+std::pair<Tally, std::string> read_tally(const CheckpointState& checkpoint, const std::string& file) {
+    Tally tally;
+    std::string data_hash;
+    try {
+        const Json json = Json::parse(checkpoint.metadata.at(kTrainerKey));
+        json.at("loss_sum").get_to(tally.loss_sum);
+        json.at("loss_samples").get_to(tally.loss_samples);
+        json.at("bad_images").get_to(tally.bad_images);
+        json.at("divergent").get_to(tally.divergent);
+        json.at("epochs_since_best").get_to(tally.epochs_since_best);
+        json.at("recorded_step").get_to(tally.recorded_step);
+        json.at("data").get_to(data_hash);
+    } catch (const std::exception& error) {
+        throw InputError(
+            fmt::format("[train] {}: '{}' in its metadata is missing or malformed: {}", file, kTrainerKey, error.what()));
+    }
+    return {tally, data_hash};
+}
+
+std::unique_ptr<Dataset> open_for_training(const TrainConfig& config) {
+    DatasetOptions options;
+    options.split_seed = config.split_seed;
+    options.val_fraction = config.val_fraction;
+    options.test_fraction = config.test_fraction;
+    auto dataset = open_dataset(config.data, options);
+    if (dataset->size(Split::train) == 0) throw InputError("[train] " + config.data + " has no training samples");
+    return dataset;
 }
 
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, RunDirectory& directory, const Globals& globals)
-    : config_(config), directory_(directory), globals_(globals) {
-    DatasetOptions options;
-    options.split_seed = config.split_seed;
-    options.val_fraction = config.val_fraction;
-    options.test_fraction = config.test_fraction;
-    dataset_ = open_dataset(config.data, options);
-    if (dataset_->size(Split::train) == 0) throw InputError("[train] " + config.data + " has no training samples");
+    : config_(config),
+      directory_(directory),
+      globals_(globals),
+      limit_(read_time_limit(config.time_limit)),
+      dataset_(open_for_training(config)),
+      data_hash_(hash_of(*dataset_)),
+      learner_(make_learner(config, *dataset_)),
+      buffers_(*learner_.module) {
     steps_per_epoch_ = (dataset_->size(Split::train) + config.batch_size - 1) / config.batch_size;
     total_steps_ = steps_per_epoch_ * config.epochs;
     if (config.max_steps > 0) total_steps_ = std::min(total_steps_, config.max_steps);
-    build_model();
-    build_optimizer();
     state_.seed = config.seed;
-}
-
-void Trainer::build_model() {
-    spec_.name = config_.model;
-    spec_.options.classes = static_cast<std::int64_t>(dataset_->label_names().size());
-    spec_.options.channels = config_.channels > 0 ? config_.channels : dataset_->channels();
-    spec_.options.small_stem = config_.small_stem;
-    spec_.options.dropout = config_.dropout;
-    spec_.image_size = config_.image_size;
-    spec_.mean = config_.mean;
-    spec_.std = config_.std;
-    spec_.multi_label = dataset_->task() == Task::labels;
-    spec_.label_names = dataset_->label_names();
-    default_normalisation(spec_);
-    module_ = make_model(spec_.name, spec_.options, config_.seed);
-
-    const std::string classifier = find_model(spec_.name).classifier;
-    if (!config_.init.empty()) {
-        const auto tensors = model_weights(read_safetensors(config_.init).tensors);
-        const auto skipped = load_into(module_->state(), tensors, config_.init, {{classifier}});
-        directory_.log().info("weights from {}{}", config_.init,
-                              skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(skipped, ", ")));
-    }
-    if (config_.freeze == "backbone")
-        for (const NamedTensor& parameter : module_->parameters())
-            if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
-    if (config_.positive_weights == "balanced") {
-        if (!spec_.multi_label) throw UsageError("[train] positive_weights balances labels, this data has classes");
-        positive_weights_ = balancing_weights(*dataset_);
-    }
-}
-
-void Trainer::build_optimizer() {
-    const std::string classifier = find_model(spec_.name).classifier;
-    // Vectors (biases, batch norm's gamma and beta) are not decayed: decay would only pull the scale of activations.
-    std::vector<ParameterGroup> groups{{"backbone", {}, config_.backbone_lr, 1},
-                                       {"backbone vectors", {}, config_.backbone_lr, 0},
-                                       {"classifier", {}, config_.classifier_lr, 1},
-                                       {"classifier vectors", {}, config_.classifier_lr, 0}};
-    for (const NamedTensor& parameter : module_->parameters()) {
-        const std::size_t group = (parameter.name.starts_with(classifier) ? 2U : 0U) + (parameter.tensor.rank() == 1 ? 1U : 0U);
-        groups[group].parameters.push_back(parameter);
-    }
-    OptimizerOptions options;
-    options.kind = optimizer_kind(config_.optimizer);
-    options.weight_decay = config_.weight_decay;
-    options.momentum = config_.momentum;
-    options.nesterov = config_.nesterov;
-    options.beta1 = config_.beta1;
-    options.beta2 = config_.beta2;
-    options.eps = config_.adam_eps;
-    optimizer_.emplace(std::move(groups), options);
-    if (config_.ema_decay > 0) ema_.emplace(module_->state(), config_.ema_decay);
-
-    schedule_.kind = schedule_kind(config_.schedule);
-    schedule_.lr = config_.lr;
-    schedule_.floor = config_.min_lr;
-    schedule_.warmup_steps = config_.warmup_steps;
-    schedule_.milestones.assign(config_.milestones.begin(), config_.milestones.end());
-    schedule_.every = config_.step_epochs;
-    schedule_.gamma = schedule_.kind == ScheduleKind::plateau ? config_.plateau_factor : config_.step_gamma;
-    schedule_.patience = config_.plateau_patience;
-    check(schedule_);
+    if (!config.init.empty())
+        directory_.log().info("weights from {}{}", config.init,
+                              learner_.skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(learner_.skipped, ", ")));
 }
 
 LoaderOptions Trainer::train_loader() const {
     LoaderOptions loader;
     loader.split = Split::train;
-    loader.transform = transform_of(spec_);
+    loader.transform = transform_of(learner_.spec);
     loader.transform.augment = true;
     loader.transform.flip = config_.flip;
     loader.transform.rotate_degrees = static_cast<float>(config_.rotate);
@@ -155,7 +124,7 @@ LoaderOptions Trainer::train_loader() const {
 LoaderOptions Trainer::eval_loader(Split split) const {
     LoaderOptions loader = train_loader();
     loader.split = split;
-    loader.transform = transform_of(spec_);
+    loader.transform = transform_of(learner_.spec);
     loader.shuffle = false;
     loader.epoch = 0;
     loader.start_sample = 0;
@@ -163,82 +132,106 @@ LoaderOptions Trainer::eval_loader(Split split) const {
 }
 
 double Trainer::current_lr() const {
-    return learning_rate(schedule_, {state_.step, total_steps_, steps_per_epoch_}, state_.plateau);
+    return learning_rate(learner_.schedule, {state_.step, total_steps_, steps_per_epoch_}, state_.plateau);
 }
 
 bool Trainer::done() const {
-    const bool epoch_open = state_.sample_offset > 0;  // stopped behind its last step: it must still be finished
-    return (state_.step >= total_steps_ && !epoch_open) || state_.epoch >= config_.epochs || stopped_early_;
+    // A run stopped behind its last step has that epoch still to validate and record.
+    const bool out_of_steps = state_.step >= total_steps_ && (state_.sample_offset == 0 || tally_.recorded_step == state_.step);
+    return out_of_steps || state_.epoch >= config_.epochs || (state_.sample_offset == 0 && out_of_patience());
+}
+
+std::optional<Trainer::Stop> Trainer::must_stop() const {
+    if (const int signal = stop_signal(); signal != 0) return Stop{fmt::format("signal {}", signal), exit_code_of(signal)};
+    // Another step, and twice the time of a save: a disk is slower when many runs save at the end of their time.
+    if (limit_.is_over(longest_step_ + 2 * save_seconds_)) return Stop{"its time limit", kStoppedResumable};
+    return std::nullopt;
 }
 
 void Trainer::train_step(const Batch& batch) {
     const DrawScope draws(config_.seed, static_cast<std::uint64_t>(state_.epoch), batch.indices);
-    Tensor loss = loss_of(spec_, (*module_)(images_of(batch)), batch, config_.label_smoothing, positive_weights_);
+    buffers_.keep();
+    Tensor loss =
+        loss_of(learner_.spec, (*learner_.module)(images_of(batch)), batch, config_.label_smoothing, learner_.positive_weights);
     const double value = loss.item();
     if (!std::isfinite(value)) return skip_step(batch, fmt::format("the loss is {}", value));
     backward(loss);
-    const auto parameters = optimizer_->parameters();
+    Optimizer& optimizer = *learner_.optimizer;
+    const auto parameters = optimizer.parameters();
     const double norm = config_.clip_norm > 0 ? clip_by_norm(parameters, config_.clip_norm) : gradient_norm(parameters);
     if (!std::isfinite(norm))
         return skip_step(batch, "the gradient of " + first_non_finite(parameters).value_or("all together") + " is not finite");
-    optimizer_->step(current_lr());
-    optimizer_->zero_grad();
-    if (ema_) ema_->update(state_.step);
-    divergent_ = 0;
-    loss_sum_ += value * static_cast<double>(batch.n);
-    loss_samples_ += batch.n;
+    optimizer.step(current_lr());
+    optimizer.zero_grad();
+    if (learner_.ema) learner_.ema->update(state_.step);
+    tally_.divergent = 0;
+    tally_.loss_sum += value * static_cast<double>(batch.n);
+    tally_.loss_samples += batch.n;
 }
 
 void Trainer::skip_step(const Batch& batch, const std::string& what) {
-    optimizer_->zero_grad();
-    ++divergent_;
+    learner_.optimizer->zero_grad();
+    buffers_.restore();
+    ++tally_.divergent;
     directory_.log().warn("step {} was not applied: {}; its samples: {}", state_.step + 1, what, fmt::join(batch.names, ", "));
-    if (divergent_ >= config_.max_divergent)
-        throw DivergedError(
-            fmt::format("[train] {} steps in a row were not finite ({} at step {}); lower the learning rate or warm it up",
-                        divergent_, what, state_.step + 1));
+    directory_.record_divergence(
+        {{"epoch", state_.epoch + 1}, {"step", state_.step + 1}, {"what", what}, {"lr", current_lr()}, {"samples", batch.names}});
+    if (tally_.divergent >= config_.max_divergent)
+        throw DivergedError(fmt::format(
+            "[train] {} steps in a row were not finite ({} at step {}); their samples are in {}; go on from the last checkpoint with a "
+            "lower learning rate (--resume auto --lr X --force), or warm it up",
+            tally_.divergent, what, state_.step + 1, directory_.divergence_file().string()));
 }
 
 bool Trainer::train_epoch() {
-    module_->train(true);
+    learner_.module->train(true);
     Loader loader(*dataset_, train_loader());
     Progress progress(std::cerr, fmt::format("epoch {}/{}", state_.epoch + 1, config_.epochs), stderr_progress(globals_.quiet));
+    const std::int64_t bad_before = tally_.bad_images;
     const auto start = Clock::now();
     epoch_images_ = 0;
-    for (Batch batch; state_.step < total_steps_ && loader.next(batch);) {
+    for (Batch batch; state_.step < total_steps_;) {
+        const auto step_start = Clock::now();
+        if (!loader.next(batch)) {
+            state_.sample_offset = dataset_->size(Split::train);  // bad pictures at the end are behind us, too
+            break;
+        }
         train_step(batch);
         ++state_.step;
         state_.sample_offset = batch.next_sample;
+        tally_.bad_images = bad_before + loader.bad_images();
         epoch_images_ += batch.n;
         epoch_seconds_ = seconds_since(start);
+        longest_step_ = std::max(longest_step_, seconds_since(step_start));
         progress.update(state_.sample_offset, dataset_->size(Split::train),
-                        loss_sum_ / static_cast<double>(std::max<std::int64_t>(loss_samples_, 1)),
+                        tally_.loss_sum / static_cast<double>(std::max<std::int64_t>(tally_.loss_samples, 1)),
                         static_cast<double>(epoch_images_) / epoch_seconds_);
-        if (stop_signal() != 0) return false;
-        if (config_.checkpoint_minutes > 0 && seconds_since(saved_at_) > 60 * config_.checkpoint_minutes) save_last();
+        if (must_stop()) return false;  // only here: a run that is started again and again gets on by a step each time
+        if (config_.checkpoint_minutes > 0 && seconds_since(saved_at_) > 60 * config_.checkpoint_minutes) try_save(false);
     }
-    bad_images_ = loader.bad_images();
+    tally_.bad_images = bad_before + loader.bad_images();
     progress.finish();
     return true;
 }
 
 void Trainer::record_epoch(const std::optional<Predictions>& predictions) {
+    const ModelSpec& spec = learner_.spec;
     const double nan = std::numeric_limits<double>::quiet_NaN();
     Json row{{"epoch", state_.epoch + 1},
              {"step", state_.step},
              {"lr", current_lr()},
-             {"train_loss", loss_samples_ > 0 ? loss_sum_ / static_cast<double>(loss_samples_) : nan},
+             {"train_loss", tally_.loss_samples > 0 ? tally_.loss_sum / static_cast<double>(tally_.loss_samples) : nan},
              {"images_per_second", epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : nan},
              {"seconds", epoch_seconds_},
-             {"bad_images", bad_images_},
+             {"bad_images", tally_.bad_images},
              {"peak_arena_mb", static_cast<double>(Arena::global().statistics().peak) / 1e6},
              {"val_loss", predictions ? predictions->loss : nan}};
     Scores scores;
-    if (predictions) scores = score(spec_, *predictions);
-    if (spec_.multi_label) {
+    if (predictions) scores = score(spec, *predictions);
+    if (spec.multi_label) {
         row["val_auroc_mean"] = scores.auroc.mean.value_or(nan);
-        for (std::size_t i = 0; i < spec_.label_names.size(); ++i)
-            row["val_auroc_" + spec_.label_names[i]] = predictions ? scores.auroc.per_label[i].value_or(nan) : nan;
+        for (std::size_t i = 0; i < spec.label_names.size(); ++i)
+            row["val_auroc_" + spec.label_names[i]] = predictions ? scores.auroc.per_label[i].value_or(nan) : nan;
     } else {
         row["val_accuracy"] = predictions ? scores.accuracy : nan;
         row["val_auc"] = scores.auc.value_or(nan);
@@ -248,112 +241,139 @@ void Trainer::record_epoch(const std::optional<Predictions>& predictions) {
                           row["train_loss"].get<double>(), row["images_per_second"].get<double>(),
                           predictions
                               ? fmt::format(", val loss {:.4f}, val {} {:.4f}", predictions->loss,
-                                            spec_.multi_label ? "mean AUROC" : "AUC", selection_metric(spec_, *predictions, scores))
+                                            spec.multi_label ? "mean AUROC" : "AUC", selection_metric(spec, *predictions, scores))
                               : "");
 }
 
-void Trainer::finish_epoch() {
-    std::optional<Predictions> predictions;
+std::optional<Predictions> Trainer::validate() {
+    const EmaScope averages(learner_.ema ? &*learner_.ema : nullptr);
+    return evaluate_unless([this] { return must_stop().has_value(); },
+                           Predictor(learner_.spec, *learner_.module, config_.batch_size), *dataset_, eval_loader(Split::val));
+}
+
+bool Trainer::finish_epoch() {
     const bool last = state_.epoch + 1 >= config_.epochs || state_.step >= total_steps_;
-    if (dataset_->size(Split::val) > 0 && (last || (state_.epoch + 1) % config_.eval_every == 0)) {
-        const EmaScope averages(ema_ ? &*ema_ : nullptr);
-        predictions = evaluate(Predictor(spec_, *module_, config_.batch_size), *dataset_, eval_loader(Split::val));
-    }
-    record_epoch(predictions);
-    bool best = !predictions && dataset_->size(Split::val) == 0;  // without validation the newest is the best there is
+    const bool validates = dataset_->size(Split::val) > 0 && (last || (state_.epoch + 1) % config_.eval_every == 0);
+    const std::optional<Predictions> predictions = validates ? validate() : std::nullopt;
+    if (validates && !predictions) return false;
+
+    const std::optional<double> best_before = state_.best_metric;
+    bool best = dataset_->size(Split::val) == 0;  // without validation the newest is the best there is
     if (predictions) {
-        const double metric = selection_metric(spec_, *predictions, score(spec_, *predictions));
+        const double metric = selection_metric(learner_.spec, *predictions, score(learner_.spec, *predictions));
         best = !state_.best_metric || metric > *state_.best_metric;
         if (best) state_.best_metric = metric;
-        epochs_since_best_ = best ? 0 : epochs_since_best_ + 1;
-        if (schedule_.kind == ScheduleKind::plateau) state_.plateau = observe(schedule_, state_.plateau, metric);
-        stopped_early_ = config_.patience > 0 && epochs_since_best_ >= config_.patience;
+        if (epoch_complete()) {
+            tally_.epochs_since_best = best ? 0 : tally_.epochs_since_best + 1;
+            if (learner_.schedule.kind == ScheduleKind::plateau)
+                state_.plateau = observe(learner_.schedule, state_.plateau, metric);
+        }
     }
-    ++state_.epoch;
-    state_.sample_offset = 0;
-    loss_sum_ = 0;
-    loss_samples_ = 0;
-    save_last();
-    if (best) save(directory_.best_checkpoint());
-    if (best && predictions) directory_.write_predictions(predictions_csv(spec_, *predictions));
+    record_epoch(predictions);
+    tally_.recorded_step = state_.step;
+    if (epoch_complete()) {
+        ++state_.epoch;
+        state_.sample_offset = 0;
+        tally_.loss_sum = 0;
+        tally_.loss_samples = tally_.bad_images = 0;
+    }
+    if (!try_save(best))
+        state_.best_metric = best_before;  // a later epoch shall be better than what is on the disk
+    else if (best && predictions)
+        directory_.write_predictions(predictions_csv(learner_.spec, *predictions));
+    return true;
 }
 
 int Trainer::run() {
     saved_at_ = Clock::now();
     std::int64_t parameters = 0;
-    for (const NamedTensor& parameter : module_->parameters()) parameters += parameter.tensor.elements();
-    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads", spec_.name,
-                          dataset_->size(Split::train), dataset_->size(Split::val), total_steps_, config_.batch_size, parameters,
-                          thread_count());
+    for (const NamedTensor& parameter : learner_.module->parameters()) parameters += parameter.tensor.elements();
+    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads",
+                          learner_.spec.name, dataset_->size(Split::train), dataset_->size(Split::val), total_steps_,
+                          config_.batch_size, parameters, thread_count());
+    if (limit_.exists()) directory_.log().info("the run stops and saves before {:.0f} s are over", limit_.seconds());
+    const std::int64_t first_step = state_.step;
     while (!done()) {
-        if (!train_epoch()) {
-            save_last();
-            directory_.log().warn("stopped by signal {} at step {}; continue with --resume auto", stop_signal(), state_.step);
-            return exit_code_of(stop_signal());
+        try {
+            if (train_epoch() && finish_epoch()) continue;
+        } catch (const InputError&) {  // of the data: what was learnt from them before is good
+            try_save(false);
+            throw;
         }
-        finish_epoch();
+        const Stop stop = *must_stop();
+        save(false);
+        directory_.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto", stop.reason,
+                              state_.step, state_.step - first_step);
+        return stop.exit_code;
     }
-    if (stopped_early_) directory_.log().info("no better epoch in {}: stopped", epochs_since_best_);
+    if (unsaved_) save(false);
+    if (out_of_patience()) directory_.log().info("no better epoch in {}: stopped", tally_.epochs_since_best);
     return kSuccess;
 }
 
-void Trainer::save_last() {
-    save(directory_.last_checkpoint());
+void Trainer::save(bool best) {
+    const auto start = Clock::now();
+    directory_.checkpoints().save(checkpoint(), best);
     saved_at_ = Clock::now();
+    save_seconds_ = std::max(save_seconds_, seconds_since(start));
+    unsaved_ = false;
 }
 
-void Trainer::save(const std::filesystem::path& path) const {
+bool Trainer::try_save(bool best) {
+    try {
+        save(best);
+        return true;
+    } catch (const IoError& error) {
+        saved_at_ = Clock::now();
+        unsaved_ = true;
+        directory_.log().error("step {} is not saved, what was saved before is kept: {}", state_.step, error.what());
+        return false;
+    }
+}
+
+CheckpointState Trainer::checkpoint() const {
     RunState state = state_;
     state.config = to_toml(config_);
-    CheckpointState checkpoint{{}, module_->state()};
+    CheckpointState checkpoint{{}, learner_.state()};
     write_run(state, checkpoint.metadata);
-    checkpoint.metadata[kTrainerKey] = Json{
-        {"loss_sum", loss_sum_},
-        {"loss_samples", loss_samples_},
-        {"divergent", divergent_},
-        {"epochs_since_best",
-         epochs_since_best_}}.dump();
-    write_spec(spec_, checkpoint.metadata);
-    for (const auto& more : {optimizer_->state(), ema_ ? ema_->state() : std::vector<NamedTensor>{}})
-        checkpoint.tensors.insert(checkpoint.tensors.end(), more.begin(), more.end());
-    save_checkpoint(path, checkpoint);
+    write_spec(learner_.spec, checkpoint.metadata);
+    checkpoint.metadata[kTrainerKey] = to_json(tally_, data_hash_).dump();
+    return checkpoint;
 }
 
-void Trainer::resume(const std::filesystem::path& path) {
-    const CheckpointState checkpoint = load_checkpoint(path);
-    const ModelSpec spec = read_spec(checkpoint.metadata, path.string());
-    if (spec.name != spec_.name || spec.label_names != spec_.label_names || spec.image_size != spec_.image_size)
-        throw UsageError(fmt::format("[train] {} holds {} for {} labels at {} pixels, this run is {} for {} labels at {} pixels",
-                                     path.string(), spec.name, spec.label_names.size(), spec.image_size, spec_.name,
-                                     spec_.label_names.size(), spec_.image_size));
-    load_into(module_->state(), checkpoint.tensors, path.string());
-    optimizer_->load_state(checkpoint.tensors);
-    if (ema_) ema_->load_state(checkpoint.tensors);
-    state_ = read_run(checkpoint.metadata, path.string());
-    if (state_.seed != config_.seed)
-        throw UsageError(
-            fmt::format("[train] {} was trained with seed {}, this run wants {}", path.string(), state_.seed, config_.seed));
-    try {
-        const Json trainer = Json::parse(checkpoint.metadata.at(kTrainerKey));
-        trainer.at("loss_sum").get_to(loss_sum_);
-        trainer.at("loss_samples").get_to(loss_samples_);
-        trainer.at("divergent").get_to(divergent_);
-        trainer.at("epochs_since_best").get_to(epochs_since_best_);
-    } catch (const std::exception& error) {
-        throw InputError(
-            fmt::format("[train] {}: '{}' in its metadata is missing or malformed: {}", path.string(), kTrainerKey, error.what()));
-    }
-    directory_.cut_metrics_after(state_.epoch);
-    directory_.log().info("resumed {} at epoch {}, step {}", path.string(), state_.epoch + 1, state_.step);
+void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force) {
+    const ModelSpec spec = read_spec(checkpoint.metadata, file.string());
+    if (spec.name != learner_.spec.name || spec.label_names != learner_.spec.label_names)
+        throw UsageError(fmt::format("[train] {} holds {} for {} labels, this run is {} for {} labels", file.string(), spec.name,
+                                     spec.label_names.size(), learner_.spec.name, learner_.spec.label_names.size()));
+    const RunState state = read_run(checkpoint.metadata, file.string());
+    const auto [tally, data_hash] = read_tally(checkpoint, file.string());
+
+    TrainConfig before;
+    apply_toml(before, state.config, file.string());
+    std::vector<std::string> changes = changes_that_matter(before, config_);
+    if (data_hash != data_hash_) changes.emplace_back("the samples of the data, or their labels");
+    if (!changes.empty() && !force)
+        throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones", file.string(),
+                                     fmt::join(changes, ", ")));
+    for (const std::string& change : changes) directory_.log().warn("resumed with a change: {}", change);
+
+    learner_.load(checkpoint.tensors, file.string());
+    state_ = state;
+    state_.seed = config_.seed;
+    tally_ = tally;
+    // The row of an epoch that --max-steps cut short stays until the epoch goes on.
+    directory_.cut_metrics_after(done() && state_.sample_offset > 0 ? state_.epoch + 1 : state_.epoch);
+    directory_.log().info("resumed {} at epoch {}, step {}", file.string(), state_.epoch + 1, state_.step);
 }
 
 Json Trainer::result() const {
-    return {{"model", spec_.name},
+    return {{"model", learner_.spec.name},
             {"epochs", state_.epoch},
             {"steps", state_.step},
             {"best_metric", state_.best_metric ? Json(*state_.best_metric) : Json(nullptr)},
-            {"best", directory_.best_checkpoint().string()},
-            {"last", directory_.last_checkpoint().string()}};
+            {"best", directory_.checkpoints().best().string()},
+            {"last", directory_.checkpoints().last().string()}};
 }
 
 }  // namespace keel::cli

@@ -1,20 +1,29 @@
-// One training run: data, model, optimiser and their state, from the first step or a checkpoint to the last.
+// One training run: from the first step or a checkpoint to the last step, a signal or the end of its time.
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <string>
 
+#include "cli/checkpoints.h"
 #include "cli/evaluate.h"
+#include "cli/learner.h"
 #include "cli/run_directory.h"
+#include "cli/time_limit.h"
 #include "cli/train_config.h"
 #include "engine/checkpoint.h"
-#include "engine/ema.h"
-#include "engine/optimizer.h"
-#include "engine/schedule.h"
 
 namespace keel::cli {
+
+/// What the trainer counts and a checkpoint keeps beside the RunState.
+struct Tally {
+    double loss_sum = 0;            ///< over the samples of this epoch so far
+    std::int64_t loss_samples = 0;  ///< likewise
+    std::int64_t bad_images = 0;    ///< likewise
+    int divergent = 0;              ///< steps in a row that were not applied
+    int epochs_since_best = 0;
+    std::int64_t recorded_step = 0;  ///< the step that the newest row of metrics is about
+};
 
 class Trainer {
 public:
@@ -22,57 +31,70 @@ public:
     Trainer(const TrainConfig& config, RunDirectory& directory, const Globals& globals);
 
     /// Goes on from a checkpoint of this run, inside an epoch if it was made there: the weights come out the same to the bit as
-    /// without the stop. Throws InputError that names the file where it does not fit.
-    void resume(const std::filesystem::path& checkpoint);
+    /// without the stop. Throws InputError that names `file` where it does not fit. Another configuration where that matters, or
+    /// other data: UsageError, or with `force` a warning.
+    void resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force = false);
 
-    /// Trains to the end, or until a signal asks to stop (then the state is saved). Returns the exit code.
+    /// Trains to the end, or until a signal or the time limit asks to stop; then the state is saved. Returns the exit code.
     int run();
 
     /// What `run` reached, for the program's result.
     Json result() const;
 
 private:
-    void build_model();
-    void build_optimizer();
+    struct Stop {
+        std::string reason;
+        int exit_code;
+    };
+    /// Why the run must stop here, if it must.
+    std::optional<Stop> must_stop() const;
+
     LoaderOptions train_loader() const;
     LoaderOptions eval_loader(Split split) const;
 
-    /// The rest of the current epoch; false if a signal came or the last step is done before its end.
+    /// The rest of the current epoch; false if the run must stop before its end.
     bool train_epoch();
     void train_step(const Batch& batch);
-    /// Counts a step whose loss or gradient is not finite, which is not applied; throws DivergedError after too many in a row.
+    /// Takes back a step whose loss or gradient is not finite; throws DivergedError after too many in a row.
     void skip_step(const Batch& batch, const std::string& what);
-    void finish_epoch();
+    /// Validates, writes the row of metrics and saves; false if the run must stop before that is done.
+    bool finish_epoch();
+    /// Scores the validation split; none if the run must stop before the end.
+    std::optional<Predictions> validate();
     void record_epoch(const std::optional<Predictions>& predictions);
-    void save(const std::filesystem::path& path) const;
-    void save_last();
+
+    /// Throws IoError where the state cannot be saved.
+    void save(bool best);
+    /// The same for a run that goes on: a failure is reported, and the next save is a new try. True if it was saved.
+    bool try_save(bool best);
+    CheckpointState checkpoint() const;
+
     double current_lr() const;
+    bool epoch_complete() const { return state_.sample_offset >= dataset_->size(Split::train); }
+    bool out_of_patience() const { return config_.patience > 0 && tally_.epochs_since_best >= config_.patience; }
     bool done() const;
+
+    using Clock = std::chrono::steady_clock;
 
     TrainConfig config_;
     RunDirectory& directory_;
     const Globals& globals_;
+    TimeLimit limit_;
     std::unique_ptr<Dataset> dataset_;
-    ModelSpec spec_;
-    std::unique_ptr<nn::Module> module_;
-    std::optional<Optimizer> optimizer_;
-    std::optional<Ema> ema_;
-    ScheduleOptions schedule_;
-    Tensor positive_weights_;
+    std::string data_hash_;  // of the samples' names and labels
+    Learner learner_;
+    BufferGuard buffers_;
     std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
 
     // Where the run is; all of it is in the checkpoint.
     RunState state_;
-    double loss_sum_ = 0;            // over the samples of this epoch so far
-    std::int64_t loss_samples_ = 0;  // likewise
-    int divergent_ = 0;              // steps in a row that were not applied
-    int epochs_since_best_ = 0;
+    Tally tally_;
 
-    std::int64_t bad_images_ = 0;
     double epoch_seconds_ = 0;
     std::int64_t epoch_images_ = 0;
-    std::chrono::steady_clock::time_point saved_at_;
-    bool stopped_early_ = false;
+    double longest_step_ = 0, save_seconds_ = 0;
+    bool unsaved_ = false;  // the newest state that should be on the disk is not
+    Clock::time_point saved_at_;
 };
 
 }  // namespace keel::cli

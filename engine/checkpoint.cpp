@@ -96,14 +96,20 @@ RunState read_run(const std::map<std::string, std::string>& metadata, const std:
 }
 
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state) {
+    AtomicFile output(path);
+    save_checkpoint(output, state);
+    output.commit();
+}
+
+void save_checkpoint(AtomicFile& output, const CheckpointState& state) {
     CheckpointState file = state;
     file.metadata[kFormatKey] = std::to_string(kFormat);
-    write_safetensors(path, file);
+    write_safetensors(output, file);
 }
 
 CheckpointState load_checkpoint(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted) {
     CheckpointState state = read_safetensors(path, wanted);
-    if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey))
+    if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey) || !state.metadata.contains(kHeaderHashKey))
         throw InputError("[checkpoint] " + path.string() + " is a safetensors file, but no checkpoint of Keel");
     if (state.metadata.at(kFormatKey) != std::to_string(kFormat))
         throw InputError("[checkpoint] " + path.string() + " has format " + state.metadata.at(kFormatKey).substr(0, 40) +

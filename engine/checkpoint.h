@@ -36,6 +36,8 @@ RunState read_run(const std::map<std::string, std::string>& metadata, const std:
 
 /// Writes state with the format version added; see write_safetensors.
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state);
+/// The same, and the commit is left to the caller.
+void save_checkpoint(AtomicFile& output, const CheckpointState& state);
 /// Reads a file of save_checkpoint. Throws InputError, naming the file, if it is damaged, no checkpoint of Keel, or of a newer
 /// format. `wanted` as in read_safetensors.
 CheckpointState load_checkpoint(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted = {});

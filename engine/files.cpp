@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "kernels/error.h"
 
@@ -31,6 +33,23 @@ void synchronise_folder(const std::filesystem::path& file) {
     ::close(descriptor);
     errno = error;
     if (!done) fail("synchronise folder", folder);
+}
+
+constexpr std::string_view kTemporary = ".tmp";  // and the process's id
+
+std::filesystem::path temporary_name(std::filesystem::path path) { return path += fmt::format("{}{}", kTemporary, ::getpid()); }
+
+/// For file systems without hard links.
+void copy_contents(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const InputFile source(from);
+    AtomicFile copy(to);
+    std::vector<std::byte> part(std::size_t{1} << 20);
+    for (std::uint64_t at = 0; at < source.size(); at += part.size()) {
+        part.resize(static_cast<std::size_t>(std::min<std::uint64_t>(part.size(), source.size() - at)));
+        source.read(at, part);
+        copy.write(part.data(), part.size());
+    }
+    copy.commit();
 }
 
 }  // namespace
@@ -73,8 +92,8 @@ void InputFile::drop_from_cache() const {
     ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
 }
 
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-    temporary_ += fmt::format(".tmp{}", ::getpid());
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+    temporary_ = temporary_name(path_);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail("create", temporary_);
 }
@@ -99,12 +118,40 @@ void AtomicFile::write(const void* bytes, std::size_t size) {
     }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::sync() {
     if (::fsync(descriptor_) != 0) fail("sync", temporary_);
+    ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+void AtomicFile::commit() {
+    sync();
     // Renamed while still open, so that a refused rename leaves the destructor something to clean up.
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename into place", path_);
     ::close(std::exchange(descriptor_, -1));
     synchronise_folder(path_);
+}
+
+bool is_temporary_name(const std::filesystem::path& path) {
+    const std::string extension = path.extension().string();
+    return extension.size() > kTemporary.size() && extension.starts_with(kTemporary) &&
+           extension.find_first_not_of("0123456789", kTemporary.size()) == std::string::npos;
+}
+
+void link_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const std::filesystem::path temporary = temporary_name(to);
+    ::unlink(temporary.c_str());
+    if (::link(from.c_str(), temporary.c_str()) != 0) {
+        if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) fail("link", temporary);
+        return copy_contents(from, to);
+    }
+    if (::rename(temporary.c_str(), to.c_str()) != 0) {
+        const int error = errno;
+        ::unlink(temporary.c_str());
+        errno = error;
+        fail("rename into place", to);
+    }
+    ::unlink(temporary.c_str());  // a rename between two names of one file does nothing
+    synchronise_folder(to);
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {

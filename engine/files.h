@@ -45,12 +45,22 @@ public:
     AtomicFile& operator=(const AtomicFile&) = delete;
 
     void write(const void* bytes, std::size_t size);
+    /// Makes what was written durable, so that a check of temporary() before commit() reads what the disk holds.
+    void sync();
     void commit();
+    const std::filesystem::path& temporary() const { return temporary_; }
 
 private:
     std::filesystem::path path_, temporary_;
     int descriptor_ = -1;
 };
+
+/// True for names as AtomicFile makes them. What a killed process left of them can be removed by whoever is the only writer there.
+bool is_temporary_name(const std::filesystem::path& path);
+
+/// Gives the contents of `from` the name `to` as well, in place of what had it; a hard link where the file system has them, else a
+/// copy. `to` is never half of either. Both lie in one folder. Throws IoError.
+void link_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Replaces the contents of `path` by `bytes` with an AtomicFile.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);

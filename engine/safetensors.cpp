@@ -1,7 +1,5 @@
 #include "engine/safetensors.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -12,6 +10,7 @@
 #include <span>
 
 #include "engine/files.h"
+#include "engine/hash.h"
 #include "engine/safetensors_header.h"
 
 namespace keel {
@@ -23,25 +22,6 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 
 /// What is read is hashed while it is in a core's cache.
 constexpr std::size_t kChunkBytes = 1 << 18;
-
-/// XXH3-64 of a stream of bytes.
-class Hash {
-public:
-    Hash() { XXH3_64bits_reset(state_.get()); }
-    void add(std::span<const std::byte> bytes) { XXH3_64bits_update(state_.get(), bytes.data(), bytes.size()); }
-    std::string hex() const {
-        constexpr char kDigits[] = "0123456789abcdef";
-        std::string text(16, '0');
-        for (std::uint64_t rest = XXH3_64bits_digest(state_.get()), i = 16; i-- > 0; rest >>= 4) text[i] = kDigits[rest & 15];
-        return text;
-    }
-
-private:
-    struct Free {
-        void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-    };
-    std::unique_ptr<XXH3_state_t, Free> state_{XXH3_createState()};
-};
 
 std::span<std::byte> bytes_of(const Tensor& dense) {
     const auto bytes = [](auto* data, std::size_t count) { return std::as_writable_bytes(std::span(data, count)); };
@@ -125,6 +105,28 @@ void hash_bytes(const InputFile& file, std::uint64_t begin, std::uint64_t end, H
     }
 }
 
+/// What stands for the header's hash while it is taken.
+constexpr std::string_view kNoHash = "0000000000000000";
+
+/// Where `digits` stand in a header as the hash of it. Within a JSON text quotes are escaped, so only the key itself looks like this.
+std::size_t header_hash_position(std::string_view header, std::string_view digits) {
+    const std::string key = std::string("\"") + kHeaderHashKey + "\":\"";
+    const std::size_t at = header.find(key + std::string(digits) + "\"");
+    return at == std::string_view::npos ? at : at + key.size();
+}
+
+/// Throws InputError where a header, `length` its first 8 bytes, promises a hash that it has not.
+void check_header_hash(std::string_view length, std::string json, const std::map<std::string, std::string>& metadata) {
+    const auto promised = metadata.find(kHeaderHashKey);
+    if (promised == metadata.end()) return;
+    const std::size_t at = header_hash_position(json, promised->second);
+    if (at != std::string::npos && promised->second.size() == kNoHash.size()) {
+        json.replace(at, kNoHash.size(), kNoHash);
+        if (Hash().add(length).add(json).hex() == promised->second) return;
+    }
+    throw InputError("the header is damaged: its XXH3 is not the " + shown(promised->second) + " that it says");
+}
+
 TensorFile read_checked(const InputFile& file, const std::function<bool(const std::string&)>& wanted) {
     std::uint64_t header_bytes = 0;
     if (file.size() < sizeof header_bytes) throw InputError("the file is too short for a header");
@@ -136,6 +138,7 @@ TensorFile read_checked(const InputFile& file, const std::function<bool(const st
     std::string json(static_cast<std::size_t>(header_bytes), '\0');
     file.read(sizeof header_bytes, std::as_writable_bytes(std::span(json)));
     Header header = parse_header(json, rest - header_bytes);
+    check_header_hash({reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes}, std::move(json), header.metadata);
 
     TensorFile result{std::move(header.metadata), {}};
     Hash hash;
@@ -170,6 +173,7 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
     if (json.contains("__metadata__")) throw UsageError("[safetensors] no tensor may be named __metadata__");
     json["__metadata__"] = file.metadata;
     json["__metadata__"][kDataHashKey] = hash;
+    json["__metadata__"][kHeaderHashKey] = kNoHash;
     std::string text;
     try {
         text = json.dump();
@@ -183,6 +187,7 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
     const std::uint64_t length = text.size();
     std::string prefix(sizeof length, '\0');
     std::memcpy(prefix.data(), &length, sizeof length);
+    text.replace(header_hash_position(text, kNoHash), kNoHash.size(), Hash().add(prefix).add(text).hex());
     return prefix + text;
 }
 
@@ -198,6 +203,12 @@ TensorFile read_safetensors(const std::filesystem::path& path, const std::functi
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+    AtomicFile output(path);
+    write_safetensors(output, file);
+    output.commit();
+}
+
+void write_safetensors(AtomicFile& output, const TensorFile& file) {
     std::vector<NamedTensor> ordered = file.tensors;
     std::ranges::sort(ordered, [](const NamedTensor& a, const NamedTensor& b) {
         return std::pair(size_of(b.tensor.dtype()), std::string_view(a.name)) <
@@ -207,13 +218,11 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
     for (const NamedTensor& named : ordered) hash.add(bytes_of(named.tensor.contiguous()));
     const std::string header = header_text(file, ordered, hash.hex());
 
-    AtomicFile output(path);
     output.write(header.data(), header.size());
     for (const NamedTensor& named : ordered) {
         const Tensor dense = named.tensor.contiguous();
         output.write(bytes_of(dense).data(), bytes_of(dense).size());
     }
-    output.commit();
 }
 
 }  // namespace keel

@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 #include <stdexcept>
 
 #include "engine/files.h"
-#include "tests/support/temporary_folder.h"
 
 namespace keel::test {
 namespace {
@@ -20,28 +20,47 @@ void redirect(const std::string& file, int descriptor) {
 
 }  // namespace
 
-ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
-                       const std::string& out) {
-    const TemporaryFolder folder;
-    const std::string out_file = out.empty() ? folder / "out" : out, err_file = folder / "err";
+KeelProcess::KeelProcess(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
+                         const std::string& out)
+    : out_(out) {
+    const std::string out_file = out.empty() ? folder_ / "out" : out, err_file = folder_ / "err";
     std::vector<char*> argv{const_cast<char*>(KEEL_BINARY)};
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
 
-    const pid_t child = ::fork();
-    if (child < 0) throw std::runtime_error("fork failed");
-    if (child == 0) {
+    process_ = ::fork();
+    if (process_ < 0) throw std::runtime_error("fork failed");
+    if (process_ == 0) {
         redirect(out_file, STDOUT_FILENO);
         redirect(err_file, STDERR_FILENO);
         for (const std::string& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
         ::execv(KEEL_BINARY, argv.data());
         ::_exit(127);
     }
+}
+
+KeelProcess::~KeelProcess() {
+    if (process_ < 0) return;
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+}
+
+void KeelProcess::signal(int number) const {
+    if (process_ >= 0) ::kill(process_, number);
+}
+
+ProgramResult KeelProcess::wait() {
     int status = 0;
-    if (::waitpid(child, &status, 0) != child) throw std::runtime_error("waitpid failed");
+    if (::waitpid(process_, &status, 0) != process_) throw std::runtime_error("waitpid failed");
+    process_ = -1;
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (code == 126 || code == 127) throw std::runtime_error("cannot start " KEEL_BINARY);
-    return {code, out.empty() ? read_file(out_file, kOutputLimit) : "", read_file(err_file, kOutputLimit)};
+    return {code, out_.empty() ? read_file(folder_ / "out", kOutputLimit) : "", read_file(folder_ / "err", kOutputLimit)};
+}
+
+ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
+                       const std::string& out) {
+    return KeelProcess(arguments, environment, out).wait();
 }
 
 }  // namespace keel::test

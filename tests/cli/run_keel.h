@@ -4,11 +4,32 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/temporary_folder.h"
+
 namespace keel::test {
 
 struct ProgramResult {
     int code = -1;  ///< exit code; 128 + signal where one ended it
     std::string out, err;
+};
+
+/// keel at work; its output goes to files.
+class KeelProcess {
+public:
+    /// Arguments and errors as for run_keel().
+    explicit KeelProcess(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
+                         const std::string& out = "");
+    ~KeelProcess();
+    KeelProcess(const KeelProcess&) = delete;
+    KeelProcess& operator=(const KeelProcess&) = delete;
+
+    void signal(int number) const;
+    ProgramResult wait();
+
+private:
+    TemporaryFolder folder_;
+    std::string out_;
+    int process_ = -1;  // -1 behind wait()
 };
 
 /// Runs keel with these arguments and with `environment` ("NAME=value") added to this process's; `out` is a file to take stdout

@@ -22,7 +22,7 @@ TrainConfig parse(std::vector<std::string> line, const std::string& resumed = ""
     add_train_options(app);
     for (const char* word : {"--model", "resnet18", "--data", "phantom:d", "--out", "run"}) line.emplace_back(word);
     app.parse(std::vector<std::string>(line.rbegin(), line.rend()));  // CLI11 takes the words last first
-    return read_train_config(app, resumed);
+    return read_train_config(app, resumed.empty() ? TomlSource{} : read_toml(resumed));
 }
 
 /// The message of the UsageError that `call` throws; empty if it throws none.

@@ -94,7 +94,8 @@ TEST_CASE("Heatmaps are pictures of the picture's size, named after picture and 
         INFO(two.err);
         REQUIRE(two.code == 0);
         std::set<std::string> files;
-        for (const json& entry : json::parse(two.out).at("images"))
+        const json both = json::parse(two.out);
+        for (const json& entry : both.at("images"))
             for (const json& m : entry.at("heatmaps")) files.insert(m.at("file"));
         CHECK(files.size() == 4);
         for (const std::string& file : files) CHECK(fs::exists(file));

@@ -28,8 +28,8 @@ TEST_CASE("A new run gets its folder, log and checkpoints' folder", "[run]") {
         RunDirectory run(path, ExistingRun::refuse, true);
         run.write_config("lr = 1\n");
         run.log().info("a word");
-        CHECK(run.last_checkpoint() == path / "checkpoints/last.safetensors");
-        CHECK(run.best_checkpoint() == path / "checkpoints/best.safetensors");
+        CHECK(run.checkpoints().last() == path / "checkpoints/last.safetensors");
+        CHECK(run.checkpoints().best() == path / "checkpoints/best.safetensors");
     }
     CHECK(holds_run(path));
     CHECK(read_text(path / "config.toml") == "lr = 1\n");

@@ -1,6 +1,5 @@
-// A run from the first step to the prediction, as the program's users see it, and how it stops and goes on.
+// A run from the first step to the prediction, as the program's users see it.
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -8,46 +7,22 @@
 #include <sstream>
 #include <string>
 
-#include "cli/signals.h"
-#include "cli/trainer.h"
 #include "engine/safetensors.h"
 #include "tests/cli/run_keel.h"
+#include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+using keel::test::draw_phantom;
 using keel::test::read_text;
 using keel::test::run_keel;
 using keel::test::TemporaryFolder;
+using keel::test::train_command;
 using nlohmann::json;
 
 namespace {
 
-constexpr const char* kImages = "40";
-
-std::string draw_phantom(const TemporaryFolder& folder) {
-    const std::string path = folder / "phantom";
-    REQUIRE(run_keel({"data", "synth", path, "--count", kImages, "--size", "64", "--balanced", "--quiet"}).code == 0);
-    return "phantom:" + path;
-}
-
-std::vector<std::string> train_command(const std::string& data, const std::string& out) {
-    return {"train",        "--model", "resnet18",     "--data", data,       "--out", out,
-            "--image-size", "32",      "--batch-size", "8",      "--epochs", "2",     "--quiet"};
-}
-
 std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
-
-/// Names and bytes of all tensors.
-std::string fingerprint(const std::string& checkpoint) {
-    std::string all;
-    for (const keel::NamedTensor& entry : keel::read_safetensors(checkpoint).tensors) {
-        const keel::Tensor values = entry.tensor.to(keel::DType::f64);  // exact for every type that a checkpoint holds
-        all += entry.name;
-        all.append(reinterpret_cast<const char*>(values.data<double>()),
-                   static_cast<std::size_t>(values.elements()) * sizeof(double));
-    }
-    return all;
-}
 
 }  // namespace
 
@@ -136,18 +111,6 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
     }
 }
 
-TEST_CASE("A run that diverges ends with exit 4 and names the samples", "[train]") {
-    const TemporaryFolder folder;
-    auto command = train_command(draw_phantom(folder), folder / "run");
-    for (const char* word : {"--optimizer", "sgd", "--schedule", "constant", "--lr", "1e30"}) command.push_back(word);
-    const auto result = run_keel(command);
-    INFO(result.err);
-    CHECK(result.code == 4);
-    const std::string log = read_text(folder / "run/log.txt");
-    CHECK(log.find("was not applied") != std::string::npos);
-    CHECK(log.find(".png") != std::string::npos);
-}
-
 TEST_CASE("Too many bad pictures end a run with exit 3", "[train]") {
     const TemporaryFolder folder;
     const std::string data = draw_phantom(folder);
@@ -209,45 +172,6 @@ TEST_CASE("A bench line holds the contract's fields", "[bench]") {
     }
     CHECK(line.at("images_per_second").get<double>() > 0);
     CHECK(line.at("step_ms_min").get<double>() <= line.at("step_ms_median").get<double>());
-}
-
-// Last, since a signal once caught stays so: from here on every run of this process stops after each step.
-TEST_CASE("A run stopped after every step and resumed ends with the same weights to the bit", "[train]") {
-    const TemporaryFolder folder;
-    const std::string data = draw_phantom(folder);
-    keel::cli::TrainConfig config;
-    config.model = "resnet18";
-    config.data = data;
-    config.image_size = 32;
-    config.batch_size = 8;
-    config.epochs = 2;
-    config.dropout = 0.2;
-    config.rotate = 10;
-    config.ema_decay = 0.9;
-    keel::cli::Globals globals;
-    globals.quiet = true;
-
-    config.out = folder / "whole";
-    {
-        keel::cli::RunDirectory directory(config.out, keel::cli::ExistingRun::refuse, true);
-        REQUIRE(keel::cli::Trainer(config, directory, globals).run() == 0);
-    }
-    config.out = folder / "stopped";
-    keel::cli::catch_stop_signals();
-    REQUIRE(std::raise(SIGTERM) == 0);
-    int stops = 0;
-    for (int code = -1; code != 0; ++stops) {
-        REQUIRE(stops < 100);
-        keel::cli::RunDirectory directory(config.out, keel::cli::ExistingRun::resume, true);
-        keel::cli::Trainer trainer(config, directory, globals);
-        if (stops > 0) trainer.resume(directory.last_checkpoint());
-        code = trainer.run();
-        REQUIRE((code == 0 || code == 75));
-    }
-    CHECK(stops > 4);
-    CHECK(fingerprint(folder / "stopped/checkpoints/last.safetensors") ==
-          fingerprint(folder / "whole/checkpoints/last.safetensors"));
-    CHECK(lines(read_text(folder / "stopped/metrics.csv")) == 3);
 }
 
 TEST_CASE("bench --profile shows where the time goes, and --trace writes it", "[bench]") {

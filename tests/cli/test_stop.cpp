@@ -1,0 +1,123 @@
+// Signals: a run that is stopped anywhere and goes on ends as if nothing had happened.
+#include <sys/wait.h>
+#include <unistd.h>
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <thread>
+
+#include "cli/signals.h"
+#include "tests/cli/run_keel.h"
+#include "tests/cli/small_run.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+
+using keel::test::contains;
+using keel::test::KeelProcess;
+using keel::test::run_keel;
+using keel::test::TemporaryFolder;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Runs `command` to its end, stopped by SIGTERM at random times on the way and resumed; returns how often it was stopped.
+int run_with_stops(std::vector<std::string> command, std::mt19937& random, int most, std::chrono::duration<double> whole) {
+    std::uniform_real_distribution<double> share(0, 1);
+    command.insert(command.end(), {"--resume", "auto"});
+    int stops = 0;
+    for (;;) {
+        KeelProcess process(command);
+        if (stops < most) {
+            std::this_thread::sleep_for(whole * share(random));
+            process.signal(SIGTERM);
+        }
+        const auto result = process.wait();
+        INFO(result.err);
+        if (result.code == 0) return stops;
+        // The signal's own code: it came before the program could do anything about it.
+        REQUIRE((result.code == 75 || result.code == 128 + SIGTERM));
+        ++stops;
+    }
+}
+
+/// Stopped and resumed at random, `runs` times for 1 and for 2 threads: the weights are those of the run that nobody stopped.
+void stop_and_compare(const std::string& data, const TemporaryFolder& folder, int runs, unsigned seed) {
+    std::mt19937 random(seed);
+    for (const char* threads : {"1", "2"}) {
+        const std::vector<std::string> more{"--threads", threads, "--dropout", "0.2", "--rotate", "10", "--ema-decay", "0.9"};
+        const std::string whole = folder / (std::string("whole") + threads);
+        const auto start = Clock::now();
+        REQUIRE(run_keel(keel::test::train_command(data, whole, more)).code == 0);
+        const std::chrono::duration<double> seconds = Clock::now() - start;
+        int stops = 0;
+        for (int run = 0; run < runs; ++run) {
+            const std::string out = folder / ("stopped" + std::to_string(run) + threads);
+            stops += run_with_stops(keel::test::train_command(data, out, more), random, 3, seconds);
+            for (const char* file : {"/checkpoints/last.safetensors", "/checkpoints/best.safetensors"})
+                CHECK(keel::test::fingerprint(out + file) == keel::test::fingerprint(whole + file));
+            std::filesystem::remove_all(out);
+        }
+        CHECK(stops > 0);
+    }
+}
+
+/// The status of a process that calls `f`.
+template <class F>
+int status_of(F&& f) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        f();
+        ::_exit(99);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return status;
+}
+
+}  // namespace
+
+TEST_CASE("The first signal asks, a second of any kind ends the process at once", "[stop]") {
+    const int first = GENERATE(SIGTERM, SIGUSR1, SIGINT), second = GENERATE(SIGTERM, SIGUSR1, SIGINT);
+    const int asked = status_of([&] {
+        keel::cli::catch_stop_signals();
+        if (keel::cli::stop_signal() != 0) ::_exit(1);
+        std::raise(first);
+        ::_exit(keel::cli::stop_signal() == first ? keel::cli::exit_code_of(first) : 2);
+    });
+    REQUIRE(WIFEXITED(asked));
+    CHECK(WEXITSTATUS(asked) == (first == SIGINT ? 130 : 75));
+    const int ended = status_of([&] {
+        keel::cli::catch_stop_signals();
+        std::raise(first);
+        std::raise(second);
+    });
+    REQUIRE(WIFSIGNALED(ended));
+    CHECK(WTERMSIG(ended) == second);
+}
+
+TEST_CASE("A run that is stopped says so, saves, and its code tells a batch system", "[stop]") {
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder);
+    const int signal = GENERATE(SIGTERM, SIGUSR1, SIGINT);
+    const std::string out = folder / "run";
+    KeelProcess process(keel::test::train_command(data, out, {"--epochs", "100000"}));
+    for (int i = 0; i < 10000 && !std::filesystem::exists(out + "/checkpoints/last.safetensors"); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    process.signal(signal);
+    const auto result = process.wait();
+    INFO(result.err);
+    CHECK(result.code == (signal == SIGINT ? 130 : 75));
+    CHECK_THAT(result.err, contains("stopped by signal " + std::to_string(signal) + " at step") && contains("--resume auto"));
+    CHECK(std::filesystem::exists(out + "/report.html"));
+}
+
+TEST_CASE("A run stopped at random and resumed ends with the same weights to the bit", "[stop]") {
+    const TemporaryFolder folder;
+    stop_and_compare(keel::test::draw_phantom(folder), folder, 1, 7);
+}
+
+TEST_CASE("Twenty runs stopped at random and resumed end with the same weights to the bit", "[stop][slow]") {
+    const TemporaryFolder folder;
+    stop_and_compare(keel::test::draw_phantom(folder), folder, 20, 8);
+}

@@ -1,0 +1,124 @@
+#include "cli/time_limit.h"
+
+#include <sys/stat.h>
+#include <cstdlib>
+#include <ctime>
+
+#include "cli/checkpoints.h"
+#include "kernels/error.h"
+#include "tests/cli/run_keel.h"
+#include "tests/cli/small_run.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+
+using namespace keel;
+using namespace keel::cli;
+using keel::test::contains;
+using keel::test::TemporaryFolder;
+
+namespace {
+
+/// Sets variables of the environment and takes them back.
+class EnvironmentScope {
+public:
+    EnvironmentScope(const char* name, const std::string& value) : name_(name) {
+        if (const char* before = std::getenv(name)) before_ = before;
+        ::setenv(name, value.c_str(), 1);
+    }
+    ~EnvironmentScope() {
+        if (before_)
+            ::setenv(name_, before_->c_str(), 1);
+        else
+            ::unsetenv(name_);
+    }
+    EnvironmentScope(const EnvironmentScope&) = delete;
+    EnvironmentScope& operator=(const EnvironmentScope&) = delete;
+
+private:
+    const char* name_;
+    std::optional<std::string> before_;
+};
+
+}  // namespace
+
+TEST_CASE("Times are written as Slurm writes them", "[time_limit]") {
+    CHECK(parse_duration("90") == 90 * 60);
+    CHECK(parse_duration("0:02") == 2);
+    CHECK(parse_duration("1:30") == 90);
+    CHECK(parse_duration("1:30:05") == 5405);
+    CHECK(parse_duration("2-12") == 60 * 3600);
+    CHECK(parse_duration("1-00:30") == 24 * 3600 + 1800);
+    CHECK(parse_duration("1-01:01:01") == 25 * 3600 + 61);
+    for (const char* text : {"0", "00:00", "", ":", "x", "-1", "1-", "1:2:3:4", "1.5", "1:-2", " 1", "1 ", "1e3", "99999999999999"}) {
+        INFO(text);
+        CHECK_THROWS_WITH(parse_duration(text), contains("time_limit") && contains(std::string("'") + text + "'"));
+    }
+}
+
+TEST_CASE("A limit is over when what is needed no longer fits", "[time_limit]") {
+    using std::chrono::seconds;
+    const auto start = TimeLimit::Clock::now();
+    CHECK(!TimeLimit().is_over(1e9));
+    const TimeLimit hour(3600, start);  // the margin is 30 s
+    CHECK(!hour.is_over(60, start + seconds(3500)));
+    CHECK(hour.is_over(60, start + seconds(3520)));
+    CHECK(!hour.is_over(0, start + seconds(3565)));
+    CHECK(hour.is_over(0, start + seconds(3571)));
+    const TimeLimit short_one(100, start);  // 5 s
+    CHECK(!short_one.is_over(10, start + seconds(84)));
+    CHECK(short_one.is_over(10, start + seconds(86)));
+}
+
+TEST_CASE("Slurm is asked what it grants", "[time_limit]") {
+    ::unsetenv("SLURM_JOB_ID");
+    ::unsetenv("SLURM_JOB_END_TIME");
+    CHECK(!time_granted_by_slurm());
+    CHECK(!read_time_limit("").exists());
+    const EnvironmentScope job("SLURM_JOB_ID", "4711");
+    SECTION("by the environment") {
+        const EnvironmentScope end("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) + 1000));
+        REQUIRE(time_granted_by_slurm());
+        CHECK(*time_granted_by_slurm() == Approx(1000).margin(2));
+        CHECK(read_time_limit("").seconds() == Approx(1000).margin(2));
+        CHECK(read_time_limit("2:00").seconds() == 120);
+        CHECK(!read_time_limit("none").exists());
+    }
+    SECTION("by an end that is no time") {
+        const EnvironmentScope end("SLURM_JOB_END_TIME", "soon");
+        CHECK(!time_granted_by_slurm());
+    }
+    SECTION("by squeue, where Slurm is older") {
+        const TemporaryFolder folder;
+        const EnvironmentScope path("PATH", folder.path() + ":" + std::getenv("PATH"));
+        const auto answer = [&](const std::string& text) {
+            test::write_text(folder / "squeue", "#!/bin/sh\n[ \"$*\" = '-h -o %L -j 4711' ] && echo '" + text + "'\n");
+            REQUIRE(::chmod((folder / "squeue").c_str(), 0755) == 0);
+            return time_granted_by_slurm();
+        };
+        CHECK(answer("  1-02:03:04") == std::optional<double>(26 * 3600 + 184));
+        CHECK(answer("59:58") == std::optional<double>(3598));
+        for (const char* text : {"UNLIMITED", "INVALID", "NOT_SET", "", "1;2"}) CHECK(!answer(text));
+        const EnvironmentScope strange("SLURM_JOB_ID", "4711;reboot");
+        CHECK(!time_granted_by_slurm());
+    }
+}
+
+TEST_CASE("A run stops and saves before its time is over, and goes on", "[time_limit]") {
+    const TemporaryFolder folder;
+    const std::string data = test::draw_phantom(folder), out = folder / "run";
+    const auto stopped = test::run_keel(test::train_command(data, out, {"--epochs", "1000", "--time-limit", "0:02"}));
+    INFO(stopped.err);
+    CHECK(stopped.code == 75);
+    CHECK_THAT(stopped.err, contains("stopped by its time limit at step") && contains("--resume auto"));
+    const auto found = Checkpoints(out + "/checkpoints").newest();
+    REQUIRE(found);
+    const std::int64_t steps = read_run(found->state.metadata, "").step;
+    CHECK(steps > 0);
+    const auto again = test::run_keel({"train", "--out", out, "--resume", "auto", "--time-limit", "none", "--quiet", "--max-steps",
+                                       std::to_string(steps + 3), "--json"});
+    INFO(again.err);
+    CHECK(again.code == 0);
+    CHECK_THAT(again.out, contains("\"steps\":" + std::to_string(steps + 3)));
+    const auto refused = test::run_keel(test::train_command(data, folder / "other", {"--time-limit", "soon"}));
+    CHECK(refused.code == 2);
+}
