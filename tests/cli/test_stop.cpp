@@ -119,5 +119,11 @@ TEST_CASE("A run stopped at random and resumed ends with the same weights to the
 
 TEST_CASE("Twenty runs stopped at random and resumed end with the same weights to the bit", "[stop][slow]") {
     const TemporaryFolder folder;
-    stop_and_compare(keel::test::draw_phantom(folder), folder, 20, 8);
+    std::string data = keel::test::draw_phantom(folder);
+    SECTION("from pictures") {}
+    SECTION("from a pack") {
+        REQUIRE(run_keel({"data", "pack", data, folder / "pack", "--size", "32", "--quiet"}).code == 0);
+        data = "pack:" + (folder / "pack");
+    }
+    stop_and_compare(data, folder, 20, 8);
 }
