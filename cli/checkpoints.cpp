@@ -10,12 +10,24 @@
 namespace keel::cli {
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Hashes all of a file and reads its metadata. Throws InputError where it does not verify.
+CheckpointState read_metadata(const fs::path& file) {
+    CheckpointState state = load_checkpoint(file, [](const std::string&) { return false; });
+    if (!state.metadata.contains(kHeaderHashKey))
+        throw InputError(fmt::format("[checkpoint] {}: the header is damaged, or another program's: it has no hash", file.string()));
+    return state;
+}
+
+}  // namespace
+
 void Checkpoints::save(const CheckpointState& state, bool best) const {
     AtomicFile file(last());
     save_checkpoint(file, state);
     file.sync();
     try {
-        load_checkpoint(file.temporary(), [](const std::string&) { return false; });  // hashes all and keeps nothing
+        read_metadata(file.temporary());
     } catch (const InputError& error) {
         throw IoError(fmt::format("[checkpoint] the disk does not give back what was written to it: {}", error.what()));
     }
@@ -33,9 +45,7 @@ std::optional<Checkpoints::Found> Checkpoints::newest() const {
     for (const fs::path& file : {last(), previous(), best()}) {
         if (!fs::exists(file)) continue;
         try {
-            // Only the metadata first, but all is verified: most runs hold one file under several of these names.
-            const std::int64_t step =
-                read_run(load_checkpoint(file, [](const std::string&) { return false; }).metadata, file.string()).step;
+            const std::int64_t step = read_run(read_metadata(file).metadata, file.string()).step;
             if (step <= newest_step) continue;
             newest = Found{file, load_checkpoint(file), {}};
             newest_step = step;

@@ -109,7 +109,7 @@ void save_checkpoint(AtomicFile& output, const CheckpointState& state) {
 
 CheckpointState load_checkpoint(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted) {
     CheckpointState state = read_safetensors(path, wanted);
-    if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey) || !state.metadata.contains(kHeaderHashKey))
+    if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey))
         throw InputError("[checkpoint] " + path.string() + " is a safetensors file, but no checkpoint of Keel");
     if (state.metadata.at(kFormatKey) != std::to_string(kFormat))
         throw InputError("[checkpoint] " + path.string() + " has format " + state.metadata.at(kFormatKey).substr(0, 40) +
