@@ -191,7 +191,8 @@ Json Heatmaps::localisation() const {
 std::string Heatmaps::localisation_text() const {
     if (options_.boxes.empty()) return "";
     std::vector<std::vector<std::string>> rows{{"label", "pictures with boxes", "peak inside", "share", "by chance"}};
-    for (const auto& [label, hits] : hits_by_label()) {
+    for (const auto& [label, of_label] : hits_by_label()) {
+        const auto& hits = of_label;  // Clang 14 captures no structured binding
         const auto share = [&](double part) {
             return hits.pairs > 0 ? fmt::format("{:.3f}", part / static_cast<double>(hits.pairs)) : std::string("-");
         };

@@ -180,7 +180,7 @@ Run add_score(CLI::App& app, const Globals& globals) {
     app.add_option("--list", o->list, "Judge only the pictures that this file names, one a line, as in test_list.txt")
         ->type_name("FILE.txt");
     app.add_option("--only", o->only, "Judge only these labels, separated by commas")
-        ->type_name("LABEL,...")
+        ->type_name("LABEL")
         ->delimiter(',')
         ->check([known](const std::string& label) {
             if (std::ranges::find(known, label) != known.end()) return std::string();

@@ -12,6 +12,18 @@ public:
     void take() const { static_cast<void>(turn_.load(std::memory_order_acquire)); }
     void pass() { turn_.fetch_add(1, std::memory_order_acq_rel); }
 
+    /// Takes it, and passes it on at the end of a scope, however that is left.
+    class Turn {
+    public:
+        explicit Turn(Baton& baton) : baton_(baton) { baton_.take(); }
+        ~Turn() { baton_.pass(); }
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+
+    private:
+        Baton& baton_;
+    };
+
 private:
     std::atomic<unsigned> turn_{0};
 };

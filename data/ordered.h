@@ -31,30 +31,24 @@ void for_each_in_order(std::int64_t count, int workers, const Make& make, const 
     Baton source, sink;
     std::int64_t next = 0;
     const auto draw = [&](tbb::flow_control& flow) -> Slot* {
-        source.take();
+        const Baton::Turn turn(source);
         if (next == count) {
             flow.stop();
             return nullptr;
         }
         Slot& slot = slots[static_cast<std::size_t>(next) % slots.size()];
-        slot.baton.take();
+        const Baton::Turn of_slot(slot.baton);
         slot.index = next++;
-        slot.baton.pass();
-        source.pass();
         return &slot;
     };
     const auto work = [&](Slot* slot) {
-        slot->baton.take();
+        const Baton::Turn turn(slot->baton);
         slot->result = make(slot->index);
-        slot->baton.pass();
         return slot;
     };
     const auto finish = [&](Slot* slot) {
-        sink.take();
-        slot->baton.take();
+        const Baton::Turn turn(sink), of_slot(slot->baton);
         take(slot->index, slot->result);
-        slot->baton.pass();
-        sink.pass();
     };
     std::exception_ptr error;
     // A thread of its own: its processors are changed, and the workers inherit them.
@@ -75,9 +69,9 @@ void for_each_in_order(std::int64_t count, int workers, const Make& make, const 
             error = std::current_exception();
         }
     }).join();
+    for (const Baton* baton : {&source, &sink}) baton->take();
+    for (const Slot& slot : slots) slot.baton.take();
     if (error) std::rethrow_exception(error);
-    source.take();
-    sink.take();
 }
 
 }  // namespace keel

@@ -197,8 +197,8 @@ protected:
         shards_[r.shard]->read(r.offset, std::as_writable_bytes(std::span(image.pixels)));
         if (const std::uint64_t found = XXH3_64bits(image.pixels.data(), image.pixels.size()); found != r.xxh3)
             refuse(directory_ + "/" + shard_name(r.shard),
-                   fmt::format("record {} ({}) is damaged: its XXH3 is {:016x}, not {:016x}", sample.record, sample.name, found,
-                               r.xxh3));
+                   fmt::format("record {} ({}) is damaged: its XXH3 is {:016x}, not {:016x}", sample.record, excerpt(sample.name),
+                               found, r.xxh3));
         return image;
     }
 

@@ -98,7 +98,8 @@ std::string differences(const Runs& runs) {
         rows[0].push_back(run_cell(runs, i));
         entries.push_back(config_entries(runs[i].config));
     }
-    for (const auto& [key, first] : entries[0]) {
+    for (const auto& [key_of_entry, first_value] : entries[0]) {
+        const auto &key = key_of_entry, &first = first_value;  // Clang 14 captures no structured binding
         const bool same = std::ranges::all_of(entries, [&](const ConfigEntries& e) { return value_of(e, key) == first; });
         if (same || key == "out") continue;
         auto& row = rows.emplace_back(1, escape(key));

@@ -123,7 +123,7 @@ void use_keel(const std::string& checkpoint, const std::vector<std::string>& pic
     for (const std::string& picture : pictures) CHECK(keel_predict_file(model, picture.c_str(), scores.data(), 3) == KEEL_OK);
     CHECK(keel_predict_file(model, (folder / "broken").c_str(), scores.data(), 3) == KEEL_INPUT_ERROR);
     CHECK(keel_predict_file(model, (folder / "missing").c_str(), scores.data(), 3) == KEEL_IO_ERROR);
-    const std::vector<std::uint8_t> pixels(64 * 64, 128);
+    const std::vector<std::uint8_t> pixels(64 * 128, 128);
     CHECK(keel_predict_pixels(model, pixels.data(), 64, 64, 1, 64, scores.data(), 3) == KEEL_OK);
     CHECK(keel_predict_pixels(model, pixels.data(), 64, 64, 2, 128, scores.data(), 3) == KEEL_INPUT_ERROR);
     keel_model_free(model);

@@ -12,6 +12,15 @@ using namespace keel;
 
 namespace {
 
+// A sanitizer gives no memory of the C library's heap a second time for long, so that every step gets new pages of it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
 long page_faults() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -37,6 +46,6 @@ TEST_CASE("a steady training step maps no memory and takes no page fault", "[tra
         // The C library's heap may still settle by a page in some steps, and the kernel may move pages; a step as such takes none.
         std::ranges::sort(faults);
         CAPTURE(faults);
-        CHECK(faults[kSteady / 2] == 0);
+        if (!kSanitized) CHECK(faults[kSteady / 2] == 0);
     }
 }
