@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/evaluate.h"
+#include "cli/predictions_file.h"
 #include "cli/progress.h"
 #include "engine/files.h"
 
@@ -18,26 +19,6 @@ struct Options {
     double max_bad = 0.001;
     DatasetOptions dataset;
 };
-
-/// Columns "Image Index" and "prob_LABEL"; a name with a comma or quote is quoted.
-std::string predictions_csv(const ModelSpec& spec, const Predictions& p) {
-    const auto field = [](const std::string& text) {
-        if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-        std::string quoted = "\"";
-        for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-        return quoted + '"';
-    };
-    std::string csv = "Image Index";
-    for (const std::string& label : spec.label_names) csv += "," + field("prob_" + label);
-    csv += '\n';
-    const std::size_t labels = spec.label_names.size();
-    for (std::size_t i = 0; i < p.names.size(); ++i) {
-        csv += field(p.names[i]);
-        for (std::size_t k = 0; k < labels; ++k) csv += fmt::format(",{:.9g}", p.probabilities[i * labels + k]);
-        csv += '\n';
-    }
-    return csv;
-}
 
 int run(const Options& o, const Globals& globals) {
     const Predictor model(o.checkpoint, o.batch_size);
@@ -55,7 +36,7 @@ int run(const Options& o, const Globals& globals) {
     const Predictions predictions =
         evaluate(model, *dataset, loader, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
     progress.finish();
-    if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(model.spec(), predictions));
+    if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(model.spec(), predictions, Columns::probabilities));
     const Scores scores = score(model.spec(), predictions);
     print_result(globals, to_json(model.spec(), predictions, scores), to_text(model.spec(), predictions, scores));
     return kSuccess;

@@ -79,21 +79,22 @@ void add_row(StoredPredictions& stored, std::vector<std::string> fields, const s
 
 }  // namespace
 
-std::string predictions_csv(const ModelSpec& spec, const Predictions& p) {
+std::string predictions_csv(const ModelSpec& spec, const Predictions& p, Columns columns) {
+    const bool truth = columns == Columns::probabilities_and_truth;
     const std::size_t labels = spec.label_names.size();
     std::string csv(kName);
     for (const std::string& label : spec.label_names) csv += "," + field(std::string(kProbability) + label);
-    if (spec.multi_label)
+    if (truth && spec.multi_label)
         for (const std::string& label : spec.label_names) csv += "," + field(std::string(kTruth) + label);
-    else
+    else if (truth)
         csv += "," + std::string(kClass);
     csv += '\n';
     for (std::size_t i = 0; i < p.names.size(); ++i) {
         csv += field(p.names[i]);
         for (std::size_t k = 0; k < labels; ++k) csv += fmt::format(",{:.9g}", p.probabilities[i * labels + k]);
-        if (spec.multi_label)
+        if (truth && spec.multi_label)
             for (std::size_t k = 0; k < labels; ++k) csv += "," + target_text(p.targets[i * labels + k]);
-        else
+        else if (truth)
             csv += "," + field(spec.label_names[static_cast<std::size_t>(p.labels[i])]);
         csv += '\n';
     }

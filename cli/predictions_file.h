@@ -9,10 +9,13 @@
 
 namespace keel::cli {
 
-/// Columns `Image Index`, `prob_LABEL` for each label, then what is true: `true_LABEL` (0 or 1, empty where it is not known) for
-/// each label of multi-label data, else `class`, a label. Names with a comma or quote are quoted; a line end in one becomes a
-/// space.
-std::string predictions_csv(const ModelSpec& spec, const Predictions& predictions);
+enum class Columns { probabilities, probabilities_and_truth };
+
+/// Columns `Image Index`, `prob_LABEL` for each label, then, if wanted, what is true: `true_LABEL` (0 or 1, empty where it is not
+/// known) for each label of multi-label data, else `class`, a label. Names with a comma or quote are quoted; a line end in one
+/// becomes a space.
+std::string predictions_csv(const ModelSpec& spec, const Predictions& predictions,
+                            Columns columns = Columns::probabilities_and_truth);
 
 struct StoredPredictions {
     std::vector<std::string> labels;
@@ -27,7 +30,7 @@ struct StoredPredictions {
     Column column(std::size_t label) const;
 };
 
-/// The inverse. Throws IoError if it cannot be read, InputError that names file and line for what predictions_csv() does not write.
+/// The inverse, of a file with truth. Throws IoError if it cannot be read, InputError that names file and line for what predictions_csv() does not write.
 StoredPredictions read_predictions(const std::filesystem::path& path);
 
 }  // namespace keel::cli
