@@ -75,7 +75,7 @@ TEST_CASE("keel score: AUROC and average precision are scikit-learn's", "[score]
     std::ifstream file(KEEL_SOURCE_DIR "/tests/engine/golden/scores.json");
     const json golden = json::parse(file);
     const TemporaryFolder folder;
-    for (const std::size_t samples : {10, 100, 1000, 20000}) {
+    for (const std::size_t samples : {10U, 100U, 1000U, 20000U}) {
         std::vector<json> cases;
         for (const json& entry : golden)
             if (entry.at("samples") == samples && cases.size() < 14) cases.push_back(entry);

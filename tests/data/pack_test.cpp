@@ -313,7 +313,7 @@ TEST_CASE("Damaged packs are refused by file and record", "[pack]") {
         CHECK_THAT(refusal([&] { packed->load(Split::test, 0); }), contains("shard-00000.keelpack ends at byte"));
     }
     SECTION("index") {
-        for (const std::size_t size : {0, 1, 63, 71}) {
+        for (const std::size_t size : {0U, 1U, 63U, 71U}) {
             write_text(index_file, index.substr(0, size));
             CHECK_THAT(message(), contains("index.keelpack: the file is too short for an index"));
         }
@@ -347,7 +347,7 @@ TEST_CASE("Damaged packs are refused by file and record", "[pack]") {
         CHECK_THAT(lie(u32{65}, 24), contains("out of range"));
         CHECK_THAT(lie(u32{0}, 24), contains("out of range"));
         for (const u64 count : {u64{25}, u64{1} << 40, ~u64{0}, ~u64{0} / 48 + 1}) {
-            for (const std::size_t at : {32, 40, 48, 56}) CHECK_THAT(lie(count, at), contains("its header claims other contents"));
+            for (const std::size_t at : {32U, 40U, 48U, 56U}) CHECK_THAT(lie(count, at), contains("its header claims other contents"));
         }
         CHECK_THAT(lie(~u32{0}, 28), contains("its header claims other contents"));
         CHECK_THAT(lie(~u64{0}, 64), contains("the index says 18446744073709551615"));  // a shard's size

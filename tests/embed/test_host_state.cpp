@@ -100,7 +100,7 @@ public:
 private:
     void restore() {
         std::fflush(nullptr);
-        for (int i = 0; i < 2; ++i) {
+        for (std::size_t i = 0; i < saved_.size(); ++i) {
             if (saved_[i] < 0) continue;
             ::dup2(saved_[i], i == 0 ? STDOUT_FILENO : STDERR_FILENO);
             ::close(saved_[i]);

@@ -151,7 +151,7 @@ TEST_CASE("norm_add_relu: gradients and precision", "[ops][gradcheck]") {
                         t = t.clone();
                         for (double& value : t.values<double>()) value = -value;
                     };
-                    for (const std::size_t i : {1, 2, 4, 5})
+                    for (const std::size_t i : {1U, 2U, 4U, 5U})
                         if (i < negated.size()) negate(negated[i]);
                     if (!normalised_residual) negate(negated[3]);
                     const Tensor down = join(negated);

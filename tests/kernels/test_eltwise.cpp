@@ -199,31 +199,31 @@ TEST_CASE("double runs on the reference", "[eltwise]") {
 }
 
 TEST_CASE("large maps, which are written past the caches, hold the same as small ones", "[eltwise]") {
-    constexpr std::int64_t kRows = 70001, kPiece = 100, kC = 48, kLd = 64;  // beyond a million elements
-    const auto src = uniform(kRows * kLd, 1), other = uniform(kRows * kLd, 2), scale = uniform(kC, 3), shift = uniform(kC, 4);
+    constexpr std::int64_t kManyRows = 70001, kPiece = 100, kC = 48, kLd = 64;  // beyond a million elements
+    const auto src = uniform(kManyRows * kLd, 1), other = uniform(kManyRows * kLd, 2), scale = uniform(kC, 3), shift = uniform(kC, 4);
     const ThreadScope one(1);
     for_each_isa([&] {
-        std::vector<float> storage(kRows * kLd + 16), pieces(storage.size());
+        std::vector<float> storage(kManyRows * kLd + 16), pieces(storage.size());
         for (const std::int64_t shifted : {0, 1}) {  // on the vectors' alignment, and beside it
             const std::int64_t to =
                 (64 - static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(storage.data()) % 64)) / 4 % 16;
             float *whole = storage.data() + to + shifted, *part = pieces.data();
-            affine_forward({kRows, kC, kLd, kLd}, src.data(), scale.data(), shift.data(), true, whole);
-            for (std::int64_t r = 0; r < kRows; r += kPiece)
-                affine_forward({std::min(kPiece, kRows - r), kC, kLd, kLd}, src.data() + r * kLd, scale.data(), shift.data(), true,
+            affine_forward({kManyRows, kC, kLd, kLd}, src.data(), scale.data(), shift.data(), true, whole);
+            for (std::int64_t r = 0; r < kManyRows; r += kPiece)
+                affine_forward({std::min(kPiece, kManyRows - r), kC, kLd, kLd}, src.data() + r * kLd, scale.data(), shift.data(), true,
                                part + r * kLd);
             const auto equal = [&] {
                 std::int64_t different = 0;
-                for (std::int64_t r = 0; r < kRows; ++r)
+                for (std::int64_t r = 0; r < kManyRows; ++r)
                     for (std::int64_t i = 0; i < kC; ++i) different += whole[r * kLd + i] != part[r * kLd + i] ? 1 : 0;
                 return different == 0;
             };
             CHECK(equal());
             const Affine<float> a{scale.data(), shift.data()}, none{};
-            affine_add_relu_forward({kRows, kC, kLd, kLd, kLd}, src.data(), a, other.data(), none, whole);
+            affine_add_relu_forward({kManyRows, kC, kLd, kLd, kLd}, src.data(), a, other.data(), none, whole);
             CHECK_FALSE(equal());
-            for (std::int64_t r = 0; r < kRows; r += kPiece)
-                affine_add_relu_forward({std::min(kPiece, kRows - r), kC, kLd, kLd, kLd}, src.data() + r * kLd, a,
+            for (std::int64_t r = 0; r < kManyRows; r += kPiece)
+                affine_add_relu_forward({std::min(kPiece, kManyRows - r), kC, kLd, kLd, kLd}, src.data() + r * kLd, a,
                                         other.data() + r * kLd, none, part + r * kLd);
             CHECK(equal());
         }
