@@ -128,7 +128,8 @@ std::unique_ptr<Dataset> open_nih(const std::string& path, const DatasetOptions&
     contents.task = Task::labels;
     contents.label_names.assign(nih_labels().begin(), nih_labels().end());
     if (!std::filesystem::is_directory(path)) throw UsageError(fmt::format("[nih] {} is not a folder", path));
-    std::vector<Sample> samples = read_samples(find_table(path), index_images(path), contents);
+    auto images = index_images(path);  // first, so that a folder with nothing of NIH's gets the same message of every compiler
+    std::vector<Sample> samples = read_samples(find_table(path), std::move(images), contents);
     divide(std::move(samples), path, options, contents);
     return make_file_dataset(std::move(contents));
 }
