@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <unordered_map>
+#include <utility>
 #include <unordered_set>
 
 #include <fmt/core.h>
