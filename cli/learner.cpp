@@ -115,8 +115,12 @@ std::vector<NamedTensor> Learner::state() const {
 
 void Learner::load(const std::vector<NamedTensor>& tensors, const std::string& source) {
     load_into(module->state(), tensors, source);
-    optimizer->load_state(tensors);
-    if (ema) ema->load_state(tensors);
+    try {
+        optimizer->load_state(tensors);
+        if (ema) ema->load_state(tensors);
+    } catch (const InputError& error) {
+        throw InputError("[train] " + source + ": " + error.what());
+    }
 }
 
 BufferGuard::BufferGuard(const nn::Module& module) : buffers_(module.buffers()) {
