@@ -66,8 +66,9 @@ std::map<int, int> read_nodes(const std::string& sysfs) {
 }  // namespace
 
 std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
-    std::vector<int> ids = bound_cpus();
-    if (ids.empty()) ids = masked_cpus();
+    // The mask first: LLVM's runtime, asked by a thread that it does not know, gives it all processors.
+    std::vector<int> ids = masked_cpus();
+    if (auto bound = bound_cpus(); !bound.empty()) ids = std::move(bound);
     const std::map<int, int> nodes = read_nodes(sysfs);
     // A core's number is told apart only within its package: the number of its first processor is unique.
     std::map<std::pair<int, int>, int> cores;
