@@ -30,9 +30,9 @@ std::vector<int> masked_cpus() {
     return {0};
 }
 
-/// The processors of OpenMP's places; none where threads are not bound.
-std::vector<int> bound_cpus() {
-    if (omp_get_proc_bind() == omp_proc_bind_false) return {};
+/// The processors of OpenMP's places, for a program whose threads are bound: where they are not, LLVM's runtime gives a thread that
+/// asks all processors. Not inlined, since Clang moves such questions to the beginning of a function, before what guards them.
+[[gnu::noinline]] std::vector<int> place_cpus() {
     std::set<int> all;
     for (int place = 0; place < omp_get_num_places(); ++place) {
         std::vector<int> ids(static_cast<std::size_t>(omp_get_place_num_procs(place)));
@@ -66,9 +66,9 @@ std::map<int, int> read_nodes(const std::string& sysfs) {
 }  // namespace
 
 std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
-    // The mask first: LLVM's runtime, asked by a thread that it does not know, gives it all processors.
-    std::vector<int> ids = masked_cpus();
-    if (auto bound = bound_cpus(); !bound.empty()) ids = std::move(bound);
+    std::vector<int> ids;
+    if (omp_get_proc_bind() != omp_proc_bind_false) ids = place_cpus();
+    if (ids.empty()) ids = masked_cpus();
     const std::map<int, int> nodes = read_nodes(sysfs);
     // A core's number is told apart only within its package: the number of its first processor is unique.
     std::map<std::pair<int, int>, int> cores;
