@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/commands.h"
+#include "cli/core_map.h"
 #include "cli/machine.h"
 #include "cli/openmp.h"
 #include "engine/files.h"
@@ -55,7 +56,8 @@ Machine read_machine() {
     machine.isa = name(active_isa());
     machine.forced_isa = environment("KEEL_ISA");
     machine.online_cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-    machine.allowed_cpus = static_cast<int>(process_cpus().size());
+    machine.cpus = process_cpus();
+    machine.allowed_cpus = static_cast<int>(machine.cpus.size());
     machine.allowed_cores = allowed_cores();
     machine.threads = thread_count();
     machine.slurm_cpus_per_task = environment("SLURM_CPUS_PER_TASK");
@@ -71,10 +73,24 @@ Machine read_machine() {
     return machine;
 }
 
-Run add_doctor(CLI::App&, const Globals& globals) {
-    return [&globals] {
-        const DoctorReport report = diagnose(read_machine());
-        print_result(globals, report.object, report.text);
+Run add_doctor(CLI::App& app, const Globals& globals) {
+    struct Options {
+        CoreRequest cores;
+        int nodes = 1;
+    };
+    const auto o = std::make_shared<Options>();
+    add_number(app, "--ranks", o->cores.ranks, from_to(0, 1024), "Ranks a node to plan cores for; 0: as many as use them best");
+    add_number(app, "--nodes", o->nodes, from_to(1, 100'000), "Nodes, for the lines that start a run");
+    app.add_flag("--oversubscribe", o->cores.oversubscribe, "Plan for more ranks or threads than there are cores, too");
+    return [o, &globals] {
+        const Machine machine = read_machine();
+        DoctorReport report = diagnose(machine);
+        CoreRequest request = o->cores;
+        request.threads = globals.threads;
+        if (request.ranks == 0) request.oversubscribe = true;  // to be shown, not refused
+        const CorePlan plan = plan_cores(cores_of(machine), request);
+        report.object["cores"] = core_map_object(plan, o->nodes);
+        print_result(globals, report.object, report.text + "\n" + core_map_text(plan, o->nodes));
         return kSuccess;
     };
 }

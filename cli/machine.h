@@ -7,6 +7,7 @@
 
 #include "cli/cgroup.h"
 #include "cli/output.h"
+#include "kernels/topology.h"
 
 namespace keel::cli {
 
@@ -16,6 +17,7 @@ struct Machine {
     std::vector<std::string> features;      ///< of those that Keel has kernels for
     std::string isa, forced_isa;            ///< the one in use; KEEL_ISA
     int online_cpus = 0, allowed_cpus = 0;  ///< hyper-threads counted
+    std::vector<Cpu> cpus;                  ///< the allowed ones
     int allowed_cores = 0, threads = 0;
     std::string slurm_cpus_per_task, omp_num_threads;
     std::vector<std::string> openmp;  ///< "NAME=value" of those of kOpenMpVariables that are set

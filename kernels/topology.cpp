@@ -78,7 +78,7 @@ std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
         const int core = read_number(folder + "core_id", -1), package = read_number(folder + "physical_package_id", -1);
         const int first = core < 0 ? id : cores.try_emplace({package, core}, id).first->second;
         const auto node = nodes.find(id);
-        cpus.push_back({id, first, node == nodes.end() ? 0 : node->second});
+        cpus.push_back({id, first, node == nodes.end() ? 0 : node->second, std::max(package, 0)});
     }
     return cpus;
 }

@@ -6,15 +6,16 @@
 
 namespace keel {
 
-/// A logical processor. Those with the same `core` are hyper-threads of one core, those with the same `node` share memory.
+/// A logical processor. Those with the same `core` are hyper-threads of one core, those with the same `node` share memory; a socket
+/// has one node or several.
 struct Cpu {
-    int id = 0, core = 0, node = 0;
+    int id = 0, core = 0, node = 0, socket = 0;
     bool operator==(const Cpu&) const = default;
 };
 
-/// The processors that this process was given (taskset, Slurm, a cpuset), by number, with the cores and nodes that `sysfs` tells; a
-/// processor that it tells nothing about is a core of its own on node 0. Where OpenMP was told to bind its threads, which shrinks
-/// the mask of the first one to its own place, these are the processors of all places.
+/// The processors that this process was given (taskset, Slurm, a cpuset), by number, with the cores, nodes and sockets that `sysfs`
+/// tells; a processor that it tells nothing about is a core of its own on node 0 of socket 0. Where OpenMP was told to bind its
+/// threads, which shrinks the mask of the first one to its own place, these are the processors of all places.
 std::vector<Cpu> allowed_cpus(const std::string& sysfs = "/sys/devices/system");
 
 /// allowed_cpus() as it was when this was called first: what is bound to fewer processors later keeps its answer.

@@ -162,4 +162,5 @@ TEST_CASE("The machine of this process can be read", "[doctor]") {
     CHECK(machine.threads >= 1);
     CHECK(machine.memory_bytes > 0);
     CHECK(diagnose(machine).object["isa"] == machine.isa);
+    CHECK(static_cast<int>(machine.cpus.size()) == machine.allowed_cpus);
 }

@@ -47,6 +47,7 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
         {{"doctor", "--threads", "1025"}, 2, "--threads"},
         {{"doctor", "--threads"}, 2, "--threads"},
         {{"doctor", "--seed", "-1"}, 2, "--seed"},
+        {{"doctor", "--ranks", "1024"}, 2, "keel doctor: [cores] 1024 ranks of 1 thread do not fit on"},
         {{"data", "info", "nih:/nowhere", "--split-seed", "-1"}, 2, "--split-seed"},
         {{"data", "info"}, 2, "spec"},
         {{"data", "info", "--vall-fraction", "0.1"}, 2, "did you mean '--val-fraction'?"},
@@ -165,6 +166,10 @@ TEST_CASE("doctor --json", "[program]") {
     for (const char* key : {"cpu", "isa", "allowed_cores", "onednn", "huge_pages", "memory_bytes", "mpi", "warnings"})
         CHECK(report.contains(key));
     CHECK(object(run_keel({"doctor", "--json"}, {"KEEL_ISA=scalar"}))["isa"] == "scalar");
+    const json cores = report["cores"];
+    CHECK(cores["ranks"].size() == cores["ranks_per_node"]);
+    CHECK(cores["ranks"][0]["compute"].size() == cores["threads_per_rank"]);
+    CHECK(contains(cores["mpirun"], "--bind-to none"));
 }
 
 TEST_CASE("How OpenMP's threads wait is set for the user, who may set it himself", "[program]") {

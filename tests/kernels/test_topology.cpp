@@ -139,6 +139,6 @@ TEST_CASE("The topology is read from the system's files", "[topology]") {
         put("cpu/cpu" + std::to_string(cpu.id) + "/topology/physical_package_id", "1");
     }
     put("node/node3/cpulist", "0-4095,5000,6000-6001");
-    for (const Cpu& cpu : allowed_cpus(folder.path())) CHECK(cpu == Cpu{cpu.id, bare.front().id, 3});
+    for (const Cpu& cpu : allowed_cpus(folder.path())) CHECK(cpu == Cpu{cpu.id, bare.front().id, 3, 1});
     CHECK(core_count(allowed_cpus(folder.path())) == 1);
 }
