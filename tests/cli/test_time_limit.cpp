@@ -10,36 +10,13 @@
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "tests/support/environment.h"
 
 using namespace keel;
 using namespace keel::cli;
 using keel::test::contains;
+using keel::test::EnvironmentScope;
 using keel::test::TemporaryFolder;
-
-namespace {
-
-/// Sets variables of the environment and takes them back.
-class EnvironmentScope {
-public:
-    EnvironmentScope(const char* name, const std::string& value) : name_(name) {
-        if (const char* before = std::getenv(name)) before_ = before;
-        ::setenv(name, value.c_str(), 1);
-    }
-    ~EnvironmentScope() {
-        if (before_)
-            ::setenv(name_, before_->c_str(), 1);
-        else
-            ::unsetenv(name_);
-    }
-    EnvironmentScope(const EnvironmentScope&) = delete;
-    EnvironmentScope& operator=(const EnvironmentScope&) = delete;
-
-private:
-    const char* name_;
-    std::optional<std::string> before_;
-};
-
-}  // namespace
 
 TEST_CASE("Times are written as Slurm writes them", "[time_limit]") {
     CHECK(parse_duration("90") == 90 * 60);

@@ -1,0 +1,22 @@
+#include <algorithm>
+#include <cstdlib>
+
+#include "distributed/mpi_communicator.h"
+
+namespace keel {
+namespace {
+
+int number(const char* variable) {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? 0 : std::atoi(text);
+}
+
+}  // namespace
+
+int launched_ranks() {
+    // Open MPI's mpirun; MPICH's; srun --mpi=pmix. A process that srun starts without PMIx is on its own.
+    const int slurm = std::getenv("PMIX_RANK") != nullptr ? number("SLURM_STEP_NUM_TASKS") : 0;
+    return std::max({1, number("OMPI_COMM_WORLD_SIZE"), number("PMI_SIZE"), slurm});
+}
+
+}  // namespace keel

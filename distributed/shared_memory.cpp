@@ -1,0 +1,55 @@
+#include "distributed/shared_memory.h"
+
+#include <immintrin.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <climits>
+#include <new>
+
+namespace keel {
+namespace {
+
+/// About ten microseconds: what a rank on another core that arrives at the same time needs, and less than a turn asleep costs.
+constexpr int kSpins = 200;
+
+/// std::atomic::wait sees waiters of its own process alone.
+void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
+    ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, nullptr, nullptr, 0);
+}
+
+bool reached(const std::atomic<std::uint32_t>& count, std::uint32_t wanted) {
+    return static_cast<std::int32_t>(count.load() - wanted) >= 0;  // counts may wrap
+}
+
+}  // namespace
+
+SharedMemory::SharedMemory(int rank, std::vector<std::byte*> blocks, std::size_t bytes, std::shared_ptr<void> owner)
+    : rank_(rank), blocks_(std::move(blocks)), bytes_(bytes), owner_(std::move(owner)) {}
+
+void SharedMemory::prepare(std::byte* block) { new (block) Gate; }
+
+void SharedMemory::wait_for(Gate& gate, std::uint32_t arrivals) {
+    for (int i = 0; i < kSpins; ++i) {
+        if (reached(gate.arrivals, arrivals)) return;
+        _mm_pause();
+    }
+    ++gate.sleepers;  // before the count is read again: who arrives later sees it and wakes us
+    for (;;) {
+        const std::uint32_t seen = gate.arrivals;
+        if (static_cast<std::int32_t>(seen - arrivals) >= 0) break;
+        futex(gate.arrivals, FUTEX_WAIT, seen);
+    }
+    --gate.sleepers;
+}
+
+void SharedMemory::barrier() {
+    Gate& own = gate(rank_);
+    own.arrivals = ++arrivals_;
+    if (own.sleepers > 0) futex(own.arrivals, FUTEX_WAKE, INT_MAX);
+    for (int other = 0; other < size(); ++other)
+        if (other != rank_) wait_for(gate(other), arrivals_);
+}
+
+}  // namespace keel

@@ -1,0 +1,68 @@
+// A rank's place in the run, and the thread that speaks for it: MPI is called by one thread alone, which sums gradients while the
+// compute pool is still at the backward pass.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "distributed/collectives.h"
+#include "distributed/communicator.h"
+
+namespace keel {
+
+class World {
+public:
+    /// Makes the communicator on the thread that will use it. Throws what that throws.
+    explicit World(std::function<std::shared_ptr<Communicator>()> make);
+    /// The ranks that mpirun or srun started; a world of one where none did.
+    static std::unique_ptr<World> connect();
+    ~World();
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    int rank() const { return rank_; }
+    int size() const { return size_; }
+    bool alone() const { return size_ == 1; }
+    bool first() const { return rank_ == 0; }
+    const Topology& topology() const { return topology_; }
+
+    using Job = std::function<void(Communicator&)>;
+    /// Runs `job` on the communication thread, after all that came before, and waits for it. Rethrows its exception.
+    void call(const Job& job);
+    /// The same without waiting; finish() waits for all jobs, and rethrows the first exception of one.
+    void start(Job job);
+    void finish();
+
+    // All ranks call these in the same order.
+    void barrier();
+    std::string broadcast(const std::string& text);
+    std::vector<std::string> gather_texts(const std::string& own);
+    template <class T>
+    std::vector<T> gather(const T& own) {
+        std::vector<T> all;
+        call([&](Communicator& communicator) { all = keel::gather(communicator, own); });
+        return all;
+    }
+
+private:
+    void run(const std::function<std::shared_ptr<Communicator>()>& make);
+
+    int rank_ = 0, size_ = 1;
+    Topology topology_;
+    std::mutex mutex_;
+    std::condition_variable wanted_, done_;
+    std::deque<Job> jobs_;
+    std::int64_t unfinished_ = 0;
+    std::exception_ptr error_;
+    bool ready_ = false, over_ = false;
+    std::thread thread_;
+};
+
+}  // namespace keel

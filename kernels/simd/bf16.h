@@ -1,0 +1,42 @@
+// bfloat16 in memory, float in lanes; include avx2.h or avx512.h first.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+namespace keel::kernels::simd {
+namespace {
+
+/// The bits of the lanes, with the compiler's own operators.
+typedef std::uint32_t Bits __attribute__((vector_size(sizeof(Vec))));
+typedef std::uint16_t Halves __attribute__((vector_size(sizeof(Vec) / 2)));
+
+inline Vec load_bf16(const std::uint16_t* p, AllLanes) {
+    Halves halves;
+    memcpy(&halves, p, sizeof halves);
+    return reinterpret_cast<Vec>(__builtin_convertvector(halves, Bits) << 16);
+}
+
+/// Rounded to nearest, ties to even; a NaN is made quiet instead, for rounding could carry it to infinity.
+inline void store_bf16(std::uint16_t* p, Vec v, AllLanes) {
+    const Bits bits = reinterpret_cast<Bits>(v);
+    const Bits rounded = (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16, quiet = bits >> 16 | 0x40U;
+    const Bits is_nan = reinterpret_cast<Bits>((bits & 0x7fffffffU) > 0x7f800000U);
+    const Halves halves = __builtin_convertvector((is_nan & quiet) | (~is_nan & rounded), Halves);
+    memcpy(p, &halves, sizeof halves);
+}
+
+inline Vec load_bf16(const std::uint16_t* p, FirstLanes lanes) {
+    std::uint16_t halves[kWidth] = {};
+    memcpy(halves, p, 2 * static_cast<size_t>(lanes.n));
+    return load_bf16(halves, AllLanes{});
+}
+
+inline void store_bf16(std::uint16_t* p, Vec v, FirstLanes lanes) {
+    std::uint16_t halves[kWidth];
+    store_bf16(halves, v, AllLanes{});
+    memcpy(p, halves, 2 * static_cast<size_t>(lanes.n));
+}
+
+}  // namespace
+}  // namespace keel::kernels::simd

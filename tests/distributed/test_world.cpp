@@ -1,0 +1,72 @@
+#include "distributed/world.h"
+
+#include <atomic>
+
+#include "distributed/mpi_communicator.h"
+#include "distributed/self_test.h"
+#include "distributed/thread_communicator.h"
+#include "kernels/error.h"
+#include "tests/support/catch.h"
+#include "tests/support/environment.h"
+
+using namespace keel;
+
+TEST_CASE("jobs run in order on one thread, and their failures come back", "[world]") {
+    World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
+    CHECK(world.alone());
+    std::vector<int> order;
+    std::thread::id first, other;
+    world.start([&](Communicator&) { order.push_back(1), first = std::this_thread::get_id(); });
+    world.start([&](Communicator&) { order.push_back(2), other = std::this_thread::get_id(); });
+    world.finish();
+    CHECK(order == std::vector{1, 2});
+    CHECK(first == other);
+    CHECK(first != std::this_thread::get_id());
+    CHECK_THROWS_AS(world.call([](Communicator&) { throw InputError("[test] no"); }), InputError);
+    world.call([&](Communicator&) { order.push_back(3); });  // and the thread goes on
+    CHECK(order.back() == 3);
+    CHECK_THROWS_AS(World([]() -> std::shared_ptr<Communicator> { throw IoError("[test] no network"); }), IoError);
+}
+
+TEST_CASE("worlds of several ranks", "[world]") {
+    std::atomic<int> wrong{0};
+    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
+        World world([&] { return std::shared_ptr<Communicator>(&communicator, [](Communicator*) {}); });
+        wrong += world.size() != 3;
+        wrong += world.gather(world.rank()) != std::vector{0, 1, 2};
+        wrong += world.broadcast(std::to_string(world.rank())) != "0";
+        wrong += world.gather_texts(std::string(static_cast<std::size_t>(world.rank()), 'x'))[2] != "xx";
+        world.barrier();
+    });
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("the self-test measures something, the same for all ranks", "[world]") {
+    std::vector<CostModel> models(4);
+    run_ranks({4, 2, {}}, [&](Communicator& communicator) {
+        models[static_cast<std::size_t>(communicator.rank())] = measure_costs(communicator);
+    });
+    for (const CostModel& model : models) {
+        CHECK(model.alpha == models[0].alpha);
+        CHECK(model.node_gamma == models[0].node_gamma);
+        for (const double value : {model.alpha, model.beta, model.gamma, model.node_alpha, model.node_gamma}) CHECK(value > 0);
+    }
+    CHECK(cluster_of(Topology{{0, 0, 1, 1}}).nodes() == 2);
+}
+
+TEST_CASE("who started this process is read from the environment", "[world]") {
+    using test::EnvironmentScope;
+    const EnvironmentScope none1("OMPI_COMM_WORLD_SIZE", nullptr), none2("PMI_SIZE", nullptr), none3("PMIX_RANK", nullptr),
+        none4("SLURM_STEP_NUM_TASKS", nullptr);
+    CHECK(launched_ranks() == 1);
+    {
+        const EnvironmentScope open_mpi("OMPI_COMM_WORLD_SIZE", "4");
+        CHECK(launched_ranks() == 4);
+    }
+    {
+        const EnvironmentScope slurm("SLURM_STEP_NUM_TASKS", "8");
+        CHECK(launched_ranks() == 1);
+        const EnvironmentScope pmix("PMIX_RANK", "0");
+        CHECK(launched_ranks() == 8);
+    }
+}
