@@ -44,6 +44,7 @@ inline Vec only(FirstLanes lanes, Vec v) { return _mm256_and_ps(_mm256_castsi256
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec a) { return _mm256_sqrt_ps(a); }
 inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }  ///< b where either is NaN
+inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }  ///< likewise
 inline Vec round(Vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline Vec magnitude(Vec a) { return _mm256_andnot_ps(broadcast(-0.0F), a); }
 /// 2^n for an integral -126 <= n <= 127.

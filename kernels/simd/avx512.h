@@ -58,6 +58,7 @@ inline Vec only(FirstLanes lanes, Vec v) { return _mm512_maskz_mov_ps(lanes.mask
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }  ///< b where either is NaN
+inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }  ///< likewise
 inline Vec round(Vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline Vec magnitude(Vec a) { return _mm512_abs_ps(a); }
 /// 2^n for an integral -126 <= n <= 127.

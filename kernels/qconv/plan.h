@@ -1,0 +1,46 @@
+// How a convolution of codes is cut for a variant: segments of the sum, panels of the columns.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/conv/conv.h"
+#include "kernels/scratch.h"
+
+namespace keel::kernels {
+
+struct QconvVariant;
+
+struct QconvPlan {
+    Conv2dGeometry g;
+    const QconvVariant* variant;
+    bool merged;            ///< a segment is a row of the kernel, else a tap
+    std::int64_t segments;  ///< pieces that a pixel's sum is read in
+    std::int64_t depth;     ///< codes of a segment, padded to whole groups
+
+    std::int64_t ic() const { return g.ic / g.groups; }  ///< of a group of channels, like all these
+    std::int64_t oc() const { return g.oc / g.groups; }
+    std::int64_t columns() const;  ///< oc, padded to whole vectors
+    std::int64_t panel() const;    ///< columns of a panel, but for the last one
+    std::int64_t panels() const;
+    std::int64_t products() const { return segments * depth; }
+    std::int64_t weight_bytes(std::int64_t columns) const;
+
+    std::size_t padded() const { return static_cast<std::size_t>(g.groups * columns()); }
+    std::size_t weights_bytes() const { return section(static_cast<std::size_t>(weight_bytes(g.groups * columns()))); }
+    std::size_t packed_bytes() const { return weights_bytes() + 3 * section(padded() * sizeof(float)); }
+
+    /// Scale, shift and scale of the residual behind the packed weights, padded().
+    template <class Byte>
+    auto factors(Byte* packed) const {
+        using Float = std::conditional_t<std::is_const_v<Byte>, const float, float>;
+        std::array<Float*, 3> all;
+        for (std::size_t i = 0; i < 3; ++i)
+            all[i] = reinterpret_cast<Float*>(packed + weights_bytes() + i * section(padded() * sizeof(float)));
+        return all;
+    }
+};
+
+}  // namespace keel::kernels

@@ -1,0 +1,80 @@
+#include "kernels/qconv/qconv.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "kernels/dispatch.h"
+#include "kernels/error.h"
+#include "kernels/parallel.h"
+#include "kernels/qconv/variants.h"
+
+namespace keel::kernels {
+namespace {
+
+/// Products of 255 * -128 that 31 bits hold.
+constexpr std::int64_t kMostProducts = 65793;
+/// Narrower pixels are read a row of the kernel at a time: whole groups of codes are then lost once a row, not once a pixel.
+constexpr std::int64_t kNarrow = 16;
+
+constexpr std::int64_t rounded_up(std::int64_t count, std::int64_t unit) { return chunk_count(count, unit) * unit; }
+
+QconvPlan plan_of(const Conv2dGeometry& g) {
+    check_geometry(g);
+    const std::int64_t products = g.weights_elements() / g.oc;
+    if (products > kMostProducts)
+        throw UsageError("[qconv] wanted sums of at most " + std::to_string(kMostProducts) + " products, got " +
+                         std::to_string(products));
+    const QconvVariant& variant = select(qconv_variants);
+    const bool merged = g.kw > 1 && g.dilation_w == 1 && g.ic / g.groups < kNarrow;
+    return {g, &variant, merged, merged ? g.kh : std::int64_t{g.kh} * g.kw,
+            rounded_up(g.ic / g.groups * (merged ? g.kw : 1), variant.group)};
+}
+
+/// One segment's weights of a column, `step` apart in `from`; they begin at product `first` of the panel.
+void pack_column(const QconvVariant& v, const std::int8_t* from, std::int64_t step, std::int64_t count, std::int64_t width,
+                 std::int64_t column, std::int64_t first, std::byte* panel) {
+    for (std::int64_t k = 0; k < count; ++k) {
+        const std::int64_t product = first + k, at = (product / v.group * width + column) * v.group + product % v.group;
+        if (v.bytes == 1)
+            reinterpret_cast<std::int8_t*>(panel)[at] = from[k * step];
+        else
+            reinterpret_cast<std::int16_t*>(panel)[at] = from[k * step];
+    }
+}
+
+}  // namespace
+
+std::int64_t QconvPlan::columns() const { return rounded_up(oc(), variant->width); }
+std::int64_t QconvPlan::panel() const { return std::int64_t{variant->vectors} * variant->width; }
+std::int64_t QconvPlan::panels() const { return chunk_count(columns(), panel()); }
+std::int64_t QconvPlan::weight_bytes(std::int64_t count) const { return count * products() * variant->bytes; }
+
+Qconv::Qconv(const Conv2dGeometry& g) : plan_(plan_of(g)) {}
+
+std::size_t Qconv::packed_bytes() const { return plan_.packed_bytes(); }
+
+void Qconv::pack(const QconvWeights& plain, std::byte* packed) const {
+    const Conv2dGeometry& g = plan_.g;
+    const std::int64_t ic = plan_.ic(), oc = plan_.oc(), taps = std::int64_t{g.kh} * g.kw;
+    const auto factors = plan_.factors(packed);
+    std::memset(packed, 0, plan_.packed_bytes());
+    parallel_for(g.oc, chunk_count(16384, ic * taps), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t o = begin; o < end; ++o) {
+            const std::int64_t group = o / oc, column = o % oc, first = column / plan_.panel() * plan_.panel();
+            std::byte* panel = packed + plan_.weight_bytes(group * plan_.columns() + first);
+            const std::int64_t width = std::min(plan_.panel(), plan_.columns() - first);
+            const std::int8_t* weights = plain.weights + o * ic * taps;
+            for (std::int64_t tap = 0; tap < taps; ++tap) {
+                const std::int64_t at = plan_.merged ? tap / g.kw * plan_.depth + tap % g.kw * ic : tap * plan_.depth;
+                pack_column(*plan_.variant, weights + tap, taps, ic, width, column - first, at, panel);
+            }
+            const std::int64_t padded = group * plan_.columns() + column;
+            factors[0][padded] = plain.scale[o];
+            factors[1][padded] = plain.shift[o];
+            if (plain.residual_scale != nullptr) factors[2][padded] = plain.residual_scale[o];
+        }
+    });
+}
+
+}  // namespace keel::kernels
