@@ -1,0 +1,362 @@
+// The heartbeat between processes that die, stop and leave.
+#include "distributed/heartbeat.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <random>
+#include <thread>
+
+#include "distributed/heartbeat_address.h"
+#include "kernels/error.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace keel;
+using keel::test::contains;
+using keel::test::read_text;
+using keel::test::TemporaryFolder;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+/// Short limits, so that the test is: what is tested does not depend on how long they are.
+constexpr WatchLimits kLimits{.silence = 1, .start = 5};
+constexpr int kPeerLost = 69, kFinished = 0;
+
+/// An exchange through files: each rank writes its text and reads the others'.
+Heartbeat::Exchange exchange_through(const TemporaryFolder& folder, int rank, int size) {
+    return [&folder, rank, size](const std::string& mine) {
+        const auto file = [&](int r) { return folder / ("rank" + std::to_string(r)); };
+        keel::test::write_text(file(rank) + ".new", mine);
+        std::filesystem::rename(file(rank) + ".new", file(rank));
+        std::vector<std::string> all;
+        for (int r = 0; r < size; ++r) {
+            while (!std::filesystem::exists(file(r))) std::this_thread::sleep_for(5ms);
+            all.push_back(read_text(file(r)));
+        }
+        return all;
+    };
+}
+
+/// What a rank's process does beside beating; `reached` tells the test that it is there.
+using Body = std::function<void(int rank, Heartbeat& heartbeat, const std::function<void()>& reached)>;
+
+/// Ranks as processes of their own, whose main threads end when they are blocked for ever only by the heartbeat.
+class Ranks {
+public:
+    Ranks(int size, const Body& body, WatchLimits limits = kLimits) : size_(size) {
+        if (::pipe(reached_) != 0) throw std::runtime_error("pipe");
+        for (int rank = 0; rank < size; ++rank) {
+            const pid_t child = ::fork();
+            if (child == 0) live(rank, body, limits);
+            processes_.push_back(child);
+        }
+        ::close(reached_[1]);
+    }
+    ~Ranks() {
+        for (const pid_t process : processes_)
+            if (process > 0) {
+                ::kill(process, SIGKILL);
+                ::waitpid(process, nullptr, 0);
+            }
+        ::close(reached_[0]);
+    }
+
+    /// Waits until so many ranks have said that they are there.
+    void wait_for(int count) {
+        char byte = 0;
+        for (int i = 0; i < count; ++i) {
+            pollfd in{reached_[0], POLLIN, 0};
+            REQUIRE(::poll(&in, 1, 20'000) == 1);
+            REQUIRE(::read(reached_[0], &byte, 1) == 1);
+        }
+    }
+    void signal(int rank, int number) const { ::kill(processes_[static_cast<std::size_t>(rank)], number); }
+
+    /// The exit code of a rank, 128 + signal where one ended it; -1 where it is alive after 20 s.
+    int code(int rank) {
+        int status = 0;
+        pid_t ended = 0;
+        pid_t& process = processes_[static_cast<std::size_t>(rank)];
+        for (int i = 0; i < 2000 && (ended = ::waitpid(process, &status, WNOHANG)) == 0; ++i) std::this_thread::sleep_for(10ms);
+        if (ended == 0) return -1;
+        process = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    /// Of all ranks but `except`.
+    std::vector<int> codes(int except = -1) {
+        std::vector<int> codes;
+        for (int rank = 0; rank < size_; ++rank)
+            if (rank != except) codes.push_back(code(rank));
+        return codes;
+    }
+    /// The line that a rank ended with.
+    std::string line(int rank) const { return read_text(folder_ / ("line" + std::to_string(rank))); }
+
+private:
+    [[noreturn]] void live(int rank, const Body& body, WatchLimits limits) {
+        const auto fail = [&](const RankFailure& failure) {
+            keel::test::write_text(folder_ / ("line" + std::to_string(rank)), failure.text());
+            ::_exit(kPeerLost);
+        };
+        try {
+            Heartbeat heartbeat({.rank = rank, .size = size_, .limits = limits, .interval = 0.05},
+                                exchange_through(folder_, rank, size_), fail);
+            body(rank, heartbeat, [this] { static_cast<void>(!::write(reached_[1], "x", 1)); });
+        } catch (const std::exception& error) {
+            keel::test::write_text(folder_ / ("line" + std::to_string(rank)), error.what());
+            ::_exit(70);
+        }
+        ::_exit(kFinished);
+    }
+
+    int size_;
+    int reached_[2] = {-1, -1};
+    TemporaryFolder folder_;
+    std::vector<pid_t> processes_;
+};
+
+/// Blocked as in MPI: only the end of the process helps.
+[[noreturn]] void block() {
+    for (;;) ::pause();
+}
+
+/// `signal` hits a rank of four in this phase of a step.
+void check_victim(int victim, int signal, const std::string& phase) {
+    CAPTURE(victim, signal, phase);
+    Ranks ranks(4, [&](int rank, Heartbeat& heartbeat, const auto& reached) {
+        heartbeat.at({7, -1});
+        heartbeat.enter({7, 2}, 100);
+        if (phase == "between steps") heartbeat.leave();
+        if (phase == "before it" && rank == victim) {
+            // The others have gone on into the next bucket.
+            heartbeat.leave();
+        } else if (phase == "before it") {
+            heartbeat.leave();
+            heartbeat.enter({7, 3}, 100);
+        }
+        std::this_thread::sleep_for(200ms);  // some beats
+        if (phase == "done") heartbeat.leave();
+        reached();
+        if (phase == "done" && rank != victim) heartbeat.finish();
+        block();
+    });
+    ranks.wait_for(4);
+    ranks.signal(victim, signal);
+    CHECK(ranks.codes(victim) == std::vector<int>(3, kPeerLost));
+    for (int rank = 0; rank < 4; ++rank) {
+        if (rank == victim) continue;
+        CHECK_THAT(ranks.line(rank), contains("rank " + std::to_string(victim) + " on " + tcp::host_name() +
+                                              (signal == SIGKILL ? " died" : " is silent")) &&
+                                         contains("step 7, bucket 2"));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("Ranks that finish, however far apart, end well", "[heartbeat]") {
+    const int size = GENERATE(1, 2, 5);
+    Ranks ranks(size, [](int rank, Heartbeat& heartbeat, const auto&) {
+        for (int step = 0; step < 20; ++step)
+            for (int bucket = 0; bucket < 3; ++bucket) {
+                heartbeat.enter({step, bucket}, 5);
+                heartbeat.leave();
+            }
+        std::this_thread::sleep_for(rank * 100ms);
+        heartbeat.finish();
+    });
+    CHECK(ranks.codes() == std::vector<int>(static_cast<std::size_t>(size), kFinished));
+}
+
+TEST_CASE("A rank that dies ends all others, with a line that names it", "[heartbeat]") {
+    check_victim(GENERATE(0, 1, 3), SIGKILL, GENERATE("between steps", "in a collective", "before it", "done"));
+}
+
+TEST_CASE("A rank that stops ends all others, with a line that names it", "[heartbeat]") {
+    check_victim(GENERATE(0, 2), SIGSTOP, "in a collective");
+}
+
+TEST_CASE("A rank that stops in any phase ends all others", "[heartbeat][slow]") {
+    check_victim(GENERATE(0, 1, 3), SIGSTOP, GENERATE("between steps", "in a collective", "before it", "done"));
+}
+
+TEST_CASE("A stopped rank that goes on finds that the others are gone", "[heartbeat]") {
+    const int victim = GENERATE(0, 1);
+    Ranks ranks(3, [&](int, Heartbeat&, const auto& reached) {
+        reached();
+        block();
+    });
+    ranks.wait_for(3);
+    ranks.signal(victim, SIGSTOP);
+    CHECK(ranks.codes(victim) == std::vector<int>(2, kPeerLost));
+    ranks.signal(victim, SIGCONT);
+    CHECK(ranks.code(victim) == kPeerLost);
+}
+
+TEST_CASE("All ranks stopped at once and going on is no failure", "[heartbeat]") {
+    Ranks ranks(3, [&](int, Heartbeat& heartbeat, const auto& reached) {
+        heartbeat.enter({1, 1}, 100);
+        std::this_thread::sleep_for(100ms);
+        reached();
+        std::this_thread::sleep_for(1s);
+        heartbeat.leave();
+        heartbeat.finish();
+    });
+    ranks.wait_for(3);
+    for (int rank = 0; rank < 3; ++rank) ranks.signal(rank, SIGSTOP);
+    std::this_thread::sleep_for(2s);
+    for (int rank = 0; rank < 3; ++rank) ranks.signal(rank, SIGCONT);
+    CHECK(ranks.codes() == std::vector<int>(3, kFinished));
+}
+
+TEST_CASE("A rank that ends early is named with its exit code", "[heartbeat]") {
+    const int leaver = GENERATE(0, 2);
+    const std::string how = GENERATE("abandon", "destructor", "finish");
+    CAPTURE(leaver, how);
+    Ranks ranks(3, [&](int rank, Heartbeat& heartbeat, const auto&) {
+        heartbeat.enter({4, 0}, 100);
+        heartbeat.leave();
+        if (rank == leaver) {
+            if (how == "abandon") heartbeat.abandon(3);
+            if (how == "finish") heartbeat.finish();
+            if (how != "finish") return;
+        }
+        heartbeat.enter({4, 1}, 100);
+        block();
+    });
+    const std::vector<int> codes = ranks.codes(leaver);
+    CHECK(codes == std::vector<int>(2, kPeerLost));
+    CHECK_THAT(ranks.line(leaver == 0 ? 1 : 0), contains("rank " + std::to_string(leaver)) &&
+                                                    contains("left early at step 4, bucket 0") &&
+                                                    contains("exit code " + std::string(how == "abandon"  ? "3"
+                                                                                        : how == "finish" ? "0"
+                                                                                                          : "1")));
+}
+
+TEST_CASE("A rank that beats but does not come to a collective is named at the deadline", "[heartbeat]") {
+    Ranks ranks(3, [](int rank, Heartbeat& heartbeat, const auto&) {
+        heartbeat.enter({9, 5}, 0.5);
+        if (rank == 1) {
+            heartbeat.leave();
+            block();
+        }
+        heartbeat.leave();
+        heartbeat.enter({9, 6}, 0.5);
+        block();
+    });
+    CHECK(ranks.codes() == std::vector<int>(3, kPeerLost));
+    for (const int rank : {0, 1, 2})
+        CHECK_THAT(ranks.line(rank), contains("rank 1 on") && contains("keeps the others waiting") && contains("step 9, bucket 6"));
+}
+
+TEST_CASE("A collective that all ranks are in and that does not end is named", "[heartbeat]") {
+    Ranks ranks(2, [](int, Heartbeat& heartbeat, const auto&) {
+        heartbeat.enter({3, 1}, 0.3);
+        block();
+    });
+    CHECK(ranks.codes() == std::vector<int>(2, kPeerLost));
+    CHECK_THAT(ranks.line(1), contains("step 3, bucket 1 is not done after"));
+}
+
+TEST_CASE("A rank that does not come to the start is missed, before and behind the exchange", "[heartbeat]") {
+    const TemporaryFolder folder;
+    std::atomic<int> failures = 0;
+    std::string line;
+    const auto note = [&](const RankFailure& failure) {
+        line = failure.text();
+        ++failures;
+    };
+    SECTION("before") {
+        const auto never = [&](const std::string&) -> std::vector<std::string> {
+            for (int i = 0; i < 1000 && failures == 0; ++i) std::this_thread::sleep_for(10ms);
+            return {"only one"};
+        };
+        CHECK_THROWS_AS(Heartbeat({.rank = 0, .size = 2, .limits = {.start = 0.2}}, never, note), IoError);
+        CHECK_THAT(line, contains("some rank did not come to the start"));
+    }
+    SECTION("behind, seen by rank 0") {
+        const auto both = [&](const std::string& mine) { return std::vector<std::string>{mine, "node1"}; };
+        Heartbeat heartbeat({.rank = 0, .size = 2, .limits = {.start = 0.2}, .interval = 0.05}, both, note);
+        CHECK_THROWS_WITH(heartbeat.finish(), contains("rank 1 on node1 did not come to the start"));
+    }
+    SECTION("behind, seen by another") {
+        HubAddress hub{.host = "node0", .port = 1, .addresses = {"127.0.0.1", "no address"}};
+        const auto both = [&](const std::string& mine) { return std::vector<std::string>{to_text(hub), mine}; };
+        CHECK_THROWS_WITH(Heartbeat({.rank = 1, .size = 2, .limits = {.start = 0.2}}, both, note),
+                          contains("cannot reach rank 0 on node0"));
+    }
+}
+
+TEST_CASE("Strangers on the port disturb nobody", "[heartbeat]") {
+    const TemporaryFolder folder;
+    HubAddress hub;
+    std::atomic<bool> known = false, over = false;
+    std::string lines;
+    const auto note = [&](const RankFailure& failure) { lines += failure.text() + "\n"; };
+    // Strangers talk from before the first rank comes until the end.
+    std::thread strangers([&] {
+        while (!known) std::this_thread::sleep_for(1ms);
+        std::mt19937 random(5);
+        std::vector<tcp::Descriptor> connections;
+        while (!over) {
+            tcp::Descriptor socket = tcp::connect("127.0.0.1", hub.port);
+            std::vector<std::uint8_t> bytes(random() % 300);
+            for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
+            Frame frame{.kind = static_cast<FrameKind>(1 + random() % 6), .rank = static_cast<int>(random() % 5) - 1};
+            const FrameBytes framed = encode(frame);
+            if (socket) {
+                std::this_thread::sleep_for(1ms);
+                static_cast<void>(tcp::send(socket, random() % 2 == 0 ? std::span<const std::uint8_t>(bytes) : framed));
+                connections.push_back(std::move(socket));  // most stay open and say no more
+            }
+            if (connections.size() > 200) connections.clear();
+        }
+    });
+    std::vector<std::string> texts(3);
+    std::atomic<int> came = 0;
+    const auto exchange = [&](int rank) {
+        return [&, rank](const std::string& mine) {
+            texts[static_cast<std::size_t>(rank)] = mine;
+            if (rank == 0) {
+                hub = hub_of(mine);
+                known = true;
+                std::this_thread::sleep_for(200ms);
+            }
+            ++came;
+            while (came < 3) std::this_thread::sleep_for(1ms);
+            return texts;
+        };
+    };
+    std::vector<std::thread> ranks;
+    std::atomic<int> finished = 0;
+    for (int rank = 0; rank < 3; ++rank)
+        ranks.emplace_back([&, rank] {
+            Heartbeat heartbeat({.rank = rank, .size = 3, .limits = {.silence = 5, .start = 10}, .interval = 0.02}, exchange(rank),
+                                note);
+            for (int step = 0; step < 20; ++step) {
+                heartbeat.enter({step, 0}, 10);
+                std::this_thread::sleep_for(10ms);
+                heartbeat.leave();
+            }
+            heartbeat.finish();
+            ++finished;
+        });
+    for (std::thread& rank : ranks) rank.join();
+    over = true;
+    strangers.join();
+    CHECK(finished == 3);
+    CHECK(lines == "");
+    hub.addresses = {"127.0.0.1"};
+    CHECK_THROWS_AS(reach(hub, 1, 0.05), IoError);  // the port was closed once all were there
+}
