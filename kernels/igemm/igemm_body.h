@@ -164,6 +164,8 @@ inline void outer(const IgemmOuter& t) {
         acc.low[r] = start ? load(t.weights + r * kColumns, all) : Vec{};
         acc.high[r] = start ? load(t.weights + r * kColumns + kWidth, all) : Vec{};
     }
+    for (int i = 0; i < kRows * kColumns; i += kLine)  // those of the next call, mostly: they may come from the third-level cache
+        __builtin_prefetch(t.weights + kRows * kColumns + i, 1);
     const float* fetch = t.fetch;
     std::int64_t line = t.fetch_line;
     for (std::int64_t s = 0; s < t.segments; ++s) {

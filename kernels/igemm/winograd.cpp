@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <vector>
 
 #include "kernels/dispatch.h"
@@ -95,11 +94,23 @@ std::int64_t block_tiles(const Job& job) {
 /// The most rows that the products of so many tiles work on.
 std::int64_t padded(const Job& job, std::int64_t tiles) { return chunk_count(tiles, job.variant.rows) * job.variant.rows; }
 
-/// Rows of tiles that a sink takes at a time: whole blocks, or the products would work on rows without a tile.
+/// Rows of tiles of a sink's chunk: an even number of chunks, where that can be.
 std::int64_t chunk_tile_rows(const Job& job) {
-    const std::int64_t rows = job.variant.rows, whole = rows / std::gcd(rows, job.tiles.w);
-    return whole *
-           std::max<std::int64_t>(1, chunk_rows(job.tiles.pixels_before(job.tiles.rows()), job.g.oc) / (2 * job.g.ow() * whole));
+    const std::int64_t rows = job.tiles.rows();
+    const std::int64_t most =
+        std::max<std::int64_t>(1, chunk_rows(job.tiles.pixels_before(rows), job.g.oc) / (2 * job.g.ow()));
+    for (std::int64_t each = most; 2 * each > most; --each)
+        if (chunk_count(rows, each) % 2 == 0) return each;
+    return most;
+}
+
+/// Chunks made together: at most two blocks, and those that leave the fewest rows of register tiles idle.
+std::int64_t group_chunks(const Job& job) {
+    const std::int64_t tiles = chunk_tile_rows(job) * job.tiles.w;
+    std::int64_t best = 1;
+    for (std::int64_t chunks = 2; chunks * tiles <= 2 * kLeastTiles; ++chunks)
+        if (padded(job, chunks * tiles) * best <= padded(job, best * tiles) * chunks) best = chunks;
+    return best;
 }
 
 /// `tiles` of them, in blocks, to dst, whose first pixel is `first_pixel` of the map.
@@ -122,15 +133,15 @@ void run_tiles(const Job& job, Range tiles, float* buffer, Map dst, std::int64_t
 
 std::int64_t block_floats(const Job& job) { return kWinogradPositions * padded(job, block_tiles(job)) * (job.g.ic + job.g.oc); }
 
-/// Of one thread: a block's, and a chunk that only the sink will see.
+/// Of one thread: a block's, and a group of chunks that only the sink will see.
 std::int64_t thread_floats(const Job& job) {
     const bool aside = job.fusion.sink != nullptr && job.dst.data == nullptr;
-    return block_floats(job) + (aside ? chunk_tile_rows(job) * 2 * job.g.ow() * job.g.oc : 0);
+    return block_floats(job) + (aside ? group_chunks(job) * chunk_tile_rows(job) * 2 * job.g.ow() * job.g.oc : 0);
 }
 
 /// Each chunk of rows to the sink; a dst that is null is memory of the thread's behind its block.
 void run_chunks(const Job& job, float* buffers) {
-    const std::int64_t each = chunk_tile_rows(job), rows = job.tiles.rows();
+    const std::int64_t each = chunk_tile_rows(job), together = group_chunks(job), rows = job.tiles.rows();
     std::vector<std::int64_t> bounds;
     for (std::int64_t row = 0; row < rows; row += each) bounds.push_back(job.tiles.pixels_before(row));
     bounds.push_back(job.tiles.pixels_before(rows));
@@ -141,13 +152,13 @@ void run_chunks(const Job& job, float* buffers) {
         for (std::int64_t i = begin; i < end; ++i) {
             float* buffer = buffers + i * thread_floats(job);
             const Range share = part(chunks.count(), parts, i);
-            for (std::int64_t chunk = share.begin; chunk < share.end; ++chunk) {
-                const bool aside = job.dst.data == nullptr;
-                const Map dst = aside ? Map(buffer + block_floats(job), job.g.oc)
-                                      : Map(job.dst.data + chunks.begin(chunk) * job.dst.ld, job.dst.ld);
-                run_tiles(job, {chunk * each * job.tiles.w, std::min((chunk + 1) * each, rows) * job.tiles.w}, buffer, dst,
-                          chunks.begin(chunk));
-                job.fusion.sink->take(chunk, 0, job.g.oc, dst.data, dst.ld);
+            for (std::int64_t first = share.begin; first < share.end; first += together) {
+                const std::int64_t last = std::min(first + together, share.end), pixel = chunks.begin(first);
+                const Map dst = job.dst.data == nullptr ? Map(buffer + block_floats(job), job.g.oc)
+                                                        : Map(job.dst.data + pixel * job.dst.ld, job.dst.ld);
+                run_tiles(job, {first * each * job.tiles.w, std::min(last * each, rows) * job.tiles.w}, buffer, dst, pixel);
+                for (std::int64_t chunk = first; chunk < last; ++chunk)
+                    job.fusion.sink->take(chunk, 0, job.g.oc, dst.data + (chunks.begin(chunk) - pixel) * dst.ld, dst.ld);
             }
         }
     });
