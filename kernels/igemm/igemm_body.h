@@ -147,52 +147,54 @@ void tile_of(const IgemmTile& t) {
     }
 }
 
-template <std::size_t... kIndices>
-void tile(const IgemmTile& t, std::index_sequence<kIndices...>) {
-    using TileOf = void (*)(const IgemmTile&);
-    static constexpr TileOf kTiles[] = {tile_of<kIndices + 1>...};
-    kTiles[t.rows - 1](t);
-}
-
-void tile(const IgemmTile& t) { tile(t, std::make_index_sequence<kRows>{}); }
-
-inline void outer(const IgemmOuter& t) {
-    Accumulators<kRows> acc;
+template <int kR>
+void outer_of(const IgemmOuter& t) {
+    Accumulators<kR> acc;
     const AllLanes all;
-    for (int r = 0; r < kRows; ++r) {
-        const bool start = t.accumulate && r < t.valid;
-        acc.low[r] = start ? load(t.weights + r * kColumns, all) : Vec{};
-        acc.high[r] = start ? load(t.weights + r * kColumns + kWidth, all) : Vec{};
+    for (int r = 0; r < kR; ++r) {
+        acc.low[r] = t.accumulate ? load(t.weights + r * kColumns, all) : Vec{};
+        acc.high[r] = t.accumulate ? load(t.weights + r * kColumns + kWidth, all) : Vec{};
     }
     for (int i = 0; i < kRows * kColumns; i += kLine)  // those of the next call, mostly: they may come from the third-level cache
         __builtin_prefetch(t.weights + kRows * kColumns + i, 1);
     const float* fetch = t.fetch;
     std::int64_t line = t.fetch_line;
-    for (std::int64_t s = 0; s < t.segments; ++s) {
-        const float* a = t.a + t.a_segments[s];
-        const float* b = t.b + t.b_segments[s];
-        for (std::int64_t left = t.length; left > 0; left -= t.fetch_every) {
-            __builtin_prefetch(fetch + line * kLine);
-            if (++line >= t.fetch_lines) {
-                line = 0;
-                fetch += t.fetch_ld;
-            }
-            for (std::int64_t p = left < t.fetch_every ? left : t.fetch_every; p > 0; --p, a += t.a_step, b += kColumns) {
-                const Vec low = load(b, all), high = load(b + kWidth, all);
-                for (int r = 0; r < kRows; ++r) {
-                    const Vec factor = broadcast(a[r]);
-                    acc.low[r] = fma(factor, low, acc.low[r]);
-                    acc.high[r] = fma(factor, high, acc.high[r]);
-                }
+    const float *a = t.a, *b = t.b;
+    for (std::int64_t left = t.length; left > 0; left -= t.fetch_every) {
+        __builtin_prefetch(fetch + line * kLine);
+        if (++line >= t.fetch_lines) {
+            line = 0;
+            fetch += t.fetch_ld;
+        }
+        for (std::int64_t p = left < t.fetch_every ? left : t.fetch_every; p > 0; --p, a += t.a_step, b += kColumns) {
+            const Vec low = load(b, all), high = load(b + kWidth, all);
+            for (int r = 0; r < kR; ++r) {
+                const Vec factor = broadcast(a[r]);
+                acc.low[r] = fma(factor, low, acc.low[r]);
+                acc.high[r] = fma(factor, high, acc.high[r]);
             }
         }
     }
-    for (int r = 0; r < kRows; ++r)
-        if (r < t.valid) {
-            store(t.weights + r * kColumns, acc.low[r], all);
-            store(t.weights + r * kColumns + kWidth, acc.high[r], all);
-        }
+    for (int r = 0; r < kR; ++r) {
+        store(t.weights + r * kColumns, acc.low[r], all);
+        store(t.weights + r * kColumns + kWidth, acc.high[r], all);
+    }
 }
+
+template <std::size_t... kIndices>
+void tile(const IgemmTile& t, std::index_sequence<kIndices...>) {
+    static constexpr void (*kTiles[])(const IgemmTile&) = {tile_of<kIndices + 1>...};
+    kTiles[t.rows - 1](t);
+}
+
+template <std::size_t... kIndices>
+void outer(const IgemmOuter& t, std::index_sequence<kIndices...>) {
+    static constexpr void (*kOuters[])(const IgemmOuter&) = {outer_of<kIndices + 1>...};
+    kOuters[t.rows - 1](t);
+}
+
+void tile(const IgemmTile& t) { tile(t, std::make_index_sequence<kRows>{}); }
+void outer(const IgemmOuter& t) { outer(t, std::make_index_sequence<kRows>{}); }
 
 inline void gather(const IgemmGather& t) {
     for_lanes(t.depth, [&](std::int64_t k, auto lanes) {

@@ -1,8 +1,6 @@
-// The gradient of the weights: for each tap an outer product over all pixels. Blocks of pixels are packed into panels, src by the
-// rows of a tile and diff_dst by its columns, so that the inner loop reads two streams; the taps shift where it starts in src's
-// panels.
+// The gradient of the weights: for each tap an outer product over all pixels. Blocks of pixels are packed into panels, diff_dst by
+// the columns of a tile and src, as each tap sees it, by its rows, so that the inner loop reads two streams without a break.
 #include <algorithm>
-#include <vector>
 
 #include "kernels/dispatch.h"
 #include "kernels/igemm/igemm.h"
@@ -31,10 +29,6 @@ struct Job {
     Pixels src;
     const ConvAffine& affine;
     ConstMap diff_dst;
-
-    std::int64_t padded_w() const { return g.iw + 2 * std::int64_t{g.pad_w}; }
-    /// Rows of src under `rows` rows of one image's diff_dst.
-    std::int64_t src_rows(std::int64_t rows) const { return (rows - 1) * g.stride_h + std::int64_t{g.dilation_h} * (g.kh - 1) + 1; }
 };
 
 class Worker {
@@ -42,14 +36,12 @@ public:
     Worker(const Job& job, const WeightsShare& share)
         : job_(job), g_(job.g), share_(share), width_(job.variant.rows), columns_(job.variant.columns) {
         const std::int64_t ic = chunk_count(share.ic.size(), width_) * width_, oc = std::min(share.oc.size(), kBlockColumns);
-        // The rows of a block, as many as the cache takes; each image that a block touches brings its own halo.
-        const std::int64_t per_row = g_.ow() * oc + job.padded_w() * g_.stride_h * ic;
-        rows_ = std::clamp<std::int64_t>(kBlockFloats / per_row, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow()));
-        rows_ = std::min(rows_, share.rows.size());
+        // The rows of a block, as many as the cache takes.
+        const std::int64_t fit = kBlockFloats / (g_.ow() * (ic + oc));
+        rows_ =
+            std::min(std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow())), share_.rows.size());
         if (rows_ < g_.oh()) rows_ = chunk_count(g_.oh(), chunk_count(g_.oh(), rows_));
-        const std::int64_t images = rows_ / g_.oh() + 2;
-        src_panel_ = std::min(rows_, images * g_.oh()) * g_.stride_h;
-        src_panel_ = (src_panel_ + images * (job.src_rows(1) + g_.stride_h)) * job.padded_w() * width_ + columns_;
+        src_panel_ = rows_ * g_.ow() * width_ + columns_;
         dst_panel_ = rows_ * g_.ow() * columns_ + columns_;
     }
 
@@ -59,15 +51,20 @@ public:
     }
 
     /// Adds to, or with the first block writes, the share's channels of `weights`, which has the layout of the weights.
-    void run(float* buffer, float* weights) {
+    void run(float* buffer, float* weights) const {
         float* packed_dst = buffer + src_panel_ * chunk_count(share_.ic.size(), width_);
         for (std::int64_t oc = share_.oc.begin; oc < share_.oc.end; oc += kBlockColumns)
             for (std::int64_t row = share_.rows.begin; row < share_.rows.end; row += rows_) {
                 const Range rows{row, std::min(row + rows_, share_.rows.end)},
                     channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
-                pack(rows, channels, buffer, packed_dst);
+                job_.variant.pack({rows.size() * g_.ow(), channels.size(), columns_,
+                                   job_.diff_dst.data + row * g_.ow() * job_.diff_dst.ld + oc, job_.diff_dst.ld, packed_dst,
+                                   dst_panel_, nullptr, nullptr, false});
                 Fetch next(*this, {rows.end, std::min(rows.end + rows_, share_.rows.end)}, channels);
-                multiply(next, channels, buffer, packed_dst, row != share_.rows.begin, weights);
+                for (std::int64_t tap = 0; tap < std::int64_t{g_.kh} * g_.kw; ++tap) {
+                    pack_src(rows, tap, buffer);
+                    multiply(next, rows, channels, tap, buffer, packed_dst, row != share_.rows.begin, weights);
+                }
             }
     }
 
@@ -119,82 +116,60 @@ private:
         std::int64_t length_, products_, product_ = 0;
     };
 
-    void pack(Range rows, Range oc, float* packed_src, float* packed_dst) {
-        const std::int64_t pixels = rows.size() * g_.ow();
-        job_.variant.pack({pixels, oc.size(), columns_, job_.diff_dst.data + rows.begin * g_.ow() * job_.diff_dst.ld + oc.begin,
-                           job_.diff_dst.ld, packed_dst, dst_panel_, nullptr, nullptr, false});
-        src_segments_.clear();
-        dst_segments_.clear();
-        std::int64_t offset = 0;  // in a panel of src
-        for (std::int64_t row = rows.begin; row < rows.end;) {
-            const std::int64_t image = row / g_.oh(), y = row % g_.oh(), count = std::min(g_.oh() - y, rows.end - row);
-            for (std::int64_t i = 0; i < count; ++i) {
-                src_segments_.push_back(offset + i * g_.stride_h * job_.padded_w() * width_);
-                dst_segments_.push_back((row - rows.begin + i) * g_.ow() * columns_);
+    /// The pixels of src under `rows` at a tap, zeros where it lies outside.
+    void pack_src(Range rows, std::int64_t tap, float* packed) const {
+        const std::int64_t dy = tap / g_.kw * g_.dilation_h - g_.pad_h, dx = tap % g_.kw * g_.dilation_w - g_.pad_w;
+        const std::int64_t first = std::clamp<std::int64_t>(chunk_count(std::max<std::int64_t>(0, -dx), g_.stride_w), 0, g_.ow());
+        const std::int64_t last = std::clamp<std::int64_t>(chunk_count(g_.iw - dx, g_.stride_w), first, g_.ow());
+        for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+            float* to = packed + (row - rows.begin) * g_.ow() * width_;
+            const std::int64_t y = row % g_.oh() * g_.stride_h + dy;
+            if (y < 0 || y >= g_.ih) {
+                clear(to, g_.ow());
+                continue;
             }
-            const std::int64_t top = y * g_.stride_h - g_.pad_h, height = job_.src_rows(count);
-            for (std::int64_t i = 0; i < height; ++i) pack_row(image, top + i, packed_src + offset + i * job_.padded_w() * width_);
-            offset += height * job_.padded_w() * width_;
-            row += count;
+            clear(to, first);
+            if (first < last) pack_row(job_.src.at(row / g_.oh(), y, first * g_.stride_w + dx), last - first, to + first * width_);
+            clear(to + last * width_, g_.ow() - last);
         }
-        merge_segments();
     }
 
-    /// One row of src with its halo of zeros, into all panels.
-    void pack_row(std::int64_t image, std::int64_t y, float* to) {
-        const std::int64_t halo = g_.pad_w * width_, panels = chunk_count(share_.ic.size(), width_);
-        const bool inside = y >= 0 && y < g_.ih;
-        for (std::int64_t q = 0; q < panels; ++q) {
-            float* row = to + q * src_panel_;
-            std::fill_n(row, inside ? halo : job_.padded_w() * width_, 0.0F);
-        }
-        if (!inside) return;
-        const bool affine = job_.affine.scale != nullptr;
-        job_.variant.pack({g_.iw, share_.ic.size(), width_, job_.src.at(image, y, 0) + share_.ic.begin, job_.src.pixel, to + halo,
-                           src_panel_, affine ? job_.affine.scale + share_.ic.begin : nullptr,
-                           affine ? job_.affine.shift + share_.ic.begin : nullptr, job_.affine.relu});
-        for (std::int64_t q = 0; q < panels; ++q) std::fill_n(to + q * src_panel_ + halo + g_.iw * width_, halo, 0.0F);
+    /// `pixels` zeros in every panel.
+    void clear(float* to, std::int64_t pixels) const {
+        for (std::int64_t ic = share_.ic.begin; pixels > 0 && ic < share_.ic.end; ic += width_, to += src_panel_)
+            std::fill_n(to, pixels * width_, 0.0F);
     }
 
-    /// Rows that follow each other without a halo are one segment.
-    void merge_segments() {
-        length_ = g_.ow();
-        const bool seamless = g_.kh == 1 && g_.kw == 1 && g_.pad_w == 0 && g_.pad_h == 0 && g_.stride_w == 1 && g_.stride_h == 1;
-        if (!seamless) return;
-        length_ *= static_cast<std::int64_t>(src_segments_.size());
-        src_segments_.resize(1);
-        dst_segments_.resize(1);
+    void pack_row(const float* src, std::int64_t pixels, float* to) const {
+        const ConvAffine& affine = job_.affine;
+        const bool has_affine = affine.scale != nullptr;
+        job_.variant.pack({pixels, share_.ic.size(), width_, src + share_.ic.begin, g_.stride_w * job_.src.pixel, to, src_panel_,
+                           has_affine ? affine.scale + share_.ic.begin : nullptr,
+                           has_affine ? affine.shift + share_.ic.begin : nullptr, affine.relu});
     }
 
-    void multiply(Fetch& fetch, Range oc, const float* packed_src, const float* packed_dst, bool accumulate, float* weights) {
-        const std::int64_t taps = std::int64_t{g_.kh} * g_.kw;
+    void multiply(Fetch& fetch, Range rows, Range oc, std::int64_t tap, const float* packed_src, const float* packed_dst,
+                  bool accumulate, float* weights) const {
         IgemmOuter t{};
-        t.a_segments = src_segments_.data();
-        t.b_segments = dst_segments_.data();
-        t.segments = static_cast<std::int64_t>(src_segments_.size());
-        t.length = length_;
-        t.a_step = width_ * g_.stride_w;
+        t.length = rows.size() * g_.ow();
+        t.a_step = width_;
         t.accumulate = accumulate;
-        for (std::int64_t tap = 0; tap < taps; ++tap) {
-            const std::int64_t shift = (tap / g_.kw * g_.dilation_h * job_.padded_w() + tap % g_.kw * g_.dilation_w) * width_;
-            for (std::int64_t o = oc.begin; o < oc.end; o += columns_)
-                for (std::int64_t i = share_.ic.begin; i < share_.ic.end; i += width_) {
-                    t.a = packed_src + (i - share_.ic.begin) / width_ * src_panel_ + shift;
-                    t.b = packed_dst + (o - oc.begin) / columns_ * dst_panel_;
-                    t.weights = weights + ((o / columns_ * taps + tap) * g_.ic + i) * columns_;
-                    t.valid = static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i));
-                    fetch.next(t);
-                    job_.variant.outer(t);
-                }
-        }
+        for (std::int64_t o = oc.begin; o < oc.end; o += columns_)
+            for (std::int64_t i = share_.ic.begin; i < share_.ic.end; i += width_) {
+                t.a = packed_src + (i - share_.ic.begin) / width_ * src_panel_;
+                t.b = packed_dst + (o - oc.begin) / columns_ * dst_panel_;
+                t.weights = weights + ((o / columns_ * g_.kh * g_.kw + tap) * g_.ic + i) * columns_;
+                t.rows = static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i));
+                fetch.next(t);
+                job_.variant.outer(t);
+            }
     }
 
     const Job& job_;
     const Conv2dGeometry& g_;
     WeightsShare share_;
     std::int64_t width_, columns_;
-    std::int64_t rows_ = 0, src_panel_ = 0, dst_panel_ = 0, length_ = 0;
-    std::vector<std::int64_t> src_segments_, dst_segments_;
+    std::int64_t rows_ = 0, src_panel_ = 0, dst_panel_ = 0;
 };
 
 }  // namespace

@@ -21,12 +21,10 @@ inline void igemm_tile(const IgemmTile& t) {
 }
 
 inline void igemm_outer(const IgemmOuter& t) {
-    for (int i = 0; i < t.valid; ++i)
+    for (int i = 0; i < t.rows; ++i)
         for (int j = 0; j < kTileColumns; ++j) {
             float acc = t.accumulate ? t.weights[i * kTileColumns + j] : 0.0F;
-            for (std::int64_t s = 0; s < t.segments; ++s)
-                for (std::int64_t p = 0; p < t.length; ++p)
-                    acc += t.a[t.a_segments[s] + p * t.a_step + i] * t.b[t.b_segments[s] + p * kTileColumns + j];
+            for (std::int64_t p = 0; p < t.length; ++p) acc += t.a[p * t.a_step + i] * t.b[p * kTileColumns + j];
             t.weights[i * kTileColumns + j] = acc;
         }
 }

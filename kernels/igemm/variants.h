@@ -50,18 +50,17 @@ struct IgemmGather {
     std::int64_t dst_row;
 };
 
-/// weights[i][j] (+)= sum over segments s, p < length of a[a_segments[s] + p * a_step + i] * b[b_segments[s] + p * columns + j]
-/// for i < valid (at most rows), j < columns: a tile of the gradient of the weights.
+/// weights[i][j] (+)= sum over p < length of a[p * a_step + i] * b[p * columns + j] for i < rows, j < columns: a tile of the
+/// gradient of the weights.
 struct IgemmOuter {
+    int rows;  ///< 1 ... the variant's
     const float *a, *b;
-    const std::int64_t *a_segments, *b_segments;
-    std::int64_t segments, length, a_step;
+    std::int64_t length, a_step;
     /// With every `fetch_every` pixels a cache line is asked for: from here on those of pixels of fetch_lines lines, fetch_ld
     /// floats apart, of which the first has had fetch_line. What is packed next.
     const float* fetch;
     std::int64_t fetch_line, fetch_lines, fetch_ld, fetch_every;
     float* weights;  ///< [rows][columns], dense
-    int valid;
     bool accumulate;
 };
 

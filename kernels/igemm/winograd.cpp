@@ -97,8 +97,7 @@ std::int64_t padded(const Job& job, std::int64_t tiles) { return chunk_count(til
 /// Rows of tiles of a sink's chunk: an even number of chunks, where that can be.
 std::int64_t chunk_tile_rows(const Job& job) {
     const std::int64_t rows = job.tiles.rows();
-    const std::int64_t most =
-        std::max<std::int64_t>(1, chunk_rows(job.tiles.pixels_before(rows), job.g.oc) / (2 * job.g.ow()));
+    const std::int64_t most = std::max<std::int64_t>(1, chunk_rows(job.tiles.pixels_before(rows), job.g.oc) / (2 * job.g.ow()));
     for (std::int64_t each = most; 2 * each > most; --each)
         if (chunk_count(rows, each) % 2 == 0) return each;
     return most;

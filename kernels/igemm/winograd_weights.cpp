@@ -12,8 +12,7 @@ namespace {
 /// Transformed tiles of a chunk stay in the second-level cache; but with fewer of them than kLeastTiles the products would be read
 /// and written more often than that saves, and with more than kMostTiles a register tile's rows leave the first-level cache.
 constexpr std::int64_t kChunkFloats = 192 << 10, kLeastTiles = 64, kMostTiles = 128;
-/// Between rows of v, so that rows of a power of two do not all fall into the same sets of the cache; at the last channels a
-/// register tile reads into it.
+/// Between rows of v, so that rows of a power of two do not all fall into the same sets of the cache.
 constexpr std::int64_t kRowPadding = 16;
 
 struct Job {
@@ -79,10 +78,8 @@ private:
     }
 
     void multiply(std::int64_t count, const float* v, const float* z, bool accumulate, float* products) const {
-        const std::int64_t rows = job_.variant.rows, start = 0;
+        const std::int64_t rows = job_.variant.rows;
         IgemmOuter t{};
-        t.a_segments = t.b_segments = &start;
-        t.segments = 1;
         t.length = count;
         t.a_step = v_row();
         t.fetch = v;
@@ -94,7 +91,7 @@ private:
                 for (std::int64_t i = 0; i < ic_.size(); i += rows) {
                     t.a = v + position * v_position() + i;
                     t.weights = products + (position * oc_.size() + o) * ic_.size() + i * columns_;
-                    t.valid = static_cast<int>(std::min(rows, ic_.size() - i));
+                    t.rows = static_cast<int>(std::min(rows, ic_.size() - i));
                     job_.variant.outer(t);
                 }
             }
