@@ -32,7 +32,8 @@ std::vector<WeightsGroup> weights_groups(const Job& job, Range panels, std::int6
     for (std::size_t i = 0; i < job.blocks.size(); ++i) {
         const DepthBlock& block = job.blocks[i];
         const std::int64_t bytes = block.taps * block.depth * job.variant.columns * static_cast<std::int64_t>(sizeof(float));
-        const std::int64_t together = std::max<std::int64_t>(1, most_bytes / std::max<std::int64_t>(1, bytes));
+        const std::int64_t together =
+            even_share(panels.size(), std::max<std::int64_t>(1, most_bytes / std::max<std::int64_t>(1, bytes)));
         for (std::int64_t first = panels.begin; first < panels.end; first += together)
             groups.push_back({i, {first, std::min(first + together, panels.end)}});
     }
