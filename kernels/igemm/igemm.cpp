@@ -84,12 +84,15 @@ void run(const Walk& walk, ConstMap src, const float* weights, const IgemmFusion
     if (fusion.sink != nullptr) fusion.sink->begin(chunks);
     const std::int64_t panels = walk.columns / variant.columns;
     const Split split = split_units(chunks.count(), panels, thread_count());
+    std::vector<bool> first;
+    for (const Tap tap : walk.taps) first.push_back(reads_first(walk, tap));
     const Job job{.variant = variant,
                   .walk = walk,
                   .src = src,
                   .weights = weights,
                   .fusion = fusion,
                   .blocks = depth_blocks(std::ssize(walk.taps), walk.depth),
+                  .reads_first = std::move(first),
                   .zeros = zeros,
                   .rows = rows,
                   .streamed = fusion.sink == nullptr && chunk_count(chunks.count(), split.rows) < kFewTiles,

@@ -58,9 +58,11 @@ constexpr std::int64_t kLine = 16;  // floats of a cache line
 /// while only.
 class Fetch {
 public:
-    Fetch(const IgemmTile& t, std::int64_t q)
+    /// With the last tap goes what comes after all of them.
+    Fetch(const IgemmTile& t, std::int64_t q, const IgemmSource& src, bool last_tap)
         : begin_(t.rows * q / t.panels), end_(t.rows * (q + 1) / t.panels), row_(begin_), steps_(t.depth / kLine) {
-        if (t.next_src != nullptr) add(t.next_src, steps_);
+        if (src.next != nullptr) add(src.next, steps_);
+        if (!last_tap) return;
         for (const float* const* rows : t.ahead)
             if (rows != nullptr) add(rows, t.panels * kColumns / kLine);
         const IgemmAhead& weights = t.ahead_weights;
@@ -125,7 +127,7 @@ inline void multiply(const float* src, std::int64_t row, std::int64_t count, con
 
 template <int kR>
 void tile_of(const IgemmTile& t) {
-    const bool ahead = t.next_src != nullptr || t.ahead_weights.first != nullptr;
+    const bool ahead = t.ahead[0] != nullptr || t.ahead[1] != nullptr || t.ahead_weights.first != nullptr;
     for (std::int64_t q = 0; q < t.panels; ++q) {
         const std::int64_t column = q * kColumns;
         Accumulators<kR> acc;
@@ -134,8 +136,8 @@ void tile_of(const IgemmTile& t) {
         for (std::int64_t tap = 0; tap < t.taps; ++tap, panel += t.depth * kColumns) {
             const IgemmSource src = t.src[tap];
             std::int64_t k = 0;
-            if (ahead && tap + 1 == t.taps) {  // the pixels of the other taps have been read by earlier tiles
-                Fetch fetch(t, q);
+            if (const bool last = tap + 1 == t.taps; src.next != nullptr || (ahead && last)) {
+                Fetch fetch(t, q, src, last);
                 for (; k + kLine <= t.depth; k += kLine) {
                     fetch.step(t.ahead_weights);
                     multiply(src.first + k, src.row, kLine, panel + k * kColumns, acc);

@@ -11,6 +11,7 @@ namespace keel::kernels {
 struct IgemmSource {
     const float* first;
     std::int64_t row;
+    const float* const* next = nullptr;  ///< rows pixels that the next tile is the first to read, fetched meanwhile
 };
 
 /// Weights that are wanted soon: lines [begin, end) of panels of panel_lines cache lines, `panel` floats apart.
@@ -32,10 +33,8 @@ struct IgemmTile {
     float* const* dst;             ///< rows pixels
     const float* bias;             ///< panels * columns, or null: 0
     const float* const* residual;  ///< rows pixels, or null
-    const float* const* next_src;  ///< rows pixels that the next tile begins with, or null
-    const float* const*
-        ahead[2];  ///< rows pixels of panels * columns channels, or null; all these are fetched into the cache meanwhile
-    IgemmAhead ahead_weights;  ///< likewise, into the second-level cache
+    const float* const* ahead[2];  ///< rows pixels of panels * columns channels, fetched into the cache meanwhile, or null
+    IgemmAhead ahead_weights;      ///< likewise, into the second-level cache
     bool accumulate, relu;
 };
 

@@ -40,6 +40,14 @@ struct Walk {
     }
 };
 
+/// Whether no other tap of the walk has read a tap's pixels for an earlier grid point.
+inline bool reads_first(const Walk& walk, Tap tap) {
+    return std::none_of(walk.taps.begin(), walk.taps.end(), [&](Tap other) {
+        const std::int64_t y = other.dy - tap.dy, x = other.dx - tap.dx;
+        return y % walk.step_h == 0 && x % walk.step_w == 0 && (y > 0 || (y == 0 && x > 0));
+    });
+}
+
 /// A piece of the product's depth: some taps whole, or some channels of one tap; its weights are dense in a panel.
 struct DepthBlock {
     std::int64_t tap, taps, channel, depth;
@@ -74,9 +82,10 @@ struct Job {
     const float* weights;
     const IgemmFusion& fusion;
     std::vector<DepthBlock> blocks;
-    const float* zeros;  ///< a pixel outside the map
-    std::int64_t rows;   ///< of a tile
-    bool streamed;       ///< few tiles pass by the weights
+    std::vector<bool> reads_first;  ///< by tap
+    const float* zeros;             ///< a pixel outside the map
+    std::int64_t rows;              ///< of a tile
+    bool streamed;                  ///< few tiles pass by the weights
     bool flat;
     std::array<RowMap, 2> reads;  ///< of the sink
 
@@ -96,6 +105,7 @@ public:
         std::int64_t taps = 0;
         for (const DepthBlock& block : job.blocks) taps = std::max(taps, block.taps);
         src_.resize(static_cast<std::size_t>(taps));
+        next_pixels_.resize(static_cast<std::size_t>(taps));
     }
 
     /// The buffer: source pixels, normalised or apart in the map, and the spare row.
@@ -117,15 +127,17 @@ public:
             rows_,  pixels_,   block.depth, affine ? f.scale + block.channel : nullptr, affine ? f.shift + block.channel : nullptr,
             f.relu, gathered_, kRow};
         for (std::int64_t tap = 0; tap < block.taps; ++tap, t.dst += block.depth) {
-            const bool even = find_pixels(w.taps[static_cast<std::size_t>(block.tap + tap)], block.channel);
+            const auto index = static_cast<std::size_t>(tap), of_walk = static_cast<std::size_t>(block.tap + tap);
+            const bool even = find_pixels(w.taps[of_walk], block.channel);
+            const float** next = job_.reads_first[of_walk] ? next_pixels_[index].data() : nullptr;
+            for (int r = 0; next != nullptr && r < rows_; ++r) next[r] = pixels_[r] + rows_ * w.step_w * job_.src.ld;
             if (even && !affine && !same_sets(w.step_w * job_.src.ld)) {
-                src_[static_cast<std::size_t>(tap)] = {pixels_[0], w.step_w * job_.src.ld};
+                src_[index] = {pixels_[0], w.step_w * job_.src.ld, next};
                 continue;
             }
             job_.variant.gather(t);
-            src_[static_cast<std::size_t>(tap)] = {t.dst, kRow};
+            src_[index] = {t.dst, kRow, next};
         }
-        for (int r = 0; r < rows_; ++r) pixels_[r] += rows_ * w.step_w * job_.src.ld;  // of the next tile, to be fetched
     }
 
     void multiply(const DepthBlock& block, Range panels, const Target& target, const IgemmAhead& ahead_weights) {
@@ -153,7 +165,6 @@ public:
                            dst,
                            first && f.bias != nullptr ? f.bias + column : nullptr,
                            adds ? residual : nullptr,
-                           pixels_,
                            {ahead_is[0] ? ahead[0] : nullptr, ahead_is[1] ? ahead[1] : nullptr},
                            ahead_weights,
                            !first || in_place,
@@ -234,9 +245,10 @@ private:
     std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point
     float *gathered_, *spare_;
     Point points_[kMostRows];
-    std::int64_t offsets_[kMostRows];  ///< pixels in dst
-    const float* pixels_[kMostRows];   ///< found last, then those to be fetched
-    std::vector<IgemmSource> src_;     ///< of each tap
+    std::int64_t offsets_[kMostRows];                               ///< pixels in dst
+    const float* pixels_[kMostRows];                                ///< found last
+    std::vector<IgemmSource> src_;                                  ///< of each tap
+    std::vector<std::array<const float*, kMostRows>> next_pixels_;  ///< of each tap, of the next tile
 };
 
 }  // namespace keel::kernels::igemm

@@ -74,7 +74,6 @@ void multiply(const Job& job, std::int64_t rows, std::int64_t height, const floa
                               dst.data(),
                               nullptr,
                               nullptr,
-                              nullptr,
                               {},
                               next_position(job, position, row / height, rows / height),
                               false,
