@@ -75,7 +75,8 @@ std::string full_name(const CLI::App& app) {
 
 /// Throws UsageError about the first word that nothing on the command line wanted.
 void refuse_leftovers(const CLI::App& app) {
-    const std::vector<std::string> left = app.remaining();
+    std::vector<std::string> left = app.remaining();
+    if (const auto mark = std::ranges::find(left, "--"); mark != left.end()) left.erase(mark);  // what follows it are no options
     if (left.empty()) return;
     const std::string word = left.front().substr(0, left.front().find('='));
     std::vector<std::string> known;

@@ -22,6 +22,7 @@ enum ExitCode : int {
     kBadInput = 3,
     kDiverged = 4,
     kIoFailure = 5,
+    kPeerLost = 69,  ///< another rank died, stopped or left
     kStoppedResumable = 75,
     kInterrupted = 130,
 };

@@ -19,8 +19,10 @@ const std::vector<Command>& commands() {
           {"pack", "write a data set as a few large files of decoded pictures, for pack:DIR", add_data_pack},
           {"bench", "measure what reading, decoding and augmenting costs, from several storages in turn", add_data_bench},
           {"synth", "draw the phantom set: synthetic chest X-rays in the layout of NIH ChestX-ray14", add_data_synth}}},
+        {"launch", "start the ranks of a run with mpirun, and again from its last checkpoint when one is lost", add_launch},
         {"models", "list the models, or the layers of one", add_models},
         {"bench", "measure the speed of a model on random images", add_bench},
+        {"scale", "predict how fast many nodes would train, from a step measured here", add_scale},
         {"doctor", "show the machine as Keel sees it, and what is wrong with it", add_doctor},
     };
     return table;

@@ -14,9 +14,11 @@ Run add_data_bench(CLI::App& app, const Globals& globals);
 Run add_data_synth(CLI::App& app, const Globals& globals);
 Run add_doctor(CLI::App& app, const Globals& globals);
 Run add_eval(CLI::App& app, const Globals& globals);
+Run add_launch(CLI::App& app, const Globals& globals);
 Run add_models(CLI::App& app, const Globals& globals);
 Run add_predict(CLI::App& app, const Globals& globals);
 Run add_report(CLI::App& app, const Globals& globals);
+Run add_scale(CLI::App& app, const Globals& globals);
 Run add_score(CLI::App& app, const Globals& globals);
 Run add_train(CLI::App& app, const Globals& globals);
 

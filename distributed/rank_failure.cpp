@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -38,11 +39,11 @@ std::string RankFailure::text() const {
 }
 
 std::optional<FailedRank> failed_rank(std::string_view line) {
-    constexpr std::string_view kRank = "rank ", kOn = " on ";
+    constexpr std::string_view kRank = "rank ", kOn = " on ", kCode = "with exit code ";
     // The line may speak of the rank that wrote it first.
     for (std::size_t at = line.find(kRank); at != std::string_view::npos; at = line.find(kRank, at + 1)) {
         const std::string_view rest = line.substr(at + kRank.size());
-        FailedRank found{};
+        FailedRank found;
         const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), found.rank);
         if (error != std::errc() || found.rank < 0) continue;
         std::string_view tail = rest.substr(static_cast<std::size_t>(end - rest.data()));
@@ -52,8 +53,10 @@ std::optional<FailedRank> failed_rank(std::string_view line) {
         if (space == std::string_view::npos || space == 0) continue;
         found.host = tail.substr(0, space);
         tail.remove_prefix(space + 1);
-        for (const std::string_view verb : kVerbs)
-            if (tail.starts_with(verb)) return found;
+        if (std::ranges::none_of(kVerbs, [&](std::string_view verb) { return tail.starts_with(verb); })) continue;
+        if (const std::size_t code = tail.find(kCode); code != std::string_view::npos)
+            std::from_chars(tail.data() + code + kCode.size(), tail.data() + tail.size(), found.exit_code);
+        return found;
     }
     return std::nullopt;
 }

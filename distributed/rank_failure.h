@@ -39,10 +39,11 @@ struct RankFailure {
     std::string text() const;
 };
 
-/// Rank and host of a line that text() is in, none where it is not or where it blames no rank.
+/// What a line says that text() is in; none where it is not, or where it blames no rank.
 struct FailedRank {
-    int rank;
+    int rank = 0;
     std::string host = {};
+    int exit_code = 0;  ///< of a rank that left; 0: it did not say
 };
 std::optional<FailedRank> failed_rank(std::string_view line);
 

@@ -26,9 +26,12 @@ RandomTraining::RandomTraining(const std::string& model, const ModelOptions& opt
         label = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(options.classes)));
 }
 
-void RandomTraining::step() {
+void RandomTraining::compute() {
     const DrawScope draws(seed_, steps_++, std::vector<std::int64_t>(static_cast<std::size_t>(images_.dim(0))));
     backward(cross_entropy((*model_)(images_), labels_));
+}
+
+void RandomTraining::update() {
     optimizer_.step(0.01);
     optimizer_.zero_grad();
 }

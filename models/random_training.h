@@ -18,7 +18,15 @@ class RandomTraining {
 public:
     RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch, std::int64_t image_size,
                    std::uint64_t seed);
-    void step();
+    void step() {
+        compute();
+        update();
+    }
+    /// The two parts of a step: forward and backward; the optimiser, and gradients set back.
+    void compute();
+    void update();
+
+    const nn::Module& model() const { return *model_; }
 
 private:
     std::uint64_t seed_, steps_ = 0;

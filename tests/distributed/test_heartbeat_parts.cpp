@@ -134,11 +134,12 @@ TEST_CASE("Each kind of failure is told with rank, host and place", "[heartbeat]
 TEST_CASE("A launcher reads from the line who failed", "[heartbeat]") {
     for (const FailureKind kind :
          {FailureKind::died, FailureKind::silent, FailureKind::left, FailureKind::late, FailureKind::missing, FailureKind::stuck}) {
-        const RankFailure failure{.kind = kind, .rank = kind == FailureKind::stuck ? -1 : 7, .host = "n1.x-y", .place = {3, -1}};
+        const RankFailure failure{.kind = kind, .rank = kind == FailureKind::stuck ? -1 : 7, .host = "n1.x-y", .place = {3, -1}, .exit_code = 4};
         const auto found = failed_rank("keel train: [rank 2 on node9] " + failure.text());
         CHECK(found.has_value() == (kind != FailureKind::stuck));
         if (found) {
             CHECK(found->rank == 7);
+            CHECK(found->exit_code == (kind == FailureKind::left ? 4 : 0));
             CHECK(found->host == "n1.x-y");
         }
     }
