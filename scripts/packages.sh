@@ -5,6 +5,8 @@ KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libtbb-dev l
 libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev"
 # MPI is optional: without it, or one rank alone, nothing of it is needed.
 KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev pkgconf python3 libopenmpi-dev openmpi-bin"
+# For what plays a cluster on one machine: tests/slurm, scripts/namespaces.sh. Not installed by any script.
+KEEL_CLUSTER_PACKAGES="slurm-wlm munge iproute2"
 KEEL_FUZZ_PACKAGES="clang-14 libclang-rt-14-dev libomp-14-dev"
 
 require_packages() {
