@@ -80,7 +80,7 @@ bool put_number(T& to, double number, const Row& option) {
     } else {
         const Range* range = std::get_if<Range>(&option.allowed);
         if (range == nullptr || !range->holds(number)) return false;
-        to = static_cast<T>(number);
+        to = static_cast<T>(number) + T{0};  // -0 would be written as the whole number -0 and come back as 0
         return range->holds(static_cast<double>(to));  // a float may round to 0, or to what is excluded
     }
 }

@@ -113,6 +113,16 @@ TEST_CASE("config.toml gives the configuration back", "[config]") {
     CHECK(to_toml(back) == to_toml(config));
 }
 
+TEST_CASE("A zero of either sign is the same configuration", "[config]") {
+    TrainConfig config;
+    apply_toml(config, "weight_decay = -0.0\nmean = [-0.0, 0.25, 0.5]\n", "config.toml");
+    CHECK_FALSE(std::signbit(config.weight_decay));
+    CHECK_FALSE(std::signbit(config.mean.at(0)));
+    TrainConfig back;
+    apply_toml(back, to_toml(config), "config.toml");
+    CHECK(to_toml(back) == to_toml(config));
+}
+
 TEST_CASE("An unknown key is named with its place and the nearest key", "[config]") {
     const std::string error = toml_error("lr = 1\nbatchsize = 4\n");
     CHECK(contains(error, "run.toml:2"));

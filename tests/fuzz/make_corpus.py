@@ -212,6 +212,7 @@ def configuration():
     put("toml", "infinite.toml", "lr = inf\n")
     put("toml", "nan.toml", "lr = nan\n")
     put("toml", "negative.toml", "weight_decay = -1.0\n")
+    put("toml", "minus_zero.toml", "weight_decay = -0.0\nmean = [-0.0, 0.25, 0.5]\n")
     put("toml", "word.toml", 'optimizer = "sdg"\n')
     put("toml", "table.toml", "[train]\nepochs = 3\n")
     put("toml", "date.toml", "epochs = 1979-05-27\n")
