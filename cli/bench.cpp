@@ -16,7 +16,9 @@
 #include "engine/profile_summary.h"
 #include "kernels/cpu.h"
 #include "kernels/parallel.h"
+#include "models/graph_builder.h"
 #include "models/predictor.h"
+#include "models/quantise/quantise.h"
 #include "models/random_training.h"
 
 namespace keel::cli {
@@ -67,6 +69,17 @@ Timing infer(const Options& o, std::uint64_t seed, bool quiet) {
     return time_steps(o, quiet, [&] { predictor.logits(images); });
 }
 
+/// Quantised by a few random images, as speed does not ask what the codes stand for.
+Timing int8(const Options& o, std::uint64_t seed, bool quiet) {
+    const ModelSpec spec{.name = o.model, .options = o.options, .image_size = o.image_size};
+    const auto images = [&](std::int64_t n, std::uint64_t of) { return random_images(n, o.image_size, o.options.channels, of); };
+    const std::vector<Tensor> batches{images(2, seed + 1), images(2, seed + 2)};
+    const graph::Graph floats = graph::trace(*make_model(o.model, o.options, seed), o.image_size, o.image_size, o.options.channels);
+    const Predictor predictor(spec, quantise(floats, batches, {.method = RangeMethod::minmax}).graph, o.batch);
+    const Tensor src = images(o.batch, seed);
+    return time_steps(o, quiet, [&] { predictor.logits(src); });
+}
+
 double median(std::vector<double> values) {
     std::ranges::sort(values);
     const std::size_t half = values.size() / 2;
@@ -106,7 +119,9 @@ std::string text_of(const Options& o, const Json& figures) {
 
 int run(const Options& o, const Globals& globals) {
     const std::uint64_t seed = globals.seed.value_or(0);
-    const auto [seconds, recording] = o.mode == "train" ? train(o, seed, globals.quiet) : infer(o, seed, globals.quiet);
+    const auto [seconds, recording] = o.mode == "train"   ? train(o, seed, globals.quiet)
+                                      : o.mode == "infer" ? infer(o, seed, globals.quiet)
+                                                          : int8(o, seed, globals.quiet);
     Json result = figures(o, seconds);
     std::string text = text_of(o, result);
     if (!o.trace.empty()) write_file_atomically(o.trace, profile::chrome_trace(recording));
@@ -124,8 +139,8 @@ int run(const Options& o, const Globals& globals) {
 Run add_bench(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--model", o->model, "A model of keel models")->capture_default_str()->type_name("NAME");
-    app.add_option("--mode", o->mode, "train: forward, backward and SGD; infer: forward")
-        ->check(CLI::IsMember({"train", "infer"}))
+    app.add_option("--mode", o->mode, "train: forward, backward and SGD; infer: forward; int8: forward of the quantised model")
+        ->check(CLI::IsMember({"train", "infer", "int8"}))
         ->capture_default_str();
     add_number(app, "--batch", o->batch, from_to(1, 4096), "Images a step");
     add_number(app, "--image-size", o->image_size, from_to(28, 4096), "Side of the images, pixels");

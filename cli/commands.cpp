@@ -9,6 +9,7 @@ const std::vector<Command>& commands() {
         {"score", "judge anybody's predictions of NIH's pictures: AUROC with intervals, average precision, F1, calibration",
          add_score},
         {"predict", "score pictures with a checkpoint", add_predict},
+        {"quantize", "turn a checkpoint into an int8 model", add_quantize},
         {"report", "write report.html of a run again, as keel train does at its end", add_report},
         {"compare", "lay several runs side by side on one page", add_compare},
         {"data",

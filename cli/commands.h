@@ -17,6 +17,7 @@ Run add_eval(CLI::App& app, const Globals& globals);
 Run add_launch(CLI::App& app, const Globals& globals);
 Run add_models(CLI::App& app, const Globals& globals);
 Run add_predict(CLI::App& app, const Globals& globals);
+Run add_quantize(CLI::App& app, const Globals& globals);
 Run add_report(CLI::App& app, const Globals& globals);
 Run add_scale(CLI::App& app, const Globals& globals);
 Run add_score(CLI::App& app, const Globals& globals);

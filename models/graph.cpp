@@ -1,6 +1,8 @@
 #include "models/graph.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 namespace keel::graph {
 namespace {
@@ -70,7 +72,66 @@ private:
         if (before) require(before->relu && of_channels(*before, node.src.c), node, "an affine of src's channels with ReLU before");
     }
 
+    void require_kinds(const Node& node, std::optional<bool> src, std::optional<bool> dst) const {
+        if (src) require(graph_.map(node.src).codes == *src, node, *src ? "a src of codes" : "a src of floats");
+        if (dst) require(graph_.map(node.dst).codes == *dst, node, *dst ? "a dst of codes" : "a dst of floats");
+    }
+    static bool finite(const std::vector<float>& values) {
+        return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+    }
+    static void check_factors(const Node& node, const std::vector<float>& scale, const std::vector<float>& shift, std::int64_t c) {
+        require(std::ssize(scale) == c && std::ssize(shift) == c && finite(scale) && finite(shift), node,
+                "finite factors of each channel");
+    }
+    static void check_before(const Node& node, const CodesBefore& b, const std::vector<std::uint8_t>& pad) {
+        const std::int64_t c = node.src.c;
+        const auto sized = [&](const auto& values) { return values.empty() || std::ssize(values) == c; };
+        require(sized(b.low) && b.low.size() == b.high.size() && sized(b.scale) && b.scale.size() == b.shift.size() && sized(pad) &&
+                    (b.low.empty() || b.scale.empty()) && finite(b.scale) && finite(b.shift),
+                node, "a clamp or an affine of src's channels before, and a pad of them");
+    }
+
+    void check(const Node& node, const Quantise& op) const {
+        require_kinds(node, false, true);
+        require(same_extents(node.src, node.dst), node, "a dst of src's extents");
+        check_factors(node, op.scale, op.shift, node.src.c);
+    }
+    void check(const Node& node, const Dequantise& op) const {
+        require_kinds(node, true, false);
+        require(same_extents(node.src, node.dst), node, "a dst of src's extents");
+        check_factors(node, op.scale, op.shift, node.src.c);
+    }
+    void check(const Node& node, const QuantConv& conv) const {
+        require_kinds(node, true, {});
+        require(conv.weights && conv.weights.rank() == 4 && conv.weights.dtype() == DType::s8, node, "s8 weights of four dims");
+        const auto g = geometry(graph_, node, conv, 1);
+        kernels::check_geometry(g);
+        require(conv.weights.dim(1) * conv.options.groups == g.ic && g.oc == node.dst.c, node,
+                "weights of the channels of src and dst");
+        require(g.oh() == graph_.map(node.dst).h && g.ow() == graph_.map(node.dst).w, node, "a dst of the convolution's extents");
+        check_factors(node, conv.scale, conv.shift, g.oc);
+        check_before(node, conv.before, conv.pad);
+        require(
+            conv.residual ? std::ssize(conv.residual_scale) == g.oc && finite(conv.residual_scale) : conv.residual_scale.empty(),
+            node, "finite factors of a residual where there is one");
+        if (!conv.residual) return;
+        read(node.name, *conv.residual);
+        require(graph_.map(*conv.residual).codes && graph_.map(node.dst).codes && same_extents(*conv.residual, node.dst), node,
+                "a residual of codes, of dst's extents");
+    }
+    void check(const Node& node, const QuantPool& pool) const {
+        const bool maximum = pool.kind == PoolKind::max;
+        require_kinds(node, true, maximum ? std::optional(true) : std::nullopt);
+        check_before(node, pool.before, pool.pad);
+        if (maximum)
+            require(pool.scale.empty() && pool.shift.empty() && pool.pad.empty(), node, "no factors of a maximum");
+        else
+            check_factors(node, pool.scale, pool.shift, node.src.c);
+        check_window(node, pool.kind, pool.window);
+    }
+
     void check(const Node& node, const Conv& conv) const {
+        require_kinds(node, false, false);
         require(conv.weights && conv.weights.rank() == 4 && !conv.weights.layout(), node, "plain weights of four dims");
         const auto g = geometry(graph_, node, conv, 1);
         kernels::check_geometry(g);
@@ -81,16 +142,24 @@ private:
         if (!conv.residual) return;
         read(node.name, *conv.residual);
         require(same_extents(*conv.residual, node.dst), node, "a residual of dst's extents");
+        require(!graph_.map(*conv.residual).codes, node, "a residual of floats");
     }
-    void check(const Node& node, const Pool& pool) const {
+    void check_window(const Node& node, PoolKind kind, const PoolOptions& window) const {
         require(node.src.c == node.dst.c, node, "as many channels in dst as in src");
-        check_before(node, pool.before);
-        if (pool.kind == PoolKind::adaptive_average) return;
+        if (kind == PoolKind::adaptive_average) return;
+        require(window.kernel >= 1 && window.stride >= 1 && window.pad >= 0 && window.pad < window.kernel, node,
+                "windows that hold a pixel");
         const Buffer &src = graph_.map(node.src), &dst = graph_.map(node.dst);
-        require(pool.window.fits(src.h, src.w) && pool.window.extent(src.h) == dst.h && pool.window.extent(src.w) == dst.w, node,
+        require(window.fits(src.h, src.w) && window.extent(src.h) == dst.h && window.extent(src.w) == dst.w, node,
                 "a dst of the pooled extents");
     }
+    void check(const Node& node, const Pool& pool) const {
+        require_kinds(node, false, false);
+        check_before(node, pool.before);
+        check_window(node, pool.kind, pool.window);
+    }
     void check(const Node& node, const Affine& affine) const {
+        require_kinds(node, false, false);
         require(same_extents(node.src, node.dst) && of_channels(affine, node.src.c), node, "an affine of src's channels");
     }
 
@@ -100,7 +169,25 @@ private:
 
 }  // namespace
 
+kernels::QuantBefore CodesBefore::view() const {
+    const auto given = [](const auto& values) { return values.empty() ? nullptr : values.data(); };
+    return {given(low), given(high), given(scale), given(shift)};
+}
+
+const Value* residual_of(const Node& node) {
+    if (const auto* conv = std::get_if<Conv>(&node.op)) return conv->residual ? &*conv->residual : nullptr;
+    if (const auto* conv = std::get_if<QuantConv>(&node.op)) return conv->residual ? &*conv->residual : nullptr;
+    return nullptr;
+}
+
+Value* residual_of(Node& node) { return const_cast<Value*>(residual_of(std::as_const(node))); }
+
 kernels::Conv2dGeometry geometry(const Graph& graph, const Node& node, const Conv& conv, std::int64_t n) {
+    const Buffer& src = graph.map(node.src);
+    return conv2d_geometry(Dims{n, src.h, src.w, node.src.c}, conv.weights, conv.options);
+}
+
+kernels::Conv2dGeometry geometry(const Graph& graph, const Node& node, const QuantConv& conv, std::int64_t n) {
     const Buffer& src = graph.map(node.src);
     return conv2d_geometry(Dims{n, src.h, src.w, node.src.c}, conv.weights, conv.options);
 }

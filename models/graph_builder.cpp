@@ -45,7 +45,7 @@ void fold(const DoubleAffine& affine, Conv& conv) {
 template <class F>
 void for_each_value(Node& node, F&& f) {
     f(node.src);
-    if (auto* conv = std::get_if<Conv>(&node.op); conv != nullptr && conv->residual) f(*conv->residual);
+    if (Value* residual = residual_of(node)) f(*residual);
     f(node.dst);
 }
 
@@ -105,7 +105,7 @@ Value Builder::new_value(std::int64_t h, std::int64_t w, std::int64_t c) {
     return {static_cast<int>(graph_.buffers.size()) - 1, 0, c};
 }
 
-Value Builder::append(std::string name, const Value& src, const Value& dst, std::variant<Conv, Pool, Affine> op) {
+Value Builder::append(std::string name, const Value& src, const Value& dst, decltype(Node::op) op) {
     graph_.nodes.push_back({std::move(name), src, dst, std::move(op)});
     return dst;
 }

@@ -53,7 +53,7 @@ public:
 
 private:
     Value new_value(std::int64_t h, std::int64_t w, std::int64_t c);
-    Value append(std::string name, const Value& src, const Value& dst, std::variant<Conv, Pool, Affine> op);
+    Value append(std::string name, const Value& src, const Value& dst, decltype(Node::op) op);
     Value pool(std::string name, PoolKind kind, const PoolOptions& window, const Value& src, std::int64_t h, std::int64_t w);
     Conv* open_conv(const Value& dst);
     Value moved_result();

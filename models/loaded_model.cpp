@@ -4,6 +4,7 @@
 
 #include "engine/ema.h"
 #include "engine/optimizer.h"
+#include "models/graph_file.h"
 
 namespace keel {
 namespace {
@@ -33,8 +34,17 @@ std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) 
     return weights;
 }
 
-LoadedModel load_model(const std::filesystem::path& checkpoint) {
-    const CheckpointState state = load_checkpoint(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
+CheckpointState load_model_state(const std::filesystem::path& checkpoint) {
+    return load_checkpoint(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
+}
+
+LoadedModel load_model(const std::filesystem::path& checkpoint) { return load_model(load_model_state(checkpoint), checkpoint); }
+
+LoadedModel load_model(CheckpointState state, const std::filesystem::path& checkpoint) {
+    if (holds_graph(state.metadata))
+        throw InputError("[checkpoint] " + checkpoint.string() +
+                         " is a quantised model: it predicts, but has no layers to train, quantise or explain; wanted the "
+                         "checkpoint that it was made of");
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
     load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});

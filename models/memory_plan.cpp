@@ -60,7 +60,7 @@ std::int64_t peak_of(std::span<const MemoryUse> uses) {
 
 std::vector<MemoryUse> memory_uses(const graph::Graph& graph) {
     std::vector<MemoryUse> uses;
-    for (const graph::Buffer& buffer : graph.buffers) uses.push_back({std::numeric_limits<int>::max(), -1, buffer.elements()});
+    for (const graph::Buffer& buffer : graph.buffers) uses.push_back({std::numeric_limits<int>::max(), -1, buffer.bytes()});
     int step = 0;
     const auto touch = [&](const graph::Value& value) {
         MemoryUse& use = uses[static_cast<std::size_t>(value.buffer)];
@@ -69,7 +69,7 @@ std::vector<MemoryUse> memory_uses(const graph::Graph& graph) {
     };
     for (const graph::Node& node : graph.nodes) {
         touch(node.src);
-        if (const auto* conv = std::get_if<graph::Conv>(&node.op); conv != nullptr && conv->residual) touch(*conv->residual);
+        if (const graph::Value* residual = residual_of(node)) touch(*residual);
         touch(node.dst);
         ++step;
     }

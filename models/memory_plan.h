@@ -9,14 +9,14 @@
 
 namespace keel {
 
-/// A block of `size` elements that is alive from step `first` to step `last`, both included.
+/// A block of `size` bytes (or of anything else) that is alive from step `first` to step `last`, both included.
 struct MemoryUse {
     int first, last;
     std::int64_t size;
 };
 
 struct MemoryPlan {
-    std::vector<std::int64_t> offsets;  ///< of each block, in elements
+    std::vector<std::int64_t> offsets;  ///< of each block
     std::int64_t size = 0;              ///< of all together
 };
 
@@ -27,7 +27,7 @@ MemoryPlan plan_memory(std::span<const MemoryUse> uses, std::int64_t alignment);
 /// The largest sum of sizes alive at once: no plan is smaller.
 std::int64_t peak_of(std::span<const MemoryUse> uses);
 
-/// For each buffer of a graph, in floats of one image, with nodes as steps. The graph's src and dst are the caller's: size 0.
+/// For each buffer of a graph, in bytes of one image, with nodes as steps. The graph's src and dst are the caller's: size 0.
 std::vector<MemoryUse> memory_uses(const graph::Graph& graph);
 
 }  // namespace keel

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/graph_builder.h"
+#include "models/graph_file.h"
 #include "models/loaded_model.h"
 
 namespace keel {
@@ -22,18 +23,26 @@ graph::Graph checked(const ModelSpec& spec, graph::Graph graph) {
     return graph;
 }
 
-/// That images of a file's size do not fit its model is the file's fault.
-graph::Graph graph_of(const LoadedModel& model, const std::filesystem::path& checkpoint) {
+/// That images of a file's size do not fit its model, or the graph not its spec, is the file's fault.
+template <class Make>
+auto blamed_on(const std::filesystem::path& checkpoint, const Make& make) {
     try {
-        return graph_of(model.spec, *model.module);
+        return make();
     } catch (const UsageError& error) {
         throw InputError("[checkpoint] " + checkpoint.string() + ": " + error.what());
     }
 }
 
 /// The weights as they were read are given back before the packed ones are made.
-Predictor predictor_of(LoadedModel model, const std::filesystem::path& checkpoint, std::int64_t batch) {
-    graph::Graph graph = graph_of(model, checkpoint);
+Predictor predictor_of(CheckpointState state, const std::filesystem::path& checkpoint, std::int64_t batch) {
+    if (holds_graph(state.metadata)) {
+        ModelSpec spec = read_spec(state.metadata, checkpoint.string());
+        graph::Graph graph = read_graph(state, checkpoint.string());
+        state.tensors.clear();
+        return blamed_on(checkpoint, [&] { return Predictor(std::move(spec), std::move(graph), batch); });
+    }
+    LoadedModel model = load_model(std::move(state), checkpoint);
+    graph::Graph graph = blamed_on(checkpoint, [&] { return graph_of(model.spec, *model.module); });
     model.module.reset();
     return {std::move(model.spec), std::move(graph), batch};
 }
@@ -46,7 +55,7 @@ Predictor::Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch)
 Predictor::Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch) : Predictor(spec, graph_of(spec, module), batch) {}
 
 Predictor::Predictor(const std::filesystem::path& checkpoint, std::int64_t batch)
-    : Predictor(predictor_of(load_model(checkpoint), checkpoint, batch)) {}
+    : Predictor(predictor_of(load_model_state(checkpoint), checkpoint, batch)) {}
 
 Tensor Predictor::logits(const Tensor& images) const {
     const auto size = spec_.image_size, channels = spec_.options.channels;

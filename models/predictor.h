@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "models/float_runtime.h"
 #include "models/model_spec.h"
+#include "models/runtime.h"
 
 namespace keel {
 
@@ -18,7 +18,8 @@ class Predictor {
 public:
     /// `batch`: the number of images a call for which kernels are chosen. Any other number works, too.
 
-    /// Of a checkpoint, with its averaged weights (EMA) where it holds them. Throws InputError or IoError that names the file.
+    /// Of a checkpoint, with its averaged weights (EMA) where it holds them, or of a quantised model. Throws InputError or IoError
+    /// that names the file.
     explicit Predictor(const std::filesystem::path& checkpoint, std::int64_t batch = 1);
     /// Of a module as it is now; it is not kept. Throws UsageError if images of spec.image_size do not fit it.
     Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch = 1);
@@ -26,7 +27,7 @@ public:
     Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch = 1);
 
     const ModelSpec& spec() const { return spec_; }
-    const FloatRuntime& runtime() const { return runtime_; }
+    const Runtime& runtime() const { return runtime_; }
 
     /// Logits {n, labels} of normalised images {n, image_size, image_size, channels}. Throws UsageError for other dims or types.
     Tensor logits(const Tensor& images) const;
@@ -35,7 +36,7 @@ public:
 
 private:
     ModelSpec spec_;
-    FloatRuntime runtime_;
+    Runtime runtime_;
 };
 
 }  // namespace keel

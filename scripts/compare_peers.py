@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Keel beside PyTorch and ONNX Runtime on the same work, in turn: a Markdown table of medians and ratios.
 
-scripts/compare_peers.py --peers DIR [--onnx DIR] [WORK ...], where WORK is MODEL:MODE:BATCH, e.g. densenet121:train:16.
+scripts/compare_peers.py --peers DIR [--onnx DIR] [WORK ...], where WORK is MODEL:MODE:BATCH, e.g. densenet121:train:16 or resnet50:int8:1.
 
 DIR of --peers holds torch_bench.py (run with /usr/bin/python3, which must have torch and torchvision) and ort_bench.js; DIR of --onnx holds
-MODEL.onnx and node_modules with onnxruntime-node, and adds ONNX Runtime to the rows of inference. PyTorch runs channels_last and, where
+MODEL.onnx and node_modules with onnxruntime-node, and adds ONNX Runtime to the rows of inference. Rows of int8 compare with its MODEL.int8.onnx, and
+with Keel's own fp32 in place of PyTorch. PyTorch runs channels_last and, where
 libjemalloc.so.2 is installed, with jemalloc and huge pages, which is its best. Every program runs once a round, as a process of its own;
 a rate is what it prints itself (of its median step), the peak memory that of the process. Ratios are taken within a round.
 """
@@ -42,8 +43,8 @@ def run(command, environment, pattern):
     return float(found[-1]), usage.ru_maxrss / 1e3
 
 
-def keel(options, work):
-    return run([options.keel, "bench", "--model", work.model, "--mode", work.mode, "--batch", str(work.batch), "--steps", str(work.steps),
+def keel(options, work, mode=None):
+    return run([options.keel, "bench", "--model", work.model, "--mode", mode or work.mode, "--batch", str(work.batch), "--steps", str(work.steps),
                 "--warmup", "2", "--threads", str(options.threads), "--json", "--quiet"], {}, r'"images_per_second":([\d.]+)')
 
 
@@ -57,15 +58,20 @@ def torch(options, work):
     return run(command, environment, r"([\d.]+) img/s")
 
 
+def keel_fp32(options, work):
+    return keel(options, work, "infer")
+
+
 def onnx_runtime(options, work):
-    return run(["node", options.peers / "ort_bench.js", str(work.batch), options.onnx / f"{work.model}.onnx"],
+    kind = ".int8" if work.mode == "int8" else ""
+    return run(["node", options.peers / "ort_bench.js", str(work.batch), options.onnx / f"{work.model}{kind}.onnx"],
                {"NODE_PATH": str(options.onnx / "node_modules")}, r"([\d.]+) img/s")
 
 
 def measure(options, work):
     """Results by program: one (rate, MB) a round. Every other round runs in reverse, so that a drift of the machine cancels out."""
-    programs = {"keel": keel, "torch": torch}
-    if options.onnx and work.mode == "infer":
+    programs = {"keel": keel, "torch": keel_fp32 if work.mode == "int8" else torch}
+    if options.onnx and work.mode != "train":
         programs["onnx"] = onnx_runtime
     results = {name: [] for name in programs}
     for turn in range(options.rounds):
@@ -101,7 +107,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2, help="of Keel and PyTorch; ort_bench.js takes 2 [default: %(default)s]")
     options = parser.parse_args()
 
-    print("| work | Keel, img/s | PyTorch, img/s | ratio (range) | ONNX Runtime, img/s | ratio (range) | peak MB: Keel | PyTorch | "
+    print("| work | Keel, img/s | PyTorch (int8: Keel fp32), img/s | ratio (range) | ONNX Runtime, img/s | ratio (range) | peak MB: Keel | PyTorch | "
           "ONNX Runtime | Keel / PyTorch |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for text in options.work:

@@ -34,12 +34,15 @@ QconvPlan plan_of(const Conv2dGeometry& g) {
 /// One segment's weights of a column, `step` apart in `from`; they begin at product `first` of the panel.
 void pack_column(const QconvVariant& v, const std::int8_t* from, std::int64_t step, std::int64_t count, std::int64_t width,
                  std::int64_t column, std::int64_t first, std::byte* panel) {
-    for (std::int64_t k = 0; k < count; ++k) {
-        const std::int64_t product = first + k, at = (product / v.group * width + column) * v.group + product % v.group;
+    std::int64_t lane = first % v.group, at = (first / v.group * width + column) * v.group + lane;
+    for (std::int64_t k = 0; k < count; ++k, ++at) {
         if (v.bytes == 1)
             reinterpret_cast<std::int8_t*>(panel)[at] = from[k * step];
         else
             reinterpret_cast<std::int16_t*>(panel)[at] = from[k * step];
+        if (++lane < v.group) continue;
+        lane = 0;
+        at += (width - 1) * v.group;
     }
 }
 
@@ -75,6 +78,11 @@ void Qconv::pack(const QconvWeights& plain, std::byte* packed) const {
             if (plain.residual_scale != nullptr) factors[2][padded] = plain.residual_scale[o];
         }
     });
+}
+
+void Qconv::set_shift(const float* shift, std::byte* packed) const {
+    float* padded = plan_.factors(packed)[1];
+    for (std::int64_t o = 0; o < plan_.g.oc; ++o) padded[o / plan_.oc() * plan_.columns() + o % plan_.oc()] = shift[o];
 }
 
 }  // namespace keel::kernels

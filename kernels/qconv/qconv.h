@@ -46,6 +46,8 @@ public:
     /// where a group is what one instruction sums (four s8, or two s16 on ISAs without VNNI), then the factors.
     std::size_t packed_bytes() const;
     void pack(const QconvWeights& plain, std::byte* packed) const;
+    /// Replaces the shift in packed weights.
+    void set_shift(const float* shift, std::byte* packed) const;
 
     /// On `n` images, any number.
     void run(std::int64_t n, const QconvOperands& operands) const;

@@ -153,6 +153,11 @@ std::vector<Row> checkpoints() {
         {load("@checkpoint/dropout.safetensors"), 3, "dropout is out of range"},
         {load("@checkpoint/names_twice.safetensors"), 3, "two labels have one name"},
         {load("@checkpoint/names_control.safetensors"), 3, "a label name is empty or holds control characters"},
+        {load("@checkpoint/graph_not_json.safetensors"), 3, "its graph is malformed"},
+        {load("@checkpoint/graph_deep.safetensors"), 3, "its graph is malformed"},
+        {load("@checkpoint/graph_huge.safetensors"), 3, "its graph is malformed"},
+        {load("@checkpoint/graph_format.safetensors"), 3, "its graph is malformed"},
+        {load("@checkpoint/graph_kind.safetensors"), 3, "its graph is malformed"},
     };
 }
 

@@ -309,6 +309,44 @@ def weights():
     put("spec", "plateau_nan.json", '{"scale": 1e999, "seen": 7, "best": null, "bad_epochs": -1}')
 
 
+GRAPH = {"format": 1, "src": [0, 0, 3], "dst": [4, 0, 2],
+         "buffers": [{"h": h, "w": h, "c": c, "codes": codes} for h, c, codes in
+                     ((8, 3, False), (8, 3, True), (8, 4, True), (4, 4, True), (1, 2, False))],
+         "nodes": [{"name": "images", "op": "quantise", "src": [0, 0, 3], "dst": [1, 0, 3]},
+                   {"name": "conv", "op": "quant_conv", "src": [1, 0, 3], "dst": [2, 0, 4], "stride": 1, "pad": 1, "dilation": 1,
+                    "groups": 1, "relu": True, "zero": 0},
+                   {"name": "pool", "op": "quant_pool", "kind": "max", "kernel": 2, "stride": 2, "pad": 0, "src": [2, 0, 4], "dst": [3, 0, 4]},
+                   {"name": "fc", "op": "quant_conv", "src": [3, 0, 4], "dst": [4, 0, 2], "stride": 1, "pad": 0, "dilation": 1,
+                    "groups": 1, "relu": False, "zero": 0}]}
+
+
+def graphs():
+    def changed(*changes):
+        graph = json.loads(json.dumps(GRAPH))
+        for path, value in changes:
+            at = graph
+            for key in path[:-1]:
+                at = at[key]
+            at[path[-1]] = value
+        return json.dumps(graph)
+
+    put("graph", "good.json", changed())
+    changes = {"format": (["format"], 2), "src": (["src"], [9, 0, 3]), "slice": (["nodes", 1, "dst"], [2, 1, 4]),
+               "huge": (["buffers", 2, "h"], 1 << 62), "negative": (["buffers", 2, "c"], -4), "no_pixels": (["buffers", 2, "w"], 0),
+               "stride": (["nodes", 1, "stride"], 0), "groups": (["nodes", 1, "groups"], 0), "groups_many": (["nodes", 1, "groups"], 1 << 20),
+               "pad_huge": (["nodes", 1, "pad"], 1 << 20), "dilation": (["nodes", 1, "dilation"], 1 << 20),
+               "window": (["nodes", 2, "stride"], 0), "window_outside": (["nodes", 2, "pad"], 9), "kind": (["nodes", 2, "kind"], "least"),
+               "operator": (["nodes", 1, "op"], "conv"), "name": (["nodes", 1, "name"], "conv2"), "zero": (["nodes", 1, "zero"], 256),
+               "codes": (["buffers", 2, "codes"], False), "in_place": (["nodes", 1, "src"], [2, 0, 3]), "nodes": (["nodes"], {}),
+               "residual": (["nodes", 1, "residual"], [2, 0, 4]), "unwritten": (["nodes", 1, "src"], [3, 0, 3])}
+    for name, change in changes.items():
+        put("graph", name + ".json", changed(change))
+        put("checkpoint", "graph_" + name + ".safetensors", checkpoint(SPEC, metadata={"keel.graph": changed(change)}))
+    for name, text in {"not_json": "{", "list": "[]", "empty": "", "deep": "[" * 5000}.items():
+        put("graph", name + ".json", text)
+        put("checkpoint", "graph_" + name + ".safetensors", checkpoint(SPEC, metadata={"keel.graph": text}))
+
+
 def tuning():
     choice = {"src": [1, 8, 8, 16], "weights": [16, 3, 3], "stride": [1, 1], "pad": [1, 1], "dilation": [1, 1], "kernels": "own",
               "own_ms": 1.0, "onednn_ms": 2.0}
@@ -325,4 +363,5 @@ packs()
 predictions()
 configuration()
 weights()
+graphs()
 tuning()

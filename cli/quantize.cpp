@@ -1,0 +1,183 @@
+// keel quantize
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/evaluate.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "models/graph_builder.h"
+#include "models/graph_file.h"
+#include "models/loaded_model.h"
+#include "models/quantise/quantise.h"
+
+namespace keel::cli {
+namespace {
+
+constexpr std::string_view kArithmetics[] = {"int8", "int8 requantised", "fp32"};
+constexpr std::size_t kShown = 10;  // layers on the screen
+
+struct Options {
+    std::string checkpoint, data, out, split = "train", method = "auto";
+    std::vector<std::string> keep;
+    int keep_worst = 0;
+    bool no_bias_correction = false, force = false;
+    std::int64_t images = 200, batch_size = 10;
+    int workers = 2;
+    double max_bad = 0.001;
+    DatasetOptions dataset;
+};
+
+/// The first images of the shuffled split, in batches.
+std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const ModelSpec& spec, const Globals& globals) {
+    LoaderOptions loader;
+    loader.split = parse_split(o.split);
+    loader.transform = transform_of(spec);
+    loader.batch_size = o.batch_size;
+    loader.workers = o.workers;
+    loader.max_bad = o.max_bad;
+    loader.shuffle = true;
+    loader.seed = globals.seed.value_or(0);
+    loader.on_bad_image = [](const BadImage& bad) {
+        std::cerr << "keel quantize: skipped " << bad.name << ": " << bad.reason << '\n';
+    };
+    Progress progress(std::cerr, "images", stderr_progress(globals.quiet));
+    Loader batches(dataset, loader);
+    std::vector<Tensor> images;
+    std::int64_t loaded = 0;
+    for (Batch batch; loaded < o.images && batches.next(batch);) {
+        images.push_back(images_of(batch));
+        loaded += batch.n;
+        progress.update(loaded, o.images);
+    }
+    progress.finish();
+    if (images.size() < 2)
+        throw InputError(fmt::format("[quantize] wanted two batches of {} images at least, {} has {} {} images", o.batch_size,
+                                     o.data, dataset.size(loader.split), o.split));
+    return images;
+}
+
+/// What a checkpoint of the weights and statistics alone takes, without optimiser and averages.
+std::int64_t float_bytes(nn::Module& module) {
+    std::int64_t bytes = 0;
+    for (const NamedTensor& named : module.state()) bytes += named.tensor.elements() * std::int64_t{sizeof(float)};
+    return bytes;
+}
+
+Json to_json(const Options& o, const QuantiseReport& report, std::int64_t bytes, std::int64_t of_floats, double seconds) {
+    Json candidates = Json::object(), layers = Json::array();
+    for (const auto& candidate : report.candidates) candidates[std::string(name(candidate.method))] = candidate.error;
+    for (const LayerReport& layer : report.layers)
+        layers.push_back({{"name", layer.name},
+                          {"arithmetic", kArithmetics[static_cast<std::size_t>(layer.arithmetic)]},
+                          {"snr_db", layer.snr_db}});
+    return {{"out", o.out},
+            {"images", report.images + report.held_out},
+            {"held_out", report.held_out},
+            {"method", name(report.method)},
+            {"candidates", std::move(candidates)},
+            {"logits_error", report.logits_error},
+            {"bytes", bytes},
+            {"fp32_bytes", of_floats},
+            {"size_ratio", static_cast<double>(bytes) / static_cast<double>(of_floats)},
+            {"seconds", seconds},
+            {"layers", std::move(layers)}};
+}
+
+std::string to_text(const Json& json, const QuantiseReport& report) {
+    std::string text =
+        fmt::format("{}: {:.2f} MB, {:.3f} of fp32's; {} images, {} of them held out, {:.1f} s\n", json["out"].get<std::string>(),
+                    1e-6 * json["bytes"].get<double>(), json["size_ratio"].get<double>(), json["images"].get<std::int64_t>(),
+                    report.held_out, json["seconds"].get<double>());
+    if (!report.candidates.empty()) {
+        text += "logits' error on held-out images by ranges of";
+        for (const auto& candidate : report.candidates) text += fmt::format(" {} {:.2e}", name(candidate.method), candidate.error);
+        text += "\n";
+    }
+    text += fmt::format("ranges: {}; logits' error {:.2e} of their variance\n\n", name(report.method), report.logits_error);
+    std::array<int, 3> counts{};
+    for (const LayerReport& layer : report.layers) ++counts[static_cast<std::size_t>(layer.arithmetic)];
+    text += fmt::format("{} layers in int8, {} that requantise what they read, {} in fp32; those of the least signal to noise:\n",
+                        counts[0], counts[1], counts[2]);
+    std::vector<LayerReport> worst = report.layers;
+    std::ranges::sort(worst, {}, &LayerReport::snr_db);
+    worst.resize(std::min(worst.size(), kShown));
+    std::vector<std::vector<std::string>> rows{{"layer", "SNR, dB", "arithmetic"}};
+    for (const LayerReport& layer : worst)
+        rows.push_back({layer.name, fmt::format("{:.1f}", layer.snr_db),
+                        std::string(kArithmetics[static_cast<std::size_t>(layer.arithmetic)])});
+    return text + format_table(rows);
+}
+
+int run(const Options& o, const Globals& globals) {
+    const auto start = std::chrono::steady_clock::now();
+    if (!o.force && std::filesystem::exists(o.out))
+        throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
+    const LoadedModel model = load_model(o.checkpoint);
+    const ModelSpec& spec = model.spec;
+    const auto dataset = open_dataset(o.data, o.dataset);
+    const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
+    const graph::Graph floats = [&] {
+        try {
+            return graph::trace(*model.module, spec.image_size, spec.image_size, spec.options.channels);
+        } catch (const UsageError& error) {
+            throw InputError(fmt::format("[quantize] {}: {}", o.checkpoint, error.what()));
+        }
+    }();
+    QuantiseOptions options;
+    if (o.method != "auto") options.method = range_method_named(o.method);
+    options.keep = o.keep;
+    options.keep_worst = o.keep_worst;
+    options.correct_bias = !o.no_bias_correction;
+    const Quantised quantised = quantise(floats, batches, options, [&](const std::string& pass) {
+        if (!globals.quiet) std::cerr << "keel quantize: " << pass << '\n';
+    });
+    save_graph(o.out, spec, quantised.graph,
+               {{"keel.ranges", std::string(name(quantised.report.method))}, {"keel.made_of", o.checkpoint}});
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const Json json = to_json(o, quantised.report, static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
+                              float_bytes(*model.module), seconds);
+    print_result(globals, json, to_text(json, quantised.report));
+    return kSuccess;
+}
+
+}  // namespace
+
+Run add_quantize(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<Options>();
+    app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
+    app.add_option("--data", o->data, "Images like those that the model will see, as in keel train; labels are not used")
+        ->required()
+        ->type_name("SPEC");
+    app.add_option("--out", o->out, "The quantised model, which eval, predict and the library take like a checkpoint")
+        ->required()
+        ->type_name("FILE");
+    app.add_flag("--force", o->force, "Overwrite an existing file");
+    app.add_option("--split", o->split, "Split that the images are taken of")
+        ->check(CLI::IsMember({"train", "val", "test"}))
+        ->capture_default_str();
+    add_number(app, "--images", o->images, from_to(2, 100000),
+               "Images to calibrate with; a quarter of them is held out to choose by");
+    app.add_option("--method", o->method, "How ranges are made of the values seen; auto tries all on the images held out")
+        ->check(CLI::IsMember({"auto", "minmax", "percentile", "mse", "kl"}))
+        ->capture_default_str();
+    app.add_option("--keep", o->keep, "Leave this layer in fp32 (a name of keel models --model NAME); may be given again")
+        ->type_name("LAYER");
+    add_number(app, "--keep-worst", o->keep_worst, from_to(0, 10000), "Leave so many of the layers that lose most in fp32");
+    app.add_flag("--no-bias-correction", o->no_bias_correction, "Do not give back what layers lose on average");
+    add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
+    add_number(app, "--workers", o->workers, from_to(1, 1024), "Threads that decode");
+    add_number(app, "--max-bad", o->max_bad, from_to(0, 1), "Bad images tolerated, as a fraction");
+    add_number(app, "--val-fraction", o->dataset.val_fraction, from_to_below(0, 1),
+               "Of the data without a validation split of its own; as in training");
+    add_number(app, "--test-fraction", o->dataset.test_fraction, from_to_below(0, 1),
+               "Of the data without a test split of its own; as in training");
+    add_number(app, "--split-seed", o->dataset.split_seed, at_least(0), "Of those splits; as in training");
+    return [o, &globals] { return run(*o, globals); };
+}
+
+}  // namespace keel::cli

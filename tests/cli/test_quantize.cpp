@@ -1,0 +1,102 @@
+// keel quantize, and the commands that take what it writes.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "embed/keel.h"
+#include "engine/safetensors.h"
+#include "tests/cli/run_keel.h"
+#include "tests/cli/small_run.h"
+#include "tests/embed/small_model.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+
+using namespace keel;
+using namespace keel::test;
+using nlohmann::json;
+
+namespace {
+
+/// A phantom set, a checkpoint trained on it for two epochs, and the quantised model of that.
+struct Made {
+    Made() {
+        REQUIRE(run_keel(train_command(data, run)).code == 0);
+        const ProgramResult result = run_keel({"quantize", "--checkpoint", checkpoint, "--data", data, "--out", model, "--images",
+                                               "16", "--batch-size", "4", "--json", "--quiet"});
+        INFO(result.err);
+        REQUIRE(result.code == 0);
+        report = json::parse(result.out);
+    }
+    TemporaryFolder folder;
+    std::string data = draw_phantom(folder), run = folder / "run", checkpoint = run + "/checkpoints/last.safetensors",
+                model = folder / "model.safetensors";
+    json report;
+};
+
+}  // namespace
+
+TEST_CASE("keel quantize: eval, predict and the C API take its model like a checkpoint", "[quantize]") {
+    const Made made;
+    CHECK(made.report["images"] == 16);
+    CHECK(made.report["held_out"] == 4);
+    CHECK(made.report["candidates"].size() == 4);
+    CHECK(made.report["size_ratio"].get<double>() < 0.27);
+    CHECK(made.report["layers"].size() >= 21);
+    CHECK(made.report["bytes"] == std::filesystem::file_size(made.model));
+
+    const auto evaluated = [&](const std::string& file, const std::vector<std::string>& environment = {}) {
+        const ProgramResult result =
+            run_keel({"eval", "--checkpoint", file, "--data", made.data, "--split", "train", "--json", "--quiet"}, environment);
+        REQUIRE(result.code == 0);
+        return json::parse(result.out);
+    };
+    const json codes = evaluated(made.model), floats = evaluated(made.checkpoint);
+    CHECK(codes["samples"] == floats["samples"]);
+    CHECK(codes["loss"].get<double>() == Approx(floats["loss"].get<double>()).epsilon(0.05));
+    CHECK(evaluated(made.model, {"KEEL_ISA=scalar", "OMP_NUM_THREADS=3"}) == codes);
+
+    const std::string folder = made.folder / "pictures";
+    std::filesystem::create_directory(folder);
+    const std::vector<std::string> pictures = write_sample_pictures(folder, 3);
+    const ProgramResult predicted = run_keel({"predict", "--checkpoint", made.model, folder, "--json", "--quiet"});
+    REQUIRE(predicted.code == 0);
+    keel_model* model = nullptr;
+    REQUIRE(keel_model_load(made.model.c_str(), 1, &model) == KEEL_OK);
+    std::vector<float> scores(keel_model_label_count(model));
+    REQUIRE(keel_predict_file(model, pictures[1].c_str(), scores.data(), scores.size()) == KEEL_OK);
+    const json of_picture = json::parse(predicted.out)["images"][1]["scores"];
+    for (std::size_t i = 0; i < scores.size(); ++i) CHECK(of_picture[keel_model_label(model, i)].get<float>() == scores[i]);
+    keel_model_free(model);
+}
+
+TEST_CASE("keel quantize: what cannot be", "[quantize]") {
+    const Made made;
+    const auto refused = [&](int code, const std::string& why, const std::vector<std::string>& arguments) {
+        const ProgramResult result = run_keel(arguments);
+        CHECK(result.code == code);
+        CHECK_THAT(result.err, contains(why));
+        CHECK(result.out.empty());
+    };
+    const std::vector<std::string> again{"quantize", "--checkpoint", made.checkpoint, "--data", made.data, "--out", made.model};
+    const auto with = [&](std::vector<std::string> more) {
+        std::vector<std::string> all = again;
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    };
+    refused(2, "exists; --force overwrites it", again);
+    refused(2, "there is no layer 'conv9'", with({"--force", "--keep", "conv9", "--images", "8", "--batch-size", "4"}));
+    refused(3, "wanted two batches", with({"--force", "--batch-size", "4000"}));
+    refused(3, "is a quantised model",
+            {"quantize", "--checkpoint", made.model, "--data", made.data, "--out", made.folder / "twice.safetensors"});
+    refused(3, "is a quantised model",
+            {"predict", "--checkpoint", made.model, "--heatmaps", made.folder / "maps", made.folder / "phantom/images"});
+    const std::string fingerprint_before = fingerprint(made.model);
+    CHECK(run_keel(with({"--force", "--keep", "layer1.0.conv1", "--images", "8", "--batch-size", "4", "--quiet"})).code == 0);
+    CHECK(fingerprint(made.model) != fingerprint_before);
+}
+
+TEST_CASE("keel bench --mode int8", "[quantize]") {
+    const ProgramResult result = run_keel({"bench", "--model", "resnet18", "--mode", "int8", "--batch", "2", "--image-size", "32",
+                                           "--steps", "1", "--warmup", "0", "--json", "--quiet"});
+    REQUIRE(result.code == 0);
+    CHECK(json::parse(result.out)["mode"] == "int8");
+}

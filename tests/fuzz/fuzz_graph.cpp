@@ -1,0 +1,34 @@
+#include "models/graph_file.h"
+#include "models/runtime.h"
+#include "tests/fuzz/target.h"
+
+using namespace keel;
+
+/// The JSON of a quantised model, beside the tensors that the corpus's graphs want. What is accepted must run.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static const std::vector<NamedTensor> tensors{{"0.images.scale", Tensor::full({3}, 40)},
+                                                  {"0.images.shift", Tensor::full({3}, 128)},
+                                                  {"1.conv.weights", Tensor::full({4, 3, 3, 3}, 7, DType::s8)},
+                                                  {"1.conv.scale", Tensor::full({4}, 0.01)},
+                                                  {"1.conv.shift", Tensor::full({4}, 3)},
+                                                  {"1.conv.pad_codes", Tensor::full({3}, 128, DType::u8)},
+                                                  {"3.fc.weights", Tensor::full({2, 4, 4, 4}, -3, DType::s8)},
+                                                  {"3.fc.scale", Tensor::full({2}, 0.01)},
+                                                  {"3.fc.shift", Tensor::full({2}, 1)}};
+    fuzz::accept_or_refuse<InputError>([&] {
+        const graph::Graph graph =
+            read_graph({{{"keel.graph", std::string(reinterpret_cast<const char*>(data), size)}}, tensors}, "fuzz");
+        std::int64_t elements = 0;
+        for (const graph::Buffer& buffer : graph.buffers) elements += buffer.elements();
+        if (elements > 1'000'000) return;  // right, but slow
+        const Tensor src = Tensor::full({graph.map(graph.src).elements()}, 0.5),
+                     dst = Tensor::empty({graph.map(graph.dst).elements()});
+        if (graph.map(graph.src).codes || graph.map(graph.dst).codes) throw InputError("a model of codes alone");
+        try {
+            Runtime(graph, 1).run(1, src.data<float>(), dst.data<float>());
+        } catch (const UsageError& error) {  // sums too long for 32 bits; Predictor makes it the file's fault
+            throw InputError(error.what());
+        }
+    });
+    return 0;
+}
