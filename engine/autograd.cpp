@@ -50,6 +50,24 @@ void add_gradient(Tensor& sum, Tensor term) {
     });
 }
 
+/// The first gradient that comes in for a leaf with a home moves in; what comes later is added there.
+void add_at_home(AutogradMeta& leaf, const Tensor& term) {
+    if (!leaf.grad) {
+        if (!leaf.home.same_view(term)) leaf.home.assign(term);
+        leaf.grad = leaf.home;
+        return;
+    }
+    Tensor same = term;
+    if (!kernels::same_layout(term.layout(), leaf.home.layout()) || !term.dense()) {
+        same = leaf.home.empty_like();
+        same.assign(term);
+    }
+    dispatch_float("backward", same.dtype(), [&]<class T>(T) {
+        const std::int64_t n = same.storage_elements();
+        kernels::accumulate<T>({1, n, n, n}, same.data<T>(), leaf.home.data<T>());
+    });
+}
+
 /// One backward pass: gradients on their way, and how many contributions each tensor still waits for.
 class BackwardPass {
 public:
@@ -106,7 +124,10 @@ private:
 
     void deliver(const std::shared_ptr<AutogradMeta>& meta, Tensor diff) {
         const bool leaf = meta->producer == nullptr;
-        if (diff) add_gradient(leaf ? meta->grad : gradients_[meta.get()], std::move(diff));
+        if (diff && leaf && meta->home && (!meta->grad || meta->grad.same_view(meta->home)))
+            add_at_home(*meta, diff);
+        else if (diff)
+            add_gradient(leaf ? meta->grad : gradients_[meta.get()], std::move(diff));
         if (--pending_[meta.get()] > 0) return;
         if (!leaf) {
             ready_.push(meta.get());
@@ -186,6 +207,24 @@ const Tensor& Tensor::grad() const {
 }
 
 void Tensor::set_grad(Tensor grad) const { meta_of(*this).grad = std::move(grad); }
+
+void Tensor::set_grad_home(Tensor home) const {
+    AutogradMeta& meta = meta_of(*this);
+    if (meta.producer) throw UsageError("[tensor] only a leaf can have a home for its gradient");
+    if (home && (home.dims() != dims() || home.dtype() != dtype() || !home.dense()))
+        throw UsageError("[tensor] a gradient of dims " + dims().text() + " cannot live in dims " + home.dims().text());
+    meta.home = std::move(home);
+}
+
+const Tensor& Tensor::grad_home() const {
+    static const Tensor none;
+    return get().meta ? get().meta->home : none;
+}
+
+Tensor Tensor::empty_grad() const {
+    const Tensor& home = grad_home();
+    return home && !grad() && kernels::same_layout(home.layout(), layout()) ? home : empty_like();
+}
 
 void Tensor::on_grad_ready(std::function<void(const Tensor&)> hook) const {
     AutogradMeta& meta = meta_of(*this);

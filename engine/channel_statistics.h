@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/statistics_sync.h"
 #include "engine/tensor.h"
 
 namespace keel {
@@ -14,10 +15,12 @@ class ChannelStatistics {
 public:
     /// Of a wide buffer, which takes off at the end what batch norms defer.
     ChannelStatistics(std::int64_t channels, DType type);
-    /// Of a map whose maker took them along: {channels} each, the variance biased. Nothing can be deferred.
-    ChannelStatistics(Tensor mean, Tensor variance);
+    /// Of a map whose maker took them along over its `rows`: {channels} each, the variance biased. Nothing can be deferred.
+    ChannelStatistics(std::int64_t rows, Tensor mean, Tensor variance);
 
     bool settles() const { return settles_; }
+    /// How many the statistics are of: those of all ranks, where batch norms are synchronised.
+    double rows() const { return rows_; }
     /// The channels from `begin` on, if they are the first unknown ones, have these.
     void give(std::int64_t begin, const ChannelStatistics& of_channels);
 
@@ -33,8 +36,16 @@ public:
     /// The gradient of channels [begin, begin + count) without what was deferred, dense; `src` and `diff_dst` are those channels.
     Tensor settled(std::int64_t begin, const Tensor& src, const Tensor& diff_dst) const;
 
+    /// Sums what this rank's rows lack in their gradients over the ranks, if batch norms are synchronised: values[i] per channel,
+    /// two rows of `channels`, offsets and slopes.
+    static void sum_corrections(const StatisticsScope::Setting& setting, std::span<double> values);
+
 private:
+    void synchronise(std::int64_t rows, std::int64_t begin, std::int64_t count);
+
     Tensor mean_, variance_;
+    double rows_ = 0;
+    StatisticsScope::Setting setting_ = StatisticsScope::current();
     std::int64_t known_ = 0;
     bool settles_ = true;
     std::vector<double> offset_, slope_;

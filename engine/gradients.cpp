@@ -18,7 +18,8 @@ auto over_elements(const Tensor& gradient, F&& f) {
 /// The gradient of `parameter` where it may be written: dense, and in memory that no other tensor sees.
 Tensor writable_gradient(const Tensor& parameter) {
     const Tensor& gradient = parameter.grad();
-    if (!gradient.dense() || !gradient.unique()) {
+    const bool at_home = parameter.grad_home() && gradient.same_view(parameter.grad_home());
+    if (!at_home && (!gradient.dense() || !gradient.unique())) {
         Tensor copy = gradient.empty_like();
         copy.assign(gradient);
         parameter.set_grad(std::move(copy));

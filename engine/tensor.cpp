@@ -81,7 +81,11 @@ Dims with_channels(const Dims& dims, std::int64_t channels) {
 }  // namespace
 
 Storage::Storage(std::size_t size) : data(Arena::global().allocate(size)), bytes(size) {}
-Storage::~Storage() { Arena::global().release(data, bytes); }
+Storage::Storage(std::byte* memory, std::size_t size, std::shared_ptr<void> keeper)
+    : data(memory), bytes(size), of_arena(false), owner(std::move(keeper)) {}
+Storage::~Storage() {
+    if (of_arena) Arena::global().release(data, bytes);
+}
 
 std::size_t size_of(DType type) {
     switch (type) {
@@ -260,6 +264,17 @@ void Tensor::set_layout(const kernels::WeightsLayout& layout) const {
     impl_->offset = 0;
     impl_->ld = other.ld();
     impl_->layout = layout;
+}
+
+Tensor Tensor::like_at(std::byte* memory, std::shared_ptr<void> owner) const {
+    auto impl = std::make_shared<Impl>();
+    impl->storage =
+        std::make_shared<Storage>(memory, static_cast<std::size_t>(storage_elements()) * size_of(dtype()), std::move(owner));
+    impl->dims = dims();
+    impl->ld = rank() > 0 ? dims()[-1] : 1;
+    impl->type = dtype();
+    impl->layout = layout();
+    return Tensor(std::move(impl));
 }
 
 Tensor Tensor::empty_like() const {

@@ -140,6 +140,8 @@ public:
     void set_layout(const kernels::WeightsLayout& layout) const;
     /// An undefined-valued or zeroed tensor of the same type, dims and layout; dense.
     Tensor empty_like() const;
+    /// The same in memory of somebody else, of storage_elements(); `owner`, which may be null, is kept as long as it is used.
+    Tensor like_at(std::byte* memory, std::shared_ptr<void> owner) const;
     Tensor zeros_like() const;
     /// Overwrites the values with those of `src` (same dims and type; any two layouts and distances).
     void assign(const Tensor& src) const;
@@ -167,6 +169,13 @@ public:
     /// The gradient collected so far, undefined before the first.
     const Tensor& grad() const;
     void set_grad(Tensor grad) const;
+    /// From now on the gradient of this leaf lives in the memory of `home`, of the same dims and type, in home's layout; undefined:
+    /// wherever it comes to lie.
+    void set_grad_home(Tensor home) const;
+    const Tensor& grad_home() const;
+    /// For an operator's backward pass: where to write this leaf's gradient. Its home where that is free and in the layout of the
+    /// leaf, so that nothing is copied, else new memory. Of any other tensor: new memory.
+    Tensor empty_grad() const;
     /// Called with this tensor when a backward pass has added all it will to its gradient. One hook a leaf; null removes it.
     /// Throws UsageError if an operator produced the tensor.
     void on_grad_ready(std::function<void(const Tensor&)> hook) const;

@@ -13,19 +13,23 @@ struct AutogradMeta {
     bool requires_grad = false;
     std::shared_ptr<Node> producer;  // null for a leaf
     Tensor grad;                     // of a leaf
+    Tensor home;                     // where that shall live, if anywhere in particular
     std::function<void(const Tensor&)> hook;
     std::weak_ptr<void> owner;  // the leaf's Tensor::Impl, for the hook
 };
 
-/// A block of the arena.
+/// A block of the arena, or memory of somebody else.
 struct Storage {
     explicit Storage(std::size_t bytes);
+    Storage(std::byte* memory, std::size_t bytes, std::shared_ptr<void> owner);
     ~Storage();
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
 
     std::byte* data;
     std::size_t bytes;
+    bool of_arena = true;
+    std::shared_ptr<void> owner;  // of other memory
 };
 
 struct Tensor::Impl {

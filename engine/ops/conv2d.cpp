@@ -55,7 +55,7 @@ void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffi
             if (!statistics) return;
             const Tensor mean = Tensor::empty({g.oc}), variance = Tensor::empty({g.oc});
             moments.result(mean.data<T>(), variance.data<T>());
-            dst.set_statistics(std::make_shared<ChannelStatistics>(mean, variance));
+            dst.set_statistics(std::make_shared<ChannelStatistics>(g.n * g.oh() * g.ow(), mean, variance));
         } else {
             kernels::conv2d_forward_reference(g, src.data<T>(), weights.data<T>(), b, dst.data<T>());
         }
@@ -90,7 +90,7 @@ ops::Normalisation::Diffs norm_backward(const Conv2dGeometry& g, const ops::Norm
 
 Tensor backward_weights(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& diff_dst,
                         const Tensor& weights, const Tensor& diff_bias) {
-    Tensor diff_weights = weights.empty_like();
+    Tensor diff_weights = weights.empty_grad();
     dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
         T* b = diff_bias ? diff_bias.data<T>() : nullptr;
         if constexpr (std::is_same_v<T, float>)
@@ -126,16 +126,17 @@ Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, 
     const bool wants_src = any_src.requires_grad(), wants_bias = bias && bias.requires_grad();
     const bool wants_weights = weights.requires_grad() || wants_bias;
     const KeptMap kept = wants_weights ? KeptMap(any_src.remade() ? any_src : src) : KeptMap();
-    return record_adding(
-        dst, {any_src, weights, bias},
-        [g, kept, weights = weights.detach(), wants_src, wants_bias, wants_weights](const Tensor& any_diff, Tensor& sum) {
-            const Tensor diff_dst = readable(any_diff, weights);
-            Tensor diff_src, diff_weights, diff_bias;
-            if (wants_src) diff_src = backward_data(g, diff_dst, weights, sum);
-            if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
-            if (wants_weights) diff_weights = backward_weights(g, readable(kept.get(), weights), {}, diff_dst, weights, diff_bias);
-            return Gradients{diff_src, diff_weights, diff_bias};
-        });
+    return record_adding(dst, {any_src, weights, bias},
+                         [g, kept, weights, wants_src, wants_bias, wants_weights](const Tensor& any_diff, Tensor& sum) {
+                             const Tensor diff_dst = readable(any_diff, weights);
+                             Tensor diff_src, diff_weights, diff_bias;
+                             if (wants_src) diff_src = backward_data(g, diff_dst, weights, sum);
+                             if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
+                             if (wants_weights)
+                                 diff_weights =
+                                     backward_weights(g, readable(kept.get(), weights), {}, diff_dst, weights, diff_bias);
+                             return Gradients{diff_src, diff_weights, diff_bias};
+                         });
 }
 
 Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options, const Tensor& weights,
@@ -159,7 +160,7 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
     const bool wants_weights = weights.requires_grad();
     const bool wants_norm = src.requires_grad() || norm.gamma.requires_grad() || norm.beta.requires_grad();
     return record_adding(dst, {src, norm.gamma, norm.beta, weights},
-                         [g, normalisation, weights = weights.detach(), wants_weights, wants_norm](Tensor any_diff, Tensor& sum) {
+                         [g, normalisation, weights, wants_weights, wants_norm](Tensor any_diff, Tensor& sum) {
                              const Tensor diff_dst = readable(std::exchange(any_diff, {}), weights);
                              Tensor diff_weights;
                              if (wants_weights) {

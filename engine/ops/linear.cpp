@@ -21,7 +21,7 @@ Tensor linear(const Tensor& src, const Tensor& weights, const Tensor& bias) {
     });
 
     return record(dst, {src, weights, bias},
-                  [n, in, out, src = src.detach(), weights = weights.detach(), wants_src = src.requires_grad(),
+                  [n, in, out, src = src.detach(), weights, wants_src = src.requires_grad(),
                    wants_weights = weights.requires_grad(), wants_bias = bias && bias.requires_grad()](const Tensor& diff_dst) {
                       Tensor diff_src, diff_weights, diff_bias;
                       dispatch_float("linear", diff_dst.dtype(), [&]<class T>(T) {
@@ -32,7 +32,7 @@ Tensor linear(const Tensor& src, const Tensor& weights, const Tensor& bias) {
                                                false, diff_src.data<T>());
                           }
                           if (wants_weights) {
-                              diff_weights = weights.empty_like();
+                              diff_weights = weights.empty_grad();
                               kernels::gemm<T>({true, false, out, in, n, diff_dst.ld(), src.ld(), in}, diff, src.data<T>(), false,
                                                diff_weights.data<T>());
                           }

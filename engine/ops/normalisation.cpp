@@ -36,7 +36,8 @@ Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNorm
             statistics->require(src_);
             mean = statistics->mean(c);
             variance = statistics->variance(c);
-            const double unbiased = static_cast<double>(rows) / static_cast<double>(std::max<std::int64_t>(rows - 1, 1));
+            rows_ = statistics->rows();
+            const double unbiased = rows_ / std::max(rows_ - 1, 1.0);
             update_running<T>(o.momentum, 1, mean, norm.running_mean);
             update_running<T>(o.momentum, unbiased, variance, norm.running_variance);
         }
@@ -61,7 +62,7 @@ kernels::BatchNormGeometry Normalisation::geometry(const Tensor& diff_dst, const
 
 template <class T>
 Normalisation::Correction Normalisation::correction(std::int64_t channel, const Diffs& diffs) const {
-    const double per_row = double{row<T>(kScale)[channel]} / static_cast<double>(src_.rows());
+    const double per_row = double{row<T>(kScale)[channel]} / rows_;
     return {per_row * double{diffs.beta.data<T>()[channel]},
             per_row * double{diffs.gamma.data<T>()[channel]} * double{row<T>(kInverseSigma)[channel]}};
 }
@@ -75,6 +76,23 @@ void Normalisation::defer(const Diffs& diffs) const {
     });
 }
 
+template <class T>
+void Normalisation::correct(const Diffs& diffs) const {
+    const auto c = static_cast<std::size_t>(src_.channels());
+    std::vector<double> corrections(2 * c);
+    for (std::size_t i = 0; i < c; ++i) {
+        const auto [offset, slope] = correction<T>(static_cast<std::int64_t>(i), diffs);
+        corrections[i] = offset;
+        corrections[c + i] = slope;
+    }
+    ChannelStatistics::sum_corrections(setting_, corrections);
+    const std::vector<T> rounded(corrections.begin(), corrections.end());
+    T* const diff = diffs.src.data<T>();
+    const std::int64_t ld = diffs.src.ld();
+    kernels::batch_norm_correct({src_.rows(), src_.channels(), src_.ld(), ld, ld, false}, row<T>(kMean), rounded.data(),
+                                rounded.data() + c, src_.data<T>(), diff, diff);
+}
+
 Tensor Normalisation::taken(Tensor& sum) {
     Tensor own = sum.unique() ? std::move(sum) : sum.clone();
     sum = {};
@@ -85,7 +103,7 @@ Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const
     using enum kernels::BatchNormGradient;
     const std::int64_t c = src_.channels();
     Diffs diffs{{}, Tensor::empty({c}, src_.dtype()), Tensor::empty({c}, src_.dtype())};
-    auto gradient = own_statistics_ && !shared_ ? whole : direct;
+    auto gradient = settles_itself() && !synchronised() ? whole : direct;
     if (wants_src_) {
         if (gradient == direct && sum) {
             gradient = added;
@@ -97,6 +115,7 @@ Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
         kernels::batch_norm_backward(geometry(diff_dst, diffs.src), gradient, coefficients<T>(), src_.data<T>(), diff_dst.data<T>(),
                                      wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
+        if (settles_itself() && synchronised() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);
     return diffs;
@@ -105,7 +124,7 @@ Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const
 Normalisation::Diffs Normalisation::backward_from(const Producer& produce, Tensor& sum) const {
     const std::int64_t c = src_.channels();
     Diffs diffs{{}, Tensor::empty({c}), Tensor::empty({c})};
-    const bool whole = own_statistics_ && !shared_, added = wants_src_ && !whole && sum;
+    const bool added = wants_src_ && !settles_itself() && sum;
     if (wants_src_) diffs.src = added ? taken(sum) : Tensor::empty(src_.dims());
     const auto k = coefficients<float>();
     const kernels::BatchNormGeometry g = geometry(src_, diffs.src);
@@ -113,17 +132,7 @@ Normalisation::Diffs Normalisation::backward_from(const Producer& produce, Tenso
     produce(wants_src_ && !added ? kernels::Map{diffs.src.data<float>(), diffs.src.ld()} : kernels::Map{}, sink);
     sink.result(diffs.gamma.data<float>(), diffs.beta.data<float>());
     if (shared_ && wants_src_) defer(diffs);
-    if (whole && wants_src_) {
-        std::vector<float> offset(static_cast<std::size_t>(c)), slope(offset.size());
-        for (std::int64_t i = 0; i < c; ++i) {
-            const auto [o, s] = correction<float>(i, diffs);
-            offset[static_cast<std::size_t>(i)] = static_cast<float>(o);
-            slope[static_cast<std::size_t>(i)] = static_cast<float>(s);
-        }
-        float* diff = diffs.src.data<float>();
-        kernels::batch_norm_correct({g.rows, c, g.src_ld, diffs.src.ld(), diffs.src.ld(), false}, k.mean, offset.data(),
-                                    slope.data(), src_.data<float>(), diff, diff);
-    }
+    if (settles_itself() && wants_src_) correct<float>(diffs);
     return diffs;
 }
 
@@ -134,9 +143,11 @@ Normalisation::Diffs Normalisation::backward_of_join(const Tensor& dst, Tensor& 
                 Tensor::empty({c}, src_.dtype())};
     const Tensor diff_residual = diff_dst.unique() ? diff_dst : diff_dst.empty_like();
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
-        kernels::batch_norm_join_backward(geometry(dst, diffs.src), own_statistics_ && !shared_ ? whole : direct, coefficients<T>(),
-                                          src_.data<T>(), dst.data<T>(), diff_dst.data<T>(), diff_residual.data<T>(),
-                                          wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
+        kernels::batch_norm_join_backward(geometry(dst, diffs.src), settles_itself() && !synchronised() ? whole : direct,
+                                          coefficients<T>(), src_.data<T>(), dst.data<T>(), diff_dst.data<T>(),
+                                          diff_residual.data<T>(), wants_src_ ? diffs.src.data<T>() : nullptr,
+                                          diffs.gamma.data<T>(), diffs.beta.data<T>());
+        if (settles_itself() && synchronised() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);
     diff_dst = diff_residual;

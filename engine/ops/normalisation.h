@@ -61,10 +61,19 @@ private:
     template <class T>
     Correction correction(std::int64_t channel, const Diffs& diffs) const;
     void defer(const Diffs& diffs) const;
+    /// Takes the corrections off diffs.src, where the statistics are src's own and settled by nobody else.
+    template <class T>
+    void correct(const Diffs& diffs) const;
+    /// Whether nobody else takes off what the gradient of src lacks.
+    bool settles_itself() const { return own_statistics_ && !shared_; }
+    /// Whether the correction needs sums that other ranks have: then kernels cannot make it in one go.
+    bool synchronised() const { return setting_.sync != nullptr; }
     /// `sum`, to be added to in place.
     static Tensor taken(Tensor& sum);
 
     Tensor src_, coefficients_;
+    double rows_ = 0;  ///< that the statistics are of
+    StatisticsScope::Setting setting_ = StatisticsScope::current();
     std::shared_ptr<ChannelStatistics> shared_;  ///< whose gradient is settled by who made the buffer
     bool relu_, own_statistics_, wants_src_;
 };
