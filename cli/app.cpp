@@ -14,6 +14,7 @@
 
 #include "cli/help.h"
 #include "cli/output.h"
+#include "distributed/mpi_communicator.h"
 #include "engine/conv_tuning.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -151,6 +152,7 @@ int run_program(int argc, const char* const* argv) {
     const auto fail = [&](int code, std::string message) {
         std::replace(message.begin(), message.end(), '\n', ' ');
         std::fprintf(stderr, "%s: %s\n", full_name(chosen(app)).c_str(), message.c_str());
+        abort_ranks(code);  // the others would wait for this one
         return code;
     };
     try {

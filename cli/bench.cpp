@@ -11,6 +11,9 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "distributed/gradient_buckets.h"
+#include "distributed/self_test.h"
+#include "distributed/world.h"
 #include "engine/arena.h"
 #include "engine/files.h"
 #include "engine/profile_summary.h"
@@ -57,9 +60,18 @@ Timing time_steps(const Options& o, bool quiet, const std::function<void()>& ste
     return timing;
 }
 
-Timing train(const Options& o, std::uint64_t seed, bool quiet) {
+constexpr int kOverlapTrials = 10;
+
+Timing train(const Options& o, std::uint64_t seed, bool quiet, World& world) {
     RandomTraining training(o.model, o.options, o.batch, o.image_size, seed);
-    return time_steps(o, quiet, [&] { training.step(); });
+    if (world.alone()) return time_steps(o, quiet, [&] { training.step(); });
+    CostModel costs;
+    world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
+    GradientBuckets buckets(world, training.parameters(), costs);
+    const auto step = [&] { training.step([&] { buckets.begin(); }, [&] { buckets.finish(); }); };
+    for (int i = 0; i < kOverlapTrials; ++i) step();  // until it is settled when gradients go out
+    world.barrier();
+    return time_steps(o, quiet, step);
 }
 
 Timing infer(const Options& o, std::uint64_t seed, bool quiet) {
@@ -86,20 +98,31 @@ double median(std::vector<double> values) {
     return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-Json figures(const Options& o, const std::vector<double>& seconds) {
+/// The medians and least times of all ranks: images a second are the sum of what each does, the times those of the slowest.
+struct Speed {
+    double images_per_second, median, least;
+};
+Speed speed_of(const Options& o, const std::vector<double>& seconds, World& world) {
+    Speed all{0, 0, 0};
+    const double middle = median(seconds);
+    for (const Speed& rank : world.gather(Speed{static_cast<double>(o.batch) / middle, middle, *std::ranges::min_element(seconds)}))
+        all = {all.images_per_second + rank.images_per_second, std::max(all.median, rank.median), std::max(all.least, rank.least)};
+    return all;
+}
+
+Json figures(const Options& o, const Speed& speed, int ranks) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     const ArenaStatistics arena = Arena::global().statistics();
-    const double middle = median(seconds);
     return {{"model", o.model},
             {"mode", o.mode},
             {"batch", o.batch},
             {"image_size", o.image_size},
             {"threads", thread_count()},
-            {"ranks", 1},
-            {"images_per_second", static_cast<double>(o.batch) / middle},
-            {"step_ms_median", 1e3 * middle},
-            {"step_ms_min", 1e3 * *std::ranges::min_element(seconds)},
+            {"ranks", ranks},
+            {"images_per_second", speed.images_per_second},
+            {"step_ms_median", 1e3 * speed.median},
+            {"step_ms_min", 1e3 * speed.least},
             {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
             {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
             {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
@@ -108,23 +131,29 @@ Json figures(const Options& o, const std::vector<double>& seconds) {
 }
 
 std::string text_of(const Options& o, const Json& figures) {
+    const int ranks = figures["ranks"].get<int>();
     const auto number = [&](const char* key) { return figures[key].get<double>(); };
     return fmt::format(
-        "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads, {}, "
+        "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
         "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors)\n",
         o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
-        number("step_ms_min"), thread_count(), name(active_isa()), kernels::convolution_library(), number("peak_rss_mb"),
-        number("arena_peak_mb"));
+        number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", name(active_isa()),
+        kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"));
 }
 
-int run(const Options& o, const Globals& globals) {
+int run(const Options& o, const Globals& globals, World& world) {
     const std::uint64_t seed = globals.seed.value_or(0);
-    const auto [seconds, recording] = o.mode == "train"   ? train(o, seed, globals.quiet)
-                                      : o.mode == "infer" ? infer(o, seed, globals.quiet)
-                                                          : int8(o, seed, globals.quiet);
-    Json result = figures(o, seconds);
+    const bool quiet = globals.quiet || !world.first();
+    if (!world.alone() && o.mode != "train") world.barrier();
+    const auto [seconds, recording] = o.mode == "train"   ? train(o, seed, quiet, world)
+                                      : o.mode == "infer" ? infer(o, seed, quiet)
+                                                          : int8(o, seed, quiet);
+    Json result = figures(o, speed_of(o, seconds, world), world.size());
+    std::vector<std::string> traces;
+    if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(recording));
+    if (!world.first()) return kSuccess;
     std::string text = text_of(o, result);
-    if (!o.trace.empty()) write_file_atomically(o.trace, profile::chrome_trace(recording));
+    if (!o.trace.empty()) write_file_atomically(o.trace, world.alone() ? traces[0] : profile::joined_traces(traces));
     if (o.profile) {
         const profile::Summary summary = profile::summarise(recording);
         result["profile"] = profile_json(summary, o.steps);
@@ -151,7 +180,7 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     app.add_flag("--profile", o->profile, "Show where the time goes: by kind of work and by layer, forward and backward");
     app.add_option("--trace", o->trace, "Write the steps as a trace for chrome://tracing or Perfetto")->type_name("FILE.json");
     app.add_flag("--small-stem", o->options.small_stem, "First convolution 3x3 with stride 1, no max-pool");
-    return [o, &globals] { return run(*o, globals); };
+    return [o, &globals] { return World::with([&](World& world) { return run(*o, globals, world); }); };
 }
 
 }  // namespace keel::cli

@@ -9,6 +9,8 @@
 #include "cli/core_map.h"
 #include "cli/machine.h"
 #include "cli/openmp.h"
+#include "cli/rank_report.h"
+#include "distributed/mpi_communicator.h"
 #include "engine/files.h"
 #include "kernels/conv/conv.h"
 #include "kernels/cpu.h"
@@ -65,6 +67,7 @@ Machine read_machine() {
     for (const char* name : kOpenMpVariables)
         if (const std::string value = environment(name); !value.empty()) machine.openmp.push_back(std::string(name) + "=" + value);
     machine.convolution_library = kernels::convolution_library();
+    machine.mpi = !mpi_library().empty();
     machine.huge_pages = chosen_word(contents("/sys/kernel/mm/transparent_hugepage/enabled"));
     const std::string meminfo = contents("/proc/meminfo");
     machine.memory_bytes = memory_line(meminfo, "MemTotal:");
@@ -82,7 +85,7 @@ Run add_doctor(CLI::App& app, const Globals& globals) {
     add_number(app, "--ranks", o->cores.ranks, from_to(0, 1024), "Ranks a node to plan cores for; 0: as many as use them best");
     add_number(app, "--nodes", o->nodes, from_to(1, 100'000), "Nodes, for the lines that start a run");
     app.add_flag("--oversubscribe", o->cores.oversubscribe, "Plan for more ranks or threads than there are cores, too");
-    return [o, &globals] {
+    const auto run = [o, &globals](World& world) {
         const Machine machine = read_machine();
         DoctorReport report = diagnose(machine);
         CoreRequest request = o->cores;
@@ -90,9 +93,16 @@ Run add_doctor(CLI::App& app, const Globals& globals) {
         if (request.ranks == 0) request.oversubscribe = true;  // to be shown, not refused
         const CorePlan plan = plan_cores(cores_of(machine), request);
         report.object["cores"] = core_map_object(plan, o->nodes);
-        print_result(globals, report.object, report.text + "\n" + core_map_text(plan, o->nodes));
+        report.text += "\n" + core_map_text(plan, o->nodes);
+        if (!world.alone()) {
+            const RankReport ranks = report_ranks(world);
+            report.object["self_test"] = ranks.object;
+            report.text += "\n" + ranks.text;
+        }
+        if (world.first()) print_result(globals, report.object, report.text);
         return kSuccess;
     };
+    return [run] { return World::with(run); };
 }
 
 }  // namespace keel::cli

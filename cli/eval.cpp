@@ -7,6 +7,7 @@
 #include "cli/evaluate.h"
 #include "cli/predictions_file.h"
 #include "cli/progress.h"
+#include "cli/ranked_evaluation.h"
 #include "engine/files.h"
 
 namespace keel::cli {
@@ -20,7 +21,7 @@ struct Options {
     DatasetOptions dataset;
 };
 
-int run(const Options& o, const Globals& globals) {
+int run(const Options& o, const Globals& globals, World& world) {
     const Predictor model(o.checkpoint, o.batch_size);
     const auto dataset = open_dataset(o.data, o.dataset);
     require_same_labels(model.spec(), *dataset, o.checkpoint);
@@ -32,11 +33,14 @@ int run(const Options& o, const Globals& globals) {
     loader.max_bad = o.max_bad;
     loader.on_bad_image = [](const BadImage& bad) { std::cerr << "keel eval: skipped " << bad.name << ": " << bad.reason << '\n'; };
     if (dataset->size(loader.split) == 0) throw InputError(fmt::format("[eval] {} has no {} samples", o.data, o.split));
-    Progress progress(std::cerr, "eval", stderr_progress(globals.quiet));
-    const Predictions predictions =
-        evaluate(model, *dataset, loader, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
+    Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.first()));
+    const Predictions predictions = *evaluate_on_ranks(
+        world, [] { return false; }, model, *dataset, loader,
+        [&](std::int64_t done, std::int64_t total) { progress.update(done * world.size(), total); });
     progress.finish();
-    if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(model.spec(), predictions, Columns::probabilities));
+    if (!world.first()) return kSuccess;
+    if (!o.predictions.empty())
+        write_file_atomically(o.predictions, predictions_csv(model.spec(), predictions, Columns::probabilities));
     const Scores scores = score(model.spec(), predictions);
     print_result(globals, to_json(model.spec(), predictions, scores), to_text(model.spec(), predictions, scores));
     return kSuccess;
@@ -58,7 +62,7 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     add_number(app, "--test-fraction", o->dataset.test_fraction, from_to_below(0, 1),
                "Of the data without a test split of its own; as in training");
     add_number(app, "--split-seed", o->dataset.split_seed, at_least(0), "Of those splits; as in training");
-    return [o, &globals] { return run(*o, globals); };
+    return [o, &globals] { return World::with([&](World& world) { return run(*o, globals, world); }); };
 }
 
 }  // namespace keel::cli

@@ -1,6 +1,7 @@
 #include "cli/learner.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
@@ -66,13 +67,14 @@ Optimizer make_optimizer(const TrainConfig& config, const nn::Module& module, co
     options.beta1 = config.beta1;
     options.beta2 = config.beta2;
     options.eps = config.adam_eps;
+    options.trust = config.trust;
     return Optimizer(std::move(groups), options);
 }
 
-ScheduleOptions make_schedule(const TrainConfig& config) {
+ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
     ScheduleOptions schedule;
     schedule.kind = schedule_kind(config.schedule);
-    schedule.lr = config.lr;
+    schedule.lr = config.lr * (config.lr_scaling == "linear" ? ranks : config.lr_scaling == "sqrt" ? std::sqrt(ranks) : 1);
     schedule.floor = config.min_lr;
     schedule.warmup_steps = config.warmup_steps;
     schedule.milestones.assign(config.milestones.begin(), config.milestones.end());
@@ -85,14 +87,14 @@ ScheduleOptions make_schedule(const TrainConfig& config) {
 
 }  // namespace
 
-Learner make_learner(const TrainConfig& config, const Dataset& dataset) {
+Learner make_learner(const TrainConfig& config, const Dataset& dataset, int ranks) {
     Learner learner;
     learner.spec = spec_of(config, dataset);
     learner.module = make_model(learner.spec.name, learner.spec.options, config.seed);
     const std::string classifier = find_model(learner.spec.name).classifier;
     if (!config.init.empty())
-        learner.skipped = load_into(learner.module->state(), model_weights(read_safetensors(config.init).tensors), config.init,
-                                    {{classifier}});
+        learner.skipped =
+            load_into(learner.module->state(), model_weights(read_safetensors(config.init).tensors), config.init, {{classifier}});
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : learner.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
@@ -102,7 +104,7 @@ Learner make_learner(const TrainConfig& config, const Dataset& dataset) {
     }
     learner.optimizer.emplace(make_optimizer(config, *learner.module, classifier));
     if (config.ema_decay > 0) learner.ema.emplace(learner.module->state(), config.ema_decay);
-    learner.schedule = make_schedule(config);
+    learner.schedule = make_schedule(config, ranks);
     return learner;
 }
 

@@ -31,8 +31,9 @@ struct Learner {
     void load(const std::vector<NamedTensor>& tensors, const std::string& source);
 };
 
-/// Throws UsageError or InputError for what does not fit together.
-Learner make_learner(const TrainConfig& config, const Dataset& dataset);
+/// Throws UsageError or InputError for what does not fit together. The learning rate is scaled for so many ranks, if config says
+/// so.
+Learner make_learner(const TrainConfig& config, const Dataset& dataset, int ranks = 1);
 
 /// Takes back what forward passes do to a module's buffers (the running statistics of batch norms).
 class BufferGuard {

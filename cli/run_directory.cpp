@@ -164,30 +164,45 @@ RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : pa
     }
 }
 
+RunDirectory::RunDirectory(fs::path path, int rank) : path_(std::move(path)), writes_(false) {
+    auto to_stderr = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    to_stderr->set_pattern(fmt::format("rank {}: %v", rank));
+    to_stderr->set_level(spdlog::level::warn);
+    log_ = std::make_shared<spdlog::logger>("run", std::move(to_stderr));
+}
+
 RunDirectory::~RunDirectory() {
     if (!pending_csv_.empty() || !pending_jsonl_.empty()) append_pending();
     if (lock_ >= 0) ::close(lock_);
 }
 
-void RunDirectory::write_config(const std::string& toml) { write_file_atomically(config_file(), toml); }
+void RunDirectory::write_config(const std::string& toml) {
+    if (writes_) write_file_atomically(config_file(), toml);
+}
 
 void RunDirectory::write_machine(const Json& machine) {
+    if (!writes_) return;
     write_file_atomically(path_ / "machine.json", machine.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 void RunDirectory::write_predictions(const std::string& csv) {
+    if (!writes_) return;
     attempt([&] { write_file_atomically(path_ / "val_predictions.csv", csv); });
 }
 
-void RunDirectory::write_events() { events_.emplace(path_ / "tensorboard"); }
+void RunDirectory::write_events() {
+    if (writes_) events_.emplace(path_ / "tensorboard");
+}
 
 void RunDirectory::record_error(const std::string& message) {
+    if (!writes_) return;
     spdlog::logger to_file("run", log_->sinks().front());
     to_file.error("{}", message);
     to_file.flush();
 }
 
 void RunDirectory::append_metrics(const Json& row) {
+    if (!writes_) return;
     std::string head, cells;
     for (const auto& [key, value] : row.items()) {
         head += (head.empty() ? "" : ",") + csv_cell(key);
@@ -214,10 +229,12 @@ void RunDirectory::append_pending() {
 }
 
 void RunDirectory::record_divergence(const Json& step) {
+    if (!writes_) return;
     attempt([&] { append_text(divergence_file(), line_of(step)); });
 }
 
 void RunDirectory::cut_metrics_after(std::int64_t epoch) {
+    if (!writes_) return;
     cut_file(path_ / "metrics.csv", 1, epoch, epoch_of_csv);
     cut_file(path_ / "metrics.jsonl", 0, epoch, epoch_of_json);
 }

@@ -1,5 +1,5 @@
-// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, divergence.jsonl, log.txt, report.html,
-// checkpoints/ and tensorboard/.
+// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, divergence.jsonl,
+// log.txt, report.html, checkpoints/ and tensorboard/.
 #pragma once
 
 #include <spdlog/logger.h>
@@ -24,6 +24,8 @@ public:
     /// removes the run's own files and no others; `resume` keeps all and is content with a new folder, too. Throws UsageError if
     /// another process writes to the run, IoError where the system refuses.
     RunDirectory(std::filesystem::path path, ExistingRun existing, bool quiet);
+    /// For a rank that is not the first: nothing is read or written here; warnings and errors go to stderr with its number.
+    RunDirectory(std::filesystem::path path, int rank);
     ~RunDirectory();
     RunDirectory(const RunDirectory&) = delete;
     RunDirectory& operator=(const RunDirectory&) = delete;
@@ -43,8 +45,8 @@ public:
     void write_events();
 
     /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a whole number;
-    /// all rows of a run have the same keys in the same order. NaN is an empty cell and null. A disk that refuses is logged, and the
-    /// row kept for the next try: with the next row, or when the run ends.
+    /// all rows of a run have the same keys in the same order. NaN is an empty cell and null. A disk that refuses is logged, and
+    /// the row kept for the next try: with the next row, or when the run ends.
     void append_metrics(const Json& row);
 
     /// Adds a step that was not applied to divergence.jsonl; a disk that refuses is logged.
@@ -71,6 +73,7 @@ private:
     std::shared_ptr<spdlog::logger> log_;
     std::optional<EventFile> events_;
     int lock_ = -1;
+    bool writes_ = true;
 };
 
 /// True if `path` holds files of a run.

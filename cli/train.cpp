@@ -8,6 +8,7 @@
 #include "cli/report/report.h"
 #include "cli/signals.h"
 #include "cli/trainer.h"
+#include "distributed/world.h"
 #include "kernels/parallel.h"
 
 namespace keel::cli {
@@ -18,11 +19,22 @@ struct Options {
     bool force = false;
 };
 
-/// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there is one.
-std::optional<Checkpoints::Found> checkpoint_to_resume(const Options& options, const std::filesystem::path& out) {
+/// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there is one. All
+/// ranks take the first one's.
+std::optional<Checkpoints::Found> checkpoint_to_resume(const Options& options, const std::filesystem::path& out, World& world) {
     if (options.resume.empty()) return std::nullopt;
-    if (options.resume != "auto") return Checkpoints::Found{options.resume, load_checkpoint(options.resume), {}};
-    return Checkpoints(out / "checkpoints").newest();
+    std::optional<Checkpoints::Found> found;
+    if (world.first() && options.resume == "auto") found = Checkpoints(out / "checkpoints").newest();
+    const std::string file = world.broadcast(options.resume != "auto" ? options.resume : found ? found->file.string() : "");
+    if (found || file.empty()) return found;
+    return Checkpoints::Found{file, load_checkpoint(file), {}};
+}
+
+/// What must be the same on all ranks.
+std::string text_to_agree_on(const TrainConfig& config) {
+    TrainConfig common = config;
+    common.threads = common.workers = common.prefetch = 0;
+    return to_toml(common);
 }
 
 /// The configuration of the run that goes on: the checkpoint's, or config.toml where it was stopped before its first one.
@@ -41,23 +53,22 @@ void report(RunDirectory& directory) {
     }
 }
 
-int run(const CLI::App& app, const Options& options, const Globals& globals) {
+int run(const CLI::App& app, const Options& options, const Globals& globals, World& world) {
     const std::filesystem::path out = app.get_option("--out")->as<std::string>();
     const bool resuming = !options.resume.empty();
-    auto checkpoint = checkpoint_to_resume(options, out);
+    auto checkpoint = checkpoint_to_resume(options, out, world);
     const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
     if (config.threads > 0) {
         set_thread_count(config.threads);
         bind_team();
     }
     catch_stop_signals();
-    RunDirectory directory(config.out,
-                           resuming        ? ExistingRun::resume
-                           : options.force ? ExistingRun::replace
-                                           : ExistingRun::refuse,
-                           globals.quiet);
+    require_equal(world, "configuration", text_to_agree_on(config));
+    const ExistingRun existing = resuming ? ExistingRun::resume : options.force ? ExistingRun::replace : ExistingRun::refuse;
+    RunDirectory directory =
+        world.first() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
     try {
-        Trainer trainer(config, directory, globals);
+        Trainer trainer(config, directory, globals, world);
         if (checkpoint) {
             for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
             trainer.resume(checkpoint->state, checkpoint->file, options.force);
@@ -69,6 +80,7 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
         directory.write_machine(diagnose(read_machine()).object);
         if (config.tensorboard) directory.write_events();
         const int code = trainer.run();
+        if (!world.first()) return code;
         report(directory);
         const Json result = trainer.result();
         print_result(globals, result,
@@ -77,7 +89,7 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
         return code;
     } catch (const std::exception& error) {
         directory.record_error(error.what());
-        if (std::filesystem::exists(directory.config_file())) report(directory);
+        if (world.first() && std::filesystem::exists(directory.config_file())) report(directory);
         throw;
     }
 }
@@ -87,11 +99,13 @@ int run(const CLI::App& app, const Options& options, const Globals& globals) {
 Run add_train(CLI::App& app, const Globals& globals) {
     const auto options = std::make_shared<Options>();
     add_train_options(app);
-    app.add_option("--resume", options->resume,
-                   "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a checkpoint file")
+    app.add_option(
+           "--resume", options->resume,
+           "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a checkpoint file")
         ->type_name("auto|FILE");
-    app.add_flag("--force", options->force, "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
-    return [&app, options, &globals] { return run(app, *options, globals); };
+    app.add_flag("--force", options->force,
+                 "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
+    return [&app, options, &globals] { return World::with([&](World& world) { return run(app, *options, globals, world); }); };
 }
 
 }  // namespace keel::cli

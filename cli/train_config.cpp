@@ -16,7 +16,7 @@ std::span<const Option<TrainConfig>> train_options() {
 
         {"epochs", &C::epochs, "epochs", kWholeFromOne, "passes over the training split"},
         {"max_steps", &C::max_steps, "steps", kWholeFromZero, "stop after so many steps", "no limit"},
-        {"batch_size", &C::batch_size, "images", from_to(1, 65536), "images in a step"},
+        {"batch_size", &C::batch_size, "images", from_to(1, 65536), "images in a step of each rank"},
 
         {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
         {"channels", &C::channels, "", from_to(0, 4), "channels of the network's input", "the data's"},
@@ -24,14 +24,16 @@ std::span<const Option<TrainConfig>> train_options() {
         {"dropout", &C::dropout, "", from_to_below(-1, 1),
          "probability of the model's dropout layers; negative: the architecture's own (VGG 0.5, the others 0)"},
 
-        {"optimizer", &C::optimizer, "", Words{"sgd", "adam", "adamw"}, "update rule"},
+        {"optimizer", &C::optimizer, "", Words{"sgd", "adam", "adamw", "lars"}, "update rule"},
         {"lr", &C::lr, "", above(0), "learning rate after warm-up"},
-        {"momentum", &C::momentum, "", kFractionBelowOne, "sgd: momentum"},
-        {"nesterov", &C::nesterov, "", {}, "sgd: Nesterov's momentum"},
-        {"weight_decay", &C::weight_decay, "", at_least(0), "weight decay (sgd, adam: L2; adamw: decoupled)"},
+        {"momentum", &C::momentum, "", kFractionBelowOne, "sgd, lars: momentum"},
+        {"nesterov", &C::nesterov, "", {}, "sgd, lars: Nesterov's momentum"},
+        {"weight_decay", &C::weight_decay, "", at_least(0), "weight decay (sgd, lars, adam: L2; adamw: decoupled)"},
         {"beta1", &C::beta1, "", kFractionBelowOne, "adam, adamw: decay of the first moment"},
         {"beta2", &C::beta2, "", kFractionBelowOne, "adam, adamw: decay of the second moment"},
         {"adam_eps", &C::adam_eps, "", above(0), "adam, adamw: added to the denominator"},
+
+        {"trust", &C::trust, "", above(0), "lars: update's norm by the weights'"},
 
         {"schedule", &C::schedule, "", Words{"constant", "step", "cosine", "plateau"}, "course of the learning rate"},
         {"warmup_steps", &C::warmup_steps, "steps", kWholeFromZero, "linear warm-up", "none"},
@@ -49,6 +51,20 @@ std::span<const Option<TrainConfig>> train_options() {
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
          "steps in a row with NaN or Inf, none of them applied, that end the run with 4"},
+
+        {"sampler", &C::sampler, "", Words{"sharded", "independent"},
+         "several ranks: each a shard of one permutation an epoch, or the first part of a permutation of its own"},
+        {"lr_scaling", &C::lr_scaling, "", Words{"none", "linear", "sqrt"},
+         "several ranks: factor of the learning rate, their number or its root; warm it up"},
+        {"ghost_batch", &C::ghost_batch, "images", kWholeFromZero,
+         "batch norm's statistics over sub-batches of at most so many; gradients are accumulated over them", "the rank's batch"},
+        {"bn_ranks", &C::bn_ranks, "ranks", kWholeFromZero, "ranks that share batch norm's statistics; 0: all"},
+        {"allreduce", &C::allreduce, "", Words{"auto", "ring", "halving-doubling", "hierarchical"},
+         "how gradients are summed over ranks; auto: by measured costs"},
+        {"wire", &C::wire, "", Words{"f32", "bf16"}, "what gradients travel as between ranks; sums are f32"},
+        {"overlap", &C::overlap, "", Words{"auto", "on", "off"},
+         "gradients are summed while backward goes on; auto: where the first steps are faster so"},
+        {"bucket_mb", &C::bucket_mb, "MB", {Range{0, 1024, true, false}}, "gradients that go out together"},
 
         {"init",
          &C::init,
@@ -99,9 +115,9 @@ std::span<const Option<TrainConfig>> train_options() {
 }
 
 bool may_change_on_resume(std::string_view key) {
-    static constexpr std::string_view kFree[] = {"out",        "epochs",     "max_steps",          "workers",  "prefetch",
-                                                 "max_bad",    "patience",   "checkpoint_minutes", "threads",  "max_divergent",
-                                                 "time_limit", "tensorboard"};
+    static constexpr std::string_view kFree[] = {
+        "out",     "epochs",        "max_steps",  "workers",     "prefetch", "max_bad", "patience", "checkpoint_minutes",
+        "threads", "max_divergent", "time_limit", "tensorboard", "overlap"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

@@ -31,6 +31,7 @@ struct TrainConfig {
     bool nesterov = false;
     double weight_decay = 0.01;
     double beta1 = 0.9, beta2 = 0.999, adam_eps = 1e-8;
+    double trust = 0.001;
 
     std::string schedule = "cosine";
     std::int64_t warmup_steps = 0;
@@ -46,6 +47,13 @@ struct TrainConfig {
     double clip_norm = 0.0;  ///< 0: no clipping
     double ema_decay = 0.0;  ///< 0: no EMA
     int max_divergent = 3;
+
+    std::string sampler = "sharded";
+    std::string lr_scaling = "none";
+    std::int64_t ghost_batch = 0;  ///< 0: statistics over a rank's whole batch
+    int bn_ranks = 1;              ///< 0: all
+    std::string allreduce = "auto", wire = "f32", overlap = "auto";
+    double bucket_mb = 8;
 
     std::string init;  ///< empty: random weights
     std::string freeze = "none";

@@ -4,18 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iostream>
 #include <limits>
 
 #include "cli/config.h"
 #include "cli/predictions_file.h"
 #include "cli/progress.h"
-#include "cli/signals.h"
+#include "cli/ranked_evaluation.h"
 #include "engine/arena.h"
-#include "engine/autograd.h"
-#include "engine/draws.h"
-#include "engine/gradients.h"
 #include "engine/hash.h"
 #include "kernels/parallel.h"
 
@@ -24,10 +20,6 @@ namespace {
 
 /// The tally and the data's hash, as JSON in a checkpoint's metadata.
 constexpr const char* kTrainerKey = "keel.trainer";
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// Of what the order of the samples and their labels depend on, wherever they lie.
 std::string hash_of(const Dataset& dataset) {
@@ -38,11 +30,25 @@ std::string hash_of(const Dataset& dataset) {
     return hash.hex();
 }
 
+std::string hash_of(const std::vector<NamedTensor>& tensors) {
+    Hash hash;
+    for (const auto& [name, tensor] : tensors) {
+        const Tensor plain = tensor.contiguous();
+        hash.add(name);
+        if (plain.dtype() == DType::f32)
+            hash.add(std::as_bytes(plain.values<float>()));
+        else
+            hash.add(std::as_bytes(plain.values<std::int32_t>()));
+    }
+    return hash.hex();
+}
+
 Json to_json(const Tally& tally, const std::string& data_hash) {
     return {{"loss_sum", tally.loss_sum},
             {"loss_samples", tally.loss_samples},
             {"bad_images", tally.bad_images},
             {"divergent", tally.divergent},
+            {"ranks", tally.ranks},
             {"epochs_since_best", tally.epochs_since_best},
             {"recorded_step", tally.recorded_step},
             {"data", data_hash}};
@@ -58,6 +64,7 @@ std::pair<Tally, std::string> read_tally(const CheckpointState& checkpoint, cons
         json.at("loss_samples").get_to(tally.loss_samples);
         json.at("bad_images").get_to(tally.bad_images);
         json.at("divergent").get_to(tally.divergent);
+        tally.ranks = json.value("ranks", 1);
         json.at("epochs_since_best").get_to(tally.epochs_since_best);
         json.at("recorded_step").get_to(tally.recorded_step);
         json.at("data").get_to(data_hash);
@@ -80,16 +87,22 @@ std::unique_ptr<Dataset> open_for_training(const TrainConfig& config) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, RunDirectory& directory, const Globals& globals)
+Trainer::Trainer(const TrainConfig& config, RunDirectory& directory, const Globals& globals, World& world)
     : config_(config),
       directory_(directory),
       globals_(globals),
       limit_(read_time_limit(config.time_limit)),
       dataset_(open_for_training(config)),
       data_hash_(hash_of(*dataset_)),
-      learner_(make_learner(config, *dataset_)),
-      buffers_(*learner_.module) {
-    steps_per_epoch_ = (dataset_->size(Split::train) + config.batch_size - 1) / config.batch_size;
+      learner_(make_learner(config, *dataset_, world.size())),
+      buffers_(*learner_.module),
+      parallel_(world, config, learner_.module->parameters()) {
+    require_equal(world, "data and model", data_hash_ + "\n" + hash_of(learner_.state()));
+    const std::int64_t samples = dataset_->size(Split::train);
+    steps_per_epoch_ = world.alone() ? (samples + config.batch_size - 1) / config.batch_size
+                                     : std::ssize(plan_shard(parallel_.shard(), samples, config.batch_size, 0).batches);
+    if (steps_per_epoch_ == 0) throw UsageError(fmt::format("[train] {} samples are too few for {} ranks", samples, world.size()));
+    tally_.ranks = world.size();
     total_steps_ = steps_per_epoch_ * config.epochs;
     if (config.max_steps > 0) total_steps_ = std::min(total_steps_, config.max_steps);
     state_.seed = config.seed;
@@ -116,6 +129,7 @@ LoaderOptions Trainer::train_loader() const {
     loader.start_sample = state_.sample_offset;
     loader.workers = config_.workers;
     loader.prefetch = config_.prefetch;
+    loader.shard = parallel_.shard();
     loader.max_bad = config_.max_bad;
     loader.on_bad_image = [this](const BadImage& bad) { directory_.log().warn("skipped {}: {}", bad.name, bad.reason); };
     return loader;
@@ -128,6 +142,7 @@ LoaderOptions Trainer::eval_loader(Split split) const {
     loader.shuffle = false;
     loader.epoch = 0;
     loader.start_sample = 0;
+    loader.shard = {};
     return loader;
 }
 
@@ -141,76 +156,55 @@ bool Trainer::done() const {
     return out_of_steps || state_.epoch >= config_.epochs || (state_.sample_offset == 0 && out_of_patience());
 }
 
-std::optional<Trainer::Stop> Trainer::must_stop() const {
-    if (const int signal = stop_signal(); signal != 0) return Stop{fmt::format("signal {}", signal), exit_code_of(signal)};
-    // Another step, and twice the time of a save: a disk is slower when many runs save at the end of their time.
-    if (limit_.is_over(longest_step_ + 2 * save_seconds_)) return Stop{"its time limit", kStoppedResumable};
-    return std::nullopt;
-}
-
-void Trainer::train_step(const Batch& batch) {
-    const DrawScope draws(config_.seed, static_cast<std::uint64_t>(state_.epoch), batch.indices);
-    buffers_.keep();
-    Tensor loss =
-        loss_of(learner_.spec, (*learner_.module)(images_of(batch)), batch, config_.label_smoothing, learner_.positive_weights);
-    const double value = loss.item();
-    if (!std::isfinite(value)) return skip_step(batch, fmt::format("the loss is {}", value));
-    backward(loss);
-    Optimizer& optimizer = *learner_.optimizer;
-    const auto parameters = optimizer.parameters();
-    const double norm = config_.clip_norm > 0 ? clip_by_norm(parameters, config_.clip_norm) : gradient_norm(parameters);
-    if (!std::isfinite(norm))
-        return skip_step(batch, "the gradient of " + first_non_finite(parameters).value_or("all together") + " is not finite");
-    optimizer.step(current_lr());
-    optimizer.zero_grad();
-    if (learner_.ema) learner_.ema->update(state_.step);
-    tally_.divergent = 0;
-    tally_.loss_sum += value * static_cast<double>(batch.n);
-    tally_.loss_samples += batch.n;
-}
-
-void Trainer::skip_step(const Batch& batch, const std::string& what) {
-    learner_.optimizer->zero_grad();
-    buffers_.restore();
-    ++tally_.divergent;
-    directory_.log().warn("step {} was not applied: {}; its samples: {}", state_.step + 1, what, fmt::join(batch.names, ", "));
-    directory_.record_divergence(
-        {{"epoch", state_.epoch + 1}, {"step", state_.step + 1}, {"what", what}, {"lr", current_lr()}, {"samples", batch.names}});
-    if (tally_.divergent >= config_.max_divergent)
-        throw DivergedError(fmt::format(
-            "[train] {} steps in a row were not finite ({} at step {}); their samples are in {}; go on from the last checkpoint with a "
-            "lower learning rate (--resume auto --lr X --force), or warm it up",
-            tally_.divergent, what, state_.step + 1, directory_.divergence_file().string()));
+std::vector<NamedTensor> Trainer::running_statistics() const {
+    std::vector<NamedTensor> all = learner_.module->buffers();
+    if (!learner_.ema) return all;
+    const std::size_t buffers = all.size();
+    for (const NamedTensor& average : learner_.ema->state())
+        for (std::size_t i = 0; i < buffers; ++i)
+            if (average.name == "ema." + all[i].name) all.push_back(average);
+    return all;
 }
 
 bool Trainer::train_epoch() {
     learner_.module->train(true);
     Loader loader(*dataset_, train_loader());
-    Progress progress(std::cerr, fmt::format("epoch {}/{}", state_.epoch + 1, config_.epochs), stderr_progress(globals_.quiet));
+    Progress progress(std::cerr, fmt::format("epoch {}/{}", state_.epoch + 1, config_.epochs),
+                      stderr_progress(globals_.quiet || !parallel_.world().first()));
     const std::int64_t bad_before = tally_.bad_images;
     const auto start = Clock::now();
     epoch_images_ = 0;
+    double input = 0;
     for (Batch batch; state_.step < total_steps_;) {
-        const auto step_start = Clock::now();
-        if (!loader.next(batch)) {
+        step_start_ = Clock::now();
+        const bool more = next_batch(loader, batch);
+        input += seconds_since(step_start_);
+        if (!more) {
             state_.sample_offset = dataset_->size(Split::train);  // bad pictures at the end are behind us, too
             break;
         }
+        bad_images_ = loader.bad_images();
         train_step(batch);
+        if (agreed_.failed) stop_without_data();
         ++state_.step;
         state_.sample_offset = batch.next_sample;
-        tally_.bad_images = bad_before + loader.bad_images();
-        epoch_images_ += batch.n;
+        tally_.bad_images = bad_before + agreed_.bad_images;
+        epoch_images_ += agreed_.samples;
         epoch_seconds_ = seconds_since(start);
-        longest_step_ = std::max(longest_step_, seconds_since(step_start));
+        longest_step_ = std::max(longest_step_, seconds_since(step_start_));
         progress.update(state_.sample_offset, dataset_->size(Split::train),
                         tally_.loss_sum / static_cast<double>(std::max<std::int64_t>(tally_.loss_samples, 1)),
                         static_cast<double>(epoch_images_) / epoch_seconds_);
-        if (must_stop()) return false;  // only here: a run that is started again and again gets on by a step each time
-        if (config_.checkpoint_minutes > 0 && seconds_since(saved_at_) > 60 * config_.checkpoint_minutes) try_save(false);
+        // Only here: a run that is started again and again gets on by a step each time.
+        stop_ = stop_of(parallel_.world().alone() ? own_status() : agreed_);
+        if (stop_) return false;
+        if (agreed_.save) try_save(false);
     }
-    tally_.bad_images = bad_before + loader.bad_images();
+    bad_images_ = loader.bad_images();
+    tally_.bad_images = bad_before + parallel_.agree(own_status()).bad_images;
     progress.finish();
+    if (!parallel_.world().alone() && epoch_seconds_ > 0)
+        directory_.log().info("epoch {}/{}: {}", state_.epoch + 1, config_.epochs, parallel_.shares(epoch_seconds_, input));
     return true;
 }
 
@@ -246,9 +240,13 @@ void Trainer::record_epoch(const std::optional<Predictions>& predictions) {
 }
 
 std::optional<Predictions> Trainer::validate() {
+    parallel_.average(running_statistics());
     const EmaScope averages(learner_.ema ? &*learner_.ema : nullptr);
-    return evaluate_unless([this] { return must_stop().has_value(); },
-                           Predictor(learner_.spec, *learner_.module, config_.batch_size), *dataset_, eval_loader(Split::val));
+    auto predictions = evaluate_on_ranks(
+        parallel_.world(), [this] { return stop_of(own_status()).has_value(); },
+        Predictor(learner_.spec, *learner_.module, config_.batch_size), *dataset_, eval_loader(Split::val));
+    if (!predictions) stop_ = stop_of(parallel_.agree(own_status()));
+    return predictions;
 }
 
 bool Trainer::finish_epoch() {
@@ -288,23 +286,24 @@ int Trainer::run() {
     saved_at_ = Clock::now();
     std::int64_t parameters = 0;
     for (const NamedTensor& parameter : learner_.module->parameters()) parameters += parameter.tensor.elements();
-    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads",
+    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}",
                           learner_.spec.name, dataset_->size(Split::train), dataset_->size(Split::val), total_steps_,
-                          config_.batch_size, parameters, thread_count());
+                          config_.batch_size * parallel_.world().size(), parameters, thread_count(),
+                          parallel_.world().alone() ? "" : fmt::format(" on each of {} ranks", parallel_.world().size()));
     if (limit_.exists()) directory_.log().info("the run stops and saves before {:.0f} s are over", limit_.seconds());
     const std::int64_t first_step = state_.step;
     while (!done()) {
         try {
             if (train_epoch() && finish_epoch()) continue;
         } catch (const InputError&) {  // of the data: what was learnt from them before is good
-            try_save(false);
+            if (parallel_.world().alone() || agreed_.failed) try_save(false);
             throw;
         }
-        const Stop stop = *must_stop();
         save(false);
-        directory_.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto", stop.reason,
-                              state_.step, state_.step - first_step);
-        return stop.exit_code;
+        if (parallel_.world().first())
+            directory_.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto", stop_->reason,
+                                  state_.step, state_.step - first_step);
+        return stop_->exit_code;
     }
     if (unsaved_) save(false);
     if (out_of_patience()) directory_.log().info("no better epoch in {}: stopped", tally_.epochs_since_best);
@@ -313,7 +312,14 @@ int Trainer::run() {
 
 void Trainer::save(bool best) {
     const auto start = Clock::now();
-    directory_.checkpoints().save(checkpoint(), best);
+    parallel_.average(running_statistics());
+    std::string error;
+    try {
+        if (parallel_.world().first()) directory_.checkpoints().save(checkpoint(), best);
+    } catch (const IoError& failure) {
+        error = failure.what();
+    }
+    if (error = parallel_.world().broadcast(error); !error.empty()) throw IoError(error);
     saved_at_ = Clock::now();
     save_seconds_ = std::max(save_seconds_, seconds_since(start));
     unsaved_ = false;
@@ -326,7 +332,8 @@ bool Trainer::try_save(bool best) {
     } catch (const IoError& error) {
         saved_at_ = Clock::now();
         unsaved_ = true;
-        directory_.log().error("step {} is not saved, what was saved before is kept: {}", state_.step, error.what());
+        if (parallel_.world().first())
+            directory_.log().error("step {} is not saved, what was saved before is kept: {}", state_.step, error.what());
         return false;
     }
 }
@@ -351,17 +358,24 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
 
     TrainConfig before;
     apply_toml(before, state.config, file.string());
+    // As many images a step on another number of ranks is the same run.
+    const std::int64_t images_before = before.batch_size * tally.ranks, images = config_.batch_size * parallel_.world().size();
+    before.batch_size = config_.batch_size;
     std::vector<std::string> changes = changes_that_matter(before, config_);
+    if (images != images_before)
+        changes.push_back(fmt::format("images a step of all ranks were {}, are {}", images_before, images));
     if (data_hash != data_hash_) changes.emplace_back("the samples of the data, or their labels");
     if (!changes.empty() && !force)
-        throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones", file.string(),
-                                     fmt::join(changes, ", ")));
+        throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones",
+                                     file.string(), fmt::join(changes, ", ")));
     for (const std::string& change : changes) directory_.log().warn("resumed with a change: {}", change);
 
     learner_.load(checkpoint.tensors, file.string());
     state_ = state;
     state_.seed = config_.seed;
     tally_ = tally;
+    tally_.ranks = parallel_.world().size();
+    require_equal(parallel_.world(), "the checkpoint", hash_of(learner_.state()));
     // The row of an epoch that --max-steps cut short stays until the epoch goes on.
     directory_.cut_metrics_after(done() && state_.sample_offset > 0 ? state_.epoch + 1 : state_.epoch);
     directory_.log().info("resumed {} at epoch {}, step {}", file.string(), state_.epoch + 1, state_.step);

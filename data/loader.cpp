@@ -48,6 +48,9 @@ void check_options(const LoaderOptions& o, std::int64_t size) {
     check_transform(o.transform);
     require<UsageError>(o.batch_size >= 1, "[loader] batch size must be positive");
     require<UsageError>(o.start_sample >= 0 && o.start_sample <= size, "[loader] start_sample lies outside the epoch");
+    require<UsageError>(o.end_sample < 0 || (o.end_sample >= o.start_sample && o.end_sample <= size),
+                        "[loader] end_sample lies outside the epoch");
+    require<UsageError>(o.shard.ranks >= 1 && o.shard.rank >= 0 && o.shard.rank < o.shard.ranks, "[loader] there is no such rank");
     require<UsageError>(o.workers >= 1 && o.workers <= kMaxWorkers, "[loader] workers must be within [1, 1024]");
     require<UsageError>(o.prefetch >= 1, "[loader] prefetch must be at least one batch");
     require<UsageError>(o.max_bad >= 0.0 && o.max_bad <= 1.0, "[loader] max_bad must be within [0, 1]");
@@ -72,7 +75,18 @@ public:
             order_.resize(static_cast<std::size_t>(size_));
             std::iota(order_.begin(), order_.end(), std::int64_t{0});
         }
-        position_ = options_.start_sample;
+        if (options_.shard.independent)
+            order_ = permutation(options_.seed + 0x9e3779b97f4a7c15U * static_cast<std::uint64_t>(options_.shard.rank),
+                                 options_.epoch, size_);
+        if (options_.shard.ranks > 1) {
+            shard_ = plan_shard(options_.shard, size_, options_.batch_size, options_.start_sample);
+            std::vector<std::int64_t> own;
+            for (const std::int64_t position : shard_.positions) own.push_back(order_[static_cast<std::size_t>(position)]);
+            order_ = std::move(own);
+        } else {
+            position_ = options_.start_sample;
+        }
+        end_ = options_.end_sample >= 0 ? options_.end_sample : std::ssize(order_);
         sample_floats_ = static_cast<std::size_t>(options_.transform.image_size) *
                          static_cast<std::size_t>(options_.transform.image_size) *
                          static_cast<std::size_t>(options_.transform.channels);
@@ -116,7 +130,8 @@ public:
     std::int64_t bad_images() const { return bad_reported_; }
 
     std::int64_t batch_count() const {
-        const std::int64_t left = size_ - options_.start_sample, batch = options_.batch_size;
+        if (sharded()) return std::ssize(shard_.batches);
+        const std::int64_t left = end_ - options_.start_sample, batch = options_.batch_size;
         return options_.drop_last ? left / batch : (left + batch - 1) / batch;
     }
 
@@ -143,7 +158,8 @@ private:
             });
             source_.take();
             collector_.take();
-            if (filling_.batch.n > 0 && !options_.drop_last && !failed_) publish();
+            while (sharded() && published_ < std::ssize(shard_.batches) && !failed_ && !stop_) publish_and_begin();
+            if (!sharded() && filling_.batch.n > 0 && !options_.drop_last && !failed_) publish();
         } catch (...) {
             error = std::current_exception();
         }
@@ -153,7 +169,7 @@ private:
     /// Items are drawn and collected in order and at most items_.size() are under way, so the one drawn is free.
     Item* draw(tbb::flow_control& flow) {
         source_.take();
-        if (stop_ || failed_ || position_ == size_) {
+        if (stop_ || failed_ || position_ == end_) {
             flow.stop();
             source_.pass();
             return nullptr;
@@ -171,7 +187,7 @@ private:
 
     /// Tells the source what is read next but some, so that a storage that answers late has work ahead.
     void announce() {
-        const std::int64_t until = std::min(position_ + kAnnounced, size_);
+        const std::int64_t until = std::min(position_ + kAnnounced, end_);
         for (announced_ = std::max(announced_, position_); announced_ < until; ++announced_)
             dataset_.will_load(options_.split, order_[static_cast<std::size_t>(announced_)]);
     }
@@ -198,14 +214,17 @@ private:
     void collect(Item* item) {
         collector_.take();
         item->baton.take();
-        if (!stop_ && !failed_) add(*item);
+        if (!stop_ && !failed_) {
+            add(*item);
+            if (sharded() && !failed_ && item->position + 1 == batch_end()) publish_and_begin();
+        }
         item->baton.pass();
         collector_.pass();
     }
 
     void add(Item& item) {
         const Sample& sample = dataset_.samples(options_.split)[static_cast<std::size_t>(item.index)];
-        filling_.batch.next_sample = item.position + 1;
+        if (!sharded()) filling_.batch.next_sample = item.position + 1;
         if (item.bad) {
             filling_.bad.push_back({item.index, sample.name, std::move(*item.bad)});
             ++bad_found_;
@@ -213,10 +232,18 @@ private:
             return;
         }
         append(sample, item);
-        if (filling_.batch.n == options_.batch_size) {
-            publish();
-            begin_batch();
-        }
+        if (!sharded() && filling_.batch.n == options_.batch_size) publish_and_begin();
+    }
+
+    bool sharded() const { return options_.shard.ranks > 1; }
+    std::int64_t batch_end() const {
+        const Shard::Batch& batch = shard_.batches[static_cast<std::size_t>(published_)];
+        return batch.begin + batch.size;
+    }
+
+    void publish_and_begin() {
+        publish();
+        begin_batch();
     }
 
     void append(const Sample& sample, const Item& item) {
@@ -257,6 +284,13 @@ private:
     }
 
     void publish() {
+        Batch& batch = filling_.batch;
+        batch.planned = batch.n;
+        if (sharded() && published_ < std::ssize(shard_.batches)) {
+            const Shard::Batch& plan = shard_.batches[static_cast<std::size_t>(published_++)];
+            batch.planned = plan.planned;
+            batch.next_sample = plan.next_sample;
+        }
         {
             const std::lock_guard lock(mutex_);
             ready_.push_back(std::move(filling_));
@@ -284,10 +318,13 @@ private:
     const std::int64_t size_, bad_allowed_;
     std::vector<Item> items_;  // the samples under way, a ring
     std::vector<std::int64_t> order_;
+    Shard shard_;                 // of several ranks
+    std::int64_t end_ = 0;        // of the positions
+    std::int64_t published_ = 0;  // batches, of the collector stage
     std::size_t sample_floats_ = 0;
 
     Baton source_;                // passed with position_
-    std::int64_t position_;       // of the source stage
+    std::int64_t position_ = 0;   // of the source stage
     std::int64_t announced_ = 0;  // of the source stage
     Baton collector_;             // passed with filling_ and bad_found_
     Delivery filling_;            // of the collector stage

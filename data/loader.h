@@ -9,6 +9,7 @@
 
 #include "data/aligned.h"
 #include "data/dataset.h"
+#include "data/sampler.h"
 #include "data/transform.h"
 
 namespace keel {
@@ -23,6 +24,7 @@ struct Batch {
     std::vector<std::int64_t> indices;  ///< n, into Dataset::samples(split)
     std::vector<std::string> names;     ///< n, Sample::name
     std::int64_t next_sample = 0;       ///< LoaderOptions::start_sample that continues right behind this batch
+    std::int64_t planned = 0;           ///< samples of this step over all ranks, were no picture bad
 };
 
 /// A picture that could not be loaded and was skipped.
@@ -40,17 +42,20 @@ struct LoaderOptions {
     TransformOptions transform;
     std::int64_t batch_size = 16;
     bool shuffle = false;
-    std::uint64_t seed = 0;                             ///< of the shuffle and the augmentation
-    std::uint64_t epoch = 0;                            ///< likewise
-    std::int64_t start_sample = 0;                      ///< position within the epoch's order to begin at
-    bool drop_last = false;                             ///< leave out a last batch that is not full
-    int workers = 2;                                    ///< threads that decode
-    int prefetch = 4;                                   ///< batches held at most, the one being filled included
-    double max_bad = 0.001;                             ///< bad pictures tolerated, as a fraction of the split, rounded up
+    std::uint64_t seed = 0;         ///< of the shuffle and the augmentation
+    std::uint64_t epoch = 0;        ///< likewise
+    std::int64_t start_sample = 0;  ///< position within the epoch's order to begin at, over all ranks
+    std::int64_t end_sample = -1;   ///< position to end at; negative: the end. For one rank.
+    ShardOptions shard;             ///< which of the samples are this rank's; with several it may hand out empty batches
+    bool drop_last = false;         ///< leave out a last batch that is not full
+    int workers = 2;                ///< threads that decode
+    int prefetch = 4;               ///< batches held at most, the one being filled included
+    double max_bad = 0.001;         ///< bad pictures tolerated, as a fraction of the split, rounded up
     std::function<void(const BadImage&)> on_bad_image;  ///< called by next(), on its thread, in the order of the epoch
 };
 
-/// One epoch over a split. A bad picture is skipped and the batch takes the next sample in its place.
+/// One epoch over a split. A bad picture is skipped and the batch takes the next sample in its place; where several ranks share the
+/// epoch, which must not drift apart, the batch is smaller instead.
 class Loader {
 public:
     /// Starts decoding. The data set must outlive the loader. Throws UsageError for an option outside its range.

@@ -1,4 +1,4 @@
-// The order in which an epoch visits its samples.
+// The order in which an epoch visits its samples, and what of it is each rank's.
 #pragma once
 
 #include <cstdint>
@@ -8,5 +8,34 @@ namespace keel {
 
 /// A permutation of [0, n) that depends on (seed, epoch, n) alone. 0 <= n < 2^32.
 std::vector<std::int64_t> permutation(std::uint64_t seed, std::uint64_t epoch, std::int64_t n);
+
+/// Of the ranks that train on one data set together, or score it.
+struct ShardOptions {
+    int rank = 0, ranks = 1;
+    /// Every rank draws its own permutation of all samples and takes the first n / ranks; else each takes its part of one.
+    bool independent = false;
+};
+
+/// One rank's batches of an epoch.
+struct Shard {
+    struct Batch {
+        std::int64_t begin, size;  ///< in positions; may be empty where others have samples left
+        std::int64_t planned;      ///< samples of all ranks in this step
+        std::int64_t next_sample;  ///< samples of all ranks up to here
+    };
+    std::vector<std::int64_t> positions;  ///< in the order of the epoch, of this rank's samples
+    std::vector<Batch> batches;
+};
+
+/// Step k takes the next `batch` positions for each rank of an epoch of n, from `start` (a next_sample) on, the last step what is
+/// left, in equal parts. Every rank has as many batches. A pure function. With `independent` positions are those of the rank's own
+/// permutation, of which it takes n / ranks.
+Shard plan_shard(const ShardOptions& options, std::int64_t n, std::int64_t batch, std::int64_t start);
+
+/// Part `rank` of n consecutive samples, for scoring.
+struct Slice {
+    std::int64_t begin, end;
+};
+Slice slice_of(std::int64_t n, int rank, int ranks);
 
 }  // namespace keel

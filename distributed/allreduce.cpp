@@ -1,6 +1,7 @@
 #include "distributed/allreduce.h"
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <type_traits>
 
@@ -17,6 +18,20 @@ constexpr std::int64_t kAhead = 4;  // receives that are posted before their tur
 constexpr std::int64_t kShareStep = 16384;
 
 bool overlap(const Range& a, const Range& b) { return a.begin < b.end() && b.begin < a.end(); }
+
+/// A span of the profile whose seconds are added up as well.
+class Clock {
+public:
+    Clock(const char* kind, double& seconds) : span_(kind), seconds_(seconds) {}
+    ~Clock() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+    Clock(const Clock&) = delete;
+    Clock& operator=(const Clock&) = delete;
+
+private:
+    profile::Span span_;
+    double& seconds_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 template <class T>
 constexpr bool kFloat = std::is_same_v<T, float>;
@@ -119,9 +134,10 @@ void Allreduce::execute(const AllreducePlan& plan, const std::vector<int>& membe
     const auto finish_receive = [&](std::int64_t i) {
         const Transfer& step = step_at(i);
         {
-            const profile::Span span("wire");
+            const Clock clock("wire", traffic_.wire);
             communicator_.wait(*requests[static_cast<std::size_t>(i)]);
         }
+        const Clock clock("sums", traffic_.sums);
         T* const into = data + step.received.begin;
         if constexpr (kFloat<T>) {
             const auto* halves = reinterpret_cast<const std::uint16_t*>(scratch(i).data());
@@ -140,7 +156,7 @@ void Allreduce::execute(const AllreducePlan& plan, const std::vector<int>& membe
             if (step_at(posted).from >= 0) post_receive(posted);
         if (i < steps && step_at(i).from >= 0) finish_receive(i);
     }
-    const profile::Span span("wire");
+    const Clock clock("wire", traffic_.wire);
     for (Outgoing& out : outgoing_) communicator_.wait(*out.request);
     outgoing_.clear();
 }
@@ -150,7 +166,7 @@ void Allreduce::sum_shared(SharedMemory& memory, const Range& range) {
     const Range share = part_of(range, memory.rank(), memory.size());
     const bool several_nodes = peers_.size() > 1;
     const auto barrier = [&] {
-        const profile::Span span("skew");
+        const Clock clock("skew", traffic_.skew);
         memory.barrier();
     };
     std::vector<float*> windows;
@@ -170,7 +186,10 @@ void Allreduce::sum_shared(SharedMemory& memory, const Range& range) {
     };
 
     barrier();  // all have written what is to be summed
-    if (memory.size() > 1) sum_windows();
+    if (memory.size() > 1) {
+        const Clock clock("sums", traffic_.sums);
+        sum_windows();
+    }
     if (several_nodes) {
         sum_over(Algorithm::ring, peers_,
                  std::span(windows[static_cast<std::size_t>(memory.rank())], static_cast<std::size_t>(share.count)));

@@ -14,9 +14,12 @@ namespace keel {
 /// What floats travel as. bf16 halves the bytes: sums are made in f32, and rounded to bf16 whenever they go out.
 enum class Wire : std::uint8_t { f32, bf16 };
 
-/// What went out of this rank.
+/// What went out of this rank, and the seconds that went by meanwhile.
 struct Traffic {
     std::int64_t messages = 0, bytes = 0;
+    double skew = 0;  ///< until the other ranks of the node were there
+    double wire = 0;  ///< until messages came or were out
+    double sums = 0;  ///< adding
 };
 
 class Allreduce {

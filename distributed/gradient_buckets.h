@@ -55,6 +55,8 @@ public:
     /// Seconds of the last step between begin() and finish() that the calling thread waited, and that sums took on their thread.
     double exposed_seconds() const { return exposed_; }
     double busy_seconds() const { return busy_; }
+    /// Of all steps so far.
+    const Traffic& traffic() const { return allreduce_.traffic(); }
 
 private:
     void learn();

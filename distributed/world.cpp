@@ -17,9 +17,15 @@ World::World(std::function<std::shared_ptr<Communicator>()> make) {
     std::rethrow_exception(error_);
 }
 
-std::unique_ptr<World> World::connect() {
-    if (launched_ranks() > 1) return std::make_unique<World>([] { return std::shared_ptr<Communicator>(mpi_communicator()); });
-    return std::make_unique<World>([] { return std::shared_ptr<Communicator>(self_communicator()); });
+int World::with(const std::function<int(World&)>& body) {
+    auto world = std::make_unique<World>(
+        [] { return std::shared_ptr<Communicator>(launched_ranks() > 1 ? mpi_communicator() : self_communicator()); });
+    try {
+        return body(*world);
+    } catch (...) {
+        if (!world->alone()) static_cast<void>(world.release());
+        throw;
+    }
 }
 
 World::~World() {

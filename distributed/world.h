@@ -21,8 +21,9 @@ class World {
 public:
     /// Makes the communicator on the thread that will use it. Throws what that throws.
     explicit World(std::function<std::shared_ptr<Communicator>()> make);
-    /// The ranks that mpirun or srun started; a world of one where none did.
-    static std::unique_ptr<World> connect();
+    /// Runs `body` with the ranks that mpirun or srun started; a world of one where none did. A world that an exception leaves is
+    /// not taken down, which would wait for ranks that wait for this one: see abort_ranks().
+    static int with(const std::function<int(World&)>& body);
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;

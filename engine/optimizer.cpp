@@ -8,8 +8,10 @@
 #include <set>
 #include <string_view>
 
+#include "kernels/eltwise/eltwise.h"
 #include "kernels/optimizer/optimizer.h"
 #include "kernels/profile.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -25,8 +27,10 @@ void check(const OptimizerOptions& o) {
     if (!not_negative(o.weight_decay)) throw UsageError("[optimizer] weight_decay must be 0 or more");
     if (!beta(o.momentum)) throw UsageError("[optimizer] momentum must be in [0, 1)");
     if (!beta(o.beta1) || !beta(o.beta2)) throw UsageError("[optimizer] beta1 and beta2 must be in [0, 1)");
+    if (!(o.trust > 0) || !std::isfinite(o.trust)) throw UsageError("[optimizer] trust must be positive");
     if (!(o.eps > 0) || !std::isfinite(o.eps)) throw UsageError("[optimizer] eps must be positive");
-    if (o.kind == OptimizerKind::sgd && o.nesterov && o.momentum == 0) throw UsageError("[optimizer] nesterov wants momentum > 0");
+    if (o.nesterov && o.momentum == 0 && (o.kind == OptimizerKind::sgd || o.kind == OptimizerKind::lars))
+        throw UsageError("[optimizer] nesterov wants momentum > 0");
 }
 
 /// `gradient` in the memory order of `parameter`.
@@ -55,7 +59,8 @@ OptimizerKind optimizer_kind(const std::string& word) {
     if (word == "sgd") return OptimizerKind::sgd;
     if (word == "adam") return OptimizerKind::adam;
     if (word == "adamw") return OptimizerKind::adamw;
-    throw UsageError("[optimizer] wanted sgd, adam or adamw, got \"" + word + "\"");
+    if (word == "lars") return OptimizerKind::lars;
+    throw UsageError("[optimizer] wanted sgd, adam, adamw or lars, got \"" + word + "\"");
 }
 
 bool is_optimizer_state(const std::string& name) {
@@ -79,12 +84,18 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, const OptimizerOptions&
 }
 
 template <class T>
-void Optimizer::update(const Tensor& parameter, const Tensor& gradient, const ParameterGroup& group, double lr, Slot& slot) const {
+double Optimizer::trust_of(const Tensor& parameter, const Tensor& gradient, double decay) const {
+    const double w = std::sqrt(kernels::sum_of_squares(parameter.storage_elements(), parameter.data<T>()));
+    const double g = std::sqrt(kernels::sum_of_squares(gradient.storage_elements(), gradient.data<T>()));
+    return w > 0 && g > 0 ? options_.trust * w / (g + decay * w) : 1;  // a weight of zeros must be able to grow
+}
+
+template <class T>
+void Optimizer::update(const Tensor& parameter, const Tensor& gradient, double decay, double rate, Slot& slot) const {
     const std::int64_t n = parameter.storage_elements();
-    const double rate = lr * group.lr_multiplier, decay = options_.weight_decay * group.decay_multiplier;
     T* const weights = parameter.data<T>();
     const T* const diff = gradient.data<T>();
-    if (options_.kind != OptimizerKind::sgd) {
+    if (adaptive()) {
         match_state(slot.first, parameter);
         match_state(slot.second, parameter);
         const kernels::AdamStep step{
@@ -107,8 +118,16 @@ void Optimizer::step(double lr) {
             const NamedTensor& parameter = group.parameters[i];
             if (!parameter.tensor.requires_grad() || !parameter.tensor.grad()) continue;
             const Tensor gradient = matched(parameter, parameter.tensor.grad());
-            dispatch_float("optimizer", parameter.tensor.dtype(),
-                           [&]<class T>(T) { update<T>(parameter.tensor, gradient, group, lr, slots_[g][i]); });
+            const double decay = options_.weight_decay * group.decay_multiplier;
+            dispatch_float("optimizer", parameter.tensor.dtype(), [&]<class T>(T) {
+                if (options_.kind != OptimizerKind::lars || group.decay_multiplier == 0)
+                    return update<T>(parameter.tensor, gradient, decay, lr * group.lr_multiplier, slots_[g][i]);
+                const double trust = trust_of<T>(parameter.tensor, gradient, decay);
+                const Tensor scaled = gradient.empty_like();
+                const std::int64_t n = gradient.storage_elements();
+                kernels::scale<T>({1, n, n, n}, static_cast<T>(trust), gradient.data<T>(), scaled.data<T>());
+                update<T>(parameter.tensor, scaled, trust * decay, lr * group.lr_multiplier, slots_[g][i]);
+            });
         }
     }
 }
@@ -131,7 +150,7 @@ std::vector<NamedTensor> Optimizer::state() const {
             const Slot& slot = slots_[g][i];
             const std::string& name = groups_[g].parameters[i].name;
             if (!slot.first) continue;
-            if (options_.kind == OptimizerKind::sgd) {
+            if (!adaptive()) {
                 state.push_back({prefixed(kMomentum, name), slot.first});
                 continue;
             }
@@ -161,7 +180,7 @@ void Optimizer::load_state(const std::vector<NamedTensor>& tensors) {
         for (std::size_t i = 0; i < slots[g].size(); ++i) {
             const auto& [name, tensor] = groups_[g].parameters[i];
             Slot& slot = slots[g][i] = {};
-            if (options_.kind == OptimizerKind::sgd) {
+            if (!adaptive()) {
                 slot.first = take(kMomentum, name, tensor.dims(), tensor.dtype());
                 continue;
             }

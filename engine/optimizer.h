@@ -1,4 +1,4 @@
-// Optimisers: SGD with momentum, Adam and AdamW, over groups of parameters with their own learning rate and weight decay.
+// Optimisers: SGD with momentum, LARS, Adam and AdamW, over groups of parameters with their own learning rate and weight decay.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,22 @@ struct ParameterGroup {
     double decay_multiplier = 1;  ///< of the weight decay; 0: none, as is usual for biases and batch norms
 };
 
-enum class OptimizerKind { sgd, adam, adamw };
+enum class OptimizerKind { sgd, adam, adamw, lars };
 
 struct OptimizerOptions {
     OptimizerKind kind = OptimizerKind::sgd;
     double weight_decay = 0;
-    double momentum = 0.9;  ///< sgd
-    bool nesterov = false;  ///< sgd; wants momentum > 0
+    double momentum = 0.9;  ///< sgd, lars
+    bool nesterov = false;  ///< sgd, lars; wants momentum > 0
     double beta1 = 0.9;     ///< adam, adamw
     double beta2 = 0.999;
     double eps = 1e-8;
+    /// lars (You, Gitman and Ginsburg 2017), for batches of thousands: SGD whose g + weight_decay * w is multiplied by
+    /// trust * |w| / (|g| + weight_decay * |w|), for each parameter that is decayed; the others are left to SGD.
+    double trust = 0.001;
 };
 
-/// "sgd", "adam" or "adamw"; throws UsageError for another word.
+/// "sgd", "adam", "adamw" or "lars"; throws UsageError for another word.
 OptimizerKind optimizer_kind(const std::string& word);
 
 class Optimizer {
@@ -47,8 +50,8 @@ public:
     /// The parameters of all groups, in order.
     std::vector<NamedTensor> parameters() const;
 
-    /// What a resumed run needs, as handles: `momentum.P` (sgd), or `exp_avg.P`, `exp_avg_sq.P` and `adam_step.P` (s32 {1}: updates
-    /// so far), for every parameter P that was updated before.
+    /// What a resumed run needs, as handles: `momentum.P` (sgd, lars), or `exp_avg.P`, `exp_avg_sq.P` and `adam_step.P` (s32 {1}:
+    /// updates so far), for every parameter P that was updated before.
     std::vector<NamedTensor> state() const;
     /// Replaces the state by a copy of the tensors above among `tensors`; other names are not looked at. Throws InputError if one
     /// belongs to no parameter, to another kind of optimiser, or does not fit; then nothing has changed.
@@ -60,8 +63,12 @@ private:
         std::int64_t number = 0;  // updates so far
     };
 
+    bool adaptive() const { return options_.kind == OptimizerKind::adam || options_.kind == OptimizerKind::adamw; }
+    /// LARS's factor of a parameter's gradient and decay.
     template <class T>
-    void update(const Tensor& parameter, const Tensor& gradient, const ParameterGroup& group, double lr, Slot& slot) const;
+    double trust_of(const Tensor& parameter, const Tensor& gradient, double decay) const;
+    template <class T>
+    void update(const Tensor& parameter, const Tensor& gradient, double decay, double rate, Slot& slot) const;
 
     std::vector<ParameterGroup> groups_;
     OptimizerOptions options_;

@@ -101,4 +101,17 @@ std::string chrome_trace(const Recording& recording) {
     return nlohmann::ordered_json{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}.dump() + "\n";
 }
 
+std::string joined_traces(const std::vector<std::string>& traces) {
+    auto events = nlohmann::ordered_json::array();
+    for (std::size_t rank = 0; rank < traces.size(); ++rank) {
+        events.push_back(
+            {{"name", "process_name"}, {"ph", "M"}, {"pid", rank}, {"args", {{"name", "rank " + std::to_string(rank)}}}});
+        for (auto& entry : nlohmann::ordered_json::parse(traces[rank])["traceEvents"]) {
+            entry["pid"] = rank;
+            events.push_back(std::move(entry));
+        }
+    }
+    return nlohmann::ordered_json{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}.dump() + "\n";
+}
+
 }  // namespace keel::profile

@@ -26,9 +26,12 @@ RandomTraining::RandomTraining(const std::string& model, const ModelOptions& opt
         label = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(options.classes)));
 }
 
-void RandomTraining::compute() {
+void RandomTraining::compute(const Hook& before, const Hook& after) {
     const DrawScope draws(seed_, steps_++, std::vector<std::int64_t>(static_cast<std::size_t>(images_.dim(0))));
-    backward(cross_entropy((*model_)(images_), labels_));
+    const Tensor loss = cross_entropy((*model_)(images_), labels_);
+    if (before) before();
+    backward(loss);
+    if (after) after();
 }
 
 void RandomTraining::update() {

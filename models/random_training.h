@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,15 +19,18 @@ class RandomTraining {
 public:
     RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch, std::int64_t image_size,
                    std::uint64_t seed);
-    void step() {
-        compute();
+    using Hook = std::function<void()>;
+    /// `before` and `after` are called around the backward pass: what sums gradients over ranks.
+    void step(const Hook& before = {}, const Hook& after = {}) {
+        compute(before, after);
         update();
     }
     /// The two parts of a step: forward and backward; the optimiser, and gradients set back.
-    void compute();
+    void compute(const Hook& before = {}, const Hook& after = {});
     void update();
 
     const nn::Module& model() const { return *model_; }
+    std::vector<NamedTensor> parameters() const { return optimizer_.parameters(); }
 
 private:
     std::uint64_t seed_, steps_ = 0;

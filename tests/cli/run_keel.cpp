@@ -21,10 +21,12 @@ void redirect(const std::string& file, int descriptor) {
 }  // namespace
 
 KeelProcess::KeelProcess(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
-                         const std::string& out)
+                         const std::string& out, const std::vector<std::string>& launcher)
     : out_(out) {
     const std::string out_file = out.empty() ? folder_ / "out" : out, err_file = folder_ / "err";
-    std::vector<char*> argv{const_cast<char*>(KEEL_BINARY)};
+    std::vector<char*> argv;
+    for (const std::string& word : launcher) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(const_cast<char*>(KEEL_BINARY));
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
 
@@ -34,7 +36,7 @@ KeelProcess::KeelProcess(const std::vector<std::string>& arguments, const std::v
         redirect(out_file, STDOUT_FILENO);
         redirect(err_file, STDERR_FILENO);
         for (const std::string& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
-        ::execv(KEEL_BINARY, argv.data());
+        ::execvp(argv[0], argv.data());
         ::_exit(127);
     }
 }

@@ -16,9 +16,9 @@ struct ProgramResult {
 /// keel at work; its output goes to files.
 class KeelProcess {
 public:
-    /// Arguments and errors as for run_keel().
+    /// Arguments and errors as for run_keel(). `launcher` is a command that keel and its arguments are added to, e.g. mpirun's.
     explicit KeelProcess(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
-                         const std::string& out = "");
+                         const std::string& out = "", const std::vector<std::string>& launcher = {});
     ~KeelProcess();
     KeelProcess(const KeelProcess&) = delete;
     KeelProcess& operator=(const KeelProcess&) = delete;

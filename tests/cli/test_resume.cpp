@@ -48,7 +48,8 @@ int train(const cli::TrainConfig& config) {
     cli::Globals globals;
     globals.quiet = true;
     cli::RunDirectory directory(config.out, cli::ExistingRun::resume, true);
-    cli::Trainer trainer(config, directory, globals);
+    World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
+    cli::Trainer trainer(config, directory, globals, world);
     if (const auto found = directory.checkpoints().newest()) trainer.resume(found->state, found->file);
     return trainer.run();
 }

@@ -238,3 +238,32 @@ TEST_CASE("Loader options outside their range are refused") {
     refused([](LoaderOptions& o) { o.max_bad = NAN; });
     refused([](LoaderOptions& o) { o.transform.image_size = -1; });
 }
+
+TEST_CASE("Ranks share an epoch: every picture once, bad ones make a batch smaller, as many batches for all") {
+    const FakeDataset data(21, {3, 16, 17, 18, 19, 20});
+    for (const int ranks : {2, 3}) {
+        std::vector<int> seen(21);
+        std::vector<std::vector<std::int64_t>> nexts;
+        for (int rank = 0; rank < ranks; ++rank) {
+            LoaderOptions options = base_options();
+            options.batch_size = 4;
+            options.max_bad = 1;
+            options.shard = {rank, ranks};
+            Loader loader(data, options);
+            auto& next = nexts.emplace_back();
+            std::int64_t planned = 0;
+            for (Batch batch; loader.next(batch);) {
+                for (const std::int64_t index : batch.indices) ++seen[static_cast<std::size_t>(index)];
+                next.push_back(batch.next_sample);
+                planned += batch.planned;
+                CHECK(batch.n == std::ssize(batch.indices));
+                CHECK(batch.n <= 4);
+            }
+            CHECK(planned == 21);
+            CHECK(std::ssize(next) == loader.batch_count());
+        }
+        for (const auto& next : nexts) CHECK(next == nexts[0]);
+        CHECK(nexts[0].back() == 21);
+        for (std::size_t i = 0; i < 21; ++i) CHECK(seen[i] == (i == 3 || i >= 16 ? 0 : 1));
+    }
+}

@@ -202,3 +202,32 @@ TEST_CASE("optimizer: options and parameters that make no sense") {
     CHECK_THROWS_AS(optimizer_kind("rmsprop"), UsageError);
     CHECK(optimizer_kind("adamw") == OptimizerKind::adamw);
 }
+
+TEST_CASE("LARS moves each decayed parameter by its own norm, the others as SGD does", "[optimizer]") {
+    const auto values = [](std::initializer_list<double> list) {
+        return Tensor::from(list, {static_cast<std::int64_t>(list.size())});
+    };
+    const Tensor w = values({3, 4}).set_requires_grad(), b = values({2}).set_requires_grad(),
+                 zero = values({0, 0}).set_requires_grad();
+    OptimizerOptions options{OptimizerKind::lars, 0.5, 0.9};
+    options.trust = 0.01;
+    Optimizer lars({{"weights", {{"w", w}, {"zero", zero}}}, {"vectors", {{"b", b}}, 1, 0}}, options);
+    double velocity[2] = {}, weights[2] = {3, 4};
+    const double g[2] = {6, -8};
+    for (int step = 0; step < 3; ++step) {
+        w.set_grad(values({g[0], g[1]}));
+        b.set_grad(values({1}));
+        zero.set_grad(values({0, 1}));
+        lars.step(0.1);
+        const double norm = std::hypot(weights[0], weights[1]), factor = 0.01 * norm / (10 + 0.5 * norm);
+        for (int i = 0; i < 2; ++i) {
+            velocity[i] = 0.9 * velocity[i] + factor * (g[i] + 0.5 * weights[i]);
+            weights[i] -= 0.1 * velocity[i];
+            CHECK(w.data<double>()[i] == Approx(weights[i]).epsilon(1e-14));
+        }
+    }
+    CHECK(b.item() == Approx(2 - 0.1 * (1 + 1.9 + 2.71)));
+    CHECK(zero.data<double>()[1] < 0);
+    CHECK(lars.state().size() == 3);
+    CHECK(optimizer_kind("lars") == OptimizerKind::lars);
+}

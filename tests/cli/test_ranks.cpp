@@ -1,0 +1,129 @@
+// Training on several ranks under the real mpirun. Without MPI there is nothing to test.
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "distributed/mpi_communicator.h"
+#include "engine/safetensors.h"
+#include "tests/cli/run_keel.h"
+#include "tests/cli/small_run.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+
+using namespace keel;
+using keel::test::contains;
+using keel::test::KeelProcess;
+using keel::test::ProgramResult;
+using keel::test::TemporaryFolder;
+
+namespace {
+
+bool has_mpirun() { return !mpi_library().empty() && std::system("command -v mpirun >/dev/null 2>&1") == 0; }
+
+/// mpirun of `ranks`, more than there are cores if need be; `script` is what each rank's shell runs in place of keel ("$0" "$@").
+std::vector<std::string> mpirun(int ranks, const std::string& script = "") {
+    std::vector<std::string> words{"mpirun", "--oversubscribe",    "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
+                                   "-n",     std::to_string(ranks)};
+    if (::getuid() == 0) words.insert(words.begin() + 1, "--allow-run-as-root");
+    if (!script.empty()) words.insert(words.end(), {"sh", "-c", script});
+    return words;
+}
+
+ProgramResult run_on_ranks(int ranks, const std::vector<std::string>& arguments, const std::string& script = "") {
+    return KeelProcess(arguments, {"OMP_NUM_THREADS=1"}, "", mpirun(ranks, script)).wait();
+}
+
+std::vector<std::string> command(const std::string& data, const std::string& out, std::vector<std::string> more) {
+    more.insert(more.begin(), {"train", "--model", "resnet18", "--data", data, "--out", out, "--image-size", "64", "--quiet",
+                               "--threads", "1", "--optimizer", "sgd", "--weight-decay", "0", "--lr", "0.001"});
+    return more;
+}
+
+/// |a - b| / |a| over all tensors of two checkpoints.
+double difference(const std::string& a, const std::string& b) {
+    const auto first = read_safetensors(a).tensors, second = read_safetensors(b).tensors;
+    REQUIRE(first.size() == second.size());
+    double apart = 0, size = 0;
+    for (std::size_t t = 0; t < first.size(); ++t) {
+        REQUIRE(first[t].name == second[t].name);
+        const Tensor x = first[t].tensor.to(DType::f64), y = second[t].tensor.to(DType::f64);
+        for (std::size_t i = 0; i < x.values<double>().size(); ++i) {
+            apart += std::pow(x.values<double>()[i] - y.values<double>()[i], 2);
+            size += std::pow(x.values<double>()[i], 2);
+        }
+    }
+    return std::sqrt(apart / size);
+}
+
+std::string last(const std::string& run) { return run + "/checkpoints/last.safetensors"; }
+
+}  // namespace
+
+TEST_CASE("a step of two ranks with synchronised batch norms is one rank's step on the joined batch", "[ranks]") {
+    if (!has_mpirun()) return;
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder);
+    const auto one =
+        keel::test::run_keel(command(data, folder / "one", {"--batch-size", "8", "--max-steps", "1", "--epochs", "1"}));
+    REQUIRE(one.code == 0);
+    for (const std::vector<std::string>& how :
+         {std::vector<std::string>{"--overlap", "on"}, {"--overlap", "off", "--allreduce", "ring"}}) {
+        std::vector<std::string> more{"--batch-size", "4", "--bn-ranks", "0",     "--max-steps", "1",
+                                      "--epochs",     "1", "--force",    "--json"};
+        more.insert(more.end(), how.begin(), how.end());
+        const auto two = run_on_ranks(2, command(data, folder / "two", more));
+        INFO(two.err);
+        REQUIRE(two.code == 0);
+        CHECK(std::ranges::count(two.out, '\n') == 1);  // rank 0 alone prints
+        // Each of some 40 operators deep sums otherwise rounded terms, which err by 2^-24 relative each; ReLUs let next to nothing
+        // flip in one step.
+        CHECK(difference(last(folder / "one"), last(folder / "two")) < 40 * 0x1p-24);
+    }
+    // Without, every rank normalises by its own four pictures: another step.
+    REQUIRE(run_on_ranks(2, command(data, folder / "apart", {"--batch-size", "4", "--max-steps", "1", "--epochs", "1"})).code == 0);
+    CHECK(difference(last(folder / "one"), last(folder / "apart")) > 1e-3);
+}
+
+TEST_CASE("a signal to one rank stops all at the same step, and another number of ranks goes on", "[ranks]") {
+    if (!has_mpirun()) return;
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder), out = folder / "run", pid = folder / "pid";
+    KeelProcess process(command(data, out, {"--batch-size", "4", "--epochs", "100000"}), {"OMP_NUM_THREADS=1"}, "",
+                        mpirun(2, "echo $$ > " + pid + ".$OMPI_COMM_WORLD_RANK; exec \"$0\" \"$@\""));
+    for (int i = 0; i < 10000 && !std::filesystem::exists(last(out)); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    int second = 0;
+    std::ifstream(pid + ".1") >> second;
+    REQUIRE(second > 0);
+    ::kill(second, SIGUSR1);
+    const auto stopped = process.wait();
+    INFO(stopped.err);
+    CHECK(stopped.code == 75);
+    CHECK_THAT(stopped.err, contains("stopped by signal 10 at step"));
+
+    // As many images a step: the same run.
+    const std::vector<std::string> all{"train", "--out", out, "--resume", "auto", "--quiet", "--threads", "1", "--epochs", "1"};
+    auto alone = all;
+    alone.insert(alone.end(), {"--batch-size", "4"});
+    const auto refused = keel::test::run_keel(alone);
+    CHECK(refused.code == 2);
+    CHECK_THAT(refused.err, contains("images a step of all ranks were 8, are 4"));
+    alone.back() = "8";
+    const auto resumed = keel::test::run_keel(alone);
+    INFO(resumed.err);
+    CHECK(resumed.code == 0);
+}
+
+TEST_CASE("ranks that were started with another configuration are told apart at the start", "[ranks]") {
+    if (!has_mpirun()) return;
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder);
+    auto arguments = command(data, folder / "run", {"--epochs", "1"});
+    const auto result = run_on_ranks(2, arguments, "exec \"$0\" \"$@\" --seed $OMPI_COMM_WORLD_RANK");
+    INFO(result.err);
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, contains("rank 1 has 'seed = 1', rank 0 has 'seed = 0'"));
+    CHECK_FALSE(std::filesystem::exists(folder / "run"));
+}
