@@ -267,7 +267,7 @@ std::vector<Row> configurations() {
         {config("@toml/infinite.toml"), 2, "lr must be a number above 0, not inf"},
         {config("@toml/nan.toml"), 2, "lr must be a number above 0, not nan"},
         {config("@toml/negative.toml"), 2, "weight_decay must be a number at least 0, not -1"},
-        {config("@toml/word.toml"), 2, "optimizer must be sgd, adam, adamw, not 'sdg'"},
+        {config("@toml/word.toml"), 2, "optimizer must be sgd, adam, adamw, lars, not 'sdg'"},
         {config("@toml/mixed_list.toml"), 2, "a list of whole numbers at least 1"},
         {config("@toml/falling.toml"), 2, "milestones must rise"},
         {set("lr=inf"), 2, "lr must be a number above 0, not inf"},

@@ -125,9 +125,10 @@ TEST_CASE("Restarts end: by their number, by too few ranks, by what no restart m
 TEST_CASE("A signal to the launcher asks the ranks to save and stop", "[launch]") {
     const TemporaryFolder folder;
     const int signal = GENERATE(SIGTERM, SIGINT, SIGUSR1);
-    KeelProcess process({"launch", "--ranks", "2", "--mpirun",
-                         fake_mpirun(folder, "trap 'exit 75' USR1\ntouch ready\nfor i in $(seq 600); do sleep 0.1; done"), "--",
-                         "train"});
+    KeelProcess process(
+        {"launch", "--ranks", "2", "--mpirun",
+         fake_mpirun(folder, "trap 'exit 75' USR1\ni=0\ntouch ready\nwhile [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"), "--",
+         "train"});
     for (int i = 0; i < 1000 && !std::filesystem::exists(folder / "ready"); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     process.signal(signal);

@@ -81,8 +81,8 @@ TEST_CASE("Options that matter are refused when they change, and taken by force;
     REQUIRE(run_keel(train_command(data, out, {"--max-steps", "2"})).code == 0);
     const auto refused = run_keel(resume(out, {"--lr", "0.5", "--batch-size", "4", "--workers", "1"}));
     CHECK(refused.code == 2);
-    CHECK_THAT(refused.err, contains("last.safetensors") && contains("lr was 0.001, is 0.5") && contains("batch_size was 8, is 4") &&
-                                contains("--force"));
+    CHECK_THAT(refused.err, contains("last.safetensors") && contains("lr was 0.001, is 0.5") &&
+                                contains("images a step of all ranks were 8, are 4") && contains("--force"));
     CHECK(refused.err.find("workers") == std::string::npos);
     CHECK(lines(read_text(out + "/metrics.csv")) == 2);  // a refusal changes nothing
 
@@ -185,8 +185,8 @@ TEST_CASE("A disk that fills up during a run loses nothing that was saved", "[re
     const std::string disk = folder / "disk", data = test::draw_phantom(folder);
     std::filesystem::create_directory(disk);
     // Weights and moments of ResNet18 take 134 MB, so that the first checkpoint fits and the second does not.
-    const std::string script = "mount -t tmpfs -o size=200m none '" + disk + "' || exit 99; '" KEEL_BINARY
-                               "' train --model resnet18 --data '" + data + "' --out '" + disk +
+    const std::string script = "mount -t tmpfs -o size=200m none '" + disk +
+                               "' || exit 99; '" KEEL_BINARY "' train --model resnet18 --data '" + data + "' --out '" + disk +
                                "/run' --image-size 32 --batch-size 8 --epochs 3 2> '" + (folder / "err") + "'; echo $? > '" +
                                (folder / "code") + "'; cp -r '" + disk + "/run' '" + (folder / "kept") + "'";
     write_text(folder / "script", script);
