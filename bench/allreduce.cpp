@@ -13,15 +13,11 @@
 #include "distributed/collectives.h"
 #include "distributed/mpi_communicator.h"
 #include "distributed/self_test.h"
+#include "engine/median.h"
 
 using namespace keel;
 
 namespace {
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
 
 /// The slowest rank's seconds of one call.
 double seconds_of(Communicator& communicator, const std::function<void()>& call) {

@@ -4,14 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "bench/model_shapes.h"
+#include "bench/seconds_of.h"
+#include "engine/median.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/compat.h"
 #include "kernels/onednn/runtime.h"
@@ -28,18 +28,6 @@ using dnnl::memory;
 using Seconds = std::array<double, 3>;
 
 double sum(const Seconds& s) { return s[0] + s[1] + s[2]; }
-
-double seconds_of(const std::function<void()>& work) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    const std::size_t half = values.size() / 2;
-    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
 
 memory filled(const memory::desc& desc) {
     memory data(desc, onednn::engine());

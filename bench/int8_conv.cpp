@@ -3,16 +3,15 @@
 #include <immintrin.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <functional>
 #include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "bench/model_shapes.h"
+#include "bench/seconds_of.h"
+#include "engine/median.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
 #include "kernels/onednn/compat.h"
@@ -44,17 +43,6 @@ void run_peak() {
     parallel_for(thread_count(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) multiply_add_bytes();
     });
-}
-
-double seconds_of(const std::function<void()>& work) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
 }
 
 /// Keel's, with the factors of a real layer.

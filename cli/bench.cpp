@@ -16,6 +16,7 @@
 #include "distributed/world.h"
 #include "engine/arena.h"
 #include "engine/files.h"
+#include "engine/median.h"
 #include "engine/profile_summary.h"
 #include "kernels/cpu.h"
 #include "kernels/parallel.h"
@@ -90,12 +91,6 @@ Timing int8(const Options& o, std::uint64_t seed, bool quiet) {
     const Predictor predictor(spec, quantise(floats, batches, {.method = RangeMethod::minmax}).graph, o.batch);
     const Tensor src = images(o.batch, seed);
     return time_steps(o, quiet, [&] { predictor.logits(src); });
-}
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    const std::size_t half = values.size() / 2;
-    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 /// The medians and least times of all ranks: images a second are the sum of what each does, the times those of the slowest.

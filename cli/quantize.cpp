@@ -10,6 +10,7 @@
 #include "cli/evaluate.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/reading.h"
 #include "models/graph_builder.h"
 #include "models/graph_file.h"
 #include "models/loaded_model.h"
@@ -22,29 +23,19 @@ constexpr std::string_view kArithmetics[] = {"int8", "int8 requantised", "fp32"}
 constexpr std::size_t kShown = 10;  // layers on the screen
 
 struct Options {
-    std::string checkpoint, data, out, split = "train", method = "auto";
+    std::string checkpoint, out, method = "auto";
     std::vector<std::string> keep;
     int keep_worst = 0;
     bool no_bias_correction = false, force = false;
-    std::int64_t images = 200, batch_size = 10;
-    int workers = 2;
-    double max_bad = 0.001;
-    DatasetOptions dataset;
+    std::int64_t images = 200;
+    ReadingOptions reading{.split = "train", .batch_size = 10};
 };
 
 /// The first images of the shuffled split, in batches.
 std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const ModelSpec& spec, const Globals& globals) {
-    LoaderOptions loader;
-    loader.split = parse_split(o.split);
-    loader.transform = transform_of(spec);
-    loader.batch_size = o.batch_size;
-    loader.workers = o.workers;
-    loader.max_bad = o.max_bad;
+    LoaderOptions loader = loader_options(o.reading, spec, "quantize");
     loader.shuffle = true;
     loader.seed = globals.seed.value_or(0);
-    loader.on_bad_image = [](const BadImage& bad) {
-        std::cerr << "keel quantize: skipped " << bad.name << ": " << bad.reason << '\n';
-    };
     Progress progress(std::cerr, "images", stderr_progress(globals.quiet));
     Loader batches(dataset, loader);
     std::vector<Tensor> images;
@@ -56,8 +47,8 @@ std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const 
     }
     progress.finish();
     if (images.size() < 2)
-        throw InputError(fmt::format("[quantize] wanted two batches of {} images at least, {} has {} {} images", o.batch_size,
-                                     o.data, dataset.size(loader.split), o.split));
+        throw InputError(fmt::format("[quantize] wanted two batches of {} images at least, {} has {} {} images",
+                                     o.reading.batch_size, o.reading.data, dataset.size(loader.split), o.reading.split));
     return images;
 }
 
@@ -119,7 +110,7 @@ int run(const Options& o, const Globals& globals) {
         throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
     const LoadedModel model = load_model(o.checkpoint);
     const ModelSpec& spec = model.spec;
-    const auto dataset = open_dataset(o.data, o.dataset);
+    const auto dataset = open_dataset(o.reading.data, o.reading.dataset);
     const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
     const graph::Graph floats = [&] {
         try {
@@ -150,14 +141,14 @@ int run(const Options& o, const Globals& globals) {
 Run add_quantize(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
-    app.add_option("--data", o->data, "Images like those that the model will see, as in keel train; labels are not used")
+    app.add_option("--data", o->reading.data, "Images like those that the model will see, as in keel train; labels are not used")
         ->required()
         ->type_name("SPEC");
     app.add_option("--out", o->out, "The quantised model, which eval, predict and the library take like a checkpoint")
         ->required()
         ->type_name("FILE");
     app.add_flag("--force", o->force, "Overwrite an existing file");
-    app.add_option("--split", o->split, "Split that the images are taken of")
+    app.add_option("--split", o->reading.split, "Split that the images are taken of")
         ->check(CLI::IsMember({"train", "val", "test"}))
         ->capture_default_str();
     add_number(app, "--images", o->images, from_to(2, 100000),
@@ -169,14 +160,7 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
         ->type_name("LAYER");
     add_number(app, "--keep-worst", o->keep_worst, from_to(0, 10000), "Leave so many of the layers that lose most in fp32");
     app.add_flag("--no-bias-correction", o->no_bias_correction, "Do not give back what layers lose on average");
-    add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
-    add_number(app, "--workers", o->workers, from_to(1, 1024), "Threads that decode");
-    add_number(app, "--max-bad", o->max_bad, from_to(0, 1), "Bad images tolerated, as a fraction");
-    add_number(app, "--val-fraction", o->dataset.val_fraction, from_to_below(0, 1),
-               "Of the data without a validation split of its own; as in training");
-    add_number(app, "--test-fraction", o->dataset.test_fraction, from_to_below(0, 1),
-               "Of the data without a test split of its own; as in training");
-    add_number(app, "--split-seed", o->dataset.split_seed, at_least(0), "Of those splits; as in training");
+    add_reading(app, o->reading);
     return [o, &globals] { return run(*o, globals); };
 }
 

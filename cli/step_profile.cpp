@@ -9,6 +9,7 @@
 
 #include "cli/progress.h"
 #include "distributed/bucket_plan.h"
+#include "engine/median.h"
 #include "models/random_training.h"
 
 namespace keel::cli {
@@ -17,12 +18,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    const std::size_t half = values.size() / 2;
-    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
 
 /// The gradients of a step in the order in which backward completes them.
 struct Completion {

@@ -5,6 +5,7 @@
 
 #include "distributed/self_test.h"
 #include "engine/hash.h"
+#include "engine/median.h"
 #include "kernels/error.h"
 #include "kernels/profile.h"
 
@@ -16,11 +17,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kTrials = 3;  // steps of each kind, after one that both leave out
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
 
 Allreduce make_allreduce(World& world, Wire wire) {
     std::optional<Allreduce> made;

@@ -1,0 +1,34 @@
+#include "cli/reading.h"
+
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/evaluate.h"
+
+namespace keel::cli {
+
+void add_reading(CLI::App& app, ReadingOptions& o) {
+    add_number(app, "--batch-size", o.batch_size, from_to(1, 4096), "Images a batch");
+    add_number(app, "--workers", o.workers, from_to(1, 1024), "Threads that decode");
+    add_number(app, "--max-bad", o.max_bad, from_to(0, 1), "Bad images tolerated, as a fraction");
+    add_number(app, "--val-fraction", o.dataset.val_fraction, from_to_below(0, 1),
+               "Of the data without a validation split of its own; as in training");
+    add_number(app, "--test-fraction", o.dataset.test_fraction, from_to_below(0, 1),
+               "Of the data without a test split of its own; as in training");
+    add_number(app, "--split-seed", o.dataset.split_seed, at_least(0), "Of those splits; as in training");
+}
+
+LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {
+    LoaderOptions loader;
+    loader.split = parse_split(o.split);
+    loader.transform = transform_of(spec);
+    loader.batch_size = o.batch_size;
+    loader.workers = o.workers;
+    loader.max_bad = o.max_bad;
+    loader.on_bad_image = [command](const BadImage& bad) {
+        std::cerr << "keel " << command << ": skipped " << bad.name << ": " << bad.reason << '\n';
+    };
+    return loader;
+}
+
+}  // namespace keel::cli

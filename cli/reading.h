@@ -1,0 +1,27 @@
+// The options of commands that read a data set for a trained model: eval and quantize.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "models/model_spec.h"
+
+namespace keel::cli {
+
+struct ReadingOptions {
+    std::string data = "", split = "";
+    std::int64_t batch_size = 0;  ///< the command's own default, as the split
+    int workers = 2;
+    double max_bad = 0.001;
+    DatasetOptions dataset{};
+};
+
+/// Declares what behind --data and --split is the same for all: --batch-size, --workers, --max-bad and those of a data set's split.
+void add_reading(CLI::App& app, ReadingOptions& o);
+
+/// In the split's order, the pictures as the model takes them; a bad one is named on stderr as skipped by `command`.
+LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command);
+
+}  // namespace keel::cli
