@@ -144,6 +144,14 @@ std::function<std::string(const std::string&)> number(const Range& range, bool w
     };
 }
 
+int exit_code_of(const std::exception& error) {
+    if (dynamic_cast<const UsageError*>(&error) != nullptr) return kUsageError;
+    if (dynamic_cast<const InputError*>(&error) != nullptr) return kBadInput;
+    if (dynamic_cast<const DivergedError*>(&error) != nullptr) return kDiverged;
+    if (dynamic_cast<const IoError*>(&error) != nullptr) return kIoFailure;
+    return kInternalError;
+}
+
 int run_program(int argc, const char* const* argv) {
     CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");
     app.set_help_flag("--help", "print this help");
@@ -161,18 +169,10 @@ int run_program(int argc, const char* const* argv) {
         std::vector<Leaf> leaves;
         add_commands(app, commands(), globals, leaves);
         return parse_and_run(app, leaves, globals, argc, argv);
-    } catch (const UsageError& error) {
-        return fail(kUsageError, error.what());
-    } catch (const InputError& error) {
-        return fail(kBadInput, error.what());
-    } catch (const DivergedError& error) {
-        return fail(kDiverged, error.what());
-    } catch (const IoError& error) {
-        return fail(kIoFailure, error.what());
     } catch (const std::bad_alloc&) {
         return fail(kInternalError, "[memory] out of memory");
     } catch (const std::exception& error) {
-        return fail(kInternalError, error.what());
+        return fail(exit_code_of(error), error.what());
     }
 }
 

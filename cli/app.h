@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -62,6 +63,9 @@ void add_number(CLI::App& app, const std::string& flag, T& value, const Range& r
 
 /// All subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();
+
+/// What the program returns for an error that ends it.
+int exit_code_of(const std::exception& error);
 
 /// Runs the program: parses, runs the subcommand, prints a one-line error `keel train: [nih] ...` on stderr; returns the exit code.
 int run_program(int argc, const char* const* argv);

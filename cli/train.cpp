@@ -1,10 +1,13 @@
 // keel train
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <optional>
 
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/machine.h"
+#include "cli/rank_cores.h"
+#include "cli/rank_guard.h"
 #include "cli/report/report.h"
 #include "cli/signals.h"
 #include "cli/trainer.h"
@@ -16,7 +19,8 @@ namespace {
 
 struct Options {
     std::string resume;
-    bool force = false;
+    bool force = false, oversubscribe = false;
+    RankGuardOptions guard;
 };
 
 /// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there is one. All
@@ -58,7 +62,10 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
     const bool resuming = !options.resume.empty();
     auto checkpoint = checkpoint_to_resume(options, out, world);
     const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
-    if (config.threads > 0) {
+    if (!world.alone()) {
+        for (const std::string& note : take_cores(world, config.threads, options.oversubscribe))
+            if (world.first()) spdlog::warn("{}", note);
+    } else if (config.threads > 0) {
         set_thread_count(config.threads);
         bind_team();
     }
@@ -105,7 +112,16 @@ Run add_train(CLI::App& app, const Globals& globals) {
         ->type_name("auto|FILE");
     app.add_flag("--force", options->force,
                  "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
-    return [&app, options, &globals] { return World::with([&](World& world) { return run(app, *options, globals, world); }); };
+    add_number(app, "--heartbeat", options->guard.silence, from_to(0, 3600),
+               "Several ranks: seconds without a sign of life after which a rank is given up; 0: no heartbeats");
+    add_number(app, "--deadline", options->guard.deadline, above(0),
+               "Several ranks: seconds after which a rank that does not come to what all ranks do together is given up");
+    app.add_flag("--oversubscribe", options->oversubscribe, "Several ranks: more threads on a node than it has cores");
+    return [&app, options, &globals] {
+        return World::with([&](World& world) {
+            return guarded(world, options->guard, [&] { return run(app, *options, globals, world); });
+        });
+    };
 }
 
 }  // namespace keel::cli

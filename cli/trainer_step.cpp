@@ -74,6 +74,7 @@ double Trainer::accumulate_gradients(const Batch& batch) {
 }
 
 void Trainer::train_step(const Batch& batch) {
+    parallel_.world().at(state_.step);
     buffers_.keep();
     const double loss_sum = accumulate_gradients(batch);
     longest_step_ = std::max(longest_step_, seconds_since(step_start_));

@@ -83,7 +83,7 @@ Algorithm GradientBuckets::algorithm_of(const Bucket& bucket) const {
 
 void GradientBuckets::send(std::size_t index) {
     const Bucket& bucket = plan_.buckets[index];
-    world_.start([this, &bucket](Communicator&) {
+    const auto sum = [this, &bucket](Communicator&) {
         const auto start = Clock::now();
         const profile::Span span("allreduce");
         if (const Algorithm algorithm = algorithm_of(bucket); algorithm == Algorithm::hierarchical)
@@ -91,7 +91,8 @@ void GradientBuckets::send(std::size_t index) {
         else
             allreduce_.sum(algorithm, std::span(memory() + bucket.begin, static_cast<std::size_t>(bucket.elements)));
         busy_ += seconds_since(start);
-    });
+    };
+    world_.start(sum, static_cast<std::int32_t>(index));
 }
 
 void GradientBuckets::finish() {

@@ -54,25 +54,38 @@ void World::run(const std::function<std::shared_ptr<Communicator>()>& make) {
     while (communicator) {
         wanted_.wait(lock, [this] { return over_ || !jobs_.empty(); });
         if (jobs_.empty()) return;
-        const Job job = std::move(jobs_.front());
+        const auto [job, place] = std::move(jobs_.front());
         jobs_.pop_front();
+        const Watch watch = watch_;
         lock.unlock();
         std::exception_ptr error;
+        if (watch.begins) watch.begins(place);
         try {
             job(*communicator);
         } catch (...) {
             error = std::current_exception();
         }
+        if (watch.ends && !error) watch.ends();
         lock.lock();
         if (error && !error_) error_ = error;
         if (--unfinished_ == 0) done_.notify_all();
     }
 }
 
-void World::start(Job job) {
+void World::watch(Watch watch) {
+    const std::lock_guard lock(mutex_);
+    watch_ = std::move(watch);
+}
+
+void World::at(std::int64_t step) {
+    const std::lock_guard lock(mutex_);
+    step_ = step;
+}
+
+void World::start(Job job, std::int32_t bucket) {
     {
         const std::lock_guard lock(mutex_);
-        jobs_.push_back(std::move(job));
+        jobs_.emplace_back(std::move(job), Place{step_, bucket});
         ++unfinished_;
     }
     wanted_.notify_one();

@@ -51,6 +51,16 @@ void bind_team() {
     bind_thread(masks[static_cast<std::size_t>(omp_get_thread_num())]);
 }
 
+void bind_team(const std::vector<int>& ids) {
+    const int threads = thread_count();
+    if (static_cast<int>(ids.size()) != threads)
+        throw UsageError("[parallel] wanted a processor for each of " + std::to_string(threads) + " threads, got " +
+                         std::to_string(ids.size()));
+    if (omp_get_proc_bind() != omp_proc_bind_false) return;
+#pragma omp parallel num_threads(threads)
+    bind_thread({ids[static_cast<std::size_t>(omp_get_thread_num())]});
+}
+
 void detail::run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context) {
     if (count <= 0) return;
     grain = std::max<std::int64_t>(grain, 1);

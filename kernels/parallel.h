@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace keel {
 
@@ -20,6 +21,10 @@ int allowed_cores();
 /// Does nothing on a machine of one node, or where OpenMP's own variables bind the threads. For programs: it binds the calling
 /// thread, too.
 void bind_team();
+
+/// Binds thread i of the team to processor `ids[i]`, and the calling thread is the first; not where OpenMP's own variables bind
+/// them. For programs that share a machine with others of their kind. Throws UsageError for another number of them than threads.
+void bind_team(const std::vector<int>& ids);
 
 namespace detail {
 using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);

@@ -8,6 +8,7 @@
 #include <array>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -63,6 +64,17 @@ std::map<int, int> read_nodes(const std::string& sysfs) {
     return nodes;
 }
 
+/// Processors kept for threads beside the compute pool.
+struct Service {
+    std::mutex mutex;
+    std::vector<int> ids;
+};
+
+Service& service() {
+    static Service kept;
+    return kept;
+}
+
 }  // namespace
 
 std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
@@ -99,8 +111,20 @@ void bind_thread(const std::vector<int>& ids) {
     CPU_FREE(mask);
 }
 
+void keep_service_cpus(std::vector<int> ids) {
+    Service& kept = service();
+    const std::lock_guard lock(kept.mutex);
+    kept.ids = std::move(ids);
+}
+
 void use_process_cpus() {
     std::vector<int> ids;
+    {
+        Service& kept = service();
+        const std::lock_guard lock(kept.mutex);
+        ids = kept.ids;
+    }
+    if (!ids.empty()) return bind_thread(ids);
     for (const Cpu& cpu : process_cpus()) ids.push_back(cpu.id);
     bind_thread(ids);
 }

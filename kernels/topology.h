@@ -25,9 +25,12 @@ const std::vector<Cpu>& process_cpus();
 /// where it is.
 void bind_thread(const std::vector<int>& ids);
 
-/// bind_thread to all of process_cpus(): for threads beside the compute pool, which inherit the processors of the thread that
-/// starts them.
+/// bind_thread to all of process_cpus(), or to those of keep_service_cpus(): for threads beside the compute pool, which inherit the
+/// processors of the thread that starts them.
 void use_process_cpus();
+
+/// From now on threads beside the compute pool are to stay on these processors; empty: on all of process_cpus().
+void keep_service_cpus(std::vector<int> ids);
 
 /// How many different cores there are.
 int core_count(const std::vector<Cpu>& cpus);
