@@ -61,7 +61,7 @@ std::vector<std::string> launch_line(const LaunchOptions& options, const std::ve
     line.push_back(options.keel);
     line.insert(line.end(), options.command.begin(), options.command.end());
     if (!options.command.empty() && options.command.front() == "train" && !says(options.command, "--resume"))
-        line.insert(line.end(), {"--resume", "auto"});
+        line.insert(line.end(), {"--resume", "auto", "--elastic"});
     return line;
 }
 

@@ -28,8 +28,8 @@ struct LaunchOptions {
     bool oversubscribe = false;
 };
 
-/// The words of the line that starts the ranks, filled host by host. `keel train` goes on with its newest checkpoint unless the
-/// command says something else.
+/// The words of the line that starts the ranks, filled host by host. `keel train` goes on with its newest checkpoint, on however
+/// many ranks, unless the command says something else.
 std::vector<std::string> launch_line(const LaunchOptions& options, const std::vector<Host>& hosts);
 
 /// How an attempt ended: the launcher's exit code (128 + signal where one ended it), and the first rank that a line blamed.

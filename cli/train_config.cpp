@@ -59,6 +59,7 @@ std::span<const Option<TrainConfig>> train_options() {
         {"ghost_batch", &C::ghost_batch, "images", kWholeFromZero,
          "batch norm's statistics over sub-batches of at most so many; gradients are accumulated over them", "the rank's batch"},
         {"bn_ranks", &C::bn_ranks, "ranks", kWholeFromZero, "ranks that share batch norm's statistics; 0: all"},
+        {"elastic", &C::elastic, "", {}, "a run resumed on another number of ranks may have another number of images a step"},
         {"allreduce", &C::allreduce, "", Words{"auto", "ring", "halving-doubling", "hierarchical"},
          "how gradients are summed over ranks; auto: by measured costs"},
         {"wire", &C::wire, "", Words{"f32", "bf16"}, "what gradients travel as between ranks; sums are f32"},
@@ -117,7 +118,7 @@ std::span<const Option<TrainConfig>> train_options() {
 bool may_change_on_resume(std::string_view key) {
     static constexpr std::string_view kFree[] = {
         "out",     "epochs",        "max_steps",  "workers",     "prefetch", "max_bad", "patience", "checkpoint_minutes",
-        "threads", "max_divergent", "time_limit", "tensorboard", "overlap"};
+        "threads", "max_divergent", "time_limit", "tensorboard", "overlap",  "elastic"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

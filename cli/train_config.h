@@ -52,6 +52,7 @@ struct TrainConfig {
     std::string lr_scaling = "none";
     std::int64_t ghost_batch = 0;  ///< 0: statistics over a rank's whole batch
     int bn_ranks = 1;              ///< 0: all
+    bool elastic = false;
     std::string allreduce = "auto", wire = "f32", overlap = "auto";
     double bucket_mb = 8;
 
@@ -84,8 +85,8 @@ struct TrainConfig {
 /// The one declaration of all of TrainConfig's options, in the order of the help text.
 std::span<const Option<TrainConfig>> train_options();
 
-/// True for options that a resumed run may change: no weight of any step depends on them, but for the cosine's course on how long the
-/// run shall be.
+/// True for options that a resumed run may change: no weight of any step depends on them, but for the cosine's course on how long
+/// the run shall be.
 bool may_change_on_resume(std::string_view key);
 
 }  // namespace keel::cli

@@ -360,10 +360,16 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
     apply_toml(before, state.config, file.string());
     // As many images a step on another number of ranks is the same run.
     const std::int64_t images_before = before.batch_size * tally.ranks, images = config_.batch_size * parallel_.world().size();
+    const bool elastic = config_.elastic && before.batch_size == config_.batch_size;
     before.batch_size = config_.batch_size;
     std::vector<std::string> changes = changes_that_matter(before, config_);
-    if (images != images_before)
-        changes.push_back(fmt::format("images a step of all ranks were {}, are {}", images_before, images));
+    if (images != images_before) {
+        std::string change = fmt::format("images a step of all ranks were {}, are {}", images_before, images);
+        if (elastic)
+            directory_.log().warn("resumed on {} ranks in place of {}: {}", parallel_.world().size(), tally.ranks, change);
+        else
+            changes.push_back(std::move(change));
+    }
     if (data_hash != data_hash_) changes.emplace_back("the samples of the data, or their labels");
     if (!changes.empty() && !force)
         throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones",

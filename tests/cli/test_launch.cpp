@@ -48,7 +48,7 @@ TEST_CASE("Hosts and the line that starts their ranks", "[launch]") {
         CHECK_THROWS_AS(parse_hosts(bad, 1), UsageError);
     const LaunchOptions options{.mpirun = {"mpirun", "-q"}, .keel = "/bin/keel", .command = {"train", "--out", "run"}};
     CHECK(launch_line(options, hosts) == Texts{"mpirun", "-q", "-np", "5", "--map-by", "slot", "--bind-to", "none", "--host",
-                                               "a:2,b:3", "/bin/keel", "train", "--out", "run", "--resume", "auto"});
+                                               "a:2,b:3", "/bin/keel", "train", "--out", "run", "--resume", "auto", "--elastic"});
     const LaunchOptions own{.command = {"train", "--resume=x"}, .oversubscribe = true};
     CHECK(launch_line(own, {{"", 2}}) == Texts{"mpirun", "-np", "2", "--map-by", "slot", "--bind-to", "none", "--oversubscribe",
                                                "--mca", "mpi_yield_when_idle", "1", "keel", "train", "--resume=x"});
@@ -84,7 +84,7 @@ TEST_CASE("A lost rank is left out, and the run goes on", "[launch]") {
     CHECK(result.code == 0);
     const std::string calls = read_text(folder / "calls");
     CHECK_THAT(calls, contains("-v -np 4 --map-by slot --bind-to none") && contains("-np 3 ") && contains("-np 2 "));
-    CHECK_THAT(calls, contains("train --model x --resume auto\n"));
+    CHECK_THAT(calls, contains("train --model x --resume auto --elastic\n"));
     CHECK_THAT(result.err, contains("rank 1 on h died") && contains("restart 1 of 3 behind exit code 137, with 3 ranks"));
     CHECK_THAT(result.out, contains("\"restarts\":2") && contains("\"failed_rank\":1") && contains("\"exit_code\":0"));
 }
