@@ -14,6 +14,7 @@
 
 #include "cli/app.h"
 #include "distributed/heartbeat.h"
+#include "distributed/mpi_communicator.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -48,15 +49,50 @@ void say(const std::string& line) {
     if (::poll(&err, 1, 1000) > 0) static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
 }
 
-}  // namespace
+[[noreturn]] void end_for_another(const std::string& line) {
+    say(line);
+    ::_exit(kPeerLost);
+}
 
-int guarded(World& world, const RankGuardOptions& options, const std::function<int()>& body) {
-    if (world.alone() || options.silence == 0) return body();
+/// Between MPI's start, which waits for a rank that has died or stands still as long as it takes, and the first heartbeat.
+class StartLimit {
+public:
+    explicit StartLimit(double seconds) {
+        if (seconds == 0 || launched_ranks() == 1) return;
+        thread_ = std::thread([this, limit = std::chrono::duration<double>(seconds)] {
+            std::unique_lock lock(mutex_);
+            if (changed_.wait_for(lock, limit, [&] { return met_; })) return;
+            end_for_another(
+                fmt::format("keel train: [ranks] on {}: not all of {} ranks were there within {} s (--start-limit): one died, "
+                            "stands still or is late\n",
+                            tcp::host_name(), launched_ranks(), limit.count()));
+        });
+    }
+    ~StartLimit() { meet(); }
+
+    void meet() {
+        if (!thread_.joinable()) return;
+        {
+            const std::lock_guard lock(mutex_);
+            met_ = true;
+        }
+        changed_.notify_all();
+        thread_.join();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool met_ = false;
+    std::thread thread_;
+};
+
+int with_heartbeat(World& world, const RankGuardOptions& options, const std::function<int(World&)>& body) {
+    if (world.alone() || options.silence == 0) return body(world);
     Ending ending;
     const auto end = [&](const RankFailure& failure) {
         if (failure.kind == FailureKind::left && ending.begins_soon()) return;
-        say(fmt::format("keel train: [rank {} on {}] {}\n", world.rank(), tcp::host_name(), failure.text()));
-        ::_exit(kPeerLost);
+        end_for_another(fmt::format("keel train: [rank {} on {}] {}\n", world.rank(), tcp::host_name(), failure.text()));
     };
     HeartbeatOptions beats{.rank = world.rank(), .size = world.size(), .limits = {.silence = options.silence}};
     // A sum that an exception leaves half done may outlive this call.
@@ -65,7 +101,7 @@ int guarded(World& world, const RankGuardOptions& options, const std::function<i
     world.watch({[heartbeat, deadline = options.deadline](const Place& place) { heartbeat->enter(place, deadline); },
                  [heartbeat] { heartbeat->leave(); }});
     try {
-        const int code = body();
+        const int code = body(world);
         world.watch({});
         heartbeat->finish();
         return code;
@@ -78,6 +114,16 @@ int guarded(World& world, const RankGuardOptions& options, const std::function<i
         world.watch({});
         throw;
     }
+}
+
+}  // namespace
+
+int guarded(const RankGuardOptions& options, const std::function<int(World&)>& body) {
+    StartLimit limit(options.start);
+    return World::with([&](World& world) {
+        limit.meet();
+        return with_heartbeat(world, options, body);
+    });
 }
 
 }  // namespace keel::cli

@@ -112,15 +112,15 @@ Run add_train(CLI::App& app, const Globals& globals) {
         ->type_name("auto|FILE");
     app.add_flag("--force", options->force,
                  "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
+    add_number(app, "--start-limit", options->guard.start, from_to(0, 86400),
+               "Several ranks: seconds within which all must have started; 0: no limit");
     add_number(app, "--heartbeat", options->guard.silence, from_to(0, 3600),
                "Several ranks: seconds without a sign of life after which a rank is given up; 0: no heartbeats");
     add_number(app, "--deadline", options->guard.deadline, above(0),
                "Several ranks: seconds after which a rank that does not come to what all ranks do together is given up");
     app.add_flag("--oversubscribe", options->oversubscribe, "Several ranks: more threads on a node than it has cores");
     return [&app, options, &globals] {
-        return World::with([&](World& world) {
-            return guarded(world, options->guard, [&] { return run(app, *options, globals, world); });
-        });
+        return guarded(options->guard, [&](World& world) { return run(app, *options, globals, world); });
     };
 }
 

@@ -57,7 +57,7 @@ std::vector<std::string> command(const std::string& data, const std::string& out
                                    "--oversubscribe", "--mpirun", "mpirun --allow-run-as-root"};
     words.insert(words.end(), launch.begin(), launch.end());
     words.emplace_back("--");
-    std::vector<std::string> more{"--heartbeat", "2", "--threads", "1", "--batch-size", "2"};
+    std::vector<std::string> more{"--start-limit", "10", "--heartbeat", "2", "--threads", "1", "--batch-size", "2"};
     more.insert(more.end(), train.begin(), train.end());
     const std::vector<std::string> run = keel::test::train_command(data, out, more);
     words.insert(words.end(), run.begin(), run.end());
