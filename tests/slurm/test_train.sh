@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 require_slurm
 folder=$(mktemp -d /tmp/keel-slurm-XXXXXX)
 trap 'stop_slurm; rm -rf "$folder"' EXIT
-fail() { echo "FAILED: $*"; cat "$folder"/job.log 2>/dev/null; tail -5 "$folder"/slurm*.log; exit 1; }
+fail() { echo "FAILED: $*"; cat "$folder"/job.log 2>/dev/null; tail -n 5 "$folder"/slurm*.log; exit 1; }
 
 "$keel" data synth "$folder/phantom" --count 200 --size 64 --quiet
 start_slurm "$folder" 2 || fail "Slurm does not start"
@@ -24,7 +24,8 @@ scancel --batch --signal=USR1 "$job"
 queued_again() { grep -q "ended with 75: queued again" "$folder/job.log"; }
 until_true 60 queued_again || fail "the job was not queued again"
 is_over() { [ -z "$(squeue -h -j "$job" 2>/dev/null)" ]; }
-until_true 180 is_over || fail "the job does not end"
+# Slurm lets a job that was queued again wait for two minutes or more.
+until_true 480 is_over || fail "the job does not end"
 
 grep -q "start 2, nodes" "$folder/job.log" || fail "there was no second start"
 grep -q "resumed .* at epoch" "$folder/job.log" || fail "the second start did not go on from the checkpoint"
