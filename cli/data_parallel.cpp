@@ -12,23 +12,28 @@
 namespace keel::cli {
 namespace {
 
-BucketOptions bucket_options(const TrainConfig& config) {
+BucketOptions bucket_options(const TrainConfig& config, int ranks) {
     BucketOptions options;
     options.bucket_bytes = static_cast<std::int64_t>(config.bucket_mb * 1e6);
     if (config.allreduce != "auto") options.algorithm = algorithm_of(config.allreduce);
+    if (config.reproducible) options.algorithm = Algorithm::halving_doubling;  // the one whose sums have a fixed shape
     options.wire = config.wire == "bf16" ? Wire::bf16 : Wire::f32;
     options.overlap = config.overlap == "on" ? Overlap::on : config.overlap == "off" ? Overlap::off : Overlap::automatic;
+    // Behind a rank's last shard gradients are not yet its sum.
+    if (config.reproducible && config.virtual_shards > ranks) options.overlap = Overlap::off;
     return options;
 }
 
 }  // namespace
 
-DataParallel::DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters)
+DataParallel::DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters,
+                           const std::vector<NamedTensor>& buffers)
     : world_(world), independent_(config.sampler == "independent") {
+    if (config.reproducible) shards_ = std::make_unique<VirtualShards>(world, config, parameters, buffers);
     if (world.alone()) return;
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
-    buckets_ = std::make_unique<GradientBuckets>(world, parameters, costs, bucket_options(config));
+    buckets_ = std::make_unique<GradientBuckets>(world, parameters, costs, bucket_options(config, world.size()));
     if (config.bn_ranks != 1) statistics_ = std::make_unique<RankStatistics>(world, config.bn_ranks);
 }
 
@@ -68,10 +73,6 @@ std::string DataParallel::shares(double seconds, double input) {
         "{:.1f} % compute, {:.1f} % waiting for input, {:.1f} % for sums over ranks ({:.1f} skew, {:.1f} wire, {:.1f} additions)",
         100 - percent * (mean.input + mean.exposed), percent * mean.input, percent * mean.exposed, percent * mean.skew,
         percent * mean.wire, percent * mean.sums);
-}
-
-void DataParallel::scale(double factor) {
-    if (factor != 1 && buckets_) buckets_->scale(static_cast<float>(factor));
 }
 
 StepStatus DataParallel::agree(const StepStatus& own) const {

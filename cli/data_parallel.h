@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/train_config.h"
+#include "cli/virtual_shards.h"
 #include "data/loader.h"
 #include "distributed/gradient_buckets.h"
 #include "distributed/rank_statistics.h"
@@ -31,20 +32,21 @@ struct StepStatus {
 class DataParallel {
 public:
     /// With one rank alone nothing of it communicates.
-    DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters);
+    DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters,
+                 const std::vector<NamedTensor>& buffers);
     ~DataParallel();
     DataParallel(const DataParallel&) = delete;
     DataParallel& operator=(const DataParallel&) = delete;
 
     World& world() const { return world_; }
-    ShardOptions shard() const { return {world_.rank(), world_.size(), independent_}; }
+    ShardOptions shard() const { return {world_.rank(), world_.size(), independent_, shards_ ? shards_->count() : 0}; }
     StatisticsSync* statistics() const { return statistics_.get(); }
+    /// Of a reproducible run; else null.
+    VirtualShards* shards() const { return shards_.get(); }
 
     /// Around the last backward pass of a step: then gradients are sums over the ranks.
     void begin();
     void finish();
-    /// Multiplies all gradients.
-    void scale(double factor);
 
     StepStatus agree(const StepStatus& own) const;
     /// Tensors become their means over the ranks: running statistics of batch norms, which saw different samples.
@@ -61,6 +63,7 @@ private:
     bool independent_;
     std::unique_ptr<RankStatistics> statistics_;
     std::unique_ptr<GradientBuckets> buckets_;
+    std::unique_ptr<VirtualShards> shards_;
     double exposed_ = 0;      // seconds since shares() was called last
     Traffic traffic_before_;  // then
 };

@@ -32,6 +32,7 @@ const std::vector<fs::path>& run_files() {
                                              "metrics.jsonl",
                                              "val_predictions.csv",
                                              "divergence.jsonl",
+                                             "trace.json",
                                              "report.html",
                                              "log.txt",
                                              "checkpoints/last.safetensors",
@@ -188,6 +189,11 @@ void RunDirectory::write_machine(const Json& machine) {
 void RunDirectory::write_predictions(const std::string& csv) {
     if (!writes_) return;
     attempt([&] { write_file_atomically(path_ / "val_predictions.csv", csv); });
+}
+
+void RunDirectory::write_trace(const std::string& json) {
+    if (!writes_) return;
+    attempt([&] { write_file_atomically(path_ / "trace.json", json); });
 }
 
 void RunDirectory::write_events() {

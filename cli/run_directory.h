@@ -1,5 +1,5 @@
 // The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, divergence.jsonl,
-// log.txt, report.html, checkpoints/ and tensorboard/.
+// trace.json, log.txt, report.html, checkpoints/ and tensorboard/.
 #pragma once
 
 #include <spdlog/logger.h>
@@ -41,6 +41,8 @@ public:
     void write_machine(const Json& machine);
     /// Replaces val_predictions.csv: those of the best checkpoint. A disk that refuses is logged.
     void write_predictions(const std::string& csv);
+    /// Replaces trace.json. A disk that refuses is logged.
+    void write_trace(const std::string& json);
     /// From now on rows of metrics go to a new file in tensorboard/, too.
     void write_events();
 

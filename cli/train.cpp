@@ -69,6 +69,7 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
         set_thread_count(config.threads);
         bind_team();
     }
+    fix_sums(config.reproducible);
     catch_stop_signals();
     require_equal(world, "configuration", text_to_agree_on(config));
     const ExistingRun existing = resuming ? ExistingRun::resume : options.force ? ExistingRun::replace : ExistingRun::refuse;

@@ -59,6 +59,13 @@ std::span<const Option<TrainConfig>> train_options() {
         {"ghost_batch", &C::ghost_batch, "images", kWholeFromZero,
          "batch norm's statistics over sub-batches of at most so many; gradients are accumulated over them", "the rank's batch"},
         {"bn_ranks", &C::bn_ranks, "ranks", kWholeFromZero, "ranks that share batch norm's statistics; 0: all"},
+        {"reproducible",
+         &C::reproducible,
+         "",
+         {},
+         "weights are the same to the bit on any number of ranks that divides virtual_shards, and of threads"},
+        {"virtual_shards", &C::virtual_shards, "shards", from_to(1, 65536),
+         "reproducible: parts of a step, a power of two; each is a batch of its own, whose gradients are summed in a fixed order"},
         {"elastic", &C::elastic, "", {}, "a run resumed on another number of ranks may have another number of images a step"},
         {"allreduce", &C::allreduce, "", Words{"auto", "ring", "halving-doubling", "hierarchical"},
          "how gradients are summed over ranks; auto: by measured costs"},
@@ -109,6 +116,8 @@ std::span<const Option<TrainConfig>> train_options() {
         {"eval_every", &C::eval_every, "epochs", kWholeFromOne, "epochs between validations"},
         {"patience", &C::patience, "epochs", kWholeFromZero, "stop after so many epochs without progress", "never"},
         {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
+        {"trace_steps", &C::trace_steps, "steps", from_to(0, 1000),
+         "record so many steps, behind the tenth, in trace.json of the run"},
         {"seed", &C::seed, "", kWholeFromZero, "seed of weights, order, augmentation and dropout"},
         {"threads", &C::threads, "threads", from_to(0, 1024), "compute threads", "the allowed cores"},
     };
@@ -117,8 +126,8 @@ std::span<const Option<TrainConfig>> train_options() {
 
 bool may_change_on_resume(std::string_view key) {
     static constexpr std::string_view kFree[] = {
-        "out",     "epochs",        "max_steps",  "workers",     "prefetch", "max_bad", "patience", "checkpoint_minutes",
-        "threads", "max_divergent", "time_limit", "tensorboard", "overlap",  "elastic"};
+        "out",     "epochs",        "max_steps",  "workers",     "prefetch", "max_bad", "patience",   "checkpoint_minutes",
+        "threads", "max_divergent", "time_limit", "tensorboard", "overlap",  "elastic", "trace_steps"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

@@ -52,6 +52,8 @@ struct TrainConfig {
     std::string lr_scaling = "none";
     std::int64_t ghost_batch = 0;  ///< 0: statistics over a rank's whole batch
     int bn_ranks = 1;              ///< 0: all
+    bool reproducible = false;
+    int virtual_shards = 4;
     bool elastic = false;
     std::string allreduce = "auto", wire = "f32", overlap = "auto";
     double bucket_mb = 8;
@@ -78,6 +80,7 @@ struct TrainConfig {
     int eval_every = 1;
     int patience = 0;  ///< 0: no early stop
     bool tensorboard = false;
+    int trace_steps = 0;
     std::uint64_t seed = 0;
     int threads = 0;  ///< 0: thread_count()'s own default
 };

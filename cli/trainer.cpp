@@ -18,9 +18,6 @@
 namespace keel::cli {
 namespace {
 
-/// The tally and the data's hash, as JSON in a checkpoint's metadata.
-constexpr const char* kTrainerKey = "keel.trainer";
-
 /// Of what the order of the samples and their labels depend on, wherever they lie.
 std::string hash_of(const Dataset& dataset) {
     Hash hash;
@@ -43,38 +40,6 @@ std::string hash_of(const std::vector<NamedTensor>& tensors) {
     return hash.hex();
 }
 
-Json to_json(const Tally& tally, const std::string& data_hash) {
-    return {{"loss_sum", tally.loss_sum},
-            {"loss_samples", tally.loss_samples},
-            {"bad_images", tally.bad_images},
-            {"divergent", tally.divergent},
-            {"ranks", tally.ranks},
-            {"epochs_since_best", tally.epochs_since_best},
-            {"recorded_step", tally.recorded_step},
-            {"data", data_hash}};
-}
-
-/// The inverse of to_json(). Throws InputError that names `file`.
-std::pair<Tally, std::string> read_tally(const CheckpointState& checkpoint, const std::string& file) {
-    Tally tally;
-    std::string data_hash;
-    try {
-        const Json json = Json::parse(checkpoint.metadata.at(kTrainerKey));
-        json.at("loss_sum").get_to(tally.loss_sum);
-        json.at("loss_samples").get_to(tally.loss_samples);
-        json.at("bad_images").get_to(tally.bad_images);
-        json.at("divergent").get_to(tally.divergent);
-        tally.ranks = json.value("ranks", 1);
-        json.at("epochs_since_best").get_to(tally.epochs_since_best);
-        json.at("recorded_step").get_to(tally.recorded_step);
-        json.at("data").get_to(data_hash);
-    } catch (const std::exception& error) {
-        throw InputError(
-            fmt::format("[train] {}: '{}' in its metadata is missing or malformed: {}", file, kTrainerKey, error.what()));
-    }
-    return {tally, data_hash};
-}
-
 std::unique_ptr<Dataset> open_for_training(const TrainConfig& config) {
     DatasetOptions options;
     options.split_seed = config.split_seed;
@@ -93,11 +58,12 @@ Trainer::Trainer(const TrainConfig& config, RunDirectory& directory, const Globa
       globals_(globals),
       limit_(read_time_limit(config.time_limit)),
       dataset_(open_for_training(config)),
-      data_hash_(hash_of(*dataset_)),
       learner_(make_learner(config, *dataset_, world.size())),
       buffers_(*learner_.module),
-      parallel_(world, config, learner_.module->parameters()) {
-    require_equal(world, "data and model", data_hash_ + "\n" + hash_of(learner_.state()));
+      parallel_(world, config, learner_.module->parameters(), learner_.module->buffers()),
+      trace_(world, directory, config.trace_steps) {
+    tally_.data = hash_of(*dataset_);
+    require_equal(world, "data and model", tally_.data + "\n" + hash_of(learner_.state()));
     const std::int64_t samples = dataset_->size(Split::train);
     steps_per_epoch_ = world.alone() ? (samples + config.batch_size - 1) / config.batch_size
                                      : std::ssize(plan_shard(parallel_.shard(), samples, config.batch_size, 0).batches);
@@ -195,6 +161,7 @@ bool Trainer::train_epoch() {
         progress.update(state_.sample_offset, dataset_->size(Split::train),
                         tally_.loss_sum / static_cast<double>(std::max<std::int64_t>(tally_.loss_samples, 1)),
                         static_cast<double>(epoch_images_) / epoch_seconds_);
+        trace_.behind_step();
         // Only here: a run that is started again and again gets on by a step each time.
         stop_ = stop_of(parallel_.world().alone() ? own_status() : agreed_);
         if (stop_) return false;
@@ -299,12 +266,14 @@ int Trainer::run() {
             if (parallel_.world().alone() || agreed_.failed) try_save(false);
             throw;
         }
+        trace_.finish();
         save(false);
         if (parallel_.world().first())
             directory_.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto", stop_->reason,
                                   state_.step, state_.step - first_step);
         return stop_->exit_code;
     }
+    trace_.finish();
     if (unsaved_) save(false);
     if (out_of_patience()) directory_.log().info("no better epoch in {}: stopped", tally_.epochs_since_best);
     return kSuccess;
@@ -344,7 +313,7 @@ CheckpointState Trainer::checkpoint() const {
     CheckpointState checkpoint{{}, learner_.state()};
     write_run(state, checkpoint.metadata);
     write_spec(learner_.spec, checkpoint.metadata);
-    checkpoint.metadata[kTrainerKey] = to_json(tally_, data_hash_).dump();
+    write_tally(tally_, checkpoint);
     return checkpoint;
 }
 
@@ -354,7 +323,7 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
         throw UsageError(fmt::format("[train] {} holds {} for {} labels, this run is {} for {} labels", file.string(), spec.name,
                                      spec.label_names.size(), learner_.spec.name, learner_.spec.label_names.size()));
     const RunState state = read_run(checkpoint.metadata, file.string());
-    const auto [tally, data_hash] = read_tally(checkpoint, file.string());
+    Tally tally = read_tally(checkpoint, file.string());
 
     TrainConfig before;
     apply_toml(before, state.config, file.string());
@@ -370,7 +339,7 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
         else
             changes.push_back(std::move(change));
     }
-    if (data_hash != data_hash_) changes.emplace_back("the samples of the data, or their labels");
+    if (tally.data != tally_.data) changes.emplace_back("the samples of the data, or their labels");
     if (!changes.empty() && !force)
         throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones",
                                      file.string(), fmt::join(changes, ", ")));
@@ -379,8 +348,9 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
     learner_.load(checkpoint.tensors, file.string());
     state_ = state;
     state_.seed = config_.seed;
-    tally_ = tally;
-    tally_.ranks = parallel_.world().size();
+    tally.data = tally_.data;
+    tally.ranks = parallel_.world().size();
+    tally_ = std::move(tally);
     require_equal(parallel_.world(), "the checkpoint", hash_of(learner_.state()));
     // The row of an epoch that --max-steps cut short stays until the epoch goes on.
     directory_.cut_metrics_after(done() && state_.sample_offset > 0 ? state_.epoch + 1 : state_.epoch);

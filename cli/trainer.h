@@ -10,22 +10,13 @@
 #include "cli/evaluate.h"
 #include "cli/learner.h"
 #include "cli/run_directory.h"
+#include "cli/step_trace.h"
+#include "cli/tally.h"
 #include "cli/time_limit.h"
 #include "cli/train_config.h"
 #include "engine/checkpoint.h"
 
 namespace keel::cli {
-
-/// What the trainer counts and a checkpoint keeps beside the RunState.
-struct Tally {
-    double loss_sum = 0;            ///< over the samples of this epoch so far
-    std::int64_t loss_samples = 0;  ///< likewise
-    std::int64_t bad_images = 0;    ///< likewise
-    int divergent = 0;              ///< steps in a row that were not applied
-    int ranks = 1;                  ///< that the run goes on
-    int epochs_since_best = 0;
-    std::int64_t recorded_step = 0;  ///< the step that the newest row of metrics is about
-};
 
 class Trainer {
 public:
@@ -66,6 +57,8 @@ private:
     void train_step(const Batch& batch);
     /// The sum over this rank's samples of their losses; gradients are of all ranks' samples then.
     double accumulate_gradients(const Batch& batch);
+    /// The same of a reproducible run.
+    double accumulate_shards(const Batch& batch);
     /// Forward and backward of one piece, whose samples may be stand-ins.
     double run_piece(const Batch& piece, bool counts, bool last);
     /// Takes back a step whose loss or gradient is not finite; throws DivergedError after too many in a row.
@@ -98,10 +91,10 @@ private:
     const Globals& globals_;
     TimeLimit limit_;
     std::unique_ptr<Dataset> dataset_;
-    std::string data_hash_;  // of the samples' names and labels
     Learner learner_;
     BufferGuard buffers_;
     mutable DataParallel parallel_;
+    StepTrace trace_;
     StepStatus agreed_;            // behind the last step
     std::optional<Stop> stop_;     // why the run stops here
     std::int64_t bad_images_ = 0;  // of this rank in this process's part of the epoch

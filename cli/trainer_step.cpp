@@ -13,6 +13,7 @@
 #include "engine/draws.h"
 #include "engine/gradients.h"
 #include "engine/statistics_sync.h"
+#include "kernels/profile.h"
 
 namespace keel::cli {
 
@@ -52,7 +53,27 @@ double Trainer::run_piece(const Batch& piece, bool counts, bool last) {
     return counts ? value : 0;
 }
 
+double Trainer::accumulate_shards(const Batch& batch) {
+    VirtualShards& shards = *parallel_.shards();
+    shards.reset();
+    double sum = 0;
+    for (int shard = shards.begin(); shard < shards.end(); ++shard) {
+        const Batch samples = shard_of_batch(batch, shard);
+        const bool counts = samples.n > 0;
+        buffers_.restore();  // no shard sees another's statistics
+        sum += run_piece(counts ? samples : stand_in(batch, learner_.spec.options.classes), counts, shard + 1 == shards.end());
+        if (parallel_.world().alone() && !std::isfinite(sum)) return sum;
+        if (!counts) buffers_.restore();
+        shards.take();
+    }
+    shards.give_gradients();
+    parallel_.finish();
+    shards.average_statistics();
+    return sum;
+}
+
 double Trainer::accumulate_gradients(const Batch& batch) {
+    if (parallel_.shards() != nullptr) return accumulate_shards(batch);
     // All ranks take as many pieces, for they meet in each.
     const std::int64_t ranks = parallel_.world().size(), most = std::max(batch.n, (batch.planned + ranks - 1) / ranks);
     const std::int64_t size = config_.ghost_batch > 0 ? config_.ghost_batch : most,
@@ -82,15 +103,16 @@ void Trainer::train_step(const Batch& batch) {
     own.samples = batch.n;
     own.loss_sum = loss_sum;
     own.finite = std::isfinite(own.loss_sum);
-    if (batch.n == 0 && parallel_.statistics() == nullptr) buffers_.restore();
+    if (batch.n == 0 && parallel_.statistics() == nullptr && parallel_.shards() == nullptr) buffers_.restore();
     agreed_ = parallel_.agree(own);
     if (agreed_.failed) return buffers_.restore();
     if (!agreed_.finite)
         return skip_step(batch, fmt::format("the loss is {}",
                                             agreed_.loss_sum / static_cast<double>(std::max<std::int64_t>(agreed_.samples, 1))));
-    if (agreed_.samples > 0) parallel_.scale(static_cast<double>(batch.planned) / static_cast<double>(agreed_.samples));
     Optimizer& optimizer = *learner_.optimizer;
     const auto parameters = optimizer.parameters();
+    if (agreed_.samples > 0 && agreed_.samples != batch.planned)
+        scale_gradients(parameters, static_cast<double>(batch.planned) / static_cast<double>(agreed_.samples));
     const double norm = config_.clip_norm > 0 ? clip_by_norm(parameters, config_.clip_norm) : gradient_norm(parameters);
     if (!std::isfinite(norm))
         return skip_step(batch, "the gradient of " + first_non_finite(parameters).value_or("all together") + " is not finite");
@@ -109,6 +131,7 @@ void Trainer::stop_without_data() {
 }
 
 bool Trainer::next_batch(Loader& loader, Batch& batch) {
+    const profile::Span span("wait for input");
     if (parallel_.world().alone()) return loader.next(batch);
     try {
         return loader.next(batch);

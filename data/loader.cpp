@@ -51,6 +51,8 @@ void check_options(const LoaderOptions& o, std::int64_t size) {
     require<UsageError>(o.end_sample < 0 || (o.end_sample >= o.start_sample && o.end_sample <= size),
                         "[loader] end_sample lies outside the epoch");
     require<UsageError>(o.shard.ranks >= 1 && o.shard.rank >= 0 && o.shard.rank < o.shard.ranks, "[loader] there is no such rank");
+    require<UsageError>(o.shard.parts >= 0 && o.shard.parts % o.shard.ranks == 0 && !(o.shard.parts > 0 && o.shard.independent),
+                        "[loader] wanted a number of parts that the ranks divide, of one permutation");
     require<UsageError>(o.workers >= 1 && o.workers <= kMaxWorkers, "[loader] workers must be within [1, 1024]");
     require<UsageError>(o.prefetch >= 1, "[loader] prefetch must be at least one batch");
     require<UsageError>(o.max_bad >= 0.0 && o.max_bad <= 1.0, "[loader] max_bad must be within [0, 1]");
@@ -78,7 +80,7 @@ public:
         if (options_.shard.independent)
             order_ = permutation(options_.seed + 0x9e3779b97f4a7c15U * static_cast<std::uint64_t>(options_.shard.rank),
                                  options_.epoch, size_);
-        if (options_.shard.ranks > 1) {
+        if (sharded()) {
             shard_ = plan_shard(options_.shard, size_, options_.batch_size, options_.start_sample);
             std::vector<std::int64_t> own;
             for (const std::int64_t position : shard_.positions) own.push_back(order_[static_cast<std::size_t>(position)]);
@@ -235,7 +237,7 @@ private:
         if (!sharded() && filling_.batch.n == options_.batch_size) publish_and_begin();
     }
 
-    bool sharded() const { return options_.shard.ranks > 1; }
+    bool sharded() const { return options_.shard.ranks > 1 || options_.shard.parts > 0; }
     std::int64_t batch_end() const {
         const Shard::Batch& batch = shard_.batches[static_cast<std::size_t>(published_)];
         return batch.begin + batch.size;
@@ -253,6 +255,7 @@ private:
         std::ranges::copy(item.pixels, batch.images.begin() + static_cast<std::ptrdiff_t>(at * sample_floats_));
         batch.indices.push_back(item.index);
         batch.names.push_back(sample.name);
+        if (options_.shard.parts > 0) batch.parts.push_back(shard_.parts[static_cast<std::size_t>(item.position)]);
         if (dataset_.task() == Task::classes) {
             batch.labels.push_back(sample.label);
         } else {
@@ -279,6 +282,7 @@ private:
         batch.targets.clear();
         batch.indices.clear();
         batch.names.clear();
+        batch.parts.clear();
         filling_.batch = std::move(batch);
         filling_.bad.clear();
     }

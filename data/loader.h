@@ -25,6 +25,7 @@ struct Batch {
     std::vector<std::string> names;     ///< n, Sample::name
     std::int64_t next_sample = 0;       ///< LoaderOptions::start_sample that continues right behind this batch
     std::int64_t planned = 0;           ///< samples of this step over all ranks, were no picture bad
+    std::vector<std::int32_t> parts;    ///< n where the step is cut into parts (ShardOptions), rising; else empty
 };
 
 /// A picture that could not be loaded and was skipped.

@@ -26,12 +26,19 @@ Shard plan_shard(const ShardOptions& o, std::int64_t n, std::int64_t batch, std:
     // Either way `n` samples are visited by all ranks together, and a step has room for `step` of them.
     if (o.independent) n = n / o.ranks * o.ranks;
     const std::int64_t step = batch * o.ranks;
+    const int each = o.parts > 0 ? o.parts / o.ranks : 1;
     for (std::int64_t at = std::min(start, n); at < n; at += step) {
         const std::int64_t planned = std::min(step, n - at);
-        const auto [begin, end] = slice_of(planned, o.rank, o.ranks);
-        shard.batches.push_back({std::ssize(shard.positions), end - begin, planned, at + planned});
-        const std::int64_t first = o.independent ? at / o.ranks : at + begin;
-        for (std::int64_t i = 0; i < end - begin; ++i) shard.positions.push_back(first + i);
+        const std::int64_t before = std::ssize(shard.positions);
+        for (int part = o.rank * each; part < (o.rank + 1) * each; ++part) {
+            const auto [begin, end] = slice_of(planned, part, o.ranks * each);
+            const std::int64_t first = o.independent ? at / o.ranks : at + begin;
+            for (std::int64_t i = 0; i < end - begin; ++i) {
+                shard.positions.push_back(first + i);
+                shard.parts.push_back(part);
+            }
+        }
+        shard.batches.push_back({before, std::ssize(shard.positions) - before, planned, at + planned});
     }
     return shard;
 }

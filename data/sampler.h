@@ -14,6 +14,9 @@ struct ShardOptions {
     int rank = 0, ranks = 1;
     /// Every rank draws its own permutation of all samples and takes the first n / ranks; else each takes its part of one.
     bool independent = false;
+    /// Equal parts into which a step's samples are cut, of which each rank has parts / ranks; 0: one a rank. So the parts are the same
+    /// on any number of ranks that divides them.
+    int parts = 0;
 };
 
 /// One rank's batches of an epoch.
@@ -24,6 +27,7 @@ struct Shard {
         std::int64_t next_sample;  ///< samples of all ranks up to here
     };
     std::vector<std::int64_t> positions;  ///< in the order of the epoch, of this rank's samples
+    std::vector<std::int32_t> parts;      ///< of the step, that these samples belong to
     std::vector<Batch> batches;
 };
 

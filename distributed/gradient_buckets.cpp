@@ -177,9 +177,4 @@ void GradientBuckets::require_equal_plans() const {
                              "start all ranks with the same program on processors of the same kind, or set KEEL_ISA");
 }
 
-void GradientBuckets::scale(float factor) {
-    float* const all = memory();
-    for (std::int64_t i = 0; i < plan_.elements; ++i) all[i] *= factor;
-}
-
 }  // namespace keel

@@ -45,9 +45,6 @@ public:
     /// call learns the order, and throws UsageError, which names the ranks, where their parameters differ.
     void finish();
 
-    /// Multiplies all gradients.
-    void scale(float factor);
-
     const BucketPlan& plan() const { return plan_; }
     /// Whether buckets go out while backward goes on; known after the first steps.
     bool overlaps() const { return overlaps_; }

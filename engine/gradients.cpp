@@ -37,18 +37,22 @@ double gradient_norm(const std::vector<NamedTensor>& parameters) {
     return std::sqrt(sum);
 }
 
-double clip_by_norm(const std::vector<NamedTensor>& parameters, double max_norm) {
-    if (!(max_norm > 0)) throw UsageError("[clip_by_norm] max_norm must be positive, got " + std::to_string(max_norm));
-    const double norm = gradient_norm(parameters);
-    if (!std::isfinite(norm) || norm <= max_norm) return norm;
+void scale_gradients(const std::vector<NamedTensor>& parameters, double factor) {
     for (const auto& [name, tensor] : parameters) {
         if (!tensor.grad()) continue;
         const Tensor gradient = writable_gradient(tensor);
         const std::int64_t n = gradient.storage_elements();
-        dispatch_float("clip_by_norm", gradient.dtype(), [&]<class T>(T) {
-            kernels::scale<T>({1, n, n, n}, static_cast<T>(max_norm / norm), gradient.data<T>(), gradient.data<T>());
+        dispatch_float("scale_gradients", gradient.dtype(), [&]<class T>(T) {
+            kernels::scale<T>({1, n, n, n}, static_cast<T>(factor), gradient.data<T>(), gradient.data<T>());
         });
     }
+}
+
+double clip_by_norm(const std::vector<NamedTensor>& parameters, double max_norm) {
+    if (!(max_norm > 0)) throw UsageError("[clip_by_norm] max_norm must be positive, got " + std::to_string(max_norm));
+    const double norm = gradient_norm(parameters);
+    if (!std::isfinite(norm) || norm <= max_norm) return norm;
+    scale_gradients(parameters, max_norm / norm);
     return norm;
 }
 

@@ -13,6 +13,9 @@ namespace keel {
 /// sqrt of the sum of squares of all gradients there are, in double; the result does not depend on the number of threads.
 double gradient_norm(const std::vector<NamedTensor>& parameters);
 
+/// Multiplies all gradients.
+void scale_gradients(const std::vector<NamedTensor>& parameters, double factor);
+
 /// Scales all gradients by max_norm / norm if norm > max_norm. Returns the norm before; not finite: nothing is scaled.
 double clip_by_norm(const std::vector<NamedTensor>& parameters, double max_norm);
 

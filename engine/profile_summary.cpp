@@ -43,7 +43,7 @@ const std::string& layer_of(const Recording& recording, const Record& record) {
     return recording.layers.at(static_cast<std::size_t>(record.place.layer));
 }
 
-nlohmann::ordered_json event(const Recording& recording, const Record& record, std::int64_t origin_ns) {
+nlohmann::ordered_json event(const Recording& recording, const Record& record) {
     const std::string& layer = layer_of(recording, record);
     const bool named_by_layer = std::string_view(record.kind) == kEngine && !layer.empty();
     const auto microseconds = [](std::int64_t ns) { return 1e-3 * static_cast<double>(ns); };
@@ -52,7 +52,7 @@ nlohmann::ordered_json event(const Recording& recording, const Record& record, s
                                   {"ph", "X"},
                                   {"pid", 1},
                                   {"tid", record.thread},
-                                  {"ts", microseconds(record.begin_ns - origin_ns)},
+                                  {"ts", microseconds(record.begin_ns - recording.begin_ns)},
                                   {"dur", microseconds(record.end_ns - record.begin_ns)}};
     auto& details = result["args"] = {{"layer", layer}};
     const auto ns = static_cast<double>(std::max<std::int64_t>(record.end_ns - record.begin_ns, 1));
@@ -84,12 +84,8 @@ Summary summarise(const Recording& recording) {
 }
 
 std::string chrome_trace(const Recording& recording) {
-    std::int64_t origin_ns = recording.records.empty() ? 0 : recording.records.front().begin_ns;
     std::set<int> threads;
-    for (const Record& record : recording.records) {
-        origin_ns = std::min(origin_ns, record.begin_ns);
-        threads.insert(record.thread);
-    }
+    for (const Record& record : recording.records) threads.insert(record.thread);
     auto events = nlohmann::ordered_json::array();
     for (const int thread : threads)
         events.push_back({{"name", "thread_name"},
@@ -97,7 +93,7 @@ std::string chrome_trace(const Recording& recording) {
                           {"pid", 1},
                           {"tid", thread},
                           {"args", {{"name", thread == 0 ? "main" : "thread " + std::to_string(thread)}}}});
-    for (const Record& record : recording.records) events.push_back(event(recording, record, origin_ns));
+    for (const Record& record : recording.records) events.push_back(event(recording, record));
     return nlohmann::ordered_json{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}.dump() + "\n";
 }
 
@@ -106,7 +102,8 @@ std::string joined_traces(const std::vector<std::string>& traces) {
     for (std::size_t rank = 0; rank < traces.size(); ++rank) {
         events.push_back(
             {{"name", "process_name"}, {"ph", "M"}, {"pid", rank}, {"args", {{"name", "rank " + std::to_string(rank)}}}});
-        for (auto& entry : nlohmann::ordered_json::parse(traces[rank])["traceEvents"]) {
+        nlohmann::ordered_json trace = nlohmann::ordered_json::parse(traces[rank]);
+        for (auto& entry : trace["traceEvents"]) {
             entry["pid"] = rank;
             events.push_back(std::move(entry));
         }

@@ -37,7 +37,7 @@ struct Summary {
 Summary summarise(const Recording& recording);
 
 /// Chrome's trace format (JSON), for chrome://tracing or Perfetto: one track a thread, an event a span, with its layer, pass and
-/// rates.
+/// rates; times are from the start of the recording.
 std::string chrome_trace(const Recording& recording);
 /// The same of several processes that began to record together, as one trace with a process for each, by number.
 std::string joined_traces(const std::vector<std::string>& traces);

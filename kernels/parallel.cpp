@@ -32,6 +32,11 @@ std::atomic<int>& team() {
     return threads;
 }
 
+std::atomic<bool>& fixed_sums() {
+    static std::atomic<bool> fixed{false};
+    return fixed;
+}
+
 }  // namespace
 
 int allowed_cores() { return core_count(process_cpus()); }
@@ -42,6 +47,10 @@ void set_thread_count(int threads) {
     if (threads < 1) throw UsageError("[parallel] wanted at least 1 thread, got " + std::to_string(threads));
     team() = threads;
 }
+
+void fix_sums(bool fixed) { fixed_sums() = fixed; }
+
+bool sums_are_fixed() { return fixed_sums(); }
 
 void bind_team() {
     const int threads = thread_count();

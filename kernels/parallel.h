@@ -17,6 +17,11 @@ void set_thread_count(int threads);
 /// The cores of process_cpus(). A second hyper-thread adds nothing to a core whose vector units are busy.
 int allowed_cores();
 
+/// With `fixed` no sum depends on the team's size any more: gradients of weights are summed without dividing their rows among the
+/// threads, and oneDNN runs on the caller alone, which costs large teams some of their speed.
+void fix_sums(bool fixed);
+bool sums_are_fixed();
+
 /// Keeps each thread of the team on the node that team_masks() (kernels/topology.h) gives it, until the team's size is set anew.
 /// Does nothing on a machine of one node, or where OpenMP's own variables bind the threads. For programs: it binds the calling
 /// thread, too.

@@ -26,6 +26,7 @@ Registry& registry() {
 }
 
 std::atomic<int> recording_number{0};  // counts start()
+std::atomic<std::int64_t> recording_begin_ns{0};
 
 Log& own_log() {
     thread_local std::shared_ptr<Log> log;
@@ -76,6 +77,7 @@ void start() {
     }
     ++recording_number;
     own_log();  // makes the caller thread 0
+    recording_begin_ns = detail::now_ns();
     detail::recording = true;
 }
 
@@ -83,7 +85,7 @@ Recording stop() {
     detail::recording = false;
     Registry& all = registry();
     const std::lock_guard lock(all.mutex);
-    Recording result{all.layers, {}};
+    Recording result{all.layers, {}, recording_begin_ns};
     for (std::size_t thread = 0; thread < all.logs.size(); ++thread)
         for (Record record : *all.logs[thread]) {
             record.thread = static_cast<int>(thread);

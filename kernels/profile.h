@@ -42,6 +42,7 @@ struct Record {
 struct Recording {
     std::vector<std::string> layers;  ///< dotted; the first is empty
     std::vector<Record> records;      ///< by thread; within one, in the order of their ends
+    std::int64_t begin_ns = 0;        ///< when start() was called
 };
 
 /// Nothing else of the engine may run on another thread while these are called. A span that is open then is lost.

@@ -31,12 +31,13 @@ struct WeightsPlan {
 };
 
 /// The plan with the least work for the busiest thread: its part of the products, of the preparation, and of the sum over the
-/// groups.
-inline WeightsPlan plan_weights(const WeightsWork& work, std::int64_t width, std::int64_t columns, std::int64_t threads) {
+/// groups, of which there are `most_groups` at most.
+inline WeightsPlan plan_weights(const WeightsWork& work, std::int64_t width, std::int64_t columns, std::int64_t threads,
+                                std::int64_t most_groups) {
     WeightsPlan best{1, {1, 1}};
     double least = 0;
     const std::int64_t widths = chunk_count(work.ic, width), panels = work.oc / columns;
-    for (std::int64_t groups = 1; groups <= std::min(threads, work.rows); ++groups) {
+    for (std::int64_t groups = 1; groups <= std::min(threads, most_groups); ++groups) {
         const Split split = split_units(widths, panels, threads / groups);
         const auto ic = static_cast<double>(chunk_count(widths, split.rows) * width);
         const auto oc = static_cast<double>(chunk_count(panels, split.columns) * columns);
@@ -56,7 +57,7 @@ inline WeightsPlan plan_weights(const WeightsWork& work, std::int64_t width, std
 template <class Worker, class Job>
 void run_weights_plan(const Job& job, const WeightsWork& work, std::int64_t elements, float* diff_weights) {
     const std::int64_t width = job.variant.rows, columns = job.variant.columns;
-    const WeightsPlan plan = plan_weights(work, width, columns, thread_count());
+    const WeightsPlan plan = plan_weights(work, width, columns, thread_count(), sums_are_fixed() ? 1 : work.rows);
     const std::int64_t parts = plan.channels.parts();
     std::vector<Worker> workers;
     std::int64_t most = 0;

@@ -39,7 +39,7 @@ dnnl::engine make_engine() {
 
 }  // namespace
 
-Session::Session() : threads_(omp_in_parallel() != 0 ? 1 : thread_count()), before_(omp_get_max_threads()) {
+Session::Session() : threads_(omp_in_parallel() != 0 || sums_are_fixed() ? 1 : thread_count()), before_(omp_get_max_threads()) {
     engine();
     if (before_ != threads_) omp_set_num_threads(threads_);
 }

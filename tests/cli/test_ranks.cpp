@@ -5,6 +5,8 @@
 #include <fstream>
 #include <thread>
 
+#include "cli/output.h"
+#include "data/dataset.h"
 #include "distributed/mpi_communicator.h"
 #include "engine/safetensors.h"
 #include "tests/cli/run_keel.h"
@@ -13,6 +15,7 @@
 #include "tests/support/contains.h"
 
 using namespace keel;
+using keel::cli::Json;
 using keel::test::contains;
 using keel::test::KeelProcess;
 using keel::test::ProgramResult;
@@ -57,6 +60,12 @@ double difference(const std::string& a, const std::string& b) {
     return std::sqrt(apart / size);
 }
 
+/// A picture of the training split, by a run's default split.
+std::string unreadable_picture(const std::string& data) {
+    const auto dataset = open_dataset(data, {});
+    return dataset->samples(Split::train)[3].name;
+}
+
 std::string last(const std::string& run) { return run + "/checkpoints/last.safetensors"; }
 
 }  // namespace
@@ -84,6 +93,82 @@ TEST_CASE("a step of two ranks with synchronised batch norms is one rank's step 
     // Without, every rank normalises by its own four pictures: another step.
     REQUIRE(run_on_ranks(2, command(data, folder / "apart", {"--batch-size", "4", "--max-steps", "1", "--epochs", "1"})).code == 0);
     CHECK(difference(last(folder / "one"), last(folder / "apart")) > 1e-3);
+}
+
+TEST_CASE("a reproducible run has the same weights to the bit on any number of ranks and threads", "[ranks]") {
+    if (!has_mpirun()) return;
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder);
+    // The last step of an epoch is smaller than its number of shards, and one picture cannot be read.
+    std::ofstream(data.substr(data.find(':') + 1) + "/images/" + unreadable_picture(data), std::ios::trunc) << "no picture";
+    const auto more = [](int images, const std::string& threads, std::vector<std::string> rest = {}) {
+        rest.insert(rest.end(), {"--reproducible", "--virtual-shards", "4", "--batch-size", std::to_string(images), "--epochs", "2",
+                                 "--momentum", "0.9", "--schedule", "constant", "--max-bad", "1", "--threads", threads});
+        return rest;
+    };
+    const auto train = [&](const std::string& out, const std::vector<std::string>& rest) {
+        std::vector<std::string> words = command(data, out, rest);
+        words.erase(std::ranges::find(words, "--threads"), std::ranges::find(words, "--threads") + 2);
+        return words;
+    };
+    const auto one = keel::test::run_keel(train(folder / "one", more(12, "2")));
+    INFO(one.err);
+    REQUIRE(one.code == 0);
+    const std::string truth = keel::test::fingerprint(last(folder / "one"));
+    for (const int ranks : {1, 2, 4}) {
+        CAPTURE(ranks);
+        const std::string out = folder / std::to_string(ranks);
+        const auto result = run_on_ranks(ranks, train(out, more(12 / ranks, "1")));
+        INFO(result.err);
+        REQUIRE(result.code == 0);
+        CHECK((keel::test::fingerprint(last(out)) == truth));
+    }
+
+    // Stopped on two ranks and resumed on one.
+    REQUIRE(run_on_ranks(2, train(folder / "stopped", more(6, "1", {"--max-steps", "2"}))).code == 0);
+    const auto resumed = keel::test::run_keel(
+        {"train", "--out", folder / "stopped", "--resume", "auto", "--quiet", "--batch-size", "12", "--max-steps", "0"});
+    INFO(resumed.err);
+    REQUIRE(resumed.code == 0);
+    CHECK((keel::test::fingerprint(last(folder / "stopped")) == truth));
+
+    struct Refused {
+        int ranks;
+        std::vector<std::string> options;
+        std::string says;
+    };
+    for (const Refused& refused : {
+             Refused{1, {"--virtual-shards", "3"}, "[train] --reproducible wants virtual-shards to be a power of two, not 3"},
+             Refused{3, {}, "[train] --reproducible of 4 virtual shards wants a power of two of ranks, 4 at most, not 3"},
+             Refused{2, {"--virtual-shards", "1"}, "of 1 virtual shards wants a power of two of ranks, 1 at most, not 2"},
+             Refused{1, {"--wire", "bf16"}, "wants wire f32, not bf16"},
+             Refused{1, {"--allreduce", "ring"}, "wants allreduce halving-doubling, not ring"},
+             Refused{1, {"--sampler", "independent"}, "wants sampler sharded, not independent"},
+             Refused{1, {"--ghost-batch", "4"}, "wants neither bn-ranks nor ghost-batch"},
+         }) {
+        std::vector<std::string> options{"--reproducible", "--batch-size", "4", "--force"};
+        options.insert(options.end(), refused.options.begin(), refused.options.end());
+        const auto result = run_on_ranks(refused.ranks, command(data, folder / "refused", options));
+        CHECK(result.code == 2);
+        CHECK_THAT(result.err, contains(refused.says));
+    }
+}
+
+TEST_CASE("a trace shows the kernels, the waits and the sums of all ranks", "[ranks]") {
+    if (!has_mpirun()) return;
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder), out = folder / "run";
+    const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "1", "--max-steps", "13", "--trace-steps", "2"}));
+    INFO(run.err);
+    REQUIRE(run.code == 0);
+    const Json trace = Json::parse(keel::test::read_text(out + "/trace.json"));
+    for (const int rank : {0, 1})
+        for (const std::string name : {"wait for input", "layer1.0.conv1", "wait for sums", "allreduce"}) {
+            CAPTURE(rank, name);
+            const auto times = std::ranges::count_if(
+                trace.at("traceEvents"), [&](const Json& event) { return event.at("pid") == rank && event.at("name") == name; });
+            CHECK(times >= 2);
+        }
 }
 
 TEST_CASE("a signal to one rank stops all at the same step, and another number of ranks goes on", "[ranks]") {

@@ -207,6 +207,35 @@ TEST_CASE("Shards of all ranks are every position once, in steps of equal parts"
                 }
 }
 
+TEST_CASE("Steps cut into parts have the same parts on any number of ranks", "[sampler]") {
+    for (const std::int64_t n : {0, 1, 5, 16, 97})
+        for (const std::int64_t images : {8, 12, 16}) {
+            const Shard one = plan_shard({.rank = 0, .ranks = 1, .parts = 4}, n, images, 0);
+            for (const int ranks : {2, 4}) {
+                CAPTURE(n, images, ranks);
+                for (std::size_t k = 0; k < one.batches.size(); ++k) {
+                    std::vector<std::int64_t> positions;
+                    std::vector<std::int32_t> parts;
+                    for (int r = 0; r < ranks; ++r) {
+                        const Shard shard = plan_shard({.rank = r, .ranks = ranks, .parts = 4}, n, images / ranks, 0);
+                        REQUIRE(shard.batches.size() == one.batches.size());
+                        const Shard::Batch& b = shard.batches[k];
+                        CHECK(b.planned == one.batches[k].planned);
+                        CHECK(b.next_sample == one.batches[k].next_sample);
+                        positions.insert(positions.end(), shard.positions.begin() + b.begin,
+                                         shard.positions.begin() + b.begin + b.size);
+                        parts.insert(parts.end(), shard.parts.begin() + b.begin, shard.parts.begin() + b.begin + b.size);
+                    }
+                    const Shard::Batch& all = one.batches[k];
+                    REQUIRE(std::ssize(positions) == all.size);
+                    CHECK(std::equal(positions.begin(), positions.end(), one.positions.begin() + all.begin));
+                    CHECK(std::equal(parts.begin(), parts.end(), one.parts.begin() + all.begin));
+                    CHECK(std::ranges::is_sorted(parts));
+                }
+            }
+        }
+}
+
 TEST_CASE("Independent ranks take the first part of their own order", "[sampler]") {
     for (int r = 0; r < 3; ++r) {
         const Shard shard = plan_shard({r, 3, true}, 20, 4, 0);

@@ -26,7 +26,8 @@ Recording step() {
              {"gemm", kBackward, 0, 1050 * us, 1095 * us, {8e6, 2e6}},
              {kEngine, kBackward, 0, 1045 * us, 1095 * us, {}},
              {kEngine, kRoot, 0, 1000 * us, 1100 * us, {}},
-             {"decode", kRoot, 1, 990 * us, 1090 * us, {}}}};
+             {"decode", kRoot, 1, 990 * us, 1090 * us, {}}},
+            990 * us};
 }
 
 void check(const Totals& totals, std::int64_t calls, double microseconds, double flops, double bytes) {
@@ -63,7 +64,7 @@ TEST_CASE("totals by layer tell forward from backward and add up to the time of 
 
 TEST_CASE("spans that begin and end together are told apart by the order of their ends", "[profile]") {
     const Summary summary = summarise(
-        {{"", "conv1"}, {{"gemm", kForward, 0, 5, 9, {}}, {kEngine, kForward, 0, 5, 9, {}}, {kEngine, kRoot, 0, 5, 9, {}}}});
+        {{"", "conv1"}, {{"gemm", kForward, 0, 5, 9, {}}, {kEngine, kForward, 0, 5, 9, {}}, {kEngine, kRoot, 0, 5, 9, {}}}, 0});
     CHECK(summary.kinds.front().kind == "gemm");
     CHECK(1e9 * summary.kinds.front().totals.seconds == Approx(4));
     CHECK(summary.layers.front().layer.empty());
@@ -99,11 +100,29 @@ TEST_CASE("a trace is valid JSON whose events nest on a track for each thread", 
     }
     const auto gemm = std::ranges::find_if(spans, [](const json& e) { return e.at("name") == "gemm"; });
     REQUIRE(gemm != spans.end());
-    CHECK(gemm->at("ts") == 15.0);  // after the other thread's begin
+    CHECK(gemm->at("ts") == 15.0);  // after the start of the recording
     CHECK(gemm->at("dur") == 20.0);
     CHECK(gemm->at("cat") == "forward");
     CHECK(gemm->at("args").at("layer") == "conv1");
     CHECK(gemm->at("args").at("GFLOP/s").get<double>() == Approx(200));
     CHECK(gemm->at("args").at("GB/s").get<double>() == Approx(50));
     CHECK(std::ranges::count_if(spans, [](const json& e) { return e.at("name") == "conv1"; }) == 2);
+}
+
+TEST_CASE("the traces of several ranks are one, with a process for each", "[profile]") {
+    Recording later = step();
+    later.begin_ns -= 5000;  // of a clock of its own: it began to record earlier by that
+    const json trace = json::parse(joined_traces({chrome_trace(step()), chrome_trace(later)}));
+    std::vector<double> begins;
+    int names = 0;
+    for (const json& event : trace.at("traceEvents")) {
+        names += event.at("name") == "process_name";
+        if (event.at("name") == "decode") {
+            CHECK(event.at("pid") == begins.size());
+            begins.push_back(event.at("ts").get<double>());
+        }
+    }
+    CHECK(names == 2);
+    CHECK(begins == std::vector<double>{0, 5});
+    CHECK(trace.at("traceEvents").size() == 2 * (json::parse(chrome_trace(step())).at("traceEvents").size() + 1));
 }

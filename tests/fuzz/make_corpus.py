@@ -356,6 +356,22 @@ def tuning():
     put("tuning", "text.json", "not json")
 
 
+def frames():
+    """Heartbeats: magic, kind, failure, flags, 0, rank, exit code, step, collectives, seconds, bucket, token, zeros."""
+    def frame(kind=3, failure=0, flags=1, reserved=0, rank=1, code=0, step=7, collectives=21, seconds=0.5, bucket=2, token=b"t" * 16, tail=b""):
+        return struct.pack("<IBBBBiiqqdi16s", 0x3142484B, kind, failure, flags, reserved, rank, code, step, collectives, seconds, bucket,
+                           token).ljust(64, b"\0")[:64 - len(tail)] + tail
+    for name, change in {"good": {}, "farewell": {"kind": 4, "code": 75}, "no_kind": {"kind": 99}, "nan": {"seconds": float("nan")},
+                         "before": {"seconds": -1.0}, "tail": {"tail": b"x"}, "reserved": {"reserved": 1}, "flags": {"flags": 255},
+                         "far": {"rank": -1, "step": -1 << 63, "bucket": -1 << 31}}.items():
+        put("frames", name, frame(**change))
+    put("frames", "several", frame() + frame(kind=4) + frame(flags=2) + frame()[:13])
+    put("frames", "empty", b"")
+    words = "ab" * 16
+    for name, text in {"address": f"node1|4242|{words}|{words}|10.0.0.1,fe80::1", "no_port": f"node1|70000|{words}|{words}|", "short": "node1"}.items():
+        put("frames", name, text)
+
+
 pictures(put)
 npz()
 csv()
@@ -365,3 +381,4 @@ configuration()
 weights()
 graphs()
 tuning()
+frames()
