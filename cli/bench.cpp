@@ -1,5 +1,6 @@
 // keel bench: the speed of a model on random images.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -9,8 +10,10 @@
 
 #include "cli/bench_profile.h"
 #include "cli/commands.h"
+#include "cli/data_parallel.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/rank_cores.h"
 #include "distributed/gradient_buckets.h"
 #include "distributed/self_test.h"
 #include "distributed/world.h"
@@ -35,11 +38,15 @@ struct Options {
     bool profile = false;
     std::string trace;  // empty: none
     ModelOptions options;
+    std::string allreduce = "auto", wire = "f32", overlap = "auto";  // with several ranks
+    double bucket_mb = 8;
+    bool oversubscribe = false;
 };
 
 struct Timing {
-    std::vector<double> seconds;   ///< of each step after the warm-up
-    profile::Recording recording;  ///< of these steps, if it is wanted
+    std::vector<double> seconds;        ///< of each step after the warm-up
+    profile::Recording recording;       ///< of these steps, if it is wanted
+    std::vector<double> exposed, sums;  ///< seconds of each step that waited for sums over ranks, and that these took
 };
 
 Timing time_steps(const Options& o, bool quiet, const std::function<void()>& step) {
@@ -68,11 +75,20 @@ Timing train(const Options& o, std::uint64_t seed, bool quiet, World& world) {
     if (world.alone()) return time_steps(o, quiet, [&] { training.step(); });
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
-    GradientBuckets buckets(world, training.parameters(), costs);
-    const auto step = [&] { training.step([&] { buckets.begin(); }, [&] { buckets.finish(); }); };
-    for (int i = 0; i < kOverlapTrials; ++i) step();  // until it is settled when gradients go out
+    GradientBuckets buckets(world, training.parameters(), costs, bucket_options(o.allreduce, o.wire, o.overlap, o.bucket_mb));
+    std::vector<double> exposed, sums;
+    const auto step = [&] {
+        training.step([&] { buckets.begin(); }, [&] { buckets.finish(); });
+        exposed.push_back(buckets.exposed_seconds());
+        sums.push_back(buckets.busy_seconds());
+    };
+    for (int i = 0; i < (o.overlap == "auto" ? kOverlapTrials : 1); ++i) step();  // until it is settled when gradients go out
     world.barrier();
-    return time_steps(o, quiet, step);
+    Timing timing = time_steps(o, quiet, step);
+    const auto steps = static_cast<std::ptrdiff_t>(timing.seconds.size());
+    timing.exposed.assign(exposed.end() - steps, exposed.end());
+    timing.sums.assign(sums.end() - steps, sums.end());
+    return timing;
 }
 
 Timing infer(const Options& o, std::uint64_t seed, bool quiet) {
@@ -95,13 +111,17 @@ Timing int8(const Options& o, std::uint64_t seed, bool quiet) {
 
 /// The medians and least times of all ranks: images a second are the sum of what each does, the times those of the slowest.
 struct Speed {
-    double images_per_second, median, least;
+    double images_per_second, median, least, exposed, sums;
 };
-Speed speed_of(const Options& o, const std::vector<double>& seconds, World& world) {
-    Speed all{0, 0, 0};
-    const double middle = median(seconds);
-    for (const Speed& rank : world.gather(Speed{static_cast<double>(o.batch) / middle, middle, *std::ranges::min_element(seconds)}))
-        all = {all.images_per_second + rank.images_per_second, std::max(all.median, rank.median), std::max(all.least, rank.least)};
+Speed speed_of(const Options& o, const Timing& timing, World& world) {
+    const auto middle = [](const std::vector<double>& seconds) { return seconds.empty() ? 0 : median(seconds); };
+    const double step = middle(timing.seconds);
+    Speed all{};
+    for (const Speed& rank :
+         world.gather(Speed{static_cast<double>(o.batch) / step, step, *std::ranges::min_element(timing.seconds),
+                            middle(timing.exposed), middle(timing.sums)}))
+        all = {all.images_per_second + rank.images_per_second, std::max(all.median, rank.median), std::max(all.least, rank.least),
+               std::max(all.exposed, rank.exposed), std::max(all.sums, rank.sums)};
     return all;
 }
 
@@ -109,20 +129,25 @@ Json figures(const Options& o, const Speed& speed, int ranks) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     const ArenaStatistics arena = Arena::global().statistics();
-    return {{"model", o.model},
-            {"mode", o.mode},
-            {"batch", o.batch},
-            {"image_size", o.image_size},
-            {"threads", thread_count()},
-            {"ranks", ranks},
-            {"images_per_second", speed.images_per_second},
-            {"step_ms_median", 1e3 * speed.median},
-            {"step_ms_min", 1e3 * speed.least},
-            {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
-            {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
-            {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
-            {"isa", name(active_isa())},
-            {"onednn", kernels::convolution_library()}};
+    Json result{{"model", o.model},
+                {"mode", o.mode},
+                {"batch", o.batch},
+                {"image_size", o.image_size},
+                {"threads", thread_count()},
+                {"ranks", ranks},
+                {"images_per_second", speed.images_per_second},
+                {"step_ms_median", 1e3 * speed.median},
+                {"step_ms_min", 1e3 * speed.least},
+                {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
+                {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
+                {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
+                {"isa", name(active_isa())},
+                {"onednn", kernels::convolution_library()}};
+    if (ranks > 1 && o.mode == "train") {
+        result["exposed_ms"] = 1e3 * speed.exposed;
+        result["sums_ms"] = 1e3 * speed.sums;
+    }
+    return result;
 }
 
 std::string text_of(const Options& o, const Json& figures) {
@@ -130,27 +155,33 @@ std::string text_of(const Options& o, const Json& figures) {
     const auto number = [&](const char* key) { return figures[key].get<double>(); };
     return fmt::format(
         "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
-        "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors)\n",
+        "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors){}\n",
         o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
         number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", name(active_isa()),
-        kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"));
+        kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
+        figures.contains("sums_ms")
+            ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for", number("sums_ms"), number("exposed_ms"))
+            : "");
 }
 
 int run(const Options& o, const Globals& globals, World& world) {
     const std::uint64_t seed = globals.seed.value_or(0);
     const bool quiet = globals.quiet || !world.first();
+    if (!world.alone())
+        for (const std::string& note : take_cores(world, globals.threads, o.oversubscribe))
+            if (world.first()) spdlog::warn("{}", note);
     if (!world.alone() && o.mode != "train") world.barrier();
-    const auto [seconds, recording] = o.mode == "train"   ? train(o, seed, quiet, world)
-                                      : o.mode == "infer" ? infer(o, seed, quiet)
-                                                          : int8(o, seed, quiet);
-    Json result = figures(o, speed_of(o, seconds, world), world.size());
+    const Timing timing = o.mode == "train"   ? train(o, seed, quiet, world)
+                          : o.mode == "infer" ? infer(o, seed, quiet)
+                                              : int8(o, seed, quiet);
+    Json result = figures(o, speed_of(o, timing, world), world.size());
     std::vector<std::string> traces;
-    if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(recording));
+    if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(timing.recording));
     if (!world.first()) return kSuccess;
     std::string text = text_of(o, result);
     if (!o.trace.empty()) write_file_atomically(o.trace, world.alone() ? traces[0] : profile::joined_traces(traces));
     if (o.profile) {
-        const profile::Summary summary = profile::summarise(recording);
+        const profile::Summary summary = profile::summarise(timing.recording);
         result["profile"] = profile_json(summary, o.steps);
         text += "\n" + profile_text(summary, o.steps);
     }
@@ -174,6 +205,18 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     add_number(app, "--classes", o->options.classes, from_to(1, 1'000'000), "Outputs of the classifier");
     app.add_flag("--profile", o->profile, "Show where the time goes: by kind of work and by layer, forward and backward");
     app.add_option("--trace", o->trace, "Write the steps as a trace for chrome://tracing or Perfetto")->type_name("FILE.json");
+    app.add_option("--allreduce", o->allreduce, "Several ranks: how gradients are summed; auto: by measured costs")
+        ->check(CLI::IsMember({"auto", "ring", "halving-doubling", "hierarchical"}))
+        ->capture_default_str();
+    app.add_option("--wire", o->wire, "Several ranks: what gradients travel as")
+        ->check(CLI::IsMember({"f32", "bf16"}))
+        ->capture_default_str();
+    app.add_option("--overlap", o->overlap,
+                   "Several ranks: gradients are summed while backward goes on; auto: where that is faster")
+        ->check(CLI::IsMember({"auto", "on", "off"}))
+        ->capture_default_str();
+    add_number(app, "--bucket-mb", o->bucket_mb, {0, 1024, true, false}, "Several ranks: gradients that go out together, MB");
+    app.add_flag("--oversubscribe", o->oversubscribe, "Several ranks: more threads on a node than it has cores");
     app.add_flag("--small-stem", o->options.small_stem, "First convolution 3x3 with stride 1, no max-pool");
     return [o, &globals] { return World::with([&](World& world) { return run(*o, globals, world); }); };
 }

@@ -10,21 +10,15 @@
 #include "kernels/error.h"
 
 namespace keel::cli {
-namespace {
 
-BucketOptions bucket_options(const TrainConfig& config, int ranks) {
+BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap, double bucket_mb) {
     BucketOptions options;
-    options.bucket_bytes = static_cast<std::int64_t>(config.bucket_mb * 1e6);
-    if (config.allreduce != "auto") options.algorithm = algorithm_of(config.allreduce);
-    if (config.reproducible) options.algorithm = Algorithm::halving_doubling;  // the one whose sums have a fixed shape
-    options.wire = config.wire == "bf16" ? Wire::bf16 : Wire::f32;
-    options.overlap = config.overlap == "on" ? Overlap::on : config.overlap == "off" ? Overlap::off : Overlap::automatic;
-    // Behind a rank's last shard gradients are not yet its sum.
-    if (config.reproducible && config.virtual_shards > ranks) options.overlap = Overlap::off;
+    options.bucket_bytes = static_cast<std::int64_t>(bucket_mb * 1e6);
+    if (allreduce != "auto") options.algorithm = algorithm_of(allreduce);
+    options.wire = wire == "bf16" ? Wire::bf16 : Wire::f32;
+    options.overlap = overlap == "on" ? Overlap::on : overlap == "off" ? Overlap::off : Overlap::automatic;
     return options;
 }
-
-}  // namespace
 
 DataParallel::DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters,
                            const std::vector<NamedTensor>& buffers)
@@ -33,7 +27,12 @@ DataParallel::DataParallel(World& world, const TrainConfig& config, const std::v
     if (world.alone()) return;
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
-    buckets_ = std::make_unique<GradientBuckets>(world, parameters, costs, bucket_options(config, world.size()));
+    BucketOptions options = bucket_options(config.allreduce, config.wire, config.overlap, config.bucket_mb);
+    if (config.reproducible) {
+        options.algorithm = Algorithm::halving_doubling;                           // the one whose sums have a fixed shape
+        if (config.virtual_shards > world.size()) options.overlap = Overlap::off;  // gradients are not yet the sum over the shards
+    }
+    buckets_ = std::make_unique<GradientBuckets>(world, parameters, costs, options);
     if (config.bn_ranks != 1) statistics_ = std::make_unique<RankStatistics>(world, config.bn_ranks);
 }
 

@@ -68,6 +68,9 @@ private:
     Traffic traffic_before_;  // then
 };
 
+/// Of the words that the options take.
+BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap, double bucket_mb);
+
 /// Throws UsageError, on all ranks, which names one whose `text` is not that of rank 0, and the first line where they differ.
 void require_equal(World& world, const std::string& what, const std::string& text);
 

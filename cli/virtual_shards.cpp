@@ -102,7 +102,7 @@ void VirtualShards::average_statistics() {
 }
 
 Batch shard_of_batch(const Batch& batch, int shard) {
-    const auto [begin, end] = std::ranges::equal_range(batch.parts, shard);
+    const auto [begin, end] = std::equal_range(batch.parts.begin(), batch.parts.end(), shard);
     const std::int64_t count = end - begin;
     return count == 0 ? Batch{} : part_of_batch(batch, begin - batch.parts.begin(), count);
 }

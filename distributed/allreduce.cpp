@@ -13,7 +13,7 @@ namespace keel {
 namespace {
 
 constexpr int kTag = 1;
-constexpr std::int64_t kAhead = 4;  // receives that are posted before their turn
+constexpr std::int64_t kAhead = 4;  // messages under way either way before their turn
 /// Elements that are summed over all windows at once: they stay in the second-level cache until all windows are written.
 constexpr std::int64_t kShareStep = 16384;
 
@@ -150,7 +150,7 @@ void Allreduce::execute(const AllreducePlan& plan, const std::vector<int>& membe
     };
 
     for (std::int64_t i = 0; i <= steps; ++i) {
-        for (; sent < steps && step_at(sent).after < i; ++sent)
+        for (; sent < std::min(steps, i + kAhead) && step_at(sent).after < i; ++sent)
             if (step_at(sent).to >= 0) send(sent, step_at(sent), rank_of(step_at(sent).to), data);
         for (; posted < std::min(steps, i + kAhead) && (posted == i || step_at(posted).adds || !in_use(posted)); ++posted)
             if (step_at(posted).from >= 0) post_receive(posted);

@@ -31,25 +31,39 @@ up() {
 down() {
     local name
     for name in $(ip netns list | sed -n 's/^\(keel[0-9]*\).*/\1/p'); do ip netns del "$name"; done
+    # The links of a host whose processes still run outlive its name.
+    for name in $(ip -o link | sed -n 's/^[0-9]*: \(keelv[0-9]*\)@.*/\1/p'); do ip link del "$name"; done
     ip link del $bridge 2>/dev/null || true
+}
+
+# Runs a command on host I, on its share of this machine's cores, as a host has cores of its own.
+on_host() {
+    local i=$1 hosts share
+    shift
+    hosts=$(ip netns list | grep -c "^keel[0-9]")
+    share=$(($(nproc --all) / hosts))
+    if [ "$share" -ge 1 ]; then
+        exec ip netns exec "keel$i" taskset -c $((i * share))-$(((i + 1) * share - 1)) "$@"
+    fi
+    exec ip netns exec "keel$i" "$@"
 }
 
 # mpirun's agent gets the host's address and a command for a shell.
 enter() {
-    local host=$1 name
+    local host=$1 i
     shift
     case $host in
-        $net.*) name=keel$((${host##*.} - 1)) ;;
-        *) name=$host ;;
+        $net.*) i=$((${host##*.} - 1)) ;;
+        *) i=${host#keel} ;;
     esac
-    exec ip netns exec "$name" sh -c "$*"
+    on_host "$i" sh -c "$*"
 }
 
 # Ranks of different "hosts" would find each other's memory: only TCP between them, only on these links.
 run_mpi() {
     local root=()
     [ "$(id -u)" -ne 0 ] || root=(--allow-run-as-root)
-    exec ip netns exec keel0 mpirun "${root[@]}" --mca plm_rsh_agent "$(readlink -f "$0") enter" --mca plm rsh --mca btl self,tcp \
+    on_host 0 mpirun "${root[@]}" --bind-to none --mca plm_rsh_agent "$(readlink -f "$0") enter" --mca plm rsh --mca btl self,tcp \
         --mca btl_tcp_if_include $net.0/24 --mca oob_tcp_if_include $net.0/24 --mca orte_keep_fqdn_hostnames 1 "$@"
 }
 

@@ -140,7 +140,7 @@ private:
         check(MPI_Allgather(&first, 1, MPI_INT, firsts.data(), 1, MPI_INT, world_), "MPI_Allgather");
         std::vector<int> leaders = firsts;
         std::ranges::sort(leaders);
-        leaders.erase(std::ranges::unique(leaders).begin(), leaders.end());
+        leaders.erase(std::unique(leaders.begin(), leaders.end()), leaders.end());
         for (const int leader : firsts)
             topology_.node_of.push_back(static_cast<int>(std::ranges::lower_bound(leaders, leader) - leaders.begin()));
     }
