@@ -104,7 +104,7 @@ Timing int8(const Options& o, std::uint64_t seed, bool quiet) {
     const auto images = [&](std::int64_t n, std::uint64_t of) { return random_images(n, o.image_size, o.options.channels, of); };
     const std::vector<Tensor> batches{images(2, seed + 1), images(2, seed + 2)};
     const graph::Graph floats = graph::trace(*make_model(o.model, o.options, seed), o.image_size, o.image_size, o.options.channels);
-    const Predictor predictor(spec, quantise(floats, batches, {.method = RangeMethod::minmax}).graph, o.batch);
+    const Predictor predictor(spec, quantise(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph, o.batch);
     const Tensor src = images(o.batch, seed);
     return time_steps(o, quiet, [&] { predictor.logits(src); });
 }

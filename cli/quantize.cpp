@@ -26,6 +26,7 @@ struct Options {
     std::string checkpoint, out, method = "auto";
     std::vector<std::string> keep;
     int keep_worst = 0;
+    double keep_below = QuantiseOptions{}.keep_below;
     bool no_bias_correction = false, force = false;
     std::int64_t images = 200;
     ReadingOptions reading{.split = "train", .batch_size = 10};
@@ -60,7 +61,9 @@ std::int64_t float_bytes(nn::Module& module) {
 }
 
 Json to_json(const Options& o, const QuantiseReport& report, std::int64_t bytes, std::int64_t of_floats, double seconds) {
-    Json candidates = Json::object(), layers = Json::array();
+    Json candidates = Json::object(), layers = Json::array(), fallbacks = Json::array();
+    for (const Fallback& fallback : report.fallbacks)
+        fallbacks.push_back({{"name", fallback.name}, {"own_snr_db", fallback.snr_db}});
     for (const auto& candidate : report.candidates) candidates[std::string(name(candidate.method))] = candidate.error;
     for (const LayerReport& layer : report.layers)
         layers.push_back({{"name", layer.name},
@@ -76,6 +79,8 @@ Json to_json(const Options& o, const QuantiseReport& report, std::int64_t bytes,
             {"fp32_bytes", of_floats},
             {"size_ratio", static_cast<double>(bytes) / static_cast<double>(of_floats)},
             {"seconds", seconds},
+            {"keep_below", o.keep_below},
+            {"fallbacks", std::move(fallbacks)},
             {"layers", std::move(layers)}};
 }
 
@@ -92,6 +97,9 @@ std::string to_text(const Json& json, const QuantiseReport& report) {
     text += fmt::format("ranges: {}; logits' error {:.2e} of their variance\n\n", name(report.method), report.logits_error);
     std::array<int, 3> counts{};
     for (const LayerReport& layer : report.layers) ++counts[static_cast<std::size_t>(layer.arithmetic)];
+    for (const Fallback& fallback : report.fallbacks)
+        text += fmt::format("{} is left in fp32: {:.1f} dB of its own in codes, less than {:.1f}\n", fallback.name, fallback.snr_db,
+                            json["keep_below"].get<double>());
     text += fmt::format("{} layers in int8, {} that requantise what they read, {} in fp32; those of the least signal to noise:\n",
                         counts[0], counts[1], counts[2]);
     std::vector<LayerReport> worst = report.layers;
@@ -123,6 +131,7 @@ int run(const Options& o, const Globals& globals) {
     if (o.method != "auto") options.method = range_method_named(o.method);
     options.keep = o.keep;
     options.keep_worst = o.keep_worst;
+    options.keep_below = o.keep_below;
     options.correct_bias = !o.no_bias_correction;
     const Quantised quantised = quantise(floats, batches, options, [&](const std::string& pass) {
         if (!globals.quiet) std::cerr << "keel quantize: " << pass << '\n';
@@ -159,6 +168,8 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
     app.add_option("--keep", o->keep, "Leave this layer in fp32 (a name of keel models --model NAME); may be given again")
         ->type_name("LAYER");
     add_number(app, "--keep-worst", o->keep_worst, from_to(0, 10000), "Leave so many of the layers that lose most in fp32");
+    add_number(app, "--keep-below", o->keep_below, from_to(0.0, 100.0),
+               "Leave the layers in fp32 whose own signal to noise in codes is less, in dB; 0: none");
     app.add_flag("--no-bias-correction", o->no_bias_correction, "Do not give back what layers lose on average");
     add_reading(app, o->reading);
     return [o, &globals] { return run(*o, globals); };

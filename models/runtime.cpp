@@ -45,12 +45,13 @@ struct Runtime::Memory {
     }
     kernels::Codes codes_to(const graph::Value& value) const { return {buffer<std::uint8_t>(value) + value.first, ld(value)}; }
 
-    void show(const Watch::Look& look, std::size_t step, const graph::Value& value) const {
+    template <class Look>
+    void show(const Look& look, std::size_t step, const graph::Value& value) const {
         if (!look) return;
         if (codes(value))
-            look(step, codes_from(value).data, ld(value));
+            look(step, codes_to(value).data, ld(value));
         else
-            look(step, from(value).data, ld(value));
+            look(step, to(value).data, ld(value));
     }
 };
 

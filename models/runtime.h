@@ -12,11 +12,11 @@
 
 namespace keel {
 
-/// Sees a run node by node: what a node is about to read, and what it has made. `first` is the first float or code, pixels are `ld`
-/// apart.
+/// Sees a run node by node: what a node is about to read, and what it has made, which it may change. `first` is the first float or
+/// code, pixels are `ld` apart.
 struct Watch {
-    using Look = std::function<void(std::size_t step, const void* first, std::int64_t ld)>;
-    Look before, after;  ///< may be null
+    std::function<void(std::size_t step, const void* first, std::int64_t ld)> before;  ///< may be null, as may:
+    std::function<void(std::size_t step, void* first, std::int64_t ld)> after;
 };
 
 /// Immutable once made, but for set_shift(): any number of threads may run it at once. A run's activations are one block of the

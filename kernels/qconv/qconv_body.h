@@ -38,13 +38,15 @@ template <int kR, int kV>
 inline void multiply(const QconvTile& t, Tile<kR, kV>& tile) {
     constexpr std::int64_t kStep = kV * kWidth * kGroup;  // weights of a group
     const auto* weights = static_cast<const Element*>(t.weights);
+    const auto* ahead = static_cast<const char*>(t.ahead);
     unrolled<kR>([&](auto r) { unrolled<kV>([&](auto v) { tile.sums[r][v] = Sums{}; }); });
     for (std::int64_t s = 0; s < t.segments; ++s) {
         const std::int64_t row = t.src[s].row;
         const Element* third[(kR + 2) / 3];  // rows are addressed from every third one, so that all pointers stay in registers
         unrolled<(kR + 2) / 3>([&](auto i) { third[i] = static_cast<const Element*>(t.src[s].first) + 3 * i * row; });
-        for (std::int64_t k = 0; k < t.depth; k += kGroup, weights += kStep) {
+        for (std::int64_t k = 0; k < t.depth; k += kGroup, weights += kStep, ahead += t.ahead_step) {
             Sums w[kV];
+            __builtin_prefetch(ahead, 0, 2);
             unrolled<kV>([&](auto v) { w[v] = load_sums(weights + v * kWidth * kGroup); });
             unrolled<kR>([&](auto r) {
                 const Sums src = broadcast_word(third[r / 3] + r % 3 * row + k);
@@ -73,6 +75,7 @@ inline void finish(const QconvTile& t, int row, std::int64_t column, Sums sums, 
 template <int kR, int kV>
 inline void tile_of(const QconvTile& t) {
     Tile<kR, kV> tile;
+    if (t.residual_scale != nullptr) unrolled<kR>([&](auto r) { __builtin_prefetch(t.residual + r * t.residual_row); });
     multiply<kR, kV>(t, tile);
     constexpr std::int64_t kLast = (kV - 1) * kWidth;
     const std::int64_t left = t.columns - kLast;

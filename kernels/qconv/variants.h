@@ -31,6 +31,8 @@ struct QconvTile {
     std::uint8_t* dst;     ///< rows of them, dst_row apart; or null:
     float* floats;
     std::int64_t dst_row;
+    const void* ahead;        ///< what to fetch into the second-level cache meanwhile,
+    std::int64_t ahead_step;  ///< so many bytes on with each group
 };
 
 /// dst[r * dst_row + k] = before(src[r][k]) for r < rows, k < depth, as source elements. See QuantBefore.

@@ -55,6 +55,34 @@ std::vector<std::vector<double>> float_means(const Runtime& floats, const Tensor
     return all;
 }
 
+/// Sums of squares over the values of a node's result.
+struct Noise {
+    double signal = 0, noise = 0;
+
+    void add(double truth, double value) {
+        signal += truth * truth;
+        noise += (value - truth) * (value - truth);
+    }
+    double decibels() const { return 10 * std::log10(std::max(signal, 1e-30) / std::max(noise, 1e-40)); }
+};
+
+/// What floats make, node by node: dense [pixels, c].
+std::vector<std::vector<float>> results_of(const Runtime& floats, const float* images, std::int64_t n) {
+    const graph::Graph& graph = floats.graph();
+    std::vector<std::vector<float>> results(graph.nodes.size());
+    Watch watch;
+    watch.after = [&](std::size_t step, const void* first, std::int64_t ld) {
+        const graph::Value& dst = graph.nodes[step].dst;
+        for (std::int64_t p = 0; p < pixels_of(graph, dst, n); ++p) {
+            const float* pixel = static_cast<const float*>(first) + p * ld;
+            results[step].insert(results[step].end(), pixel, pixel + dst.c);
+        }
+    };
+    const Tensor logits = Tensor::empty({n, graph.dst.c});
+    floats.run(n, images, logits.data<float>(), watch);
+    return results;
+}
+
 }  // namespace
 
 void correct_bias(const graph::Graph& weights, const Runtime& floats, CodedGraph& coded, Runtime& codes, const Tensor& images) {
@@ -95,44 +123,42 @@ void correct_bias(const graph::Graph& weights, const Runtime& floats, CodedGraph
     codes.run(images.dim(0), images.data<float>(), logits.data<float>(), watch);
 }
 
-std::vector<double> signal_to_noise(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images) {
-    const graph::Graph &true_graph = floats.graph(), &graph = coded.graph;
-    std::vector<double> signal(coded.nodes.size()), noise(coded.nodes.size());
+std::vector<double> signal_to_noise(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images,
+                                    Loss loss) {
+    const graph::Graph& graph = coded.graph;
+    std::vector<Noise> noise(graph.nodes.size());
     const std::int64_t together = std::min<std::int64_t>(4, images.dim(0)), size = images.elements() / images.dim(0);
     for (std::int64_t begin = 0; begin + together <= images.dim(0); begin += together) {
         const float* src = images.data<float>() + begin * size;
-        const Tensor logits = Tensor::empty({together, graph.dst.c});
-        std::vector<std::vector<float>> results(true_graph.nodes.size());
+        const std::vector<std::vector<float>> results = results_of(floats, src, together);
         Watch watch;
-        watch.after = [&](std::size_t step, const void* first, std::int64_t ld) {
-            const graph::Value& dst = true_graph.nodes[step].dst;
-            for (std::int64_t p = 0; p < pixels_of(true_graph, dst, together); ++p) {
-                const float* pixel = static_cast<const float*>(first) + p * ld;
-                results[step].insert(results[step].end(), pixel, pixel + dst.c);
-            }
-        };
-        floats.run(together, src, logits.data<float>(), watch);
-        watch.after = [&](std::size_t step, const void* first, std::int64_t ld) {
+        watch.after = [&](std::size_t step, void* first, std::int64_t ld) {
             const CodedNode& of = coded.nodes[step];
             if (of.made < 0) return;
             const graph::Value& dst = graph.nodes[step].dst;
             const float* truth = results[static_cast<std::size_t>(of.made)].data();
             for (std::int64_t p = 0; p < pixels_of(graph, dst, together); ++p)
                 for (std::int64_t i = 0; i < dst.c; ++i, ++truth) {
-                    const auto c = static_cast<std::size_t>(i);
-                    const double value =
-                        of.dst.empty()
-                            ? static_cast<const float*>(first)[p * ld + i]
-                            : double{of.dst[c].scale} * (static_cast<const std::uint8_t*>(first)[p * ld + i] - of.dst[c].zero);
-                    signal[step] += double{*truth} * *truth;
-                    noise[step] += (value - *truth) * (value - *truth);
+                    if (of.dst.empty()) {
+                        float& value = static_cast<float*>(first)[p * ld + i];
+                        noise[step].add(*truth, value);
+                        if (loss == Loss::own) value = *truth;
+                    } else {
+                        std::uint8_t& code = static_cast<std::uint8_t*>(first)[p * ld + i];
+                        const Coding& coding = of.dst[static_cast<std::size_t>(i)];
+                        const double scale = coding.scale, zero = coding.zero;
+                        noise[step].add(*truth, scale * (code - zero));
+                        if (loss == Loss::own)
+                            code = static_cast<std::uint8_t>(std::nearbyint(std::clamp(*truth / scale + zero, 0.0, 255.0)));
+                    }
                 }
         };
+        const Tensor logits = Tensor::empty({together, graph.dst.c});
         codes.run(together, src, logits.data<float>(), watch);
     }
-    std::vector<double> decibels(signal.size(), std::numeric_limits<double>::quiet_NaN());
-    for (std::size_t i = 0; i < signal.size(); ++i)
-        if (coded.nodes[i].made >= 0) decibels[i] = 10 * std::log10(std::max(signal[i], 1e-30) / std::max(noise[i], 1e-30));
+    std::vector<double> decibels;
+    for (std::size_t i = 0; i < noise.size(); ++i)
+        decibels.push_back(coded.nodes[i].made < 0 ? std::numeric_limits<double>::quiet_NaN() : noise[i].decibels());
     return decibels;
 }
 

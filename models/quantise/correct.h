@@ -13,7 +13,14 @@ namespace keel {
 /// floats with its weights, `floats` runs it, `codes` runs `coded`; both are changed.
 void correct_bias(const graph::Graph& weights, const Runtime& floats, CodedGraph& coded, Runtime& codes, const Tensor& images);
 
+/// What a node is charged with.
+enum class Loss : std::uint8_t {
+    all,  ///< what the nodes before it lost as well
+    own   ///< what it loses itself where all that it reads are the codes nearest to what floats make
+};
+
 /// Signal to noise in decibels of each node that completes a result of floats, over the images; NaN for the others.
-std::vector<double> signal_to_noise(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images);
+std::vector<double> signal_to_noise(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images,
+                                    Loss loss);
 
 }  // namespace keel

@@ -63,10 +63,10 @@ class Quantiser {
 public:
     Quantiser(const graph::Graph& floats, std::span<const Tensor> batches, const QuantiseOptions& options,
               const std::function<void(const std::string&)>& progress)
-        : graph_(floats), options_(options), progress_(progress), kept_(options.keep.begin(), options.keep.end()) {
+        : graph_(floats), options_(options), progress_(progress), kept_{{options.keep.begin(), options.keep.end()}, {}} {
         if (batches.size() < 2)
             throw UsageError("[quantise] wanted two batches of images at least, got " + std::to_string(batches.size()));
-        for (const std::string& name : kept_)
+        for (const std::string& name : kept_.names)
             if (std::ranges::none_of(floats.nodes, [&](const graph::Node& node) { return node.name == name; }))
                 throw UsageError("[quantise] there is no layer '" + name + "' to keep");
         const std::size_t held = std::max<std::size_t>(1, batches.size() / 4);
@@ -84,6 +84,8 @@ public:
         for (const Tensor& batch : seen_) report.images += batch.dim(0);
         report.held_out = truth.dim(0);
         report.method = options_.method ? *options_.method : choose(calibration, truth, report);
+
+        if (options_.keep_below > 0) fall_back(calibration, floats, first_images({&first, 1}, kJudged), report);
 
         const auto finished = [&] {
             CodedGraph coded = to_codes(graph_, calibration, report.method, kept_);
@@ -119,10 +121,45 @@ private:
         return std::ranges::min_element(report.candidates, {}, &QuantiseReport::Candidate::error)->method;
     }
 
+    /// Leaves what codes are too coarse for in floats: a layer, for its weights may be the reason, and where that does not help a
+    /// map that it reads or writes.
+    void fall_back(const Calibration& calibration, const Runtime& floats, const Tensor& images, QuantiseReport& report) {
+        for (bool found = true; found;) {
+            tell("looking for layers that codes are too coarse for");
+            const CodedGraph coded = to_codes(graph_, calibration, report.method, kept_);
+            const Runtime codes(coded.graph, batch_);
+            const std::vector<double> own = signal_to_noise(floats, coded, codes, images, Loss::own);
+            found = false;
+            for (std::size_t i = 0; i < own.size(); ++i) {
+                if (!(own[i] < options_.keep_below)) continue;  // nor where there is no result of floats
+                const graph::Node& node = graph_.nodes[static_cast<std::size_t>(coded.nodes[i].made)];
+                if (kept_.names.insert(node.name).second) {
+                    report.fallbacks.push_back({node.name, own[i]});
+                    found = true;
+                } else {
+                    found = keep_map_of(node) || found;
+                }
+            }
+        }
+        std::ranges::sort(report.fallbacks, {}, [&](const Fallback& fallback) {
+            return std::ranges::find(graph_.nodes, fallback.name, &graph::Node::name) - graph_.nodes.begin();
+        });
+    }
+
+    /// One of them a round, in this order; false where all are floats already.
+    bool keep_map_of(const graph::Node& node) {
+        const auto keep = [&](const graph::Value& value) {
+            return value.buffer != graph_.src.buffer && value.buffer != graph_.dst.buffer &&
+                   kept_.buffers.insert(value.buffer).second;
+        };
+        const graph::Value* residual = residual_of(node);
+        return keep(node.src) || (residual != nullptr && keep(*residual)) || keep(node.dst);
+    }
+
     static void describe(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images,
                          QuantiseReport& report) {
         const Tensor judged = first_images({&images, 1}, kJudged);
-        const std::vector<double> decibels = signal_to_noise(floats, coded, codes, judged);
+        const std::vector<double> decibels = signal_to_noise(floats, coded, codes, judged, Loss::all);
         report.layers.clear();
         for (std::size_t i = 0; i < coded.nodes.size(); ++i)
             if (coded.nodes[i].made >= 0)
@@ -142,13 +179,13 @@ private:
         }
         std::ranges::sort(falls);
         for (std::size_t i = 0; i < falls.size() && i < static_cast<std::size_t>(options_.keep_worst); ++i)
-            kept_.insert(falls[i].second);
+            kept_.names.insert(falls[i].second);
     }
 
     const graph::Graph& graph_;
     const QuantiseOptions& options_;
     const std::function<void(const std::string&)>& progress_;
-    std::set<std::string> kept_;
+    Kept kept_;
     std::span<const Tensor> seen_, held_out_;
     std::int64_t batch_ = 1;
 };

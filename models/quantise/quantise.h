@@ -16,6 +16,7 @@ struct QuantiseOptions {
     std::optional<RangeMethod> method{};  ///< none: the one that serves held-out images best
     std::vector<std::string> keep{};      ///< names of layers to leave in fp32
     int keep_worst = 0;                   ///< and so many of the layers that lose most
+    double keep_below = 15;               ///< and those whose own signal to noise in codes is less, in decibels; 0: none
     bool correct_bias = true;
 };
 
@@ -23,6 +24,12 @@ struct LayerReport {
     std::string name;
     Arithmetic arithmetic;
     double snr_db;  ///< of its result beside that of fp32, with all that the layers before lost
+};
+
+/// A layer that is left in fp32 because codes are too coarse for it.
+struct Fallback {
+    std::string name;
+    double snr_db;  ///< its own in codes, whatever the layers before lost
 };
 
 struct QuantiseReport {
@@ -33,6 +40,7 @@ struct QuantiseReport {
     RangeMethod method = RangeMethod::minmax;
     std::vector<Candidate> candidates;  ///< in the order they were tried
     std::vector<LayerReport> layers;    ///< in the order of their running
+    std::vector<Fallback> fallbacks;    ///< likewise; a map that is too coarse takes the layers at its other end along
     double logits_error = 0;            ///< as above, of the graph handed out
     std::int64_t images = 0, held_out = 0;
 };

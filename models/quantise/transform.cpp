@@ -74,14 +74,15 @@ double noise_of(const graph::Conv& conv, const Source& src, const std::vector<do
 
 class Transform {
 public:
-    Transform(const graph::Graph& floats, const Calibration& calibration, RangeMethod method, const std::set<std::string>& kept)
+    Transform(const graph::Graph& floats, const Calibration& calibration, RangeMethod method, const Kept& kept)
         : floats_(floats), calibration_(calibration), method_(method), kept_(kept) {
         graph::Graph& g = result_.graph;
         g.buffers = floats.buffers;
         g.src = floats.src;
         g.dst = floats.dst;
         for (std::size_t i = 0; i < g.buffers.size(); ++i) {
-            g.buffers[i].codes = static_cast<int>(i) != g.src.buffer && static_cast<int>(i) != g.dst.buffer;
+            const int buffer = static_cast<int>(i);
+            g.buffers[i].codes = buffer != g.src.buffer && buffer != g.dst.buffer && !kept.buffers.contains(buffer);
             codings_.emplace_back(static_cast<std::size_t>(g.buffers[i].c));
         }
     }
@@ -91,7 +92,7 @@ public:
             const graph::Node& node = floats_.nodes[step_];
             const auto* conv = std::get_if<graph::Conv>(&node.op);
             const auto* pool = std::get_if<graph::Pool>(&node.op);
-            if (kept_.contains(node.name) || (conv == nullptr && pool == nullptr))
+            if (stays(node) || (conv == nullptr && pool == nullptr))
                 keep(node);
             else if (conv != nullptr)
                 convert(node, *conv);
@@ -103,6 +104,12 @@ public:
     }
 
 private:
+    bool stays(const graph::Node& node) const {
+        const Value* residual = residual_of(node);
+        const auto& buffers = kept_.buffers;
+        return kept_.names.contains(node.name) || buffers.contains(node.src.buffer) || buffers.contains(node.dst.buffer) ||
+               (residual != nullptr && buffers.contains(residual->buffer));
+    }
     const NodeCalibration& calibration() const { return calibration_.nodes[step_]; }
     std::vector<Coding>& codings_of_buffer(const Value& value) { return codings_[static_cast<std::size_t>(value.buffer)]; }
     std::vector<Coding> codings_of(const Value& value) {
@@ -147,7 +154,7 @@ private:
 
     /// A value as floats, aside.
     Value floats_of(const Value& value, const std::string& name) {
-        if (value.buffer == floats_.src.buffer) return value;
+        if (!result_.graph.map(value).codes) return value;
         const Value dst = aside(value, false);
         graph::Dequantise op;
         for (const Coding& coding : codings_of(value)) {
@@ -343,7 +350,7 @@ private:
     const graph::Graph& floats_;
     const Calibration& calibration_;
     RangeMethod method_;
-    const std::set<std::string>& kept_;
+    const Kept& kept_;
     CodedGraph result_;
     std::vector<std::vector<Coding>> codings_;  ///< of each channel of each buffer, as written last
     std::optional<Value> images_;
@@ -352,8 +359,7 @@ private:
 
 }  // namespace
 
-CodedGraph to_codes(const graph::Graph& floats, const Calibration& calibration, RangeMethod method,
-                    const std::set<std::string>& kept) {
+CodedGraph to_codes(const graph::Graph& floats, const Calibration& calibration, RangeMethod method, const Kept& kept) {
     return Transform(floats, calibration, method, kept).run();
 }
 

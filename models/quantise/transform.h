@@ -29,8 +29,13 @@ struct CodedGraph {
     std::vector<CodedNode> nodes;  ///< of each of its nodes
 };
 
-/// `kept`: names of nodes to leave in fp32. `floats` holds its weights.
-CodedGraph to_codes(const graph::Graph& floats, const Calibration& calibration, RangeMethod method,
-                    const std::set<std::string>& kept);
+/// What stays as it is.
+struct Kept {
+    std::set<std::string> names;  ///< nodes in fp32
+    std::set<int> buffers;        ///< buffers of floats; the nodes that read or write them are in fp32 as well
+};
+
+/// `floats` holds its weights.
+CodedGraph to_codes(const graph::Graph& floats, const Calibration& calibration, RangeMethod method, const Kept& kept);
 
 }  // namespace keel

@@ -41,6 +41,8 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     CHECK(made.report["candidates"].size() == 4);
     CHECK(made.report["size_ratio"].get<double>() < 0.27);
     CHECK(made.report["layers"].size() >= 21);
+    CHECK(made.report["keep_below"] == 15);
+    CHECK(made.report["fallbacks"].empty());
     CHECK(made.report["bytes"] == std::filesystem::file_size(made.model));
 
     const auto evaluated = [&](const std::string& file, const std::vector<std::string>& environment = {}) {
@@ -66,6 +68,27 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     const json of_picture = json::parse(predicted.out)["images"][1]["scores"];
     for (std::size_t i = 0; i < scores.size(); ++i) CHECK(of_picture[keel_model_label(model, i)].get<float>() == scores[i]);
     keel_model_free(model);
+}
+
+TEST_CASE("keel quantize: layers that codes are too coarse for are left in fp32, and named", "[quantize]") {
+    const Made made;
+    const auto quantised = [&](std::vector<std::string> more) {
+        std::vector<std::string> all{"quantize", "--checkpoint", made.checkpoint, "--data", made.data,      "--out",
+                                     made.model, "--force",      "--images",      "8",      "--batch-size", "4",
+                                     "--method", "minmax",       "--keep-below",  "100",    "--quiet"};
+        all.insert(all.end(), more.begin(), more.end());
+        const ProgramResult result = run_keel(all);
+        REQUIRE(result.code == 0);
+        return result.out;
+    };
+    const json report = json::parse(quantised({"--json"}));  // no layer reaches 100 dB
+    REQUIRE(!report["fallbacks"].empty());
+    CHECK(report["fallbacks"][0]["own_snr_db"].get<double>() < 100);
+    for (const json& layer : report["layers"]) CHECK(layer["arithmetic"] == "fp32");
+    const std::string text = quantised({});
+    CHECK_THAT(text, contains(report["fallbacks"][0]["name"].get<std::string>() + " is left in fp32: "));
+    CHECK_THAT(text, contains("less than 100.0"));
+    CHECK(run_keel({"eval", "--checkpoint", made.model, "--data", made.data, "--split", "train", "--quiet"}).code == 0);
 }
 
 TEST_CASE("keel quantize: what cannot be", "[quantize]") {

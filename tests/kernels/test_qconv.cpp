@@ -198,6 +198,18 @@ TEST_CASE("qconv: halves are rounded to the even code, results beyond the codes 
     });
 }
 
+TEST_CASE("qconv: lines of narrow pixels, rows of windows outside the map") {
+    for (const std::int64_t channels : {3, 20}) {  // lines are padded and kept; taps are read in place
+        Conv2dGeometry g{2, 2 * channels, 12, 31, 2 * 24, 3, 5, 2, 2, 4, 3};
+        g.groups = 2;
+        for (const Read read : {Read::plain, Read::clamped, Read::affine})
+            for (const bool pad : {false, true}) check({g, read, false, false, pad, false, pad ? 7 : 0, 5});
+        g.dilation_h = 3;
+        check({g});
+        check({Conv2dGeometry{1, channels, 40, 17, 70, 7, 3, 1, 1, 6, 1}, Read::plain, true});
+    }
+}
+
 TEST_CASE("qconv: random geometries") {
     Random random(7, Draw::synthesise);
     const auto draw = [&](std::int64_t low, std::int64_t high) {

@@ -134,6 +134,7 @@ TEST_CASE("DenseNet runs without floats, the wide buffers coded by channel", "[q
     const auto& scales = conv_named(quantised.graph, "features.denseblock2.denselayer3.conv2").scale;
     CHECK(std::set<float>(scales.begin(), scales.end()).size() > scales.size() / 2);
     for (const LayerReport& layer : quantised.report.layers) CHECK(std::isfinite(layer.snr_db));
+    CHECK(quantised.report.fallbacks.empty());
 }
 
 TEST_CASE("Layers are left in fp32 by name and by what they lose", "[quantise]") {
@@ -149,6 +150,60 @@ TEST_CASE("Layers are left in fp32 by name and by what they lose", "[quantise]")
     const Tensor images = random_images(4, 64, 3, 9);
     CHECK(snr(network.logits(named.graph, images), network.logits(network.graph, images)) > 20);
     CHECK_THROWS_WITH(network.quantised({.keep = {"conv7"}}), contains("there is no layer 'conv7'"));
+}
+
+TEST_CASE("Where a channel leaves no codes for the others, the layers at both ends of their map fall back to fp32", "[quantise]") {
+    Network network("resnet18", 64);
+    graph::Graph graph = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
+    Random random(5, Draw::synthesise);
+    for (Tensor& batch : network.batches)
+        for (std::int64_t i = 0; i < 3 * batch.dim(0); ++i) {  // each of a brightness and a contrast of its own
+            const float brightness = random.uniform(-1, 1), contrast = random.uniform(0, 1);
+            for (std::int64_t p = 0; p < 64 * 64; ++p) {
+                float& value = batch.data<float>()[(i / 3 * 64 * 64 + p) * 3 + i % 3];
+                value = brightness + contrast * value;
+            }
+        }
+    const std::string writer = "layer4.1.conv1", reader = "layer4.1.conv2";
+    constexpr float kMuch = 30000;
+    std::int64_t channel = 0;
+    for (graph::Node& node : graph.nodes) {  // ranges change, results do not
+        if (node.name != writer && node.name != reader) continue;
+        auto& conv = std::get<graph::Conv>(node.op);
+        conv.weights = conv.weights.clone();
+        const std::int64_t oc = conv.weights.dim(0), of_output = conv.weights.elements() / oc;
+        auto* w = conv.weights.data<float>();
+        if (node.name == writer) {
+            REQUIRE(conv.relu);
+            channel = std::ranges::max_element(conv.bias) - conv.bias.begin();  // not one that its ReLU leaves nothing of
+            for (std::int64_t i = 0; i < of_output; ++i) w[channel * of_output + i] *= kMuch;
+            conv.bias[static_cast<std::size_t>(channel)] *= kMuch;
+        } else {
+            for (std::int64_t i = 0; i < oc * of_output; ++i)
+                if (i % of_output / 9 == channel) w[i] /= kMuch;
+            conv.residual.reset();  // nothing goes past these layers
+        }
+    }
+    const Quantised codes = quantise(graph, network.batches, {.method = RangeMethod::minmax, .keep_below = 0});
+    const Quantised fallen = quantise(graph, network.batches, {.method = RangeMethod::minmax});
+    CHECK(codes.report.fallbacks.empty());
+    CHECK(codes.report.logits_error > 0.5);
+    CHECK(fallen.report.logits_error < 0.05);
+    const auto snr_of_reader = [&](const Quantised& quantised) {
+        return std::ranges::find(quantised.report.layers, reader, &LayerReport::name)->snr_db;
+    };
+    CHECK(snr_of_reader(codes) < 15);
+    CHECK(snr_of_reader(fallen) > 25);
+    REQUIRE(fallen.report.fallbacks.size() == 1);
+    CHECK(fallen.report.fallbacks[0].name == reader);
+    CHECK(fallen.report.fallbacks[0].snr_db < 15);
+    for (const LayerReport& layer : fallen.report.layers) {
+        INFO(layer.name);
+        CHECK((layer.arithmetic == Arithmetic::fp32) == (layer.name == writer || layer.name == reader));
+    }
+    for (const graph::Node& node : fallen.graph.nodes) CHECK(node.name != reader + ".dequantise");  // its map is of floats
+    const graph::Graph even = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
+    CHECK(quantise(even, network.batches, {.method = RangeMethod::minmax}).report.fallbacks.empty());
 }
 
 TEST_CASE("A batch norm too uneven for a clamp is applied as codes are read", "[quantise]") {

@@ -1,0 +1,99 @@
+// What the threads of a run of Qconv share.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/igemm/split.h"
+#include "kernels/qconv/qconv.h"
+#include "kernels/qconv/variants.h"
+#include "kernels/scratch.h"
+
+namespace keel::kernels::qconv {
+
+/// Source elements between the rows of a gathered tile, so that rows of a power of two do not all fall into the same sets of the
+/// first-level cache; where rows of the map itself would, they are gathered.
+inline constexpr std::int64_t kRowPadding = 64, kSameSets = 4096;
+
+/// Some columns of the result, and what they are made with.
+struct Panel {
+    const std::byte* weights;
+    const float *scale, *shift, *residual_scale;
+    std::int64_t column, columns;
+    int vectors;
+};
+
+inline std::vector<Panel> panels_of(const QconvPlan& p, const QconvOperands& o) {
+    const auto factors = p.factors(o.packed);
+    std::vector<Panel> panels;
+    panels.reserve(static_cast<std::size_t>(p.g.groups * p.panels()));
+    for (std::int64_t group = 0; group < p.g.groups; ++group)
+        for (std::int64_t first = 0; first < p.columns(); first += p.panel()) {
+            const std::int64_t before = group * p.columns() + first, width = std::min(p.panel(), p.columns() - first);
+            panels.push_back({o.packed + p.weight_bytes(before), factors[0] + before, factors[1] + before,
+                              o.residual.data != nullptr ? factors[2] + before : nullptr, group * p.oc() + first,
+                              std::min(width, p.oc() - first), static_cast<int>(width / p.variant->width)});
+        }
+    return panels;
+}
+
+/// Pixels of the result, counted through all images, cut into pieces of `piece`, and those into tiles of `rows`. Tiles are counted
+/// through as well; the last of a piece may have fewer rows, and where pieces are not even, the last ones none.
+struct Tiling {
+    std::int64_t points, piece, rows, of_piece;  ///< of_piece: tiles
+
+    Tiling(std::int64_t all, std::int64_t share, std::int64_t most)
+        : points(all), piece(share), rows(even_share(piece, most)), of_piece(chunk_count(piece, rows)) {}
+    std::int64_t tiles() const { return chunk_count(points, piece) * of_piece; }
+    Range tile(std::int64_t index) const {
+        const std::int64_t begin = index / of_piece * piece, first = begin + index % of_piece * rows;
+        return {first, std::min({first + rows, begin + piece, points})};
+    }
+};
+
+struct Job {
+    Job(const QconvPlan& p, std::int64_t n, const QconvOperands& operands)
+        : plan(p),
+          v(*p.variant),
+          o(operands),
+          points(n * p.g.oh() * p.g.ow()),
+          most_rows(v.rows[std::min<std::int64_t>(v.vectors, p.columns() / v.width)]),
+          flat(p.g.pointwise() && p.g.stride_h == 1 && p.g.stride_w == 1 && p.g.pad_h == 0 && p.g.pad_w == 0),
+          plain(operands.before.low == nullptr && operands.before.scale == nullptr),
+          in_place(plain && v.bytes == 1 && !p.merged && p.ic() == p.depth),
+          row_length(p.products() + kRowPadding),
+          line_length(((p.g.ow() - 1) * p.g.stride_w + p.g.kw) * p.ic() + v.group),
+          lines((p.g.kh - 1) * p.g.dilation_h + 1),
+          panels(panels_of(p, operands)) {}
+
+    const QconvPlan& plan;
+    const QconvVariant& v;
+    const QconvOperands& o;
+    std::int64_t points, most_rows;     ///< of the result; of a tile
+    bool flat;                          ///< point i reads pixel i of src
+    bool plain;                         ///< codes are read as they are
+    bool in_place;                      ///< they may be read where they are
+    std::int64_t row_length;            ///< of a gathered tile, in source elements
+    std::int64_t line_length, lines;    ///< of a padded line where the plan is merged, likewise; of a window
+    std::vector<Panel> panels;          ///< of all groups
+    const std::uint8_t* pad = nullptr;  ///< [g.ic]
+
+    /// Of a thread: the rows of a gathered tile, or padded lines.
+    std::size_t gathered_bytes() const {
+        return plan.merged ? static_cast<std::size_t>(lines + 1) * line_bytes()
+                           : section(static_cast<std::size_t>(most_rows * row_length * v.bytes));
+    }
+    std::size_t line_bytes() const { return section(static_cast<std::size_t>(line_length * v.bytes)); }
+
+    /// `depth` codes of each row, as source elements, from channel `channel` on: read through `before` where inside.
+    void gather(int rows, const std::uint8_t* const* pixels, const bool* inside, std::int64_t channel, std::int64_t depth,
+                void* dst) const {
+        const auto from = [&](const auto* values) { return values == nullptr ? values : values + channel; };
+        const QuantBefore& b = o.before;
+        v.gather({rows, pixels, inside, depth, from(b.low), from(b.high), from(b.scale), from(b.shift), dst, row_length});
+    }
+};
+
+}  // namespace keel::kernels::qconv
