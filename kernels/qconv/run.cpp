@@ -15,13 +15,14 @@ namespace {
 using namespace qconv;
 
 /// Weights that stay in the second-level cache while all tiles pass by. Where few tiles do, what counts is how soon weights come
-/// from memory: a panel at a time, the next one fetched meanwhile.
-constexpr std::int64_t kBlockBytes = 512 << 10, kFewTiles = 64;
+/// from memory: fewer of them at a time, the next ones fetched meanwhile.
+constexpr std::int64_t kBlockBytes = 512 << 10, kStreamedBytes = 64 << 10, kFewTiles = 64;
 
 /// The panels of all groups are counted through.
 void run_part(const Job& job, const Tiling& tiling, Range tiles, Range panels, std::byte* memory) {
     const std::int64_t of_group = job.plan.panels(), panel_bytes = job.plan.weight_bytes(job.plan.panel());
-    const std::int64_t most = tiles.size() <= kFewTiles ? 1 : std::max<std::int64_t>(1, kBlockBytes / panel_bytes);
+    const std::int64_t bytes = tiles.size() <= kFewTiles ? kStreamedBytes : kBlockBytes;
+    const std::int64_t most = std::max<std::int64_t>(1, bytes / panel_bytes);
     for (std::int64_t first = panels.begin; first < panels.end;) {
         const std::int64_t group = first / of_group, end = std::min(panels.end, (group + 1) * of_group);
         const std::int64_t last = first + even_share(end - first, most);
