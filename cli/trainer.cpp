@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <limits>
 
@@ -213,6 +214,12 @@ std::optional<Predictions> Trainer::validate() {
         parallel_.world(), [this] { return stop_of(own_status()).has_value(); },
         Predictor(learner_.spec, *learner_.module, config_.batch_size), *dataset_, eval_loader(Split::val));
     if (!predictions) stop_ = stop_of(parallel_.agree(own_status()));
+    if (predictions && !std::ranges::all_of(predictions->probabilities, [](float p) { return std::isfinite(p); }))
+        throw DivergedError(fmt::format(
+            "[train] at step {} the model answers NaN to the validation split; go on from the last checkpoint with a lower "
+            "learning "
+            "rate (--resume auto --lr X --force) or --clip-norm, and give batch norm more than {} images where maps are small",
+            state_.step, config_.batch_size));
     return predictions;
 }
 

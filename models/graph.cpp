@@ -22,6 +22,7 @@ public:
 
     void check(const Node& node) {
         read(node.name, node.src);
+        require_inside(node.name, node.dst);
         if (node.src.buffer == node.dst.buffer && overlap(node.src, node.dst)) refuse(node.name, "a node that overwrites its src");
         std::visit([&](const auto& op) { check(node, op); }, node.op);
         write(node.name, node.dst);
@@ -40,7 +41,7 @@ private:
 
     void require_inside(const std::string& who, const Value& value) const {
         if (value.buffer < 0 || value.buffer >= std::ssize(graph_.buffers)) refuse(who, "no such buffer");
-        if (value.first < 0 || value.c < 1 || value.first + value.c > graph_.map(value).c)
+        if (value.first < 0 || value.c < 1 || value.first > graph_.map(value).c - value.c)
             refuse(who, "a slice outside its buffer");
     }
     void require_whole(const Value& value) const {

@@ -338,7 +338,8 @@ def graphs():
                "window": (["nodes", 2, "stride"], 0), "window_outside": (["nodes", 2, "pad"], 9), "kind": (["nodes", 2, "kind"], "least"),
                "operator": (["nodes", 1, "op"], "conv"), "name": (["nodes", 1, "name"], "conv2"), "zero": (["nodes", 1, "zero"], 256),
                "codes": (["buffers", 2, "codes"], False), "in_place": (["nodes", 1, "src"], [2, 0, 3]), "nodes": (["nodes"], {}),
-               "residual": (["nodes", 1, "residual"], [2, 0, 4]), "unwritten": (["nodes", 1, "src"], [3, 0, 3])}
+               "residual": (["nodes", 1, "residual"], [2, 0, 4]), "unwritten": (["nodes", 1, "src"], [3, 0, 3]),
+               "no_dst": (["nodes", 2, "dst"], [6, 0, 4]), "far_dst": (["nodes", 2, "dst"], [3, (1 << 63) - 1, 4])}
     for name, change in changes.items():
         put("graph", name + ".json", changed(change))
         put("checkpoint", "graph_" + name + ".safetensors", checkpoint(SPEC, metadata={"keel.graph": changed(change)}))

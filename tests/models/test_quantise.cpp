@@ -286,6 +286,7 @@ TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[q
     refused("newer format", [](TensorFile&, Json& json) { json["format"] = 2; });
     refused("wanted a slice", [](TensorFile&, Json& json) { json["src"] = 3; });
     refused("no such buffer", [](TensorFile&, Json& json) { json["nodes"][3]["src"][0] = 1000; });
+    refused("no such buffer", [](TensorFile&, Json& json) { json["nodes"][3]["dst"][0] = 1000; });
     refused("a slice outside its buffer", [](TensorFile&, Json& json) { json["nodes"][3]["dst"][1] = 1; });
     refused("out of range", [](TensorFile&, Json& json) { json["buffers"][1]["h"] = std::int64_t{1} << 40; });
     refused("wanted a whole number", [](TensorFile&, Json& json) { json["nodes"][1]["stride"] = 1.5; });
