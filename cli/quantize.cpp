@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 
@@ -68,7 +69,8 @@ Json to_json(const Options& o, const QuantiseReport& report, std::int64_t bytes,
     for (const LayerReport& layer : report.layers)
         layers.push_back({{"name", layer.name},
                           {"arithmetic", kArithmetics[static_cast<std::size_t>(layer.arithmetic)]},
-                          {"snr_db", layer.snr_db}});
+                          {"snr_db", layer.snr_db},
+                          {"own_snr_db", layer.own_snr_db}});
     return {{"out", o.out},
             {"images", report.images + report.held_out},
             {"held_out", report.held_out},
@@ -105,9 +107,10 @@ std::string to_text(const Json& json, const QuantiseReport& report) {
     std::vector<LayerReport> worst = report.layers;
     std::ranges::sort(worst, {}, &LayerReport::snr_db);
     worst.resize(std::min(worst.size(), kShown));
-    std::vector<std::vector<std::string>> rows{{"layer", "SNR, dB", "arithmetic"}};
+    std::vector<std::vector<std::string>> rows{{"layer", "SNR, dB", "its own", "arithmetic"}};
     for (const LayerReport& layer : worst)
         rows.push_back({layer.name, fmt::format("{:.1f}", layer.snr_db),
+                        std::isnan(layer.own_snr_db) ? "" : fmt::format("{:.1f}", layer.own_snr_db),
                         std::string(kArithmetics[static_cast<std::size_t>(layer.arithmetic)])});
     return text + format_table(rows);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <set>
 
 #include "models/quantise/correct.h"
@@ -85,6 +86,7 @@ public:
         report.held_out = truth.dim(0);
         report.method = options_.method ? *options_.method : choose(calibration, truth, report);
 
+        own_snr_.assign(graph_.nodes.size(), std::numeric_limits<double>::quiet_NaN());
         if (options_.keep_below > 0) fall_back(calibration, floats, first_images({&first, 1}, kJudged), report);
 
         const auto finished = [&] {
@@ -131,8 +133,11 @@ private:
             const std::vector<double> own = signal_to_noise(floats, coded, codes, images, Loss::own);
             found = false;
             for (std::size_t i = 0; i < own.size(); ++i) {
-                if (!(own[i] < options_.keep_below)) continue;  // nor where there is no result of floats
-                const graph::Node& node = graph_.nodes[static_cast<std::size_t>(coded.nodes[i].made)];
+                if (coded.nodes[i].made < 0) continue;
+                const auto made = static_cast<std::size_t>(coded.nodes[i].made);
+                own_snr_[made] = own[i];
+                if (own[i] >= options_.keep_below) continue;
+                const graph::Node& node = graph_.nodes[made];
                 if (kept_.names.insert(node.name).second) {
                     report.fallbacks.push_back({node.name, own[i]});
                     found = true;
@@ -156,15 +161,15 @@ private:
         return keep(node.src) || (residual != nullptr && keep(*residual)) || keep(node.dst);
     }
 
-    static void describe(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images,
-                         QuantiseReport& report) {
+    void describe(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images,
+                  QuantiseReport& report) const {
         const Tensor judged = first_images({&images, 1}, kJudged);
         const std::vector<double> decibels = signal_to_noise(floats, coded, codes, judged, Loss::all);
         report.layers.clear();
         for (std::size_t i = 0; i < coded.nodes.size(); ++i)
-            if (coded.nodes[i].made >= 0)
-                report.layers.push_back({floats.graph().nodes[static_cast<std::size_t>(coded.nodes[i].made)].name,
-                                         coded.nodes[i].arithmetic, decibels[i]});
+            if (const int made = coded.nodes[i].made; made >= 0)
+                report.layers.push_back({graph_.nodes[static_cast<std::size_t>(made)].name, coded.nodes[i].arithmetic, decibels[i],
+                                         own_snr_[static_cast<std::size_t>(made)]});
     }
 
     /// Of those that multiply: what a layer itself loses shows as a fall below the layer before.
@@ -186,6 +191,7 @@ private:
     const QuantiseOptions& options_;
     const std::function<void(const std::string&)>& progress_;
     Kept kept_;
+    std::vector<double> own_snr_;  ///< of each node; NaN where it was not measured
     std::span<const Tensor> seen_, held_out_;
     std::int64_t batch_ = 1;
 };

@@ -23,7 +23,8 @@ struct QuantiseOptions {
 struct LayerReport {
     std::string name;
     Arithmetic arithmetic;
-    double snr_db;  ///< of its result beside that of fp32, with all that the layers before lost
+    double snr_db;      ///< of its result beside that of fp32, with all that the layers before lost
+    double own_snr_db;  ///< with what it lost itself; NaN where keep_below is 0
 };
 
 /// A layer that is left in fp32 because codes are too coarse for it.

@@ -43,6 +43,7 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     CHECK(made.report["layers"].size() >= 21);
     CHECK(made.report["keep_below"] == 15);
     CHECK(made.report["fallbacks"].empty());
+    for (const json& layer : made.report["layers"]) CHECK(layer["own_snr_db"].get<double>() >= 15);
     CHECK(made.report["bytes"] == std::filesystem::file_size(made.model));
 
     const auto evaluated = [&](const std::string& file, const std::vector<std::string>& environment = {}) {
