@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "distributed/mpi_communicator.h"
 #include "engine/safetensors.h"
+#include "kernels/parallel.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
@@ -169,6 +170,24 @@ TEST_CASE("a trace shows the kernels, the waits and the sums of all ranks", "[ra
                 trace.at("traceEvents"), [&](const Json& event) { return event.at("pid") == rank && event.at("name") == name; });
             CHECK(times >= 2);
         }
+}
+
+TEST_CASE("ranks of a node compute on cores of their own", "[ranks]") {
+    if (!has_mpirun() || allowed_cores() < 2) return;
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder), out = folder / "run", masks = folder / "masks";
+    // Each rank's shell notes which processors its first thread may run on, once the run is under way, and stops it.
+    const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "2", "--epochs", "100000"}),
+                                  "\"$0\" \"$@\" & rank=$!; while [ ! -e " + last(out) +
+                                      " ]; do sleep 0.1; done; sed -n "
+                                      "'s/Cpus_allowed_list:\t//p' /proc/$rank/status > " +
+                                      masks + ".$OMPI_COMM_WORLD_RANK; sleep 1; kill -TERM $rank; wait $rank");
+    INFO(run.err);
+    CHECK(run.code == 75);
+    const std::string first = keel::test::read_text(masks + ".0"), second = keel::test::read_text(masks + ".1");
+    CHECK(first.find_first_not_of("0123456789\n") == std::string::npos);  // one each
+    CHECK(second.find_first_not_of("0123456789\n") == std::string::npos);
+    CHECK(first != second);
 }
 
 TEST_CASE("a signal to one rank stops all at the same step, and another number of ranks goes on", "[ranks]") {
