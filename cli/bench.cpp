@@ -44,9 +44,10 @@ struct Options {
 };
 
 struct Timing {
-    std::vector<double> seconds;        ///< of each step after the warm-up
-    profile::Recording recording;       ///< of these steps, if it is wanted
-    std::vector<double> exposed, sums;  ///< seconds of each step that waited for sums over ranks, and that these took
+    std::vector<double> seconds;   ///< of each step after the warm-up
+    profile::Recording recording;  ///< of these steps, if it is wanted
+    // Seconds of each step that waited for sums over ranks, that these took, and that their thread had a processor.
+    std::vector<double> exposed, sums, processor;
 };
 
 Timing time_steps(const Options& o, bool quiet, const std::function<void()>& step) {
@@ -76,11 +77,12 @@ Timing train(const Options& o, std::uint64_t seed, bool quiet, World& world) {
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
     GradientBuckets buckets(world, training.parameters(), costs, bucket_options(o.allreduce, o.wire, o.overlap, o.bucket_mb));
-    std::vector<double> exposed, sums;
+    std::vector<double> exposed, sums, processor;
     const auto step = [&] {
         training.step([&] { buckets.begin(); }, [&] { buckets.finish(); });
         exposed.push_back(buckets.exposed_seconds());
         sums.push_back(buckets.busy_seconds());
+        processor.push_back(buckets.processor_seconds());
     };
     for (int i = 0; i < (o.overlap == "auto" ? kOverlapTrials : 1); ++i) step();  // until it is settled when gradients go out
     world.barrier();
@@ -88,6 +90,7 @@ Timing train(const Options& o, std::uint64_t seed, bool quiet, World& world) {
     const auto steps = static_cast<std::ptrdiff_t>(timing.seconds.size());
     timing.exposed.assign(exposed.end() - steps, exposed.end());
     timing.sums.assign(sums.end() - steps, sums.end());
+    timing.processor.assign(processor.end() - steps, processor.end());
     return timing;
 }
 
@@ -111,7 +114,7 @@ Timing int8(const Options& o, std::uint64_t seed, bool quiet) {
 
 /// The medians and least times of all ranks: images a second are the sum of what each does, the times those of the slowest.
 struct Speed {
-    double images_per_second, median, least, exposed, sums;
+    double images_per_second, median, least, exposed, sums, processor;
 };
 Speed speed_of(const Options& o, const Timing& timing, World& world) {
     const auto middle = [](const std::vector<double>& seconds) { return seconds.empty() ? 0 : median(seconds); };
@@ -119,9 +122,13 @@ Speed speed_of(const Options& o, const Timing& timing, World& world) {
     Speed all{};
     for (const Speed& rank :
          world.gather(Speed{static_cast<double>(o.batch) / step, step, *std::ranges::min_element(timing.seconds),
-                            middle(timing.exposed), middle(timing.sums)}))
-        all = {all.images_per_second + rank.images_per_second, std::max(all.median, rank.median), std::max(all.least, rank.least),
-               std::max(all.exposed, rank.exposed), std::max(all.sums, rank.sums)};
+                            middle(timing.exposed), middle(timing.sums), middle(timing.processor)}))
+        all = {all.images_per_second + rank.images_per_second,
+               std::max(all.median, rank.median),
+               std::max(all.least, rank.least),
+               std::max(all.exposed, rank.exposed),
+               std::max(all.sums, rank.sums),
+               std::max(all.processor, rank.processor)};
     return all;
 }
 
@@ -146,6 +153,7 @@ Json figures(const Options& o, const Speed& speed, int ranks) {
     if (ranks > 1 && o.mode == "train") {
         result["exposed_ms"] = 1e3 * speed.exposed;
         result["sums_ms"] = 1e3 * speed.sums;
+        result["sums_processor_ms"] = 1e3 * speed.processor;
     }
     return result;
 }
@@ -159,9 +167,9 @@ std::string text_of(const Options& o, const Json& figures) {
         o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
         number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", name(active_isa()),
         kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
-        figures.contains("sums_ms")
-            ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for", number("sums_ms"), number("exposed_ms"))
-            : "");
+        figures.contains("sums_ms") ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
+                                                  number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
+                                    : "");
 }
 
 int run(const Options& o, const Globals& globals, World& world) {

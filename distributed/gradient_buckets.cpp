@@ -1,5 +1,7 @@
 #include "distributed/gradient_buckets.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -17,6 +19,13 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kTrials = 3;  // steps of each kind, after one that both leave out
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Of the calling thread.
+double processor_seconds() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 Allreduce make_allreduce(World& world, Wire wire) {
     std::optional<Allreduce> made;
@@ -54,7 +63,7 @@ void GradientBuckets::begin() {
     const std::size_t turn = trials_[0].size() + trials_[1].size();
     overlaps_ = options_.overlap == Overlap::on ||
                 (options_.overlap == Overlap::automatic && (turn < 2 * (kTrials + 1) ? turn % 2 == 1 : overlaps_));
-    busy_ = 0;
+    busy_ = processor_ = 0;
     armed_ = true;
     begun_ = Clock::now();
 }
@@ -85,12 +94,14 @@ void GradientBuckets::send(std::size_t index) {
     const Bucket& bucket = plan_.buckets[index];
     const auto sum = [this, &bucket](Communicator&) {
         const auto start = Clock::now();
+        const double processor_before = keel::processor_seconds();
         const profile::Span span("allreduce");
         if (const Algorithm algorithm = algorithm_of(bucket); algorithm == Algorithm::hierarchical)
             allreduce_.sum_shared(*memory_, {bucket.begin, bucket.elements});
         else
             allreduce_.sum(algorithm, std::span(memory() + bucket.begin, static_cast<std::size_t>(bucket.elements)));
         busy_ += seconds_since(start);
+        processor_ += keel::processor_seconds() - processor_before;
     };
     world_.start(sum, static_cast<std::int32_t>(index));
 }

@@ -49,9 +49,11 @@ public:
     /// Whether buckets go out while backward goes on; known after the first steps.
     bool overlaps() const { return overlaps_; }
     Algorithm algorithm_of(const Bucket& bucket) const;
-    /// Seconds of the last step between begin() and finish() that the calling thread waited, and that sums took on their thread.
+    /// Seconds of the last step between begin() and finish() that the calling thread waited, that sums took on their thread, and
+    /// how many of those the thread had a processor, which it takes from the compute threads where no core is kept for it.
     double exposed_seconds() const { return exposed_; }
     double busy_seconds() const { return busy_; }
+    double processor_seconds() const { return processor_; }
     /// Of all steps so far.
     const Traffic& traffic() const { return allreduce_.traffic(); }
 
@@ -80,7 +82,7 @@ private:
 
     std::chrono::steady_clock::time_point begun_;
     std::array<std::vector<double>, 2> trials_;  // seconds of steps without and with overlap
-    double exposed_ = 0, busy_ = 0;
+    double exposed_ = 0, busy_ = 0, processor_ = 0;
 };
 
 }  // namespace keel
