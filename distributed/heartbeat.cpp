@@ -126,7 +126,12 @@ void Heartbeat::run(Role role) {
         static_cast<void>(!::read(wake_.get(), &count, sizeof count));
 
         const double now = seconds_now();
-        if (now - before > std::max(options_.limits.silence / 2, 2 * options_.interval)) role.forgive(now);
+        // Where this process stood still, so may the whole job have: neither silence nor waiting counts for that time.
+        if (now - before > std::max(options_.limits.silence / 2, 2 * options_.interval)) {
+            role.forgive(now);
+            const std::lock_guard lock(mutex_);
+            entered_ += now - before;
+        }
         before = now;
         const bool due = now - beat >= options_.interval;
         if (due) beat = now;

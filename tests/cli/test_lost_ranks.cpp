@@ -118,6 +118,23 @@ TEST_CASE("A rank that is killed or stopped in any phase ends all", "[ranks][slo
         }
 }
 
+TEST_CASE("A job that is frozen as a whole for longer than any limit goes on", "[ranks]") {
+    if (is_skipped()) return;
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder), out = folder / "run";
+    KeelProcess process(command(data, out, {"--max-restarts", "0"}, {"--epochs", "4", "--deadline", "3"}));
+    REQUIRE(until([&] { return fs::exists(out + "/metrics.jsonl"); }));
+    std::vector<pid_t> ranks;
+    for (int rank = 0; rank < kRanks; ++rank) ranks.push_back(process_of(rank, out));
+    for (const int signal : {SIGSTOP, SIGCONT}) {
+        for (const pid_t rank : ranks) REQUIRE((rank > 0 && ::kill(rank, signal) == 0));
+        if (signal == SIGSTOP) std::this_thread::sleep_for(6s);
+    }
+    const auto result = process.wait();
+    INFO(result.err);
+    CHECK(result.code == 0);
+}
+
 TEST_CASE("keel launch goes on from the last checkpoint with the ranks that are left", "[ranks]") {
     if (is_skipped()) return;
     const TemporaryFolder folder;
