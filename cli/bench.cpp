@@ -197,6 +197,8 @@ int run(const Options& o, const Globals& globals, World& world) {
     return kSuccess;
 }
 
+CLI::IsMember one_of(const Words& words) { return CLI::IsMember(std::vector<std::string>(words.begin(), words.end())); }
+
 }  // namespace
 
 Run add_bench(CLI::App& app, const Globals& globals) {
@@ -214,14 +216,12 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     app.add_flag("--profile", o->profile, "Show where the time goes: by kind of work and by layer, forward and backward");
     app.add_option("--trace", o->trace, "Write the steps as a trace for chrome://tracing or Perfetto")->type_name("FILE.json");
     app.add_option("--allreduce", o->allreduce, "Several ranks: how gradients are summed; auto: by measured costs")
-        ->check(CLI::IsMember({"auto", "ring", "halving-doubling", "hierarchical"}))
+        ->check(one_of(kAllreduces))
         ->capture_default_str();
-    app.add_option("--wire", o->wire, "Several ranks: what gradients travel as")
-        ->check(CLI::IsMember({"f32", "bf16"}))
-        ->capture_default_str();
+    app.add_option("--wire", o->wire, "Several ranks: what gradients travel as")->check(one_of(kWires))->capture_default_str();
     app.add_option("--overlap", o->overlap,
                    "Several ranks: gradients are summed while backward goes on; auto: where that is faster")
-        ->check(CLI::IsMember({"auto", "on", "off"}))
+        ->check(one_of(kOverlaps))
         ->capture_default_str();
     add_number(app, "--bucket-mb", o->bucket_mb, {0, 1024, true, false}, "Several ranks: gradients that go out together, MB");
     app.add_flag("--oversubscribe", o->oversubscribe, "Several ranks: more threads on a node than it has cores");

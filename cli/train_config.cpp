@@ -67,10 +67,9 @@ std::span<const Option<TrainConfig>> train_options() {
         {"virtual_shards", &C::virtual_shards, "shards", from_to(1, 65536),
          "reproducible: parts of a step, a power of two; each is a batch of its own, whose gradients are summed in a fixed order"},
         {"elastic", &C::elastic, "", {}, "a run resumed on another number of ranks may have another number of images a step"},
-        {"allreduce", &C::allreduce, "", Words{"auto", "ring", "halving-doubling", "hierarchical"},
-         "how gradients are summed over ranks; auto: by measured costs"},
-        {"wire", &C::wire, "", Words{"f32", "bf16"}, "what gradients travel as between ranks; sums are f32"},
-        {"overlap", &C::overlap, "", Words{"auto", "on", "off"},
+        {"allreduce", &C::allreduce, "", kAllreduces, "how gradients are summed over ranks; auto: by measured costs"},
+        {"wire", &C::wire, "", kWires, "what gradients travel as between ranks; sums are f32"},
+        {"overlap", &C::overlap, "", kOverlaps,
          "gradients are summed while backward goes on; auto: where the first steps are faster so"},
         {"bucket_mb", &C::bucket_mb, "MB", {Range{0, 1024, true, false}}, "gradients that go out together"},
 

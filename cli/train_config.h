@@ -85,6 +85,10 @@ struct TrainConfig {
     int threads = 0;  ///< 0: thread_count()'s own default
 };
 
+/// What allreduce, wire and overlap may be, of `keel bench` as well.
+inline const Words kAllreduces{"auto", "ring", "halving-doubling", "hierarchical"}, kWires{"f32", "bf16"},
+    kOverlaps{"auto", "on", "off"};
+
 /// The one declaration of all of TrainConfig's options, in the order of the help text.
 std::span<const Option<TrainConfig>> train_options();
 

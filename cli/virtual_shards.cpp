@@ -8,7 +8,6 @@
 #include "cli/data_parallel.h"
 #include "distributed/allreduce.h"
 #include "kernels/error.h"
-#include "kernels/parallel.h"
 
 namespace keel::cli {
 namespace {
@@ -36,7 +35,8 @@ void walk(const std::vector<NamedTensor>& parameters, std::span<float> memory, E
     }
 }
 
-void check(const World& world, const TrainConfig& config) {
+/// The number of shards. Throws UsageError where options or ranks do not go with them.
+int shards_of(const World& world, const TrainConfig& config) {
     const auto refuse = [](const std::string& what) { throw UsageError("[train] --reproducible " + what); };
     const auto shards = static_cast<unsigned>(config.virtual_shards), ranks = static_cast<unsigned>(world.size());
     if (!std::has_single_bit(shards)) refuse(fmt::format("wants virtual-shards to be a power of two, not {}", shards));
@@ -48,6 +48,7 @@ void check(const World& world, const TrainConfig& config) {
     if (config.wire != "f32") refuse("wants wire f32, not " + config.wire);
     if (config.bn_ranks != 1 || config.ghost_batch != 0)
         refuse("normalises each virtual shard by itself and wants neither bn-ranks nor ghost-batch");
+    return config.virtual_shards;
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ void check(const World& world, const TrainConfig& config) {
 VirtualShards::VirtualShards(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters,
                              std::vector<NamedTensor> statistics)
     : world_(world),
-      all_((check(world, config), config.virtual_shards)),
+      all_(shards_of(world, config)),
       own_(all_ / world.size()),
       parameters_(trained(parameters)),
       statistics_(std::move(statistics)),

@@ -20,8 +20,8 @@ constexpr std::size_t kTrials = 3;  // steps of each kind, after one that both l
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Of the calling thread.
-double processor_seconds() {
+/// For which the calling thread had a processor so far.
+double seconds_on_processor() {
     timespec time{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
@@ -94,14 +94,14 @@ void GradientBuckets::send(std::size_t index) {
     const Bucket& bucket = plan_.buckets[index];
     const auto sum = [this, &bucket](Communicator&) {
         const auto start = Clock::now();
-        const double processor_before = keel::processor_seconds();
+        const double processor_before = seconds_on_processor();
         const profile::Span span("allreduce");
         if (const Algorithm algorithm = algorithm_of(bucket); algorithm == Algorithm::hierarchical)
             allreduce_.sum_shared(*memory_, {bucket.begin, bucket.elements});
         else
             allreduce_.sum(algorithm, std::span(memory() + bucket.begin, static_cast<std::size_t>(bucket.elements)));
         busy_ += seconds_since(start);
-        processor_ += keel::processor_seconds() - processor_before;
+        processor_ += seconds_on_processor() - processor_before;
     };
     world_.start(sum, static_cast<std::int32_t>(index));
 }

@@ -4,8 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
+#include <cstdlib>
 #include <stdexcept>
 
+#include "distributed/mpi_communicator.h"
 #include "engine/files.h"
 
 namespace keel::test {
@@ -64,5 +66,7 @@ ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vec
                        const std::string& out) {
     return KeelProcess(arguments, environment, out).wait();
 }
+
+bool has_mpirun() { return !mpi_library().empty() && std::system("command -v mpirun >/dev/null 2>&1") == 0; }
 
 }  // namespace keel::test

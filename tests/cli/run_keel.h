@@ -37,4 +37,7 @@ private:
 ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
                        const std::string& out = "");
 
+/// Whether ranks can be started: keel was built with MPI, and mpirun is there.
+bool has_mpirun();
+
 }  // namespace keel::test

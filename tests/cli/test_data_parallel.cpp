@@ -9,16 +9,14 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
+#include "tests/support/ranks.h"
 
 using namespace keel;
 using cli::DataParallel;
 using cli::StepStatus;
+using test::borrowed;
 
 namespace {
-
-std::shared_ptr<Communicator> borrowed(Communicator& communicator) {
-    return {&communicator, [](Communicator*) {}};
-}
 
 /// What three ranks agree on if each says own(rank); all must hear the same.
 template <class Own>

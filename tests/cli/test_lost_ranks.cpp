@@ -90,7 +90,7 @@ void check_lost(const std::string& data, const TemporaryFolder& folder, int vict
 }
 
 bool is_skipped() {
-    if (!keel::mpi_library().empty() && std::system("command -v mpirun > /dev/null") == 0) return false;
+    if (keel::test::has_mpirun()) return false;
     WARN("skipped: no MPI");
     return true;
 }

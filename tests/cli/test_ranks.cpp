@@ -7,7 +7,6 @@
 
 #include "cli/output.h"
 #include "data/dataset.h"
-#include "distributed/mpi_communicator.h"
 #include "engine/safetensors.h"
 #include "kernels/parallel.h"
 #include "tests/cli/run_keel.h"
@@ -18,13 +17,12 @@
 using namespace keel;
 using keel::cli::Json;
 using keel::test::contains;
+using keel::test::has_mpirun;
 using keel::test::KeelProcess;
 using keel::test::ProgramResult;
 using keel::test::TemporaryFolder;
 
 namespace {
-
-bool has_mpirun() { return !mpi_library().empty() && std::system("command -v mpirun >/dev/null 2>&1") == 0; }
 
 /// mpirun of `ranks`, more than there are cores if need be; `script` is what each rank's shell runs in place of keel ("$0" "$@").
 std::vector<std::string> mpirun(int ranks, const std::string& script = "") {

@@ -12,8 +12,10 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
+#include "tests/support/ranks.h"
 
 using namespace keel;
+using test::borrowed;
 
 namespace {
 
@@ -49,10 +51,6 @@ std::vector<float> gradients(const Net& net) {
 
 void clear(const Net& net) {
     for (const auto& [name, tensor] : net.parameters()) tensor.set_grad({});
-}
-
-std::shared_ptr<Communicator> borrowed(Communicator& communicator) {
-    return {&communicator, [](Communicator*) {}};
 }
 
 }  // namespace
