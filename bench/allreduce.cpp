@@ -9,10 +9,10 @@
 #include <cstdio>
 #include <functional>
 
-#include "distributed/allreduce.h"
-#include "distributed/collectives.h"
-#include "distributed/mpi_communicator.h"
-#include "distributed/self_test.h"
+#include "distributed/collectives/allreduce.h"
+#include "distributed/gather.h"
+#include "distributed/mpi/mpi_communicator.h"
+#include "distributed/collectives/self_test.h"
 #include "engine/median.h"
 
 using namespace keel;

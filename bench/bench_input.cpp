@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "data/decode.h"
-#include "data/phantom.h"
-#include "data/sources.h"
-#include "data/transform.h"
+#include "data/formats/decode.h"
+#include "data/phantom/phantom.h"
+#include "data/sources/sources.h"
+#include "data/pipeline/transform.h"
 
 namespace {
 

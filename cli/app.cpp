@@ -14,7 +14,7 @@
 
 #include "cli/help.h"
 #include "cli/output.h"
-#include "distributed/mpi_communicator.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "engine/conv_tuning.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"

@@ -14,18 +14,18 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/rank_cores.h"
-#include "distributed/gradient_buckets.h"
-#include "distributed/self_test.h"
-#include "distributed/world.h"
+#include "distributed/collectives/gradient_buckets.h"
+#include "distributed/collectives/self_test.h"
+#include "distributed/mpi/launched.h"
 #include "engine/arena.h"
 #include "engine/files.h"
 #include "engine/median.h"
 #include "engine/profile_summary.h"
 #include "kernels/cpu.h"
 #include "kernels/parallel.h"
-#include "models/graph_builder.h"
-#include "models/predictor.h"
-#include "models/quantise/quantise.h"
+#include "graph/builder.h"
+#include "embed/predictor.h"
+#include "graph/quantize/quantize.h"
 #include "models/random_training.h"
 
 namespace keel::cli {
@@ -226,7 +226,7 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     add_number(app, "--bucket-mb", o->bucket_mb, {0, 1024, true, false}, "Several ranks: gradients that go out together, MB");
     app.add_flag("--oversubscribe", o->oversubscribe, "Several ranks: more threads on a node than it has cores");
     app.add_flag("--small-stem", o->options.small_stem, "First convolution 3x3 with stride 1, no max-pool");
-    return [o, &globals] { return World::with([&](World& world) { return run(*o, globals, world); }); };
+    return [o, &globals] { return with_launched_ranks([&](World& world) { return run(*o, globals, world); }); };
 }
 
 }  // namespace keel::cli

@@ -5,7 +5,7 @@
 
 #include "cli/machine.h"
 #include "cli/output.h"
-#include "distributed/core_plan.h"
+#include "distributed/planning/core_plan.h"
 
 namespace keel::cli {
 

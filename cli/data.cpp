@@ -13,8 +13,8 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "data/dataset.h"
-#include "data/info.h"
-#include "data/phantom.h"
+#include "data/inspect/info.h"
+#include "data/phantom/phantom.h"
 #include "kernels/parallel.h"
 
 namespace keel::cli {

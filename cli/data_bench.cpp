@@ -14,8 +14,8 @@
 #include "cli/commands.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
-#include "data/loader.h"
-#include "data/recognise.h"
+#include "data/pipeline/loader.h"
+#include "data/sources/recognize.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 

@@ -11,8 +11,8 @@
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "data/check.h"
-#include "data/csv.h"
+#include "data/inspect/check.h"
+#include "data/formats/csv.h"
 #include "engine/files.h"
 #include "engine/text.h"
 

@@ -9,7 +9,7 @@
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "data/pack.h"
+#include "data/sources/pack.h"
 
 namespace keel::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <exception>
 #include <sstream>
 
-#include "distributed/self_test.h"
+#include "distributed/collectives/self_test.h"
 #include "kernels/error.h"
 
 namespace keel::cli {

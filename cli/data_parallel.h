@@ -9,9 +9,9 @@
 
 #include "cli/train_config.h"
 #include "cli/virtual_shards.h"
-#include "data/loader.h"
-#include "distributed/gradient_buckets.h"
-#include "distributed/rank_statistics.h"
+#include "data/pipeline/loader.h"
+#include "distributed/collectives/gradient_buckets.h"
+#include "distributed/collectives/rank_statistics.h"
 #include "distributed/world.h"
 #include "engine/tensor.h"
 

@@ -10,7 +10,8 @@
 #include "cli/machine.h"
 #include "cli/openmp.h"
 #include "cli/rank_report.h"
-#include "distributed/mpi_communicator.h"
+#include "distributed/mpi/launched.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "engine/files.h"
 #include "kernels/conv/conv.h"
 #include "kernels/cpu.h"
@@ -102,7 +103,7 @@ Run add_doctor(CLI::App& app, const Globals& globals) {
         if (world.first()) print_result(globals, report.object, report.text);
         return kSuccess;
     };
-    return [run] { return World::with(run); };
+    return [run] { return with_launched_ranks(run); };
 }
 
 }  // namespace keel::cli

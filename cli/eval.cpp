@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include "cli/ranked_evaluation.h"
 #include "cli/reading.h"
+#include "distributed/mpi/launched.h"
 #include "engine/files.h"
 
 namespace keel::cli {
@@ -50,7 +51,7 @@ Run add_eval(CLI::App& app, const Globals& globals) {
         ->capture_default_str();
     app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")->type_name("FILE.csv");
     add_reading(app, o->reading);
-    return [o, &globals] { return World::with([&](World& world) { return run(*o, globals, world); }); };
+    return [o, &globals] { return with_launched_ranks([&](World& world) { return run(*o, globals, world); }); };
 }
 
 }  // namespace keel::cli

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "cli/output.h"
-#include "data/loader.h"
+#include "data/pipeline/loader.h"
 #include "embed/pictures.h"
 #include "engine/metrics.h"
-#include "models/predictor.h"
+#include "embed/predictor.h"
 
 namespace keel::cli {
 

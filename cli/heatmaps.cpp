@@ -6,8 +6,8 @@
 #include <numeric>
 #include <utility>
 
-#include "data/decode.h"
-#include "data/stb.h"
+#include "data/formats/decode.h"
+#include "data/formats/stb.h"
 #include "engine/files.h"
 
 namespace keel::cli {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "cli/output.h"
-#include "data/boxes.h"
+#include "data/sources/boxes.h"
 #include "data/heatmap.h"
-#include "models/class_activation.h"
+#include "embed/class_activation.h"
 
 namespace keel::cli {
 

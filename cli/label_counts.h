@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/output.h"
-#include "data/info.h"
+#include "data/inspect/info.h"
 
 namespace keel::cli {
 

@@ -6,7 +6,7 @@
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 #include "kernels/error.h"
-#include "models/loaded_model.h"
+#include "embed/loaded_model.h"
 #include "models/registry.h"
 
 namespace keel::cli {

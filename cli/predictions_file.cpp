@@ -6,7 +6,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "data/csv.h"
+#include "data/formats/csv.h"
 #include "engine/text.h"
 
 namespace keel::cli {

@@ -12,10 +12,10 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
-#include "models/graph_builder.h"
-#include "models/graph_file.h"
-#include "models/loaded_model.h"
-#include "models/quantise/quantise.h"
+#include "graph/builder.h"
+#include "graph/graph_file.h"
+#include "embed/loaded_model.h"
+#include "graph/quantize/quantize.h"
 
 namespace keel::cli {
 namespace {
@@ -139,8 +139,10 @@ int run(const Options& o, const Globals& globals) {
     const Quantised quantised = quantise(floats, batches, options, [&](const std::string& pass) {
         if (!globals.quiet) std::cerr << "keel quantize: " << pass << '\n';
     });
-    save_graph(o.out, spec, quantised.graph,
-               {{"keel.ranges", std::string(name(quantised.report.method))}, {"keel.made_of", o.checkpoint}});
+    std::map<std::string, std::string> metadata{{"keel.ranges", std::string(name(quantised.report.method))},
+                                                {"keel.made_of", o.checkpoint}};
+    write_spec(spec, metadata);
+    save_graph(o.out, quantised.graph, std::move(metadata));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const Json json = to_json(o, quantised.report, static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
                               float_bytes(*model.module), seconds);

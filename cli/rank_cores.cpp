@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "cli/cgroup.h"
-#include "distributed/core_plan.h"
+#include "distributed/planning/core_plan.h"
 #include "kernels/parallel.h"
 #include "kernels/topology.h"
 

@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "cli/app.h"
-#include "distributed/heartbeat.h"
-#include "distributed/mpi_communicator.h"
+#include "distributed/heartbeat/heartbeat.h"
+#include "distributed/mpi/launched.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -120,7 +120,7 @@ int with_heartbeat(World& world, const RankGuardOptions& options, const std::fun
 
 int guarded(const RankGuardOptions& options, const std::function<int(World&)>& body) {
     StartLimit limit(options.start);
-    return World::with([&](World& world) {
+    return with_launched_ranks([&](World& world) {
         limit.meet();
         return with_heartbeat(world, options, body);
     });

@@ -1,4 +1,4 @@
-// A run of several ranks ends as a whole: the heartbeat (distributed/heartbeat.h) in a program's hands.
+// A run of several ranks ends as a whole: the heartbeat (distributed/heartbeat/heartbeat.h) in a program's hands.
 #pragma once
 
 #include <functional>

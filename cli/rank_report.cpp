@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "distributed/mpi_communicator.h"
-#include "distributed/self_test.h"
+#include "distributed/mpi/mpi_communicator.h"
+#include "distributed/collectives/self_test.h"
 
 namespace keel::cli {
 

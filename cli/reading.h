@@ -5,7 +5,7 @@
 #include <string>
 
 #include "data/dataset.h"
-#include "data/loader.h"
+#include "data/pipeline/loader.h"
 #include "models/model_spec.h"
 
 namespace keel::cli {

@@ -10,7 +10,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/step_profile.h"
-#include "distributed/scale_model.h"
+#include "distributed/planning/scale_model.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 

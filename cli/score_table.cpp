@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "cli/options.h"
-#include "data/csv.h"
+#include "data/formats/csv.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 

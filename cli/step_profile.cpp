@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/progress.h"
-#include "distributed/bucket_plan.h"
+#include "distributed/collectives/bucket_plan.h"
 #include "engine/median.h"
 #include "models/random_training.h"
 

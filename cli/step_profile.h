@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "distributed/scale_model.h"
+#include "distributed/planning/scale_model.h"
 #include "models/registry.h"
 
 namespace keel::cli {

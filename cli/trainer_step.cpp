@@ -8,7 +8,7 @@
 
 #include "cli/signals.h"
 #include "cli/trainer.h"
-#include "data/sampler.h"
+#include "data/pipeline/sampler.h"
 #include "engine/autograd.h"
 #include "engine/draws.h"
 #include "engine/gradients.h"

@@ -6,7 +6,7 @@
 #include <bit>
 
 #include "cli/data_parallel.h"
-#include "distributed/allreduce.h"
+#include "distributed/collectives/allreduce.h"
 #include "kernels/error.h"
 
 namespace keel::cli {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli/train_config.h"
-#include "data/loader.h"
-#include "distributed/pairwise_sum.h"
+#include "data/pipeline/loader.h"
+#include "distributed/collectives/pairwise_sum.h"
 #include "distributed/world.h"
 #include "engine/tensor.h"
 

@@ -1,4 +1,4 @@
-# One static library a folder; per-ISA sources get their flags here and nowhere else.
+# One static library a room; per-ISA sources get their flags here and nowhere else.
 include_guard()
 
 set(CMAKE_CXX_STANDARD 20)
@@ -25,11 +25,16 @@ if(KEEL_SANITIZE)
   target_link_options(keel_options INTERFACE -fsanitize=${KEEL_SANITIZE})
 endif()
 
+# keel_NAME of the folder, whose last part NAME is; EXCLUDE: a folder in it that is a library of its own.
 function(keel_library folder)
-  set(target keel_${folder})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXCLUDE" "")
+  get_filename_component(name ${folder} NAME)
+  set(target keel_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  if(arg_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "/${folder}/${arg_EXCLUDE}/")
+  endif()
   add_library(${target} STATIC ${sources})
-  add_library(keel::${folder} ALIAS ${target})
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:keel_options>)

@@ -1,9 +1,9 @@
 # cmake -DSOURCE=DIR -DDESTINATION=DIR -P public_headers.cmake
 # Copies the headers of the embedding API, and all that these include, to DESTINATION/keel/, where they include one another as
-# "keel/models/predictor.h": the folders' own names (data, engine, models) are too common for other programs' include paths.
+# "keel/embed/predictor.h": the folders' own names (data, engine, models) are too common for other programs' include paths.
 cmake_minimum_required(VERSION 3.25)
 
-set(pending embed/pictures.h kernels/parallel.h models/predictor.h)
+set(pending embed/pictures.h kernels/parallel.h embed/predictor.h)
 set(public "")
 while(pending)
   list(POP_FRONT pending header)

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/decode.h"
+#include "data/formats/decode.h"
 #include "kernels/error.h"
 
 namespace keel {

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "data/colour_map.h"
-#include "data/transform.h"
+#include "data/color_map.h"
+#include "data/pipeline/transform.h"
 
 namespace keel {
 

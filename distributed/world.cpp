@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "distributed/mpi_communicator.h"
 #include "kernels/topology.h"
 
 namespace keel {
@@ -15,17 +14,6 @@ World::World(std::function<std::shared_ptr<Communicator>()> make) {
     lock.unlock();
     thread_.join();
     std::rethrow_exception(error_);
-}
-
-int World::with(const std::function<int(World&)>& body) {
-    auto world = std::make_unique<World>(
-        [] { return std::shared_ptr<Communicator>(launched_ranks() > 1 ? mpi_communicator() : self_communicator()); });
-    try {
-        return body(*world);
-    } catch (...) {
-        if (!world->alone()) static_cast<void>(world.release());
-        throw;
-    }
 }
 
 World::~World() {

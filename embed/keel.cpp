@@ -7,7 +7,7 @@
 
 #include "embed/pictures.h"
 #include "kernels/parallel.h"
-#include "models/predictor.h"
+#include "embed/predictor.h"
 
 using namespace keel;
 

@@ -10,8 +10,8 @@
 #include <span>
 #include <string>
 
-#include "data/decode.h"
-#include "data/transform.h"
+#include "data/formats/decode.h"
+#include "data/pipeline/transform.h"
 #include "models/model_spec.h"
 
 namespace keel {

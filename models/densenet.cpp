@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "models/graph_builder.h"
+#include "graph/builder.h"
 
 namespace keel {
 namespace {

@@ -1,6 +1,6 @@
 #include "models/vgg.h"
 
-#include "models/graph_builder.h"
+#include "graph/builder.h"
 
 namespace keel {
 namespace {

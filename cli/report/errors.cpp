@@ -11,7 +11,7 @@
 #include "cli/heatmaps.h"
 #include "cli/report/page.h"
 #include "data/dataset.h"
-#include "data/stb.h"
+#include "data/formats/stb.h"
 #include "embed/pictures.h"
 
 namespace keel::report {

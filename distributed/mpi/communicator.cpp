@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "distributed/mpi_communicator.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "kernels/error.h"
 
 namespace keel {

@@ -1,5 +1,5 @@
 // In place of communicator.cpp where Keel is built without MPI.
-#include "distributed/mpi_communicator.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "kernels/error.h"
 
 namespace keel {

@@ -2,7 +2,7 @@
 //     embed_cpp best.safetensors PICTURE...
 #include <keel/embed/pictures.h>
 #include <keel/kernels/error.h>
-#include <keel/models/predictor.h>
+#include <keel/embed/predictor.h>
 
 #include <cstdio>
 #include <string>

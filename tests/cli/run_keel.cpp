@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "distributed/mpi_communicator.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "engine/files.h"
 
 namespace keel::test {

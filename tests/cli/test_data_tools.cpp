@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "data/decode.h"
-#include "data/stb.h"
-#include "data/transform.h"
+#include "data/formats/decode.h"
+#include "data/formats/stb.h"
+#include "data/pipeline/transform.h"
 #include "engine/safetensors.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"

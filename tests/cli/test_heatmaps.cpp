@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/boxes.h"
-#include "data/decode.h"
+#include "data/sources/boxes.h"
+#include "data/formats/decode.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"

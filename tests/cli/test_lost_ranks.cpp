@@ -8,7 +8,7 @@
 #include <fstream>
 #include <thread>
 
-#include "distributed/mpi_communicator.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "distributed/rank_failure.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"

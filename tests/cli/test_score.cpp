@@ -4,7 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "data/nih_table.h"
+#include "data/sources/nih_table.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/image.h"
-#include "data/stb.h"
+#include "data/formats/stb.h"
 #include "kernels/random.h"
 #include "tests/support/temporary_folder.h"
 

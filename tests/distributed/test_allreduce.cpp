@@ -1,5 +1,5 @@
 // Allreduces of ranks that are threads: integers in floats, so that every order of summation gives the same bits.
-#include "distributed/allreduce.h"
+#include "distributed/collectives/allreduce.h"
 
 #include <atomic>
 #include <chrono>

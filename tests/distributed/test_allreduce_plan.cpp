@@ -1,5 +1,5 @@
 // Plans, run by a simulation: every rank in turn does what it can, so that whatever order the network may choose is one of many.
-#include "distributed/allreduce_plan.h"
+#include "distributed/collectives/allreduce_plan.h"
 
 #include <bit>
 #include <deque>

@@ -1,4 +1,4 @@
-#include "distributed/bucket_plan.h"
+#include "distributed/collectives/bucket_plan.h"
 
 #include <numeric>
 

@@ -1,4 +1,4 @@
-#include "distributed/collectives.h"
+#include "distributed/gather.h"
 
 #include <atomic>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "distributed/core_plan.h"
+#include "distributed/planning/core_plan.h"
 
 #include <algorithm>
 #include <set>

@@ -1,5 +1,5 @@
 // Predicted times against what the formulas must say in cases that can be counted by hand.
-#include "distributed/cost_model.h"
+#include "distributed/planning/cost_model.h"
 
 #include "kernels/error.h"
 #include "tests/support/catch.h"

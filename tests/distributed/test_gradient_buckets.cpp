@@ -1,5 +1,5 @@
 // Gradients of ranks that are threads, against one rank that sees all samples.
-#include "distributed/gradient_buckets.h"
+#include "distributed/collectives/gradient_buckets.h"
 
 #include <atomic>
 #include <cmath>

@@ -1,5 +1,5 @@
 // The heartbeat between processes that die, stop and leave.
-#include "distributed/heartbeat.h"
+#include "distributed/heartbeat/heartbeat.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 #include <random>
 #include <thread>
 
-#include "distributed/heartbeat_address.h"
+#include "distributed/heartbeat/heartbeat_address.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"

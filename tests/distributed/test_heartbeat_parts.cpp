@@ -1,10 +1,10 @@
 // The heartbeat without clocks and processes: frames, judgement, lines, addresses.
 #include <random>
 
-#include "distributed/heartbeat_address.h"
-#include "distributed/heartbeat_frame.h"
+#include "distributed/heartbeat/heartbeat_address.h"
+#include "distributed/heartbeat/heartbeat_frame.h"
 #include "distributed/rank_failure.h"
-#include "distributed/rank_watch.h"
+#include "distributed/heartbeat/rank_watch.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"

@@ -1,10 +1,10 @@
 // Sums of a fixed shape.
-#include "distributed/pairwise_sum.h"
+#include "distributed/collectives/pairwise_sum.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "distributed/allreduce.h"
+#include "distributed/collectives/allreduce.h"
 #include "distributed/thread_communicator.h"
 #include "kernels/random.h"
 #include "tests/support/catch.h"

@@ -1,4 +1,4 @@
-#include "distributed/scale_model.h"
+#include "distributed/planning/scale_model.h"
 
 #include <cmath>
 

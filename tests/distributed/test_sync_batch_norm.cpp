@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "distributed/rank_statistics.h"
+#include "distributed/collectives/rank_statistics.h"
 #include "distributed/thread_communicator.h"
 #include "engine/autograd.h"
 #include "engine/ops.h"

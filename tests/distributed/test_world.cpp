@@ -2,8 +2,8 @@
 
 #include <atomic>
 
-#include "distributed/mpi_communicator.h"
-#include "distributed/self_test.h"
+#include "distributed/mpi/launched.h"
+#include "distributed/collectives/self_test.h"
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"

@@ -1,10 +1,10 @@
 #include "tests/embed/small_model.h"
 
-#include "data/stb.h"
+#include "data/formats/stb.h"
 #include "embed/pictures.h"
 #include "engine/checkpoint.h"
 #include "kernels/random.h"
-#include "models/predictor.h"
+#include "embed/predictor.h"
 #include "tests/support/temporary_folder.h"
 
 namespace keel::test {

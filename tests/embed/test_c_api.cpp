@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "data/decode.h"
+#include "data/formats/decode.h"
 #include "embed/keel.h"
 #include "kernels/parallel.h"
 #include "tests/embed/small_model.h"

@@ -3,9 +3,9 @@
 #include <array>
 #include <string>
 
-#include "distributed/heartbeat_address.h"
-#include "distributed/heartbeat_frame.h"
-#include "distributed/rank_watch.h"
+#include "distributed/heartbeat/heartbeat_address.h"
+#include "distributed/heartbeat/heartbeat_frame.h"
+#include "distributed/heartbeat/rank_watch.h"
 #include "tests/fuzz/target.h"
 
 using namespace keel;

@@ -1,5 +1,5 @@
-#include "models/graph_file.h"
-#include "models/runtime.h"
+#include "graph/graph_file.h"
+#include "graph/runtime.h"
 #include "tests/fuzz/target.h"
 
 using namespace keel;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "data/dataset.h"
-#include "data/pack_format.h"
+#include "data/formats/pack_format.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/temporary_folder.h"
 

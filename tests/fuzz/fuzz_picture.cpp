@@ -1,8 +1,8 @@
 // PNG, JPEG and BMP files, decoded as data sets and embedding programs ask for them, and transformed.
 #include <vector>
 
-#include "data/decode.h"
-#include "data/transform.h"
+#include "data/formats/decode.h"
+#include "data/pipeline/transform.h"
 #include "tests/fuzz/target.h"
 
 using namespace keel;

@@ -5,7 +5,7 @@
 
 #include "cli/predictions_file.h"
 #include "cli/score_table.h"
-#include "data/nih_table.h"
+#include "data/sources/nih_table.h"
 #include "tests/fuzz/target.h"
 
 using namespace keel;

@@ -1,5 +1,5 @@
 // What a checkpoint's metadata says: the model, its input and labels, the run.
-#include "data/transform.h"
+#include "data/pipeline/transform.h"
 #include "embed/pictures.h"
 #include "engine/checkpoint.h"
 #include "models/registry.h"

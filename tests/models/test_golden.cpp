@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/predictor.h"
+#include "embed/predictor.h"
 #include "tests/models/golden/draws.h"
 #include "tests/support/catch.h"
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/checkpoint.h"
-#include "models/loaded_model.h"
+#include "embed/loaded_model.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 

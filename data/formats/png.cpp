@@ -1,0 +1,170 @@
+#include "data/formats/png.h"
+
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "data/formats/png_unfilter.h"
+#include "kernels/error.h"
+
+namespace keel {
+namespace {
+
+using Bytes = std::span<const std::uint8_t>;
+
+constexpr std::size_t kSignatureBytes = 8;
+
+std::uint32_t big_endian32(const std::uint8_t* p) {
+    return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | std::uint32_t{p[3]};
+}
+
+[[noreturn]] void bad(const std::string& name, const char* what) { throw InputError("[decode] " + name + ": " + what); }
+
+struct Chunk {
+    std::string_view type;
+    Bytes data;
+    bool critical() const { return (type[0] & 0x20) == 0; }
+};
+
+/// visit(chunk) for all chunks up to IEND.
+template <class Visit>
+void each_chunk(Bytes file, const std::string& name, Visit visit) {
+    for (std::size_t at = kSignatureBytes;;) {
+        if (file.size() - at < 12) bad(name, "truncated PNG file");
+        const std::size_t length = big_endian32(file.data() + at);
+        if (length > file.size() - at - 12) bad(name, "truncated PNG file");
+        const Chunk chunk{{reinterpret_cast<const char*>(file.data()) + at + 4, 4}, file.subspan(at + 8, length)};
+        visit(chunk);
+        if (chunk.type == "IEND") return;
+        at += length + 12;
+    }
+}
+
+constexpr int kPalette = 3;
+
+struct Header {
+    std::uint32_t width, height;
+    int bits, colour;
+    bool interlaced;
+    int samples() const { return (colour == 2 || colour == 6 ? 3 : 1) + (colour >= 4 ? 1 : 0); }  ///< of a pixel
+};
+
+Header read_header(Bytes file, const std::string& name) {
+    const std::uint8_t* ihdr = file.data() + kSignatureBytes;  // each_chunk has seen it: there are at least 12 bytes
+    if (big_endian32(ihdr) != 13 || std::memcmp(ihdr + 4, "IHDR", 4) != 0) bad(name, "PNG file without a header");
+    const std::uint8_t* p = ihdr + 8;
+    const Header header{big_endian32(p), big_endian32(p + 4), p[8], p[9], p[12] != 0};
+    constexpr int kColours = 0b1011101;  // 0, 2, 3, 4, 6
+    if (header.colour > 6 || (kColours >> header.colour & 1) == 0 || p[10] != 0 || p[11] != 0 || p[12] > 1)
+        bad(name, "damaged PNG header");
+    return header;
+}
+
+/// The bytes of a zlib stream that is spread over the IDAT chunks.
+class Inflater {
+public:
+    explicit Inflater(std::vector<Bytes> parts)
+        : parts_(std::move(parts)), state_(std::make_unique_for_overwrite<inflate_state>()) {
+        isal_inflate_init(state_.get());
+        state_->crc_flag = ISAL_ZLIB;
+    }
+
+    /// The next `n` bytes; false where the stream is damaged or has fewer.
+    bool read(std::uint8_t* dst, std::size_t n) {
+        state_->next_out = dst;
+        state_->avail_out = static_cast<std::uint32_t>(n);
+        while (state_->avail_out > 0) {
+            if (state_->avail_in == 0 && next_ < parts_.size()) {
+                state_->next_in = const_cast<std::uint8_t*>(parts_[next_].data());
+                state_->avail_in = static_cast<std::uint32_t>(parts_[next_++].size());
+            }
+            const auto left = std::pair(state_->avail_in, state_->avail_out);
+            if (isal_inflate(state_.get()) != ISAL_DECOMP_OK) return false;
+            const bool stuck = left == std::pair(state_->avail_in, state_->avail_out);
+            if (stuck && (state_->avail_in > 0 || next_ == parts_.size())) return false;  // ended, or in need of more
+        }
+        return true;
+    }
+
+private:
+    std::vector<Bytes> parts_;
+    std::size_t next_ = 0;
+    std::unique_ptr<inflate_state> state_;
+};
+
+/// The first `kept` of `stored` interleaved samples of each pixel.
+void copy_samples(const std::uint8_t* src, int stored, std::size_t pixels, int kept, std::uint8_t* dst) {
+    if (stored == kept) {
+        std::memcpy(dst, src, pixels * static_cast<std::size_t>(kept));
+        return;
+    }
+    for (std::size_t p = 0; p < pixels; ++p, src += stored, dst += kept) {
+        for (int c = 0; c < kept; ++c) dst[c] = src[c];
+    }
+}
+
+/// Whether the chunks can hold the pixels at all: deflate makes at most 1032 bytes of one. Checked before memory is taken for them.
+bool plausible(const Header& header, std::size_t packed) {
+    const std::uint64_t bits = std::uint64_t{header.width} * static_cast<unsigned>(header.samples() * header.bits);
+    return header.height <= std::uint64_t{packed} * 1032 / (bits / 8 + 1);
+}
+
+Image decode_rows(int width, int height, int samples, Inflater inflater, const std::string& name) {
+    const auto columns = static_cast<std::size_t>(width), length = columns * static_cast<std::size_t>(samples);
+    std::vector<std::uint8_t> packed((length + 1) * kUnfilterRows), rows(length * kUnfilterRows), above(length);
+    Image image(width, height, samples <= 2 ? 1 : 3);
+    for (int y = 0; y < height; y += kUnfilterRows) {
+        const int count = std::min(kUnfilterRows, height - y);
+        const auto n = static_cast<std::size_t>(count);
+        if (!inflater.read(packed.data(), n * (length + 1))) bad(name, "the PNG's pixels are damaged");
+        for (std::size_t r = 0; r < n; ++r) {
+            if (packed[r * (length + 1)] > 4) bad(name, "unknown PNG filter");
+        }
+        png_unfilter(samples, static_cast<std::int64_t>(length), count, packed.data(), above.data(), rows.data());
+        copy_samples(rows.data(), samples, n * columns, image.channels, image.row(y));
+        std::copy_n(rows.data() + (n - 1) * length, length, above.data());
+    }
+    return image;
+}
+
+}  // namespace
+
+ImageHeader check_png(Bytes file, const std::string& name) {
+    each_chunk(file, name, [&](const Chunk& chunk) {
+        const std::uint8_t* data = chunk.data.data();
+        const std::uint32_t crc = crc32_gzip_refl(0, const_cast<std::uint8_t*>(data) - 4, chunk.data.size() + 4);
+        if (crc != big_endian32(data + chunk.data.size())) bad(name, "CRC of a PNG chunk does not match");
+    });
+    const Header header = read_header(file, name);
+    const auto side = [](std::uint32_t v) { return static_cast<int>(std::min<std::uint32_t>(v, std::numeric_limits<int>::max())); };
+    return {side(header.width), side(header.height), header.colour == kPalette ? 3 : header.samples(), header.bits};
+}
+
+std::optional<Image> decode_png(Bytes file, const std::string& name) {
+    const Header header = read_header(file, name);
+    std::vector<Bytes> parts;
+    std::size_t packed = 0;
+    bool known = header.colour != kPalette && header.bits == 8 && !header.interlaced;
+    each_chunk(file, name, [&](const Chunk& chunk) {
+        if (chunk.type == "IDAT") {
+            parts.push_back(chunk.data);
+            packed += chunk.data.size();
+        }
+        // A critical chunk that the specification lacks says that the pixels mean something else.
+        known = known &&
+                (!chunk.critical() || chunk.type == "IHDR" || chunk.type == "PLTE" || chunk.type == "IDAT" || chunk.type == "IEND");
+    });
+    if (!plausible(header, packed)) bad(name, "the PNG's pixels are damaged");
+    if (!known) return std::nullopt;
+    return decode_rows(static_cast<int>(header.width), static_cast<int>(header.height), header.samples(),
+                       Inflater(std::move(parts)), name);
+}
+
+}  // namespace keel

@@ -1,0 +1,222 @@
+// Opens packs. Whatever the files hold, each length is checked against what is there before it is believed.
+#include "data/sources/pack.h"
+
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <xxhash.h>
+
+#include "data/formats/decode.h"
+#include "data/formats/pack_format.h"
+#include "data/sources/sources.h"
+#include "engine/files.h"
+#include "engine/text.h"
+#include "kernels/error.h"
+
+namespace keel {
+namespace pack {
+
+std::string shard_name(std::uint32_t number) { return fmt::format("shard-{:05}.keelpack", number); }
+
+}  // namespace pack
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace pack;
+
+[[noreturn]] void refuse(const std::string& file, const std::string& what) {
+    throw InputError(fmt::format("[pack] {}: {}", file, what));
+}
+
+/// What is left to read of the index.
+class Cursor {
+public:
+    Cursor(std::span<const std::uint8_t> bytes, const std::string& file) : bytes_(bytes), file_(file) {}
+
+    template <class T>
+    T read() {
+        T value;
+        std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
+        return value;
+    }
+    std::string text(std::size_t size) {
+        const auto bytes = take(size);
+        return {bytes.begin(), bytes.end()};
+    }
+    std::size_t left() const { return bytes_.size(); }
+
+private:
+    std::span<const std::uint8_t> take(std::size_t size) {
+        if (size > bytes_.size()) refuse(file_, "its texts end too early");
+        const auto taken = bytes_.first(size);
+        bytes_ = bytes_.subspan(size);
+        return taken;
+    }
+    std::span<const std::uint8_t> bytes_;
+    const std::string& file_;
+};
+
+IndexHeader read_header(Cursor& cursor, std::size_t file_bytes, const std::string& file) {
+    if (file_bytes < sizeof(IndexHeader) + sizeof(std::uint64_t)) refuse(file, "the file is too short for an index");
+    const auto h = cursor.read<IndexHeader>();
+    if (std::memcmp(h.magic, kIndexMagic, kMagicBytes) != 0) refuse(file, "is no index of a pack");
+    if (h.version != kVersion) refuse(file, fmt::format("the pack is of version {}, this program reads {}", h.version, kVersion));
+    // Each count fits the file by itself, so the sum below cannot overflow.
+    const std::uint64_t size = file_bytes;
+    std::uint64_t wanted =
+        sizeof(IndexHeader) + sizeof(std::uint64_t) + h.text_bytes + std::uint64_t{h.shards} * sizeof(std::uint64_t);
+    bool fits = h.text_bytes <= size;
+    for (const std::uint64_t samples : h.samples) {
+        fits = fits && samples <= size / sizeof(IndexRecord);
+        if (fits) wanted += samples * sizeof(IndexRecord);
+    }
+    if (!fits || wanted != size) refuse(file, fmt::format("its header claims other contents than its {} bytes", size));
+    const std::uint32_t most = h.task == 1 ? kMaxLabels : kMaxClasses;
+    if (h.task > 1 || (h.channels != 1 && h.channels != 3) || h.side > kMaxImageSide || h.labels < 1 || h.labels > most ||
+        h.shards > kMaxShards)
+        refuse(file, fmt::format("task {}, {} channels, side {}, {} labels, {} shards: out of range", h.task, h.channels, h.side,
+                                 h.labels, h.shards));
+    return h;
+}
+
+std::vector<std::string> read_labels(Cursor& cursor, std::uint32_t count, const std::string& file) {
+    std::vector<std::string> labels;
+    std::unordered_set<std::string> seen;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        labels.push_back(cursor.text(cursor.read<std::uint32_t>()));
+        if (!printable(labels.back()) || !seen.insert(labels.back()).second)
+            refuse(file, fmt::format("label {} is '{}': empty, not printable or there twice", i, excerpt(labels.back())));
+    }
+    return labels;
+}
+
+/// A record whose picture lies within its shard and whose labels exist.
+void check_record(const IndexRecord& r, std::uint64_t number, const IndexHeader& h, std::span<const std::uint64_t> shard_bytes,
+                  const std::string& file) {
+    const auto bad = [&](const std::string& what) { refuse(file, fmt::format("record {} {}", number, what)); };
+    const std::uint64_t pixels = std::uint64_t{r.width} * r.height;  // each below 2^32
+    if (r.width < 1 || r.height < 1 || r.width > kMaxImageSide || r.height > kMaxImageSide ||
+        pixels > static_cast<std::uint64_t>(kMaxImagePixels) || (h.side != 0 && (r.width != h.side || r.height != h.side)))
+        bad(fmt::format("claims {} x {} pixels", r.width, r.height));
+    if (r.shard >= shard_bytes.size()) bad(fmt::format("is in shard {} of {}", r.shard, shard_bytes.size()));
+    const std::uint64_t bytes = pixels * h.channels, end = shard_bytes[r.shard];
+    if (bytes > end || r.offset < sizeof(ShardHeader) || r.offset > end - bytes)
+        bad(fmt::format("claims {} bytes at byte {} of {}, which has {}", bytes, r.offset, shard_name(r.shard), end));
+    if (h.task == 1 ? h.labels < kMaxLabels && r.truth >> h.labels != 0 : r.truth >= h.labels)
+        bad("has a label that does not exist");
+    if (r.name_bytes == 0 || r.reserved != 0) bad("has no name, or more than this program reads");
+}
+
+struct Index {
+    IndexHeader header{};
+    std::vector<std::uint64_t> shard_bytes;
+    std::vector<IndexRecord> records;
+    DatasetContents contents;
+};
+
+Index read_index(const std::string& file) {
+    const std::vector<std::uint8_t> bytes = read_file(file, kMaxIndexBytes);
+    Cursor cursor(bytes, file);
+    Index index;
+    index.header = read_header(cursor, bytes.size(), file);
+    const IndexHeader& h = index.header;
+    const std::size_t hashed = bytes.size() - sizeof(std::uint64_t);
+    std::uint64_t stored = 0;
+    std::memcpy(&stored, bytes.data() + hashed, sizeof(stored));
+    if (const std::uint64_t found = XXH3_64bits(bytes.data(), hashed); found != stored)
+        refuse(file, fmt::format("the index is damaged: its XXH3 is {:016x}, not {:016x}", found, stored));
+    for (std::uint32_t i = 0; i < h.shards; ++i) index.shard_bytes.push_back(cursor.read<std::uint64_t>());
+    for (const std::uint64_t samples : h.samples)
+        for (std::uint64_t i = 0; i < samples; ++i) {
+            index.records.push_back(cursor.read<IndexRecord>());
+            check_record(index.records.back(), index.records.size() - 1, h, index.shard_bytes, file);
+        }
+    DatasetContents& contents = index.contents;
+    contents.task = h.task == 1 ? Task::labels : Task::classes;
+    contents.channels = static_cast<int>(h.channels);
+    contents.label_names = read_labels(cursor, h.labels, file);
+    std::size_t number = 0;
+    for (const Split split : kSplits) {
+        auto& samples = contents.splits[static_cast<std::size_t>(split)];
+        for (std::uint64_t i = 0; i < h.samples[static_cast<std::size_t>(split)]; ++i, ++number) {
+            const IndexRecord& r = index.records[number];
+            Sample& sample = samples.emplace_back();
+            sample.name = cursor.text(r.name_bytes);
+            sample.patient = cursor.text(r.patient_bytes);
+            sample.record = static_cast<std::int64_t>(number);
+            if (h.task == 1)
+                sample.mask = r.truth;
+            else
+                sample.label = static_cast<std::int32_t>(r.truth);
+        }
+    }
+    if (cursor.left() != sizeof(std::uint64_t)) refuse(file, "its texts are shorter than their place");
+    return index;
+}
+
+std::unique_ptr<InputFile> open_shard(const std::string& file, std::uint32_t number, std::uint64_t bytes) {
+    auto shard = std::make_unique<InputFile>(file);
+    if (shard->size() != bytes) refuse(file, fmt::format("has {} bytes, the index says {}", shard->size(), bytes));
+    ShardHeader header{};
+    if (bytes >= sizeof(header)) shard->read(0, std::as_writable_bytes(std::span(&header, 1)));
+    if (std::memcmp(header.magic, kShardMagic, kMagicBytes) != 0 || header.version != kVersion || header.number != number)
+        refuse(file, fmt::format("is not shard {} of a pack", number));
+    return shard;
+}
+
+class PackDataset : public Dataset {
+public:
+    PackDataset(std::string directory, Index index)
+        : Dataset(std::move(index.contents)), directory_(std::move(directory)), records_(std::move(index.records)) {
+        for (std::uint32_t i = 0; i < index.shard_bytes.size(); ++i)
+            shards_.push_back(open_shard(directory_ + "/" + shard_name(i), i, index.shard_bytes[i]));
+    }
+
+    void will_load(Split split, std::int64_t index) const override {
+        const IndexRecord& r = record(samples(split)[static_cast<std::size_t>(index)]);
+        shards_[r.shard]->will_read(r.offset, std::uint64_t{r.width} * r.height * static_cast<std::uint64_t>(channels()));
+    }
+
+    std::vector<std::string> files() const override {
+        std::vector<std::string> paths;
+        for (std::uint32_t i = 0; i < shards_.size(); ++i) paths.push_back(directory_ + "/" + shard_name(i));
+        return paths;
+    }
+
+protected:
+    Image read(const Sample& sample, LeastSize) const override {
+        const IndexRecord& r = record(sample);
+        Image image(static_cast<int>(r.width), static_cast<int>(r.height), channels());
+        shards_[r.shard]->read(r.offset, std::as_writable_bytes(std::span(image.pixels)));
+        if (const std::uint64_t found = XXH3_64bits(image.pixels.data(), image.pixels.size()); found != r.xxh3)
+            refuse(directory_ + "/" + shard_name(r.shard),
+                   fmt::format("record {} ({}) is damaged: its XXH3 is {:016x}, not {:016x}", sample.record, excerpt(sample.name),
+                               found, r.xxh3));
+        return image;
+    }
+
+private:
+    const IndexRecord& record(const Sample& sample) const { return records_[static_cast<std::size_t>(sample.record)]; }
+
+    std::string directory_;
+    std::vector<IndexRecord> records_;
+    std::vector<std::unique_ptr<InputFile>> shards_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions&) {
+    const std::string file = path + "/" + kIndexName;
+    if (!fs::exists(file))
+        throw InputError(fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
+    return std::make_unique<PackDataset>(path, read_index(file));
+}
+
+}  // namespace keel

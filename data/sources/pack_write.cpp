@@ -1,0 +1,210 @@
+// Writes packs: pictures are decoded and resized on several threads and appended in the order of the splits, so that the bytes
+// depend on the source and the size alone, and a split that is read in order is read from front to back.
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <xxhash.h>
+
+#include "data/formats/new_folder.h"
+#include "data/pipeline/ordered.h"
+#include "data/sources/pack.h"
+#include "data/formats/pack_format.h"
+#include "data/pipeline/transform.h"
+#include "engine/files.h"
+#include "kernels/error.h"
+
+namespace keel {
+namespace {
+
+using namespace pack;
+
+void check(const PackOptions& o) {
+    require<UsageError>(o.size >= 0 && o.size <= kMaxImageSide, "[pack] size must be within [0, 16384] pixels");
+    require<UsageError>(o.shard_bytes >= 1 << 20, "[pack] a shard must have at least 1 MiB");
+    require<UsageError>(o.workers >= 1 && o.workers <= 1024, "[pack] workers must be within [1, 1024]");
+    require<UsageError>(o.max_bad >= 0.0 && o.max_bad <= 1.0, "[pack] max_bad must be within [0, 1]");
+}
+
+template <class T>
+void append(std::string& bytes, const T& value) {
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof(T));
+}
+
+/// The shards, one after another.
+class ShardWriter {
+public:
+    ShardWriter(std::filesystem::path folder, std::uint64_t most) : folder_(std::move(folder)), most_(most) {}
+
+    /// Where the picture was put: shard and offset.
+    std::pair<std::uint32_t, std::uint64_t> append(const std::vector<std::uint8_t>& pixels) {
+        if (!file_ || (sizes_.back() > sizeof(ShardHeader) && sizes_.back() + pixels.size() > most_)) begin();
+        const std::uint64_t offset = sizes_.back();
+        file_->write(pixels.data(), pixels.size());
+        sizes_.back() += pixels.size();
+        return {static_cast<std::uint32_t>(sizes_.size() - 1), offset};
+    }
+    void finish() {
+        if (file_) file_->commit();
+        file_.reset();
+    }
+    const std::vector<std::uint64_t>& sizes() const { return sizes_; }
+
+private:
+    void begin() {
+        finish();
+        if (sizes_.size() == kMaxShards)
+            throw UsageError(fmt::format("[pack] more than {} shards; larger ones are wanted (--shard-mb)", kMaxShards));
+        const auto number = static_cast<std::uint32_t>(sizes_.size());
+        file_ = std::make_unique<AtomicFile>(folder_ / shard_name(number));
+        ShardHeader header{.version = kVersion, .number = number};
+        std::memcpy(header.magic, kShardMagic, kMagicBytes);
+        file_->write(&header, sizeof(header));
+        sizes_.push_back(sizeof(header));
+    }
+
+    std::filesystem::path folder_;
+    std::uint64_t most_;
+    std::unique_ptr<AtomicFile> file_;
+    std::vector<std::uint64_t> sizes_;
+};
+
+/// A picture ready to be written, or why there is none.
+struct Packed {
+    Image image;
+    std::uint64_t xxh3 = 0;
+    std::string bad;
+};
+
+Packed load(const Dataset& dataset, Split split, std::int64_t index, int size) {
+    Packed packed;
+    try {
+        if (size == 0) {
+            packed.image = dataset.load(split, index);
+        } else {
+            // The picture that the transform would take, and what it would make of it.
+            const Image image = dataset.load(split, index, least_size({.image_size = size}, {}));
+            packed.image = resize(image, size, size);
+        }
+        packed.xxh3 = XXH3_64bits(packed.image.pixels.data(), packed.image.pixels.size());
+    } catch (const Error& error) {
+        packed.bad = error.what();
+    }
+    return packed;
+}
+
+class Packer {
+public:
+    Packer(const Dataset& dataset, const PackOptions& options, const std::filesystem::path& folder)
+        : dataset_(dataset), options_(options), shards_(folder, static_cast<std::uint64_t>(options.shard_bytes)), folder_(folder) {
+        for (const Split split : kSplits)
+            if (wanted(split)) total_ += dataset_.size(split);
+        for (const std::string& label : dataset_.label_names()) {
+            append(texts_, static_cast<std::uint32_t>(label.size()));
+            texts_ += label;
+        }
+    }
+
+    PackSummary run() {
+        for (const Split split : kSplits)
+            if (wanted(split)) pack_split(split);
+        if (records_.empty()) throw InputError("[pack] there is no picture to pack");
+        shards_.finish();
+        write_index();
+        summary_.shards = std::ssize(shards_.sizes());
+        for (const std::uint64_t size : shards_.sizes()) summary_.bytes += static_cast<std::int64_t>(size);
+        return summary_;
+    }
+
+private:
+    bool wanted(Split split) const { return !options_.split || *options_.split == split; }
+
+    void pack_split(Split split) {
+        const std::int64_t size = dataset_.size(split);
+        std::int64_t bad = 0;
+        const auto allowed = bad_images_allowed(options_.max_bad, size);
+        for_each_in_order<Packed>(
+            size, options_.workers, [&](std::int64_t i) { return load(dataset_, split, i, options_.size); },
+            [&](std::int64_t i, Packed& packed) {
+                const Sample& sample = dataset_.samples(split)[static_cast<std::size_t>(i)];
+                if (packed.bad.empty()) {
+                    add(sample, packed);
+                    ++summary_.samples[static_cast<std::size_t>(split)];
+                } else {
+                    ++summary_.bad_images;
+                    if (options_.on_bad_image) options_.on_bad_image({i, sample.name, packed.bad});
+                    if (++bad > allowed)
+                        throw InputError(
+                            fmt::format("[pack] more than {} of {} {} images are bad ({:g} % are allowed); the last one: {}",
+                                        allowed, size, split_name(split), 100.0 * options_.max_bad, packed.bad));
+                }
+                if (options_.on_progress) options_.on_progress(++done_, total_);
+            });
+    }
+
+    void add(const Sample& sample, const Packed& packed) {
+        const auto [shard, offset] = shards_.append(packed.image.pixels);
+        records_.push_back({.offset = offset,
+                            .xxh3 = packed.xxh3,
+                            .truth = dataset_.task() == Task::labels ? sample.mask : static_cast<std::uint64_t>(sample.label),
+                            .shard = shard,
+                            .width = static_cast<std::uint32_t>(packed.image.width),
+                            .height = static_cast<std::uint32_t>(packed.image.height),
+                            .name_bytes = static_cast<std::uint32_t>(sample.name.size()),
+                            .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
+                            .reserved = 0});
+        texts_ += sample.name;
+        texts_ += sample.patient;
+    }
+
+    void write_index() const {
+        IndexHeader header{.version = kVersion,
+                           .task = dataset_.task() == Task::labels ? 1U : 0U,
+                           .channels = static_cast<std::uint32_t>(dataset_.channels()),
+                           .side = static_cast<std::uint32_t>(options_.size),
+                           .labels = static_cast<std::uint32_t>(dataset_.label_names().size()),
+                           .shards = static_cast<std::uint32_t>(shards_.sizes().size()),
+                           .text_bytes = texts_.size()};
+        std::memcpy(header.magic, kIndexMagic, kMagicBytes);
+        for (std::size_t i = 0; i < 3; ++i) header.samples[i] = static_cast<std::uint64_t>(summary_.samples[i]);
+        std::string bytes;
+        append(bytes, header);
+        for (const std::uint64_t size : shards_.sizes()) append(bytes, size);
+        for (const IndexRecord& record : records_) append(bytes, record);
+        bytes += texts_;
+        append(bytes, std::uint64_t{XXH3_64bits(bytes.data(), bytes.size())});
+        if (std::ssize(bytes) > kMaxIndexBytes)
+            throw UsageError(
+                fmt::format("[pack] an index of {} bytes, at most {} are read: fewer pictures", bytes.size(), kMaxIndexBytes));
+        write_file_atomically(folder_ / kIndexName, bytes);
+    }
+
+    const Dataset& dataset_;
+    const PackOptions& options_;
+    ShardWriter shards_;
+    std::filesystem::path folder_;
+    std::vector<IndexRecord> records_;
+    std::string texts_;
+    PackSummary summary_;
+    std::int64_t done_ = 0, total_ = 0;
+};
+
+}  // namespace
+
+PackSummary write_pack(const Dataset& dataset, const PackOptions& options) {
+    check(options);
+    try {
+        NewFolder folder(options.directory, {"pack", "pack", kIndexName}, options.force);
+        const PackSummary summary = Packer(dataset, options, folder.path()).run();
+        folder.commit();
+        return summary;
+    } catch (const std::filesystem::filesystem_error& failed) {
+        throw IoError(fmt::format("[pack] {}", failed.what()));
+    }
+}
+
+}  // namespace keel

@@ -1,0 +1,68 @@
+// Sums over all ranks, in place: runs through the plans of allreduce_plan.h. All ranks get the same bits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "distributed/collectives/allreduce_plan.h"
+#include "distributed/communicator.h"
+#include "distributed/planning/cost_model.h"
+
+namespace keel {
+
+/// What floats travel as. bf16 halves the bytes: sums are made in f32, and rounded to bf16 whenever they go out.
+enum class Wire : std::uint8_t { f32, bf16 };
+
+/// What went out of this rank, and the seconds that went by meanwhile.
+struct Traffic {
+    std::int64_t messages = 0, bytes = 0;
+    double skew = 0;  ///< until the other ranks of the node were there
+    double wire = 0;  ///< until messages came or were out
+    double sums = 0;  ///< adding
+};
+
+class Allreduce {
+public:
+    /// The communicator must outlive this. Every rank makes one with equal options.
+    explicit Allreduce(Communicator& communicator, std::int64_t segment_bytes = kSegmentBytes, Wire wire = Wire::f32);
+
+    /// data[i] = sum over the ranks. Not hierarchical, which wants shared memory: UsageError.
+    void sum(Algorithm algorithm, std::span<float> data) { sum_over(algorithm, everybody_, data); }
+    void sum(Algorithm algorithm, std::span<double> data) { sum_over(algorithm, everybody_, data); }
+    /// The same among these ranks, of which this is one.
+    void sum(Algorithm algorithm, const std::vector<int>& members, std::span<double> data) { sum_over(algorithm, members, data); }
+
+    /// The same, hierarchical, of elements `range` of each rank's part of memory that the ranks of a node share: each rank of a
+    /// node sums its share over the windows, then over the ranks of its place in other nodes, in a ring. Nodes must have equally
+    /// many ranks, else UsageError.
+    void sum_shared(SharedMemory& memory, const Range& range);
+
+    const Traffic& traffic() const { return traffic_; }
+
+private:
+    struct Outgoing {
+        std::int64_t index;
+        Request request;
+        std::vector<std::uint16_t> packed;  // where the wire is bf16
+    };
+
+    template <class T>
+    void sum_over(Algorithm algorithm, const std::vector<int>& members, std::span<T> data);
+    template <class T>
+    void execute(const AllreducePlan& plan, const std::vector<int>& members, T* data);
+    template <class T>
+    void send(std::int64_t index, const Transfer& step, int to, T* data);
+    /// Forgets messages that are out, and waits for those that overlap `range`.
+    void settle(const AllreducePlan& plan, const Range& range);
+
+    Communicator& communicator_;
+    std::int64_t segment_bytes_;
+    Wire wire_;
+    std::vector<int> everybody_, peers_;  // ranks of the same place in each node
+    std::vector<Outgoing> outgoing_;
+    std::vector<std::vector<std::byte>> incoming_;  // by receive, round and round
+    Traffic traffic_;
+};
+
+}  // namespace keel

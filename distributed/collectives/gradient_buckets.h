@@ -1,0 +1,88 @@
+// The gradients of a step summed over the ranks: they live in buckets, which go out in the order in which backward fills them.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distributed/collectives/allreduce.h"
+#include "distributed/collectives/bucket_plan.h"
+#include "distributed/world.h"
+#include "engine/tensor.h"
+
+namespace keel {
+
+/// When buckets go out: as soon as they are full, while backward goes on, or all at its end.
+enum class Overlap : std::uint8_t {
+    automatic,  ///< the faster of the two in the first steps, on the slowest rank
+    on,
+    off
+};
+
+struct BucketOptions {
+    std::int64_t bucket_bytes = kBucketBytes;
+    std::optional<Algorithm> algorithm;  ///< none: the fastest by prediction, for each bucket
+    Wire wire = Wire::f32;
+    Overlap overlap = Overlap::automatic;
+};
+
+/// For one model on this rank. All ranks make one and call the same functions in the same order.
+class GradientBuckets {
+public:
+    /// `parameters` are f32 leaves; those that require no gradient are left out. The costs are those of measure_costs().
+    GradientBuckets(World& world, std::vector<NamedTensor> parameters, const CostModel& costs, const BucketOptions& options = {});
+    ~GradientBuckets();
+    GradientBuckets(const GradientBuckets&) = delete;
+    GradientBuckets& operator=(const GradientBuckets&) = delete;
+
+    /// Before the last backward pass of a step; with gradient accumulation those before it need nothing.
+    void begin();
+    /// After it: every gradient is the sum over the ranks, the same bits on all. A parameter that got none has zeros. The first
+    /// call learns the order, and throws UsageError, which names the ranks, where their parameters differ.
+    void finish();
+
+    const BucketPlan& plan() const { return plan_; }
+    /// Whether buckets go out while backward goes on; known after the first steps.
+    bool overlaps() const { return overlaps_; }
+    Algorithm algorithm_of(const Bucket& bucket) const;
+    /// Seconds of the last step between begin() and finish() that the calling thread waited, that sums took on their thread, and
+    /// how many of those the thread had a processor, which it takes from the compute threads where no core is kept for it.
+    double exposed_seconds() const { return exposed_; }
+    double busy_seconds() const { return busy_; }
+    double processor_seconds() const { return processor_; }
+    /// Of all steps so far.
+    const Traffic& traffic() const { return allreduce_.traffic(); }
+
+private:
+    void learn();
+    void require_equal_plans() const;
+    void ready(std::size_t parameter);
+    void send_full_buckets();
+    void send(std::size_t bucket);
+    void choose_overlap(double seconds);
+    float* memory() const;
+
+    World& world_;
+    std::vector<NamedTensor> parameters_;
+    CostModel costs_;
+    BucketOptions options_;
+    Allreduce allreduce_;  // of the communication thread
+    std::shared_ptr<SharedMemory> memory_;
+    BucketPlan plan_;
+    std::vector<std::size_t> order_;      // parameters as backward completes them
+    std::vector<std::size_t> bucket_of_;  // of each parameter
+    std::vector<bool> is_ready_;          // parameters of this step
+    std::vector<std::int64_t> missing_;   // in each bucket
+    std::size_t sent_ = 0;                // buckets of this step
+    bool armed_ = false, overlaps_ = false;
+
+    std::chrono::steady_clock::time_point begun_;
+    std::array<std::vector<double>, 2> trials_;  // seconds of steps without and with overlap
+    double exposed_ = 0, busy_ = 0, processor_ = 0;
+};
+
+}  // namespace keel

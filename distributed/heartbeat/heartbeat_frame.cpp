@@ -1,0 +1,77 @@
+#include "distributed/heartbeat/heartbeat_frame.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace keel {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x3142484B;  // "KHB1"
+
+enum Flags : std::uint8_t { kInside = 1, kDone = 2, kOverdue = 4, kAllFlags = 7 };
+
+template <class T>
+void put(FrameBytes& bytes, std::size_t& at, T value) {
+    auto bits = static_cast<std::uint64_t>(value);
+    for (std::size_t i = 0; i < sizeof(T); ++i, bits >>= 8) bytes[at++] = static_cast<std::uint8_t>(bits);
+}
+
+template <class T>
+T take(std::span<const std::uint8_t, kFrameBytes> bytes, std::size_t& at) {
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i) bits |= std::uint64_t{bytes[at++]} << (8 * i);
+    return static_cast<T>(bits);
+}
+
+}  // namespace
+
+FrameBytes encode(const Frame& frame) {
+    FrameBytes bytes{};
+    std::size_t at = 0;
+    const Beat& beat = frame.beat;
+    put(bytes, at, kMagic);
+    put(bytes, at, static_cast<std::uint8_t>(frame.kind));
+    put(bytes, at, static_cast<std::uint8_t>(frame.failure));
+    put(bytes, at,
+        static_cast<std::uint8_t>((beat.inside ? kInside : 0) | (beat.done ? kDone : 0) | (beat.overdue ? kOverdue : 0)));
+    put(bytes, at, std::uint8_t{0});
+    put(bytes, at, frame.rank);
+    put(bytes, at, frame.exit_code);
+    put(bytes, at, beat.place.step);
+    put(bytes, at, beat.collectives);
+    put(bytes, at, std::bit_cast<std::uint64_t>(beat.waited));
+    put(bytes, at, beat.place.bucket);
+    std::ranges::copy(frame.token, bytes.begin() + static_cast<std::ptrdiff_t>(at));
+    return bytes;
+}
+
+std::optional<Frame> decode(std::span<const std::uint8_t, kFrameBytes> bytes) {
+    std::size_t at = 0;
+    if (take<std::uint32_t>(bytes, at) != kMagic) return std::nullopt;
+    const auto kind = take<std::uint8_t>(bytes, at), failure = take<std::uint8_t>(bytes, at), flags = take<std::uint8_t>(bytes, at);
+    if (kind < static_cast<std::uint8_t>(FrameKind::hello) || kind > static_cast<std::uint8_t>(FrameKind::all_done) ||
+        failure > static_cast<std::uint8_t>(FailureKind::missing) || flags > kAllFlags || take<std::uint8_t>(bytes, at) != 0)
+        return std::nullopt;
+    Frame frame;
+    frame.kind = static_cast<FrameKind>(kind);
+    frame.failure = static_cast<FailureKind>(failure);
+    frame.rank = take<std::int32_t>(bytes, at);
+    frame.exit_code = take<std::int32_t>(bytes, at);
+    Beat& beat = frame.beat;
+    beat.inside = (flags & kInside) != 0;
+    beat.done = (flags & kDone) != 0;
+    beat.overdue = (flags & kOverdue) != 0;
+    beat.place.step = take<std::int64_t>(bytes, at);
+    beat.collectives = take<std::int64_t>(bytes, at);
+    beat.waited = std::bit_cast<double>(take<std::uint64_t>(bytes, at));
+    beat.place.bucket = take<std::int32_t>(bytes, at);
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), frame.token.size(), frame.token.begin());
+    at += frame.token.size();
+    if (!std::isfinite(beat.waited) || beat.waited < 0) return std::nullopt;
+    for (; at < kFrameBytes; ++at)
+        if (bytes[at] != 0) return std::nullopt;
+    return frame;
+}
+
+}  // namespace keel

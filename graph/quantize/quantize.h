@@ -1,0 +1,60 @@
+// Post-training quantisation: a graph of floats to one of codes, from some images without labels. docs/quantization.md has the
+// arithmetic.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/quantize/transform.h"
+
+namespace keel {
+
+struct QuantiseOptions {
+    std::optional<RangeMethod> method{};  ///< none: the one that serves held-out images best
+    std::vector<std::string> keep{};      ///< names of layers to leave in fp32
+    int keep_worst = 0;                   ///< and so many of the layers that lose most
+    double keep_below = 15;               ///< and those whose own signal to noise in codes is less, in decibels; 0: none
+    bool correct_bias = true;
+};
+
+struct LayerReport {
+    std::string name;
+    Arithmetic arithmetic;
+    double snr_db;      ///< of its result beside that of fp32, with all that the layers before lost
+    double own_snr_db;  ///< with what it lost itself; NaN where keep_below is 0
+};
+
+/// A layer that is left in fp32 because codes are too coarse for it.
+struct Fallback {
+    std::string name;
+    double snr_db;  ///< its own in codes, whatever the layers before lost
+};
+
+struct QuantiseReport {
+    struct Candidate {
+        RangeMethod method;
+        double error;  ///< mean square of the logits' difference on held-out images, as a share of the logits' variance
+    };
+    RangeMethod method = RangeMethod::minmax;
+    std::vector<Candidate> candidates;  ///< in the order they were tried
+    std::vector<LayerReport> layers;    ///< in the order of their running
+    std::vector<Fallback> fallbacks;    ///< likewise; a map that is too coarse takes the layers at its other end along
+    double logits_error = 0;            ///< as above, of the graph handed out
+    std::int64_t images = 0, held_out = 0;
+};
+
+struct Quantised {
+    graph::Graph graph;
+    QuantiseReport report;
+};
+
+/// `batches`: images {n, h, w, c}; the last quarter of them, one at least, is held out to choose by. Throws UsageError for fewer
+/// than two batches, or a name in `keep` that no layer has; InputError where an activation is not finite. `progress` hears of each
+/// pass.
+Quantised quantise(const graph::Graph& floats, std::span<const Tensor> batches, const QuantiseOptions& options,
+                   const std::function<void(const std::string& pass)>& progress = {});
+
+}  // namespace keel

@@ -1,0 +1,247 @@
+#include "data/pipeline/transform.h"
+
+#include <cmath>
+
+#include "data/pipeline/sampler.h"
+#include "kernels/error.h"
+#include "tests/data/files.h"
+#include "tests/support/catch.h"
+
+using namespace keel;
+using namespace keel::test;
+
+namespace {
+
+/// The triangle filter written as its definition, two dimensions at once, in double.
+double resize_at(const Image& src, const Box& box, int width, int height, int x, int y, int c) {
+    const auto weight = [](int j, double centre, double support) {
+        return std::max(0.0, 1.0 - std::abs(j + 0.5 - centre) / support);
+    };
+    const double sx = box.width / width, sy = box.height / height, ux = std::max(sx, 1.0), uy = std::max(sy, 1.0);
+    double sum = 0, weights = 0;
+    for (int j = 0; j < src.height; ++j) {
+        for (int i = 0; i < src.width; ++i) {
+            const double w = weight(i, box.x + (x + 0.5) * sx, ux) * weight(j, box.y + (y + 0.5) * sy, uy);
+            sum += w * src.row(j)[i * src.channels + c];
+            weights += w;
+        }
+    }
+    return sum / weights;
+}
+
+void compare_resize(const Image& src, const Box& box, int width, int height) {
+    const Image dst = resize(src, box, width, height);
+    REQUIRE(dst.width == width);
+    REQUIRE(dst.height == height);
+    double worst = 0;
+    for (int y = 0; y < height; ++y) {
+        for (int x = 0; x < width; ++x) {
+            for (int c = 0; c < src.channels; ++c) {
+                worst = std::max(worst, std::abs(dst.row(y)[x * src.channels + c] - resize_at(src, box, width, height, x, y, c)));
+            }
+        }
+    }
+    // Rounding to 8 bits is 1/2; float sums of n weights that add up to 1: at most 2 n 2^-24 * 255, far below 1e-2.
+    CHECK(worst <= 0.5 + 1e-2);
+}
+
+}  // namespace
+
+TEST_CASE("Resize agrees with the definition in double") {
+    for (int channels : {1, 3}) {
+        const Image src = noise_image(37, 23, channels, 1);
+        for (auto [w, h] : {std::pair{37, 23}, {8, 8}, {1, 1}, {64, 64}, {36, 24}, {5, 90}}) {
+            compare_resize(src, {0, 0, 37, 23}, w, h);
+            compare_resize(src, {3.25, 1.5, 20.125, 17.75}, w, h);
+        }
+    }
+}
+
+TEST_CASE("Resize to the same size, and of one colour, is exact") {
+    const Image src = noise_image(31, 17, 3, 2);
+    CHECK(resize(src, 31, 17).pixels == src.pixels);
+    Image white(50, 40, 1);
+    std::ranges::fill(white.pixels, std::uint8_t{255});
+    for (auto [w, h] : {std::pair{7, 3}, {224, 224}, {49, 41}}) {
+        const Image result = resize(white, w, h);
+        CHECK(std::ranges::all_of(result.pixels, [](int v) { return v == 255; }));
+    }
+}
+
+TEST_CASE("Warp agrees with its formula") {
+    const Image src = noise_image(24, 24, 3, 3);
+    CHECK(warp(src, 0.0F, 0.0F, 0.0F).pixels == src.pixels);
+    const Image moved = warp(src, 0.0F, 3.0F, -2.0F);
+    for (int y = 0; y < 24; ++y) {
+        for (int x = 0; x < 24; ++x) {
+            const bool inside = x >= 3 && y + 2 < 24;
+            CHECK(moved.row(y)[3 * x] == (inside ? src.row(y + 2)[3 * (x - 3)] : 0));
+        }
+    }
+    const double angle = 0.3, dx = 1.25, dy = -0.5, centre = 11.5;
+    const Image turned = warp(src, 0.3F, 1.25F, -0.5F);
+    const auto at = [&](int x, int y, int c) { return x < 0 || y < 0 || x >= 24 || y >= 24 ? 0.0 : src.row(y)[3 * x + c]; };
+    double worst = 0;
+    for (int y = 0; y < 24; ++y) {
+        for (int x = 0; x < 24; ++x) {
+            const double u = x - centre - dx, v = y - centre - dy;
+            const double sx = std::cos(angle) * u + std::sin(angle) * v + centre,
+                         sy = std::cos(angle) * v - std::sin(angle) * u + centre;
+            const int ix = static_cast<int>(std::floor(sx)), iy = static_cast<int>(std::floor(sy));
+            for (int c = 0; c < 3; ++c) {
+                const double top = at(ix, iy, c) + (sx - ix) * (at(ix + 1, iy, c) - at(ix, iy, c));
+                const double bottom = at(ix, iy + 1, c) + (sx - ix) * (at(ix + 1, iy + 1, c) - at(ix, iy + 1, c));
+                worst = std::max(worst, std::abs(turned.row(y)[3 * x + c] - (top + (sy - iy) * (bottom - top))));
+            }
+        }
+    }
+    // Coordinates are kept to 2^-17 with a step error of 2^-17 over 24 steps, in x and y: 50 * 2^-17 * 255 = 0.1, plus rounding.
+    CHECK(worst <= 0.5 + 0.1);
+}
+
+TEST_CASE("Without augmentation the transform is resize and normalise") {
+    const Image src = noise_image(20, 20, 1, 4);
+    TransformOptions options{.image_size = 12, .channels = 3, .mean = {0.1F, 0.2F, 0.3F}, .std = {0.5F, 0.25F, 2.0F}};
+    std::vector<float> dst(12 * 12 * 3);
+    transform_image(src, options, draw_augmentation(options, 1, 2, 3), dst.data());
+    const Image small = resize(src, 12, 12);
+    for (std::size_t p = 0; p < 144; ++p) {
+        for (std::size_t c = 0; c < 3; ++c) {
+            const double want = (small.pixels[p] / 255.0 - options.mean[c]) / options.std[c];
+            CHECK(dst[3 * p + c] == Approx(want).margin(1e-5));  // a few float roundings of values up to 4
+        }
+    }
+    options.channels = 2;
+    options.mean = options.std = {0.5F};
+    CHECK_THROWS_AS(transform_image(src, options, {}, dst.data()), InputError);
+}
+
+TEST_CASE("Flip, brightness and contrast follow their formula") {
+    const Image src = noise_image(10, 10, 1, 5);
+    const TransformOptions options{.image_size = 10, .mean = {0.0F}, .std = {1.0F}};
+    std::vector<float> dst(100);
+    Augmentation a;
+    a.flip = true;
+    a.brightness = 1.2F;
+    a.contrast = 0.7F;
+    transform_image(src, options, a, dst.data());
+    double mean = 0;
+    for (int v : src.pixels) mean += v / 25500.0;
+    for (std::size_t y = 0; y < 10; ++y) {
+        for (std::size_t x = 0; x < 10; ++x) {
+            const double p = src.pixels[y * 10 + 9 - x] / 255.0;
+            CHECK(dst[y * 10 + x] == Approx(std::clamp(0.7 * 1.2 * (p - mean) + 1.2 * mean, 0.0, 1.0)).margin(1e-6));
+        }
+    }
+}
+
+TEST_CASE("The least size of a picture is twice what its crop becomes", "[transform]") {
+    const TransformOptions options{.image_size = 100};
+    const LeastSize whole = least_size(options, {}), part = least_size(options, {.crop_w = 0.5F, .crop_h = 0.3F});
+    CHECK((whole.width == 200 && whole.height == 200));
+    CHECK((part.width == 400 && part.height == 667));
+}
+
+TEST_CASE("Augmentations are functions of seed, epoch and sample, within their ranges") {
+    const TransformOptions options{
+        .augment = true, .rotate_degrees = 10, .shift = 0.1F, .scale_min = 0.6F, .brightness = 0.2F, .contrast = 0.3F};
+    int flips = 0;
+    for (std::uint64_t i = 0; i < 400; ++i) {
+        const Augmentation a = draw_augmentation(options, 7, 1, i), again = draw_augmentation(options, 7, 1, i);
+        CHECK((a.crop_x == again.crop_x && a.angle == again.angle && a.flip == again.flip && a.contrast == again.contrast));
+        CHECK(a.angle != draw_augmentation(options, 7, 2, i).angle);
+        flips += a.flip;
+        CHECK(std::abs(a.angle) <= 0.1746F);
+        CHECK(std::max(std::abs(a.shift_x), std::abs(a.shift_y)) <= 0.1F);
+        CHECK(std::abs(a.brightness - 1.0F) <= 0.2001F);
+        CHECK(std::abs(a.contrast - 1.0F) <= 0.3001F);
+        CHECK((a.crop_x >= 0 && a.crop_y >= 0 && a.crop_x + a.crop_w <= 1.00001F && a.crop_y + a.crop_h <= 1.00001F));
+        CHECK(a.crop_w * a.crop_h >= 0.5999F);
+    }
+    CHECK(std::abs(flips - 200) <= 50);  // five standard deviations of 400 fair coins
+}
+
+TEST_CASE("Options outside their range are refused") {
+    for (const TransformOptions& bad :
+         {TransformOptions{.image_size = 0}, TransformOptions{.channels = 0}, TransformOptions{.shift = 1},
+          TransformOptions{.scale_min = 0}, TransformOptions{.std = {0}}, TransformOptions{.mean = {}},
+          TransformOptions{.rotate_degrees = NAN}, TransformOptions{.mean = {0, 0}}}) {
+        CHECK_THROWS_AS(check_transform(bad), UsageError);
+    }
+}
+
+TEST_CASE("Permutations hold every sample once and depend on seed and epoch") {
+    auto order = permutation(1, 2, 1000);
+    CHECK(order == permutation(1, 2, 1000));
+    CHECK(order != permutation(1, 3, 1000));
+    CHECK(order != permutation(2, 2, 1000));
+    std::ranges::sort(order);
+    for (std::int64_t i = 0; i < 1000; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
+    CHECK(permutation(1, 2, 0).empty());
+}
+
+TEST_CASE("Shards of all ranks are every position once, in steps of equal parts", "[sampler]") {
+    for (const int ranks : {1, 2, 3, 4, 7})
+        for (const std::int64_t n : {0, 1, 5, 16, 97})
+            for (const std::int64_t batch : {1, 4, 8})
+                for (const std::int64_t start : {std::int64_t{0}, std::min(n, batch * ranks)}) {
+                    CAPTURE(ranks, n, batch, start);
+                    std::vector<int> seen(static_cast<std::size_t>(n));
+                    const Shard first = plan_shard({0, ranks}, n, batch, start);
+                    for (int r = 0; r < ranks; ++r) {
+                        const Shard shard = plan_shard({r, ranks}, n, batch, start);
+                        REQUIRE(shard.batches.size() == first.batches.size());
+                        std::int64_t begin = 0;
+                        for (std::size_t k = 0; k < shard.batches.size(); ++k) {
+                            const Shard::Batch& b = shard.batches[k];
+                            CHECK(b.begin == begin);
+                            CHECK(b.size <= batch);
+                            CHECK((b.size == b.planned / ranks || b.size == b.planned / ranks + 1));
+                            CHECK(b.next_sample == first.batches[k].next_sample);
+                            begin += b.size;
+                        }
+                        CHECK(begin == std::ssize(shard.positions));
+                        for (const std::int64_t position : shard.positions) ++seen[static_cast<std::size_t>(position)];
+                    }
+                    for (std::int64_t i = 0; i < n; ++i) CHECK(seen[static_cast<std::size_t>(i)] == (i >= start ? 1 : 0));
+                }
+}
+
+TEST_CASE("Steps cut into parts have the same parts on any number of ranks", "[sampler]") {
+    for (const std::int64_t n : {0, 1, 5, 16, 97})
+        for (const std::int64_t images : {8, 12, 16}) {
+            const Shard one = plan_shard({.rank = 0, .ranks = 1, .parts = 4}, n, images, 0);
+            for (const int ranks : {2, 4}) {
+                CAPTURE(n, images, ranks);
+                for (std::size_t k = 0; k < one.batches.size(); ++k) {
+                    std::vector<std::int64_t> positions;
+                    std::vector<std::int32_t> parts;
+                    for (int r = 0; r < ranks; ++r) {
+                        const Shard shard = plan_shard({.rank = r, .ranks = ranks, .parts = 4}, n, images / ranks, 0);
+                        REQUIRE(shard.batches.size() == one.batches.size());
+                        const Shard::Batch& b = shard.batches[k];
+                        CHECK(b.planned == one.batches[k].planned);
+                        CHECK(b.next_sample == one.batches[k].next_sample);
+                        positions.insert(positions.end(), shard.positions.begin() + b.begin,
+                                         shard.positions.begin() + b.begin + b.size);
+                        parts.insert(parts.end(), shard.parts.begin() + b.begin, shard.parts.begin() + b.begin + b.size);
+                    }
+                    const Shard::Batch& all = one.batches[k];
+                    REQUIRE(std::ssize(positions) == all.size);
+                    CHECK(std::equal(positions.begin(), positions.end(), one.positions.begin() + all.begin));
+                    CHECK(std::equal(parts.begin(), parts.end(), one.parts.begin() + all.begin));
+                    CHECK(std::ranges::is_sorted(parts));
+                }
+            }
+        }
+}
+
+TEST_CASE("Independent ranks take the first part of their own order", "[sampler]") {
+    for (int r = 0; r < 3; ++r) {
+        const Shard shard = plan_shard({r, 3, true}, 20, 4, 0);
+        CHECK(shard.positions == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5});
+        REQUIRE(shard.batches.size() == 2);
+        CHECK(shard.batches[1].size == 2);
+        CHECK(shard.batches[1].next_sample == 18);
+    }
+}

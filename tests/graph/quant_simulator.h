@@ -1,0 +1,104 @@
+// A graph of codes run slowly: plain loops over int64 sums, no packing, no tiles, no ISA. What the runtime must give to the bit.
+#pragma once
+
+#include <vector>
+
+#include "graph/graph.h"
+#include "tests/support/qconv_oracle.h"
+
+namespace keel::test {
+
+/// Logits of n images. Floats of kept layers are not simulated: the graph holds operators on codes only.
+class QuantSimulator {
+public:
+    explicit QuantSimulator(const graph::Graph& graph) : g_(graph) {}
+
+    std::vector<float> run(std::int64_t n, const float* src) {
+        n_ = n;
+        codes_.clear();
+        floats_.clear();
+        for (const graph::Buffer& b : g_.buffers) {
+            codes_.emplace_back(static_cast<std::size_t>(b.codes ? n * b.elements() : 0));
+            floats_.emplace_back(static_cast<std::size_t>(b.codes ? 0 : n * b.elements()));
+        }
+        const auto at = static_cast<std::size_t>(g_.src.buffer);
+        std::copy_n(src, floats_[at].size(), floats_[at].begin());
+        for (const graph::Node& node : g_.nodes) std::visit([&](const auto& op) { step(node, op); }, node.op);
+        return floats_[static_cast<std::size_t>(g_.dst.buffer)];
+    }
+
+private:
+    std::int64_t pixels(const graph::Value& v) const { return n_ * g_.map(v).h * g_.map(v).w; }
+    std::uint8_t* codes(const graph::Value& v) { return codes_[static_cast<std::size_t>(v.buffer)].data() + v.first; }
+    /// The value of channel c of pixel p of dst, to wherever it belongs.
+    void store(const graph::Value& dst, std::int64_t p, std::int64_t c, float v) {
+        const auto at = static_cast<std::size_t>(p * g_.map(dst).c + dst.first + c), buffer = static_cast<std::size_t>(dst.buffer);
+        if (g_.map(dst).codes)
+            codes_[buffer][at] = oracle_code(v);
+        else
+            floats_[buffer][at] = v;
+    }
+
+    void step(const graph::Node& node, const graph::Quantise& op) {
+        const float* src = floats_[static_cast<std::size_t>(node.src.buffer)].data() + node.src.first;
+        for (std::int64_t p = 0; p < pixels(node.src); ++p)
+            for (std::int64_t c = 0; c < node.src.c; ++c) {
+                const auto i = static_cast<std::size_t>(c);
+                store(node.dst, p, c, std::fmaf(src[p * g_.map(node.src).c + c], op.scale[i], op.shift[i]));
+            }
+    }
+    void step(const graph::Node& node, const graph::QuantConv& op) {
+        kernels::QconvOperands o;
+        o.src = {codes(node.src), g_.map(node.src).c};
+        o.before = op.before.view();
+        o.pad = op.pad.empty() ? nullptr : op.pad.data();
+        if (op.residual) o.residual = {codes(*op.residual), g_.map(*op.residual).c};
+        const float none = -INFINITY;
+        o.least = g_.map(node.dst).codes ? (op.relu ? op.zero : 0) : (op.relu ? 0 : none);
+        const std::vector<float> results =
+            qconv_oracle(geometry(g_, node, op, n_),
+                         {op.weights.data<std::int8_t>(), op.scale.data(), op.shift.data(), op.residual_scale.data()}, o);
+        for (std::int64_t p = 0; p < pixels(node.dst); ++p)
+            for (std::int64_t c = 0; c < node.dst.c; ++c)
+                store(node.dst, p, c, results[static_cast<std::size_t>(p * node.dst.c + c)]);
+    }
+    void step(const graph::Node& node, const graph::QuantPool& op) {
+        const graph::Buffer &in = g_.map(node.src), &out = g_.map(node.dst);
+        const bool adaptive = op.kind == graph::PoolKind::adaptive_average;
+        for (std::int64_t p = 0; p < pixels(node.dst); ++p)
+            for (std::int64_t c = 0; c < node.dst.c; ++c) {
+                const std::int64_t n = p / out.w / out.h, oy = p / out.w % out.h, ox = p % out.w;
+                const std::int64_t y0 = adaptive ? oy * in.h / out.h : oy * op.window.stride - op.window.pad;
+                const std::int64_t x0 = adaptive ? ox * in.w / out.w : ox * op.window.stride - op.window.pad;
+                const std::int64_t y1 = adaptive ? ((oy + 1) * in.h + out.h - 1) / out.h : y0 + op.window.kernel;
+                const std::int64_t x1 = adaptive ? ((ox + 1) * in.w + out.w - 1) / out.w : x0 + op.window.kernel;
+                std::int64_t sum = 0, most = 0;
+                for (std::int64_t y = y0; y < y1; ++y)
+                    for (std::int64_t x = x0; x < x1; ++x) {
+                        const bool inside = y >= 0 && y < in.h && x >= 0 && x < in.w;
+                        std::int64_t code = op.pad.empty() ? 0 : op.pad[static_cast<std::size_t>(c)];
+                        if (inside)
+                            code = oracle_before(op.before.view(), codes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
+                        sum += code;
+                        most = std::max(most, inside ? code : 0);
+                    }
+                const auto i = static_cast<std::size_t>(c);
+                const float area = static_cast<float>((y1 - y0) * (x1 - x0));
+                store(node.dst, p, c,
+                      op.kind == graph::PoolKind::max
+                          ? static_cast<float>(most)
+                          : std::fmaf(static_cast<float>(sum) * (1.0F / area), op.scale[i], op.shift[i]));
+            }
+    }
+    template <class Op>
+    void step(const graph::Node& node, const Op&) {
+        throw UsageError("[simulator] " + node.name + " is an operator of floats");
+    }
+
+    const graph::Graph& g_;
+    std::int64_t n_ = 0;
+    std::vector<std::vector<std::uint8_t>> codes_;
+    std::vector<std::vector<float>> floats_;
+};
+
+}  // namespace keel::test

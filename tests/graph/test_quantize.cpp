@@ -1,0 +1,355 @@
+// Quantised networks: to the bit against a slow simulator, near fp32, and through a file.
+#include "graph/quantize/quantize.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "engine/safetensors.h"
+#include "kernels/random.h"
+#include "graph/builder.h"
+#include "graph/graph_file.h"
+#include "embed/loaded_model.h"
+#include "embed/predictor.h"
+#include "models/random_training.h"
+#include "tests/models/golden/draws.h"
+#include "tests/graph/quant_simulator.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+#include "tests/support/isa.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace keel;
+using namespace keel::test;
+
+namespace {
+
+/// A graph file's metadata: what the model is, and notes.
+std::map<std::string, std::string> metadata_of(const ModelSpec& spec, std::map<std::string, std::string> notes = {}) {
+    write_spec(spec, notes);
+    return notes;
+}
+
+/// A model with weights and statistics like a trained one's, and images.
+struct Network {
+    Network(const std::string& name, std::int64_t image_size, bool small_stem = false)
+        : spec{.name = name,
+               .options = {.classes = 5, .small_stem = small_stem},
+               .image_size = image_size,
+               .mean = {0.5F},
+               .std = {0.25F},
+               .multi_label = true,
+               .label_names = {"a", "b", "c", "d", "e"}},
+          module(find_model(name).make(spec.options)) {
+        for (const auto& [state, tensor] : module->state()) tensor.assign(golden::state_values(state, tensor.dims()));
+        module->train(false);
+        graph = graph::trace(*module, image_size, image_size, 3);
+        for (std::uint64_t i = 1; i <= 3; ++i) batches.push_back(random_images(4, image_size, 3, i));
+    }
+    Quantised quantised(const QuantiseOptions& options = {.method = RangeMethod::minmax}) const {
+        return quantise(graph, batches, options);
+    }
+    std::vector<float> logits(const graph::Graph& of, const Tensor& images) const {
+        const Tensor values = Predictor(spec, of, images.dim(0)).logits(images);
+        return {values.values<float>().begin(), values.values<float>().end()};
+    }
+
+    ModelSpec spec;
+    std::unique_ptr<nn::Module> module;
+    graph::Graph graph;
+    std::vector<Tensor> batches;
+};
+
+const graph::QuantConv& conv_named(const graph::Graph& graph, const std::string& name) {
+    for (const graph::Node& node : graph.nodes)
+        if (node.name == name) return std::get<graph::QuantConv>(node.op);
+    throw UsageError("no node " + name);
+}
+
+/// Signal to noise in decibels.
+double snr(const std::vector<float>& values, const std::vector<float>& truth) {
+    double signal = 0, noise = 0;
+    for (std::size_t i = 0; i < truth.size(); ++i) {
+        signal += double{truth[i]} * truth[i];
+        noise += (double{values[i]} - truth[i]) * (double{values[i]} - truth[i]);
+    }
+    return 10 * std::log10(signal / noise);
+}
+
+/// Logits of two images, together and one by one, are the simulator's.
+void check_bits(const std::string& name, std::int64_t size) {
+    INFO(name);
+    const Network network(name, size);
+    const graph::Graph codes = network.quantised().graph;
+    const Tensor images = random_images(2, size, 3, 9);
+    const std::vector<float> truth = QuantSimulator(codes).run(2, images.data<float>());
+    const auto pixels = static_cast<std::size_t>(size * size * 3);
+    for_each_isa([&] {
+        const Predictor one(network.spec, codes, 1);
+        for (const int threads : {1, 3}) {
+            const ThreadScope team(threads);
+            CHECK(network.logits(codes, images) == truth);
+            for (std::size_t i = 0; i < 2; ++i) {
+                const Tensor logits =
+                    one.logits(Tensor::from<float>({images.data<float>() + i * pixels, pixels}, {1, size, size, 3}));
+                CHECK(std::equal(logits.values<float>().begin(), logits.values<float>().end(),
+                                 truth.begin() + std::ssize(truth) / 2 * static_cast<int>(i)));
+            }
+        }
+    });
+}
+
+}  // namespace
+
+TEST_CASE("Whole networks of codes are what the simulator gives, on every ISA, team and batch size", "[quantise]") {
+    const auto [name, size] = GENERATE(std::pair("resnet18", 40), std::pair("resnet50", 32), std::pair("densenet121", 32));
+    check_bits(name, size);
+}
+
+TEST_CASE("So is a network with linear layers of 25,088 products", "[quantise][slow]") { check_bits("vgg16_bn", 32); }
+
+TEST_CASE("A quantised network is near the one of floats, whatever makes the ranges", "[quantise]") {
+    const Network network("resnet18", 64);
+    const Tensor images = random_images(4, 64, 3, 9);
+    const std::vector<float> truth = network.logits(network.graph, images);
+    for (const RangeMethod method : kRangeMethods) {
+        INFO(std::string(keel::name(method)));
+        const Quantised quantised = network.quantised({.method = method});
+        CHECK(snr(network.logits(quantised.graph, images), truth) > 20);
+        CHECK(quantised.report.method == method);
+    }
+    const QuantiseReport report = network.quantised({}).report;
+    REQUIRE(report.candidates.size() == 4);
+    for (const auto& candidate : report.candidates)
+        if (candidate.method == report.method)
+            for (const auto& other : report.candidates) CHECK(candidate.error <= other.error);
+}
+
+TEST_CASE("DenseNet runs without floats, the wide buffers coded by channel", "[quantise]") {
+    Network network("densenet121", 64);
+    network.graph = graph::trace(*make_model("densenet121", network.spec.options, 3), 64, 64, 3);  // batch norms of even slopes
+    const Quantised quantised = network.quantised();
+    const Tensor images = random_images(4, 64, 3, 9);
+    CHECK(snr(network.logits(quantised.graph, images), network.logits(network.graph, images)) > 20);
+    for (const graph::Node& node : quantised.graph.nodes) {
+        INFO(node.name);
+        CHECK((std::holds_alternative<graph::QuantConv>(node.op) || std::holds_alternative<graph::QuantPool>(node.op) ||
+               node.name == "images"));
+    }
+    CHECK(!conv_named(quantised.graph, "features.denseblock2.denselayer3.conv1").before.low.empty());
+    const auto& scales = conv_named(quantised.graph, "features.denseblock2.denselayer3.conv2").scale;
+    CHECK(std::set<float>(scales.begin(), scales.end()).size() > scales.size() / 2);
+    for (const LayerReport& layer : quantised.report.layers) CHECK(std::isfinite(layer.snr_db));
+    CHECK(quantised.report.fallbacks.empty());
+}
+
+TEST_CASE("Layers are left in fp32 by name and by what they lose", "[quantise]") {
+    const Network network("densenet121", 64);
+    const std::string kept = "features.denseblock1.denselayer2.conv1";
+    const Quantised named = network.quantised({.method = RangeMethod::minmax, .keep = {kept, "features.conv0"}});
+    const Quantised worst = network.quantised({.method = RangeMethod::minmax, .keep_worst = 3});
+    const auto in_fp32 = [](const Quantised& quantised) {
+        return std::ranges::count(quantised.report.layers, Arithmetic::fp32, &LayerReport::arithmetic);
+    };
+    CHECK(in_fp32(named) == 2);
+    CHECK(in_fp32(worst) == 3);
+    const Tensor images = random_images(4, 64, 3, 9);
+    CHECK(snr(network.logits(named.graph, images), network.logits(network.graph, images)) > 20);
+    CHECK_THROWS_WITH(network.quantised({.keep = {"conv7"}}), contains("there is no layer 'conv7'"));
+}
+
+TEST_CASE("Where a channel leaves no codes for the others, the layers at both ends of their map fall back to fp32", "[quantise]") {
+    Network network("resnet18", 64);
+    graph::Graph graph = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
+    Random random(5, Draw::synthesise);
+    for (Tensor& batch : network.batches)
+        for (std::int64_t i = 0; i < 3 * batch.dim(0); ++i) {  // each of a brightness and a contrast of its own
+            const float brightness = random.uniform(-1, 1), contrast = random.uniform(0, 1);
+            for (std::int64_t p = 0; p < 64 * 64; ++p) {
+                float& value = batch.data<float>()[(i / 3 * 64 * 64 + p) * 3 + i % 3];
+                value = brightness + contrast * value;
+            }
+        }
+    const std::string writer = "layer4.1.conv1", reader = "layer4.1.conv2";
+    constexpr float kMuch = 30000;
+    std::int64_t channel = 0;
+    for (graph::Node& node : graph.nodes) {  // ranges change, results do not
+        if (node.name != writer && node.name != reader) continue;
+        auto& conv = std::get<graph::Conv>(node.op);
+        conv.weights = conv.weights.clone();
+        const std::int64_t oc = conv.weights.dim(0), of_output = conv.weights.elements() / oc;
+        auto* w = conv.weights.data<float>();
+        if (node.name == writer) {
+            REQUIRE(conv.relu);
+            channel = std::ranges::max_element(conv.bias) - conv.bias.begin();  // not one that its ReLU leaves nothing of
+            for (std::int64_t i = 0; i < of_output; ++i) w[channel * of_output + i] *= kMuch;
+            conv.bias[static_cast<std::size_t>(channel)] *= kMuch;
+        } else {
+            for (std::int64_t i = 0; i < oc * of_output; ++i)
+                if (i % of_output / 9 == channel) w[i] /= kMuch;
+            conv.residual.reset();  // nothing goes past these layers
+        }
+    }
+    const Quantised codes = quantise(graph, network.batches, {.method = RangeMethod::minmax, .keep_below = 0});
+    const Quantised fallen = quantise(graph, network.batches, {.method = RangeMethod::minmax});
+    CHECK(codes.report.fallbacks.empty());
+    CHECK(codes.report.logits_error > 0.5);
+    CHECK(fallen.report.logits_error < 0.05);
+    const auto snr_of_reader = [&](const Quantised& quantised) {
+        return std::ranges::find(quantised.report.layers, reader, &LayerReport::name)->snr_db;
+    };
+    CHECK(snr_of_reader(codes) < 15);
+    CHECK(snr_of_reader(fallen) > 25);
+    REQUIRE(fallen.report.fallbacks.size() == 1);
+    CHECK(fallen.report.fallbacks[0].name == reader);
+    CHECK(fallen.report.fallbacks[0].snr_db < 15);
+    for (const LayerReport& layer : fallen.report.layers) {
+        INFO(layer.name);
+        CHECK((layer.arithmetic == Arithmetic::fp32) == (layer.name == writer || layer.name == reader));
+    }
+    for (const graph::Node& node : fallen.graph.nodes) CHECK(node.name != reader + ".dequantise");  // its map is of floats
+    const graph::Graph even = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
+    CHECK(quantise(even, network.batches, {.method = RangeMethod::minmax}).report.fallbacks.empty());
+}
+
+TEST_CASE("A batch norm too uneven for a clamp is applied as codes are read", "[quantise]") {
+    const Network network("densenet121", 64);
+    graph::Graph graph = network.graph;
+    const std::string name = "features.denseblock2.denselayer4.conv1";
+    for (graph::Node& node : graph.nodes) {
+        if (node.name != name) continue;
+        auto& conv = std::get<graph::Conv>(node.op);
+        conv.weights = conv.weights.clone();
+        // One channel that is almost nothing after the batch norm, with weights that make up for it: its product is ordinary, but
+        // the folded weights of all others vanish beside one that is folded the other way.
+        for (std::size_t c = 0; c < 8; ++c) conv.before->scale[c] *= 300;
+    }
+    const Quantised quantised = quantise(graph, network.batches, {.method = RangeMethod::minmax});
+    bool found = false;
+    for (const LayerReport& layer : quantised.report.layers)
+        found = found || (layer.name == name && layer.arithmetic == Arithmetic::requantised);
+    CHECK(found);
+    CHECK(!conv_named(quantised.graph, name).before.scale.empty());
+    const Tensor images = random_images(2, 64, 3, 9);
+    const std::vector<float> truth = QuantSimulator(quantised.graph).run(2, images.data<float>());
+    for_each_isa([&] { CHECK(network.logits(quantised.graph, images) == truth); });
+}
+
+TEST_CASE("Corrected biases give back the mean of what a layer lost", "[quantise]") {
+    const Network network("resnet18", 64);
+    const Tensor images = random_images(16, 64, 3, 5);
+    const std::vector<float> truth = network.logits(network.graph, images);
+    const auto mean_error = [&](bool correct) {
+        const auto values = network.logits(network.quantised({.method = RangeMethod::kl, .correct_bias = correct}).graph, images);
+        double sum = 0;
+        for (std::size_t label = 0; label < 5; ++label) {
+            double mean = 0;
+            for (std::size_t i = label; i < values.size(); i += 5) mean += double{values[i]} - truth[i];
+            sum += std::abs(mean);
+        }
+        return sum;
+    };
+    CHECK(mean_error(true) < mean_error(false));
+}
+
+TEST_CASE("A quantised model goes round through its file, a quarter of the size", "[quantise]") {
+    const TemporaryFolder folder;
+    const Network network("densenet121", 64);
+    const Quantised quantised =
+        network.quantised({.method = RangeMethod::minmax, .keep = {"features.denseblock1.denselayer2.conv1"}});
+    const std::string path = folder / "model.safetensors";
+    save_graph(path, quantised.graph, metadata_of(network.spec, {{"note", "kept"}}));
+    const Predictor loaded(path, 2);
+    CHECK(loaded.spec().label_names == network.spec.label_names);
+    const Tensor images = random_images(2, 64, 3, 9);
+    const Tensor logits = loaded.logits(images);
+    CHECK(std::vector<float>(logits.values<float>().begin(), logits.values<float>().end()) ==
+          network.logits(quantised.graph, images));
+
+    save_graph(path, network.quantised().graph, metadata_of(network.spec));
+    std::int64_t floats = 0;
+    for (const NamedTensor& named : network.module->state()) floats += 4 * named.tensor.elements();
+    CHECK(static_cast<double>(std::filesystem::file_size(path)) < 0.27 * static_cast<double>(floats));
+    CHECK_THROWS_WITH(load_model(path), contains("is a quantised model"));
+}
+
+TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[quantise]") {
+    const TemporaryFolder folder;
+    const Network network("resnet18", 32);
+    const std::string path = folder / "model.safetensors";
+    save_graph(path, network.quantised().graph, metadata_of(network.spec));
+    const TensorFile whole = read_safetensors(path);
+    const auto refused = [&](const std::string& why, const auto& change) {
+        TensorFile file = whole;
+        auto json = nlohmann::json::parse(file.metadata["keel.graph"]);
+        change(file, json);
+        file.metadata["keel.graph"] = json.dump();
+        write_safetensors(path, file);
+        CHECK_THROWS_AS(Predictor(path), InputError);
+        CHECK_THROWS_WITH(Predictor(path), contains(why));
+    };
+    using Json = nlohmann::json;
+    refused("newer format", [](TensorFile&, Json& json) { json["format"] = 2; });
+    refused("wanted a slice", [](TensorFile&, Json& json) { json["src"] = 3; });
+    refused("no such buffer", [](TensorFile&, Json& json) { json["nodes"][3]["src"][0] = 1000; });
+    refused("no such buffer", [](TensorFile&, Json& json) { json["nodes"][3]["dst"][0] = 1000; });
+    refused("a slice outside its buffer", [](TensorFile&, Json& json) { json["nodes"][3]["dst"][1] = 1; });
+    refused("out of range", [](TensorFile&, Json& json) { json["buffers"][1]["h"] = std::int64_t{1} << 40; });
+    refused("wanted a whole number", [](TensorFile&, Json& json) { json["nodes"][1]["stride"] = 1.5; });
+    refused("graph is malformed", [](TensorFile&, Json& json) { json["nodes"][1]["stride"] = 0; });
+    refused("graph is malformed", [](TensorFile&, Json& json) { json["nodes"][1]["groups"] = 0; });
+    refused("windows that hold a pixel", [](TensorFile&, Json& json) {
+        for (Json& node : json["nodes"])
+            if (node["op"] == "quant_pool" && node["kind"] == "max") node["stride"] = 0;
+    });
+    refused("unknown operator", [](TensorFile&, Json& json) { json["nodes"][1]["op"] = "rm"; });
+    refused("reads what no node before has written",
+            [](TensorFile&, Json& json) { json["nodes"][0]["src"] = json["nodes"][1]["dst"]; });
+    refused("belongs to no layer", [](TensorFile&, Json& json) { json["nodes"].back()["op"] = "dequantise"; });
+    refused("wanted a tensor", [](TensorFile& file, Json&) {
+        std::erase_if(file.tensors, [](const NamedTensor& t) { return t.name.ends_with("conv1.weights"); });
+    });
+    refused("belongs to no layer", [](TensorFile& file, Json&) { file.tensors.push_back({"rest", Tensor::zeros({3})}); });
+    refused("finite factors", [](TensorFile& file, Json&) {
+        for (NamedTensor& t : file.tensors)
+            if (t.name.ends_with("fc.scale")) t.tensor = Tensor::full({5}, INFINITY);
+    });
+    refused("finite factors", [](TensorFile& file, Json&) {
+        for (NamedTensor& t : file.tensors)
+            if (t.name.ends_with("fc.scale")) t.tensor = Tensor::zeros({4});
+    });
+}
+
+TEST_CASE("Histograms do not depend on the order of values, and know their ranges", "[quantise]") {
+    std::vector<float> values;
+    Random random(3, Draw::synthesise);
+    for (int i = 0; i < 20000; ++i) values.push_back(random.uniform(-1, 1) * random.uniform(0, 2) * (i % 500 == 0 ? 30.0F : 1.0F));
+    Histogram forward, backward;
+    for (std::size_t i = 0; i < values.size(); i += 100) forward.add(values.data() + i, 100);
+    for (std::size_t i = values.size(); i > 0; i -= 1000) backward.add(values.data() + i - 1000, 1000);
+    CHECK(forward.bins() == backward.bins());
+    CHECK(forward.low() == *std::ranges::min_element(values));
+    CHECK(forward.high() == *std::ranges::max_element(values));
+    std::int64_t counted = 0;
+    for (const std::uint32_t count : forward.bins()) counted += count;
+    CHECK(counted == 20000);
+
+    const Coding all = coding_of(forward, RangeMethod::minmax);
+    CHECK(all.scale == Approx((double{forward.high()} - forward.low()) / 255));
+    for (const RangeMethod method : {RangeMethod::percentile, RangeMethod::mse, RangeMethod::kl}) {
+        INFO(std::string(name(method)));
+        CHECK(coding_of(forward, method).scale <= all.scale);
+    }
+    Histogram tail;  // half the range for one value in two millions
+    std::vector<float> many(2'000'000, 3.0F);
+    for (std::size_t i = 1; i < many.size(); ++i) many[i] = random.uniform();
+    tail.add(many.data(), std::ssize(many));
+    CHECK(coding_of(tail, RangeMethod::mse).scale < 0.5 * coding_of(tail, RangeMethod::minmax).scale);
+    CHECK(coding_of(-1, 1).zero == 128);
+    CHECK(coding_of(0, 51) == Coding{0.2F, 0});
+    CHECK(coding_of(3, 5).zero == 0);  // 0 is always among the codes
+    CHECK(coding_of(-5, -3).zero == 255);
+    CHECK(coding_of(0, 0).scale == 1);
+    const float nan = std::nanf("");
+    CHECK_THROWS_WITH(forward.add(&nan, 1), contains("NaN"));
+}
