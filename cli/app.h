@@ -11,7 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/options.h"
+#include "train/option.h"
 
 namespace keel::cli {
 

@@ -10,10 +10,10 @@
 
 #include "cli/bench_profile.h"
 #include "cli/commands.h"
-#include "cli/data_parallel.h"
+#include "train/data_parallel.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/rank_cores.h"
+#include "cli/cluster/rank_cores.h"
 #include "distributed/collectives/gradient_buckets.h"
 #include "distributed/collectives/self_test.h"
 #include "distributed/mpi/launched.h"

@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/report/report.h"
+#include "runs/report/report.h"
 #include "engine/files.h"
 
 namespace keel::cli {

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "cli/commands.h"
-#include "cli/core_map.h"
-#include "cli/machine.h"
-#include "cli/openmp.h"
-#include "cli/rank_report.h"
+#include "cli/cluster/core_map.h"
+#include "cli/cluster/machine.h"
+#include "cli/cluster/openmp.h"
+#include "cli/cluster/rank_report.h"
 #include "distributed/mpi/launched.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "engine/files.h"

@@ -4,10 +4,10 @@
 #include <iostream>
 
 #include "cli/commands.h"
-#include "cli/evaluate.h"
-#include "cli/predictions_file.h"
+#include "train/evaluate.h"
+#include "runs/predictions_file.h"
 #include "cli/progress.h"
-#include "cli/ranked_evaluation.h"
+#include "train/ranked_evaluation.h"
 #include "cli/reading.h"
 #include "distributed/mpi/launched.h"
 #include "engine/files.h"

@@ -1,5 +1,5 @@
 #include "cli/app.h"
-#include "cli/openmp.h"
+#include "cli/cluster/openmp.h"
 
 int main(int argc, char** argv) {
     keel::cli::settle_openmp(argv);

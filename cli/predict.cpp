@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/evaluate.h"
-#include "cli/heatmaps.h"
+#include "train/evaluate.h"
+#include "runs/heatmaps.h"
 #include "embed/pictures.h"
 
 namespace keel::cli {

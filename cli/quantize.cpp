@@ -8,7 +8,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
-#include "cli/evaluate.h"
+#include "train/evaluate.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"

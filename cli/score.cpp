@@ -13,7 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/score_table.h"
+#include "runs/score_table.h"
 #include "data/formats/csv.h"
 #include "data/sources/nih_table.h"
 #include "engine/metrics.h"

@@ -4,13 +4,13 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/config.h"
-#include "cli/machine.h"
-#include "cli/rank_cores.h"
-#include "cli/rank_guard.h"
-#include "cli/report/report.h"
-#include "cli/signals.h"
-#include "cli/trainer.h"
+#include "train/config_file.h"
+#include "cli/cluster/machine.h"
+#include "cli/cluster/rank_cores.h"
+#include "cli/cluster/rank_guard.h"
+#include "runs/report/report.h"
+#include "cli/cluster/signals.h"
+#include "train/trainer.h"
 #include "distributed/world.h"
 #include "kernels/parallel.h"
 

@@ -1,6 +1,6 @@
 #include <string>
 
-#include "cli/machine.h"
+#include "cli/cluster/machine.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

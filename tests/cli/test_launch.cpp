@@ -7,8 +7,8 @@
 #include <csignal>
 
 #include "cli/app.h"
-#include "cli/child.h"
-#include "cli/launch_plan.h"
+#include "cli/cluster/child.h"
+#include "cli/cluster/launch_plan.h"
 #include "kernels/error.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"

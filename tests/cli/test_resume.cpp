@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "cli/trainer.h"
+#include "train/trainer.h"
 #include "kernels/error.h"
-#include "tests/cli/disk_faults.h"
+#include "tests/support/disk_faults.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"

@@ -6,7 +6,7 @@
 #include <random>
 #include <thread>
 
-#include "cli/signals.h"
+#include "cli/cluster/signals.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"

@@ -1,10 +1,10 @@
-#include "cli/time_limit.h"
+#include "cli/cluster/time_limit.h"
 
 #include <sys/stat.h>
 #include <cstdlib>
 #include <ctime>
 
-#include "cli/checkpoints.h"
+#include "train/checkpoints.h"
 #include "kernels/error.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"

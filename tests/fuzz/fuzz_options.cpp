@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <string>
 
-#include "cli/config.h"
+#include "train/config_file.h"
 #include "tests/fuzz/target.h"
 
 using namespace keel;

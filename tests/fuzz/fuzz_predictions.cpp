@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/predictions_file.h"
-#include "cli/score_table.h"
+#include "runs/predictions_file.h"
+#include "runs/score_table.h"
 #include "data/sources/nih_table.h"
 #include "tests/fuzz/target.h"
 

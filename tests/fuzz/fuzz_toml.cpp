@@ -1,7 +1,7 @@
 // Configuration files of keel train. What is accepted is written and read again as the same.
 #include <string_view>
 
-#include "cli/config.h"
+#include "train/config_file.h"
 #include "tests/fuzz/target.h"
 
 using namespace keel;

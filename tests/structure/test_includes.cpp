@@ -85,7 +85,7 @@ TEST_CASE("the check of includes finds what it should", "[structure]") {
     CHECK(violation("models/x.cpp", "#include \"data/pipeline/loader.h\"") != "");
     CHECK(violation("data/x.cpp", "#include \"models/registry.h\"") != "");
     CHECK(violation("data/x.cpp", "#include \"distributed/ring.h\"") != "");
-    CHECK(violation("data/x.cpp", "#include \"cli/options.h\"") != "");
+    CHECK(violation("data/x.cpp", "#include \"train/option.h\"") != "");
     CHECK(violation("models/x.cpp", "#include \"embed/keel.h\"") != "");
     CHECK(violation("embed/x.cpp", "#include \"cli/output.h\"") != "");
     CHECK(violation("engine/x.cpp", "#include \"tests/support/catch.h\"") != "");

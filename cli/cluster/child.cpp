@@ -1,0 +1,95 @@
+#include "cli/cluster/child.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace keel::cli {
+namespace {
+
+constexpr int kNotStarted = 127;
+
+[[noreturn]] void become(const std::vector<char*>& argv, int err, bool mute) {
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    const int null = ::open("/dev/null", O_RDONLY);
+    ::dup2(null, STDIN_FILENO);
+    if (mute) ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::execvp(argv[0], argv.data());
+    ::_exit(kNotStarted);
+}
+
+}  // namespace
+
+Child::Child(const std::vector<std::string>& words, bool mute) {
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    std::array<int, 2> pipe{};
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) throw IoError("[launch] pipe: " + std::generic_category().message(errno));
+    process_ = ::fork();
+    if (process_ == 0) become(argv, pipe[1], mute);
+    ::close(pipe[1]);
+    stderr_ = pipe[0];
+    if (process_ < 0) {
+        ::close(stderr_);
+        throw IoError("[launch] fork: " + std::generic_category().message(errno));
+    }
+    ::setpgid(process_, process_);  // whichever of the two comes first
+}
+
+Child::~Child() {
+    if (!ended_) {
+        kill();
+        ::waitpid(process_, nullptr, 0);
+    }
+    ::close(stderr_);
+}
+
+bool Child::wait(std::chrono::milliseconds limit, const std::function<void(const std::string&)>& line) {
+    // Behind the end of its output there is only the process's own to wait for.
+    pollfd in{silent_ ? -1 : stderr_, POLLIN, 0};
+    const bool ready = ::poll(&in, 1, ended_ ? 0 : static_cast<int>(limit.count())) > 0;
+    if (ready) {
+        std::array<char, 4096> bytes{};
+        const ssize_t got = ::read(stderr_, bytes.data(), bytes.size());
+        silent_ = got <= 0;
+        unfinished_.append(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        for (std::size_t end; (end = unfinished_.find('\n')) != std::string::npos; unfinished_.erase(0, end + 1))
+            line(unfinished_.substr(0, end + 1));
+    }
+    int status = 0;
+    if (!ended_ && ::waitpid(process_, &status, WNOHANG) == process_) {
+        ended_ = true;
+        code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        return true;  // what it wrote last may still be there
+    }
+    // What it left behind may hold its stderr open: that is not waited for.
+    const bool over = ended_ && (silent_ || !ready);
+    if (over && !unfinished_.empty()) line(std::exchange(unfinished_, {}) + "\n");
+    return !over;
+}
+
+void Child::signal(int number) const {
+    if (!ended_) ::kill(process_, number);
+}
+
+void Child::kill() const { ::kill(-process_, SIGKILL); }
+
+}  // namespace keel::cli

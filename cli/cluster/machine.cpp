@@ -1,0 +1,124 @@
+#include "cli/cluster/machine.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+namespace keel::cli {
+namespace {
+
+std::string gigabytes(std::int64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9); }
+
+/// A whole number above 0, or none.
+std::optional<int> positive(const std::string& text) {
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 1) return std::nullopt;
+    return value;
+}
+
+std::vector<std::string> warnings_of(const Machine& m) {
+    std::vector<std::string> out;
+    if (m.threads > m.allowed_cores)
+        out.push_back(fmt::format("{} compute threads share {} allowed cores: set --threads {}", m.threads, m.allowed_cores,
+                                  m.allowed_cores));
+    // A quota between two whole numbers is used by the larger one.
+    if (m.cgroup.cores && m.threads > std::max(1.0, std::ceil(*m.cgroup.cores)))
+        out.push_back(
+            fmt::format("{} compute threads exceed the cgroup's quota of {:.2f} cores and will be throttled: set --threads {}",
+                        m.threads, *m.cgroup.cores, static_cast<int>(std::max(1.0, std::ceil(*m.cgroup.cores)))));
+    const auto check_variable = [&](const char* name, const std::string& value) {
+        if (!value.empty() && !positive(value))
+            out.push_back(fmt::format("{}='{}' is no whole number above 0 and is ignored", name, value));
+    };
+    check_variable("OMP_NUM_THREADS", m.omp_num_threads);
+    check_variable("SLURM_CPUS_PER_TASK", m.slurm_cpus_per_task);
+    if (const auto slurm = positive(m.slurm_cpus_per_task)) {
+        if (*slurm > m.allowed_cpus)
+            out.push_back(
+                fmt::format("SLURM_CPUS_PER_TASK is {}, but the affinity mask allows {} processors: start the program with srun",
+                            *slurm, m.allowed_cpus));
+        if (m.threads < std::min(*slurm, m.allowed_cores))
+            out.push_back(fmt::format("{} compute threads leave cores of the {} of this task idle", m.threads, *slurm));
+    }
+    if (m.huge_pages == "never")
+        out.push_back(
+            "transparent huge pages are off, which costs speed: an administrator can set "
+            "/sys/kernel/mm/transparent_hugepage/enabled to madvise");
+    const std::int64_t memory = std::min(m.memory_bytes, m.cgroup.memory_bytes.value_or(m.memory_bytes));
+    if (memory > 0 && std::min(m.available_bytes, memory) < 2'000'000'000)
+        out.push_back(fmt::format("only {} of memory are available", gigabytes(std::min(m.available_bytes, memory))));
+    return out;
+}
+
+Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
+    const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+    return {
+        {"cpu", m.cpu},
+        {"features", m.features},
+        {"isa", m.isa},
+        {"isa_forced", or_null(m.forced_isa)},
+        {"online_cpus", m.online_cpus},
+        {"allowed_cpus", m.allowed_cpus},
+        {"allowed_cores", m.allowed_cores},
+        {"cgroup_cores", m.cgroup.cores ? Json(*m.cgroup.cores) : Json()},
+        {"slurm_cpus_per_task", or_null(m.slurm_cpus_per_task)},
+        {"omp_num_threads", or_null(m.omp_num_threads)},
+        {"threads", m.threads},
+        {"openmp", m.openmp},
+        {"onednn", m.convolution_library},
+        {"huge_pages", or_null(m.huge_pages)},
+        {"memory_bytes", m.memory_bytes},
+        {"available_bytes", m.available_bytes},
+        {"cgroup_memory_bytes", m.cgroup.memory_bytes ? Json(*m.cgroup.memory_bytes) : Json()},
+        {"mpi", m.mpi},
+        {"warnings", warnings},
+    };
+}
+
+std::string text_of(const Machine& m, const std::vector<std::string>& warnings) {
+    const auto or_unset = [](const std::string& text) { return text.empty() ? std::string("not set") : text; };
+    const std::vector<std::pair<const char*, std::string>> rows{
+        {"CPU", m.cpu},
+        {"Features", m.features.empty() ? "none that Keel has kernels for" : fmt::format("{}", fmt::join(m.features, " "))},
+        {"ISA of the kernels", m.forced_isa.empty() ? m.isa : m.isa + " (forced by KEEL_ISA)"},
+        {"Processors", fmt::format("{} online, {} allowed, of {} cores", m.online_cpus, m.allowed_cpus, m.allowed_cores)},
+        {"Cgroup's quota", m.cgroup.cores ? fmt::format("{:.2f} cores", *m.cgroup.cores) : "none"},
+        {"SLURM_CPUS_PER_TASK", or_unset(m.slurm_cpus_per_task)},
+        {"OMP_NUM_THREADS", or_unset(m.omp_num_threads)},
+        {"Compute threads", std::to_string(m.threads)},
+        {"OpenMP", m.openmp.empty() ? "no variables set" : fmt::format("{}", fmt::join(m.openmp, " "))},
+        {"oneDNN", m.convolution_library},
+        {"Huge pages", m.huge_pages.empty() ? "not known" : m.huge_pages},
+        {"Memory", fmt::format("{}, {} available", gigabytes(m.memory_bytes), gigabytes(m.available_bytes))},
+        {"Cgroup's memory", m.cgroup.memory_bytes ? gigabytes(*m.cgroup.memory_bytes) : "no limit"},
+        {"MPI", m.mpi ? "built in" : "not built in"},
+    };
+    std::string text;
+    for (const auto& [name, value] : rows) text += fmt::format("{:<21}{}\n", name, value);
+    text += "\n";
+    for (const std::string& warning : warnings) text += "Warning: " + warning + "\n";
+    return warnings.empty() ? text + "Nothing is wrong.\n" : text;
+}
+
+}  // namespace
+
+std::string chosen_word(const std::string& text) {
+    const std::size_t open = text.find('['), close = text.find(']');
+    return open == std::string::npos || close == std::string::npos || close < open ? "" : text.substr(open + 1, close - open - 1);
+}
+
+DoctorReport diagnose(const Machine& machine) {
+    DoctorReport report;
+    report.warnings = warnings_of(machine);
+    report.object = object_of(machine, report.warnings);
+    report.text = text_of(machine, report.warnings);
+    return report;
+}
+
+}  // namespace keel::cli

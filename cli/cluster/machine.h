@@ -1,0 +1,47 @@
+// The machine as Keel sees it, and what is wrong with it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/cluster/cgroup.h"
+#include "cli/output.h"
+#include "kernels/topology.h"
+
+namespace keel::cli {
+
+/// What was read; nothing is judged here. An environment variable that is not set is empty.
+struct Machine {
+    std::string cpu;
+    std::vector<std::string> features;      ///< of those that Keel has kernels for
+    std::string isa, forced_isa;            ///< the one in use; KEEL_ISA
+    int online_cpus = 0, allowed_cpus = 0;  ///< hyper-threads counted
+    std::vector<Cpu> cpus;                  ///< the allowed ones
+    int allowed_cores = 0, threads = 0;
+    std::string slurm_cpus_per_task, omp_num_threads;
+    std::vector<std::string> openmp;  ///< "NAME=value" of those of kOpenMpVariables that are set
+    CgroupLimits cgroup;
+    std::string convolution_library;
+    std::string huge_pages;  ///< "always", "madvise" or "never"; empty: not known
+    std::int64_t memory_bytes = 0, available_bytes = 0;
+    bool mpi = false;
+};
+
+struct DoctorReport {
+    Json object;                        ///< for --json; holds the warnings, too
+    std::vector<std::string> warnings;  ///< one sentence each
+    std::string text;                   ///< for people
+};
+
+/// A pure function of `machine`. Warns of more threads than cores or quota, fewer than the batch system gave, unusable huge pages,
+/// memory that is almost used up, and variables that are no numbers.
+DoctorReport diagnose(const Machine& machine);
+
+/// Reads the machine that this process runs on; `threads` are those of the compute pool. What cannot be read stays as above.
+Machine read_machine();
+
+/// The chosen word of "always [madvise] never"; empty where there is none.
+std::string chosen_word(const std::string& text);
+
+}  // namespace keel::cli

@@ -1,0 +1,205 @@
+#include "runs/heatmaps.h"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <utility>
+
+#include "data/formats/decode.h"
+#include "data/formats/stb.h"
+#include "engine/files.h"
+
+namespace keel::cli {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr Colour kOutline{0, 229, 255};  // cyan: no colour of the maps comes near it
+
+std::int64_t find_label(const std::vector<std::string>& names, const std::string& label, const std::string& where) {
+    const auto it = std::ranges::find(names, label);
+    if (it == names.end())
+        throw UsageError(fmt::format("[heatmaps] {}: the model knows no label '{}'{}", where, label, suggestion(label, names)));
+    return it - names.begin();
+}
+
+/// Letters, digits and a few signs as they are, `_` for the rest: labels come from a file and must not lead out of the folder.
+std::string as_file_name(const std::string& text) {
+    std::string name = text;
+    for (char& c : name) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        if (!plain) c = '_';
+    }
+    return name;
+}
+
+/// The share of a picture that boxes cover together, by the pixels' centres.
+double covered(const std::vector<Box>& boxes, const Image& picture) {
+    std::int64_t inside = 0;
+    for (int y = 0; y < picture.height; ++y)
+        for (int x = 0; x < picture.width; ++x)
+            inside += std::ranges::any_of(boxes, [&](const Box& box) { return holds(box, {x + 0.5, y + 0.5}); }) ? 1 : 0;
+    return static_cast<double>(inside) / (static_cast<double>(picture.width) * picture.height);
+}
+
+}  // namespace
+
+void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
+    app.add_option("--heatmaps", o.directory, "Write into this folder, for each picture, where in it a label is seen")
+        ->type_name("DIR");
+    app.add_option("--heatmap-label", o.labels,
+                   "Label to explain, may be given several times; all: every label "
+                   "[default: the picture's highest-scoring one]")
+        ->type_name("LABEL")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_option("--heatmap-layer", o.layer,
+                   "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of DenseNet and "
+                   "ResNet, Grad-CAM on VGG's last map]")
+        ->type_name("LAYER");
+    app.add_option("--heatmap-colours", o.colours, "Colour map")
+        ->check(CLI::IsMember({"inferno", "viridis"}))
+        ->capture_default_str();
+    app.add_option("--boxes", o.boxes, "Boxes in the form of NIH's BBox_List_2017.csv: how many peaks lie in theirs")
+        ->type_name("FILE.csv");
+}
+
+HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place) {
+    HeatGrid grid{static_cast<int>(maps.dim(2)), static_cast<int>(maps.dim(1)), {}};
+    const std::int64_t pixels = maps.dim(1) * maps.dim(2), labels = maps.dim(3);
+    for (std::int64_t p = 0; p < pixels; ++p) grid.values.push_back(maps.data<float>()[(image * pixels + p) * labels + place]);
+    normalise(grid, activation.uses_gradients() ? 0.0F : *std::ranges::min_element(grid.values));
+    return grid;
+}
+
+void Heatmaps::Hits::add(const Hits& other) {
+    pairs += other.pairs;
+    inside += other.inside;
+    area += other.area;
+}
+
+Heatmaps::Heatmaps(HeatmapOptions options, const std::string& checkpoint)
+    : options_(std::move(options)), activation_(load_model(checkpoint), options_.layer) {
+    const auto& names = activation_.spec().label_names;
+    for (const std::string& label : options_.labels) {
+        if (label != "all" || std::ranges::find(names, label) != names.end()) {
+            wanted_.push_back(find_label(names, label, "--heatmap-label"));
+            continue;
+        }
+        wanted_.resize(names.size());
+        std::iota(wanted_.begin(), wanted_.end(), std::int64_t{0});
+        break;
+    }
+    if (!options_.boxes.empty())
+        for (LabelledBox& box : read_boxes(options_.boxes)) {
+            find_label(names, box.label, options_.boxes);
+            boxes_[box.image].push_back(std::move(box));
+        }
+    std::error_code error;
+    fs::create_directories(options_.directory, error);
+    if (error) throw IoError(fmt::format("[heatmaps] cannot make the folder {}: {}", options_.directory, error.message()));
+}
+
+std::vector<std::int64_t> Heatmaps::drawn_labels(std::span<const float> scores) const {
+    return wanted_.empty() ? std::vector<std::int64_t>{std::ranges::max_element(scores) - scores.begin()} : wanted_;
+}
+
+std::vector<Box> Heatmaps::boxes_of(const std::string& image, std::int64_t label, const Image& picture) const {
+    std::vector<Box> boxes;
+    const auto of_image = boxes_.find(image);
+    if (of_image == boxes_.end()) return boxes;
+    for (const LabelledBox& b : of_image->second) {
+        if (b.label != activation_.spec().label_names[static_cast<std::size_t>(label)]) continue;
+        if (b.box.x >= picture.width || b.box.y >= picture.height)
+            throw InputError(
+                fmt::format("[heatmaps] {}: a box of {} begins at {:.0f}, {:.0f}, the picture is {}x{}: wanted boxes "
+                            "in its own pixels",
+                            options_.boxes, image, b.box.x, b.box.y, picture.width, picture.height));
+        boxes.push_back(b.box);
+    }
+    return boxes;
+}
+
+std::string Heatmaps::file_for(const std::string& path, std::int64_t label) {
+    const std::string stem = fs::path(path).stem().string(),
+                      end = "." + as_file_name(activation_.spec().label_names[static_cast<std::size_t>(label)]);
+    std::string name = stem + end;
+    for (int number = 2; !files_.insert(name).second; ++number) name = fmt::format("{}-{}{}", stem, number, end);
+    return (fs::path(options_.directory) / (name + ".png")).string();
+}
+
+Json Heatmaps::explain(const std::string& path, const Tensor& input, std::span<const float> scores) {
+    const std::string image = fs::path(path).filename().string();
+    const std::vector<std::int64_t> drawn = drawn_labels(scores);
+    std::vector<std::int64_t> labels = drawn;
+    if (const auto of_image = boxes_.find(image); of_image != boxes_.end())
+        for (const LabelledBox& box : of_image->second) {
+            const auto label = find_label(activation_.spec().label_names, box.label, options_.boxes);
+            if (std::ranges::find(labels, label) == labels.end()) labels.push_back(label);
+        }
+    const Tensor maps = activation_.maps(input, labels);
+    const Image picture = load_image(path, 3);
+    Json entries = Json::array();
+    for (std::size_t k = 0; k < labels.size(); ++k) {
+        const HeatGrid heat = heat_of(activation_, maps, 0, static_cast<std::int64_t>(k));
+        const PicturePoint peak = peak_of(heat, picture.width, picture.height);
+        const std::vector<Box> boxes = boxes_of(image, labels[k], picture);
+        Json entry{{"label", activation_.spec().label_names[static_cast<std::size_t>(labels[k])]}, {"peak", {peak.x, peak.y}}};
+        if (k < drawn.size()) {
+            Image over = overlay(picture, heat, options_.colours == "viridis" ? ColourMap::viridis : ColourMap::inferno);
+            for (const Box& box : boxes) draw_outline(over, box, kOutline, std::max(1, over.width / 400));
+            const std::string file = file_for(path, labels[k]);
+            const auto bytes = encode_png(over);
+            write_file_atomically(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+            entry["file"] = file;
+        }
+        if (!boxes.empty()) {
+            const bool inside = std::ranges::any_of(boxes, [&](const Box& box) { return holds(box, peak); });
+            hits_[labels[k]].add({1, inside ? 1 : 0, covered(boxes, picture)});
+            entry["boxes"] = boxes.size();
+            entry["inside"] = inside;
+        }
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+std::vector<std::pair<std::string, Heatmaps::Hits>> Heatmaps::hits_by_label() const {
+    std::vector<std::pair<std::string, Hits>> rows;
+    Hits all;
+    for (const auto& [label, hits] : hits_) {
+        rows.emplace_back(activation_.spec().label_names[static_cast<std::size_t>(label)], hits);
+        all.add(hits);
+    }
+    rows.emplace_back("all", all);
+    return rows;
+}
+
+Json Heatmaps::localisation() const {
+    if (options_.boxes.empty()) return nullptr;
+    Json object = Json::object();
+    for (const auto& [label, hits] : hits_by_label()) {
+        const auto pairs = static_cast<double>(hits.pairs);
+        object[label] = {{"pairs", hits.pairs},
+                         {"inside", hits.inside},
+                         {"share", hits.pairs > 0 ? Json(static_cast<double>(hits.inside) / pairs) : Json()},
+                         {"chance", hits.pairs > 0 ? Json(hits.area / pairs) : Json()}};
+    }
+    return object;
+}
+
+std::string Heatmaps::localisation_text() const {
+    if (options_.boxes.empty()) return "";
+    std::vector<std::vector<std::string>> rows{{"label", "pictures with boxes", "peak inside", "share", "by chance"}};
+    for (const auto& [label, of_label] : hits_by_label()) {
+        const auto& hits = of_label;  // Clang 14 captures no structured binding
+        const auto share = [&](double part) {
+            return hits.pairs > 0 ? fmt::format("{:.3f}", part / static_cast<double>(hits.pairs)) : std::string("-");
+        };
+        rows.push_back({label, std::to_string(hits.pairs), std::to_string(hits.inside), share(static_cast<double>(hits.inside)),
+                        share(hits.area)});
+    }
+    return "\n" + format_table(rows);
+}
+
+}  // namespace keel::cli

@@ -1,0 +1,36 @@
+// What a model said about each sample of a split, and what is true, as a CSV file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "train/evaluate.h"
+
+namespace keel::cli {
+
+enum class Columns { probabilities, probabilities_and_truth };
+
+/// Columns `Image Index`, `prob_LABEL` for each label, then, if wanted, what is true: `true_LABEL` (0 or 1, empty where it is not
+/// known) for each label of multi-label data, else `class`, a label. Names with a comma or quote are quoted; a line end in one
+/// becomes a space.
+std::string predictions_csv(const ModelSpec& spec, const Predictions& predictions,
+                            Columns columns = Columns::probabilities_and_truth);
+
+struct StoredPredictions {
+    std::vector<std::string> labels;
+    bool multi_label = false;
+    Predictions predictions;  ///< the loss is not in the file: 0
+
+    /// One column: probabilities, and targets as score_curve() takes them (1, 0, -1 missing); of classes one against the rest.
+    struct Column {
+        std::vector<double> scores;
+        std::vector<float> targets;
+    };
+    Column column(std::size_t label) const;
+};
+
+/// The inverse, of a file with truth. Throws IoError if it cannot be read, InputError that names file and line for what predictions_csv() does not write.
+StoredPredictions read_predictions(const std::filesystem::path& path);
+
+}  // namespace keel::cli

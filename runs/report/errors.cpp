@@ -1,0 +1,160 @@
+#include "runs/report/errors.h"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "runs/heatmaps.h"
+#include "runs/report/page.h"
+#include "data/dataset.h"
+#include "data/formats/stb.h"
+#include "embed/pictures.h"
+
+namespace keel::report {
+namespace {
+
+constexpr std::size_t kMostErrors = 12;
+constexpr int kThumbnail = 256;  // pixels of the longer side
+constexpr int kQuality = 85;     // of JPEG
+
+constexpr std::string_view kExplanation =
+    "Validation pictures where the model was surest of what is wrong by their labels; beside each, where it found what speaks for "
+    "the label named (inferno: the lighter, the more).";
+
+/// The surest first; ties in the order of the samples, so that a report does not depend on the sort.
+void rank(std::vector<ConfidentError>& errors) {
+    std::ranges::stable_sort(errors, [](const ConfidentError& a, const ConfidentError& b) {
+        return (a.missed ? 1 - a.probability : a.probability) > (b.missed ? 1 - b.probability : b.probability);
+    });
+}
+
+std::vector<ConfidentError> label_errors(const cli::StoredPredictions& stored, bool missed, std::size_t most,
+                                         std::set<std::size_t>& samples) {
+    const std::size_t labels = stored.labels.size();
+    std::vector<ConfidentError> all, picked;
+    for (std::size_t i = 0; i < stored.predictions.names.size(); ++i)
+        for (std::size_t k = 0; k < labels; ++k) {
+            const float target = stored.predictions.targets[i * labels + k];
+            if (target < 0 || (target > 0.5F) != missed) continue;
+            all.push_back({i, k, missed, double{stored.predictions.probabilities[i * labels + k]}});
+        }
+    rank(all);
+    std::map<std::size_t, int> of_label;
+    for (const ConfidentError& error : all) {
+        if (picked.size() == most) break;
+        if (of_label[error.label] == 2 || samples.contains(error.sample)) continue;
+        // An answer on the right side of one half is no error.
+        if ((error.probability > 0.5) == missed) break;
+        ++of_label[error.label];
+        samples.insert(error.sample);
+        picked.push_back(error);
+    }
+    return picked;
+}
+
+std::vector<ConfidentError> class_errors(const cli::StoredPredictions& stored, std::size_t most) {
+    const std::size_t classes = stored.labels.size();
+    std::vector<ConfidentError> all;
+    for (std::size_t i = 0; i < stored.predictions.names.size(); ++i) {
+        const auto begin = stored.predictions.probabilities.begin() + static_cast<std::ptrdiff_t>(i * classes);
+        const auto best = std::max_element(begin, begin + static_cast<std::ptrdiff_t>(classes));
+        const auto given = static_cast<std::size_t>(best - begin);
+        if (static_cast<std::int32_t>(given) != stored.predictions.labels[i]) all.push_back({i, given, false, double{*best}});
+    }
+    rank(all);
+    all.resize(std::min(all.size(), most));
+    return all;
+}
+
+/// Finds pictures by name and shows what the best checkpoint saw in them.
+class Pictures {
+public:
+    explicit Pictures(const RunData& run)
+        : dataset_(open_dataset(run.config.data, {run.config.split_seed, run.config.val_fraction, run.config.test_fraction})),
+          activation_(load_model(run.best_checkpoint())) {
+        const auto& samples = dataset_->samples(Split::val);
+        for (std::size_t i = 0; i < samples.size(); ++i) index_.emplace(samples[i].name, static_cast<std::int64_t>(i));
+    }
+
+    /// Picture and heatmap side by side.
+    std::string html(const std::string& name, std::size_t label) {
+        const auto found = index_.find(name);
+        if (found == index_.end()) throw InputError("[report] " + name + " is not in the validation split any more");
+        const TransformOptions transform = transform_of(activation_.spec());
+        LeastSize least = least_size(transform, {});
+        least = {std::max(least.width, kThumbnail), std::max(least.height, kThumbnail)};
+        const Image picture = dataset_->load(Split::val, found->second, least);
+        const Tensor input = input_of({&picture, 1}, transform);
+        const auto wanted = static_cast<std::int64_t>(label);
+        const Tensor maps = activation_.maps(input, {&wanted, 1});
+        const double scale = static_cast<double>(kThumbnail) / std::max(picture.width, picture.height);
+        const auto scaled = [&](int side) { return std::max(1, static_cast<int>(side * scale + 0.5)); };
+        const Image small = resize(picture, scaled(picture.width), scaled(picture.height));
+        const Image over = overlay(small, cli::heat_of(activation_, maps, 0, 0), ColourMap::inferno);
+        return "<div class=\"pair\">" + img(small, "the picture") + img(over, "the heatmap over it") + "</div>\n";
+    }
+
+private:
+    static std::string img(const Image& image, const char* what) {
+        return fmt::format("<img alt=\"{}\" width=\"{}\" height=\"{}\" src=\"{}\">", what, image.width, image.height,
+                           data_uri("image/jpeg", encode_jpeg(image, kQuality)));
+    }
+
+    std::unique_ptr<Dataset> dataset_;
+    ClassActivation activation_;
+    std::unordered_map<std::string, std::int64_t> index_;
+};
+
+std::string caption(const cli::StoredPredictions& stored, const ConfidentError& error) {
+    const std::string& label = stored.labels[error.label];
+    if (!stored.multi_label)
+        return fmt::format("{} taken for {}", stored.labels[static_cast<std::size_t>(stored.predictions.labels[error.sample])],
+                           label);
+    return label + (error.missed ? " missed" : " seen, not labelled");
+}
+
+}  // namespace
+
+std::vector<ConfidentError> confident_errors(const cli::StoredPredictions& stored, std::size_t most) {
+    if (!stored.multi_label) return class_errors(stored, most);
+    std::set<std::size_t> samples;
+    std::vector<ConfidentError> errors = label_errors(stored, false, most / 2, samples);
+    const std::vector<ConfidentError> missed = label_errors(stored, true, most - most / 2, samples);
+    errors.insert(errors.end(), missed.begin(), missed.end());
+    return errors;
+}
+
+std::string errors_html(const RunData& run) {
+    if (!run.predictions) return "";
+    const cli::StoredPredictions& stored = *run.predictions;
+    const auto errors = confident_errors(stored, kMostErrors);
+    if (errors.empty()) return note("No label was given or missed against the truth with a probability beyond one half.");
+    std::optional<Pictures> pictures;
+    std::string trouble;
+    try {
+        pictures.emplace(run);
+    } catch (const Error& error) {
+        trouble = error.what();
+    }
+    std::string html;
+    for (const ConfidentError& error : errors) {
+        const std::string& name = stored.predictions.names[error.sample];
+        std::string images;
+        try {
+            if (pictures) images = pictures->html(name, error.label);
+        } catch (const Error& failed) {
+            trouble = failed.what();
+        }
+        html +=
+            fmt::format("<figure class=\"error\"><figcaption>{}<small>{} · probability {:.3f}</small></figcaption>\n{}</figure>\n",
+                        escape(caption(stored, error)), escape(name), error.probability, images);
+    }
+    return note(kExplanation) + (trouble.empty() ? "" : note("Pictures are missing: " + trouble)) +
+           "<div class=\"grid pictures\">\n" + html + "</div>\n";
+}
+
+}  // namespace keel::report

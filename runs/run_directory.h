@@ -1,0 +1,84 @@
+// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, divergence.jsonl,
+// trace.json, log.txt, report.html, checkpoints/ and tensorboard/.
+#pragma once
+
+#include <spdlog/logger.h>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "train/checkpoints.h"
+#include "runs/event_file.h"
+#include "cli/output.h"
+
+namespace keel::cli {
+
+/// What to do about a run that is in the folder already: refuse, go on with it, or remove it.
+enum class ExistingRun { refuse, resume, replace };
+
+class RunDirectory {
+public:
+    /// Makes the folder and opens log.txt. With `refuse` a UsageError that names --resume and --force if a run is there; `replace`
+    /// removes the run's own files and no others; `resume` keeps all and is content with a new folder, too. Throws UsageError if
+    /// another process writes to the run, IoError where the system refuses.
+    RunDirectory(std::filesystem::path path, ExistingRun existing, bool quiet);
+    /// For a rank that is not the first: nothing is read or written here; warnings and errors go to stderr with its number.
+    RunDirectory(std::filesystem::path path, int rank);
+    ~RunDirectory();
+    RunDirectory(const RunDirectory&) = delete;
+    RunDirectory& operator=(const RunDirectory&) = delete;
+
+    const std::filesystem::path& path() const { return path_; }
+    std::filesystem::path config_file() const { return path_ / "config.toml"; }
+    std::filesystem::path divergence_file() const { return path_ / "divergence.jsonl"; }
+    Checkpoints checkpoints() const { return Checkpoints(path_ / "checkpoints"); }
+
+    /// Replaces config.toml.
+    void write_config(const std::string& toml);
+    /// Replaces machine.json.
+    void write_machine(const Json& machine);
+    /// Replaces val_predictions.csv: those of the best checkpoint. A disk that refuses is logged.
+    void write_predictions(const std::string& csv);
+    /// Replaces trace.json. A disk that refuses is logged.
+    void write_trace(const std::string& json);
+    /// From now on rows of metrics go to a new file in tensorboard/, too.
+    void write_events();
+
+    /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a whole number;
+    /// all rows of a run have the same keys in the same order. NaN is an empty cell and null. A disk that refuses is logged, and
+    /// the row kept for the next try: with the next row, or when the run ends.
+    void append_metrics(const Json& row);
+
+    /// Adds a step that was not applied to divergence.jsonl; a disk that refuses is logged.
+    void record_divergence(const Json& step);
+
+    /// Removes the rows of later epochs than `epoch`, and a last row that a crash left half-written. For a resumed run, before its
+    /// first append. Throws InputError that names file and line where the files are not what append_metrics() writes.
+    void cut_metrics_after(std::int64_t epoch);
+
+    /// Goes to log.txt, with the time, and to stderr (only warnings and errors with `quiet`).
+    spdlog::logger& log() { return *log_; }
+
+    /// Goes to log.txt alone: the program prints what ends it.
+    void record_error(const std::string& message);
+
+private:
+    /// Logs what the system refuses: a run does not end for that.
+    template <class Call>
+    void attempt(Call&& call);
+    void append_pending();
+
+    std::filesystem::path path_;
+    std::string pending_csv_, pending_jsonl_;  // rows that the disk did not take
+    std::shared_ptr<spdlog::logger> log_;
+    std::optional<EventFile> events_;
+    int lock_ = -1;
+    bool writes_ = true;
+};
+
+/// True if `path` holds files of a run.
+bool holds_run(const std::filesystem::path& path);
+
+}  // namespace keel::cli

@@ -1,0 +1,327 @@
+#include "train/config_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <sstream>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "engine/files.h"
+#include "kernels/error.h"
+
+namespace keel::cli {
+namespace {
+
+using Row = Option<TrainConfig>;
+
+constexpr std::uint64_t kFileLimit = 1 << 20;  // bytes; a configuration has a few thousand
+
+/// A value as its source gave it, before it meets the member that it is for. A list is one of numbers.
+using Numbers = std::vector<double>;
+using Value = std::variant<bool, std::int64_t, double, std::string, Numbers>;
+
+template <class T>
+constexpr bool kIsList = false;
+template <class T>
+constexpr bool kIsList<std::vector<T>> = true;
+
+/// What a message calls the values that a member of type T takes.
+template <class T>
+std::string wanted(const Row& option) {
+    if (const Words* words = std::get_if<Words>(&option.allowed)) return fmt::format("{}", fmt::join(*words, ", "));
+    if constexpr (std::is_same_v<T, bool>) return "true or false";
+    if constexpr (std::is_same_v<T, std::string>) return "a text";
+    std::string text = "a number";
+    if constexpr (std::is_integral_v<T>) text = "a whole number";
+    if constexpr (kIsList<T>) {
+        text = std::is_integral_v<typename T::value_type> ? "a list of whole numbers" : "a list of numbers";
+        if (!option.when_empty.empty()) text = fmt::format("'{}' or {}", option.when_empty, text);
+    }
+    const Range* range = std::get_if<Range>(&option.allowed);
+    return range == nullptr || std::isinf(range->low) ? text : text + " " + range->text();
+}
+
+std::string text_of(const Value& value) {
+    return std::visit(
+        [](const auto& v) {
+            using V = std::decay_t<decltype(v)>;
+            if constexpr (std::is_same_v<V, Numbers>) return fmt::format("[{}]", fmt::join(v, ", "));
+            if constexpr (std::is_same_v<V, std::string>) return fmt::format("'{}'", v);
+            if constexpr (!std::is_same_v<V, Numbers> && !std::is_same_v<V, std::string>) return fmt::format("{}", v);
+        },
+        value);
+}
+
+/// Puts a number into `to`; false if it is out of range, or no whole number where T is one.
+template <class T>
+bool put_number(T& to, std::int64_t number, const Row& option) {
+    const Range* range = std::get_if<Range>(&option.allowed);
+    if (range == nullptr || !range->holds(static_cast<double>(number))) return false;
+    if constexpr (std::is_integral_v<T>) {
+        if (!std::in_range<T>(number)) return false;
+    }
+    to = static_cast<T>(number);
+    return true;
+}
+
+template <class T>
+bool put_number(T& to, double number, const Row& option) {
+    if constexpr (std::is_integral_v<T>) {
+        // 2^53: from there on a double no longer tells neighbouring whole numbers apart.
+        if (number != std::floor(number) || std::abs(number) > 0x1p53) return false;
+        return put_number(to, static_cast<std::int64_t>(number), option);
+    } else {
+        const Range* range = std::get_if<Range>(&option.allowed);
+        if (range == nullptr || !range->holds(number)) return false;
+        to = static_cast<T>(number) + T{0};  // -0 would be written as the whole number -0 and come back as 0
+        return range->holds(static_cast<double>(to));  // a float may round to 0, or to what is excluded
+    }
+}
+
+/// Puts `value` into `to`; false where it is not what wanted<T>() says.
+template <class T>
+bool put(T& to, const Value& value, const Row& option) {
+    if constexpr (std::is_same_v<T, bool>) {
+        const bool* truth = std::get_if<bool>(&value);
+        if (truth != nullptr) to = *truth;
+        return truth != nullptr;
+    } else if constexpr (std::is_same_v<T, std::string>) {
+        const std::string* text = std::get_if<std::string>(&value);
+        const Words* words = std::get_if<Words>(&option.allowed);
+        if (text == nullptr || (words != nullptr && std::find(words->begin(), words->end(), *text) == words->end())) return false;
+        to = *text;
+        return true;
+    } else if constexpr (kIsList<T>) {
+        T list;
+        if (const std::string* text = std::get_if<std::string>(&value)) {
+            if (*text != option.when_empty) return false;
+        } else {
+            Numbers numbers;
+            if (const auto* several = std::get_if<Numbers>(&value)) numbers = *several;
+            if (const auto* whole = std::get_if<std::int64_t>(&value)) numbers = {static_cast<double>(*whole)};
+            if (const auto* real = std::get_if<double>(&value)) numbers = {*real};
+            if (std::holds_alternative<bool>(value)) return false;
+            for (const double number : numbers)
+                if (!put_number(list.emplace_back(), number, option)) return false;
+        }
+        to = std::move(list);
+        return true;
+    } else {
+        if (const auto* whole = std::get_if<std::int64_t>(&value)) return put_number(to, *whole, option);
+        const auto* real = std::get_if<double>(&value);
+        return real != nullptr && put_number(to, *real, option);
+    }
+}
+
+void assign(TrainConfig& config, const Row& option, const Value& value, const std::string& origin) {
+    std::visit(
+        [&](auto member) {
+            using T = std::decay_t<decltype(config.*member)>;
+            if (put(config.*member, value, option)) return;
+            std::string hint;
+            if (const Words* words = std::get_if<Words>(&option.allowed);
+                words != nullptr && std::holds_alternative<std::string>(value))
+                hint = suggestion(std::get<std::string>(value), {words->begin(), words->end()});
+            throw UsageError(
+                fmt::format("[config] {}: {} must be {}, not {}{}", origin, option.key, wanted<T>(option), text_of(value), hint));
+        },
+        option.member);
+}
+
+const Row& find_option(std::string_view key, const std::string& origin) {
+    std::vector<std::string> keys;
+    for (const Row& option : train_options()) {
+        if (option.key == key) return option;
+        keys.emplace_back(option.key);
+    }
+    throw UsageError(fmt::format("[config] {}: unknown key '{}'{}", origin, key, suggestion(key, keys)));
+}
+
+/// A number where all of `text` is one, else the text.
+Value number_or_text(const std::string& text) {
+    const char *begin = text.data(), *end = begin + text.size();
+    std::int64_t whole = 0;
+    if (const auto [at, error] = std::from_chars(begin, end, whole); error == std::errc() && at == end) return whole;
+    double real = 0.0;
+    if (const auto [at, error] = std::from_chars(begin, end, real); error == std::errc() && at == end) return real;
+    return text;
+}
+
+/// Reads `text` as what `option` holds, as far as it can be; assign() refuses the rest.
+Value value_of_text(const Row& option, const std::string& text) {
+    if (std::holds_alternative<std::string TrainConfig::*>(option.member)) return text;
+    if (text == "true" || text == "false") return text == "true";
+    if (text.find(',') == std::string::npos) return number_or_text(text);
+    Numbers numbers;
+    std::istringstream parts(text);
+    for (std::string part; std::getline(parts, part, ',');) {
+        const Value number = number_or_text(part);
+        if (std::holds_alternative<std::string>(number)) return text;
+        numbers.push_back(std::holds_alternative<double>(number) ? std::get<double>(number)
+                                                                 : static_cast<double>(std::get<std::int64_t>(number)));
+    }
+    return numbers;
+}
+
+/// The value of a TOML node; tables, dates and lists of anything but numbers become a text that no member takes.
+Value value_of_node(const toml::node& node) {
+    if (const auto* truth = node.as_boolean()) return truth->get();
+    if (const auto* whole = node.as_integer()) return whole->get();
+    if (const auto* real = node.as_floating_point()) return real->get();
+    if (const auto* text = node.as_string()) return text->get();
+    if (const auto* list = node.as_array()) {
+        Numbers numbers;
+        for (const toml::node& item : *list) {
+            if (!item.is_number()) return std::string("a list with other things than numbers");
+            numbers.push_back(*item.value<double>());
+        }
+        return numbers;
+    }
+    return std::string(node.is_table() ? "a table" : "a date or time");
+}
+
+std::string toml_text(const TrainConfig& config, const Row& option) {
+    return std::visit(
+        [&](auto member) -> std::string {
+            const auto& value = config.*member;
+            using T = std::decay_t<decltype(value)>;
+            if constexpr (std::is_same_v<T, std::string>) {
+                std::ostringstream text;
+                text << toml::value<std::string>(value);
+                return text.str();
+            } else if constexpr (kIsList<T>) {
+                return fmt::format("[{}]", fmt::join(value, ", "));
+            } else {
+                return fmt::format("{}", value);
+            }
+        },
+        option.member);
+}
+
+/// "N", "X", "N,...", "adam|sgd", "DIR": how the help calls the option's value.
+std::string placeholder(const Row& option) {
+    if (const Words* words = std::get_if<Words>(&option.allowed)) return fmt::format("{}", fmt::join(*words, "|"));
+    return std::visit(
+        [&](auto member) -> std::string {
+            using T = std::decay_t<decltype(std::declval<TrainConfig&>().*member)>;
+            if constexpr (std::is_same_v<T, std::string>) return std::string(option.unit);
+            if constexpr (kIsList<T>) return std::is_integral_v<typename T::value_type> ? "N,..." : "X,...";
+            return std::is_integral_v<T> ? "N" : "X";
+        },
+        option.member);
+}
+
+/// What the option is for, then unit, range and default in brackets.
+std::string help_text(const Row& option) {
+    static const TrainConfig defaults;
+    std::vector<std::string> facts;
+    const bool is_text = std::holds_alternative<std::string TrainConfig::*>(option.member);
+    if (!option.unit.empty() && !is_text) facts.emplace_back(option.unit);
+    if (const Range* range = std::get_if<Range>(&option.allowed); range != nullptr && !std::isinf(range->low))
+        facts.push_back(range->text());
+    std::string standard = toml_text(defaults, option);
+    if (is_text) standard = standard.substr(1, standard.size() - 2);
+    const bool is_list = standard == "[]";
+    if (!option.when_empty.empty() && !is_text && !is_list) facts.push_back(fmt::format("0: {}", option.when_empty));
+    if (standard.empty() || is_list) standard = option.when_empty;
+    facts.push_back(option.required ? "required" : "default " + standard);
+    return fmt::format("{} [{}]", option.help, fmt::join(facts, "; "));
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& app) {
+    // read_train_config() fetches the results once all of them are there.
+    const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
+    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")->type_name("FILE");
+    app.add_option("--set", keep, "options by key; they outdo --config, flags outdo them")
+        ->type_name("KEY=VALUE")
+        ->expected(1, 1000);
+    for (const Row& option : train_options()) {
+        const std::string flag = flag_of(option.key), help = help_text(option);
+        if (app.get_option_no_throw(flag) != nullptr) continue;
+        if (std::holds_alternative<bool TrainConfig::*>(option.member))
+            app.add_flag(fmt::format("{},!--no-{}", flag, flag.substr(2)), help);
+        else
+            app.add_option(flag, keep, help)->type_name(placeholder(option));
+    }
+}
+
+TomlSource read_toml(const std::filesystem::path& file) { return {read_file(file, kFileLimit), file.string()}; }
+
+TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
+    TrainConfig config;
+    apply_toml(config, resumed.text, resumed.origin);
+    for (const std::string& file : app.get_option("--config")->results()) apply_toml(config, read_file(file, kFileLimit), file);
+    for (const std::string& assignment : app.get_option("--set")->results()) {
+        const std::size_t equals = assignment.find('=');
+        if (equals == std::string::npos) throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
+        apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
+    }
+    for (const Row& option : train_options()) {
+        const std::string flag = flag_of(option.key);
+        for (const std::string& text : app.get_option(flag)->results()) apply_text(config, std::string(option.key), text, flag);
+    }
+    check_train_config(config);
+    return config;
+}
+
+void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin) {
+    const auto at_line = [&](const toml::source_region& where) { return fmt::format("{}:{}", origin, where.begin.line); };
+    toml::table table;
+    try {
+        table = toml::parse(text, origin);
+    } catch (const toml::parse_error& error) {
+        throw UsageError(fmt::format("[config] {}: {}", at_line(error.source()), error.description()));
+    }
+    for (const auto& [key, node] : table) {
+        const std::string where = at_line(key.source());
+        assign(config, find_option(key.str(), where), value_of_node(node), where);
+    }
+}
+
+void apply_text(TrainConfig& config, const std::string& key, const std::string& text, const std::string& origin) {
+    const Row& option = find_option(key, origin);
+    assign(config, option, value_of_text(option, text), origin);
+}
+
+void check_train_config(const TrainConfig& config) {
+    for (const Row& option : train_options()) {
+        if (!option.required || !(config.*std::get<std::string TrainConfig::*>(option.member)).empty()) continue;
+        throw UsageError(fmt::format("[config] {} {} is required, by flag, --set or --config", flag_of(option.key), option.unit));
+    }
+    if (config.schedule == "step" && config.step_epochs == 0 && config.milestones.empty())
+        throw UsageError("[config] schedule step wants step_epochs or milestones, neither came");
+    for (std::size_t i = 1; i < config.milestones.size(); ++i)
+        if (config.milestones[i] <= config.milestones[i - 1])
+            throw UsageError(
+                fmt::format("[config] milestones must rise, {} came behind {}", config.milestones[i], config.milestones[i - 1]));
+    if (config.nesterov && config.optimizer == "sgd" && config.momentum == 0.0)
+        throw UsageError("[config] nesterov wants momentum above 0, not 0");
+    if (config.min_lr > config.lr)
+        throw UsageError(fmt::format("[config] min_lr must be at most lr = {}, not {}", config.lr, config.min_lr));
+}
+
+std::vector<std::string> changes_that_matter(const TrainConfig& before, const TrainConfig& now) {
+    std::vector<std::string> changes;
+    for (const Row& option : train_options()) {
+        const std::string was = toml_text(before, option), is = toml_text(now, option);
+        if (was != is && !may_change_on_resume(option.key)) changes.push_back(fmt::format("{} was {}, is {}", option.key, was, is));
+    }
+    return changes;
+}
+
+std::string to_toml(const TrainConfig& config) {
+    std::string text = "# The resolved configuration of a keel train run.\n";
+    for (const Row& option : train_options()) text += fmt::format("{} = {}\n", option.key, toml_text(config, option));
+    return text;
+}
+
+}  // namespace keel::cli

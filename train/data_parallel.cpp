@@ -1,0 +1,153 @@
+#include "train/data_parallel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <sstream>
+
+#include "distributed/collectives/self_test.h"
+#include "kernels/error.h"
+
+namespace keel::cli {
+
+BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap, double bucket_mb) {
+    BucketOptions options;
+    options.bucket_bytes = static_cast<std::int64_t>(bucket_mb * 1e6);
+    if (allreduce != "auto") options.algorithm = algorithm_of(allreduce);
+    options.wire = wire == "bf16" ? Wire::bf16 : Wire::f32;
+    options.overlap = overlap == "on" ? Overlap::on : overlap == "off" ? Overlap::off : Overlap::automatic;
+    return options;
+}
+
+DataParallel::DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters,
+                           const std::vector<NamedTensor>& buffers)
+    : world_(world), independent_(config.sampler == "independent") {
+    if (config.reproducible) shards_ = std::make_unique<VirtualShards>(world, config, parameters, buffers);
+    if (world.alone()) return;
+    CostModel costs;
+    world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
+    BucketOptions options = bucket_options(config.allreduce, config.wire, config.overlap, config.bucket_mb);
+    if (config.reproducible) {
+        options.algorithm = Algorithm::halving_doubling;                           // the one whose sums have a fixed shape
+        if (config.virtual_shards > world.size()) options.overlap = Overlap::off;  // gradients are not yet the sum over the shards
+    }
+    buckets_ = std::make_unique<GradientBuckets>(world, parameters, costs, options);
+    if (config.bn_ranks != 1) statistics_ = std::make_unique<RankStatistics>(world, config.bn_ranks);
+}
+
+/// An exception of this rank may have left a sum half done, for which the others wait: the thread that is at it needs the buckets.
+DataParallel::~DataParallel() {
+    if (std::uncaught_exceptions() > 0 && !world_.alone()) static_cast<void>(buckets_.release());
+}
+
+void DataParallel::begin() {
+    if (buckets_) buckets_->begin();
+}
+
+void DataParallel::finish() {
+    if (!buckets_) return;
+    buckets_->finish();
+    exposed_ += buckets_->exposed_seconds();
+}
+
+std::string DataParallel::shares(double seconds, double input) {
+    struct Shares {
+        double input, exposed, skew, wire, sums;
+    };
+    const Traffic now = buckets_ ? buckets_->traffic() : Traffic{};
+    const double skew = now.skew - traffic_before_.skew, wire = now.wire - traffic_before_.wire,
+                 sums = now.sums - traffic_before_.sums;
+    // What of the sums the compute threads waited for, split as the communication thread's time was.
+    const double exposed = exposed_ / seconds, busy = std::max(skew + wire + sums, 1e-9);
+    Shares mean{};
+    for (const Shares& rank :
+         world_.gather(Shares{input / seconds, exposed, exposed * skew / busy, exposed * wire / busy, exposed * sums / busy}))
+        mean = {mean.input + rank.input, mean.exposed + rank.exposed, mean.skew + rank.skew, mean.wire + rank.wire,
+                mean.sums + rank.sums};
+    exposed_ = 0;
+    traffic_before_ = now;
+    const double percent = 100.0 / world_.size();
+    return fmt::format(
+        "{:.1f} % compute, {:.1f} % waiting for input, {:.1f} % for sums over ranks ({:.1f} skew, {:.1f} wire, {:.1f} additions)",
+        100 - percent * (mean.input + mean.exposed), percent * mean.input, percent * mean.exposed, percent * mean.skew,
+        percent * mean.wire, percent * mean.sums);
+}
+
+StepStatus DataParallel::agree(const StepStatus& own) const {
+    if (world_.alone()) return own;
+    StepStatus all;
+    for (const StepStatus& rank : world_.gather(own)) {
+        all.loss_sum += rank.loss_sum;
+        all.samples += rank.samples;
+        all.bad_images += rank.bad_images;
+        all.finite = all.finite && rank.finite;
+        all.stop_signal = std::max(all.stop_signal, rank.stop_signal);
+        all.out_of_time = all.out_of_time || rank.out_of_time;
+        all.save = all.save || rank.save;
+        all.failed = all.failed || rank.failed;
+    }
+    return all;
+}
+
+void DataParallel::average(const std::vector<NamedTensor>& tensors) const {
+    if (world_.alone()) return;
+    std::vector<double> values;
+    for (const NamedTensor& buffer : tensors)
+        for (const float value : buffer.tensor.values<float>()) values.push_back(double{value});
+    world_.call([&](Communicator& communicator) { Allreduce(communicator).sum(Algorithm::halving_doubling, std::span(values)); });
+    auto next = values.begin();
+    for (const NamedTensor& buffer : tensors)
+        for (float& value : buffer.tensor.values<float>()) value = static_cast<float>(*next++ / world_.size());
+}
+
+void require_equal(World& world, const std::string& what, const std::string& text) {
+    const std::vector<std::string> all = world.gather_texts(text);
+    for (std::size_t r = 1; r < all.size(); ++r) {
+        if (all[r] == all[0]) continue;
+        std::istringstream first(all[0]), other(all[r]);
+        for (std::string a, b;;) {
+            const bool more_a = static_cast<bool>(std::getline(first, a)), more_b = static_cast<bool>(std::getline(other, b));
+            if (!more_a && !more_b) break;
+            if (more_a && more_b && a == b) continue;
+            throw UsageError(fmt::format("[ranks] {}: rank {} has '{}', rank 0 has '{}'; start all ranks with the same command",
+                                         what, r, more_b ? b : "", more_a ? a : ""));
+        }
+    }
+}
+
+Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count) {
+    Batch part;
+    part.n = count;
+    part.image_size = batch.image_size;
+    part.channels = batch.channels;
+    part.planned = batch.planned;
+    const auto copy = [&](const auto& from, auto& to) {
+        const std::ptrdiff_t each = std::ssize(from) / batch.n;
+        to.assign(from.begin() + begin * each, from.begin() + (begin + count) * each);
+    };
+    copy(batch.images, part.images);
+    copy(batch.labels, part.labels);
+    copy(batch.targets, part.targets);
+    copy(batch.indices, part.indices);
+    copy(batch.names, part.names);
+    return part;
+}
+
+Batch stand_in(const Batch& like, std::int64_t labels) {
+    Batch batch;
+    batch.n = 1;
+    batch.image_size = like.image_size;
+    batch.channels = like.channels;
+    batch.planned = like.planned;
+    batch.images.assign(static_cast<std::size_t>(like.image_size) * static_cast<std::size_t>(like.image_size) *
+                            static_cast<std::size_t>(like.channels),
+                        0.0F);
+    batch.labels = {0};
+    batch.targets.assign(static_cast<std::size_t>(labels), 0.0F);
+    batch.indices = {0};
+    batch.names = {""};
+    return batch;
+}
+
+}  // namespace keel::cli

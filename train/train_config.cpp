@@ -1,0 +1,133 @@
+#include "train/train_config.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace keel::cli {
+
+std::span<const Option<TrainConfig>> train_options() {
+    using C = TrainConfig;
+    constexpr Range kWholeFromZero = at_least(0), kWholeFromOne = at_least(1);
+    constexpr Range kFraction = from_to(0, 1), kFractionBelowOne = from_to_below(0, 1);
+    static const std::vector<Option<C>> options{
+        {"model", &C::model, "NAME", {}, "network; keel models lists them", "", true},
+        {"data", &C::data, "SPEC", {}, "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR", "", true},
+        {"out", &C::out, "DIR", {}, "run directory", "", true},
+
+        {"epochs", &C::epochs, "epochs", kWholeFromOne, "passes over the training split"},
+        {"max_steps", &C::max_steps, "steps", kWholeFromZero, "stop after so many steps", "no limit"},
+        {"batch_size", &C::batch_size, "images", from_to(1, 65536), "images in a step of each rank"},
+
+        {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
+        {"channels", &C::channels, "", from_to(0, 4), "channels of the network's input", "the data's"},
+        {"small_stem", &C::small_stem, "", {}, "3x3 stem of stride 1 without max-pool, for images under 64 pixels"},
+        {"dropout", &C::dropout, "", from_to_below(-1, 1),
+         "probability of the model's dropout layers; negative: the architecture's own (VGG 0.5, the others 0)"},
+
+        {"optimizer", &C::optimizer, "", Words{"sgd", "adam", "adamw", "lars"}, "update rule"},
+        {"lr", &C::lr, "", above(0), "learning rate after warm-up"},
+        {"momentum", &C::momentum, "", kFractionBelowOne, "sgd, lars: momentum"},
+        {"nesterov", &C::nesterov, "", {}, "sgd, lars: Nesterov's momentum"},
+        {"weight_decay", &C::weight_decay, "", at_least(0), "weight decay (sgd, lars, adam: L2; adamw: decoupled)"},
+        {"beta1", &C::beta1, "", kFractionBelowOne, "adam, adamw: decay of the first moment"},
+        {"beta2", &C::beta2, "", kFractionBelowOne, "adam, adamw: decay of the second moment"},
+        {"adam_eps", &C::adam_eps, "", above(0), "adam, adamw: added to the denominator"},
+
+        {"trust", &C::trust, "", above(0), "lars: update's norm by the weights'"},
+
+        {"schedule", &C::schedule, "", Words{"constant", "step", "cosine", "plateau"}, "course of the learning rate"},
+        {"warmup_steps", &C::warmup_steps, "steps", kWholeFromZero, "linear warm-up", "none"},
+        {"min_lr", &C::min_lr, "", at_least(0), "lowest learning rate of step, cosine and plateau"},
+        {"step_epochs", &C::step_epochs, "epochs", kWholeFromZero, "step: decay every so many epochs", "at the milestones alone"},
+        {"milestones", &C::milestones, "epochs", kWholeFromOne, "step: decay at these epochs, rising", "none"},
+        {"step_gamma", &C::step_gamma, "", {Range{0, 1, true, false}}, "step: factor of a decay"},
+        {"plateau_patience", &C::plateau_patience, "epochs", kWholeFromZero, "plateau: epochs without progress before a decay"},
+        {"plateau_factor", &C::plateau_factor, "", {Range{0, 1, true, true}}, "plateau: factor of a decay"},
+
+        {"label_smoothing", &C::label_smoothing, "", kFractionBelowOne, "weight of the uniform distribution in the targets"},
+        {"positive_weights", &C::positive_weights, "", Words{"none", "balanced"},
+         "multi-label data: weight of positive samples; balanced: negatives / positives of each label"},
+        {"clip_norm", &C::clip_norm, "", at_least(0), "largest L2 norm of all gradients together", "no clipping"},
+        {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
+        {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
+         "steps in a row with NaN or Inf, none of them applied, that end the run with 4"},
+
+        {"sampler", &C::sampler, "", Words{"sharded", "independent"},
+         "several ranks: each a shard of one permutation an epoch, or the first part of a permutation of its own"},
+        {"lr_scaling", &C::lr_scaling, "", Words{"none", "linear", "sqrt"},
+         "several ranks: factor of the learning rate, their number or its root; warm it up"},
+        {"ghost_batch", &C::ghost_batch, "images", kWholeFromZero,
+         "batch norm's statistics over sub-batches of at most so many; gradients are accumulated over them", "the rank's batch"},
+        {"bn_ranks", &C::bn_ranks, "ranks", kWholeFromZero, "ranks that share batch norm's statistics; 0: all"},
+        {"reproducible",
+         &C::reproducible,
+         "",
+         {},
+         "weights are the same to the bit on any number of ranks that divides virtual_shards, and of threads"},
+        {"virtual_shards", &C::virtual_shards, "shards", from_to(1, 65536),
+         "reproducible: parts of a step, a power of two; each is a batch of its own, whose gradients are summed in a fixed order"},
+        {"elastic", &C::elastic, "", {}, "a run resumed on another number of ranks may have another number of images a step"},
+        {"allreduce", &C::allreduce, "", kAllreduces, "how gradients are summed over ranks; auto: by measured costs"},
+        {"wire", &C::wire, "", kWires, "what gradients travel as between ranks; sums are f32"},
+        {"overlap", &C::overlap, "", kOverlaps,
+         "gradients are summed while backward goes on; auto: where the first steps are faster so"},
+        {"bucket_mb", &C::bucket_mb, "MB", {Range{0, 1024, true, false}}, "gradients that go out together"},
+
+        {"init",
+         &C::init,
+         "FILE",
+         {},
+         "checkpoint to take weights from; a classifier that does not fit stays random",
+         "random weights"},
+        {"freeze", &C::freeze, "", Words{"none", "backbone"}, "what is not trained; backbone: all but the classifier"},
+        {"backbone_lr", &C::backbone_lr, "", at_least(0), "multiplier of the backbone's learning rate"},
+        {"classifier_lr", &C::classifier_lr, "", at_least(0), "multiplier of the classifier's learning rate"},
+
+        {"flip", &C::flip, "", {}, "augmentation: mirror half of the images left to right"},
+        {"rotate", &C::rotate, "degrees", from_to(0, 180), "augmentation: rotation by up to so much either way"},
+        {"shift", &C::shift, "of the side", kFraction, "augmentation: shift by up to so much either way"},
+        {"scale_min",
+         &C::scale_min,
+         "of the area",
+         {Range{0, 1, true, false}},
+         "augmentation: least area of a random crop; 1: no crop"},
+        {"brightness", &C::brightness, "", kFraction, "augmentation: factor within 1 +- this"},
+        {"contrast", &C::contrast, "", kFraction, "augmentation: factor within 1 +- this"},
+        {"mean", &C::mean, "", kFraction, "subtracted from pixels in 0 to 1; one value or one a channel", "auto"},
+        {"std", &C::std, "", {Range{0, 1, true, false}}, "pixels are divided by it; one value or one a channel", "auto"},
+
+        {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
+        {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
+        {"max_bad", &C::max_bad, "of the split", kFraction,
+         "unreadable images, rounded up, that are skipped; more end the run with 3"},
+        {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne, "validation split, where the data have none"},
+        {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
+        {"split_seed", &C::split_seed, "", kWholeFromZero, "seed of such splits; not the run's, which would hold out other images"},
+
+        {"time_limit",
+         &C::time_limit,
+         "TIME",
+         {},
+         "save and stop before so much time is over: minutes, HH:MM:SS, D-HH:MM:SS or none",
+         "what Slurm grants"},
+        {"checkpoint_minutes", &C::checkpoint_minutes, "minutes", at_least(0), "time between checkpoints within an epoch",
+         "epochs' ends"},
+        {"eval_every", &C::eval_every, "epochs", kWholeFromOne, "epochs between validations"},
+        {"patience", &C::patience, "epochs", kWholeFromZero, "stop after so many epochs without progress", "never"},
+        {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
+        {"trace_steps", &C::trace_steps, "steps", from_to(0, 1000),
+         "record so many steps, behind the tenth, in trace.json of the run"},
+        {"seed", &C::seed, "", kWholeFromZero, "seed of weights, order, augmentation and dropout"},
+        {"threads", &C::threads, "threads", from_to(0, 1024), "compute threads", "the allowed cores"},
+    };
+    return options;
+}
+
+bool may_change_on_resume(std::string_view key) {
+    static constexpr std::string_view kFree[] = {
+        "out",     "epochs",        "max_steps",  "workers",     "prefetch", "max_bad", "patience",   "checkpoint_minutes",
+        "threads", "max_divergent", "time_limit", "tensorboard", "overlap",  "elastic", "trace_steps"};
+    return std::ranges::find(kFree, key) != std::end(kFree);
+}
+
+}  // namespace keel::cli

@@ -1,0 +1,99 @@
+// Everything that shapes a training run. The options are declared once, in train_options() (train/train_config.cpp): the flags of
+// `keel train`, the keys of its TOML file and of --set, the range checks, config.toml and the help text all come from there.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/option.h"
+
+namespace keel::cli {
+
+/// The values are in range once they came from read_train_config() (train/config_file.h).
+struct TrainConfig {
+    std::string model, data, out;
+
+    int epochs = 10;
+    std::int64_t max_steps = 0;  ///< 0: no limit
+    std::int64_t batch_size = 16;
+
+    int image_size = 224;
+    int channels = 0;  ///< 0: the data's
+    bool small_stem = false;
+    double dropout = -1.0;  ///< negative: the architecture's own
+
+    std::string optimizer = "adamw";
+    double lr = 0.001;
+    double momentum = 0.9;
+    bool nesterov = false;
+    double weight_decay = 0.01;
+    double beta1 = 0.9, beta2 = 0.999, adam_eps = 1e-8;
+    double trust = 0.001;
+
+    std::string schedule = "cosine";
+    std::int64_t warmup_steps = 0;
+    double min_lr = 0.0;
+    std::int64_t step_epochs = 0;          ///< step: every so many epochs; 0: at the milestones alone
+    std::vector<std::int64_t> milestones;  ///< step: epochs, rising
+    double step_gamma = 0.1;
+    int plateau_patience = 3;
+    double plateau_factor = 0.1;
+
+    double label_smoothing = 0.0;
+    std::string positive_weights = "none";
+    double clip_norm = 0.0;  ///< 0: no clipping
+    double ema_decay = 0.0;  ///< 0: no EMA
+    int max_divergent = 3;
+
+    std::string sampler = "sharded";
+    std::string lr_scaling = "none";
+    std::int64_t ghost_batch = 0;  ///< 0: statistics over a rank's whole batch
+    int bn_ranks = 1;              ///< 0: all
+    bool reproducible = false;
+    int virtual_shards = 4;
+    bool elastic = false;
+    std::string allreduce = "auto", wire = "f32", overlap = "auto";
+    double bucket_mb = 8;
+
+    std::string init;  ///< empty: random weights
+    std::string freeze = "none";
+    double backbone_lr = 1.0, classifier_lr = 1.0;
+
+    bool flip = true;
+    double rotate = 0.0;  ///< degrees
+    double shift = 0.0;
+    double scale_min = 1.0;
+    double brightness = 0.0, contrast = 0.0;
+    std::vector<float> mean, std;  ///< empty: chosen from the data
+
+    int workers = 2;
+    int prefetch = 4;
+    double max_bad = 0.001;
+    double val_fraction = 0.1, test_fraction = 0.2;
+    std::uint64_t split_seed = 0;
+
+    std::string time_limit;            ///< see read_time_limit()
+    double checkpoint_minutes = 10.0;  ///< 0: at the ends of epochs only
+    int eval_every = 1;
+    int patience = 0;  ///< 0: no early stop
+    bool tensorboard = false;
+    int trace_steps = 0;
+    std::uint64_t seed = 0;
+    int threads = 0;  ///< 0: thread_count()'s own default
+};
+
+/// What allreduce, wire and overlap may be, of `keel bench` as well.
+inline const Words kAllreduces{"auto", "ring", "halving-doubling", "hierarchical"}, kWires{"f32", "bf16"},
+    kOverlaps{"auto", "on", "off"};
+
+/// The one declaration of all of TrainConfig's options, in the order of the help text.
+std::span<const Option<TrainConfig>> train_options();
+
+/// True for options that a resumed run may change: no weight of any step depends on them, but for the cosine's course on how long
+/// the run shall be.
+bool may_change_on_resume(std::string_view key);
+
+}  // namespace keel::cli

@@ -1,0 +1,51 @@
+// What a run trains: the model, its optimiser and what goes with them, made from the configuration and the data.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/train_config.h"
+#include "data/dataset.h"
+#include "engine/ema.h"
+#include "engine/nn/module.h"
+#include "engine/optimizer.h"
+#include "engine/schedule.h"
+#include "models/model_spec.h"
+
+namespace keel::cli {
+
+struct Learner {
+    ModelSpec spec;
+    std::unique_ptr<nn::Module> module;
+    std::optional<Optimizer> optimizer;
+    std::optional<Ema> ema;
+    ScheduleOptions schedule;
+    Tensor positive_weights;           ///< {labels}, or none
+    std::vector<std::string> skipped;  ///< what of config.init was not taken over
+
+    /// Model, optimiser and average, as a checkpoint holds them.
+    std::vector<NamedTensor> state() const;
+    /// The inverse. Throws InputError that names `source` where they do not fit.
+    void load(const std::vector<NamedTensor>& tensors, const std::string& source);
+};
+
+/// Throws UsageError or InputError for what does not fit together. The learning rate is scaled for so many ranks, if config says
+/// so.
+Learner make_learner(const TrainConfig& config, const Dataset& dataset, int ranks = 1);
+
+/// Takes back what forward passes do to a module's buffers (the running statistics of batch norms).
+class BufferGuard {
+public:
+    explicit BufferGuard(const nn::Module& module);
+    /// Keeps what the buffers hold now.
+    void keep();
+    void restore() const;
+
+private:
+    std::vector<NamedTensor> buffers_;
+    std::vector<Tensor> kept_;
+};
+
+}  // namespace keel::cli
