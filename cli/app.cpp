@@ -18,6 +18,7 @@
 #include "engine/conv_tuning.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
+#include "kernels/version.h"
 
 namespace keel::cli {
 namespace {
@@ -132,7 +133,7 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
 
 }  // namespace
 
-std::function<std::string(const std::string&)> number(const Range& range, bool whole) {
+std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole) {
     return [=](const std::string& text) {
         const auto read = [&]<class T>(T value) {
             const char* const end = text.data() + text.size();

@@ -49,11 +49,11 @@ struct Command {
 
 /// For CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads -1 as the largest unsigned
 /// number and takes NaN for any.
-std::function<std::string(const std::string&)> number(const Range& range, bool whole);
+std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole);
 
 /// Declares an option that takes a number of `range`; the help names range and default.
 template <class T>
-void add_number(CLI::App& app, const std::string& flag, T& value, const Range& range, const std::string& help) {
+void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRange& range, const std::string& help) {
     constexpr bool kWhole = std::is_integral_v<T>;
     app.add_option(flag, value, help + " [" + range.text() + "]")
         ->type_name(kWhole ? "N" : "X")

@@ -73,7 +73,7 @@ constexpr int kOverlapTrials = 10;
 
 Timing train(const Options& o, std::uint64_t seed, bool quiet, World& world) {
     RandomTraining training(o.model, o.options, o.batch, o.image_size, seed);
-    if (world.alone()) return time_steps(o, quiet, [&] { training.step(); });
+    if (world.is_single()) return time_steps(o, quiet, [&] { training.step(); });
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
     GradientBuckets buckets(world, training.parameters(), costs, bucket_options(o.allreduce, o.wire, o.overlap, o.bucket_mb));
@@ -174,20 +174,20 @@ std::string text_of(const Options& o, const Json& figures) {
 
 int run(const Options& o, const Globals& globals, World& world) {
     const std::uint64_t seed = globals.seed.value_or(0);
-    const bool quiet = globals.quiet || !world.first();
-    if (!world.alone())
+    const bool quiet = globals.quiet || !world.is_root();
+    if (!world.is_single())
         for (const std::string& note : take_cores(world, globals.threads, o.oversubscribe))
-            if (world.first()) spdlog::warn("{}", note);
-    if (!world.alone() && o.mode != "train") world.barrier();
+            if (world.is_root()) spdlog::warn("{}", note);
+    if (!world.is_single() && o.mode != "train") world.barrier();
     const Timing timing = o.mode == "train"   ? train(o, seed, quiet, world)
                           : o.mode == "infer" ? infer(o, seed, quiet)
                                               : int8(o, seed, quiet);
     Json result = figures(o, speed_of(o, timing, world), world.size());
     std::vector<std::string> traces;
     if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(timing.recording));
-    if (!world.first()) return kSuccess;
+    if (!world.is_root()) return kSuccess;
     std::string text = text_of(o, result);
-    if (!o.trace.empty()) write_file_atomically(o.trace, world.alone() ? traces[0] : profile::joined_traces(traces));
+    if (!o.trace.empty()) write_file_atomically(o.trace, world.is_single() ? traces[0] : profile::joined_traces(traces));
     if (o.profile) {
         const profile::Summary summary = profile::summarise(timing.recording);
         result["profile"] = profile_json(summary, o.steps);

@@ -95,12 +95,12 @@ Run add_doctor(CLI::App& app, const Globals& globals) {
         const CorePlan plan = plan_cores(cores_of(machine), request);
         report.object["cores"] = core_map_object(plan, o->nodes);
         report.text += "\n" + core_map_text(plan, o->nodes);
-        if (!world.alone()) {
+        if (!world.is_single()) {
             const RankReport ranks = report_ranks(world);
             report.object["self_test"] = ranks.object;
             report.text += "\n" + ranks.text;
         }
-        if (world.first()) print_result(globals, report.object, report.text);
+        if (world.is_root()) print_result(globals, report.object, report.text);
         return kSuccess;
     };
     return [run] { return with_launched_ranks(run); };

@@ -9,6 +9,8 @@
 #include "cli/progress.h"
 #include "train/ranked_evaluation.h"
 #include "cli/reading.h"
+#include "cli/output.h"
+#include "cli/score_text.h"
 #include "distributed/mpi/launched.h"
 #include "engine/files.h"
 
@@ -27,12 +29,12 @@ int run(const Options& o, const Globals& globals, World& world) {
     const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));
-    Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.first()));
+    Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.is_root()));
     const Predictions predictions = *evaluate_on_ranks(
         world, [] { return false; }, model, *dataset, loader,
         [&](std::int64_t done, std::int64_t total) { progress.update(done * world.size(), total); });
     progress.finish();
-    if (!world.first()) return kSuccess;
+    if (!world.is_root()) return kSuccess;
     if (!o.predictions.empty())
         write_file_atomically(o.predictions, predictions_csv(model.spec(), predictions, Columns::probabilities));
     const Scores scores = score(model.spec(), predictions);

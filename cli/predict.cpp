@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "train/evaluate.h"
 #include "runs/heatmaps.h"
 #include "embed/pictures.h"
@@ -115,6 +116,26 @@ int run(const Options& o, const Globals& globals) {
     if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localisation();
     print_result(globals, result, format_table(rows) + (heatmaps ? heatmaps->localisation_text() : ""));
     return complete ? kSuccess : kBadInput;
+}
+
+void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
+    app.add_option("--heatmaps", o.directory, "Write into this folder, for each picture, where in it a label is seen")
+        ->type_name("DIR");
+    app.add_option("--heatmap-label", o.labels,
+                   "Label to explain, may be given several times; all: every label "
+                   "[default: the picture's highest-scoring one]")
+        ->type_name("LABEL")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_option("--heatmap-layer", o.layer,
+                   "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of DenseNet and "
+                   "ResNet, Grad-CAM on VGG's last map]")
+        ->type_name("LAYER");
+    app.add_option("--heatmap-colours", o.colours, "Colour map")
+        ->check(CLI::IsMember({"inferno", "viridis"}))
+        ->capture_default_str();
+    app.add_option("--boxes", o.boxes, "Boxes in the form of NIH's BBox_List_2017.csv: how many peaks lie in theirs")
+        ->type_name("FILE.csv");
 }
 
 }  // namespace

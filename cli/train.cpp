@@ -3,12 +3,17 @@
 #include <spdlog/spdlog.h>
 #include <optional>
 
+#include "cli/cluster/stop_observer.h"
 #include "cli/commands.h"
-#include "train/config_file.h"
+#include "cli/output.h"
+#include "cli/train_options.h"
+#include "cli/train_progress.h"
 #include "cli/cluster/machine.h"
 #include "cli/cluster/rank_cores.h"
 #include "cli/cluster/rank_guard.h"
 #include "runs/report/report.h"
+#include "runs/run_recorder.h"
+#include "runs/step_trace.h"
 #include "cli/cluster/signals.h"
 #include "train/trainer.h"
 #include "distributed/world.h"
@@ -28,7 +33,7 @@ struct Options {
 std::optional<Checkpoints::Found> checkpoint_to_resume(const Options& options, const std::filesystem::path& out, World& world) {
     if (options.resume.empty()) return std::nullopt;
     std::optional<Checkpoints::Found> found;
-    if (world.first() && options.resume == "auto") found = Checkpoints(out / "checkpoints").newest();
+    if (world.is_root() && options.resume == "auto") found = Checkpoints(out / "checkpoints").newest();
     const std::string file = world.broadcast(options.resume != "auto" ? options.resume : found ? found->file.string() : "");
     if (found || file.empty()) return found;
     return Checkpoints::Found{file, load_checkpoint(file), {}};
@@ -43,7 +48,7 @@ std::string text_to_agree_on(const TrainConfig& config) {
 
 /// The configuration of the run that goes on: the checkpoint's, or config.toml where it was stopped before its first one.
 TomlSource resumed_config(const std::optional<Checkpoints::Found>& found, bool resuming, const std::filesystem::path& out) {
-    if (found) return {read_run(found->state.metadata, found->file.string()).config, found->file.string()};
+    if (found) return {read_trainer_state(found->state.metadata, found->file.string()).config, found->file.string()};
     const auto own = out / "config.toml";
     return resuming && std::filesystem::exists(own) ? read_toml(own) : TomlSource{};
 }
@@ -57,47 +62,83 @@ void report(RunDirectory& directory) {
     }
 }
 
+/// Compute threads and the processors that they sit on.
+void take_threads(const TrainConfig& config, const Options& options, World& world) {
+    if (!world.is_single()) {
+        for (const std::string& note : take_cores(world, config.threads, options.oversubscribe))
+            if (world.is_root()) spdlog::warn("{}", note);
+    } else if (config.threads > 0) {
+        set_thread_count(config.threads);
+        bind_team();
+    }
+}
+
+Json to_json(const TrainResult& result) {
+    return {{"model", result.model},
+            {"epochs", result.epochs},
+            {"steps", result.steps},
+            {"best_metric", result.best_metric ? Json(*result.best_metric) : Json(nullptr)},
+            {"best", result.best.string()},
+            {"last", result.last.string()}};
+}
+
+/// Says how the run ended; returns the exit code.
+int log_end(const TrainResult& result, RunDirectory& directory) {
+    if (result.end == TrainEnd::out_of_patience)
+        directory.log().info("no better epoch in {}: stopped", result.epochs_since_best);
+    if (result.end != TrainEnd::stopped) return kSuccess;
+    if (directory.writes())
+        directory.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto", result.stop.reason,
+                             result.steps, result.own_steps);
+    return exit_code_of(result.stop);
+}
+
+/// Trains in a directory that is open.
+int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
+             const Options& options, const Globals& globals, World& world) {
+    const TimeLimit limit = read_time_limit(config.time_limit);
+    RunRecorder recorder(directory);
+    TrainProgress progress(globals.quiet || !world.is_root());
+    StepTrace trace(world, directory, config.trace_steps);
+    StopObserver stop(limit);
+    TrainObservers observers({&progress, &recorder, &trace, &stop});
+    Trainer trainer(config, observers, world);
+    if (checkpoint) {
+        for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
+        trainer.resume(checkpoint->state, checkpoint->file, options.force);
+        checkpoint.reset();  // its tensors are copied
+    } else if (!options.resume.empty()) {
+        directory.cut_metrics_after(0);
+    }
+    directory.write_config(to_toml(config));
+    directory.write_machine(diagnose(read_machine()).object);
+    if (config.tensorboard) directory.write_events();
+    if (limit.exists()) directory.log().info("the run stops and saves before {:.0f} s are over", limit.seconds());
+    const TrainResult result = trainer.run();
+    const int code = log_end(result, directory);
+    if (!world.is_root()) return code;
+    report(directory);
+    print_result(globals, to_json(result),
+                 fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result.epochs, result.steps, result.best.string()));
+    return code;
+}
+
 int run(const CLI::App& app, const Options& options, const Globals& globals, World& world) {
     const std::filesystem::path out = app.get_option("--out")->as<std::string>();
     const bool resuming = !options.resume.empty();
     auto checkpoint = checkpoint_to_resume(options, out, world);
     const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
-    if (!world.alone()) {
-        for (const std::string& note : take_cores(world, config.threads, options.oversubscribe))
-            if (world.first()) spdlog::warn("{}", note);
-    } else if (config.threads > 0) {
-        set_thread_count(config.threads);
-        bind_team();
-    }
-    fix_sums(config.reproducible);
+    take_threads(config, options, world);
     catch_stop_signals();
     require_equal(world, "configuration", text_to_agree_on(config));
     const ExistingRun existing = resuming ? ExistingRun::resume : options.force ? ExistingRun::replace : ExistingRun::refuse;
     RunDirectory directory =
-        world.first() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
+        world.is_root() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
     try {
-        Trainer trainer(config, directory, globals, world);
-        if (checkpoint) {
-            for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
-            trainer.resume(checkpoint->state, checkpoint->file, options.force);
-            checkpoint.reset();  // its tensors are copied
-        } else if (resuming) {
-            directory.cut_metrics_after(0);
-        }
-        directory.write_config(to_toml(config));
-        directory.write_machine(diagnose(read_machine()).object);
-        if (config.tensorboard) directory.write_events();
-        const int code = trainer.run();
-        if (!world.first()) return code;
-        report(directory);
-        const Json result = trainer.result();
-        print_result(globals, result,
-                     fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result["epochs"].get<int>(),
-                                 result["steps"].get<int>(), result["best"].get<std::string>()));
-        return code;
+        return train_in(directory, config, std::move(checkpoint), options, globals, world);
     } catch (const std::exception& error) {
         directory.record_error(error.what());
-        if (world.first() && std::filesystem::exists(directory.config_file())) report(directory);
+        if (world.is_root() && std::filesystem::exists(directory.config_file())) report(directory);
         throw;
     }
 }

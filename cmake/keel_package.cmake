@@ -4,7 +4,8 @@ include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(public_include ${PROJECT_BINARY_DIR}/include)
-file(GLOB_RECURSE headers CONFIGURE_DEPENDS kernels/*.h engine/*.h graph/*.h models/*.h data/*.h embed/*.h)
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS kernels/*.h engine/*.h graph/*.h models/*.h data/*.h distributed/*.h embed/*.h
+  train/*.h)
 add_custom_command(OUTPUT public_headers.stamp
   COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DDESTINATION=${public_include}
     -P ${PROJECT_SOURCE_DIR}/cmake/public_headers.cmake
@@ -12,7 +13,7 @@ add_custom_command(OUTPUT public_headers.stamp
   DEPENDS ${headers} cmake/public_headers.cmake COMMENT "Public headers" VERBATIM)
 add_custom_target(keel_headers ALL DEPENDS public_headers.stamp)
 
-set(folders kernels engine graph models data embed)
+set(folders kernels engine graph models data distributed embed train)
 list(TRANSFORM folders REPLACE "(.+)" "$<TARGET_OBJECTS:keel_\\1>" OUTPUT_VARIABLE objects)
 add_library(keel_archive STATIC ${objects})
 add_library(keel::keel ALIAS keel_archive)

@@ -29,8 +29,8 @@ public:
 
     int rank() const { return rank_; }
     int size() const { return size_; }
-    bool alone() const { return size_ == 1; }
-    bool first() const { return rank_ == 0; }
+    bool is_single() const { return size_ == 1; }
+    bool is_root() const { return rank_ == 0; }
     const Topology& topology() const { return topology_; }
 
     /// Told of each job, on the communication thread: where in the run it belongs as it begins, and that it has ended.

@@ -8,6 +8,7 @@
 #include "embed/pictures.h"
 #include "kernels/parallel.h"
 #include "embed/predictor.h"
+#include "kernels/version.h"
 
 using namespace keel;
 

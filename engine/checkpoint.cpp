@@ -1,9 +1,6 @@
 #include "engine/checkpoint.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <limits>
 
 #include "engine/ema.h"
 #include "engine/optimizer.h"
@@ -13,37 +10,6 @@ namespace {
 
 constexpr const char* kFormatKey = "keel.format";
 constexpr int kFormat = 1;
-
-template <class T>
-std::string number_text(T value) {
-    std::array<char, 32> text;  // 24 characters hold any double in the shortest form that reads back the same
-    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
-
-/// Looks up the metadata of a file, which is named where something is wrong.
-struct RunReader {
-    const std::map<std::string, std::string>& metadata;
-    const std::string& file;
-
-    [[noreturn]] void refuse(const std::string& what) const { throw InputError("[checkpoint] " + file + ": " + what); }
-
-    const std::string& text(const std::string& key) const {
-        const auto found = metadata.find(key);
-        if (found == metadata.end()) refuse("the metadata lacks " + key);
-        return found->second;
-    }
-
-    template <class T>
-    T number(const std::string& key, T lowest) const {
-        const std::string& digits = text(key);
-        const char* const last = digits.data() + digits.size();
-        T value{};
-        const auto [end, error] = std::from_chars(digits.data(), last, value);
-        if (error != std::errc() || end != last || !(value >= lowest))
-            refuse("wanted a number for " + key + ", got \"" + digits.substr(0, 40) + "\"");
-        return value;
-    }
-};
 
 /// Names for a message: ten, then how many more there are.
 std::string listed(const char* what, const std::vector<std::string>& names) {
@@ -64,36 +30,6 @@ bool convertible(const Tensor& from, const Tensor& to) {
 }
 
 }  // namespace
-
-void write_run(const RunState& run, std::map<std::string, std::string>& metadata) {
-    metadata["keel.epoch"] = number_text(run.epoch);
-    metadata["keel.step"] = number_text(run.step);
-    metadata["keel.sample_offset"] = number_text(run.sample_offset);
-    metadata["keel.seed"] = number_text(run.seed);
-    metadata["keel.plateau"] = to_json(run.plateau);
-    metadata["keel.config"] = run.config;
-    metadata.erase("keel.best_metric");
-    if (run.best_metric) metadata["keel.best_metric"] = number_text(*run.best_metric);
-}
-
-RunState read_run(const std::map<std::string, std::string>& metadata, const std::string& file) {
-    const RunReader reader{metadata, file};
-    RunState run;
-    run.epoch = reader.number<std::int64_t>("keel.epoch", 0);
-    run.step = reader.number<std::int64_t>("keel.step", 0);
-    run.sample_offset = reader.number<std::int64_t>("keel.sample_offset", 0);
-    run.seed = reader.number<std::uint64_t>("keel.seed", 0);
-    if (metadata.contains("keel.best_metric"))
-        run.best_metric = reader.number("keel.best_metric", std::numeric_limits<double>::lowest());
-    run.config = reader.text("keel.config");
-    const std::string& plateau = reader.text("keel.plateau");
-    try {
-        run.plateau = plateau_from_json(plateau);
-    } catch (const InputError& error) {
-        reader.refuse(error.what());
-    }
-    return run;
-}
 
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state) {
     AtomicFile output(path);

@@ -1,38 +1,18 @@
 // Checkpoints: one safetensors file with the model's parameters and buffers under their names, the optimiser's and the EMA's
-// tensors with prefixes (see Optimizer::state, Ema::state), and the state of the run in the metadata.
+// tensors with prefixes (see Optimizer::state, Ema::state), and what else a reader needs in the metadata.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/safetensors.h"
-#include "engine/schedule.h"
 
 namespace keel {
 
 using CheckpointState = TensorFile;
-
-/// What a run needs besides tensors to go on as if it had never stopped. What the model is stands beside it (see model_spec.h).
-struct RunState {
-    std::int64_t epoch = 0;          ///< epochs completed
-    std::int64_t step = 0;           ///< optimiser steps completed
-    std::int64_t sample_offset = 0;  ///< samples of the current epoch already seen
-    std::uint64_t seed = 0;
-    std::optional<double> best_metric;
-    PlateauState plateau;
-    std::string config;  ///< the run's resolved configuration, TOML
-};
-
-/// Stores the run under the keys "keel.epoch", "keel.step", ...; numbers keep every bit.
-void write_run(const RunState& run, std::map<std::string, std::string>& metadata);
-
-/// The inverse; throws InputError that names `file` and the key where one is missing, malformed or out of range.
-RunState read_run(const std::map<std::string, std::string>& metadata, const std::string& file);
 
 /// Writes state with the format version added; see write_safetensors.
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state);

@@ -13,7 +13,7 @@
 
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace fs = std::filesystem;
 namespace {
 
@@ -130,4 +130,4 @@ void remove_event_files(const fs::path& folder) {
     fs::remove(folder, error);  // refuses a folder that holds anything else
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "cli/output.h"
+#include "engine/json.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// CRC-32C (Castagnoli) of the bytes, masked as TFRecord files keep it: rotated right by 15 bits, plus 0xa282ead8
 /// (TensorFlow, tensorflow/core/lib/hash/crc32c.h).
@@ -39,4 +39,4 @@ private:
 /// Removes the event files in `folder`, and it if it is empty then.
 void remove_event_files(const std::filesystem::path& folder);
 
-}  // namespace keel::cli
+}  // namespace keel

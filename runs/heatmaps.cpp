@@ -9,8 +9,9 @@
 #include "data/formats/decode.h"
 #include "data/formats/stb.h"
 #include "engine/files.h"
+#include "engine/text.h"
 
-namespace keel::cli {
+namespace keel {
 namespace fs = std::filesystem;
 namespace {
 
@@ -43,26 +44,6 @@ double covered(const std::vector<Box>& boxes, const Image& picture) {
 }
 
 }  // namespace
-
-void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
-    app.add_option("--heatmaps", o.directory, "Write into this folder, for each picture, where in it a label is seen")
-        ->type_name("DIR");
-    app.add_option("--heatmap-label", o.labels,
-                   "Label to explain, may be given several times; all: every label "
-                   "[default: the picture's highest-scoring one]")
-        ->type_name("LABEL")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    app.add_option("--heatmap-layer", o.layer,
-                   "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of DenseNet and "
-                   "ResNet, Grad-CAM on VGG's last map]")
-        ->type_name("LAYER");
-    app.add_option("--heatmap-colours", o.colours, "Colour map")
-        ->check(CLI::IsMember({"inferno", "viridis"}))
-        ->capture_default_str();
-    app.add_option("--boxes", o.boxes, "Boxes in the form of NIH's BBox_List_2017.csv: how many peaks lie in theirs")
-        ->type_name("FILE.csv");
-}
 
 HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place) {
     HeatGrid grid{static_cast<int>(maps.dim(2)), static_cast<int>(maps.dim(1)), {}};
@@ -202,4 +183,4 @@ std::string Heatmaps::localisation_text() const {
     return "\n" + format_table(rows);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

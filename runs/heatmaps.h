@@ -8,20 +8,18 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cli/output.h"
+#include "engine/json.h"
 #include "data/sources/boxes.h"
 #include "runs/heatmap.h"
 #include "embed/class_activation.h"
 
-namespace keel::cli {
+namespace keel {
 
 struct HeatmapOptions {
     std::string directory;                          ///< empty: no heatmaps
     std::vector<std::string> labels;                ///< empty: each picture's highest-scoring one; "all": all
     std::string layer, boxes, colours = "inferno";  ///< empty layer: class activation maps; empty boxes: none
 };
-
-void add_heatmap_options(CLI::App& app, HeatmapOptions& options);
 
 /// The map of one label over one picture, in [0, 1]: class activation from its least value on, Grad-CAM from 0 on (its ReLU).
 /// `maps` as ClassActivation::maps gives them.
@@ -62,4 +60,4 @@ private:
     std::set<std::string> files_;
 };
 
-}  // namespace keel::cli
+}  // namespace keel

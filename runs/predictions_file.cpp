@@ -9,7 +9,7 @@
 #include "data/formats/csv.h"
 #include "engine/text.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 constexpr std::string_view kName = "Image Index", kProbability = "prob_", kTruth = "true_", kClass = "class";
@@ -122,4 +122,4 @@ StoredPredictions read_predictions(const std::filesystem::path& path) {
     return stored;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -7,7 +7,7 @@
 
 #include "train/evaluate.h"
 
-namespace keel::cli {
+namespace keel {
 
 enum class Columns { probabilities, probabilities_and_truth };
 
@@ -33,4 +33,4 @@ struct StoredPredictions {
 /// The inverse, of a file with truth. Throws IoError if it cannot be read, InputError that names file and line for what predictions_csv() does not write.
 StoredPredictions read_predictions(const std::filesystem::path& path);
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -18,7 +18,7 @@
 #include "engine/files.h"
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace fs = std::filesystem;
 namespace {
 
@@ -245,4 +245,4 @@ void RunDirectory::cut_metrics_after(std::int64_t epoch) {
     cut_file(path_ / "metrics.jsonl", 0, epoch, epoch_of_json);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -9,11 +9,11 @@
 #include <optional>
 #include <string>
 
-#include "train/checkpoints.h"
+#include "engine/json.h"
 #include "runs/event_file.h"
-#include "cli/output.h"
+#include "train/checkpoints.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// What to do about a run that is in the folder already: refuse, go on with it, or remove it.
 enum class ExistingRun { refuse, resume, replace };
@@ -30,6 +30,8 @@ public:
     RunDirectory(const RunDirectory&) = delete;
     RunDirectory& operator=(const RunDirectory&) = delete;
 
+    /// False on ranks that are not the first.
+    bool writes() const { return writes_; }
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path config_file() const { return path_ / "config.toml"; }
     std::filesystem::path divergence_file() const { return path_ / "divergence.jsonl"; }
@@ -81,4 +83,4 @@ private:
 /// True if `path` holds files of a run.
 bool holds_run(const std::filesystem::path& path);
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -13,7 +13,7 @@
 #include "engine/text.h"
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 constexpr std::string_view kName = "Image Index", kProbability = "prob_", kTruth = "true_", kClass = "class";
@@ -90,4 +90,4 @@ ScoreTable read_score_table(const std::string& path, std::span<const char* const
     return table;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

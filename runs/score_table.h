@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace keel::cli {
+namespace keel {
 
 /// A row a picture, in the file's order; no two have one name, there may be none.
 struct ScoreTable {
@@ -18,4 +18,4 @@ struct ScoreTable {
 /// mistake. Throws IoError if the file cannot be read, InputError that names file and line for all that does not fit.
 ScoreTable read_score_table(const std::string& path, std::span<const char* const> known, const std::vector<std::string>& wanted);
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -3,7 +3,7 @@
 #include "engine/profile_summary.h"
 #include "kernels/profile.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 constexpr int kFirstSteps = 10;  // GradientBuckets try both ways in eight
@@ -12,13 +12,13 @@ constexpr int kFirstSteps = 10;  // GradientBuckets try both ways in eight
 
 StepTrace::StepTrace(World& world, RunDirectory& directory, int steps) : world_(world), directory_(directory), steps_(steps) {}
 
-void StepTrace::behind_step() {
+void StepTrace::on_step(const StepReport&) {
     if (steps_ == 0) return;
-    ++behind_;
-    if (behind_ == kFirstSteps) {
+    ++done_;
+    if (done_ == kFirstSteps) {
         profile::start();
         recording_ = true;
-    } else if (behind_ == kFirstSteps + steps_) {
+    } else if (done_ == kFirstSteps + steps_) {
         finish();
     }
 }
@@ -27,7 +27,7 @@ void StepTrace::finish() {
     if (!recording_) return;
     recording_ = false;
     const std::vector<std::string> traces = world_.gather_texts(profile::chrome_trace(profile::stop()));
-    directory_.write_trace(world_.alone() ? traces[0] : profile::joined_traces(traces));
+    directory_.write_trace(world_.is_single() ? traces[0] : profile::joined_traces(traces));
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -2,25 +2,27 @@
 #pragma once
 
 #include "runs/run_directory.h"
+#include "train/observer.h"
 #include "distributed/world.h"
 
-namespace keel::cli {
+namespace keel {
 
-class StepTrace {
+class StepTrace final : public TrainObserver {
 public:
-    /// `steps` of this process are recorded, behind the first ones, in which plans are made and overlap is tried; 0: none.
+    /// Records so many steps of this process, after the first ones, in which plans are made and overlap is tried; 0: none.
     StepTrace(World& world, RunDirectory& directory, int steps);
 
-    /// Between two steps. All ranks call it.
-    void behind_step();
-    /// Writes what there is, if the run ends before. All ranks call it.
-    void finish();
+    void on_step(const StepReport& report) override;
+    void on_end() override { finish(); }
 
 private:
+    /// Writes what there is; all ranks call it.
+    void finish();
+
     World& world_;
     RunDirectory& directory_;
-    int steps_, behind_ = 0;
+    int steps_, done_ = 0;
     bool recording_ = false;
 };
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "kernels/error.h"
+#include "train/trainer_state.h"
 
-namespace keel::cli {
+namespace keel {
 namespace fs = std::filesystem;
 
 namespace {
@@ -45,7 +46,7 @@ std::optional<Checkpoints::Found> Checkpoints::newest() const {
     for (const fs::path& file : {last(), previous(), best()}) {
         if (!fs::exists(file)) continue;
         try {
-            const std::int64_t step = read_run(read_metadata(file).metadata, file.string()).step;
+            const std::int64_t step = read_trainer_state(read_metadata(file).metadata, file.string()).step;
             if (step <= newest_step) continue;
             newest = Found{file, load_checkpoint(file), {}};
             newest_step = step;
@@ -67,4 +68,4 @@ void Checkpoints::remove_leftovers() const {
         if (is_temporary_name(entry.path())) fs::remove(entry.path(), error);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

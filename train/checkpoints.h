@@ -8,7 +8,7 @@
 
 #include "engine/checkpoint.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// The folder of a run's checkpoints; only one process writes to it (RunDirectory sees to that).
 class Checkpoints {
@@ -38,4 +38,4 @@ private:
     std::filesystem::path folder_;
 };
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -14,9 +14,10 @@
 #include <vector>
 
 #include "engine/files.h"
+#include "engine/text.h"
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 using Row = Option<TrainConfig>;
@@ -44,7 +45,7 @@ std::string wanted(const Row& option) {
         text = std::is_integral_v<typename T::value_type> ? "a list of whole numbers" : "a list of numbers";
         if (!option.when_empty.empty()) text = fmt::format("'{}' or {}", option.when_empty, text);
     }
-    const Range* range = std::get_if<Range>(&option.allowed);
+    const NumberRange* range = std::get_if<NumberRange>(&option.allowed);
     return range == nullptr || std::isinf(range->low) ? text : text + " " + range->text();
 }
 
@@ -62,7 +63,7 @@ std::string text_of(const Value& value) {
 /// Puts a number into `to`; false if it is out of range, or no whole number where T is one.
 template <class T>
 bool put_number(T& to, std::int64_t number, const Row& option) {
-    const Range* range = std::get_if<Range>(&option.allowed);
+    const NumberRange* range = std::get_if<NumberRange>(&option.allowed);
     if (range == nullptr || !range->holds(static_cast<double>(number))) return false;
     if constexpr (std::is_integral_v<T>) {
         if (!std::in_range<T>(number)) return false;
@@ -78,7 +79,7 @@ bool put_number(T& to, double number, const Row& option) {
         if (number != std::floor(number) || std::abs(number) > 0x1p53) return false;
         return put_number(to, static_cast<std::int64_t>(number), option);
     } else {
-        const Range* range = std::get_if<Range>(&option.allowed);
+        const NumberRange* range = std::get_if<NumberRange>(&option.allowed);
         if (range == nullptr || !range->holds(number)) return false;
         to = static_cast<T>(number) + T{0};  // -0 would be written as the whole number -0 and come back as 0
         return range->holds(static_cast<double>(to));  // a float may round to 0, or to what is excluded
@@ -187,7 +188,28 @@ Value value_of_node(const toml::node& node) {
     return std::string(node.is_table() ? "a table" : "a date or time");
 }
 
-std::string toml_text(const TrainConfig& config, const Row& option) {
+/// Throws UsageError where a program has set a value that a text could not.
+void check_range(const TrainConfig& config, const Row& option) {
+    std::visit(
+        [&](auto member) {
+            auto value = config.*member;
+            using T = decltype(value);
+            Value given;
+            if constexpr (kIsList<T>)
+                given = Numbers(value.begin(), value.end());
+            else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+                given = static_cast<std::int64_t>(value);
+            else
+                given = value;
+            if (!put(value, given, option))
+                throw UsageError(fmt::format("[config] {} must be {}, not {}", option.key, wanted<T>(option), text_of(given)));
+        },
+        option.member);
+}
+
+}  // namespace
+
+std::string option_text(const TrainConfig& config, const Option<TrainConfig>& option) {
     return std::visit(
         [&](auto member) -> std::string {
             const auto& value = config.*member;
@@ -205,73 +227,7 @@ std::string toml_text(const TrainConfig& config, const Row& option) {
         option.member);
 }
 
-/// "N", "X", "N,...", "adam|sgd", "DIR": how the help calls the option's value.
-std::string placeholder(const Row& option) {
-    if (const Words* words = std::get_if<Words>(&option.allowed)) return fmt::format("{}", fmt::join(*words, "|"));
-    return std::visit(
-        [&](auto member) -> std::string {
-            using T = std::decay_t<decltype(std::declval<TrainConfig&>().*member)>;
-            if constexpr (std::is_same_v<T, std::string>) return std::string(option.unit);
-            if constexpr (kIsList<T>) return std::is_integral_v<typename T::value_type> ? "N,..." : "X,...";
-            return std::is_integral_v<T> ? "N" : "X";
-        },
-        option.member);
-}
-
-/// What the option is for, then unit, range and default in brackets.
-std::string help_text(const Row& option) {
-    static const TrainConfig defaults;
-    std::vector<std::string> facts;
-    const bool is_text = std::holds_alternative<std::string TrainConfig::*>(option.member);
-    if (!option.unit.empty() && !is_text) facts.emplace_back(option.unit);
-    if (const Range* range = std::get_if<Range>(&option.allowed); range != nullptr && !std::isinf(range->low))
-        facts.push_back(range->text());
-    std::string standard = toml_text(defaults, option);
-    if (is_text) standard = standard.substr(1, standard.size() - 2);
-    const bool is_list = standard == "[]";
-    if (!option.when_empty.empty() && !is_text && !is_list) facts.push_back(fmt::format("0: {}", option.when_empty));
-    if (standard.empty() || is_list) standard = option.when_empty;
-    facts.push_back(option.required ? "required" : "default " + standard);
-    return fmt::format("{} [{}]", option.help, fmt::join(facts, "; "));
-}
-
-}  // namespace
-
-void add_train_options(CLI::App& app) {
-    // read_train_config() fetches the results once all of them are there.
-    const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
-    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")->type_name("FILE");
-    app.add_option("--set", keep, "options by key; they outdo --config, flags outdo them")
-        ->type_name("KEY=VALUE")
-        ->expected(1, 1000);
-    for (const Row& option : train_options()) {
-        const std::string flag = flag_of(option.key), help = help_text(option);
-        if (app.get_option_no_throw(flag) != nullptr) continue;
-        if (std::holds_alternative<bool TrainConfig::*>(option.member))
-            app.add_flag(fmt::format("{},!--no-{}", flag, flag.substr(2)), help);
-        else
-            app.add_option(flag, keep, help)->type_name(placeholder(option));
-    }
-}
-
 TomlSource read_toml(const std::filesystem::path& file) { return {read_file(file, kFileLimit), file.string()}; }
-
-TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
-    TrainConfig config;
-    apply_toml(config, resumed.text, resumed.origin);
-    for (const std::string& file : app.get_option("--config")->results()) apply_toml(config, read_file(file, kFileLimit), file);
-    for (const std::string& assignment : app.get_option("--set")->results()) {
-        const std::size_t equals = assignment.find('=');
-        if (equals == std::string::npos) throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
-        apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
-    }
-    for (const Row& option : train_options()) {
-        const std::string flag = flag_of(option.key);
-        for (const std::string& text : app.get_option(flag)->results()) apply_text(config, std::string(option.key), text, flag);
-    }
-    check_train_config(config);
-    return config;
-}
 
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin) {
     const auto at_line = [&](const toml::source_region& where) { return fmt::format("{}:{}", origin, where.begin.line); };
@@ -293,10 +249,7 @@ void apply_text(TrainConfig& config, const std::string& key, const std::string& 
 }
 
 void check_train_config(const TrainConfig& config) {
-    for (const Row& option : train_options()) {
-        if (!option.required || !(config.*std::get<std::string TrainConfig::*>(option.member)).empty()) continue;
-        throw UsageError(fmt::format("[config] {} {} is required, by flag, --set or --config", flag_of(option.key), option.unit));
-    }
+    for (const Row& option : train_options()) check_range(config, option);
     if (config.schedule == "step" && config.step_epochs == 0 && config.milestones.empty())
         throw UsageError("[config] schedule step wants step_epochs or milestones, neither came");
     for (std::size_t i = 1; i < config.milestones.size(); ++i)
@@ -312,7 +265,7 @@ void check_train_config(const TrainConfig& config) {
 std::vector<std::string> changes_that_matter(const TrainConfig& before, const TrainConfig& now) {
     std::vector<std::string> changes;
     for (const Row& option : train_options()) {
-        const std::string was = toml_text(before, option), is = toml_text(now, option);
+        const std::string was = option_text(before, option), is = option_text(now, option);
         if (was != is && !may_change_on_resume(option.key)) changes.push_back(fmt::format("{} was {}, is {}", option.key, was, is));
     }
     return changes;
@@ -320,8 +273,8 @@ std::vector<std::string> changes_that_matter(const TrainConfig& before, const Tr
 
 std::string to_toml(const TrainConfig& config) {
     std::string text = "# The resolved configuration of a keel train run.\n";
-    for (const Row& option : train_options()) text += fmt::format("{} = {}\n", option.key, toml_text(config, option));
+    for (const Row& option : train_options()) text += fmt::format("{} = {}\n", option.key, option_text(config, option));
     return text;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

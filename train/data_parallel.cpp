@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 #include <sstream>
 
 #include "distributed/collectives/self_test.h"
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 
 BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap, double bucket_mb) {
     BucketOptions options;
@@ -20,11 +19,23 @@ BucketOptions bucket_options(const std::string& allreduce, const std::string& wi
     return options;
 }
 
+void StepStatus::request_stop(const StopRequest& request) {
+    stop = true;
+    stop_code = request.code;
+    stop_reason = {};
+    std::ranges::copy_n(request.reason.begin(), std::min(std::ssize(request.reason), std::ssize(stop_reason) - 1),
+                        stop_reason.begin());
+}
+
+std::optional<StopRequest> StepStatus::stop_request() const {
+    return stop ? std::optional(StopRequest{stop_code, stop_reason.data()}) : std::nullopt;
+}
+
 DataParallel::DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters,
                            const std::vector<NamedTensor>& buffers)
     : world_(world), independent_(config.sampler == "independent") {
     if (config.reproducible) shards_ = std::make_unique<VirtualShards>(world, config, parameters, buffers);
-    if (world.alone()) return;
+    if (world.is_single()) return;
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
     BucketOptions options = bucket_options(config.allreduce, config.wire, config.overlap, config.bucket_mb);
@@ -34,11 +45,6 @@ DataParallel::DataParallel(World& world, const TrainConfig& config, const std::v
     }
     buckets_ = std::make_unique<GradientBuckets>(world, parameters, costs, options);
     if (config.bn_ranks != 1) statistics_ = std::make_unique<RankStatistics>(world, config.bn_ranks);
-}
-
-/// An exception of this rank may have left a sum half done, for which the others wait: the thread that is at it needs the buckets.
-DataParallel::~DataParallel() {
-    if (std::uncaught_exceptions() > 0 && !world_.alone()) static_cast<void>(buckets_.release());
 }
 
 void DataParallel::begin() {
@@ -51,7 +57,7 @@ void DataParallel::finish() {
     exposed_ += buckets_->exposed_seconds();
 }
 
-std::string DataParallel::shares(double seconds, double input) {
+std::string DataParallel::time_breakdown(double seconds, double input) {
     struct Shares {
         double input, exposed, skew, wire, sums;
     };
@@ -74,24 +80,26 @@ std::string DataParallel::shares(double seconds, double input) {
         percent * mean.wire, percent * mean.sums);
 }
 
-StepStatus DataParallel::agree(const StepStatus& own) const {
-    if (world_.alone()) return own;
+StepStatus DataParallel::reduce_status(const StepStatus& own) const {
+    if (world_.is_single()) return own;
     StepStatus all;
     for (const StepStatus& rank : world_.gather(own)) {
         all.loss_sum += rank.loss_sum;
         all.samples += rank.samples;
         all.bad_images += rank.bad_images;
         all.finite = all.finite && rank.finite;
-        all.stop_signal = std::max(all.stop_signal, rank.stop_signal);
-        all.out_of_time = all.out_of_time || rank.out_of_time;
         all.save = all.save || rank.save;
         all.failed = all.failed || rank.failed;
+        if (!rank.stop || (all.stop && all.stop_code >= rank.stop_code)) continue;
+        all.stop = true;
+        all.stop_code = rank.stop_code;
+        all.stop_reason = rank.stop_reason;
     }
     return all;
 }
 
 void DataParallel::average(const std::vector<NamedTensor>& tensors) const {
-    if (world_.alone()) return;
+    if (world_.is_single()) return;
     std::vector<double> values;
     for (const NamedTensor& buffer : tensors)
         for (const float value : buffer.tensor.values<float>()) values.push_back(double{value});
@@ -134,7 +142,7 @@ Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count) 
     return part;
 }
 
-Batch stand_in(const Batch& like, std::int64_t labels) {
+Batch dummy_batch(const Batch& like, std::int64_t labels) {
     Batch batch;
     batch.n = 1;
     batch.image_size = like.image_size;
@@ -150,4 +158,4 @@ Batch stand_in(const Batch& like, std::int64_t labels) {
     return batch;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -1,6 +1,7 @@
 // What training on several ranks adds to a step: gradients and batch norms over ranks, and what all must agree on.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "train/train_config.h"
+#include "train/observer.h"
 #include "train/virtual_shards.h"
 #include "data/pipeline/loader.h"
 #include "distributed/collectives/gradient_buckets.h"
@@ -15,18 +17,22 @@
 #include "distributed/world.h"
 #include "engine/tensor.h"
 
-namespace keel::cli {
+namespace keel {
 
-/// What a rank tells the others behind each step; and what all make of it, the same on every rank.
+/// What a rank tells the others after each step; and what all make of it, the same on every rank.
 struct StepStatus {
     double loss_sum = 0;  ///< over the samples
     std::int64_t samples = 0;
     std::int64_t bad_images = 0;  ///< of the epoch so far
-    int stop_signal = 0;          ///< any rank's
     bool finite = true;           ///< the loss of every rank
-    bool out_of_time = false;     ///< any rank
     bool save = false;            ///< rank 0 wants a checkpoint
     bool failed = false;          ///< any rank cannot go on
+    bool stop = false;            ///< any rank's observer asks to stop
+    int stop_code = 0;            ///< the highest of those that ask, and its reason
+    std::array<char, 48> stop_reason{};
+
+    void request_stop(const StopRequest& request);
+    std::optional<StopRequest> stop_request() const;
 };
 
 class DataParallel {
@@ -34,7 +40,6 @@ public:
     /// With one rank alone nothing of it communicates.
     DataParallel(World& world, const TrainConfig& config, const std::vector<NamedTensor>& parameters,
                  const std::vector<NamedTensor>& buffers);
-    ~DataParallel();
     DataParallel(const DataParallel&) = delete;
     DataParallel& operator=(const DataParallel&) = delete;
 
@@ -48,13 +53,14 @@ public:
     void begin();
     void finish();
 
-    StepStatus agree(const StepStatus& own) const;
+    /// Returns what all ranks make of their own: sums, or what any of them says.
+    StepStatus reduce_status(const StepStatus& own) const;
     /// Tensors become their means over the ranks: running statistics of batch norms, which saw different samples.
     void average(const std::vector<NamedTensor>& tensors) const;
 
-    /// Where the time of steps went since the last call, of `seconds` altogether on this rank, `input` of them for want of
-    /// pictures: means over the ranks, for people. All ranks call it.
-    std::string shares(double seconds, double input);
+    /// Returns where the time of steps went since the last call, of `seconds` altogether on this rank, `input` of them for want of
+    /// images: means over the ranks, for people. All ranks call it.
+    std::string time_breakdown(double seconds, double input);
 
     const GradientBuckets* buckets() const { return buckets_ ? &*buckets_ : nullptr; }
 
@@ -64,7 +70,7 @@ private:
     std::unique_ptr<RankStatistics> statistics_;
     std::unique_ptr<GradientBuckets> buckets_;
     std::unique_ptr<VirtualShards> shards_;
-    double exposed_ = 0;      // seconds since shares() was called last
+    double exposed_ = 0;      // seconds since time_breakdown() was called last
     Traffic traffic_before_;  // then
 };
 
@@ -75,9 +81,9 @@ BucketOptions bucket_options(const std::string& allreduce, const std::string& wi
 void require_equal(World& world, const std::string& what, const std::string& text);
 
 /// A batch of one black picture: what a rank without samples runs, so that it takes part in what all ranks do.
-Batch stand_in(const Batch& like, std::int64_t labels);
+Batch dummy_batch(const Batch& like, std::int64_t labels);
 
 /// Samples [begin, begin + count).
 Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count);
 
-}  // namespace keel::cli
+}  // namespace keel

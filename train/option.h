@@ -9,10 +9,10 @@
 #include <variant>
 #include <vector>
 
-namespace keel::cli {
+namespace keel {
 
 /// The numbers an option may take: from `low` to `high`, each excluded where it says so. NaN is in no range.
-struct Range {
+struct NumberRange {
     double low = -std::numeric_limits<double>::infinity();
     double high = std::numeric_limits<double>::infinity();
     bool low_excluded = false, high_excluded = false;
@@ -22,10 +22,10 @@ struct Range {
     std::string text() const;
 };
 
-constexpr Range at_least(double low) { return {.low = low}; }
-constexpr Range above(double low) { return {.low = low, .low_excluded = true}; }
-constexpr Range from_to(double low, double high) { return {.low = low, .high = high}; }
-constexpr Range from_to_below(double low, double high) { return {.low = low, .high = high, .high_excluded = true}; }
+constexpr NumberRange at_least(double low) { return {.low = low}; }
+constexpr NumberRange above(double low) { return {.low = low, .low_excluded = true}; }
+constexpr NumberRange from_to(double low, double high) { return {.low = low, .high = high}; }
+constexpr NumberRange from_to_below(double low, double high) { return {.low = low, .high = high, .high_excluded = true}; }
 
 /// The words an option may be; empty: any text.
 using Words = std::vector<std::string_view>;
@@ -37,7 +37,7 @@ struct Option {
     std::string_view key;
     Member member;
     std::string_view unit;  ///< may be empty
-    std::variant<std::monostate, Range, Words> allowed;
+    std::variant<std::monostate, NumberRange, Words> allowed;
     std::string_view help;
     std::string_view when_empty = "";  ///< how an empty text or list (a 0, where it stands for something) is called in the help
     bool required = false;             ///< a text that may not be empty
@@ -46,11 +46,4 @@ struct Option {
 /// "--batch-size" of "batch_size".
 std::string flag_of(std::string_view key);
 
-/// The candidate nearest to `word` by edit distance, or empty where none is near (more than a third of the word differs, and more
-/// than 2 letters).
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
-
-/// ", did you mean 'x'?" or nothing.
-std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
-
-}  // namespace keel::cli
+}  // namespace keel

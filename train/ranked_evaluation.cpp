@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 template <class T>
@@ -36,7 +36,7 @@ std::vector<std::string> joined_names(World& world, const std::vector<std::strin
 std::optional<Predictions> evaluate_on_ranks(World& world, const std::function<bool()>& stop, const Predictor& model,
                                              const Dataset& dataset, LoaderOptions options,
                                              const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    if (world.alone()) return evaluate_unless(stop, model, dataset, options, progress);
+    if (world.is_single()) return evaluate_unless(stop, model, dataset, options, progress);
     const auto [begin, end] = slice_of(dataset.size(options.split), world.rank(), world.size());
     options.start_sample = begin;
     options.end_sample = end;
@@ -55,4 +55,4 @@ std::optional<Predictions> evaluate_on_ranks(World& world, const std::function<b
     return all;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

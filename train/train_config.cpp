@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <iterator>
 
-namespace keel::cli {
+namespace keel {
 
 std::span<const Option<TrainConfig>> train_options() {
     using C = TrainConfig;
-    constexpr Range kWholeFromZero = at_least(0), kWholeFromOne = at_least(1);
-    constexpr Range kFraction = from_to(0, 1), kFractionBelowOne = from_to_below(0, 1);
+    constexpr NumberRange kWholeFromZero = at_least(0), kWholeFromOne = at_least(1);
+    constexpr NumberRange kFraction = from_to(0, 1), kFractionBelowOne = from_to_below(0, 1);
     static const std::vector<Option<C>> options{
         {"model", &C::model, "NAME", {}, "network; keel models lists them", "", true},
         {"data", &C::data, "SPEC", {}, "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR", "", true},
@@ -40,9 +40,9 @@ std::span<const Option<TrainConfig>> train_options() {
         {"min_lr", &C::min_lr, "", at_least(0), "lowest learning rate of step, cosine and plateau"},
         {"step_epochs", &C::step_epochs, "epochs", kWholeFromZero, "step: decay every so many epochs", "at the milestones alone"},
         {"milestones", &C::milestones, "epochs", kWholeFromOne, "step: decay at these epochs, rising", "none"},
-        {"step_gamma", &C::step_gamma, "", {Range{0, 1, true, false}}, "step: factor of a decay"},
+        {"step_gamma", &C::step_gamma, "", {NumberRange{0, 1, true, false}}, "step: factor of a decay"},
         {"plateau_patience", &C::plateau_patience, "epochs", kWholeFromZero, "plateau: epochs without progress before a decay"},
-        {"plateau_factor", &C::plateau_factor, "", {Range{0, 1, true, true}}, "plateau: factor of a decay"},
+        {"plateau_factor", &C::plateau_factor, "", {NumberRange{0, 1, true, true}}, "plateau: factor of a decay"},
 
         {"label_smoothing", &C::label_smoothing, "", kFractionBelowOne, "weight of the uniform distribution in the targets"},
         {"positive_weights", &C::positive_weights, "", Words{"none", "balanced"},
@@ -71,7 +71,7 @@ std::span<const Option<TrainConfig>> train_options() {
         {"wire", &C::wire, "", kWires, "what gradients travel as between ranks; sums are f32"},
         {"overlap", &C::overlap, "", kOverlaps,
          "gradients are summed while backward goes on; auto: where the first steps are faster so"},
-        {"bucket_mb", &C::bucket_mb, "MB", {Range{0, 1024, true, false}}, "gradients that go out together"},
+        {"bucket_mb", &C::bucket_mb, "MB", {NumberRange{0, 1024, true, false}}, "gradients that go out together"},
 
         {"init",
          &C::init,
@@ -89,12 +89,12 @@ std::span<const Option<TrainConfig>> train_options() {
         {"scale_min",
          &C::scale_min,
          "of the area",
-         {Range{0, 1, true, false}},
+         {NumberRange{0, 1, true, false}},
          "augmentation: least area of a random crop; 1: no crop"},
         {"brightness", &C::brightness, "", kFraction, "augmentation: factor within 1 +- this"},
         {"contrast", &C::contrast, "", kFraction, "augmentation: factor within 1 +- this"},
         {"mean", &C::mean, "", kFraction, "subtracted from pixels in 0 to 1; one value or one a channel", "auto"},
-        {"std", &C::std, "", {Range{0, 1, true, false}}, "pixels are divided by it; one value or one a channel", "auto"},
+        {"std", &C::std, "", {NumberRange{0, 1, true, false}}, "pixels are divided by it; one value or one a channel", "auto"},
 
         {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
         {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
@@ -130,4 +130,4 @@ bool may_change_on_resume(std::string_view key) {
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

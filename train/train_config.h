@@ -10,7 +10,7 @@
 
 #include "train/option.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// The values are in range once they came from read_train_config() (train/config_file.h).
 struct TrainConfig {
@@ -96,4 +96,4 @@ std::span<const Option<TrainConfig>> train_options();
 /// the run shall be.
 bool may_change_on_resume(std::string_view key);
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -9,7 +9,7 @@
 #include "embed/loaded_model.h"
 #include "models/registry.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 /// Negatives per positive of each label over the training split, the weight that balances them; a label without positives gets 1.
@@ -85,37 +85,41 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
     return schedule;
 }
 
-}  // namespace
-
-Learner make_learner(const TrainConfig& config, const Dataset& dataset, int ranks) {
-    Learner learner;
-    learner.spec = spec_of(config, dataset);
-    learner.module = make_model(learner.spec.name, learner.spec.options, config.seed);
-    const std::string classifier = find_model(learner.spec.name).classifier;
-    if (!config.init.empty())
-        learner.skipped =
-            load_into(learner.module->state(), model_weights(read_safetensors(config.init).tensors), config.init, {{classifier}});
-    if (config.freeze == "backbone")
-        for (const NamedTensor& parameter : learner.module->parameters())
-            if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
-    if (config.positive_weights == "balanced") {
-        if (!learner.spec.multi_label) throw UsageError("[train] positive_weights balances labels, this data has classes");
-        learner.positive_weights = balancing_weights(dataset);
-    }
-    learner.optimizer.emplace(make_optimizer(config, *learner.module, classifier));
-    if (config.ema_decay > 0) learner.ema.emplace(learner.module->state(), config.ema_decay);
-    learner.schedule = make_schedule(config, ranks);
-    return learner;
+std::shared_ptr<const Loss> make_loss(const TrainConfig& config, const Dataset& dataset) {
+    const bool balanced = config.positive_weights == "balanced";
+    if (dataset.task() == Task::labels) return label_loss(balanced ? balancing_weights(dataset) : Tensor{});
+    if (balanced) throw UsageError("[train] positive_weights balances labels, this data has classes");
+    return class_loss(config.label_smoothing);
 }
 
-std::vector<NamedTensor> Learner::state() const {
+}  // namespace
+
+TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks) {
+    TrainState state;
+    state.spec = spec_of(config, dataset);
+    state.module = make_model(state.spec.name, state.spec.options, config.seed);
+    const std::string classifier = find_model(state.spec.name).classifier;
+    if (!config.init.empty())
+        state.skipped =
+            load_into(state.module->state(), model_weights(read_safetensors(config.init).tensors), config.init, {{classifier}});
+    if (config.freeze == "backbone")
+        for (const NamedTensor& parameter : state.module->parameters())
+            if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
+    state.loss = make_loss(config, dataset);
+    state.optimizer.emplace(make_optimizer(config, *state.module, classifier));
+    if (config.ema_decay > 0) state.ema.emplace(state.module->state(), config.ema_decay);
+    state.schedule = make_schedule(config, ranks);
+    return state;
+}
+
+std::vector<NamedTensor> TrainState::tensors() const {
     std::vector<NamedTensor> all = module->state();
     for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}})
         all.insert(all.end(), more.begin(), more.end());
     return all;
 }
 
-void Learner::load(const std::vector<NamedTensor>& tensors, const std::string& source) {
+void TrainState::load(const std::vector<NamedTensor>& tensors, const std::string& source) {
     load_into(module->state(), tensors, source);
     try {
         optimizer->load_state(tensors);
@@ -137,4 +141,4 @@ void BufferGuard::restore() const {
     for (std::size_t i = 0; i < kept_.size(); ++i) buffers_[i].tensor.assign(kept_[i]);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

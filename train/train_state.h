@@ -1,4 +1,4 @@
-// What a run trains: the model, its optimiser and what goes with them, made from the configuration and the data.
+// What a run trains: the model, its optimizer and what goes with them, made from the configuration and the data.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "train/loss.h"
 #include "train/train_config.h"
 #include "data/dataset.h"
 #include "engine/ema.h"
@@ -14,26 +15,26 @@
 #include "engine/schedule.h"
 #include "models/model_spec.h"
 
-namespace keel::cli {
+namespace keel {
 
-struct Learner {
+struct TrainState {
     ModelSpec spec;
     std::unique_ptr<nn::Module> module;
     std::optional<Optimizer> optimizer;
     std::optional<Ema> ema;
     ScheduleOptions schedule;
-    Tensor positive_weights;           ///< {labels}, or none
+    std::shared_ptr<const Loss> loss;
     std::vector<std::string> skipped;  ///< what of config.init was not taken over
 
-    /// Model, optimiser and average, as a checkpoint holds them.
-    std::vector<NamedTensor> state() const;
-    /// The inverse. Throws InputError that names `source` where they do not fit.
+    /// Returns model, optimizer and average, as a checkpoint holds them.
+    std::vector<NamedTensor> tensors() const;
+    /// Takes them over. Throws InputError that names `source` where they do not fit.
     void load(const std::vector<NamedTensor>& tensors, const std::string& source);
 };
 
-/// Throws UsageError or InputError for what does not fit together. The learning rate is scaled for so many ranks, if config says
-/// so.
-Learner make_learner(const TrainConfig& config, const Dataset& dataset, int ranks = 1);
+/// Makes what `config` names, for the labels of `dataset`; the learning rate is scaled for so many ranks, if config says so. Throws
+/// UsageError or InputError for what does not fit together.
+TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks = 1);
 
 /// Takes back what forward passes do to a module's buffers (the running statistics of batch norms).
 class BufferGuard {
@@ -48,4 +49,4 @@ private:
     std::vector<Tensor> kept_;
 };
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -5,21 +5,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <limits>
+#include <sstream>
+#include <utility>
 
-#include "train/config_file.h"
-#include "runs/predictions_file.h"
-#include "cli/progress.h"
-#include "train/ranked_evaluation.h"
+#include "embed/pictures.h"
 #include "engine/arena.h"
 #include "engine/hash.h"
+#include "kernels/error.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
+#include "train/config_file.h"
+#include "train/epoch_verdict.h"
+#include "train/ranked_evaluation.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
-/// Of what the order of the samples and their labels depend on, wherever they lie.
+/// What the order of the samples and their labels depend on, wherever they lie.
 std::string hash_of(const Dataset& dataset) {
     Hash hash;
     for (const Split split : {Split::train, Split::val})
@@ -41,47 +44,96 @@ std::string hash_of(const std::vector<NamedTensor>& tensors) {
     return hash.hex();
 }
 
-std::unique_ptr<Dataset> open_for_training(const TrainConfig& config) {
-    DatasetOptions options;
-    options.split_seed = config.split_seed;
-    options.val_fraction = config.val_fraction;
-    options.test_fraction = config.test_fraction;
-    auto dataset = open_dataset(config.data, options);
+std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dataset> dataset) {
+    if (!dataset) {
+        DatasetOptions options;
+        options.split_seed = config.split_seed;
+        options.val_fraction = config.val_fraction;
+        options.test_fraction = config.test_fraction;
+        dataset = open_dataset(config.data, options);
+    }
     if (dataset->size(Split::train) == 0) throw InputError("[train] " + config.data + " has no training samples");
     return dataset;
 }
 
+/// What ranks may have differently: the statistics of batch norms, and their moving averages.
+std::vector<NamedTensor> running_statistics(const TrainState& train) {
+    std::vector<NamedTensor> all = train.module->buffers();
+    if (!train.ema) return all;
+    const std::size_t buffers = all.size();
+    for (const NamedTensor& average : train.ema->state())
+        for (std::size_t i = 0; i < buffers; ++i)
+            if (average.name == "ema." + all[i].name) all.push_back(average);
+    return all;
+}
+
+TrainConfig checked(const TrainConfig& config) {
+    check_train_config(config);
+    return config;
+}
+
+TrainObserver& no_observer() {
+    static TrainObserver observer;
+    return observer;
+}
+
+std::unique_ptr<World> single_world() {
+    return std::make_unique<World>([] { return std::shared_ptr<Communicator>(self_communicator()); });
+}
+
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, RunDirectory& directory, const Globals& globals, World& world)
-    : config_(config),
-      directory_(directory),
-      globals_(globals),
-      limit_(read_time_limit(config.time_limit)),
-      dataset_(open_for_training(config)),
-      learner_(make_learner(config, *dataset_, world.size())),
-      buffers_(*learner_.module),
-      parallel_(world, config, learner_.module->parameters(), learner_.module->buffers()),
-      trace_(world, directory, config.trace_steps) {
-    tally_.data = hash_of(*dataset_);
-    require_equal(world, "data and model", tally_.data + "\n" + hash_of(learner_.state()));
+Trainer::Trainer(const TrainConfig& config) : Trainer(config, no_observer()) {}
+
+Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<Dataset> dataset)
+    : Trainer(config, observer, single_world(), nullptr, std::move(dataset)) {}
+
+Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, World& world, std::unique_ptr<Dataset> dataset)
+    : Trainer(config, observer, nullptr, &world, std::move(dataset)) {}
+
+Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<World> own_world, World* world,
+                 std::unique_ptr<Dataset> dataset)
+    : config_(checked(config)),
+      own_world_(std::move(own_world)),
+      observer_(observer),
+      dataset_(data_for(config, std::move(dataset))),
+      train_(make_train_state(config, *dataset_, (world != nullptr ? world : own_world_.get())->size())),
+      parallel_(world != nullptr ? *world : *own_world_, config_, train_.module->parameters(), train_.module->buffers()),
+      step_(config_, train_, parallel_) {
+    World& ranks = parallel_.world();
+    fix_sums(config_.reproducible);
+    if (config_.threads > 0 && thread_count() != config_.threads) set_thread_count(config_.threads);
+    if (!config_.out.empty()) checkpoints_.emplace(std::filesystem::path(config_.out) / "checkpoints");
+    state_.data = hash_of(*dataset_);
+    require_equal(ranks, "data and model", state_.data + "\n" + hash_of(train_.tensors()));
     const std::int64_t samples = dataset_->size(Split::train);
-    steps_per_epoch_ = world.alone() ? (samples + config.batch_size - 1) / config.batch_size
-                                     : std::ssize(plan_shard(parallel_.shard(), samples, config.batch_size, 0).batches);
-    if (steps_per_epoch_ == 0) throw UsageError(fmt::format("[train] {} samples are too few for {} ranks", samples, world.size()));
-    tally_.ranks = world.size();
-    total_steps_ = steps_per_epoch_ * config.epochs;
-    if (config.max_steps > 0) total_steps_ = std::min(total_steps_, config.max_steps);
-    state_.seed = config.seed;
-    if (!config.init.empty())
-        directory_.log().info("weights from {}{}", config.init,
-                              learner_.skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(learner_.skipped, ", ")));
+    steps_per_epoch_ = ranks.is_single() ? (samples + config_.batch_size - 1) / config_.batch_size
+                                         : std::ssize(plan_shard(parallel_.shard(), samples, config_.batch_size, 0).batches);
+    if (steps_per_epoch_ == 0) throw UsageError(fmt::format("[train] {} samples are too few for {} ranks", samples, ranks.size()));
+    state_.ranks = ranks.size();
+    total_steps_ = steps_per_epoch_ * config_.epochs;
+    if (config_.max_steps > 0) total_steps_ = std::min(total_steps_, config_.max_steps);
+    state_.seed = config_.seed;
+}
+
+Trainer::~Trainer() = default;
+
+LoaderOptions Trainer::val_loader() const {
+    LoaderOptions loader;
+    loader.split = Split::val;
+    loader.transform = transform_of(train_.spec);
+    loader.batch_size = config_.batch_size;
+    loader.seed = config_.seed;
+    loader.workers = config_.workers;
+    loader.prefetch = config_.prefetch;
+    loader.max_bad = config_.max_bad;
+    loader.on_bad_image = [this](const BadImage& bad) { observer_.on_bad_image(bad); };
+    return loader;
 }
 
 LoaderOptions Trainer::train_loader() const {
-    LoaderOptions loader;
+    LoaderOptions loader = val_loader();
     loader.split = Split::train;
-    loader.transform = transform_of(learner_.spec);
     loader.transform.augment = true;
     loader.transform.flip = config_.flip;
     loader.transform.rotate_degrees = static_cast<float>(config_.rotate);
@@ -89,56 +141,102 @@ LoaderOptions Trainer::train_loader() const {
     loader.transform.scale_min = static_cast<float>(config_.scale_min);
     loader.transform.brightness = static_cast<float>(config_.brightness);
     loader.transform.contrast = static_cast<float>(config_.contrast);
-    loader.batch_size = config_.batch_size;
     loader.shuffle = true;
-    loader.seed = config_.seed;
     loader.epoch = static_cast<std::uint64_t>(state_.epoch);
     loader.start_sample = state_.sample_offset;
-    loader.workers = config_.workers;
-    loader.prefetch = config_.prefetch;
     loader.shard = parallel_.shard();
-    loader.max_bad = config_.max_bad;
-    loader.on_bad_image = [this](const BadImage& bad) { directory_.log().warn("skipped {}: {}", bad.name, bad.reason); };
-    return loader;
-}
-
-LoaderOptions Trainer::eval_loader(Split split) const {
-    LoaderOptions loader = train_loader();
-    loader.split = split;
-    loader.transform = transform_of(learner_.spec);
-    loader.shuffle = false;
-    loader.epoch = 0;
-    loader.start_sample = 0;
-    loader.shard = {};
     return loader;
 }
 
 double Trainer::current_lr() const {
-    return learning_rate(learner_.schedule, {state_.step, total_steps_, steps_per_epoch_}, state_.plateau);
+    return learning_rate(train_.schedule, {state_.step, total_steps_, steps_per_epoch_}, state_.plateau);
 }
 
 bool Trainer::done() const {
-    // A run stopped behind its last step has that epoch still to validate and record.
-    const bool out_of_steps = state_.step >= total_steps_ && (state_.sample_offset == 0 || tally_.recorded_step == state_.step);
+    // A run stopped after its last step has that epoch still to validate and record.
+    const bool out_of_steps = state_.step >= total_steps_ && (state_.sample_offset == 0 || state_.recorded_step == state_.step);
     return out_of_steps || state_.epoch >= config_.epochs || (state_.sample_offset == 0 && out_of_patience());
 }
 
-std::vector<NamedTensor> Trainer::running_statistics() const {
-    std::vector<NamedTensor> all = learner_.module->buffers();
-    if (!learner_.ema) return all;
-    const std::size_t buffers = all.size();
-    for (const NamedTensor& average : learner_.ema->state())
-        for (std::size_t i = 0; i < buffers; ++i)
-            if (average.name == "ema." + all[i].name) all.push_back(average);
-    return all;
+double Trainer::seconds_needed() const {
+    // A disk is slower when many runs save at the end of their time.
+    return longest_step_ + 2 * save_seconds_;
+}
+
+StepStatus Trainer::own_status() const {
+    StepStatus own;
+    own.bad_images = bad_images_;
+    if (const auto request = observer_.should_stop(seconds_needed())) own.request_stop(*request);
+    own.save =
+        parallel_.world().is_root() && config_.checkpoint_minutes > 0 && seconds_since(saved_at_) > 60 * config_.checkpoint_minutes;
+    own.failed = !data_error_.empty();
+    return own;
+}
+
+bool Trainer::next_batch(Loader& loader, Batch& batch) {
+    const profile::Span span("wait for input");
+    if (parallel_.world().is_single()) return loader.next(batch);
+    try {
+        return loader.next(batch);
+    } catch (const InputError& error) {
+        data_error_ = error.what();
+        batch.n = 0;
+        batch.image_size = static_cast<int>(train_.spec.image_size);
+        batch.channels = static_cast<int>(train_.spec.options.channels);
+        batch.planned = config_.batch_size * parallel_.world().size();
+        return true;
+    }
+}
+
+void Trainer::stop_without_data() {
+    const std::vector<std::string> reasons = parallel_.world().gather_texts(data_error_);
+    const auto rank = std::ranges::find_if(reasons, [](const std::string& reason) { return !reason.empty(); }) - reasons.begin();
+    throw InputError(fmt::format("[train] rank {} has no more data: {}", rank, reasons[static_cast<std::size_t>(rank)]));
+}
+
+void Trainer::skip_step(const Batch& batch, const std::string& what) {
+    ++state_.divergent;
+    SkippedStep skipped{state_.epoch + 1, state_.step + 1, what, current_lr(), {}};
+    for (const std::string& names : parallel_.world().gather_texts(fmt::format("{}", fmt::join(batch.names, "\n")))) {
+        std::istringstream lines(names);
+        for (std::string name; std::getline(lines, name);) skipped.samples.push_back(name);
+    }
+    observer_.on_skip(skipped);
+    if (state_.divergent >= config_.max_divergent)
+        throw DivergedError(
+            fmt::format("[train] {} steps in a row were not finite ({} at step {}; its samples: {}); go on from the last "
+                        "checkpoint with a lower learning rate (--resume auto --lr X --force), or warm it up",
+                        state_.divergent, what, state_.step + 1, fmt::join(skipped.samples, ", ")));
+}
+
+void Trainer::train_step(const Batch& batch) {
+    const auto own = [this] {
+        longest_step_ = std::max(longest_step_, seconds_since(step_start_));
+        return own_status();
+    };
+    const TrainStep::Result result = step_.run(batch, {state_.epoch, state_.step}, current_lr(), own);
+    status_ = result.status;
+    if (status_.failed) stop_without_data();
+    if (!result.applied) return skip_step(batch, result.fault);
+    state_.divergent = 0;
+    state_.loss_sum += status_.loss_sum;
+    state_.loss_samples += status_.samples;
+}
+
+void Trainer::report_step() {
+    observer_.on_step({.epoch = state_.epoch + 1,
+                       .epochs = config_.epochs,
+                       .step = state_.step,
+                       .samples_done = state_.sample_offset,
+                       .samples = dataset_->size(Split::train),
+                       .mean_loss = state_.loss_sum / static_cast<double>(std::max<std::int64_t>(state_.loss_samples, 1)),
+                       .images_per_second = static_cast<double>(epoch_images_) / epoch_seconds_});
 }
 
 bool Trainer::train_epoch() {
-    learner_.module->train(true);
+    train_.module->train(true);
     Loader loader(*dataset_, train_loader());
-    Progress progress(std::cerr, fmt::format("epoch {}/{}", state_.epoch + 1, config_.epochs),
-                      stderr_progress(globals_.quiet || !parallel_.world().first()));
-    const std::int64_t bad_before = tally_.bad_images;
+    const std::int64_t bad_before = state_.bad_images;
     const auto start = Clock::now();
     epoch_images_ = 0;
     double input = 0;
@@ -147,151 +245,145 @@ bool Trainer::train_epoch() {
         const bool more = next_batch(loader, batch);
         input += seconds_since(step_start_);
         if (!more) {
-            state_.sample_offset = dataset_->size(Split::train);  // bad pictures at the end are behind us, too
+            state_.sample_offset = dataset_->size(Split::train);  // bad images at the end are done with, too
             break;
         }
         bad_images_ = loader.bad_images();
         train_step(batch);
-        if (agreed_.failed) stop_without_data();
         ++state_.step;
         state_.sample_offset = batch.next_sample;
-        tally_.bad_images = bad_before + agreed_.bad_images;
-        epoch_images_ += agreed_.samples;
+        state_.bad_images = bad_before + status_.bad_images;
+        epoch_images_ += status_.samples;
         epoch_seconds_ = seconds_since(start);
         longest_step_ = std::max(longest_step_, seconds_since(step_start_));
-        progress.update(state_.sample_offset, dataset_->size(Split::train),
-                        tally_.loss_sum / static_cast<double>(std::max<std::int64_t>(tally_.loss_samples, 1)),
-                        static_cast<double>(epoch_images_) / epoch_seconds_);
-        trace_.behind_step();
+        report_step();
         // Only here: a run that is started again and again gets on by a step each time.
-        stop_ = stop_of(parallel_.world().alone() ? own_status() : agreed_);
+        stop_ = parallel_.world().is_single() ? own_status().stop_request() : status_.stop_request();
         if (stop_) return false;
-        if (agreed_.save) try_save(false);
+        if (status_.save) try_save(false);
     }
     bad_images_ = loader.bad_images();
-    tally_.bad_images = bad_before + parallel_.agree(own_status()).bad_images;
-    progress.finish();
-    if (!parallel_.world().alone() && epoch_seconds_ > 0)
-        directory_.log().info("epoch {}/{}: {}", state_.epoch + 1, config_.epochs, parallel_.shares(epoch_seconds_, input));
+    state_.bad_images = bad_before + parallel_.reduce_status(own_status()).bad_images;
+    const bool breaks_down = !parallel_.world().is_single() && epoch_seconds_ > 0;
+    observer_.on_epoch_trained(
+        {state_.epoch + 1, config_.epochs, breaks_down ? parallel_.time_breakdown(epoch_seconds_, input) : ""});
     return true;
 }
 
-void Trainer::record_epoch(const std::optional<Predictions>& predictions) {
-    const ModelSpec& spec = learner_.spec;
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    Json row{{"epoch", state_.epoch + 1},
-             {"step", state_.step},
-             {"lr", current_lr()},
-             {"train_loss", tally_.loss_samples > 0 ? tally_.loss_sum / static_cast<double>(tally_.loss_samples) : nan},
-             {"images_per_second", epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : nan},
-             {"seconds", epoch_seconds_},
-             {"bad_images", tally_.bad_images},
-             {"peak_arena_mb", static_cast<double>(Arena::global().statistics().peak) / 1e6},
-             {"val_loss", predictions ? predictions->loss : nan}};
-    Scores scores;
-    if (predictions) scores = score(spec, *predictions);
-    if (spec.multi_label) {
-        row["val_auroc_mean"] = scores.auroc.mean.value_or(nan);
-        for (std::size_t i = 0; i < spec.label_names.size(); ++i)
-            row["val_auroc_" + spec.label_names[i]] = predictions ? scores.auroc.per_label[i].value_or(nan) : nan;
-    } else {
-        row["val_accuracy"] = predictions ? scores.accuracy : nan;
-        row["val_auc"] = scores.auc.value_or(nan);
-    }
-    directory_.append_metrics(row);
-    directory_.log().info("epoch {}/{}: train loss {:.4f}, {:.1f} img/s{}", state_.epoch + 1, config_.epochs,
-                          row["train_loss"].get<double>(), row["images_per_second"].get<double>(),
-                          predictions
-                              ? fmt::format(", val loss {:.4f}, val {} {:.4f}", predictions->loss,
-                                            spec.multi_label ? "mean AUROC" : "AUC", selection_metric(spec, *predictions, scores))
-                              : "");
+std::optional<Predictions> Trainer::validate() {
+    parallel_.average(running_statistics(train_));
+    const EmaScope averages(train_.ema ? &*train_.ema : nullptr);
+    auto predictions = evaluate_on_ranks(
+        parallel_.world(), [this] { return own_status().stop; },
+        Predictor(train_.spec, *train_.module, config_.batch_size), *dataset_, val_loader());
+    if (!predictions) stop_ = parallel_.reduce_status(own_status()).stop_request();
+    if (predictions && !std::ranges::all_of(predictions->probabilities, [](float p) { return std::isfinite(p); }))
+        throw DivergedError(
+            fmt::format("[train] at step {} the model answers NaN to the validation split; go on from the last checkpoint with a "
+                        "lower learning rate (--resume auto --lr X --force) or --clip-norm, and give batch norm more than {} "
+                        "images where maps are small",
+                        state_.step, config_.batch_size));
+    return predictions;
 }
 
-std::optional<Predictions> Trainer::validate() {
-    parallel_.average(running_statistics());
-    const EmaScope averages(learner_.ema ? &*learner_.ema : nullptr);
-    auto predictions = evaluate_on_ranks(
-        parallel_.world(), [this] { return stop_of(own_status()).has_value(); },
-        Predictor(learner_.spec, *learner_.module, config_.batch_size), *dataset_, eval_loader(Split::val));
-    if (!predictions) stop_ = stop_of(parallel_.agree(own_status()));
-    if (predictions && !std::ranges::all_of(predictions->probabilities, [](float p) { return std::isfinite(p); }))
-        throw DivergedError(fmt::format(
-            "[train] at step {} the model answers NaN to the validation split; go on from the last checkpoint with a lower "
-            "learning "
-            "rate (--resume auto --lr X --force) or --clip-norm, and give batch norm more than {} images where maps are small",
-            state_.step, config_.batch_size));
-    return predictions;
+void Trainer::report_epoch(const Predictions* predictions, const Scores& scores) {
+    constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+    observer_.on_epoch({.epoch = state_.epoch + 1,
+                        .epochs = config_.epochs,
+                        .step = state_.step,
+                        .lr = current_lr(),
+                        .train_loss = state_.mean_loss(),
+                        .images_per_second = epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : kNan,
+                        .seconds = epoch_seconds_,
+                        .bad_images = state_.bad_images,
+                        .peak_arena_bytes = static_cast<std::int64_t>(Arena::global().statistics().peak),
+                        .spec = &train_.spec,
+                        .predictions = predictions,
+                        .scores = scores});
 }
 
 bool Trainer::finish_epoch() {
     const bool last = state_.epoch + 1 >= config_.epochs || state_.step >= total_steps_;
-    const bool validates = dataset_->size(Split::val) > 0 && (last || (state_.epoch + 1) % config_.eval_every == 0);
+    const bool has_val = dataset_->size(Split::val) > 0;
+    const bool validates = has_val && (last || (state_.epoch + 1) % config_.eval_every == 0);
     const std::optional<Predictions> predictions = validates ? validate() : std::nullopt;
     if (validates && !predictions) return false;
 
-    const std::optional<double> best_before = state_.best_metric;
-    bool best = dataset_->size(Split::val) == 0;  // without validation the newest is the best there is
-    if (predictions) {
-        const double metric = selection_metric(learner_.spec, *predictions, score(learner_.spec, *predictions));
-        best = !state_.best_metric || metric > *state_.best_metric;
-        if (best) state_.best_metric = metric;
-        if (epoch_complete()) {
-            tally_.epochs_since_best = best ? 0 : tally_.epochs_since_best + 1;
-            if (learner_.schedule.kind == ScheduleKind::plateau)
-                state_.plateau = observe(learner_.schedule, state_.plateau, metric);
-        }
-    }
-    record_epoch(predictions);
-    tally_.recorded_step = state_.step;
+    const Scores scores = predictions ? score(train_.spec, *predictions) : Scores{};
+    const std::optional<double> metric =
+        predictions ? std::optional(selection_metric(train_.spec, *predictions, scores)) : std::nullopt;
+    const EpochVerdict verdict = judge_epoch(state_, train_.schedule, metric, epoch_complete());
+    const std::optional<double> best_before = std::exchange(state_.best_metric, verdict.best_metric);
+    state_.epochs_since_best = verdict.epochs_since_best;
+    state_.plateau = verdict.plateau;
+    report_epoch(predictions ? &*predictions : nullptr, scores);
+    state_.recorded_step = state_.step;
     if (epoch_complete()) {
         ++state_.epoch;
         state_.sample_offset = 0;
-        tally_.loss_sum = 0;
-        tally_.loss_samples = tally_.bad_images = 0;
+        state_.loss_sum = 0;
+        state_.loss_samples = state_.bad_images = 0;
     }
-    if (!try_save(best))
+    // Without a validation the newest is the best there is.
+    if (!try_save(verdict.best || !has_val, predictions ? &*predictions : nullptr))
         state_.best_metric = best_before;  // a later epoch shall be better than what is on the disk
-    else if (best && predictions)
-        directory_.write_predictions(predictions_csv(learner_.spec, *predictions));
     return true;
 }
 
-int Trainer::run() {
+TrainResult Trainer::result(TrainEnd end) const {
+    TrainResult result{.end = end,
+                       .stop = stop_.value_or(StopRequest{}),
+                       .model = train_.spec.name,
+                       .epochs = state_.epoch,
+                       .steps = state_.step,
+                       .own_steps = state_.step - first_step_,
+                       .epochs_since_best = state_.epochs_since_best,
+                       .best_metric = state_.best_metric,
+                       .best = {},
+                       .last = {}};
+    if (checkpoints_) {
+        result.best = checkpoints_->best();
+        result.last = checkpoints_->last();
+    }
+    return result;
+}
+
+TrainResult Trainer::run() {
     saved_at_ = Clock::now();
+    first_step_ = state_.step;
     std::int64_t parameters = 0;
-    for (const NamedTensor& parameter : learner_.module->parameters()) parameters += parameter.tensor.elements();
-    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}",
-                          learner_.spec.name, dataset_->size(Split::train), dataset_->size(Split::val), total_steps_,
-                          config_.batch_size * parallel_.world().size(), parameters, thread_count(),
-                          parallel_.world().alone() ? "" : fmt::format(" on each of {} ranks", parallel_.world().size()));
-    if (limit_.exists()) directory_.log().info("the run stops and saves before {:.0f} s are over", limit_.seconds());
-    const std::int64_t first_step = state_.step;
+    for (const NamedTensor& parameter : train_.module->parameters()) parameters += parameter.tensor.elements();
+    observer_.on_start({.model = train_.spec.name,
+                        .train_samples = dataset_->size(Split::train),
+                        .val_samples = dataset_->size(Split::val),
+                        .total_steps = total_steps_,
+                        .images_per_step = config_.batch_size * parallel_.world().size(),
+                        .parameters = parameters,
+                        .ranks = parallel_.world().size(),
+                        .weights_from = config_.init,
+                        .weights_skipped = train_.skipped});
     while (!done()) {
         try {
             if (train_epoch() && finish_epoch()) continue;
         } catch (const InputError&) {  // of the data: what was learnt from them before is good
-            if (parallel_.world().alone() || agreed_.failed) try_save(false);
+            if (parallel_.world().is_single() || status_.failed) try_save(false);
             throw;
         }
-        trace_.finish();
+        observer_.on_end();
         save(false);
-        if (parallel_.world().first())
-            directory_.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto", stop_->reason,
-                                  state_.step, state_.step - first_step);
-        return stop_->exit_code;
+        return result(TrainEnd::stopped);
     }
-    trace_.finish();
+    observer_.on_end();
     if (unsaved_) save(false);
-    if (out_of_patience()) directory_.log().info("no better epoch in {}: stopped", tally_.epochs_since_best);
-    return kSuccess;
+    return result(out_of_patience() ? TrainEnd::out_of_patience : TrainEnd::finished);
 }
 
-void Trainer::save(bool best) {
+void Trainer::save(bool best, const Predictions* predictions) {
     const auto start = Clock::now();
-    parallel_.average(running_statistics());
+    parallel_.average(running_statistics(train_));
     std::string error;
     try {
-        if (parallel_.world().first()) directory_.checkpoints().save(checkpoint(), best);
+        if (checkpoints_ && parallel_.world().is_root()) checkpoints_->save(checkpoint(), best);
     } catch (const IoError& failure) {
         error = failure.what();
     }
@@ -299,78 +391,71 @@ void Trainer::save(bool best) {
     saved_at_ = Clock::now();
     save_seconds_ = std::max(save_seconds_, seconds_since(start));
     unsaved_ = false;
+    observer_.on_checkpoint({state_.step, best, "", &train_.spec, best ? predictions : nullptr});
 }
 
-bool Trainer::try_save(bool best) {
+bool Trainer::try_save(bool best, const Predictions* predictions) {
     try {
-        save(best);
+        save(best, predictions);
         return true;
     } catch (const IoError& error) {
         saved_at_ = Clock::now();
         unsaved_ = true;
-        if (parallel_.world().first())
-            directory_.log().error("step {} is not saved, what was saved before is kept: {}", state_.step, error.what());
+        observer_.on_checkpoint({state_.step, best, error.what(), &train_.spec, nullptr});
         return false;
     }
 }
 
 CheckpointState Trainer::checkpoint() const {
-    RunState state = state_;
+    TrainerState state = state_;
     state.config = to_toml(config_);
-    CheckpointState checkpoint{{}, learner_.state()};
-    write_run(state, checkpoint.metadata);
-    write_spec(learner_.spec, checkpoint.metadata);
-    write_tally(tally_, checkpoint);
+    CheckpointState checkpoint{{}, train_.tensors()};
+    write_trainer_state(state, checkpoint.metadata);
+    write_spec(train_.spec, checkpoint.metadata);
     return checkpoint;
+}
+
+Trainer::Changes Trainer::changes_since(const TrainerState& then, const std::string& file) const {
+    TrainConfig before;
+    apply_toml(before, then.config, file);
+    // As many images a step on another number of ranks is the same run.
+    const int ranks = parallel_.world().size();
+    const std::int64_t images_before = before.batch_size * then.ranks, images = config_.batch_size * ranks;
+    const bool elastic = config_.elastic && before.batch_size == config_.batch_size;
+    before.batch_size = config_.batch_size;
+    Changes changes{changes_that_matter(before, config_), {}};
+    if (images != images_before) {
+        std::string change = fmt::format("images a step of all ranks were {}, are {}", images_before, images);
+        if (elastic)
+            changes.allowed.push_back(fmt::format("resumed on {} ranks in place of {}: {}", ranks, then.ranks, change));
+        else
+            changes.refused.push_back(std::move(change));
+    }
+    if (then.data != state_.data) changes.refused.emplace_back("the samples of the data, or their labels");
+    return changes;
 }
 
 void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force) {
     const ModelSpec spec = read_spec(checkpoint.metadata, file.string());
-    if (spec.name != learner_.spec.name || spec.label_names != learner_.spec.label_names)
+    if (spec.name != train_.spec.name || spec.label_names != train_.spec.label_names)
         throw UsageError(fmt::format("[train] {} holds {} for {} labels, this run is {} for {} labels", file.string(), spec.name,
-                                     spec.label_names.size(), learner_.spec.name, learner_.spec.label_names.size()));
-    const RunState state = read_run(checkpoint.metadata, file.string());
-    Tally tally = read_tally(checkpoint, file.string());
-
-    TrainConfig before;
-    apply_toml(before, state.config, file.string());
-    // As many images a step on another number of ranks is the same run.
-    const std::int64_t images_before = before.batch_size * tally.ranks, images = config_.batch_size * parallel_.world().size();
-    const bool elastic = config_.elastic && before.batch_size == config_.batch_size;
-    before.batch_size = config_.batch_size;
-    std::vector<std::string> changes = changes_that_matter(before, config_);
-    if (images != images_before) {
-        std::string change = fmt::format("images a step of all ranks were {}, are {}", images_before, images);
-        if (elastic)
-            directory_.log().warn("resumed on {} ranks in place of {}: {}", parallel_.world().size(), tally.ranks, change);
-        else
-            changes.push_back(std::move(change));
-    }
-    if (tally.data != tally_.data) changes.emplace_back("the samples of the data, or their labels");
-    if (!changes.empty() && !force)
+                                     spec.label_names.size(), train_.spec.name, train_.spec.label_names.size()));
+    TrainerState state = read_trainer_state(checkpoint.metadata, file.string());
+    Changes changes = changes_since(state, file.string());
+    if (!changes.refused.empty() && !force)
         throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones",
-                                     file.string(), fmt::join(changes, ", ")));
-    for (const std::string& change : changes) directory_.log().warn("resumed with a change: {}", change);
+                                     file.string(), fmt::join(changes.refused, ", ")));
+    for (const std::string& change : changes.refused) changes.allowed.push_back("resumed with a change: " + change);
 
-    learner_.load(checkpoint.tensors, file.string());
-    state_ = state;
-    state_.seed = config_.seed;
-    tally.data = tally_.data;
-    tally.ranks = parallel_.world().size();
-    tally_ = std::move(tally);
-    require_equal(parallel_.world(), "the checkpoint", hash_of(learner_.state()));
-    // The row of an epoch that --max-steps cut short stays until the epoch goes on.
-    directory_.cut_metrics_after(done() && state_.sample_offset > 0 ? state_.epoch + 1 : state_.epoch);
-    directory_.log().info("resumed {} at epoch {}, step {}", file.string(), state_.epoch + 1, state_.step);
+    train_.load(checkpoint.tensors, file.string());
+    state.seed = config_.seed;
+    state.data = state_.data;
+    state.ranks = parallel_.world().size();
+    state_ = std::move(state);
+    require_equal(parallel_.world(), "the checkpoint", hash_of(train_.tensors()));
+    // The row of an epoch that max_steps cut short stays until the epoch goes on.
+    const std::int64_t recorded = done() && state_.sample_offset > 0 ? state_.epoch + 1 : state_.epoch;
+    observer_.on_resume({file, state_.epoch, state_.step, recorded, std::move(changes.allowed)});
 }
 
-Json Trainer::result() const {
-    return {{"model", learner_.spec.name},
-            {"epochs", state_.epoch},
-            {"steps", state_.step},
-            {"best_metric", state_.best_metric ? Json(*state_.best_metric) : Json(nullptr)},
-            {"best", directory_.checkpoints().best().string()},
-            {"last", directory_.checkpoints().last().string()}};
-}
-
-}  // namespace keel::cli
+}  // namespace keel

@@ -2,44 +2,105 @@
 
 #include <fmt/format.h>
 
-#include "cli/output.h"
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "engine/json.h"
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
-constexpr const char* kKey = "keel.trainer";  // of a checkpoint's metadata
+constexpr const char* kKey = "keel.trainer";
+
+template <class T>
+std::string number_text(T value) {
+    std::array<char, 32> text;  // 24 characters hold any double in the shortest form that reads back the same
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+/// A file's metadata; errors name the file.
+struct Metadata {
+    const std::map<std::string, std::string>& metadata;
+    const std::string& file;
+
+    [[noreturn]] void refuse(const std::string& what) const { throw InputError("[checkpoint] " + file + ": " + what); }
+
+    const std::string& text(const std::string& key) const {
+        const auto found = metadata.find(key);
+        if (found == metadata.end()) refuse("the metadata lacks " + key);
+        return found->second;
+    }
+
+    template <class T>
+    T number(const std::string& key, T lowest) const {
+        const std::string& digits = text(key);
+        const char* const last = digits.data() + digits.size();
+        T value{};
+        const auto [end, error] = std::from_chars(digits.data(), last, value);
+        if (error != std::errc() || end != last || !(value >= lowest))
+            refuse("wanted a number for " + key + ", got \"" + digits.substr(0, 40) + "\"");
+        return value;
+    }
+};
 
 }  // namespace
 
-void write_tally(const Tally& tally, CheckpointState& checkpoint) {
-    checkpoint.metadata[kKey] = Json{
-        {"loss_sum", tally.loss_sum},
-        {"loss_samples", tally.loss_samples},
-        {"bad_images", tally.bad_images},
-        {"divergent", tally.divergent},
-        {"ranks", tally.ranks},
-        {"epochs_since_best", tally.epochs_since_best},
-        {"recorded_step", tally.recorded_step},
-        {"data", tally.data}}.dump();
+double TrainerState::mean_loss() const {
+    return loss_samples > 0 ? loss_sum / static_cast<double>(loss_samples) : std::numeric_limits<double>::quiet_NaN();
 }
 
-Tally read_tally(const CheckpointState& checkpoint, const std::string& file) {
-    Tally tally;
+void write_trainer_state(const TrainerState& state, std::map<std::string, std::string>& metadata) {
+    metadata["keel.epoch"] = number_text(state.epoch);
+    metadata["keel.step"] = number_text(state.step);
+    metadata["keel.sample_offset"] = number_text(state.sample_offset);
+    metadata["keel.seed"] = number_text(state.seed);
+    metadata["keel.plateau"] = to_json(state.plateau);
+    metadata["keel.config"] = state.config;
+    metadata.erase("keel.best_metric");
+    if (state.best_metric) metadata["keel.best_metric"] = number_text(*state.best_metric);
+    metadata[kKey] = Json{
+        {"loss_sum", state.loss_sum},
+        {"loss_samples", state.loss_samples},
+        {"bad_images", state.bad_images},
+        {"divergent", state.divergent},
+        {"ranks", state.ranks},
+        {"epochs_since_best", state.epochs_since_best},
+        {"recorded_step", state.recorded_step},
+        {"data", state.data}}.dump();
+}
+
+TrainerState read_trainer_state(const std::map<std::string, std::string>& metadata, const std::string& file) {
+    const Metadata reader{metadata, file};
+    TrainerState state;
+    state.epoch = reader.number<std::int64_t>("keel.epoch", 0);
+    state.step = reader.number<std::int64_t>("keel.step", 0);
+    state.sample_offset = reader.number<std::int64_t>("keel.sample_offset", 0);
+    state.seed = reader.number<std::uint64_t>("keel.seed", 0);
+    if (metadata.contains("keel.best_metric"))
+        state.best_metric = reader.number("keel.best_metric", std::numeric_limits<double>::lowest());
+    state.config = reader.text("keel.config");
+    const std::string& plateau = reader.text("keel.plateau");
     try {
-        const Json json = Json::parse(checkpoint.metadata.at(kKey));
-        json.at("loss_sum").get_to(tally.loss_sum);
-        json.at("loss_samples").get_to(tally.loss_samples);
-        json.at("bad_images").get_to(tally.bad_images);
-        json.at("divergent").get_to(tally.divergent);
-        tally.ranks = json.value("ranks", 1);
-        json.at("epochs_since_best").get_to(tally.epochs_since_best);
-        json.at("recorded_step").get_to(tally.recorded_step);
-        json.at("data").get_to(tally.data);
+        state.plateau = plateau_from_json(plateau);
+    } catch (const InputError& error) {
+        reader.refuse(error.what());
+    }
+    try {
+        const Json json = Json::parse(metadata.at(kKey));
+        json.at("loss_sum").get_to(state.loss_sum);
+        json.at("loss_samples").get_to(state.loss_samples);
+        json.at("bad_images").get_to(state.bad_images);
+        json.at("divergent").get_to(state.divergent);
+        state.ranks = json.value("ranks", 1);
+        json.at("epochs_since_best").get_to(state.epochs_since_best);
+        json.at("recorded_step").get_to(state.recorded_step);
+        json.at("data").get_to(state.data);
     } catch (const std::exception& error) {
         throw InputError(fmt::format("[train] {}: '{}' in its metadata is missing or malformed: {}", file, kKey, error.what()));
     }
-    return tally;
+    return state;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -9,7 +9,7 @@
 #include "distributed/collectives/allreduce.h"
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 std::vector<NamedTensor> trained(const std::vector<NamedTensor>& parameters) {
@@ -95,7 +95,7 @@ void VirtualShards::give_gradients() {
 void VirtualShards::average_statistics() {
     const std::span<const double> own = statistic_sum_.take();
     std::vector<double> sum(own.begin(), own.end());
-    if (!world_.alone())
+    if (!world_.is_single())
         world_.call([&](Communicator& communicator) { Allreduce(communicator).sum(Algorithm::halving_doubling, std::span(sum)); });
     auto next = sum.begin();
     for (const NamedTensor& buffer : statistics_)
@@ -108,4 +108,4 @@ Batch shard_of_batch(const Batch& batch, int shard) {
     return count == 0 ? Batch{} : part_of_batch(batch, begin - batch.parts.begin(), count);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -10,7 +10,7 @@
 #include "distributed/world.h"
 #include "engine/tensor.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// Sums what the shards of this rank give: gradients and the running statistics of batch norms. With the sums over ranks by
 /// halving-doubling every weight comes out the same to the bit on 1, 2, 4, ... ranks.
@@ -46,4 +46,4 @@ private:
 /// The samples of `batch` that belong to a shard; its n is 0 if there is none.
 Batch shard_of_batch(const Batch& batch, int shard);
 
-}  // namespace keel::cli
+}  // namespace keel

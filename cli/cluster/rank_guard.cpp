@@ -88,7 +88,7 @@ private:
 };
 
 int with_heartbeat(World& world, const RankGuardOptions& options, const std::function<int(World&)>& body) {
-    if (world.alone() || options.silence == 0) return body(world);
+    if (world.is_single() || options.silence == 0) return body(world);
     Ending ending;
     const auto end = [&](const RankFailure& failure) {
         if (failure.kind == FailureKind::left && ending.begins_soon()) return;

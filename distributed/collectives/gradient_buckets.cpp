@@ -37,7 +37,7 @@ Allreduce make_allreduce(World& world, Wire wire) {
 
 GradientBuckets::GradientBuckets(World& world, std::vector<NamedTensor> parameters, const CostModel& costs,
                                  const BucketOptions& options)
-    : world_(world), costs_(costs), options_(options), allreduce_(make_allreduce(world, options.wire)) {
+    : world_(world), costs_(costs), options_(options), sums_(std::make_shared<Sums>(Sums{make_allreduce(world, options.wire), {}})) {
     for (NamedTensor& parameter : parameters)
         if (parameter.tensor.requires_grad()) parameters_.push_back(std::move(parameter));
     is_ready_.resize(parameters_.size());
@@ -53,7 +53,7 @@ GradientBuckets::~GradientBuckets() {
     }
 }
 
-float* GradientBuckets::memory() const { return memory_->part<float>(memory_->rank()); }
+float* GradientBuckets::memory() const { return sums_->memory->part<float>(sums_->memory->rank()); }
 
 void GradientBuckets::begin() {
     std::fill(is_ready_.begin(), is_ready_.end(), false);
@@ -63,7 +63,7 @@ void GradientBuckets::begin() {
     const std::size_t turn = trials_[0].size() + trials_[1].size();
     overlaps_ = options_.overlap == Overlap::on ||
                 (options_.overlap == Overlap::automatic && (turn < 2 * (kTrials + 1) ? turn % 2 == 1 : overlaps_));
-    busy_ = processor_ = 0;
+    sums_->busy = sums_->processor = 0;
     armed_ = true;
     begun_ = Clock::now();
 }
@@ -71,7 +71,7 @@ void GradientBuckets::begin() {
 void GradientBuckets::ready(std::size_t parameter) {
     if (!armed_) return;
     is_ready_[parameter] = true;
-    if (!memory_) {
+    if (!sums_->memory) {
         order_.push_back(parameter);
         return;
     }
@@ -92,23 +92,25 @@ Algorithm GradientBuckets::algorithm_of(const Bucket& bucket) const {
 
 void GradientBuckets::send(std::size_t index) {
     const Bucket& bucket = plan_.buckets[index];
-    const auto sum = [this, &bucket](Communicator&) {
+    const auto sum = [sums = sums_, bucket, algorithm = algorithm_of(bucket)](Communicator&) {
         const auto start = Clock::now();
         const double processor_before = seconds_on_processor();
         const profile::Span span("allreduce");
-        if (const Algorithm algorithm = algorithm_of(bucket); algorithm == Algorithm::hierarchical)
-            allreduce_.sum_shared(*memory_, {bucket.begin, bucket.elements});
-        else
-            allreduce_.sum(algorithm, std::span(memory() + bucket.begin, static_cast<std::size_t>(bucket.elements)));
-        busy_ += seconds_since(start);
-        processor_ += seconds_on_processor() - processor_before;
+        if (algorithm == Algorithm::hierarchical) {
+            sums->allreduce.sum_shared(*sums->memory, {bucket.begin, bucket.elements});
+        } else {
+            float* const own = sums->memory->part<float>(sums->memory->rank());
+            sums->allreduce.sum(algorithm, std::span(own + bucket.begin, static_cast<std::size_t>(bucket.elements)));
+        }
+        sums->busy += seconds_since(start);
+        sums->processor += seconds_on_processor() - processor_before;
     };
     world_.start(sum, static_cast<std::int32_t>(index));
 }
 
 void GradientBuckets::finish() {
     armed_ = false;
-    const bool first = !memory_;
+    const bool first = !sums_->memory;
     if (first) learn();
     for (std::size_t p = 0; p < parameters_.size(); ++p) {
         if (is_ready_[p]) continue;
@@ -151,7 +153,7 @@ void GradientBuckets::learn() {
     plan_ = plan_buckets(sizes, options_.bucket_bytes, std::min(options_.bucket_bytes, kFirstBucketBytes));
     require_equal_plans();
     const auto bytes = static_cast<std::size_t>(plan_.elements) * sizeof(float);
-    world_.call([&](Communicator& communicator) { memory_ = communicator.share(bytes); });
+    world_.call([&](Communicator& communicator) { sums_->memory = communicator.share(bytes); });
     std::fill_n(memory(), plan_.elements, 0.0F);  // the gaps, too: NaN there would be slow to add
 
     bucket_of_.resize(parameters_.size());
@@ -164,7 +166,7 @@ void GradientBuckets::learn() {
     for (std::size_t i = 0; i < order_.size(); ++i) {
         const Tensor& tensor = parameters_[order_[i]].tensor;
         auto* place = reinterpret_cast<std::byte*>(memory() + plan_.offsets[i]);
-        const Tensor home = tensor.like_at(place, memory_);
+        const Tensor home = tensor.like_at(place, sums_->memory);
         if (is_ready_[order_[i]]) {
             home.assign(tensor.grad());
             --missing_[bucket_of_[order_[i]]];

@@ -52,12 +52,19 @@ public:
     /// Seconds of the last step between begin() and finish() that the calling thread waited, that sums took on their thread, and
     /// how many of those the thread had a processor, which it takes from the compute threads where no core is kept for it.
     double exposed_seconds() const { return exposed_; }
-    double busy_seconds() const { return busy_; }
-    double processor_seconds() const { return processor_; }
+    double busy_seconds() const { return sums_->busy; }
+    double processor_seconds() const { return sums_->processor; }
     /// Of all steps so far.
-    const Traffic& traffic() const { return allreduce_.traffic(); }
+    const Traffic& traffic() const { return sums_->allreduce.traffic(); }
 
 private:
+    /// What a sum under way needs: it may outlive the buckets, where an exception ends a step half done.
+    struct Sums {
+        Allreduce allreduce;  // of the communication thread
+        std::shared_ptr<SharedMemory> memory;
+        double busy = 0, processor = 0;
+    };
+
     void learn();
     void require_equal_plans() const;
     void ready(std::size_t parameter);
@@ -70,8 +77,7 @@ private:
     std::vector<NamedTensor> parameters_;
     CostModel costs_;
     BucketOptions options_;
-    Allreduce allreduce_;  // of the communication thread
-    std::shared_ptr<SharedMemory> memory_;
+    std::shared_ptr<Sums> sums_;
     BucketPlan plan_;
     std::vector<std::size_t> order_;      // parameters as backward completes them
     std::vector<std::size_t> bucket_of_;  // of each parameter
@@ -82,7 +88,7 @@ private:
 
     std::chrono::steady_clock::time_point begun_;
     std::array<std::vector<double>, 2> trials_;  // seconds of steps without and with overlap
-    double exposed_ = 0, busy_ = 0, processor_ = 0;
+    double exposed_ = 0;
 };
 
 }  // namespace keel

@@ -28,7 +28,7 @@ int with_launched_ranks(const std::function<int(World&)>& body) {
     try {
         return body(*world);
     } catch (...) {
-        if (!world->alone()) static_cast<void>(world.release());
+        if (!world->is_single()) static_cast<void>(world.release());
         throw;
     }
 }

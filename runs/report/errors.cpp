@@ -32,7 +32,7 @@ void rank(std::vector<ConfidentError>& errors) {
     });
 }
 
-std::vector<ConfidentError> label_errors(const cli::StoredPredictions& stored, bool missed, std::size_t most,
+std::vector<ConfidentError> label_errors(const StoredPredictions& stored, bool missed, std::size_t most,
                                          std::set<std::size_t>& samples) {
     const std::size_t labels = stored.labels.size();
     std::vector<ConfidentError> all, picked;
@@ -56,7 +56,7 @@ std::vector<ConfidentError> label_errors(const cli::StoredPredictions& stored, b
     return picked;
 }
 
-std::vector<ConfidentError> class_errors(const cli::StoredPredictions& stored, std::size_t most) {
+std::vector<ConfidentError> class_errors(const StoredPredictions& stored, std::size_t most) {
     const std::size_t classes = stored.labels.size();
     std::vector<ConfidentError> all;
     for (std::size_t i = 0; i < stored.predictions.names.size(); ++i) {
@@ -94,7 +94,7 @@ public:
         const double scale = static_cast<double>(kThumbnail) / std::max(picture.width, picture.height);
         const auto scaled = [&](int side) { return std::max(1, static_cast<int>(side * scale + 0.5)); };
         const Image small = resize(picture, scaled(picture.width), scaled(picture.height));
-        const Image over = overlay(small, cli::heat_of(activation_, maps, 0, 0), ColourMap::inferno);
+        const Image over = overlay(small, heat_of(activation_, maps, 0, 0), ColourMap::inferno);
         return "<div class=\"pair\">" + img(small, "the picture") + img(over, "the heatmap over it") + "</div>\n";
     }
 
@@ -109,7 +109,7 @@ private:
     std::unordered_map<std::string, std::int64_t> index_;
 };
 
-std::string caption(const cli::StoredPredictions& stored, const ConfidentError& error) {
+std::string caption(const StoredPredictions& stored, const ConfidentError& error) {
     const std::string& label = stored.labels[error.label];
     if (!stored.multi_label)
         return fmt::format("{} taken for {}", stored.labels[static_cast<std::size_t>(stored.predictions.labels[error.sample])],
@@ -119,7 +119,7 @@ std::string caption(const cli::StoredPredictions& stored, const ConfidentError& 
 
 }  // namespace
 
-std::vector<ConfidentError> confident_errors(const cli::StoredPredictions& stored, std::size_t most) {
+std::vector<ConfidentError> confident_errors(const StoredPredictions& stored, std::size_t most) {
     if (!stored.multi_label) return class_errors(stored, most);
     std::set<std::size_t> samples;
     std::vector<ConfidentError> errors = label_errors(stored, false, most / 2, samples);
@@ -130,7 +130,7 @@ std::vector<ConfidentError> confident_errors(const cli::StoredPredictions& store
 
 std::string errors_html(const RunData& run) {
     if (!run.predictions) return "";
-    const cli::StoredPredictions& stored = *run.predictions;
+    const StoredPredictions& stored = *run.predictions;
     const auto errors = confident_errors(stored, kMostErrors);
     if (errors.empty()) return note("No label was given or missed against the truth with a probability beyond one half.");
     std::optional<Pictures> pictures;

@@ -1,4 +1,5 @@
 #include "runs/report/page.h"
+#include "kernels/version.h"
 
 #include <fmt/format.h>
 #include <algorithm>

@@ -13,8 +13,6 @@ namespace keel::report {
 namespace fs = std::filesystem;
 namespace {
 
-using cli::Json;
-
 constexpr std::uint64_t kConfigLimit = 1 << 20, kMetricsLimit = std::uint64_t{1} << 30;  // bytes
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -87,10 +85,10 @@ RunData read_run_data(const fs::path& path) {
     if (run.name.empty()) run.name = fs::absolute(path).lexically_normal().parent_path().filename().string();
     const fs::path config = path / "config.toml";
     if (!fs::exists(config)) throw UsageError(fmt::format("[report] {} holds no run: there is no config.toml", path.string()));
-    cli::apply_toml(run.config, read_file(config, kConfigLimit), config.string());
+    apply_toml(run.config, read_file(config, kConfigLimit), config.string());
     run.metrics = read_metrics(path / "metrics.jsonl");
     run.machine = read_machine_file(path / "machine.json");
-    if (const fs::path file = path / "val_predictions.csv"; fs::exists(file)) run.predictions = cli::read_predictions(file);
+    if (const fs::path file = path / "val_predictions.csv"; fs::exists(file)) run.predictions = read_predictions(file);
     return run;
 }
 

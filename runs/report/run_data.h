@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/json.h"
 #include "runs/predictions_file.h"
 #include "train/train_config.h"
 
@@ -25,10 +26,10 @@ struct Metrics {
 struct RunData {
     std::filesystem::path path;
     std::string name;  ///< the folder's
-    cli::TrainConfig config;
+    TrainConfig config;
     Metrics metrics;
-    cli::Json machine;                                  ///< null where there is none
-    std::optional<cli::StoredPredictions> predictions;  ///< of the validation split, by the best checkpoint
+    Json machine;                                  ///< null where there is none
+    std::optional<StoredPredictions> predictions;  ///< of the validation split, by the best checkpoint
 
     std::filesystem::path best_checkpoint() const { return path / "checkpoints" / "best.safetensors"; }
     /// The column that the best epoch was chosen by (see selection_metric), and its name for people.

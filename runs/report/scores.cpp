@@ -24,7 +24,7 @@ constexpr std::string_view kExplanation =
     "precision-recall plot is the share of positives, what chance would give.";
 
 /// ROC and precision-recall curves of one label, side by side.
-std::string label_curves(const cli::StoredPredictions& stored, std::size_t label, const LabelScore& score) {
+std::string label_curves(const StoredPredictions& stored, std::size_t label, const LabelScore& score) {
     const auto [scores, targets] = stored.column(label);
     const ScoreCurve curve = score_curve(scores, targets);
     const auto positives = static_cast<double>(curve.positives), negatives = static_cast<double>(curve.negatives);
@@ -76,7 +76,7 @@ std::string score_table(const std::vector<LabelScore>& scores, bool multi_label)
 
 }  // namespace
 
-std::vector<LabelScore> label_scores(const cli::StoredPredictions& stored) {
+std::vector<LabelScore> label_scores(const StoredPredictions& stored) {
     std::vector<LabelScore> scores;
     for (std::size_t k = 0; k < stored.labels.size(); ++k) {
         const auto [values, targets] = stored.column(k);
@@ -91,7 +91,7 @@ std::vector<LabelScore> label_scores(const cli::StoredPredictions& stored) {
 
 std::string scores_html(const RunData& run) {
     if (!run.predictions) return note("The run has no predictions of a validation split yet.");
-    const cli::StoredPredictions& stored = *run.predictions;
+    const StoredPredictions& stored = *run.predictions;
     const std::vector<LabelScore> scores = label_scores(stored);
     std::string html = score_table(scores, stored.multi_label) + note(kExplanation) + "<div class=\"grid small\">\n";
     for (std::size_t k = 0; k < std::min(scores.size(), kMostCurves); ++k)
@@ -100,7 +100,7 @@ std::string scores_html(const RunData& run) {
     return scores.size() > kMostCurves ? html + note(fmt::format("Curves of the first {} classes.", kMostCurves)) : html;
 }
 
-std::string confusion_html(const cli::StoredPredictions& stored) {
+std::string confusion_html(const StoredPredictions& stored) {
     const std::size_t n = stored.labels.size();
     if (n > kMostClasses) return note(fmt::format("{} classes are too many for a matrix.", n));
     std::vector<std::int64_t> counts(n * n);

@@ -16,12 +16,12 @@ struct LabelScore {
     double auroc, low, high;  ///< DeLong's 95 % interval
     double average_precision;
 };
-std::vector<LabelScore> label_scores(const cli::StoredPredictions& stored);
+std::vector<LabelScore> label_scores(const StoredPredictions& stored);
 
 /// The table of all labels and the curves of each.
 std::string scores_html(const RunData& run);
 
 /// The confusion matrix of classes.
-std::string confusion_html(const cli::StoredPredictions& stored);
+std::string confusion_html(const StoredPredictions& stored);
 
 }  // namespace keel::report

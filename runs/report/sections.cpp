@@ -109,9 +109,9 @@ std::string curves_html(const RunData& run) {
            curve_figure("Throughput", "images per second", "images_per_second", one, {.low = 0}) + "</div>\n";
 }
 
-ConfigEntries config_entries(const cli::TrainConfig& config) {
+ConfigEntries config_entries(const TrainConfig& config) {
     ConfigEntries entries;
-    std::istringstream lines(cli::to_toml(config));
+    std::istringstream lines(to_toml(config));
     for (std::string line; std::getline(lines, line);)
         if (const std::size_t at = line.find(" = "); at != std::string::npos && !line.starts_with('#'))
             entries.emplace_back(line.substr(0, at), line.substr(at + 3));
@@ -148,7 +148,7 @@ std::string machine_html(const RunData& run) {
         else if (key.ends_with("_bytes") && value.is_number())
             text = fmt::format("{:.1f} GB", value.get<double>() / 1e9);
         else
-            text = value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, cli::Json::error_handler_t::replace);
+            text = value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
         list.push_back({key.ends_with("_bytes") ? key.substr(0, key.size() - 6) : key, text});
     }
     return facts(list) + warnings;

@@ -21,7 +21,7 @@ std::string machine_html(const RunData& run);
 
 /// Keys and values as in config.toml, in its order.
 using ConfigEntries = std::vector<std::pair<std::string, std::string>>;
-ConfigEntries config_entries(const cli::TrainConfig& config);
+ConfigEntries config_entries(const TrainConfig& config);
 /// Empty where there is none.
 std::string value_of(const ConfigEntries& entries, const std::string& key);
 

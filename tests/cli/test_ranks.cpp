@@ -15,7 +15,7 @@
 #include "tests/support/contains.h"
 
 using namespace keel;
-using keel::cli::Json;
+using keel::Json;
 using keel::test::contains;
 using keel::test::has_mpirun;
 using keel::test::KeelProcess;

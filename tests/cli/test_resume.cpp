@@ -32,8 +32,8 @@ std::vector<std::string> resume(const std::string& out, const std::vector<std::s
     return command;
 }
 
-cli::TrainConfig small_config(const std::string& data, const std::string& out) {
-    cli::TrainConfig config;
+TrainConfig small_config(const std::string& data, const std::string& out) {
+    TrainConfig config;
     config.model = "resnet18";
     config.data = data;
     config.out = out;
@@ -44,12 +44,12 @@ cli::TrainConfig small_config(const std::string& data, const std::string& out) {
     return config;
 }
 
-int train(const cli::TrainConfig& config) {
+int train(const TrainConfig& config) {
     cli::Globals globals;
     globals.quiet = true;
-    cli::RunDirectory directory(config.out, cli::ExistingRun::resume, true);
+    cli::RunDirectory directory(config.out, ExistingRun::resume, true);
     World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
-    cli::Trainer trainer(config, directory, globals, world);
+    Trainer trainer(config, directory, globals, world);
     if (const auto found = directory.checkpoints().newest()) trainer.resume(found->state, found->file);
     return trainer.run();
 }
@@ -59,7 +59,7 @@ int train(const cli::TrainConfig& config) {
 TEST_CASE("A run that ends after every step and goes on has the same weights to the bit", "[resume]") {
     const TemporaryFolder folder;
     const std::string data = test::draw_phantom(folder);
-    cli::TrainConfig config = small_config(data, folder / "whole");
+    TrainConfig config = small_config(data, folder / "whole");
     config.schedule = "constant";  // a cosine's course depends on how many steps there shall be
     config.dropout = 0.2;
     config.rotate = 10;
@@ -67,7 +67,7 @@ TEST_CASE("A run that ends after every step and goes on has the same weights to 
     REQUIRE(train(config) == 0);
     const std::string whole_metrics = read_text(folder / "whole/metrics.csv");
     config.out = folder / "stopped";
-    const std::int64_t whole_steps = read_run(cli::Checkpoints(folder / "whole/checkpoints").newest()->state.metadata, "").step;
+    const std::int64_t whole_steps = read_trainer_state(Checkpoints(folder / "whole/checkpoints").newest()->state.metadata, "").step;
     REQUIRE(whole_steps > 4);
     for (config.max_steps = 1; config.max_steps <= whole_steps; ++config.max_steps) REQUIRE(train(config) == 0);
     CHECK(fingerprint(config.out + "/checkpoints/last.safetensors") == fingerprint(folder / "whole/checkpoints/last.safetensors"));
@@ -156,16 +156,16 @@ TEST_CASE("A run that was ended before its first checkpoint starts again with it
 TEST_CASE("A save that fails is reported and tried again; the run ends well only if its end is saved", "[resume]") {
     const TemporaryFolder folder;
     const std::string data = test::draw_phantom(folder);
-    cli::TrainConfig config = small_config(data, folder / "run");
+    TrainConfig config = small_config(data, folder / "run");
     const int fsync = static_cast<int>(test::Call::fsync), error = GENERATE(ENOSPC, EIO);
     SECTION("once") {
         const test::DiskFaultScope scope({.at = 1, .error = error, .only = fsync});
         REQUIRE(train(config) == 0);
         CHECK(scope.calls() > 1);
         CHECK_THAT(read_text(folder / "run/log.txt"), contains("is not saved") && contains(" error "));
-        const auto found = cli::Checkpoints(folder / "run/checkpoints").newest();
+        const auto found = Checkpoints(folder / "run/checkpoints").newest();
         REQUIRE(found);
-        CHECK(read_run(found->state.metadata, "").epoch == 2);
+        CHECK(read_trainer_state(found->state.metadata, "").epoch == 2);
         CHECK(std::filesystem::exists(folder / "run/checkpoints/best.safetensors"));
     }
     SECTION("for good") {
@@ -200,10 +200,10 @@ TEST_CASE("A disk that fills up during a run loses nothing that was saved", "[re
     CHECK(read_text(folder / "code") == "5\n");
     CHECK_THAT(err, contains("step 5 is not saved") || contains("step 8 is not saved"));
     CHECK_THAT(err, contains("No space left on device"));
-    const auto found = cli::Checkpoints(folder / "kept/checkpoints").newest();
+    const auto found = Checkpoints(folder / "kept/checkpoints").newest();
     REQUIRE(found);
     CHECK(found->refused.empty());
-    CHECK(read_run(found->state.metadata, "").epoch == 1);
+    CHECK(read_trainer_state(found->state.metadata, "").epoch == 1);
     CHECK(lines(read_text(folder / "kept/metrics.csv")) == 4);
     // Elsewhere it goes on.
     const auto resumed = run_keel({"train", "--out", folder / "kept", "--resume", "auto", "--quiet", "--json"});

@@ -89,7 +89,7 @@ TEST_CASE("A run stops and saves before its time is over, and goes on", "[time_l
     CHECK_THAT(stopped.err, contains("stopped by its time limit at step") && contains("--resume auto"));
     const auto found = Checkpoints(out + "/checkpoints").newest();
     REQUIRE(found);
-    const std::int64_t steps = read_run(found->state.metadata, "").step;
+    const std::int64_t steps = read_trainer_state(found->state.metadata, "").step;
     CHECK(steps > 0);
     const auto again = test::run_keel({"train", "--out", out, "--resume", "auto", "--time-limit", "none", "--quiet", "--max-steps",
                                        std::to_string(steps + 3), "--json"});

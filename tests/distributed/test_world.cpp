@@ -13,7 +13,7 @@ using namespace keel;
 
 TEST_CASE("jobs run in order on one thread, and their failures come back", "[world]") {
     World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
-    CHECK(world.alone());
+    CHECK(world.is_single());
     std::vector<int> order;
     std::thread::id first, other;
     world.start([&](Communicator&) { order.push_back(1), first = std::this_thread::get_id(); });

@@ -1,7 +1,5 @@
 #include "engine/checkpoint.h"
 
-#include <limits>
-
 #include "engine/ema.h"
 #include "engine/nn/layers.h"
 #include "engine/optimizer.h"
@@ -61,21 +59,9 @@ std::string load_error(const nn::Module& net, const std::vector<NamedTensor>& te
     return "";
 }
 
-RunState sample_run() {
-    RunState run;
-    run.epoch = 3;
-    run.step = 123456789012;
-    run.sample_offset = 77;
-    run.seed = std::numeric_limits<std::uint64_t>::max();
-    run.best_metric = 0.1 + 0.2;
-    run.plateau = {0.1 * 0.1, true, 1.0 / 3, 4};
-    run.config = "[train]\nlr = 0.1 # \"caf\u00e9\"\n";
-    return run;
-}
-
 }  // namespace
 
-TEST_CASE("checkpoint: model, optimiser, average and run come back as they were, in any layout") {
+TEST_CASE("checkpoint: model, optimizer and average come back as they were, in any layout") {
     const TemporaryFolder folder;
     Net net(3);
     filled(net);
@@ -87,7 +73,6 @@ TEST_CASE("checkpoint: model, optimiser, average and run come back as they were,
     ema.update(0);
 
     CheckpointState state;
-    write_run(sample_run(), state.metadata);
     for (const auto& part : {net.state(), optimizer.state(), ema.state()})
         state.tensors.insert(state.tensors.end(), part.begin(), part.end());
     save_checkpoint(folder / "last.safetensors", state);
@@ -105,37 +90,6 @@ TEST_CASE("checkpoint: model, optimiser, average and run come back as they were,
     };
     CHECK(same(optimizer.state(), other_optimizer.state()));
     CHECK(same(ema.state(), other_ema.state()));
-
-    const RunState run = read_run(back.metadata, "last"), wanted = sample_run();
-    CHECK(run.epoch == wanted.epoch);
-    CHECK(run.step == wanted.step);
-    CHECK(run.sample_offset == wanted.sample_offset);
-    CHECK(run.seed == wanted.seed);
-    CHECK(run.best_metric == wanted.best_metric);
-    CHECK(run.plateau == wanted.plateau);
-    CHECK(run.config == wanted.config);
-}
-
-TEST_CASE("checkpoint: a run state that is missing or malformed names the file and the key") {
-    std::map<std::string, std::string> good;
-    write_run(sample_run(), good);
-    for (const char* key : {"keel.epoch", "keel.step", "keel.sample_offset", "keel.seed", "keel.best_metric"})
-        for (const char* value : {"", "x", "1x", " 1", "nan", "99999999999999999999999", "-1e999"}) {
-            INFO(key << " = " << value);
-            auto bad = good;
-            bad[key] = value;
-            if (std::string(key) == "keel.best_metric" && std::string(value) == "99999999999999999999999") continue;
-            CHECK_THROWS_WITH(read_run(bad, "f.st"), test::contains("f.st") && test::contains(key));
-        }
-    for (const char* key : {"keel.epoch", "keel.step", "keel.sample_offset", "keel.seed", "keel.plateau", "keel.config"}) {
-        auto bad = good;
-        bad.erase(key);
-        CHECK_THROWS_WITH(read_run(bad, "f.st"), test::contains("f.st") && test::contains(key));
-    }
-    good.erase("keel.best_metric");
-    CHECK(!read_run(good, "f.st").best_metric);
-    good["keel.plateau"] = "[[[[";
-    CHECK_THROWS_AS(read_run(good, "f.st"), InputError);
 }
 
 TEST_CASE("checkpoint: damage and foreign files are refused") {

@@ -9,7 +9,6 @@
 #include "tests/fuzz/target.h"
 
 using namespace keel;
-using namespace keel::cli;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const fuzz::MemoryFile file({data, size});

@@ -1,7 +1,7 @@
 // What a checkpoint's metadata says: the model, its input and labels, the run.
 #include "data/pipeline/transform.h"
 #include "embed/pictures.h"
-#include "engine/checkpoint.h"
+#include "train/trainer_state.h"
 #include "models/registry.h"
 #include "tests/fuzz/target.h"
 
@@ -20,13 +20,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     });
     fuzz::accept_or_refuse<InputError>([&] {
-        read_run({{"keel.epoch", "1"},
+        read_trainer_state({{"keel.epoch", "1"},
                   {"keel.step", "2"},
                   {"keel.sample_offset", "0"},
                   {"keel.seed", text},
                   {"keel.best_metric", text},
                   {"keel.config", ""},
-                  {"keel.plateau", text}},
+                  {"keel.plateau", text},
+                  {"keel.trainer", text}},
                  "input");
     });
     fuzz::accept_or_refuse<InputError>([&] { plateau_from_json(text); });

@@ -40,14 +40,14 @@ void write_run(const std::string& path, const std::string& hostile, bool multi_l
     ModelSpec spec;
     spec.multi_label = multi_label;
     spec.label_names = {hostile, "B"};
-    cli::Predictions p;
+    Predictions p;
     p.names = {hostile, "b.png", "c.png", "d.png", "e.png"};
     p.probabilities = {0.9F, 0.2F, 0.8F, 0.3F, 0.3F, 0.7F, 0.2F, 0.8F, 0.6F, 0.4F};
     if (multi_label)
         p.targets = {0, 1, 1, 0, 0, 1, 1, -1, 1, 0};
     else
         p.labels = {1, 0, 1, 1, 0};
-    write_text(path + "/val_predictions.csv", cli::predictions_csv(spec, p));
+    write_text(path + "/val_predictions.csv", predictions_csv(spec, p));
 }
 
 }  // namespace keel::test

@@ -5,7 +5,6 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
-using namespace keel::cli;
 using namespace keel::test;
 
 namespace {

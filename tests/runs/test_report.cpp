@@ -120,7 +120,7 @@ TEST_CASE("Plots survive data of any kind", "[report]") {
 }
 
 TEST_CASE("The surest errors come first", "[report]") {
-    cli::StoredPredictions stored;
+    StoredPredictions stored;
     stored.labels = {"A", "B"};
     SECTION("labels: seen and not there, then missed, one of a sample, two of a label") {
         stored.multi_label = true;

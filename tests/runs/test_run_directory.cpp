@@ -8,7 +8,6 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
-using namespace keel::cli;
 using keel::test::read_text;
 using keel::test::TemporaryFolder;
 using keel::test::write_text;

@@ -14,7 +14,6 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
-using namespace keel::cli;
 using keel::test::Call;
 using keel::test::contains;
 using keel::test::DiskFaultScope;
@@ -26,18 +25,18 @@ namespace fs = std::filesystem;
 namespace {
 
 CheckpointState state_of(std::int64_t step) {
-    RunState run;
+    TrainerState run;
     run.step = step;
     run.config = "lr = 0.5\n";
     CheckpointState state;
-    write_run(run, state.metadata);
+    write_trainer_state(run, state.metadata);
     for (const char* name : {"a", "b"}) state.tensors.push_back({name, Tensor::full({5}, static_cast<float>(step))});
     return state;
 }
 
 /// The step of a state whose tensors agree with it.
 std::int64_t step_of(const CheckpointState& state) {
-    const std::int64_t step = read_run(state.metadata, "").step;
+    const std::int64_t step = read_trainer_state(state.metadata, "").step;
     REQUIRE(state.tensors.size() == 2);
     for (const NamedTensor& each : state.tensors)
         for (const float value : each.tensor.values<float>()) REQUIRE(value == static_cast<float>(step));

@@ -2,7 +2,6 @@
 #include "train/data_parallel.h"
 
 #include <atomic>
-#include <csignal>
 
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
@@ -12,8 +11,6 @@
 #include "tests/support/ranks.h"
 
 using namespace keel;
-using cli::DataParallel;
-using cli::StepStatus;
 using test::borrowed;
 
 namespace {
@@ -26,14 +23,15 @@ StepStatus agreed(Own own) {
     run_ranks({3, 3, {}}, [&](Communicator& communicator) {
         World world([&] { return borrowed(communicator); });
         const DataParallel parallel(world, {}, {}, {});
-        all[world.rank()] = parallel.agree(own(world.rank()));
+        all[world.rank()] = parallel.reduce_status(own(world.rank()));
     });
     for (const StepStatus& rank : all) {
         CHECK(rank.loss_sum == all[0].loss_sum);
         CHECK(rank.samples == all[0].samples);
         CHECK(rank.finite == all[0].finite);
-        CHECK(rank.stop_signal == all[0].stop_signal);
-        CHECK(rank.out_of_time == all[0].out_of_time);
+        CHECK(rank.stop == all[0].stop);
+        CHECK(rank.stop_code == all[0].stop_code);
+        CHECK(rank.stop_reason == all[0].stop_reason);
         CHECK(rank.save == all[0].save);
         CHECK(rank.failed == all[0].failed);
     }
@@ -46,11 +44,19 @@ TEST_CASE("what one rank cannot do, none does: a loss that is no number, a signa
     const StepStatus fine = agreed([](int rank) { return StepStatus{.loss_sum = rank + 0.5, .samples = 2 + rank}; });
     CHECK(fine.loss_sum == 4.5);
     CHECK(fine.samples == 9);
-    CHECK((fine.finite && fine.stop_signal == 0 && !fine.out_of_time && !fine.save && !fine.failed));
+    CHECK((fine.finite && !fine.stop_request() && !fine.save && !fine.failed));
 
     CHECK_FALSE(agreed([](int rank) { return StepStatus{.finite = rank != 1}; }).finite);
-    CHECK(agreed([](int rank) { return StepStatus{.stop_signal = rank == 2 ? SIGUSR1 : 0}; }).stop_signal == SIGUSR1);
-    CHECK(agreed([](int rank) { return StepStatus{.out_of_time = rank == 1}; }).out_of_time);
+    const auto asking = [](int rank, StopRequest request) {
+        StepStatus status;
+        if (rank != 0) status.request_stop(request);
+        return status;
+    };
+    const auto stop = agreed([&](int rank) { return asking(rank, {rank, std::string(60, 'a' + static_cast<char>(rank))}); });
+    REQUIRE(stop.stop_request());
+    CHECK(stop.stop_request()->code == 2);  // the highest
+    CHECK(stop.stop_request()->reason == std::string(47, 'c'));
+    CHECK(agreed([&](int rank) { return asking(rank, {0, "its time limit"}); }).stop_request()->reason == "its time limit");
     CHECK(agreed([](int rank) { return StepStatus{.save = rank == 0}; }).save);
     CHECK(agreed([](int rank) { return StepStatus{.failed = rank == 2}; }).failed);
 }
@@ -61,7 +67,7 @@ TEST_CASE("texts that differ name the rank and the line", "[ranks]") {
     run_ranks({3, 3, {}}, [&](Communicator& communicator) {
         World world([&] { return borrowed(communicator); });
         try {
-            cli::require_equal(world, "configuration", world.rank() == 2 ? "lr = 1\nseed = 2\n" : "lr = 1\nseed = 0\n");
+            require_equal(world, "configuration", world.rank() == 2 ? "lr = 1\nseed = 2\n" : "lr = 1\nseed = 0\n");
         } catch (const UsageError& error) {
             refused += error.what() == std::string(
                                            "[ranks] configuration: rank 2 has 'seed = 2', rank 0 has 'seed = 0'; start all "

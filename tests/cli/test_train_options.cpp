@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include "train/config_file.h"
+#include "cli/train_options.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
@@ -176,7 +176,7 @@ TEST_CASE("TOML that is no TOML, a file that is not there or too large", "[confi
 }
 
 TEST_CASE("What is missing or contradicts itself is refused", "[config]") {
-    CHECK(contains(usage_error([] { check_train_config({}); }), "--model NAME is required"));
+    CHECK(contains(usage_error([] { parse({"--data", "d"}); }), "--model NAME is required"));
     CHECK(contains(usage_error([] { parse({"--schedule", "step"}); }), "milestones"));
     CHECK_NOTHROW(parse({"--schedule", "step", "--step-epochs", "3"}));
     CHECK(contains(usage_error([] { parse({"--milestones", "6,3"}); }), "3 came behind 6"));
@@ -189,7 +189,7 @@ TEST_CASE("Ranges", "[options]") {
     CHECK_FALSE(from_to_below(0, 1).holds(1));
     CHECK(from_to(0, 1).holds(1));
     CHECK_FALSE(above(0).holds(0));
-    CHECK_FALSE(Range{}.holds(std::nan("")));
+    CHECK_FALSE(NumberRange{}.holds(std::nan("")));
     CHECK_FALSE(at_least(0).holds(std::numeric_limits<double>::infinity()));
     CHECK(at_least(2).text() == "at least 2");
     CHECK(above(0).text() == "above 0");

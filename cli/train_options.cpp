@@ -1,0 +1,93 @@
+#include "cli/train_options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <cmath>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "kernels/error.h"
+
+namespace keel::cli {
+namespace {
+
+using Row = Option<TrainConfig>;
+
+template <class T>
+constexpr bool kIsList = false;
+template <class T>
+constexpr bool kIsList<std::vector<T>> = true;
+
+/// "N", "X", "N,...", "adam|sgd", "DIR": how the help calls the option's value.
+std::string placeholder(const Row& option) {
+    if (const Words* words = std::get_if<Words>(&option.allowed)) return fmt::format("{}", fmt::join(*words, "|"));
+    return std::visit(
+        [&](auto member) -> std::string {
+            using T = std::decay_t<decltype(std::declval<TrainConfig&>().*member)>;
+            if constexpr (std::is_same_v<T, std::string>) return std::string(option.unit);
+            if constexpr (kIsList<T>) return std::is_integral_v<typename T::value_type> ? "N,..." : "X,...";
+            return std::is_integral_v<T> ? "N" : "X";
+        },
+        option.member);
+}
+
+/// What the option is for, then unit, range and default in brackets.
+std::string help_text(const Row& option) {
+    static const TrainConfig defaults;
+    std::vector<std::string> facts;
+    const bool is_text = std::holds_alternative<std::string TrainConfig::*>(option.member);
+    if (!option.unit.empty() && !is_text) facts.emplace_back(option.unit);
+    if (const NumberRange* range = std::get_if<NumberRange>(&option.allowed); range != nullptr && !std::isinf(range->low))
+        facts.push_back(range->text());
+    std::string standard = option_text(defaults, option);
+    if (is_text) standard = standard.substr(1, standard.size() - 2);
+    const bool is_list = standard == "[]";
+    if (!option.when_empty.empty() && !is_text && !is_list) facts.push_back(fmt::format("0: {}", option.when_empty));
+    if (standard.empty() || is_list) standard = option.when_empty;
+    facts.push_back(option.required ? "required" : "default " + standard);
+    return fmt::format("{} [{}]", option.help, fmt::join(facts, "; "));
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& app) {
+    // read_train_config() fetches the results once all of them are there.
+    const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
+    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")->type_name("FILE");
+    app.add_option("--set", keep, "options by key; they outdo --config, flags outdo them")
+        ->type_name("KEY=VALUE")
+        ->expected(1, 1000);
+    for (const Row& option : train_options()) {
+        const std::string flag = flag_of(option.key), help = help_text(option);
+        if (app.get_option_no_throw(flag) != nullptr) continue;
+        if (std::holds_alternative<bool TrainConfig::*>(option.member))
+            app.add_flag(fmt::format("{},!--no-{}", flag, flag.substr(2)), help);
+        else
+            app.add_option(flag, keep, help)->type_name(placeholder(option));
+    }
+}
+
+TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
+    TrainConfig config;
+    apply_toml(config, resumed.text, resumed.origin);
+    for (const std::string& file : app.get_option("--config")->results()) apply_toml(config, read_toml(file).text, file);
+    for (const std::string& assignment : app.get_option("--set")->results()) {
+        const std::size_t equals = assignment.find('=');
+        if (equals == std::string::npos) throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
+        apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
+    }
+    for (const Row& option : train_options()) {
+        const std::string flag = flag_of(option.key);
+        for (const std::string& text : app.get_option(flag)->results()) apply_text(config, std::string(option.key), text, flag);
+    }
+    for (const Row& option : train_options()) {
+        if (!option.required || !(config.*std::get<std::string TrainConfig::*>(option.member)).empty()) continue;
+        throw UsageError(fmt::format("[config] {} {} is required, by flag, --set or --config", flag_of(option.key), option.unit));
+    }
+    check_train_config(config);
+    return config;
+}
+
+}  // namespace keel::cli

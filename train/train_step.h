@@ -1,0 +1,50 @@
+// One training step: what this rank computes, and what all ranks make of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "data/pipeline/loader.h"
+#include "train/data_parallel.h"
+#include "train/train_config.h"
+#include "train/train_state.h"
+
+namespace keel {
+
+class TrainStep {
+public:
+    /// All three are kept and must outlive this.
+    TrainStep(const TrainConfig& config, TrainState& train, DataParallel& parallel);
+
+    /// Where in the run the step is, from 0; random draws depend on the epoch.
+    struct Position {
+        std::int64_t epoch = 0, step = 0;
+    };
+    struct Result {
+        StepStatus status;  ///< of all ranks
+        bool applied = false;
+        std::string fault;  ///< what was not finite, where that is why the step was not applied
+    };
+
+    /// Forward, loss, backward, clipping, optimizer and average, over the batches of all ranks, which call this together; a rank
+    /// without samples takes part. A step whose loss or gradient is not finite leaves weights, statistics and averages as they were,
+    /// and so does one of which a rank's status says that it failed. `own_status` is asked after the backward pass.
+    Result run(const Batch& batch, Position at, double lr, const std::function<StepStatus()>& own_status);
+
+private:
+    /// Returns the sum of the losses of this rank's samples; gradients are of all ranks' samples then.
+    double accumulate_gradients(const Batch& batch, Position at);
+    double accumulate_shards(const Batch& batch, Position at);
+    /// Forward and backward of a part of the batch, whose samples may be dummies that do not count.
+    double run_micro_batch(const Batch& batch, Position at, bool counts, bool last);
+    /// Scales, clips and applies the gradients; returns what is not finite, in place of applying them.
+    std::string apply(const Batch& batch, const StepStatus& status, Position at, double lr);
+
+    const TrainConfig& config_;
+    TrainState& train_;
+    DataParallel& parallel_;
+    BufferGuard buffers_;
+};
+
+}  // namespace keel
