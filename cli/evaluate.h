@@ -34,10 +34,11 @@ struct Scores {
 Tensor images_of(const Batch& batch);
 
 /// The loss that training minimises: softmax or sigmoid cross-entropy, by the task.
-Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, double label_smoothing = 0,
-               const Tensor& positive_weights = {});
+Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, double label_smoothing,
+               const Tensor& positive_weights);
 
-/// Feeds `options.split` to the model. Throws InputError if a prediction is NaN.
+/// Feeds `options.split` to the model. Equal logits give equal predictions and an equal loss, on any ISA. Throws InputError if a
+/// prediction is NaN.
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
