@@ -1,6 +1,7 @@
 // Losses and the functions of predictions: 1000 classes of ImageNet, 14 findings of a chest X-ray.
 #include "bench/kernel_bench.h"
 #include "kernels/loss/loss.h"
+#include "kernels/loss/prediction.h"
 
 namespace {
 

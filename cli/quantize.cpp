@@ -77,6 +77,7 @@ Json to_json(const Options& o, const QuantiseReport& report, std::int64_t bytes,
             {"method", name(report.method)},
             {"candidates", std::move(candidates)},
             {"logits_error", report.logits_error},
+            {"same_on_every_isa", report.same_on_every_isa},
             {"bytes", bytes},
             {"fp32_bytes", of_floats},
             {"size_ratio", static_cast<double>(bytes) / static_cast<double>(of_floats)},
@@ -102,6 +103,7 @@ std::string to_text(const Json& json, const QuantiseReport& report) {
     for (const Fallback& fallback : report.fallbacks)
         text += fmt::format("{} is left in fp32: {:.1f} dB of its own in codes, less than {:.1f}\n", fallback.name, fallback.snr_db,
                             json["keep_below"].get<double>());
+    if (!report.same_on_every_isa) text += "the last bits of its answers depend on the ISA, as those of all layers in fp32 do\n";
     text += fmt::format("{} layers in int8, {} that requantise what they read, {} in fp32; those of the least signal to noise:\n",
                         counts[0], counts[1], counts[2]);
     std::vector<LayerReport> worst = report.layers;

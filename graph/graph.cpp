@@ -193,6 +193,10 @@ kernels::Conv2dGeometry geometry(const Graph& graph, const Node& node, const Qua
     return conv2d_geometry(Dims{n, src.h, src.w, node.src.c}, conv.weights, conv.options);
 }
 
+bool multiplies_floats(const Graph& graph) {
+    return std::ranges::any_of(graph.nodes, [](const Node& node) { return std::holds_alternative<Conv>(node.op); });
+}
+
 void check(const Graph& graph) {
     Checker checker(graph);
     for (const Node& node : graph.nodes) checker.check(node);

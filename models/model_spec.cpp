@@ -6,7 +6,7 @@
 
 #include "engine/strict_json.h"
 #include "engine/text.h"
-#include "kernels/loss/loss.h"
+#include "kernels/loss/prediction.h"
 
 namespace keel {
 namespace {

@@ -106,6 +106,7 @@ public:
             keep_worst(report);
             coded = finished();
         }
+        report.same_on_every_isa = !graph::multiplies_floats(coded.graph);
         return {std::move(coded.graph), std::move(report)};
     }
 

@@ -43,6 +43,7 @@ struct QuantiseReport {
     std::vector<LayerReport> layers;    ///< in the order of their running
     std::vector<Fallback> fallbacks;    ///< likewise; a map that is too coarse takes the layers at its other end along
     double logits_error = 0;            ///< as above, of the graph handed out
+    bool same_on_every_isa = false;     ///< the graph handed out gives the same bits: no layer multiplies in fp32
     std::int64_t images = 0, held_out = 0;
 };
 

@@ -14,9 +14,10 @@ void for_elements(const Geometry& g, Function f) {
         for (std::int64_t i = 0; i < g.c; ++i) f(r, i);
 }
 
+/// max(0, x); a NaN and -0 stay, as in the vector variants.
 template <class T>
 T relu(T x) {
-    return x <= 0 ? T(0) : x;
+    return x < 0 ? T(0) : x;
 }
 
 template <class T>

@@ -17,8 +17,7 @@ constexpr LossVariant<T> kReference{Isa::scalar,
                                     reference::softmax<T>,
                                     reference::subtract_scale<T>,
                                     reference::sigmoid_bce<T>,
-                                    reference::sigmoid_bce_backward<T>,
-                                    reference::sigmoid<T>};
+                                    reference::sigmoid_bce_backward<T>};
 
 template <class T>
 const LossVariant<T>& chosen() {
@@ -131,27 +130,11 @@ void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* t
     });
 }
 
-template <class T>
-void sigmoid(std::int64_t n, const T* src, T* dst) {
-    const profile::Span span("sigmoid", profile::per_element<T>(n, 3, 2));
-    const auto kernel = chosen<T>().sigmoid;
-    parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) { kernel(end - begin, src + begin, dst + begin); });
-}
-
-template <class T>
-void softmax(const LossGeometry& g, const T* src, T* dst) {
-    const profile::Span span("softmax", profile::per_element<T>(g.n * g.classes, 4, 2));
-    const auto kernel = chosen<T>().softmax;
-    for_rows(g, [&](std::int64_t, std::int64_t at) { kernel(g.classes, src + at, dst + at); });
-}
-
 #define KEEL_INSTANTIATE(T)                                                                                               \
     template double softmax_cross_entropy_forward(const LossGeometry&, const T*, const std::int32_t*, double, T*);        \
     template void softmax_cross_entropy_backward(const LossGeometry&, const T*, const std::int32_t*, double, double, T*); \
     template double sigmoid_bce_forward(const LossGeometry&, const T*, const float*, const float*);                       \
-    template void sigmoid_bce_backward(const LossGeometry&, const T*, const float*, const float*, double, T*);            \
-    template void sigmoid(std::int64_t, const T*, T*);                                                                    \
-    template void softmax(const LossGeometry&, const T*, T*);
+    template void sigmoid_bce_backward(const LossGeometry&, const T*, const float*, const float*, double, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)
 #undef KEEL_INSTANTIATE

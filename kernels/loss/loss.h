@@ -1,5 +1,5 @@
 // Losses over dense logits [n, classes], with their gradients. Sums run in double, in a fixed order.
-// T is float (dispatched by ISA) or double (the reference).
+// T is float (dispatched by ISA) or double (the reference). Predictions are prediction.h.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +32,5 @@ double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* 
 template <class T>
 void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights, double scale,
                           T* diff_logits);
-
-/// dst = 1 / (1 + exp(-src)), for n elements.
-template <class T>
-void sigmoid(std::int64_t n, const T* src, T* dst);
-
-/// dst = softmax(src) over the classes of each row.
-template <class T>
-void softmax(const LossGeometry& g, const T* src, T* dst);
 
 }  // namespace keel::kernels

@@ -81,11 +81,7 @@ void sigmoid_bce_backward(const LossGeometry& g, const float* logits, const floa
         });
 }
 
-void sigmoid(std::int64_t n, const float* src, float* dst) {
-    for_lanes(n, [&](std::int64_t i, auto lanes) { store(dst + i, Sigmoids(load(src + i, lanes)).of_x, lanes); });
-}
-
-constexpr LossVariant<float> kLoss{kIsa, softmax, subtract_scale, sigmoid_bce, sigmoid_bce_backward, sigmoid};
+constexpr LossVariant<float> kLoss{kIsa, softmax, subtract_scale, sigmoid_bce, sigmoid_bce_backward};
 
 }  // namespace
 }  // namespace keel::kernels::simd

@@ -53,9 +53,4 @@ void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* t
     }
 }
 
-template <class T>
-void sigmoid(std::int64_t n, const T* src, T* dst) {
-    for (std::int64_t i = 0; i < n; ++i) dst[i] = sigmoid(src[i]);
-}
-
 }  // namespace keel::kernels::reference

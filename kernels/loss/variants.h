@@ -26,7 +26,6 @@ struct LossVariant {
     /// diff_logits = factor * dl/dx
     void (*sigmoid_bce_backward)(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights,
                                  T factor, T* diff_logits);
-    void (*sigmoid)(std::int64_t n, const T* src, T* dst);
 };
 
 extern const LossVariant<float> loss_avx512, loss_avx2, loss_scalar;

@@ -129,8 +129,9 @@ TEST_CASE("A signal to the launcher asks the ranks to save and stop", "[launch]"
         {"launch", "--ranks", "2", "--mpirun",
          fake_mpirun(folder, "trap 'exit 75' USR1\ni=0\ntouch ready\nwhile [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"), "--",
          "train"});
-    for (int i = 0; i < 1000 && !std::filesystem::exists(folder / "ready"); ++i)
+    for (int i = 0; i < 6000 && !std::filesystem::exists(folder / "ready"); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    REQUIRE(std::filesystem::exists(folder / "ready"));
     process.signal(signal);
     CHECK(process.wait().code == (signal == SIGINT ? 130 : 75));
 }

@@ -4,6 +4,7 @@
 
 #include "embed/keel.h"
 #include "engine/safetensors.h"
+#include "kernels/cpu.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/embed/small_model.h"
@@ -43,6 +44,7 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     CHECK(made.report["layers"].size() >= 21);
     CHECK(made.report["keep_below"] == 15);
     CHECK(made.report["fallbacks"].empty());
+    CHECK(made.report["same_on_every_isa"] == true);
     for (const json& layer : made.report["layers"]) CHECK(layer["own_snr_db"].get<double>() >= 15);
     CHECK(made.report["bytes"] == std::filesystem::file_size(made.model));
 
@@ -55,7 +57,21 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     const json codes = evaluated(made.model), floats = evaluated(made.checkpoint);
     CHECK(codes["samples"] == floats["samples"]);
     CHECK(codes["loss"].get<double>() == Approx(floats["loss"].get<double>()).epsilon(0.05));
-    CHECK(evaluated(made.model, {"KEEL_ISA=scalar", "OMP_NUM_THREADS=3"}) == codes);
+    const std::string truth = made.folder / "scores.csv", other = made.folder / "other.csv";
+    const auto predictions = [&](const std::string& file, const std::vector<std::string>& environment) {
+        REQUIRE(run_keel(
+                    {"eval", "--checkpoint", made.model, "--data", made.data, "--split", "train", "--predictions", file, "--quiet"},
+                    environment)
+                    .code == 0);
+        return read_text(file);
+    };
+    const std::string scores_of_all = predictions(truth, {});
+    for (const Isa isa : available_isas()) {
+        INFO("ISA " << name(isa));
+        const std::vector<std::string> environment{"KEEL_ISA=" + std::string(name(isa)), "OMP_NUM_THREADS=3"};
+        CHECK(evaluated(made.model, environment) == codes);
+        CHECK(predictions(other, environment) == scores_of_all);
+    }
 
     const std::string folder = made.folder / "pictures";
     std::filesystem::create_directory(folder);
@@ -85,10 +101,12 @@ TEST_CASE("keel quantize: layers that codes are too coarse for are left in fp32,
     const json report = json::parse(quantised({"--json"}));  // no layer reaches 100 dB
     REQUIRE(!report["fallbacks"].empty());
     CHECK(report["fallbacks"][0]["own_snr_db"].get<double>() < 100);
+    CHECK(report["same_on_every_isa"] == false);
     for (const json& layer : report["layers"]) CHECK(layer["arithmetic"] == "fp32");
     const std::string text = quantised({});
     CHECK_THAT(text, contains(report["fallbacks"][0]["name"].get<std::string>() + " is left in fp32: "));
     CHECK_THAT(text, contains("less than 100.0"));
+    CHECK_THAT(text, contains("depend on the ISA"));
     CHECK(run_keel({"eval", "--checkpoint", made.model, "--data", made.data, "--split", "train", "--quiet"}).code == 0);
 }
 

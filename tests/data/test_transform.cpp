@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 #include "tests/data/files.h"
 #include "tests/support/catch.h"
+#include "tests/support/isa.h"
 
 using namespace keel;
 using namespace keel::test;
@@ -114,6 +115,27 @@ TEST_CASE("Without augmentation the transform is resize and normalise") {
     options.channels = 2;
     options.mean = options.std = {0.5F};
     CHECK_THROWS_AS(transform_image(src, options, {}, dst.data()), InputError);
+}
+
+TEST_CASE("Pictures become the same bits on every ISA") {
+    for (const auto& [width, height] : {std::pair{31, 17}, {224, 200}, {1023, 61}, {5, 301}})
+        for (const int channels : {1, 3})
+            for (const int size : {1, 33, 64}) {
+                CAPTURE(width, height, channels, size);
+                const Image src = noise_image(width, height, channels, 7);
+                TransformOptions o{.image_size = size, .mean = {0.485F, 0.456F, 0.406F}, .std = {0.229F, 0.224F, 0.225F}};
+                Augmentation moved;
+                moved.crop_x = 0.1F, moved.crop_w = 0.7F, moved.crop_h = 0.9F, moved.angle = 0.1F, moved.contrast = 1.2F;
+                for (const Augmentation& a : {Augmentation{}, moved}) {
+                    std::vector<float> truth;
+                    for_each_isa([&] {
+                        std::vector<float> dst(static_cast<std::size_t>(size * size * 3));
+                        transform_image(src, o, a, dst.data());
+                        if (truth.empty()) truth = dst;
+                        CHECK(dst == truth);
+                    });
+                }
+            }
 }
 
 TEST_CASE("Flip, brightness and contrast follow their formula") {

@@ -2,6 +2,7 @@
 #include "distributed/heartbeat/heartbeat.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <new>
 #include <random>
 #include <thread>
 
@@ -125,6 +127,27 @@ private:
     int reached_[2] = {-1, -1};
     TemporaryFolder folder_;
     std::vector<pid_t> processes_;
+};
+
+/// Where the processes of a test wait for each other: a counter that they share.
+class Meeting {
+public:
+    Meeting()
+        : came_(static_cast<std::atomic<int>*>(
+              ::mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+        if (static_cast<void*>(came_) == MAP_FAILED) throw std::runtime_error("mmap");
+        ::new (came_) std::atomic<int>(0);
+    }
+    ~Meeting() { ::munmap(came_, sizeof(std::atomic<int>)); }
+    Meeting(const Meeting&) = delete;
+    Meeting& operator=(const Meeting&) = delete;
+    /// Comes back when `count` processes have come.
+    void wait_for(int count) const {
+        for (++*came_; *came_ < count;) std::this_thread::sleep_for(1ms);
+    }
+
+private:
+    std::atomic<int>* came_;
 };
 
 /// Blocked as in MPI: only the end of the process helps.
@@ -245,14 +268,13 @@ TEST_CASE("A rank that ends early is named with its exit code", "[heartbeat]") {
 }
 
 TEST_CASE("A rank that beats but does not come to a collective is named at the deadline", "[heartbeat]") {
-    Ranks ranks(3, [](int rank, Heartbeat& heartbeat, const auto&) {
-        heartbeat.enter({9, 5}, 0.5);
-        if (rank == 1) {
-            heartbeat.leave();
-            block();
-        }
+    const Meeting all;
+    Ranks ranks(3, [&](int rank, Heartbeat& heartbeat, const auto&) {
+        heartbeat.enter({9, 5}, 100);
         heartbeat.leave();
-        heartbeat.enter({9, 6}, 0.5);
+        all.wait_for(3);  // whoever starts late on a busy machine keeps nobody waiting
+        if (rank == 1) block();
+        heartbeat.enter({9, 6}, 1);
         block();
     });
     CHECK(ranks.codes() == std::vector<int>(3, kPeerLost));
@@ -261,8 +283,10 @@ TEST_CASE("A rank that beats but does not come to a collective is named at the d
 }
 
 TEST_CASE("A collective that all ranks are in and that does not end is named", "[heartbeat]") {
-    Ranks ranks(2, [](int, Heartbeat& heartbeat, const auto&) {
-        heartbeat.enter({3, 1}, 0.3);
+    const Meeting all;
+    Ranks ranks(2, [&](int, Heartbeat& heartbeat, const auto&) {
+        all.wait_for(2);
+        heartbeat.enter({3, 1}, 1);
         block();
     });
     CHECK(ranks.codes() == std::vector<int>(2, kPeerLost));

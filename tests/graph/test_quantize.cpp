@@ -1,6 +1,7 @@
 // Quantised networks: to the bit against a slow simulator, near fp32, and through a file.
 #include "graph/quantize/quantize.h"
 
+#include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -66,6 +67,13 @@ const graph::QuantConv& conv_named(const graph::Graph& graph, const std::string&
     throw UsageError("no node " + name);
 }
 
+/// Of floats, so that 0 and -0 differ.
+std::vector<std::uint32_t> bits_of(const Tensor& tensor) {
+    std::vector<std::uint32_t> bits;
+    for (const float value : tensor.values<float>()) bits.push_back(std::bit_cast<std::uint32_t>(value));
+    return bits;
+}
+
 /// Signal to noise in decibels.
 double snr(const std::vector<float>& values, const std::vector<float>& truth) {
     double signal = 0, noise = 0;
@@ -107,6 +115,90 @@ TEST_CASE("Whole networks of codes are what the simulator gives, on every ISA, t
 }
 
 TEST_CASE("So is a network with linear layers of 25,088 products", "[quantise][slow]") { check_bits("vgg16_bn", 32); }
+
+TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, team and batch size", "[quantise]") {
+    struct Case {
+        const char* name;
+        std::int64_t image_size, channels;
+        bool small_stem;
+        std::vector<float> factors;  ///< of the logits
+    };
+    // logits as they are; many that saturate, some near the ends of float's range, subnormal ones
+    const auto [name, image_size, channels, small_stem, factors] =
+        GENERATE(Case{"resnet18", 10, 1, true, {1, 40, 1e37F, 1e-40F}}, Case{"resnet18", 33, 3, false, {1}},
+                 Case{"resnet34", 9, 2, true, {1}}, Case{"resnet50", 32, 3, false, {1}}, Case{"densenet121", 32, 1, false, {1}},
+                 Case{"densenet121", 11, 3, true, {1}});
+    const std::uint64_t seed = GENERATE(1, 2);
+    CAPTURE(name, image_size, channels, seed);
+    const std::int64_t classes = 3 + 8 * static_cast<std::int64_t>(seed), pixels = image_size * image_size * channels;
+    ModelSpec spec{.name = name,
+                   .options = {.classes = classes, .channels = channels, .small_stem = small_stem},
+                   .image_size = image_size,
+                   .mean = {0.5F},
+                   .std = {0.25F}};
+    const graph::Graph floats = graph::trace(*make_model(name, spec.options, seed), image_size, image_size, channels);
+    const std::vector<Tensor> batches{random_images(2, image_size, channels, seed), random_images(2, image_size, channels, 77)};
+    const graph::Graph whole = quantise(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph;
+    REQUIRE(!graph::multiplies_floats(whole));
+    const Tensor images = random_images(2, image_size, channels, seed + 9);
+    const std::span<const float> last_image = images.values<float>().last(static_cast<std::size_t>(pixels));
+    const Tensor second = Tensor::from(last_image, {1, image_size, image_size, channels});
+    for (const float factor : factors) {
+        CAPTURE(factor);
+        graph::Graph codes = whole;
+        auto& last = std::get<graph::QuantConv>(codes.nodes.back().op);
+        for (float& scale : last.scale) scale *= factor;
+        for (float& shift : last.shift) shift *= factor;
+        std::vector<std::uint32_t> truth[2];
+        for_each_isa([&] {
+            for (const bool multi_label : {false, true}) {
+                CAPTURE(multi_label);
+                spec.multi_label = multi_label;
+                const Predictor predictor(spec, codes, 2);
+                std::vector<std::uint32_t>& bits = truth[multi_label ? 1 : 0];
+                const ThreadScope team(multi_label ? 1 : 3);
+                const std::vector<std::uint32_t> together = bits_of(predictor.predict(images));
+                if (bits.empty()) bits = together;
+                CHECK(together == bits);
+                const std::vector<std::uint32_t> alone = bits_of(predictor.predict(second));
+                CHECK(std::equal(alone.begin(), alone.end(), bits.begin() + classes));
+            }
+        });
+    }
+}
+
+TEST_CASE("What is not a convolution gives the same bits on every ISA in floats as well", "[quantise]") {
+    // docs/quantization.md says so of layers in fp32 that multiply nothing: pools, and batch norms that stand alone.
+    const Tensor images = random_images(3, 23, 19, 4);
+    for (const graph::PoolKind kind : {graph::PoolKind::max, graph::PoolKind::average, graph::PoolKind::adaptive_average})
+        for (const bool before : {false, true}) {
+            graph::Affine affine{{}, {}, true};
+            for (int c = 0; c < 19; ++c) {
+                affine.scale.push_back(1.5F - 0.13F * static_cast<float>(c));
+                affine.shift.push_back(0.31F * static_cast<float>(c % 5) - 0.5F);
+            }
+            graph::Graph graph;
+            graph.buffers = {{23, 23, 19}, {23, 23, 19}, {12, 12, 19}};
+            graph.src = {0, 0, 19};
+            graph.dst = {2, 0, 19};
+            graph.nodes.push_back({"norm", {0, 0, 19}, {1, 0, 19}, affine});
+            graph.nodes.push_back(
+                {"pool",
+                 {1, 0, 19},
+                 {2, 0, 19},
+                 graph::Pool{
+                     kind, {.kernel = 3, .stride = 2, .pad = 1}, before ? std::optional<graph::Affine>(affine) : std::nullopt}});
+            check(graph);
+            REQUIRE(!graph::multiplies_floats(graph));
+            std::vector<std::uint32_t> truth;
+            for_each_isa([&] {
+                const Tensor dst = Tensor::empty({3, 12, 12, 19});
+                Runtime(graph, 3).run(3, images.data<float>(), dst.data<float>());
+                if (truth.empty()) truth = bits_of(dst);
+                CHECK(bits_of(dst) == truth);
+            });
+        }
+}
 
 TEST_CASE("A quantised network is near the one of floats, whatever makes the ranges", "[quantise]") {
     const Network network("resnet18", 64);
