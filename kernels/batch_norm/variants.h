@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/batch_norm/batch_norm.h"
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/collective/collective.h"
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 

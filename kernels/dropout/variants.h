@@ -1,7 +1,7 @@
 // The variants of dropout: serial, over elements whose first one has word 0 of block `first_block`.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/dropout/dropout.h"
 
 namespace keel::kernels {

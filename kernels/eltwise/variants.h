@@ -1,7 +1,7 @@
 // The variants of the element-wise kernels: serial, over the whole of the geometry they are given.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/eltwise/eltwise.h"
 
 namespace keel::kernels {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 

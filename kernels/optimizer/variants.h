@@ -1,7 +1,7 @@
 // The variants of the optimiser updates: serial.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/optimizer/optimizer.h"
 
 namespace keel::kernels {

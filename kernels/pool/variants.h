@@ -1,7 +1,7 @@
 // The variants of pooling: serial, over the rows [first, last) of the n * oh (backward: n * ih) rows of all images.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/pool/pool.h"
 
 namespace keel::kernels {

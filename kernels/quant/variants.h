@@ -1,7 +1,7 @@
 // The variants of work on codes: serial, over rows or one pixel's window.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/quant/quant.h"
 
 namespace keel::kernels {

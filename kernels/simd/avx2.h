@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels::simd {
 namespace {

@@ -18,7 +18,7 @@
 
 #include <cstdint>
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels::simd {
 namespace {
