@@ -14,6 +14,7 @@
 #include "engine/median.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/compat.h"
+#include "kernels/onednn/library.h"
 #include "kernels/onednn/runtime.h"
 #include "kernels/parallel.h"
 #include "models/random_training.h"

@@ -22,6 +22,7 @@
 #include "engine/median.h"
 #include "engine/profile_summary.h"
 #include "kernels/cpu.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 #include "models/graph_builder.h"
 #include "models/predictor.h"

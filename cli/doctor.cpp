@@ -12,7 +12,7 @@
 #include "cli/rank_report.h"
 #include "distributed/mpi_communicator.h"
 #include "engine/files.h"
-#include "kernels/conv/conv.h"
+#include "kernels/onednn/library.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"

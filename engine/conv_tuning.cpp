@@ -9,6 +9,7 @@
 #include "engine/strict_json.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 
 namespace keel {

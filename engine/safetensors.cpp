@@ -37,6 +37,8 @@ std::span<std::byte> bytes_of(const Tensor& dense) {
             return bytes(dense.data<std::int8_t>(), count);
         case DType::s32:
             return bytes(dense.data<std::int32_t>(), count);
+        case DType::bf16:
+            throw UsageError("[safetensors] wanted elements of a type that Keel writes, got bf16");
     }
     return {};
 }

@@ -16,16 +16,11 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/conv/conv.h"
+#include "kernels/conv/weights_layout.h"
+#include "kernels/dtype.h"
 #include "kernels/error.h"
 
 namespace keel {
-
-/// f64 exists for gradient checks: operators run on the plain reference kernels there.
-enum class DType : std::uint8_t { f32, f64, u8, s8, s32 };
-
-std::size_t size_of(DType type);
-std::string_view name(DType type);
 
 template <class T>
 constexpr DType dtype_of() {

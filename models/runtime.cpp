@@ -51,7 +51,7 @@ struct Runtime::Memory {
         if (codes(value))
             look(step, codes_to(value).data, ld(value));
         else
-            look(step, to(value).data, ld(value));
+            look(step, to(value).floats(), ld(value));
     }
 };
 
@@ -126,7 +126,7 @@ void Runtime::run(const graph::Node& node, const graph::Pool& pool, std::size_t,
     Tensor normalised;
     if (pool.before) {
         normalised = Tensor::empty({pixels * c});
-        kernels::affine_forward({pixels, c, src.ld, c}, src.data, pool.before->scale.data(), pool.before->shift.data(), true,
+        kernels::affine_forward({pixels, c, src.ld, c}, src.floats(), pool.before->scale.data(), pool.before->shift.data(), true,
                                 normalised.data<float>());
         src = {normalised.data<float>(), c};
     }
@@ -134,11 +134,11 @@ void Runtime::run(const graph::Node& node, const graph::Pool& pool, std::size_t,
     g.src_ld = src.ld;
     switch (pool.kind) {
         case graph::PoolKind::max:
-            return kernels::max_pool_forward(g, src.data, dst.data, nullptr);
+            return kernels::max_pool_forward(g, src.floats(), dst.floats(), nullptr);
         case graph::PoolKind::average:
-            return kernels::avg_pool_forward(g, src.data, dst.data);
+            return kernels::avg_pool_forward(g, src.floats(), dst.floats());
         case graph::PoolKind::adaptive_average:
-            return kernels::adaptive_avg_pool_forward(g, src.data, dst.data);
+            return kernels::adaptive_avg_pool_forward(g, src.floats(), dst.floats());
     }
 }
 
@@ -146,21 +146,22 @@ void Runtime::run(const graph::Node& node, const graph::Affine& affine, std::siz
     const kernels::ConstMap src = memory.from(node.src);
     const kernels::Map dst = memory.to(node.dst);
     const graph::Buffer& map = graph_.map(node.src);
-    kernels::affine_forward({memory.n * map.h * map.w, node.src.c, src.ld, dst.ld}, src.data, affine.scale.data(),
-                            affine.shift.data(), affine.relu, dst.data);
+    kernels::affine_forward({memory.n * map.h * map.w, node.src.c, src.ld, dst.ld}, src.floats(), affine.scale.data(),
+                            affine.shift.data(), affine.relu, dst.floats());
 }
 
 void Runtime::run(const graph::Node& node, const graph::Quantise& op, std::size_t, const Memory& memory) const {
     const kernels::ConstMap src = memory.from(node.src);
     const kernels::Codes dst = memory.codes_to(node.dst);
-    kernels::quantise({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.data, op.scale.data(), op.shift.data(), dst.data);
+    kernels::quantise({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), op.scale.data(), op.shift.data(),
+                      dst.data);
 }
 
 void Runtime::run(const graph::Node& node, const graph::Dequantise& op, std::size_t, const Memory& memory) const {
     const kernels::ConstCodes src = memory.codes_from(node.src);
     const kernels::Map dst = memory.to(node.dst);
     kernels::dequantise({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.data, op.scale.data(), op.shift.data(),
-                        dst.data);
+                        dst.floats());
 }
 
 void Runtime::run(const graph::Node& node, const graph::QuantConv& conv, std::size_t step, const Memory& memory) const {
@@ -193,7 +194,7 @@ void Runtime::run(const graph::Node& node, const graph::QuantPool& pool, std::si
     if (memory.codes(node.dst))
         average.dst = memory.codes_to(node.dst).data;
     else
-        average.floats = memory.to(node.dst).data;
+        average.floats = memory.to(node.dst).floats();
     if (pool.kind == graph::PoolKind::average)
         kernels::quant_avg_pool(g, src, average);
     else

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/conv/prepared.h"
+#include "kernels/routing/prepared.h"
 #include "kernels/qconv/qconv.h"
 #include "models/graph.h"
 #include "models/memory_plan.h"

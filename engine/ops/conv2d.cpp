@@ -1,4 +1,4 @@
-#include "kernels/conv/conv.h"
+#include "kernels/routing/conv2d.h"
 
 #include <utility>
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "kernels/conv/conv.h"
@@ -39,7 +38,7 @@ public:
     virtual std::string algorithm() const = 0;
 };
 
-/// Tuned for `g.n` images a run. Throws UsageError for a geometry that makes no sense.
-std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry& g, const ConvFusion& fusion);
+/// Throws UsageError if a map has elements that are not f32.
+void require_f32(const ConvOperands& operands);
 
 }  // namespace keel::kernels

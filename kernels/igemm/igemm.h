@@ -2,12 +2,14 @@
 // dilation, without groups. Maps are NHWC with any distance between pixels, so a channel slice of a wide buffer is read and written
 // in place. No im2col matrix is made: a tile of pixels reads, tap by tap, through pointers to its source pixels (the indirect
 // convolution of Dukhan, arXiv:1907.02129), and a pixel outside the map is a pointer to zeros.
-// Weights are panels: [oc / columns][kh][kw][ic][columns].
+// Weights are panels (panels.h). Maps are of f32.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/conv/conv.h"
+#include "kernels/igemm/panels.h"
+#include "kernels/reduce/columns.h"
 
 namespace keel::kernels {
 

@@ -58,7 +58,7 @@ public:
                 const Range rows{row, std::min(row + rows_, share_.rows.end)},
                     channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
                 job_.variant.pack({rows.size() * g_.ow(), channels.size(), columns_,
-                                   job_.diff_dst.data + row * g_.ow() * job_.diff_dst.ld + oc, job_.diff_dst.ld, packed_dst,
+                                   job_.diff_dst.floats() + row * g_.ow() * job_.diff_dst.ld + oc, job_.diff_dst.ld, packed_dst,
                                    dst_panel_, nullptr, nullptr, false});
                 Fetch next(*this, {rows.end, std::min(rows.end + rows_, share_.rows.end)}, channels);
                 for (std::int64_t tap = 0; tap < std::int64_t{g_.kh} * g_.kw; ++tap) {
@@ -83,7 +83,7 @@ private:
             maps_[0] = {
                 src.at(image, y, 0) + w.share_.ic.begin, src.row, src.pixel, w.g_.iw, chunk_count(w.share_.ic.size(), kLine),
                 count * w.g_.stride_h * w.g_.iw};
-            maps_[1] = {diff_dst.data + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin,
+            maps_[1] = {diff_dst.floats() + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin,
                         w.g_.ow() * diff_dst.ld,
                         diff_dst.ld,
                         w.g_.ow(),
@@ -177,7 +177,7 @@ private:
 void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                             float* diff_weights) {
     const auto& variant = select(igemm_variants);
-    Pixels pixels{src.data, g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
+    Pixels pixels{src.floats(), g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
     Conv2dGeometry read = g;
     if (g.pointwise() && g.pad_h == 0 && g.pad_w == 0) {  // reads the pixels of the steps alone: as many as dst has
         read = {g.n, g.ic, g.oh(), g.ow(), g.oc, 1, 1};

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/conv/choice.h"
+#include "kernels/igemm/panels.h"
 #include "kernels/igemm/winograd.h"
 
 namespace keel::kernels {
@@ -32,6 +32,7 @@ public:
     }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
+        require_f32(o);
         Conv2dGeometry g = g_;
         g.n = n;
         const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
@@ -55,7 +56,7 @@ private:
 
 std::unique_ptr<const PreparedConv> prepare_own_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
     check_geometry(g);
-    if (!igemm_serves(g) || !prefers_own(g)) return nullptr;
+    if (!igemm_serves(g)) return nullptr;
     auto conv = std::make_unique<OwnConv>(g, fusion);
     return conv->serves() ? std::move(conv) : nullptr;
 }

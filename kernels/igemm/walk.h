@@ -70,7 +70,7 @@ struct Target {
     std::int64_t first_pixel = 0, first_column = 0;
 
     float* at(std::int64_t pixel, std::int64_t column) const {
-        return map.data + (pixel - first_pixel) * map.ld + (column - first_column);
+        return map.floats() + (pixel - first_pixel) * map.ld + (column - first_column);
     }
 };
 
@@ -151,7 +151,7 @@ public:
         const float* residual[kMostRows];
         for (int r = 0; r < rows_; ++r) {
             dst[r] = r < valid_ ? target.at(offsets_[r], column) : spare_;
-            if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
+            if (adds) residual[r] = f.residual.floats() + offsets_[r] * f.residual.ld + column;
         }
         const float* ahead[2][kMostRows];
         const bool ahead_is[2] = {look_ahead(0, column, dst, target, ahead[0]), look_ahead(1, column, dst, target, ahead[1])};
@@ -222,7 +222,7 @@ private:
     /// The tile's source pixels at a tap. True if they are evenly spaced.
     bool find_pixels(Tap tap, std::int64_t channel) {
         const Walk& w = job_.walk;
-        const float* src = job_.src.data + channel;
+        const float* src = job_.src.floats() + channel;
         if (job_.flat) {
             for (int r = 0; r < rows_; ++r) pixels_[r] = src + offsets_[r] * job_.src.ld;
             return valid_ == rows_;

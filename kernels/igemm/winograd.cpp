@@ -40,8 +40,8 @@ void transform_result(const Job& job, const WinogradTile& tile, std::int64_t pos
     WinogradResult t{m, position, job.g.oc, {}, job.fusion.bias, {}, job.fusion.relu};
     const ConstMap residual = job.fusion.residual;
     job.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-        t.dst[i] = dst.data + (pixel - first) * dst.ld;
-        if (residual.data != nullptr) t.residual[i] = residual.data + pixel * residual.ld;
+        t.dst[i] = dst.floats() + (pixel - first) * dst.ld;
+        if (residual.data != nullptr) t.residual[i] = residual.floats() + pixel * residual.ld;
     });
     job.variant.winograd_result(t);
 }
@@ -153,10 +153,10 @@ void run_chunks(const Job& job, float* buffers) {
             for (std::int64_t first = share.begin; first < share.end; first += together) {
                 const std::int64_t last = std::min(first + together, share.end), pixel = chunks.begin(first);
                 const Map dst = job.dst.data == nullptr ? Map(buffer + block_floats(job), job.g.oc)
-                                                        : Map(job.dst.data + pixel * job.dst.ld, job.dst.ld);
+                                                        : Map(job.dst.floats() + pixel * job.dst.ld, job.dst.ld);
                 run_tiles(job, {first * each * job.tiles.w, std::min(last * each, rows) * job.tiles.w}, buffer, dst, pixel);
                 for (std::int64_t chunk = first; chunk < last; ++chunk)
-                    job.fusion.sink->take(chunk, 0, job.g.oc, dst.data + (chunks.begin(chunk) - pixel) * dst.ld, dst.ld);
+                    job.fusion.sink->take(chunk, 0, job.g.oc, dst.floats() + (chunks.begin(chunk) - pixel) * dst.ld, dst.ld);
             }
         }
     });

@@ -29,7 +29,7 @@ struct WinogradTiles {
         for (int i = 0; i < kWinogradPositions; ++i) {
             const std::int64_t y = tile.y - g.pad_h + i / 4, x = tile.x - g.pad_w + i % 4;
             const bool inside = y >= 0 && y < g.ih && x >= 0 && x < g.iw;
-            t.src[i] = inside ? src.data + ((tile.n * g.ih + y) * g.iw + x) * src.ld : nullptr;
+            t.src[i] = inside ? src.floats() + ((tile.n * g.ih + y) * g.iw + x) * src.ld : nullptr;
         }
         variant.winograd_source(t);
     }

@@ -60,7 +60,7 @@ private:
     std::int64_t z_position() const { return chunk_ * oc_.size(); }
 
     void transform(std::int64_t first, std::int64_t count, float* v, float* z) const {
-        const ConstMap src{job_.src.data + ic_.begin, job_.src.ld};
+        const ConstMap src{job_.src.floats() + ic_.begin, job_.src.ld};
         ConvAffine affine = job_.affine;
         if (affine.scale != nullptr) {
             affine.scale += ic_.begin;
@@ -71,7 +71,7 @@ private:
             job_.tiles.transform_source(job_.variant, tile, src, ic_.size(), affine, v + t * v_row(), v_position());
             WinogradGradient gradient{{}, oc_.size(), columns_, z + t * columns_, z_position(), z_panel()};
             job_.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-                gradient.diff[i] = job_.diff_dst.data + pixel * job_.diff_dst.ld + oc_.begin;
+                gradient.diff[i] = job_.diff_dst.floats() + pixel * job_.diff_dst.ld + oc_.begin;
             });
             job_.variant.winograd_gradient(gradient);
         }

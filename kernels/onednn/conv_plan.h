@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
@@ -18,7 +19,7 @@ struct PlanKey {
     Conv2dGeometry geometry;
     Pass pass;
     bool bias;
-    const ConvWeightsLayout* layout;  ///< of the caller's weights; null is OIHW
+    const DescLayout* layout;        ///< of the caller's weights; null is OIHW
     int threads;                      ///< primitives divide their work for one team size
     bool sum = false, relu = false;   ///< forward: added to what dst holds; max(0, .) of the result
 
@@ -38,8 +39,10 @@ const Plan& plan_for(const PlanKey& key);
 /// Plans compiled so far.
 std::int64_t plan_count();
 
-/// The layout that a forward pass likes best, and the implementation that a pass would run on. Both compile nothing.
-WeightsLayout preferred(const Conv2dGeometry& g, bool training);
+/// Returns the layout that a forward pass likes best, for the thread's Session. Compiles nothing.
+std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool training);
+
+/// Returns the name of the implementation that a pass would run on. Compiles nothing.
 std::string implementation(const PlanKey& key);
 
 }  // namespace keel::kernels::onednn

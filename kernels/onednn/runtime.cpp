@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "kernels/cpu.h"
-#include "kernels/conv/conv.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 
 namespace keel::kernels {

@@ -50,6 +50,7 @@ void Qconv::run(std::int64_t n, const QconvOperands& operands) const {
     Conv2dGeometry g = plan_.g;
     g.n = n;
     check_geometry(g);
+    require_f32("qconv", "the floats", operands.floats.type);
     const profile::Span span("qconv", cost_of(g, operands));
     Job job(plan_, n, operands);
     const std::int64_t panels = g.groups * plan_.panels();

@@ -118,7 +118,7 @@ public:
             if (o.dst.data != nullptr)
                 t.dst = o.dst.data + first_ * t.dst_row + panel.column;
             else
-                t.floats = o.floats.data + first_ * t.dst_row + panel.column;
+                t.floats = o.floats.floats() + first_ * t.dst_row + panel.column;
             t.ahead = panel.weights;
             t.ahead_step = 0;
             if (i + distance < last) {

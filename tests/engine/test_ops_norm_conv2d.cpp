@@ -4,7 +4,8 @@
 
 #include "engine/arena.h"
 #include "engine/ops.h"
-#include "kernels/conv/choice.h"
+#include "kernels/routing/choice.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"

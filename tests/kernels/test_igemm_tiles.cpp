@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/conv/conv.h"
+#include "kernels/routing/conv2d.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/split.h"
 #include "tests/kernels/samples.h"

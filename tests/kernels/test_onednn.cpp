@@ -4,6 +4,7 @@
 
 #include "bench/model_shapes.h"
 #include "kernels/cpu.h"
+#include "kernels/onednn/library.h"
 #include "tests/support/catch.h"
 
 using namespace keel;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/batch_norm/batch_norm.h"
-#include "kernels/conv/conv.h"
+#include "kernels/routing/conv2d.h"
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
 #include "tests/kernels/samples.h"

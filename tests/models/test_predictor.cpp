@@ -7,7 +7,7 @@
 
 #include "engine/autograd.h"
 #include "engine/checkpoint.h"
-#include "kernels/conv/choice.h"
+#include "kernels/routing/choice.h"
 #include "models/graph_builder.h"
 #include "models/random_training.h"
 #include "tests/models/golden/draws.h"
