@@ -166,11 +166,12 @@ std::string text_of(const Options& o, const Json& figures) {
         "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
         "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors){}\n",
         o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
-        number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", active_isa().name,
-        kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
-        figures.contains("sums_ms") ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
-                                                  number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
-                                    : "");
+        number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "",
+        active_isa().name, kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
+        figures.contains("sums_ms")
+            ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
+                          number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
+            : "");
 }
 
 int run(const Options& o, const Globals& globals, World& world) {

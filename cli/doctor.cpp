@@ -12,9 +12,9 @@
 #include "cli/rank_report.h"
 #include "distributed/mpi_communicator.h"
 #include "engine/files.h"
-#include "kernels/onednn/library.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 #include "kernels/topology.h"
 

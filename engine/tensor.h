@@ -2,7 +2,7 @@
 //
 // Activations are NHWC: dims {n, h, w, c}, where the pixels of c channels lie `ld() >= c` elements apart, so that a slice of the
 // channels is a view. Matrices are {n, c} with rows `ld()` apart, vectors {c}. Convolution weights are {oc, ic / groups, kh, kw};
-// they may be kept in a layout of the convolution library (`layout()`), which only `copy_plain` and the convolutions look into.
+// they may be kept in the layout that the convolutions read (`layout()`), which only `copy_plain` and those look into.
 #pragma once
 
 #include <array>

@@ -7,7 +7,8 @@
 
 namespace keel {
 
-/// f64 exists for gradient checks: operators run on the plain reference kernels there. bf16 are the upper halves of f32.
+/// f64 exists for gradient checks: operators run on the plain reference kernels there. bf16 are the upper halves of
+/// f32.
 enum class DType : std::uint8_t { f32, f64, u8, s8, s32, bf16 };
 
 /// Returns the bytes of an element.

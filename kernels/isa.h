@@ -1,6 +1,6 @@
-// The instruction sets that kernels are written for: one table of processor features and one of named sets of them. This header and
-// the flags in cmake/keel_isas.cmake are all that a new one needs beside its kernels (docs/adding_a_kernel.md). Nothing of the STL is
-// used, for the files compiled for an ISA include it.
+// The instruction sets that kernels are written for: one table of processor features and one of named sets of them.
+// This header and the flags in cmake/keel_isas.cmake are all that a new one needs beside its kernels
+// (docs/adding_a_kernel.md). Nothing of the STL is used, for the files compiled for an ISA include it.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ constexpr bool contains(Features all, Features some) {
     return (static_cast<std::uint32_t>(all) & static_cast<std::uint32_t>(some)) == static_cast<std::uint32_t>(some);
 }
 
-/// Where a processor tells of a feature: all of `bits` in a register that CPUID returns, and the registers' state that the
-/// operating system must save (bits of XCR0).
+/// Where a processor tells of a feature: all of `bits` in a register that CPUID returns, and the registers' state that
+/// the operating system must save (bits of XCR0).
 struct FeatureSource {
     Features feature;
     const char* name;
@@ -55,8 +55,8 @@ inline constexpr FeatureSource kFeatureSources[] = {
     {Features::amx_bf16, "amx_bf16", 7, 0, FeatureSource::edx, 1U << 22, kSavesTiles},
 };
 
-/// A set of features with a name, which is what KEEL_ISA says and what the files compiled for it end in. Sets need not contain one
-/// another.
+/// A set of features with a name, which is what KEEL_ISA says and what the files compiled for it end in. Sets need not
+/// contain one another.
 struct Isa {
     const char* name;
     Features features;

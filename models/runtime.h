@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/routing/prepared.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/routing/prepared.h"
 #include "models/graph.h"
 #include "models/memory_plan.h"
 

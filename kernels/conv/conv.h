@@ -1,9 +1,10 @@
 // Two-dimensional convolution (cross-correlation) over NHWC maps: what all kernels of it agree on.
-//   dst[n][oy][ox][o] = bias[o] + sum over i, ky, kx of src[n][oy*stride - pad + ky*dilation][ox*...][i] * weights[o][i][ky][kx]
-// with i over the ic / groups channels of o's group. f32 runs on Keel's own kernels (kernels/igemm) where channels are whole panels
-// and there are no groups, else on oneDNN's (kernels/onednn); kernels/routing says which. f64 runs on the plain loops below.
-// Weights live in the layout that those kernels read (weights_layout.h), padded with zeros where it is wider, so that a training
-// step does not reorder them: element-wise optimizers do not care.
+//   dst[n][oy][ox][o] = bias[o] + sum over i, ky, kx of
+//                       src[n][oy*stride - pad + ky*dilation][ox*...][i] * weights[o][i][ky][kx]
+// with i over the ic / groups channels of o's group. f32 runs on Keel's own kernels (kernels/igemm) where channels are
+// whole panels and there are no groups, else on oneDNN's (kernels/onednn); kernels/routing says which. f64 runs on the
+// plain loops below. Weights live in the layout that those kernels read (weights_layout.h), padded with zeros where it
+// is wider, so that a training step does not reorder them: element-wise optimizers do not care.
 #pragma once
 
 #include <compare>
@@ -31,8 +32,9 @@ struct Conv2dGeometry {
     auto operator<=>(const Conv2dGeometry&) const = default;
 };
 
-/// Throws UsageError for a geometry that makes no sense (a dim that is not positive, channels not divisible by the groups, an empty
-/// output) or whose tensors exceed what 64-bit sizes can count, naming the numbers. Every function below calls it.
+/// Throws UsageError for a geometry that makes no sense (a dim that is not positive, channels not divisible by the
+/// groups, an empty output) or whose tensors exceed what 64-bit sizes can count, naming the numbers. Every function
+/// below calls it.
 void check_geometry(const Conv2dGeometry& g);
 
 /// Returns the cost of one pass in any direction: both maps and the weights once.
@@ -50,6 +52,7 @@ void conv2d_forward_reference(const Conv2dGeometry& g, const T* src, const T* we
 template <class T>
 void conv2d_backward_data_reference(const Conv2dGeometry& g, const T* diff_dst, const T* weights, T* diff_src);
 template <class T>
-void conv2d_backward_weights_reference(const Conv2dGeometry& g, const T* src, const T* diff_dst, T* diff_weights, T* diff_bias);
+void conv2d_backward_weights_reference(const Conv2dGeometry& g, const T* src, const T* diff_dst, T* diff_weights,
+                                       T* diff_bias);
 
 }  // namespace keel::kernels

@@ -7,7 +7,8 @@
 
 namespace keel::kernels {
 
-/// An NHWC map: its first element, the distance between pixels in elements (0 stands for dense pixels), and the elements' type.
+/// An NHWC map: its first element, the distance between pixels in elements (0 stands for dense pixels), and the
+/// elements' type.
 struct ConstMap {
     ConstMap(const float* first = nullptr, std::int64_t distance = 0) : data(first), ld(distance) {}
     ConstMap(const void* first, std::int64_t distance, DType of) : data(first), ld(distance), type(of) {}

@@ -8,7 +8,8 @@ namespace keel::kernels {
 namespace {
 
 const ConvWeightsLayout& known(const WeightsLayout& layout) {
-    if (layout == nullptr) throw UsageError("[conv2d] wanted a layout that knows its dims, got the null (plain) layout");
+    if (layout == nullptr)
+        throw UsageError("[conv2d] wanted a layout that knows its dims, got the null (plain) layout");
     return *layout;
 }
 
@@ -36,7 +37,8 @@ void unpack_weights(const WeightsLayout& layout, const float* packed, float* pla
 void require_dims(const ConvWeightsLayout& layout, const Conv2dGeometry& g) {
     const WeightsDims wanted(g);
     if (layout.dims() == wanted) return;
-    throw UsageError("[conv2d] the weights layout is for " + text(layout.dims()) + ", the geometry wants " + text(wanted));
+    throw UsageError("[conv2d] the weights layout is for " + text(layout.dims()) + ", the geometry wants " +
+                     text(wanted));
 }
 
 }  // namespace keel::kernels

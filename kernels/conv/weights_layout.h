@@ -1,5 +1,5 @@
-// Layouts of weights, as those see them who only keep, compare and copy weights. Each owner of kernels has layouts of its own:
-// igemm/panels.h, onednn/weights_layout.h.
+// Layouts of weights, as those see them who only keep, compare and copy weights. Each owner of kernels has layouts of
+// its own: igemm/panels.h, onednn/weights_layout.h.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ class ConvWeightsLayout {
 public:
     virtual ~ConvWeightsLayout() = default;
 
-    /// Floats of a buffer in this layout, padding included.
+    /// Returns the floats of a buffer in this layout, padding included.
     virtual std::int64_t elements() const = 0;
-    /// Exact copies from and to plain OIHW; padding is written as 0.
+    /// Make exact copies from and to plain OIHW; padding is written as 0.
     virtual void pack(const float* plain, float* packed) const = 0;
     virtual void unpack(const float* packed, float* plain) const = 0;
 
@@ -44,7 +44,7 @@ using WeightsLayout = std::shared_ptr<const ConvWeightsLayout>;
 /// Whether two layouts order the elements alike (null equals null only).
 bool same_layout(const WeightsLayout& a, const WeightsLayout& b);
 
-/// The layout's own functions, but for the null layout, which knows no dims: UsageError.
+/// Call the layout's own functions; throw UsageError for the null layout, which knows no dims.
 std::int64_t layout_elements(const WeightsLayout& layout);
 void pack_weights(const WeightsLayout& layout, const float* plain, float* packed);
 void unpack_weights(const WeightsLayout& layout, const float* packed, float* plain);

@@ -11,10 +11,11 @@ namespace keel::kernels {
 void check_geometry(const GemmGeometry& g) {
     const std::int64_t a_row = g.transpose_a ? g.m : g.k, b_row = g.transpose_b ? g.k : g.n;
     if (g.m >= 0 && g.n >= 0 && g.k >= 0 && g.lda >= a_row && g.ldb >= b_row && g.ldc >= g.n) return;
-    throw UsageError("[gemm] wanted m, n, k of 0 or more and rows no longer than lda, ldb, ldc, got m " + std::to_string(g.m) +
-                     ", n " + std::to_string(g.n) + ", k " + std::to_string(g.k) + ", rows of " + std::to_string(a_row) + ", " +
-                     std::to_string(b_row) + ", " + std::to_string(g.n) + " at distances " + std::to_string(g.lda) + ", " +
-                     std::to_string(g.ldb) + ", " + std::to_string(g.ldc));
+    throw UsageError("[gemm] wanted m, n, k of 0 or more and rows no longer than lda, ldb, ldc, got m " +
+                     std::to_string(g.m) + ", n " + std::to_string(g.n) + ", k " + std::to_string(g.k) + ", rows of " +
+                     std::to_string(a_row) + ", " + std::to_string(b_row) + ", " + std::to_string(g.n) +
+                     " at distances " + std::to_string(g.lda) + ", " + std::to_string(g.ldb) + ", " +
+                     std::to_string(g.ldc));
 }
 
 template <class T>

@@ -42,7 +42,8 @@ private:
             for (std::int64_t panel = begin; panel < end; ++panel)
                 for (std::int64_t tap = 0; tap < taps; ++tap)
                     for (std::int64_t i = 0; i < ic; ++i)
-                        body(panel * columns_ * plain_column() + i * taps + tap, ((panel * taps + tap) * ic + i) * columns_);
+                        body(panel * columns_ * plain_column() + i * taps + tap,
+                             ((panel * taps + tap) * ic + i) * columns_);
         });
     }
 
@@ -55,8 +56,9 @@ WeightsLayout panel_layout(const Conv2dGeometry& g) {
     check_geometry(g);
     const int columns = igemm_columns();
     if (!igemm_serves(g))
-        throw UsageError("[conv2d] panels want no groups and channels in multiples of " + std::to_string(columns) + ", got " +
-                         std::to_string(g.groups) + " groups of " + std::to_string(g.ic) + " to " + std::to_string(g.oc));
+        throw UsageError("[conv2d] panels want no groups and channels in multiples of " + std::to_string(columns) +
+                         ", got " + std::to_string(g.groups) + " groups of " + std::to_string(g.ic) + " to " +
+                         std::to_string(g.oc));
     static std::mutex mutex;
     static std::vector<std::shared_ptr<const PanelLayout>> layouts;
     const std::lock_guard lock(mutex);

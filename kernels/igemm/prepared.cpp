@@ -10,8 +10,8 @@
 namespace keel::kernels {
 namespace {
 
-/// From here on Winograd's algorithm wins where its weights are transformed beforehand; below, they are more memory to read than
-/// the products are work.
+/// From here on Winograd's algorithm wins where its weights are transformed beforehand; below, they are more memory to
+/// read than the products are work.
 constexpr std::int64_t kLeastPixels = 100;
 
 /// The layout of panels was that of the ISA active when it was made, and so must be the kernels.
@@ -20,9 +20,13 @@ public:
     OwnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
         : g_(g), fusion_(fusion), winograd_(winograd_serves(g) && g.n * g.oh() * g.ow() >= kLeastPixels) {}
 
-    bool serves() const { return !fusion_.src_affine || winograd_ || (g_.pointwise() && g_.pad_h == 0 && g_.pad_w == 0); }
+    bool serves() const {
+        return !fusion_.src_affine || winograd_ || (g_.pointwise() && g_.pad_h == 0 && g_.pad_w == 0);
+    }
 
-    std::int64_t weights_elements() const override { return winograd_ ? winograd_weights_floats(g_) : g_.weights_elements(); }
+    std::int64_t weights_elements() const override {
+        return winograd_ ? winograd_weights_floats(g_) : g_.weights_elements();
+    }
 
     void pack(const float* plain, float* packed) const override {
         if (!winograd_) return pack_weights(panel_layout(g_), plain, packed);

@@ -14,15 +14,16 @@ struct WinogradTile {
 };
 
 struct WinogradTiles {
-    explicit WinogradTiles(const Conv2dGeometry& geometry) : g(geometry), h(chunk_count(g.oh(), 2)), w(chunk_count(g.ow(), 2)) {}
+    explicit WinogradTiles(const Conv2dGeometry& geometry)
+        : g(geometry), h(chunk_count(g.oh(), 2)), w(chunk_count(g.ow(), 2)) {}
 
     std::int64_t count() const { return rows() * w; }
     std::int64_t rows() const { return g.n * h; }
-    /// Pixels of dst before a row of tiles.
+    /// Returns the pixels of dst before a row of tiles.
     std::int64_t pixels_before(std::int64_t row) const { return (row / h * g.oh() + 2 * (row % h)) * g.ow(); }
     WinogradTile at(std::int64_t index) const { return {index / w / h, 2 * (index / w % h), 2 * (index % w)}; }
 
-    /// `depth` channels of src; v as in WinogradSource.
+    /// Transforms `depth` channels of src; v as in WinogradSource.
     void transform_source(const IgemmVariant& variant, const WinogradTile& tile, ConstMap src, std::int64_t depth,
                           const ConvAffine& affine, float* v, std::int64_t v_position) const {
         WinogradSource t{{}, depth, affine.scale, affine.shift, affine.relu, v, v_position};

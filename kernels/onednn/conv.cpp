@@ -12,8 +12,8 @@ namespace keel::kernels {
 namespace onednn {
 namespace {
 
-/// The calling thread's scratch memory, divided for one call: the primitive's scratchpad (the reorder's, too, for they run one
-/// after the other), then the weights in the primitive's layout if they are not the caller's.
+/// The calling thread's scratch memory, divided for one call: the primitive's scratchpad (the reorder's, too, for they
+/// run one after the other), then the weights in the primitive's layout if they are not the caller's.
 struct CallScratch {
     explicit CallScratch(const Plan& plan) {
         std::size_t pad = plan.scratchpad.get_size();
@@ -34,7 +34,8 @@ const float* reordered(const Plan& plan, const CallScratch& scratch, const float
     return scratch.weights;
 }
 
-/// The caller's layout as oneDNN knows it: null (plain OIHW) for one of another owner, from or to which `plain` is copied.
+/// The caller's layout as oneDNN knows it: null (plain OIHW) for one of another owner, from or to which `plain` is
+/// copied.
 struct CallerLayout {
     CallerLayout(const Conv2dGeometry& g, const WeightsLayout& layout) {
         if (layout == nullptr) return;
@@ -61,8 +62,8 @@ WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
     return preferred(g, training);
 }
 
-void forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights, const WeightsLayout& layout,
-             const float* bias, float* dst) {
+void forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights,
+             const WeightsLayout& layout, const float* bias, float* dst) {
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
     CallerLayout caller(g, layout);
     const float* readable = caller.readable(layout, weights);
@@ -111,8 +112,11 @@ void backward_weights(const Conv2dGeometry& g, const float* src, const float* di
 ConvImplementations conv2d_implementations(const Conv2dGeometry& g) {
     const onednn::Session session;
     const auto layout = onednn::preferred(g, true);
-    const auto name = [&](onednn::Pass pass) { return onednn::implementation({g, pass, false, layout.get(), session.threads()}); };
-    return {name(onednn::Pass::forward_training), name(onednn::Pass::backward_data), name(onednn::Pass::backward_weights)};
+    const auto name = [&](onednn::Pass pass) {
+        return onednn::implementation({g, pass, false, layout.get(), session.threads()});
+    };
+    return {name(onednn::Pass::forward_training), name(onednn::Pass::backward_data),
+            name(onednn::Pass::backward_weights)};
 }
 
 std::int64_t conv2d_primitive_count() { return onednn::plan_count(); }

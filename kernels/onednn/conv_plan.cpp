@@ -31,7 +31,8 @@ ConvDescs describe(const Conv2dGeometry& g, bool bias, const memory::desc& weigh
 }
 
 ForwardPd forward_pd(const ConvDescs& descs, Pass pass, bool sum = false, bool relu = false) {
-    const auto kind = pass == Pass::forward_inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
+    const auto kind =
+        pass == Pass::forward_inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
     if (!sum && !relu) return make_forward_pd(engine(), kind, descs, attributes());
     dnnl::post_ops after;
     if (sum) after.append_sum();
@@ -63,16 +64,23 @@ auto choose(const Make& make, const DescLayout& caller) {
 template <class Use>
 auto with_primitive_desc(const PlanKey& key, const DescLayout& caller, const Use& use) {
     const auto descs = [&](const memory::desc& weights) { return describe(key.geometry, key.bias, weights); };
-    const auto hint = [&] { return forward_pd(describe(key.geometry, false, any_weights(caller.dims())), Pass::forward_training); };
+    const auto hint = [&] {
+        return forward_pd(describe(key.geometry, false, any_weights(caller.dims())), Pass::forward_training);
+    };
     switch (key.pass) {
         case Pass::backward_data:
             return use(choose(
-                [&](const memory::desc& w) { return make_backward_data_pd(engine(), descs(w), hint(), attributes()); }, caller));
+                [&](const memory::desc& w) { return make_backward_data_pd(engine(), descs(w), hint(), attributes()); },
+                caller));
         case Pass::backward_weights:
             return use(choose(
-                [&](const memory::desc& w) { return make_backward_weights_pd(engine(), descs(w), hint(), attributes()); }, caller));
+                [&](const memory::desc& w) {
+                    return make_backward_weights_pd(engine(), descs(w), hint(), attributes());
+                },
+                caller));
         default:
-            return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass, key.sum, key.relu); }, caller));
+            return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass, key.sum, key.relu); },
+                              caller));
     }
 }
 
@@ -150,7 +158,8 @@ std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool traini
 std::string implementation(const PlanKey& key) {
     check_geometry(key.geometry);
     return translated([&] {
-        return with_primitive_desc(key, caller_layout(key), [](const auto& pd) { return std::string(pd.impl_info_str()); });
+        return with_primitive_desc(key, caller_layout(key),
+                                   [](const auto& pd) { return std::string(pd.impl_info_str()); });
     });
 }
 

@@ -16,8 +16,8 @@ struct ConvImplementations {
 /// Returns those for a geometry. Compiles nothing.
 ConvImplementations conv2d_implementations(const Conv2dGeometry& g);
 
-/// Returns how many convolution primitives this process has compiled. They are kept, one for each geometry, pass, weights layout,
-/// use of a bias and number of threads, until the process ends: a steady training step compiles none.
+/// Returns how many convolution primitives this process has compiled. They are kept, one for each geometry, pass,
+/// weights layout, use of a bias and number of threads, until the process ends: a steady training step compiles none.
 std::int64_t conv2d_primitive_count();
 
 /// Returns the version of the convolution library and its threading runtime, e.g. "2.6.3 (OpenMP)".

@@ -11,8 +11,8 @@
 namespace keel::kernels::onednn {
 namespace {
 
-/// oneDNN's kernels read and write dense pixels, and add to what dst holds. Whatever else the operands ask for is a pass of its
-/// own, through scratch memory.
+/// oneDNN's kernels read and write dense pixels, and add to what dst holds. Whatever else the operands ask for is a
+/// pass of its own, through scratch memory.
 class OnednnConv final : public PreparedConv {
 public:
     OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion) : g_(g), fusion_(fusion), layout_(layout_for(g)) {}
@@ -27,7 +27,8 @@ public:
         const Session session;
         const Plan& plan = plan_for(key(g, session));
         const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
-        const UnaryGeometry src{n * g_.ih * g_.iw, g_.ic, o.src.ld, g_.ic}, dst{n * g_.oh() * g_.ow(), g_.oc, g_.oc, o.dst.ld};
+        const UnaryGeometry src{n * g_.ih * g_.iw, g_.ic, o.src.ld, g_.ic},
+            dst{n * g_.oh() * g_.ow(), g_.oc, g_.oc, o.dst.ld};
         const bool copy_src = fusion_.src_affine || o.src.ld != g_.ic, copy_dst = o.dst.ld != g_.oc;
         const Sections at(plan, copy_src ? src.rows * src.c : 0, copy_dst ? dst.rows * dst.c : 0);
 
@@ -36,17 +37,18 @@ public:
         else if (copy_src)
             copy(src, o.src.floats(), at.src);
         float* result = copy_dst ? at.dst : o.dst.floats();
-        if (fusion_.residual && result != o.residual.floats()) copy({dst.rows, dst.c, o.residual.ld, dst.c}, o.residual.floats(), result);
+        if (fusion_.residual && result != o.residual.floats())
+            copy({dst.rows, dst.c, o.residual.ld, dst.c}, o.residual.floats(), result);
         const float* weights = o.weights;
         if (plan.reorder) {  // another number of images may want another layout
             plan.reorder->run(weights, at.weights, at.pad);
             weights = at.weights;
         }
         execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, copy_src ? at.src : o.src.floats())},
-                                         {DNNL_ARG_WEIGHTS, wrap(plan.weights, weights)},
-                                         {DNNL_ARG_BIAS, wrap(plan.bias, o.bias)},
-                                         {DNNL_ARG_DST, wrap(plan.dst, result)},
-                                         {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, at.pad)}});
+                                 {DNNL_ARG_WEIGHTS, wrap(plan.weights, weights)},
+                                 {DNNL_ARG_BIAS, wrap(plan.bias, o.bias)},
+                                 {DNNL_ARG_DST, wrap(plan.dst, result)},
+                                 {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, at.pad)}});
         if (copy_dst) copy(dst, result, o.dst.floats());
     }
 
@@ -54,7 +56,9 @@ private:
     /// The calling thread's scratch memory, divided for one call.
     struct Sections {
         Sections(const Plan& plan, std::int64_t src_elements, std::int64_t dst_elements) {
-            const auto floats = [](std::int64_t count) { return section(static_cast<std::size_t>(count) * sizeof(float)); };
+            const auto floats = [](std::int64_t count) {
+                return section(static_cast<std::size_t>(count) * sizeof(float));
+            };
             std::size_t pad_bytes = plan.scratchpad.get_size(), weights_bytes = 0;
             if (plan.reorder) {
                 pad_bytes = std::max(pad_bytes, plan.reorder->scratchpad_bytes());
@@ -83,7 +87,8 @@ private:
     }
 
     PlanKey key(const Conv2dGeometry& g, const Session& session) const {
-        return {g, Pass::forward_inference, fusion_.bias, layout_.get(), session.threads(), fusion_.residual, fusion_.relu};
+        return {g,           Pass::forward_inference, fusion_.bias, layout_.get(), session.threads(), fusion_.residual,
+                fusion_.relu};
     }
 
     Conv2dGeometry g_;

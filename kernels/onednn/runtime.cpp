@@ -36,8 +36,8 @@ dnnl::cpu_isa cap(const Isa& isa) {
 }
 
 dnnl::engine make_engine() {
-    // From the environment, not from active_isa(): the cap is for good, an IsaScope is not. oneDNN refuses it once it has generated
-    // code; where the host program did so before, its own choice stands.
+    // From the environment, not from active_isa(): the cap is for good, an IsaScope is not. oneDNN refuses it once it
+    // has generated code; where the host program did so before, its own choice stands.
     const char* forced = std::getenv("KEEL_ISA");
     if (forced != nullptr && *forced != '\0' && isa_from_name(forced) != available_isas().back())
         dnnl::set_max_cpu_isa(cap(isa_from_name(forced)));
@@ -46,7 +46,8 @@ dnnl::engine make_engine() {
 
 }  // namespace
 
-Session::Session() : threads_(omp_in_parallel() != 0 || sums_are_fixed() ? 1 : thread_count()), before_(omp_get_max_threads()) {
+Session::Session()
+    : threads_(omp_in_parallel() != 0 || sums_are_fixed() ? 1 : thread_count()), before_(omp_get_max_threads()) {
     engine();
     if (before_ != threads_) omp_set_num_threads(threads_);
 }
@@ -91,8 +92,8 @@ std::string convolution_library() {
                           : version.cpu_runtime == DNNL_RUNTIME_THREADPOOL ? "thread pool"
                           : version.cpu_runtime == DNNL_RUNTIME_SEQ        ? "sequential"
                                                                            : "unknown threading";
-    return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch) + " (" +
-           runtime + ")";
+    return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch) +
+           " (" + runtime + ")";
 }
 
 }  // namespace keel::kernels

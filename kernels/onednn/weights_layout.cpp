@@ -56,7 +56,8 @@ std::shared_ptr<const DescLayout> layout_of(const WeightsDims& dims, const dnnl:
     return layouts.back();
 }
 
-Reorder::Reorder(const dnnl::memory::desc& from_desc, const dnnl::memory::desc& to_desc) : from(from_desc), to(to_desc) {
+Reorder::Reorder(const dnnl::memory::desc& from_desc, const dnnl::memory::desc& to_desc)
+    : from(from_desc), to(to_desc) {
     const dnnl::reorder::primitive_desc pd(engine(), from, engine(), to, attributes());
     scratchpad = pd.scratchpad_desc();
     primitive = dnnl::reorder(pd);

@@ -23,8 +23,9 @@ bool own(const Conv2dGeometry& g, const WeightsLayout& layout) {
 /// What oneDNN cannot take is the caller's mistake: layouts are public, and so is who reads them.
 void require_dense(const char* map, std::int64_t ld, std::int64_t pixels, std::int64_t channels) {
     if (ld != 0 && ld != channels && pixels > 1)
-        throw UsageError(std::string("[conv2d] wanted dense pixels in ") + map + " for this layout of the weights, got " +
-                         std::to_string(ld) + " elements between pixels of " + std::to_string(channels) + " channels");
+        throw UsageError(std::string("[conv2d] wanted dense pixels in ") + map +
+                         " for this layout of the weights, got " + std::to_string(ld) + " elements between pixels of " +
+                         std::to_string(channels) + " channels");
 }
 
 void require_f32(const char* read, DType read_type, const char* other, DType other_type) {
@@ -48,18 +49,20 @@ void sum_pixels(std::int64_t pixels, std::int64_t channels, ConstMap map, float*
     for (std::int64_t c = 0; c < channels; ++c) sums[c] = static_cast<float>(total[c]);
 }
 
-/// All pixels of a map that is made, to a sink if there is one.
-void feed(RowSink* sink, std::int64_t pixels, std::int64_t channels, Map map) {
-    if (sink == nullptr) return;
+/// Gives all pixels of a map that is made to an epilogue, if there is one.
+void feed(RowEpilogue* epilogue, std::int64_t pixels, std::int64_t channels, Map map) {
+    if (epilogue == nullptr) return;
     const RowChunks chunks(pixels, chunk_rows(pixels, channels));
-    sink->begin(chunks);
+    epilogue->begin(chunks);
     parallel_for(chunks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t chunk = begin; chunk < end; ++chunk)
-            sink->take(chunk, 0, channels, map.floats() + chunks.begin(chunk) * map.ld, map.ld);
+            epilogue->take(chunk, 0, channels, map.floats() + chunks.begin(chunk) * map.ld, map.ld);
     });
 }
 
-const char* span_name(const Conv2dGeometry& g, const char* pointwise, const char* any) { return g.pointwise() ? pointwise : any; }
+const char* span_name(const Conv2dGeometry& g, const char* pointwise, const char* any) {
+    return g.pointwise() ? pointwise : any;
+}
 
 }  // namespace
 
@@ -73,22 +76,24 @@ WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
     return onednn::preferred_layout(g, training);
 }
 
-void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights, const WeightsLayout& layout,
-                    const float* bias, Map dst, const ConvAffine& src_affine, RowSink* sink) {
+void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights,
+                    const WeightsLayout& layout, const float* bias, Map dst, const ConvAffine& src_affine,
+                    RowEpilogue* epilogue) {
     const bool ours = own(g, layout);
     require_f32("src", src.type, "dst", dst.type);
     const profile::Span span(span_name(g, "conv2d_forward 1x1", "conv2d_forward"), conv2d_cost(g));
     if (ours) {
         require_no_affine(src_affine.scale != nullptr && !forward_takes_affine(g, layout), "a kernel that takes it");
         const auto pass = winograd_wins(g) ? winograd_forward : igemm_forward;
-        return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias, .sink = sink}, with_ld(dst, g.oc));
+        return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias, .epilogue = epilogue},
+                    with_ld(dst, g.oc));
     }
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
     const std::int64_t pixels = g.n * g.oh() * g.ow();
     require_dense("src", src.ld, g.n * g.ih * g.iw, g.ic);
     require_dense("dst", dst.ld, pixels, g.oc);
     onednn::forward(g, training, src.floats(), weights, layout, bias, dst.floats());
-    feed(sink, pixels, g.oc, with_ld(dst, g.oc));
+    feed(epilogue, pixels, g.oc, with_ld(dst, g.oc));
 }
 
 bool backward_data_streams(const Conv2dGeometry& g, const WeightsLayout& layout) {
@@ -96,16 +101,16 @@ bool backward_data_streams(const Conv2dGeometry& g, const WeightsLayout& layout)
 }
 
 void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,
-                          Map diff_src, bool accumulate, RowSink* sink) {
+                          Map diff_src, bool accumulate, RowEpilogue* epilogue) {
     const bool ours = own(g, layout), streams = backward_data_streams(g, layout);
     require_f32("diff_dst", diff_dst.type, "diff_src", diff_src.type);
     const profile::Span span(span_name(g, "conv2d_backward_data 1x1", "conv2d_backward_data"), conv2d_cost(g));
-    if (diff_src.data == nullptr && (sink == nullptr || !streams))
-        throw UsageError("[conv2d] a null diff_src wants a sink and a pass that streams to it");
+    if (diff_src.data == nullptr && (epilogue == nullptr || !streams))
+        throw UsageError("[conv2d] a null diff_src wants an epilogue and a pass that streams to it");
     const Map to = with_ld(diff_src, g.ic);
     if (ours) {
         const auto pass = winograd_wins(g) ? winograd_backward_data : igemm_backward_data;
-        IgemmFusion fusion{.sink = streams ? sink : nullptr};
+        IgemmFusion fusion{.epilogue = streams ? epilogue : nullptr};
         if (accumulate) fusion.residual = {to.floats(), to.ld};
         pass(g, with_ld(diff_dst, g.oc), weights, fusion, to);
     } else {
@@ -114,7 +119,7 @@ void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const floa
         require_dense("diff_src", diff_src.ld, g.n * g.ih * g.iw, g.ic);
         onednn::backward_data(g, diff_dst.floats(), weights, layout, diff_src.floats());
     }
-    if (!streams) feed(sink, g.n * g.ih * g.iw, g.ic, to);
+    if (!streams) feed(epilogue, g.n * g.ih * g.iw, g.ic, to);
 }
 
 void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights,

@@ -12,7 +12,8 @@ namespace {
 template <class T>
 profile::Cost cost(const GemmGeometry& g, bool accumulate) {
     const std::int64_t elements = g.m * g.k + g.k * g.n + (accumulate ? 2 : 1) * g.m * g.n;
-    return {2 * static_cast<double>(g.m * g.n) * static_cast<double>(g.k), static_cast<double>(elements) * double{sizeof(T)}};
+    return {2 * static_cast<double>(g.m * g.n) * static_cast<double>(g.k),
+            static_cast<double>(elements) * double{sizeof(T)}};
 }
 
 template <class T>

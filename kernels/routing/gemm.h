@@ -5,7 +5,7 @@
 
 namespace keel::kernels {
 
-/// c = op(a) op(b) + (accumulate ? c : 0). Throws UsageError as check_geometry() does.
+/// Computes c = op(a) op(b) + (accumulate ? c : 0). Throws UsageError as check_geometry() does.
 template <class T>
 void gemm(const GemmGeometry& g, const T* a, const T* b, bool accumulate, T* c);
 

@@ -28,12 +28,13 @@ using namespace keel::test;
 
 namespace {
 
-/// A list ends in scalar, no variant hides one further on, and what `select` takes needs no more than the active ISA has, while
-/// all before it need more.
+/// A list ends in scalar, no variant hides one further on, and what `select` takes needs no more than the active ISA
+/// has, while all before it need more.
 template <class Variant, std::size_t N>
 void check_list(const Variant* const (&variants)[N]) {
     for (std::size_t i = 0; i < N; ++i)
-        for (std::size_t later = i + 1; later < N; ++later) CHECK_FALSE(variants[later]->isa.includes(variants[i]->isa));
+        for (std::size_t later = i + 1; later < N; ++later)
+            CHECK_FALSE(variants[later]->isa.includes(variants[i]->isa));
     CHECK(variants[N - 1]->isa == Isa::scalar);
     for_each_isa([&] {
         const Variant* chosen = &select(variants);
@@ -56,7 +57,8 @@ int probe(const std::string& isa) {
 
 TEST_CASE("names of ISAs go round", "[cpu]") {
     for (const Isa& isa : kIsas) CHECK(isa_from_name(isa.name) == isa);
-    for (const char* name : {"scalar", "avx2", "avx512", "avx512_vnni"}) CHECK(isa_from_name(name).name == std::string(name));
+    for (const char* name : {"scalar", "avx2", "avx512", "avx512_vnni"})
+        CHECK(isa_from_name(name).name == std::string(name));
     CHECK_THROWS_AS(isa_from_name("mmx"), UsageError);
     CHECK_THROWS_AS(isa_from_name(""), UsageError);
 }
@@ -90,7 +92,8 @@ TEST_CASE("a variant is selected by its set of features, where sets do not conta
     constexpr Isa kBf16{"bf16", Isa::avx512.features | Features::avx512_bf16};
     constexpr Isa kAmx{"amx", kBf16.features | Features::amx_tile | Features::amx_bf16};
     constexpr Isa kAvxVnni{"avx_vnni", Isa::avx2.features | Features::avx_vnni};
-    static constexpr Variant amx{kAmx}, bf16{kBf16}, vnni{Isa::avx512_vnni}, avx_vnni{kAvxVnni}, avx2{Isa::avx2}, scalar{Isa::scalar};
+    static constexpr Variant amx{kAmx}, bf16{kBf16}, vnni{Isa::avx512_vnni}, avx_vnni{kAvxVnni}, avx2{Isa::avx2},
+        scalar{Isa::scalar};
     constexpr const Variant* variants[] = {&amx, &bf16, &vnni, &avx_vnni, &avx2, &scalar};
     const auto chosen = [&](Features features) { return std::string(select(variants, {"given", features}).isa.name); };
     CHECK(chosen(kAmx.features) == "amx");

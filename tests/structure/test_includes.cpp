@@ -1,5 +1,5 @@
-// The tree is the table of contents: includes run one way, no folders include one another in a ring, and the convolution library
-// stays behind its wall.
+// The tree is the table of contents: includes run one way, no folders include one another in a ring, and the
+// convolution library stays behind its wall.
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
@@ -45,7 +45,8 @@ std::string violation(const std::string& file, const std::string& line) {
     const std::string path = included_path(line);
     if (path.empty()) return "";
     const std::string folder = file.substr(0, file.find('/')), target = path.substr(0, path.find('/'));
-    if (path.find("..") != std::string::npos) return file + " includes " + path + ", which is not written from the root";
+    if (path.find("..") != std::string::npos)
+        return file + " includes " + path + ", which is not written from the root";
     if ((target == "tests" || kMayInclude.contains(target)) && path.find('/') != std::string::npos &&
         !kMayInclude.at(folder).contains(target))
         return file + " includes " + path +
@@ -106,7 +107,8 @@ std::vector<std::string> ring_through(const FolderGraph& graph, const std::strin
 
 FolderGraph graph_of(std::initializer_list<std::pair<const char*, const char*>> includes) {
     FolderGraph graph;
-    for (const auto& [file, included] : includes) add_include(graph, file, std::string("#include \"") + included + "\"");
+    for (const auto& [file, included] : includes)
+        add_include(graph, file, std::string("#include \"") + included + "\"");
     return graph;
 }
 
@@ -144,11 +146,13 @@ TEST_CASE("the check of rings finds them", "[structure]") {
                                        {"kernels/conv/c.cpp", "kernels/conv/c.h"}});
     for (const auto& [folder, included] : line) CHECK(ring_through(line, folder) == Ring{});
 
-    const FolderGraph two = graph_of({{"kernels/conv/c.cpp", "kernels/igemm/a.h"}, {"kernels/igemm/a.h", "kernels/conv/c.h"}});
+    const FolderGraph two =
+        graph_of({{"kernels/conv/c.cpp", "kernels/igemm/a.h"}, {"kernels/igemm/a.h", "kernels/conv/c.h"}});
     CHECK(ring_through(two, "kernels/conv") ==
           Ring{"kernels/conv/c.cpp includes kernels/igemm/a.h", "kernels/igemm/a.h includes kernels/conv/c.h"});
 
-    const FolderGraph three = graph_of({{"a/x.h", "b/y.h"}, {"b/y.h", "c/z.h"}, {"c/z.h", "a/x.h"}, {"d/w.h", "a/x.h"}});
+    const FolderGraph three =
+        graph_of({{"a/x.h", "b/y.h"}, {"b/y.h", "c/z.h"}, {"c/z.h", "a/x.h"}, {"d/w.h", "a/x.h"}});
     CHECK(ring_through(three, "a").size() == 3);
     CHECK(ring_through(three, "c").size() == 3);
     CHECK(ring_through(three, "d").empty());  // it leads to a ring and is not of it
