@@ -4,8 +4,6 @@
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/winograd.h"
 #include "kernels/onednn/conv.h"
-#include "kernels/onednn/conv_plan.h"
-#include "kernels/onednn/runtime.h"
 
 namespace {
 
@@ -27,7 +25,7 @@ struct Buffers {
     Tensor src, weights, dst;
 };
 
-ConstMap read(Map map) { return {map.data, map.ld}; }
+ConstMap read(Map map) { return {map.data, map.ld, map.type}; }
 
 struct Algorithm {
     const char* name;
@@ -40,18 +38,15 @@ struct Algorithm {
 
 const Algorithm kAlgorithms[] = {
     {"onednn", [](const Conv2dGeometry&) { return true; },
-     [](const Conv2dGeometry& g) {
-         const onednn::Session session;
-         return onednn::preferred(g, true);
+     [](const Conv2dGeometry& g) { return onednn::preferred_layout(g, true); },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         onednn::forward(g, true, b.src_map(g).floats(), b.w(), b.layout, nullptr, b.dst_map(g).floats());
      },
      [](const Conv2dGeometry& g, const Buffers& b) {
-         onednn::forward(g, true, b.src_map(g).data, b.w(), b.layout, nullptr, b.dst_map(g).data);
+         onednn::backward_data(g, b.dst_map(g).floats(), b.w(), b.layout, b.src_map(g).floats());
      },
      [](const Conv2dGeometry& g, const Buffers& b) {
-         onednn::backward_data(g, b.dst_map(g).data, b.w(), b.layout, b.src_map(g).data);
-     },
-     [](const Conv2dGeometry& g, const Buffers& b) {
-         onednn::backward_weights(g, b.src_map(g).data, b.dst_map(g).data, b.w(), b.layout, nullptr);
+         onednn::backward_weights(g, b.src_map(g).floats(), b.dst_map(g).floats(), b.w(), b.layout, nullptr);
      }},
     {"igemm", igemm_serves, panel_layout,
      [](const Conv2dGeometry& g, const Buffers& b) { igemm_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },

@@ -1,7 +1,7 @@
 // Matrix products: the classifiers in their three directions, and the models' 1x1 convolutions written as products of
 // [pixels, ic] and [oc, ic] transposed.
 #include "bench/kernel_bench.h"
-#include "kernels/gemm/gemm.h"
+#include "kernels/routing/gemm.h"
 
 namespace {
 

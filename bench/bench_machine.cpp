@@ -63,12 +63,12 @@ void triad(benchmark::State& state, std::int64_t n) {
 }
 
 const bool added = [] {
-    if (active_isa() < Isa::avx2) return false;
+    if (!active_isa().includes(Isa::avx2)) return false;
     const auto add_peak = [](const char* name, void (*multiply_add)(), int lanes) {
         benchmark::RegisterBenchmark(name, peak, multiply_add, lanes)->UseRealTime()->Unit(benchmark::kMillisecond);
     };
     add_peak("multiply_add/avx2", multiply_add_avx2, 8);
-    if (active_isa() >= Isa::avx512) add_peak("multiply_add/avx512", multiply_add_avx512, 16);
+    if (active_isa().includes(Isa::avx512)) add_peak("multiply_add/avx512", multiply_add_avx512, 16);
     for (const std::int64_t kib : {24, 384, 3 * 1024, 192 * 1024})  // of a thread
         benchmark::RegisterBenchmark(("triad/" + std::to_string(kib) + "KiB").c_str(), triad, kib * 1024 / 12 / 16 * 16)
             ->UseRealTime()

@@ -14,6 +14,7 @@
 #include "engine/median.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/compat.h"
+#include "kernels/onednn/library.h"
 #include "kernels/onednn/runtime.h"
 #include "kernels/parallel.h"
 #include "models/random_training.h"
@@ -122,8 +123,8 @@ void print(const Options& o, const std::vector<Round>& rounds) {
         ratios.push_back(round.floor() / round.step);
     }
     std::printf("%s, batch %lld at 224, %d threads, %s, oneDNN %s: medians of %zu rounds\n", o.model.c_str(),
-                static_cast<long long>(o.batch), thread_count(), std::string(name(active_isa())).c_str(),
-                convolution_library().c_str(), rounds.size());
+                static_cast<long long>(o.batch), thread_count(), active_isa().name, convolution_library().c_str(),
+                rounds.size());
     std::printf("%-16s%10s%10s%10s%10s%10s\n", "seconds", "forward", "bwd data", "weights", "all", "img/s");
     print_floor(o, "floor, blocked", rounds, &Round::blocked);
     print_floor(o, "floor, nhwc", rounds, &Round::nhwc);

@@ -187,7 +187,7 @@ int main(int argc, char** argv) {
     app.add_option("--only", only, "Layers whose line holds this text, e.g. '3x3 s1'");
     app.add_option("--threads", threads, "0: the allowed cores")->check(CLI::NonNegativeNumber);
     CLI11_PARSE(app, argc, argv);
-    if (active_isa() < Isa::avx512_vnni) {
+    if (!active_isa().includes(Isa::avx512_vnni)) {
         std::fprintf(stderr, "int8_conv: the peak is that of AVX512-VNNI, which this machine lacks or KEEL_ISA forbids\n");
         return 2;
     }

@@ -22,6 +22,7 @@
 #include "engine/median.h"
 #include "engine/profile_summary.h"
 #include "kernels/cpu.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 #include "graph/builder.h"
 #include "embed/predictor.h"
@@ -148,7 +149,7 @@ Json figures(const Options& o, const Speed& speed, int ranks) {
                 {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
                 {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
                 {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
-                {"isa", name(active_isa())},
+                {"isa", active_isa().name},
                 {"onednn", kernels::convolution_library()}};
     if (ranks > 1 && o.mode == "train") {
         result["exposed_ms"] = 1e3 * speed.exposed;
@@ -165,11 +166,12 @@ std::string text_of(const Options& o, const Json& figures) {
         "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
         "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors){}\n",
         o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
-        number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", name(active_isa()),
-        kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
-        figures.contains("sums_ms") ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
-                                                  number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
-                                    : "");
+        number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "",
+        active_isa().name, kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
+        figures.contains("sums_ms")
+            ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
+                          number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
+            : "");
 }
 
 int run(const Options& o, const Globals& globals, World& world) {

@@ -13,9 +13,9 @@
 #include "distributed/mpi/launched.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "engine/files.h"
-#include "kernels/conv/conv.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 #include "kernels/topology.h"
 
@@ -49,14 +49,11 @@ std::int64_t memory_line(const std::string& meminfo, const std::string& key) {
 }  // namespace
 
 Machine read_machine() {
-    const CpuFeatures& cpu = cpu_features();
     Machine machine;
-    machine.cpu = cpu.brand;
-    const std::pair<bool, const char*> features[] = {
-        {cpu.fma, "fma"}, {cpu.avx2, "avx2"}, {cpu.avx512, "avx512"}, {cpu.avx512_vnni, "avx512_vnni"}};
-    for (const auto& [present, feature] : features)
-        if (present) machine.features.emplace_back(feature);
-    machine.isa = name(active_isa());
+    machine.cpu = processor().brand;
+    for (const FeatureSource& source : kFeatureSources)
+        if (contains(processor().features, source.feature)) machine.features.emplace_back(source.name);
+    machine.isa = active_isa().name;
     machine.forced_isa = environment("KEEL_ISA");
     machine.online_cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
     machine.cpus = process_cpus();

@@ -1,5 +1,6 @@
-# One static library a room; per-ISA sources get their flags here and nowhere else.
+# One static library a room.
 include_guard()
+include(keel_isas)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -39,14 +40,6 @@ function(keel_library folder)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:keel_options>)
   foreach(source IN LISTS sources)
-    if(source MATCHES "_avx2\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-    elseif(source MATCHES "_avx512(_vnni)?\\.cpp$")
-      set(options "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mprefer-vector-width=512")
-      if(CMAKE_MATCH_1)
-        list(APPEND options -mavx512vnni)
-      endif()
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${options}")
-    endif()
+    keel_isa_flags(${source})
   endforeach()
 endfunction()

@@ -9,6 +9,7 @@
 #include "engine/strict_json.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 
 namespace keel {
@@ -21,7 +22,9 @@ using kernels::ConvChoice;
 constexpr std::uint64_t kLargestFile = 16 << 20;
 
 /// What the measurements hold for.
-Json conditions() { return {{"isa", name(active_isa())}, {"threads", thread_count()}, {"onednn", kernels::convolution_library()}}; }
+Json conditions() {
+    return {{"isa", active_isa().name}, {"threads", thread_count()}, {"onednn", kernels::convolution_library()}};
+}
 
 Json to_json(const ConvChoice& c) {
     const Conv2dGeometry& g = c.geometry;

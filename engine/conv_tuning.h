@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "kernels/conv/choice.h"
+#include "kernels/routing/choice.h"
 
 namespace keel {
 

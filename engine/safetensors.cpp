@@ -37,6 +37,8 @@ std::span<std::byte> bytes_of(const Tensor& dense) {
             return bytes(dense.data<std::int8_t>(), count);
         case DType::s32:
             return bytes(dense.data<std::int32_t>(), count);
+        case DType::bf16:
+            throw UsageError("[safetensors] wanted elements of a type that Keel writes, got bf16");
     }
     return {};
 }
@@ -108,7 +110,8 @@ void hash_bytes(const InputFile& file, std::uint64_t begin, std::uint64_t end, H
 /// What stands for the header's hash while it is taken.
 constexpr std::string_view kNoHash = "0000000000000000";
 
-/// Where `digits` stand in a header as the hash of it. Within a JSON text quotes are escaped, so only the key itself looks like this.
+/// Where `digits` stand in a header as the hash of it. Within a JSON text quotes are escaped, so only the key itself
+/// looks like this.
 std::size_t header_hash_position(std::string_view header, std::string_view digits) {
     const std::string key = std::string("\"") + kHeaderHashKey + "\":\"";
     const std::size_t at = header.find(key + std::string(digits) + "\"");

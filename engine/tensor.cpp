@@ -44,7 +44,7 @@ std::int64_t checked_bytes(const Dims& dims, DType type) {
     return bytes;
 }
 
-/// Calls f with a value of the C++ type.
+/// Calls f with a value of the C++ type; throws UsageError where there is none.
 template <class F>
 void with_type(DType type, F&& f) {
     switch (type) {
@@ -58,6 +58,8 @@ void with_type(DType type, F&& f) {
             return f(std::int8_t{});
         case DType::s32:
             return f(std::int32_t{});
+        case DType::bf16:
+            throw UsageError("[tensor] wanted elements of a type that C++ has, got bf16");
     }
 }
 
@@ -85,25 +87,6 @@ Storage::Storage(std::byte* memory, std::size_t size, std::shared_ptr<void> keep
     : data(memory), bytes(size), of_arena(false), owner(std::move(keeper)) {}
 Storage::~Storage() {
     if (of_arena) Arena::global().release(data, bytes);
-}
-
-std::size_t size_of(DType type) {
-    switch (type) {
-        case DType::f64:
-            return 8;
-        case DType::f32:
-        case DType::s32:
-            return 4;
-        case DType::u8:
-        case DType::s8:
-            return 1;
-    }
-    return 0;
-}
-
-std::string_view name(DType type) {
-    constexpr std::string_view kNames[] = {"f32", "f64", "u8", "s8", "s32"};
-    return kNames[static_cast<std::size_t>(type)];
 }
 
 Dims::Dims(std::initializer_list<std::int64_t> extents) : Dims(std::span(extents.begin(), extents.size())) {}

@@ -2,7 +2,7 @@
 //
 // Activations are NHWC: dims {n, h, w, c}, where the pixels of c channels lie `ld() >= c` elements apart, so that a slice of the
 // channels is a view. Matrices are {n, c} with rows `ld()` apart, vectors {c}. Convolution weights are {oc, ic / groups, kh, kw};
-// they may be kept in a layout of the convolution library (`layout()`), which only `copy_plain` and the convolutions look into.
+// they may be kept in the layout that the convolutions read (`layout()`), which only `copy_plain` and those look into.
 #pragma once
 
 #include <array>
@@ -16,16 +16,11 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/conv/conv.h"
+#include "kernels/conv/weights_layout.h"
+#include "kernels/dtype.h"
 #include "kernels/error.h"
 
 namespace keel {
-
-/// f64 exists for gradient checks: operators run on the plain reference kernels there.
-enum class DType : std::uint8_t { f32, f64, u8, s8, s32 };
-
-std::size_t size_of(DType type);
-std::string_view name(DType type);
 
 template <class T>
 constexpr DType dtype_of() {

@@ -170,7 +170,7 @@ private:
 
 }  // namespace
 
-kernels::QuantBefore CodesBefore::view() const {
+kernels::QuantPrologue CodesBefore::view() const {
     const auto given = [](const auto& values) { return values.empty() ? nullptr : values.data(); };
     return {given(low), given(high), given(scale), given(shift)};
 }

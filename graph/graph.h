@@ -67,12 +67,13 @@ struct Dequantise {
     std::vector<float> scale, shift;
 };
 
-/// What codes go through as an operator reads them, channel by channel (kernels::QuantBefore): a clamp, an affine, or nothing.
+/// What codes go through as an operator reads them, channel by channel (kernels::QuantPrologue): a clamp, an affine, or
+/// nothing.
 struct CodesBefore {
     std::vector<std::uint8_t> low, high;
     std::vector<float> scale, shift;
     bool operator==(const CodesBefore&) const = default;
-    kernels::QuantBefore view() const;
+    kernels::QuantPrologue view() const;
 };
 
 /// A convolution of codes (kernels/qconv/qconv.h); dst holds codes or floats.

@@ -40,10 +40,12 @@ struct Runtime::Memory {
 
     kernels::ConstMap from(const graph::Value& value) const { return {buffer<const float>(value) + value.first, ld(value)}; }
     kernels::Map to(const graph::Value& value) const { return {buffer<float>(value) + value.first, ld(value)}; }
-    kernels::ConstCodes codes_from(const graph::Value& value) const {
+    kernels::ConstQuantizedMap codes_from(const graph::Value& value) const {
         return {buffer<const std::uint8_t>(value) + value.first, ld(value)};
     }
-    kernels::Codes codes_to(const graph::Value& value) const { return {buffer<std::uint8_t>(value) + value.first, ld(value)}; }
+    kernels::QuantizedMap codes_to(const graph::Value& value) const {
+        return {buffer<std::uint8_t>(value) + value.first, ld(value)};
+    }
 
     template <class Look>
     void show(const Look& look, std::size_t step, const graph::Value& value) const {
@@ -51,7 +53,7 @@ struct Runtime::Memory {
         if (codes(value))
             look(step, codes_to(value).data, ld(value));
         else
-            look(step, to(value).data, ld(value));
+            look(step, to(value).floats(), ld(value));
     }
 };
 
@@ -126,19 +128,19 @@ void Runtime::run(const graph::Node& node, const graph::Pool& pool, std::size_t,
     Tensor normalised;
     if (pool.before) {
         normalised = Tensor::empty({pixels * c});
-        kernels::affine_forward({pixels, c, src.ld, c}, src.data, pool.before->scale.data(), pool.before->shift.data(), true,
-                                normalised.data<float>());
+        kernels::affine_forward({pixels, c, src.ld, c}, src.floats(), pool.before->scale.data(),
+                                pool.before->shift.data(), true, normalised.data<float>());
         src = {normalised.data<float>(), c};
     }
     kernels::PoolGeometry g = pool_geometry(graph_, node, pool.window, memory.n);
     g.src_ld = src.ld;
     switch (pool.kind) {
         case graph::PoolKind::max:
-            return kernels::max_pool_forward(g, src.data, dst.data, nullptr);
+            return kernels::max_pool_forward(g, src.floats(), dst.floats(), nullptr);
         case graph::PoolKind::average:
-            return kernels::avg_pool_forward(g, src.data, dst.data);
+            return kernels::avg_pool_forward(g, src.floats(), dst.floats());
         case graph::PoolKind::adaptive_average:
-            return kernels::adaptive_avg_pool_forward(g, src.data, dst.data);
+            return kernels::adaptive_avg_pool_forward(g, src.floats(), dst.floats());
     }
 }
 
@@ -146,27 +148,28 @@ void Runtime::run(const graph::Node& node, const graph::Affine& affine, std::siz
     const kernels::ConstMap src = memory.from(node.src);
     const kernels::Map dst = memory.to(node.dst);
     const graph::Buffer& map = graph_.map(node.src);
-    kernels::affine_forward({memory.n * map.h * map.w, node.src.c, src.ld, dst.ld}, src.data, affine.scale.data(),
-                            affine.shift.data(), affine.relu, dst.data);
+    kernels::affine_forward({memory.n * map.h * map.w, node.src.c, src.ld, dst.ld}, src.floats(), affine.scale.data(),
+                            affine.shift.data(), affine.relu, dst.floats());
 }
 
 void Runtime::run(const graph::Node& node, const graph::Quantise& op, std::size_t, const Memory& memory) const {
     const kernels::ConstMap src = memory.from(node.src);
-    const kernels::Codes dst = memory.codes_to(node.dst);
-    kernels::quantise({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.data, op.scale.data(), op.shift.data(), dst.data);
+    const kernels::QuantizedMap dst = memory.codes_to(node.dst);
+    kernels::quantize({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), op.scale.data(),
+                      op.shift.data(), dst.data);
 }
 
 void Runtime::run(const graph::Node& node, const graph::Dequantise& op, std::size_t, const Memory& memory) const {
-    const kernels::ConstCodes src = memory.codes_from(node.src);
+    const kernels::ConstQuantizedMap src = memory.codes_from(node.src);
     const kernels::Map dst = memory.to(node.dst);
-    kernels::dequantise({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.data, op.scale.data(), op.shift.data(),
-                        dst.data);
+    kernels::dequantize({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.data, op.scale.data(),
+                        op.shift.data(), dst.floats());
 }
 
 void Runtime::run(const graph::Node& node, const graph::QuantConv& conv, std::size_t step, const Memory& memory) const {
     kernels::QconvOperands operands;
     operands.src = memory.codes_from(node.src);
-    operands.before = conv.before.view();
+    operands.prologue = conv.before.view();
     operands.pad = conv.pad.empty() ? nullptr : conv.pad.data();
     operands.packed = packed(prepared_[step]);
     if (conv.residual) operands.residual = memory.codes_from(*conv.residual);
@@ -186,14 +189,14 @@ void Runtime::run(const graph::Node& node, const graph::QuantPool& pool, std::si
     if (pool.kind == graph::PoolKind::max)
         return kernels::quant_max_pool(g, src, pool.before.view(), memory.codes_to(node.dst).data);
     kernels::QuantAverage average;
-    average.before = pool.before.view();
+    average.prologue = pool.before.view();
     average.pad = pool.pad.empty() ? nullptr : pool.pad.data();
     average.scale = pool.scale.data();
     average.shift = pool.shift.data();
     if (memory.codes(node.dst))
         average.dst = memory.codes_to(node.dst).data;
     else
-        average.floats = memory.to(node.dst).data;
+        average.floats = memory.to(node.dst).floats();
     if (pool.kind == graph::PoolKind::average)
         kernels::quant_avg_pool(g, src, average);
     else

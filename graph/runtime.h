@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/conv/prepared.h"
 #include "kernels/qconv/qconv.h"
 #include "graph/graph.h"
 #include "graph/memory_plan.h"
+#include "kernels/routing/prepared.h"
 
 namespace keel {
 

@@ -2,7 +2,6 @@
 
 #include <cpuid.h>
 
-#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -13,11 +12,8 @@
 namespace keel {
 namespace {
 
-constexpr std::array<std::string_view, 4> kIsaNames{"scalar", "avx2", "avx512", "avx512_vnni"};
-
-bool bit(unsigned word, int index) { return ((word >> index) & 1U) != 0; }
-
-std::uint64_t enabled_registers() {
+/// Returns XCR0: which registers the operating system saves.
+std::uint64_t saved_registers() {
     std::uint32_t low = 0, high = 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return (std::uint64_t{high} << 32) | low;
@@ -38,31 +34,35 @@ std::string read_brand() {
     return brand;
 }
 
-CpuFeatures read_features() {
-    CpuFeatures features;
-    features.brand = read_brand();
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    if (__get_cpuid(1, &a, &b, &c, &d) == 0 || !bit(c, 27)) return features;  // no OSXSAVE: no wide registers
-    const bool fma = bit(c, 12);
-    const std::uint64_t registers = enabled_registers();
-    const bool ymm = (registers & 0x6U) == 0x6U, zmm = (registers & 0xE6U) == 0xE6U;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return features;
-    features.fma = fma && ymm;
-    features.avx2 = bit(b, 5) && ymm;
-    features.avx512 = zmm && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
-    features.avx512_vnni = features.avx512 && bit(c, 11);
+Features read_features() {
+    constexpr unsigned kSavesRegisters = 1U << 27;  // OSXSAVE, in leaf 1's ecx
+    unsigned r[4] = {};
+    if (__get_cpuid(1, r, r + 1, r + 2, r + 3) == 0 || (r[2] & kSavesRegisters) == 0) return Features::none;
+    const std::uint64_t saved = saved_registers();
+    Features features = Features::none;
+    for (const FeatureSource& source : kFeatureSources) {
+        // A subleaf that the processor lacks reads as zeros.
+        if (__get_cpuid_count(source.leaf, source.subleaf, r, r + 1, r + 2, r + 3) == 0) continue;
+        if ((r[source.result] & source.bits) == source.bits && (saved & source.saved) == source.saved)
+            features = features | source.feature;
+    }
     return features;
 }
 
+/// Throws UsageError that says who asked.
+const Isa& require_available(const Isa& isa, const char* asked) {
+    std::string available;
+    for (const Isa& one : available_isas()) {
+        if (one == isa) return isa;
+        available += (available.empty() ? "" : ", ") + std::string(one.name);
+    }
+    throw UsageError(std::string("[cpu] ") + asked + " asks for " + isa.name + ", this machine has " + available);
+}
+
 Isa isa_from_environment() {
-    const Isa best = available_isas().back();
     const char* text = std::getenv("KEEL_ISA");
-    if (text == nullptr || *text == '\0') return best;
-    const Isa wanted = isa_from_name(text);
-    if (wanted > best)
-        throw UsageError("[cpu] KEEL_ISA asks for " + std::string(name(wanted)) + ", the best this machine has is " +
-                         std::string(name(best)));
-    return wanted;
+    if (text == nullptr || *text == '\0') return available_isas().back();
+    return require_available(isa_from_name(text), "KEEL_ISA");
 }
 
 Isa& active() {
@@ -72,39 +72,33 @@ Isa& active() {
 
 }  // namespace
 
-const CpuFeatures& cpu_features() {
-    static const CpuFeatures features = read_features();
-    return features;
+const Processor& processor() {
+    static const Processor read{read_brand(), read_features()};
+    return read;
 }
 
-std::string_view name(Isa isa) { return kIsaNames[static_cast<std::size_t>(isa)]; }
-
 Isa isa_from_name(std::string_view text) {
-    for (std::size_t i = 0; i < kIsaNames.size(); ++i)
-        if (kIsaNames[i] == text) return static_cast<Isa>(i);
-    throw UsageError("[cpu] unknown ISA '" + std::string(text) + "', wanted scalar, avx2, avx512 or avx512_vnni");
+    std::string names;
+    for (const Isa& isa : kIsas) {
+        if (isa.name == text) return isa;
+        names += (names.empty() ? "" : ", ") + std::string(isa.name);
+    }
+    throw UsageError("[cpu] unknown ISA '" + std::string(text) + "', wanted one of " + names);
 }
 
 std::span<const Isa> available_isas() {
     static const std::vector<Isa> isas = [] {
-        const CpuFeatures& cpu = cpu_features();
-        std::vector<Isa> list{Isa::scalar};
-        if (cpu.avx2 && cpu.fma) list.push_back(Isa::avx2);
-        if (list.back() == Isa::avx2 && cpu.avx512) list.push_back(Isa::avx512);
-        if (list.back() == Isa::avx512 && cpu.avx512_vnni) list.push_back(Isa::avx512_vnni);
+        std::vector<Isa> list;
+        for (const Isa& isa : kIsas)
+            if (contains(processor().features, isa.features)) list.push_back(isa);
         return list;
     }();
     return isas;
 }
 
-Isa active_isa() { return active(); }
+const Isa& active_isa() { return active(); }
 
-IsaScope::IsaScope(Isa isa) : before_(active()) {
-    if (isa > available_isas().back())
-        throw UsageError("[cpu] " + std::string(name(isa)) + " was forced, the best this machine has is " +
-                         std::string(name(available_isas().back())));
-    active() = isa;
-}
+IsaScope::IsaScope(const Isa& isa) : before_(active()) { active() = require_available(isa, "a scope"); }
 
 IsaScope::~IsaScope() { active() = before_; }
 

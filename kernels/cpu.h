@@ -5,36 +5,33 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/isa.h"
+
 namespace keel {
 
-/// Instruction sets the kernels are written for, weakest first: each includes the ones before it.
-/// `avx512` is F+BW+DQ+VL (Skylake-SP), `avx512_vnni` adds VNNI (Cascade Lake).
-enum class Isa { scalar, avx2, avx512, avx512_vnni };
-
-struct CpuFeatures {
+struct Processor {
     std::string brand;  ///< e.g. "Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz"
-    bool fma = false, avx2 = false, avx512 = false, avx512_vnni = false;
+    Features features = Features::none;
 };
 
-/// Read once with CPUID and XGETBV (the operating system must save the registers, too).
-const CpuFeatures& cpu_features();
+/// Returns what CPUID and XGETBV say (the operating system must save the registers, too), read once.
+const Processor& processor();
 
-std::string_view name(Isa isa);
-
-/// The inverse of `name`; throws UsageError that lists the known names.
+/// Returns the ISA of that name; throws UsageError that lists the known names.
 Isa isa_from_name(std::string_view text);
 
-/// The ISAs that this machine can run, weakest first; always holds `scalar`.
+/// Returns the ISAs that this machine can run, in the order of kIsas; `scalar` is always the first.
 std::span<const Isa> available_isas();
 
-/// The ISA every dispatch uses: `KEEL_ISA` if set, else the best available.
+/// Returns the ISA every dispatch uses: `KEEL_ISA` if set, else the last available one.
 /// Throws UsageError if `KEEL_ISA` names an unknown ISA or one that this machine lacks.
-Isa active_isa();
+const Isa& active_isa();
 
 /// Forces the ISA for the lifetime of the object, e.g. in a test. Not while kernels run on another thread.
 class IsaScope {
 public:
-    explicit IsaScope(Isa isa);
+    /// Throws UsageError if this machine lacks it.
+    explicit IsaScope(const Isa& isa);
     ~IsaScope();
     IsaScope(const IsaScope&) = delete;
     IsaScope& operator=(const IsaScope&) = delete;

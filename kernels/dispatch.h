@@ -7,14 +7,19 @@
 
 namespace keel::kernels {
 
-/// The first variant of a list (best ISA first, `scalar` last) that the active ISA includes.
-/// A variant is a struct of function pointers whose first member is `Isa isa`.
+/// Returns the first variant of a list (the best first, `scalar` last) whose features are all among those of `active`.
+/// A variant is a struct of function pointers whose first member is `Isa isa`: the features it needs.
+template <class Variant, std::size_t N>
+constexpr const Variant& select(const Variant* const (&variants)[N], const Isa& active) {
+    for (const Variant* variant : variants)
+        if (active.includes(variant->isa)) return *variant;
+    return *variants[N - 1];
+}
+
+/// Returns the first variant that the active ISA includes.
 template <class Variant, std::size_t N>
 const Variant& select(const Variant* const (&variants)[N]) {
-    const Isa active = active_isa();
-    for (const Variant* variant : variants)
-        if (variant->isa <= active) return *variant;
-    return *variants[N - 1];
+    return select(variants, active_isa());
 }
 
 }  // namespace keel::kernels

@@ -8,7 +8,8 @@
 
 namespace keel {
 
-/// Threads of the compute pool. By default the cores this process may use, limited by OMP_NUM_THREADS and SLURM_CPUS_PER_TASK.
+/// Threads of the compute pool. By default the cores this process may use, limited by OMP_NUM_THREADS and
+/// SLURM_CPUS_PER_TASK.
 int thread_count();
 
 /// Sets the team size (>= 1); call it before the first region. Throws UsageError if `threads` < 1.
@@ -17,18 +18,20 @@ void set_thread_count(int threads);
 /// The cores of process_cpus(). A second hyper-thread adds nothing to a core whose vector units are busy.
 int allowed_cores();
 
-/// With `fixed` no sum depends on the team's size any more: gradients of weights are summed without dividing their rows among the
-/// threads, and oneDNN runs on the caller alone, which costs large teams some of their speed.
+/// Makes sums fixed: with `fixed` none depends on the team's size any more: gradients of weights are summed without
+/// dividing their rows among the threads, and oneDNN runs on the caller alone, which costs large teams some of their
+/// speed.
 void fix_sums(bool fixed);
 bool sums_are_fixed();
 
-/// Keeps each thread of the team on the node that team_masks() (kernels/topology.h) gives it, until the team's size is set anew.
-/// Does nothing on a machine of one node, or where OpenMP's own variables bind the threads. For programs: it binds the calling
-/// thread, too.
+/// Keeps each thread of the team on the node that team_masks() (kernels/topology.h) gives it, until the team's size is
+/// set anew. Does nothing on a machine of one node, or where OpenMP's own variables bind the threads. For programs: it
+/// binds the calling thread, too.
 void bind_team();
 
-/// Binds thread i of the team to processor `ids[i]`, and the calling thread is the first; not where OpenMP's own variables bind
-/// them. For programs that share a machine with others of their kind. Throws UsageError for another number of them than threads.
+/// Binds thread i of the team to processor `ids[i]`, and the calling thread is the first; not where OpenMP's own
+/// variables bind them. For programs that share a machine with others of their kind. Throws UsageError for another
+/// number of them than threads.
 void bind_team(const std::vector<int>& ids);
 
 namespace detail {
@@ -42,7 +45,8 @@ void run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* co
 template <class Body>
 void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
     detail::run_ranges(
-        count, grain, [](void* context, std::int64_t begin, std::int64_t end) { (*static_cast<Body*>(context))(begin, end); },
+        count, grain,
+        [](void* context, std::int64_t begin, std::int64_t end) { (*static_cast<Body*>(context))(begin, end); },
         const_cast<void*>(static_cast<const void*>(&body)));
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 using Log = std::vector<Record>;
 
-/// The logs of all threads that closed a span in this recording, in that order, and the layers by their dotted name. Layers are
-/// kept for good: places that the graph of a model remembers stay valid.
+/// The logs of all threads that closed a span in this recording, in that order, and the layers by their dotted name.
+/// Layers are kept for good: places that the graph of a model remembers stay valid.
 struct Registry {
     std::mutex mutex;
     std::vector<std::shared_ptr<Log>> logs;
@@ -45,7 +45,8 @@ Log& own_log() {
 namespace detail {
 
 std::int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 void close(const char* kind, std::int64_t begin_ns, const Cost& cost) noexcept {

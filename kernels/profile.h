@@ -1,5 +1,5 @@
-// Where the time goes. A span of work opens a `profile::Span`; between start() and stop() each thread keeps the spans that it
-// closed, with the layer and pass that they served. Off, a span costs one predictable branch.
+// Where the time goes. A span of work opens a `profile::Span`; between start() and stop() each thread keeps the spans
+// that it closed, with the layer and pass that they served. Off, a span costs one predictable branch.
 #pragma once
 
 #include <atomic>
@@ -10,13 +10,13 @@
 
 namespace keel::profile {
 
-/// What a span did itself, without the spans inside it: floating-point operations (a multiply-add is two), and the bytes that its
-/// passes over memory read and write, whichever cache serves them.
+/// What a span did itself, without the spans inside it: floating-point operations (a multiply-add is two), and the
+/// bytes that its passes over memory read and write, whichever cache serves them.
 struct Cost {
     double flops = 0, bytes = 0;
 };
 
-/// The cost of `flops` operations an element, and of `streams` arrays of T read or written.
+/// Returns the cost of `flops` operations an element, and of `streams` arrays of T read or written.
 template <class T>
 constexpr Cost per_element(std::int64_t elements, double flops, double streams) {
     const auto count = static_cast<double>(elements);
@@ -60,7 +60,7 @@ int layer_below(int parent, std::string_view name);
 
 inline bool recording() { return detail::recording.load(std::memory_order_relaxed); }
 
-/// The place of the calling thread.
+/// Returns the place of the calling thread.
 inline Place place() { return detail::place; }
 
 /// Work of one kind during the lifetime of the object; `kind` is a literal.

@@ -26,7 +26,7 @@ inline Philox4 philox4x32(Philox4 counter, std::uint64_t key) {
 }
 
 /// What a stream of draws is for; part of its key, so that purposes never share numbers.
-enum class Draw : std::uint32_t { initialise = 1, shuffle, augment, dropout, split, synthesise, bench };
+enum class Draw : std::uint32_t { initialize = 1, shuffle, augment, dropout, split, synthesize, bench };
 
 /// A sequence of draws that depends on (seed, purpose, a, b) alone, e.g. a = epoch and b = sample.
 class Random {
@@ -39,7 +39,8 @@ public:
     /// Uniform over all 32-bit words.
     std::uint32_t bits() {
         if (used_ == 4) {
-            block_ = philox4x32({position_++, a_, static_cast<std::uint32_t>(b_), static_cast<std::uint32_t>(b_ >> 32)}, key_);
+            block_ = philox4x32({position_++, a_, static_cast<std::uint32_t>(b_), static_cast<std::uint32_t>(b_ >> 32)},
+                                key_);
             used_ = 0;
         }
         return block_[used_++];

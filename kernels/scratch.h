@@ -5,12 +5,12 @@
 
 namespace keel::kernels {
 
-/// `bytes` of the calling thread's scratch memory, aligned to 64 and valid until its next call. It grows to the largest request and
-/// stays until the thread ends, so that a steady step allocates nothing, all layers share one buffer, and threads that
-/// run the same kernel do not meet.
+/// Returns `bytes` of the calling thread's scratch memory, aligned to 64 and valid until its next call. It grows to the
+/// largest request and stays until the thread ends, so that a steady step allocates nothing, all layers share one
+/// buffer, and threads that run the same kernel do not meet.
 std::byte* scratch(std::size_t bytes);
 
-/// `bytes` rounded up to whole cache lines: the distance to the next section of a scratch buffer.
+/// Returns `bytes` rounded up to whole cache lines: the distance to the next section of a scratch buffer.
 constexpr std::size_t section(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace keel::kernels

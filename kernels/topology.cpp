@@ -31,8 +31,9 @@ std::vector<int> masked_cpus() {
     return {0};
 }
 
-/// The processors of OpenMP's places, for a program whose threads are bound: where they are not, LLVM's runtime gives a thread that
-/// asks all processors. Not inlined, since Clang moves such questions to the beginning of a function, before what guards them.
+/// The processors of OpenMP's places, for a program whose threads are bound: where they are not, LLVM's runtime gives a
+/// thread that asks all processors. Not inlined, since Clang moves such questions to the beginning of a function,
+/// before what guards them.
 [[gnu::noinline]] std::vector<int> place_cpus() {
     std::set<int> all;
     for (int place = 0; place < omp_get_num_places(); ++place) {

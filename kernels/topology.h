@@ -6,42 +6,44 @@
 
 namespace keel {
 
-/// A logical processor. Those with the same `core` are hyper-threads of one core, those with the same `node` share memory; a socket
-/// has one node or several.
+/// A logical processor. Those with the same `core` are hyper-threads of one core, those with the same `node` share
+/// memory; a socket has one node or several.
 struct Cpu {
     int id = 0, core = 0, node = 0, socket = 0;
     bool operator==(const Cpu&) const = default;
 };
 
-/// The processors that this process was given (taskset, Slurm, a cpuset), by number, with the cores, nodes and sockets that `sysfs`
-/// tells; a processor that it tells nothing about is a core of its own on node 0 of socket 0. Where OpenMP was told to bind its
-/// threads, which shrinks the mask of the first one to its own place, these are the processors of all places.
+/// The processors that this process was given (taskset, Slurm, a cpuset), by number, with the cores, nodes and sockets
+/// that `sysfs` tells; a processor that it tells nothing about is a core of its own on node 0 of socket 0. Where OpenMP
+/// was told to bind its threads, which shrinks the mask of the first one to its own place, these are the processors of
+/// all places.
 std::vector<Cpu> allowed_cpus(const std::string& sysfs = "/sys/devices/system");
 
 /// allowed_cpus() as it was when this was called first: what is bound to fewer processors later keeps its answer.
 const std::vector<Cpu>& process_cpus();
 
-/// Lets the calling thread, and those it starts from here on, run on these processors alone; where the system refuses, it stays
-/// where it is.
+/// Lets the calling thread, and those it starts from here on, run on these processors alone; where the system refuses,
+/// it stays where it is.
 void bind_thread(const std::vector<int>& ids);
 
-/// bind_thread to all of process_cpus(), or to those of keep_service_cpus(): for threads beside the compute pool, which inherit the
-/// processors of the thread that starts them.
+/// bind_thread to all of process_cpus(), or to those of keep_service_cpus(): for threads beside the compute pool, which
+/// inherit the processors of the thread that starts them.
 void use_process_cpus();
 
-/// From now on threads beside the compute pool are to stay on these processors; empty: on all of process_cpus().
+/// Keeps threads beside the compute pool on these processors; empty: on all of process_cpus().
 void keep_service_cpus(std::vector<int> ids);
 
 /// How many different cores there are.
 int core_count(const std::vector<Cpu>& cpus);
 
-/// The processor of each thread of a team. Cores are taken before second hyper-threads, and as few nodes as hold the team, the
-/// smallest that does first: threads of a team share caches and memory. Within a node threads follow the numbers of the cores. A
-/// team larger than all processors goes round again. A pure function; empty where `cpus` is.
+/// The processor of each thread of a team. Cores are taken before second hyper-threads, and as few nodes as hold the
+/// team, the smallest that does first: threads of a team share caches and memory. Within a node threads follow the
+/// numbers of the cores. A team larger than all processors goes round again. A pure function; empty where `cpus` is.
 std::vector<int> plan_team(std::vector<Cpu> cpus, int threads);
 
-/// Where each thread of the team may run: on the processors of its planned one's node. So it stays near the memory that it was
-/// the first to touch, and the system may still move it away from other load. Empty where all of `cpus` share a node.
+/// Where each thread of the team may run: on the processors of its planned one's node. So it stays near the memory that
+/// it was the first to touch, and the system may still move it away from other load. Empty where all of `cpus` share a
+/// node.
 std::vector<std::vector<int>> team_masks(const std::vector<Cpu>& cpus, int threads);
 
 }  // namespace keel

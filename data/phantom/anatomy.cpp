@@ -66,7 +66,7 @@ void grow_vessel(Canvas& canvas, const std::vector<LungPixel>& lungs, Random& r,
 }
 
 void draw_vessels(Canvas& canvas, const Anatomy& a, const std::vector<LungPixel>& lungs) {
-    Random r(a.vessels, Draw::synthesise);
+    Random r(a.vessels, Draw::synthesize);
     for (int side : {0, 1}) {
         const Point hilum{0.5F + direction(side) * (a.mediastinum + 0.02F), 0.44F};
         for (int branch = 0; branch < 7; ++branch) {

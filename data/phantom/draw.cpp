@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "data/phantom/phantom.h"
 #include "data/phantom/anatomy.h"
+#include "data/phantom/phantom.h"
 #include "data/sources/nih_table.h"
 
 namespace keel {
@@ -74,7 +74,7 @@ struct Painting {
 Painting paint(const PhantomImage& image, int size, std::uint64_t seed) {
     using namespace phantom;
     const auto patient = static_cast<std::uint64_t>(image.patient), visit = static_cast<std::uint64_t>(image.follow_up);
-    Random body(seed, Draw::synthesise, 1, patient), exposure(seed, Draw::synthesise, 2, patient << 8 | visit);
+    Random body(seed, Draw::synthesize, 1, patient), exposure(seed, Draw::synthesize, 2, patient << 8 | visit);
     // Random keeps the top byte of a key for itself.
     const std::uint64_t high = exposure.bits() >> 8, signs = high << 32 | exposure.bits();
     Anatomy anatomy = draw_anatomy(body);

@@ -106,7 +106,7 @@ void write_tables(const PhantomOptions& o, const std::vector<PhantomImage>& plan
                   const fs::path& directory) {
     std::string table = kHeader, train, test;
     for (const PhantomImage& image : plan) {
-        Random person(o.seed, Draw::synthesise, 3, static_cast<std::uint64_t>(image.patient));
+        Random person(o.seed, Draw::synthesize, 3, static_cast<std::uint64_t>(image.patient));
         const std::uint32_t age = 20 + person.below(65);
         const char gender = person.chance(0.5F) ? 'F' : 'M';
         table += fmt::format("{},{},{},{},{},{},PA,{},{},0.143,0.143\n", image.name, findings(image.mask), image.follow_up,
@@ -138,7 +138,7 @@ std::vector<PhantomImage> plan_phantom(const PhantomOptions& o) {
     plan.reserve(static_cast<std::size_t>(o.count));
     const std::size_t labels = nih_labels().size();
     for (std::int64_t patient = 1; static_cast<std::int64_t>(plan.size()) < o.count; ++patient) {
-        Random r(o.seed, Draw::synthesise, 0, static_cast<std::uint64_t>(patient));
+        Random r(o.seed, Draw::synthesize, 0, static_cast<std::uint64_t>(patient));
         const auto images = static_cast<int>(1 + r.below(kMostImages));
         std::uint64_t disease = 0;
         for (std::size_t i = 0; i < labels; ++i) disease |= std::uint64_t{r.chance(prevalence(i, o.balanced))} << i;

@@ -7,7 +7,7 @@ namespace {
 bool has(std::uint64_t mask, Sign sign) { return (mask >> sign & 1U) != 0; }
 
 /// The stream of one sign in one image.
-Random stream(std::uint64_t key, Sign sign) { return {key, Draw::synthesise, sign}; }
+Random stream(std::uint64_t key, Sign sign) { return {key, Draw::synthesize, sign}; }
 
 int draw_side(Random& r) { return r.chance(0.5F) ? 1 : 0; }
 

@@ -18,7 +18,7 @@ void fill_uniform(const Tensor& tensor, double bound, Random random) {
 
 void initialise(Module& module, const Initialisation& how, std::uint64_t seed) {
     std::uint64_t place = 0;
-    const auto next = [&] { return Random(seed, Draw::initialise, place++); };
+    const auto next = [&] { return Random(seed, Draw::initialize, place++); };
     module.for_each([&](const std::string&, Module& part) {
         if (const auto* conv = dynamic_cast<Conv2d*>(&part)) {
             const Dims& d = conv->weight().dims();

@@ -1,5 +1,7 @@
 #include "engine/nn/layers.h"
 
+#include "kernels/routing/conv2d.h"
+
 namespace keel::nn {
 namespace {
 

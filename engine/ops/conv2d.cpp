@@ -1,4 +1,4 @@
-#include "kernels/conv/conv.h"
+#include "kernels/routing/conv2d.h"
 
 #include <utility>
 
@@ -82,8 +82,9 @@ ops::Normalisation::Diffs norm_backward(const Conv2dGeometry& g, const ops::Norm
     if (!kernels::backward_data_streams(g, weights.layout()))
         return normalisation.backward(backward_data(g, diff_dst, weights, none), sum);
     return normalisation.backward_from(
-        [&](kernels::Map dst, kernels::RowSink& sink) {
-            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<float>(), weights.layout(), dst, false, &sink);
+        [&](kernels::Map dst, kernels::RowEpilogue& epilogue) {
+            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<float>(), weights.layout(), dst, false,
+                                          &epilogue);
         },
         sum);
 }

@@ -1,7 +1,7 @@
 #include "engine/ops.h"
 #include "engine/ops/check.h"
 #include "kernels/eltwise/eltwise.h"
-#include "kernels/gemm/gemm.h"
+#include "kernels/routing/gemm.h"
 
 namespace keel {
 

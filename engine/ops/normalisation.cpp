@@ -128,9 +128,10 @@ Normalisation::Diffs Normalisation::backward_from(const Producer& produce, Tenso
     if (wants_src_) diffs.src = added ? taken(sum) : Tensor::empty(src_.dims());
     const auto k = coefficients<float>();
     const kernels::BatchNormGeometry g = geometry(src_, diffs.src);
-    kernels::BatchNormBackward sink(g, k, src_.data<float>(), wants_src_ && !added, added ? diffs.src.data<float>() : nullptr);
-    produce(wants_src_ && !added ? kernels::Map{diffs.src.data<float>(), diffs.src.ld()} : kernels::Map{}, sink);
-    sink.result(diffs.gamma.data<float>(), diffs.beta.data<float>());
+    kernels::BatchNormBackward epilogue(g, k, src_.data<float>(), wants_src_ && !added,
+                                        added ? diffs.src.data<float>() : nullptr);
+    produce(wants_src_ && !added ? kernels::Map{diffs.src.data<float>(), diffs.src.ld()} : kernels::Map{}, epilogue);
+    epilogue.result(diffs.gamma.data<float>(), diffs.beta.data<float>());
     if (shared_ && wants_src_) defer(diffs);
     if (settles_itself() && wants_src_) correct<float>(diffs);
     return diffs;

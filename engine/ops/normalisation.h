@@ -34,9 +34,9 @@ public:
     };
     /// From the gradient of the normalised map, which is overwritten if it is unique(). `sum` as in record_adding.
     Diffs backward(Tensor diff_dst, Tensor& sum) const;
-    /// Makes the gradient of the normalised map: feeds it to `sink`, which may overwrite it, and leaves it in `dst` if that is not
-    /// null.
-    using Producer = std::function<void(kernels::Map dst, kernels::RowSink& sink)>;
+    /// Makes the gradient of the normalised map: feeds it to `epilogue`, which may overwrite it, and leaves it in `dst`
+    /// if that is not null.
+    using Producer = std::function<void(kernels::Map dst, kernels::RowEpilogue& epilogue)>;
     /// The same (f32) as that gradient is made, in one pass less; what becomes of it in memory is only what is wanted of src.
     Diffs backward_from(const Producer& produce, Tensor& sum) const;
     /// The same for dst = relu(normalised map + residual); diff_dst, dense, becomes the residual's gradient.

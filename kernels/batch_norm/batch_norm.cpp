@@ -82,8 +82,8 @@ void sum_and_scale(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k
 
 /// Both passes. `dy` is what the second one reads: diff_dst, or where the first one left dy.
 template <class T>
-void backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k, BatchNormRows<T> rows,
-              const T* dy, bool relu, T* diff_src, T* diff_gamma, T* diff_beta) {
+void backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
+              BatchNormRows<T> rows, const T* dy, bool relu, T* diff_src, T* diff_gamma, T* diff_beta) {
     const bool whole = gradient == BatchNormGradient::whole;
     rows.diff_src = whole ? nullptr : diff_src;
     rows.added = gradient == BatchNormGradient::added;
@@ -125,8 +125,8 @@ void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_l
     const auto moments = chosen<T>().moments;
     ColumnPartials partials{rows, c, 2};
     partials.fill([&](std::int64_t chunk) {
-        moments(partials.chunks().rows(chunk), c, src_ld, src + partials.chunks().begin(chunk) * src_ld, partials.of(chunk, 0),
-                partials.of(chunk, 1));
+        moments(partials.chunks().rows(chunk), c, src_ld, src + partials.chunks().begin(chunk) * src_ld,
+                partials.of(chunk, 0), partials.of(chunk, 1));
     });
     merge_moments(partials, c, mean, variance);
 }
@@ -153,10 +153,11 @@ void batch_norm_coefficients(std::int64_t c, T eps, const T* mean, const T* vari
 }
 
 template <class T>
-void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k, const T* src,
-                         const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta) {
+void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
+                         const T* src, const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta) {
     const profile::Span span("batch_norm_backward", backward_cost<T>(g, gradient, 2, diff_src != nullptr));
-    backward(g, gradient, k, {src, diff_dst, nullptr, nullptr, nullptr, false}, diff_dst, g.relu, diff_src, diff_gamma, diff_beta);
+    backward(g, gradient, k, {src, diff_dst, nullptr, nullptr, nullptr, false}, diff_dst, g.relu, diff_src, diff_gamma,
+             diff_beta);
 }
 
 void BatchNormBackward::begin(const RowChunks& chunks) { partials_.emplace(chunks, g_.c, 2); }
@@ -186,30 +187,33 @@ void BatchNormBackward::result(float* diff_gamma, float* diff_beta) {
 
 template <class T>
 void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
-                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src, T* diff_gamma,
-                              T* diff_beta) {
+                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src,
+                              T* diff_gamma, T* diff_beta) {
     const profile::Span span("batch_norm_join_backward", backward_cost<T>(g, gradient, 4, diff_src != nullptr));
     const T* dy = diff_residual;
-    backward(g, gradient, k, {src, diff_dst, dst, diff_residual, nullptr, false}, dy, false, diff_src, diff_gamma, diff_beta);
+    backward(g, gradient, k, {src, diff_dst, dst, diff_residual, nullptr, false}, dy, false, diff_src, diff_gamma,
+             diff_beta);
 }
 
 template <class T>
-void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src, const T* diff_dst,
-                        T* diff_src) {
+void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src,
+                        const T* diff_dst, T* diff_src) {
     const profile::Span span("batch_norm_correct", profile::per_element<T>(g.rows * g.c, 4, 3));
     const auto kernel = chosen<T>().correct;
     split_rows(g, [&](const BatchNormGeometry& part, std::int64_t row) {
-        kernel(part, mean, offset, slope, src + row * g.src_ld, diff_dst + row * g.dst_ld, diff_src + row * g.diff_src_ld);
+        kernel(part, mean, offset, slope, src + row * g.src_ld, diff_dst + row * g.dst_ld,
+               diff_src + row * g.diff_src_ld);
     });
 }
 
-#define KEEL_INSTANTIATE(T)                                                                                                        \
-    template void batch_norm_statistics(std::int64_t, std::int64_t, std::int64_t, const T*, T*, T*);                               \
-    template void batch_norm_coefficients(std::int64_t, T, const T*, const T*, const T*, const T*, T*, T*, T*);                    \
-    template void batch_norm_backward(const BatchNormGeometry&, BatchNormGradient, const BatchNormCoefficients<T>&, const T*,      \
-                                      const T*, T*, T*, T*);                                                                       \
-    template void batch_norm_join_backward(const BatchNormGeometry&, BatchNormGradient, const BatchNormCoefficients<T>&, const T*, \
-                                           const T*, const T*, T*, T*, T*, T*);                                                    \
+#define KEEL_INSTANTIATE(T)                                                                                           \
+    template void batch_norm_statistics(std::int64_t, std::int64_t, std::int64_t, const T*, T*, T*);                  \
+    template void batch_norm_coefficients(std::int64_t, T, const T*, const T*, const T*, const T*, T*, T*, T*);       \
+    template void batch_norm_backward(const BatchNormGeometry&, BatchNormGradient, const BatchNormCoefficients<T>&,   \
+                                      const T*, const T*, T*, T*, T*);                                                \
+    template void batch_norm_join_backward(const BatchNormGeometry&, BatchNormGradient,                               \
+                                           const BatchNormCoefficients<T>&, const T*, const T*, const T*, T*, T*, T*, \
+                                           T*);                                                                       \
     template void batch_norm_correct(const BatchNormGeometry&, const T*, const T*, const T*, const T*, const T*, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)

@@ -1,10 +1,10 @@
 // Batch normalisation over the rows of an NHWC matrix (Ioffe & Szegedy 2015), fused with ReLU:
-//   dst = src * scale + shift, then max(0, .) if relu;   scale = gamma / sigma, shift = beta - mean * scale, sigma^2 = variance +
-//   eps
-// This family makes the coefficients and goes backward. Forward is any kernel that takes an affine of its source (eltwise.h,
-// conv.h); it multiplies and adds with one rounding, so that all agree on the elements that a ReLU lets pass.
-// Sums are over fixed chunks of rows, combined in order: they do not depend on the number of threads.
-// T is float (dispatched by ISA) or double (the reference).
+//   dst = src * scale + shift, then max(0, .) if relu;
+//   scale = gamma / sigma, shift = beta - mean * scale, sigma^2 = variance + eps
+// This family makes the coefficients and goes backward. Forward is any kernel that takes an affine of its source
+// (eltwise.h, conv.h); it multiplies and adds with one rounding, so that all agree on the elements that a ReLU lets
+// pass. Sums are over fixed chunks of rows, combined in order: they do not depend on the number of threads. T is float
+// (dispatched by ISA) or double (the reference).
 #pragma once
 
 #include <cstdint>
@@ -28,18 +28,18 @@ struct BatchNormCoefficients {
     const T *mean, *inverse_sigma, *scale, *shift;
 };
 
-/// mean[i] and the biased variance[i] over the rows; rows >= 1. Each chunk is reduced around the mean of its first rows and the
-/// chunks are merged in double (Chan et al. 1979), so a mean far from zero costs no digits.
+/// Writes mean[i] and the biased variance[i] over the rows; rows >= 1. Each chunk is reduced around the mean of its
+/// first rows and the chunks are merged in double (Chan et al. 1979), so a mean far from zero costs no digits.
 template <class T>
 void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, T* mean, T* variance);
 
-/// The same of rows as a convolution makes them.
-class BatchNormMoments final : public RowSink {
+/// Computes the moments of rows as a convolution makes them.
+class BatchNormMoments final : public RowEpilogue {
 public:
     explicit BatchNormMoments(std::int64_t c) : c_(c) {}
     void begin(const RowChunks& chunks) override;
     void take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) override;
-    /// Once all rows are taken: mean[c] and the biased variance[c].
+    /// Writes, once all rows are taken, mean[c] and the biased variance[c].
     void result(float* mean, float* variance);
 
 private:
@@ -47,7 +47,7 @@ private:
     std::optional<ColumnPartials> partials_;
 };
 
-/// Computed in double, each rounded once.
+/// Computes the coefficients in double, each rounded once.
 template <class T>
 void batch_norm_coefficients(std::int64_t c, T eps, const T* mean, const T* variance, const T* gamma, const T* beta,
                              T* inverse_sigma, T* scale, T* shift);
@@ -61,22 +61,23 @@ enum class BatchNormGradient {
 
 /// With dy = diff_dst where relu let it pass, else 0, and xhat = (src - mean) / sigma:
 ///   diff_beta = sum dy,  diff_gamma = sum dy * xhat,  diff_src as `gradient` says.
-/// diff_src may be null (not wanted), or equal to diff_dst if the distances are equal. `whole` takes two passes, the others one.
+/// diff_src may be null (not wanted), or equal to diff_dst if the distances are equal. `whole` takes two passes, the
+/// others one.
 template <class T>
-void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k, const T* src,
-                         const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta);
+void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
+                         const T* src, const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta);
 
-/// The same, in one pass, of rows of diff_dst as a convolution makes them: scale * dy overwrites them if `overwrite`, and is added
-/// to `sum`, if not null, which has g.diff_src_ld.
-class BatchNormBackward final : public RowSink {
+/// Computes the gradients in one pass of rows of diff_dst as a convolution makes them: scale * dy overwrites them if
+/// `overwrite`, and is added to `sum`, if not null, which has g.diff_src_ld.
+class BatchNormBackward final : public RowEpilogue {
 public:
-    BatchNormBackward(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* src, bool overwrite,
-                      float* sum)
+    BatchNormBackward(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* src,
+                      bool overwrite, float* sum)
         : g_(g), k_(k), src_(src), overwrite_(overwrite), sum_(sum) {}
     void begin(const RowChunks& chunks) override;
     void take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) override;
     std::array<RowMap, 2> reads() const override { return {{{src_, g_.src_ld}, {sum_, g_.diff_src_ld}}}; }
-    /// Once all rows are taken.
+    /// Writes the sums, once all rows are taken.
     void result(float* diff_gamma, float* diff_beta);
 
 private:
@@ -88,17 +89,19 @@ private:
     std::optional<ColumnPartials> partials_;
 };
 
-/// The same for the join of a residual block, dst = relu(src * scale + shift + residual):  dy = diff_dst where dst > 0, else 0.
-/// It is also the residual's gradient, and written to diff_residual, which has dst_ld as dst has, and may be equal to diff_dst.
+/// Computes the gradients for the join of a residual block, dst = relu(src * scale + shift + residual):  dy = diff_dst
+/// where dst > 0, else 0. It is also the residual's gradient, and written to diff_residual, which has dst_ld as dst
+/// has, and may be equal to diff_dst.
 template <class T>
 void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
-                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src, T* diff_gamma,
-                              T* diff_beta);
+                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src,
+                              T* diff_gamma, T* diff_beta);
 
-/// diff_src = diff_dst - offset - (src - mean) * slope: takes off what the gradients of `direct` readers lack, where offset is the
-/// sum over them of scale * diff_beta / rows, and slope that of scale * diff_gamma / sigma / rows. diff_src may be diff_dst.
+/// diff_src = diff_dst - offset - (src - mean) * slope: takes off what the gradients of `direct` readers lack, where
+/// offset is the sum over them of scale * diff_beta / rows, and slope that of scale * diff_gamma / sigma / rows.
+/// diff_src may be diff_dst.
 template <class T>
-void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src, const T* diff_dst,
-                        T* diff_src);
+void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src,
+                        const T* diff_dst, T* diff_src);
 
 }  // namespace keel::kernels

@@ -7,24 +7,27 @@
 namespace keel::kernels::simd {
 namespace {
 
-/// Of at most kPanel columns, in one pass over the differences from the mean of the first eight rows. That is near the mean of all:
-/// the rows it was made of are part of the sum of squares, so their distance from it costs few bits however odd they are.
-void moments_of_panel(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const float* src, double* mean, double* m2) {
+/// Computes the moments of at most kPanel columns, in one pass over the differences from the mean of the first eight
+/// rows. That is near the mean of all: the rows it was made of are part of the sum of squares, so their distance from
+/// it costs few bits however odd they are.
+void moments_of_panel(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const float* src, double* mean,
+                      double* m2) {
     const std::int64_t first = rows < 8 ? rows : 8;
-    add_columns<1>(first, c, {mean},
-                   [&](std::int64_t r, std::int64_t i, auto lanes) { return Terms<1>{{load(src + r * src_ld + i, lanes)}}; });
-    float centre[kPanel];
+    add_columns<1>(first, c, {mean}, [&](std::int64_t r, std::int64_t i, auto lanes) {
+        return Terms<1>{{load(src + r * src_ld + i, lanes)}};
+    });
+    float center[kPanel];
     for (std::int64_t i = 0; i < c; ++i) {
-        centre[i] = static_cast<float>(mean[i] / static_cast<double>(first));
+        center[i] = static_cast<float>(mean[i] / static_cast<double>(first));
         mean[i] = 0;
     }
     add_columns<2>(rows, c, {mean, m2}, [&](std::int64_t r, std::int64_t i, auto lanes) {
-        const Vec x = load(src + r * src_ld + i, lanes) - load(centre + i, lanes);
+        const Vec x = load(src + r * src_ld + i, lanes) - load(center + i, lanes);
         return Terms<2>{{x, x * x}};
     });
     for (std::int64_t i = 0; i < c; ++i) {
         const double moved = mean[i] / static_cast<double>(rows);
-        mean[i] = static_cast<double>(centre[i]) + moved;
+        mean[i] = static_cast<double>(center[i]) + moved;
         m2[i] -= static_cast<double>(rows) * moved * moved;
         if (m2[i] < 0) m2[i] = 0;
     }
@@ -38,19 +41,20 @@ void moments(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const float
 /// src - mean and dy of one vector.
 template <bool kRelu>
 struct Gradient {
-    Vec centred, dy;
+    Vec centered, dy;
     template <class Lanes>
-    Gradient(const BatchNormCoefficients<float>& k, std::int64_t i, const float* src, const float* diff_dst, Lanes lanes)
+    Gradient(const BatchNormCoefficients<float>& k, std::int64_t i, const float* src, const float* diff_dst,
+             Lanes lanes)
         : dy(load(diff_dst, lanes)) {
         const Vec x = load(src, lanes);
-        centred = x - load(k.mean + i, lanes);
+        centered = x - load(k.mean + i, lanes);
         if (kRelu) dy = keep(greater(fma(x, load(k.scale + i, lanes), load(k.shift + i, lanes)), Vec{}), dy);
     }
 };
 
 template <bool kRelu>
-void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const BatchNormRows<float>& rows,
-                        double* sum_dy, double* sum_dy_src) {
+void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
+                        const BatchNormRows<float>& rows, double* sum_dy, double* sum_dy_src) {
     add_columns<2>(g.rows, g.c, {sum_dy, sum_dy_src}, [&](std::int64_t r, std::int64_t i, auto lanes) {
         const std::int64_t at = r * g.dst_ld + i;
         Gradient<kRelu> t(k, i, rows.src + r * g.src_ld + i, rows.diff_dst + at, lanes);
@@ -63,28 +67,29 @@ void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<
             const Vec scale = load(k.scale + i, lanes);
             store(diff, rows.added ? fma(scale, t.dy, load(diff, lanes)) : scale * t.dy, lanes);
         }
-        return Terms<2>{{t.dy, t.dy * t.centred}};
+        return Terms<2>{{t.dy, t.dy * t.centered}};
     });
 }
 
 void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const BatchNormRows<float>& rows,
                    double* sum_dy, double* sum_dy_src) {
-    (g.relu && rows.dst == nullptr ? backward_sums_rows<true> : backward_sums_rows<false>)(g, k, rows, sum_dy, sum_dy_src);
+    (g.relu && rows.dst == nullptr ? backward_sums_rows<true> : backward_sums_rows<false>)(g, k, rows, sum_dy,
+                                                                                           sum_dy_src);
 }
 
 template <bool kRelu>
-void backward_apply_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* offset, const float* slope,
-                         const float* src, const float* diff_dst, float* diff_src) {
+void backward_apply_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* offset,
+                         const float* slope, const float* src, const float* diff_dst, float* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, diff_dst += g.dst_ld, diff_src += g.diff_src_ld)
         for_lanes(g.c, [&](std::int64_t i, auto lanes) {
             const Gradient<kRelu> t(k, i, src + i, diff_dst + i, lanes);
-            const Vec projected = fma(-t.centred, load(slope + i, lanes), t.dy - load(offset + i, lanes));
+            const Vec projected = fma(-t.centered, load(slope + i, lanes), t.dy - load(offset + i, lanes));
             store(diff_src + i, load(k.scale + i, lanes) * projected, lanes);
         });
 }
 
-void backward_apply(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* offset, const float* slope,
-                    const float* src, const float* diff_dst, float* diff_src) {
+void backward_apply(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* offset,
+                    const float* slope, const float* src, const float* diff_dst, float* diff_src) {
     (g.relu ? backward_apply_rows<true> : backward_apply_rows<false>)(g, k, offset, slope, src, diff_dst, diff_src);
 }
 
@@ -92,8 +97,9 @@ void correct(const BatchNormGeometry& g, const float* mean, const float* offset,
              const float* diff_dst, float* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, diff_dst += g.dst_ld, diff_src += g.diff_src_ld)
         for_lanes(g.c, [&](std::int64_t i, auto lanes) {
-            const Vec centred = load(src + i, lanes) - load(mean + i, lanes);
-            store(diff_src + i, fma(-centred, load(slope + i, lanes), load(diff_dst + i, lanes) - load(offset + i, lanes)), lanes);
+            const Vec centered = load(src + i, lanes) - load(mean + i, lanes);
+            store(diff_src + i,
+                  fma(-centered, load(slope + i, lanes), load(diff_dst + i, lanes) - load(offset + i, lanes)), lanes);
         });
 }
 

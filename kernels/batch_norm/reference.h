@@ -10,7 +10,8 @@ namespace keel::kernels::reference {
 template <class T>
 void moments(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, double* mean, double* m2) {
     for (std::int64_t r = 0; r < rows; ++r)
-        for (std::int64_t i = 0; i < c; ++i) mean[i] += static_cast<double>(src[r * src_ld + i]) / static_cast<double>(rows);
+        for (std::int64_t i = 0; i < c; ++i)
+            mean[i] += static_cast<double>(src[r * src_ld + i]) / static_cast<double>(rows);
     for (std::int64_t r = 0; r < rows; ++r)
         for (std::int64_t i = 0; i < c; ++i) {
             const double x = static_cast<double>(src[r * src_ld + i]) - mean[i];
@@ -25,8 +26,8 @@ bool passes(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, T src
 }
 
 template <class T>
-void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const BatchNormRows<T>& rows, double* sum_dy,
-                   double* sum_dy_src) {
+void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const BatchNormRows<T>& rows,
+                   double* sum_dy, double* sum_dy_src) {
     for (std::int64_t r = 0; r < g.rows; ++r)
         for (std::int64_t i = 0; i < g.c; ++i) {
             const std::int64_t at = r * g.dst_ld + i;
@@ -44,8 +45,8 @@ void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k
 }
 
 template <class T>
-void backward_apply(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const T* offset, const T* slope, const T* src,
-                    const T* diff_dst, T* diff_src) {
+void backward_apply(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const T* offset, const T* slope,
+                    const T* src, const T* diff_dst, T* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r)
         for (std::int64_t i = 0; i < g.c; ++i) {
             const T x = src[r * g.src_ld + i], dy = passes(g, k, x, i) ? diff_dst[r * g.dst_ld + i] : T{0};
@@ -54,11 +55,12 @@ void backward_apply(const BatchNormGeometry& g, const BatchNormCoefficients<T>& 
 }
 
 template <class T>
-void correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src, const T* diff_dst,
-             T* diff_src) {
+void correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src,
+             const T* diff_dst, T* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r)
         for (std::int64_t i = 0; i < g.c; ++i)
-            diff_src[r * g.diff_src_ld + i] = diff_dst[r * g.dst_ld + i] - offset[i] - (src[r * g.src_ld + i] - mean[i]) * slope[i];
+            diff_src[r * g.diff_src_ld + i] =
+                diff_dst[r * g.dst_ld + i] - offset[i] - (src[r * g.src_ld + i] - mean[i]) * slope[i];
 }
 
 }  // namespace keel::kernels::reference

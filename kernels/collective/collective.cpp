@@ -33,8 +33,8 @@ void add_received(std::int64_t n, const T* src, T* dst) {
 
 template <class T>
 void sum_in_place(std::int64_t n, std::int64_t count, T* const* maps) {
-    const profile::Span span("sum_in_place",
-                             profile::per_element<T>(n, static_cast<double>(count - 1), 2 * static_cast<double>(count)));
+    const profile::Span span(
+        "sum_in_place", profile::per_element<T>(n, static_cast<double>(count - 1), 2 * static_cast<double>(count)));
     chosen<T>().sum_in_place(n, count, maps);
 }
 

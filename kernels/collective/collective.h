@@ -1,6 +1,6 @@
-// What ranks do to gradients between messages. Serial: these run on the thread that communicates, beside the compute pool.
-// No alignment is needed; pointers must not overlap unless they are equal. T is float (dispatched by ISA) or double (the
-// reference).
+// What ranks do to gradients between messages. Serial: these run on the thread that communicates, beside the compute
+// pool. No alignment is needed; pointers must not overlap unless they are equal. T is float (dispatched by ISA) or
+// double (the reference).
 #pragma once
 
 #include <cstdint>

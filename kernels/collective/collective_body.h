@@ -9,7 +9,8 @@ namespace keel::kernels::simd {
 namespace {
 
 void add_received(std::int64_t n, const float* src, float* dst) {
-    for_lanes(n, [&](std::int64_t i, auto lanes) { store(dst + i, load(dst + i, lanes) + load(src + i, lanes), lanes); });
+    for_lanes(n,
+              [&](std::int64_t i, auto lanes) { store(dst + i, load(dst + i, lanes) + load(src + i, lanes), lanes); });
 }
 
 /// Two windows, two ranks on a node, are the case that counts most: both pointers stay in registers.
@@ -39,7 +40,9 @@ void unpack_bf16(std::int64_t n, const std::uint16_t* src, float* dst) {
 }
 
 void add_bf16(std::int64_t n, const std::uint16_t* src, float* dst) {
-    for_lanes(n, [&](std::int64_t i, auto lanes) { store(dst + i, load(dst + i, lanes) + load_bf16(src + i, lanes), lanes); });
+    for_lanes(n, [&](std::int64_t i, auto lanes) {
+        store(dst + i, load(dst + i, lanes) + load_bf16(src + i, lanes), lanes);
+    });
 }
 
 constexpr CollectiveVariant<float> kCollective{kIsa, add_received, sum_in_place, pack_bf16, unpack_bf16, add_bf16};

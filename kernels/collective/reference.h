@@ -24,7 +24,8 @@ void sum_in_place(std::int64_t n, std::int64_t count, T* const* maps) {
 
 inline std::uint16_t to_bf16(float value) {
     const auto bits = std::bit_cast<std::uint32_t>(value);
-    if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);  // rounding could carry it to infinity
+    if (std::isnan(value))
+        return static_cast<std::uint16_t>(bits >> 16 | 0x40U);  // rounding could carry it to infinity
     return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
 inline float from_bf16(std::uint16_t value) { return std::bit_cast<float>(std::uint32_t{value} << 16); }

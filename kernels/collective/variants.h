@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/collective/collective.h"
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 
@@ -17,6 +17,7 @@ struct CollectiveVariant {
 };
 
 extern const CollectiveVariant<float> collective_avx512, collective_avx2, collective_scalar;
-inline constexpr const CollectiveVariant<float>* collective_variants[] = {&collective_avx512, &collective_avx2, &collective_scalar};
+inline constexpr const CollectiveVariant<float>* collective_variants[] = {&collective_avx512, &collective_avx2,
+                                                                          &collective_scalar};
 
 }  // namespace keel::kernels

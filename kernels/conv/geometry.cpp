@@ -15,9 +15,10 @@ constexpr std::int64_t kLargestDim = std::numeric_limits<std::int32_t>::max();
 std::string pair(std::int64_t h, std::int64_t w) { return std::to_string(h) + "x" + std::to_string(w); }
 
 std::string describe(const Conv2dGeometry& g) {
-    return "src " + std::to_string(g.n) + "x" + pair(g.ih, g.iw) + "x" + std::to_string(g.ic) + ", oc " + std::to_string(g.oc) +
-           ", kernel " + pair(g.kh, g.kw) + ", stride " + pair(g.stride_h, g.stride_w) + ", pad " + pair(g.pad_h, g.pad_w) +
-           ", dilation " + pair(g.dilation_h, g.dilation_w) + ", groups " + std::to_string(g.groups);
+    return "src " + std::to_string(g.n) + "x" + pair(g.ih, g.iw) + "x" + std::to_string(g.ic) + ", oc " +
+           std::to_string(g.oc) + ", kernel " + pair(g.kh, g.kw) + ", stride " + pair(g.stride_h, g.stride_w) +
+           ", pad " + pair(g.pad_h, g.pad_w) + ", dilation " + pair(g.dilation_h, g.dilation_w) + ", groups " +
+           std::to_string(g.groups);
 }
 
 void check(bool condition, const char* wanted, const Conv2dGeometry& g) {
@@ -49,7 +50,8 @@ void check_geometry(const Conv2dGeometry& g) {
     check(fits(g.ih, g.kh, g.pad_h, g.dilation_h) && fits(g.iw, g.kw, g.pad_w, g.dilation_w),
           "a dilated kernel that fits into the padded map", g);
     const std::int64_t icg = g.ic / g.groups, oh = g.oh(), ow = g.ow();
-    check(countable({g.n, g.ih, g.iw, g.ic}) && countable({g.n, oh, ow, g.oc, icg, g.kh, g.kw}), "sizes that 64 bits can count", g);
+    check(countable({g.n, g.ih, g.iw, g.ic}) && countable({g.n, oh, ow, g.oc, icg, g.kh, g.kw}),
+          "sizes that 64 bits can count", g);
 }
 
 profile::Cost conv2d_cost(const Conv2dGeometry& g) {

@@ -2,14 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "kernels/conv/conv.h"
 
 namespace keel::kernels {
 
-/// dst = conv(x) + bias + residual, then max(0, .) if relu, where x is src, or max(0, src * src_scale + src_shift) if src_affine.
+/// dst = conv(x) + bias + residual, then max(0, .) if relu, where x is src, or max(0, src * src_scale + src_shift) if
+/// src_affine.
 struct ConvFusion {
     bool src_affine = false, bias = false, residual = false, relu = false;
 };
@@ -24,22 +24,23 @@ struct ConvOperands {
     Map dst;
 };
 
-/// One convolution of a network, by the algorithm that serves its geometry best. Immutable: any number of threads may run it.
+/// One convolution of a network, by the algorithm that serves its geometry best. Immutable: any number of threads may
+/// run it.
 class PreparedConv {
 public:
     virtual ~PreparedConv() = default;
 
-    /// Floats of the packed weights.
+    /// Returns the floats of the packed weights.
     virtual std::int64_t weights_elements() const = 0;
-    /// From plain OIHW; `packed` is aligned to 64 bytes.
+    /// Packs plain OIHW; `packed` is aligned to 64 bytes.
     virtual void pack(const float* plain, float* packed) const = 0;
-    /// On `n` images, any number. All distances between pixels are allowed; those of dense maps are the fastest.
+    /// Runs on `n` images, any number. All distances between pixels are allowed; those of dense maps are the fastest.
     virtual void run(std::int64_t n, const ConvOperands& operands) const = 0;
-    /// For people, e.g. "jit_1x1:avx2".
+    /// Returns a name for people, e.g. "jit_1x1:avx2".
     virtual std::string algorithm() const = 0;
 };
 
-/// Tuned for `g.n` images a run. Throws UsageError for a geometry that makes no sense.
-std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry& g, const ConvFusion& fusion);
+/// Throws UsageError if a map has elements that are not f32.
+void require_f32(const ConvOperands& operands);
 
 }  // namespace keel::kernels

@@ -70,7 +70,8 @@ void conv2d_backward_data_reference(const Conv2dGeometry& g, const T* diff_dst, 
 }
 
 template <class T>
-void conv2d_backward_weights_reference(const Conv2dGeometry& g, const T* src, const T* diff_dst, T* diff_weights, T* diff_bias) {
+void conv2d_backward_weights_reference(const Conv2dGeometry& g, const T* src, const T* diff_dst, T* diff_weights,
+                                       T* diff_bias) {
     check_geometry(g);
     const Grouping group(g);
     const std::int64_t rows = g.n * g.oh() * g.ow(), weights_each = group.ic * group.taps;

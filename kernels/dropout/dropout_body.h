@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kBlocks = sizeof(Words) / sizeof(std::uint64_t), kBatch = 4 * kBlocks;
 
-/// kept[4 * b + w] has all bits set where word w of block first + b is not below the threshold, else none; philox4x32 of
-/// kernels/random.h. Of the lanes, only the low halves count.
+/// kept[4 * b + w] has all bits set where word w of block first + b is not below the threshold, else none; philox4x32
+/// of kernels/random.h. Of the lanes, only the low halves count.
 inline void philox_at_least(const DropoutStep& step, std::uint64_t first, float (&kept)[kBatch]) {
     Words c0{}, c2{}, c3{};
     for (int b = 0; b < kBlocks; ++b) c0[b] = first + static_cast<std::uint64_t>(b);
@@ -25,7 +25,8 @@ inline void philox_at_least(const DropoutStep& step, std::uint64_t first, float 
         c2 = (p0 >> 32) ^ c3 ^ k1;
         c3 = p0;
     }
-    // the sign of word - threshold, spread over the lane: a branch on random bits would be mispredicted every other time
+    // the sign of word - threshold, spread over the lane: a branch on random bits would be mispredicted every other
+    // time
     const auto below = [&](Words c) { return Words{} - (((c & 0xFFFFFFFFU) - step.threshold) >> 63); };
     const auto pair = [&](Words a, Words b) { return ~((below(a) & 0xFFFFFFFFU) | (below(b) << 32)); };
     const Words low = pair(c0, c1), high = pair(c2, c3);
@@ -35,7 +36,9 @@ inline void philox_at_least(const DropoutStep& step, std::uint64_t first, float 
     }
 }
 
-inline Vec bits_of_both(Vec a, Vec b) { return reinterpret_cast<Vec>(reinterpret_cast<Words>(a) & reinterpret_cast<Words>(b)); }
+inline Vec bits_of_both(Vec a, Vec b) {
+    return reinterpret_cast<Vec>(reinterpret_cast<Words>(a) & reinterpret_cast<Words>(b));
+}
 
 void dropout(std::int64_t n, const DropoutStep& step, float scale, const float* src, float* dst) {
     float kept[kBatch];

@@ -12,7 +12,8 @@ void dropout(std::int64_t n, const DropoutStep& step, T scale, const T* src, T* 
     for (std::int64_t i = 0; i < n; ++i) {
         const std::uint64_t block = step.first_block + static_cast<std::uint64_t>(i / 4);
         if (i % 4 == 0)
-            words = philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0}, step.key);
+            words = philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0},
+                               step.key);
         dst[i] = words[static_cast<std::size_t>(i % 4)] < step.threshold ? T(0) : scale * src[i];
     }
 }

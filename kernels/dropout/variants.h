@@ -1,8 +1,8 @@
 // The variants of dropout: serial, over elements whose first one has word 0 of block `first_block`.
 #pragma once
 
-#include "kernels/cpu.h"
 #include "kernels/dropout/dropout.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 

@@ -73,8 +73,8 @@ void run(void (*kernel)(const UnaryGeometry&, const T*, T*), const UnaryGeometry
 }
 
 template <class T>
-void run(void (*kernel)(const BinaryGeometry&, const T*, const T*, T*), const BinaryGeometry& g, const T* src0, const T* src1,
-         T* dst) {
+void run(void (*kernel)(const BinaryGeometry&, const T*, const T*, T*), const BinaryGeometry& g, const T* src0,
+         const T* src1, T* dst) {
     split(g, [&](const BinaryGeometry& part, std::int64_t s0, std::int64_t s1, std::int64_t d) {
         kernel(part, src0 + s0, src1 + s1, dst + d);
     });
@@ -132,18 +132,19 @@ void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const 
     const profile::Span span("affine_forward", profile::per_element<T>(g.rows * g.c, relu ? 3 : 2, 2));
     const auto kernel = chosen<T>().affine_forward;
     parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
-        kernel({end - begin, g.c, g.src_ld, g.dst_ld}, src + begin * g.src_ld, scale, shift, relu, dst + begin * g.dst_ld);
+        kernel({end - begin, g.c, g.src_ld, g.dst_ld}, src + begin * g.src_ld, scale, shift, relu,
+               dst + begin * g.dst_ld);
     });
 }
 
 template <class T>
-void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1, const Affine<T>& b,
-                             T* dst) {
+void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1,
+                             const Affine<T>& b, T* dst) {
     const profile::Span span("affine_add_relu_forward", profile::per_element<T>(g.rows * g.c, 5, 3));
     const auto kernel = chosen<T>().affine_add_relu_forward;
     parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
-        kernel({end - begin, g.c, g.src0_ld, g.src1_ld, g.dst_ld}, src0 + begin * g.src0_ld, a, src1 + begin * g.src1_ld, b,
-               dst + begin * g.dst_ld);
+        kernel({end - begin, g.c, g.src0_ld, g.src1_ld, g.dst_ld}, src0 + begin * g.src0_ld, a,
+               src1 + begin * g.src1_ld, b, dst + begin * g.dst_ld);
     });
 }
 
@@ -173,21 +174,24 @@ template <class T>
 void moving_average(std::int64_t n, T decay, const T* src, T* shadow) {
     const profile::Span span("moving_average", profile::per_element<T>(n, 3, 3));
     const auto kernel = chosen<T>().moving_average;
-    parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) { kernel(end - begin, decay, src + begin, shadow + begin); });
+    parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        kernel(end - begin, decay, src + begin, shadow + begin);
+    });
 }
 
-#define KEEL_INSTANTIATE(T)                                                                                                   \
-    template void copy(const UnaryGeometry&, const T*, T*);                                                                   \
-    template void accumulate(const UnaryGeometry&, const T*, T*);                                                             \
-    template void scale(const UnaryGeometry&, T, const T*, T*);                                                               \
-    template void relu_forward(const UnaryGeometry&, const T*, T*);                                                           \
-    template void relu_backward(const BinaryGeometry&, const T*, const T*, T*);                                               \
-    template void add_forward(const BinaryGeometry&, const T*, const T*, T*);                                                 \
-    template void add_relu_forward(const BinaryGeometry&, const T*, const T*, T*);                                            \
-    template void affine_forward(const UnaryGeometry&, const T*, const T*, const T*, bool, T*);                               \
-    template void affine_add_relu_forward(const BinaryGeometry&, const T*, const Affine<T>&, const T*, const Affine<T>&, T*); \
-    template void add_bias(const UnaryGeometry&, const T*, T*);                                                               \
-    template void column_sum(const UnaryGeometry&, const T*, T*);                                                             \
+#define KEEL_INSTANTIATE(T)                                                                            \
+    template void copy(const UnaryGeometry&, const T*, T*);                                            \
+    template void accumulate(const UnaryGeometry&, const T*, T*);                                      \
+    template void scale(const UnaryGeometry&, T, const T*, T*);                                        \
+    template void relu_forward(const UnaryGeometry&, const T*, T*);                                    \
+    template void relu_backward(const BinaryGeometry&, const T*, const T*, T*);                        \
+    template void add_forward(const BinaryGeometry&, const T*, const T*, T*);                          \
+    template void add_relu_forward(const BinaryGeometry&, const T*, const T*, T*);                     \
+    template void affine_forward(const UnaryGeometry&, const T*, const T*, const T*, bool, T*);        \
+    template void affine_add_relu_forward(const BinaryGeometry&, const T*, const Affine<T>&, const T*, \
+                                          const Affine<T>&, T*);                                       \
+    template void add_bias(const UnaryGeometry&, const T*, T*);                                        \
+    template void column_sum(const UnaryGeometry&, const T*, T*);                                      \
     template void moving_average(std::int64_t, T, const T*, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)

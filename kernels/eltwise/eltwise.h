@@ -1,6 +1,7 @@
 // Element-wise kernels over matrices of `rows` pixels with `c` channels; `ld` is the distance between pixels in
-// elements (ld >= c), so that a channel slice of a wider buffer is a view. No alignment is needed. Pointers may be equal
-// (in place, with equal ld), but must not otherwise overlap. T is float (dispatched by ISA) or double (the reference).
+// elements (ld >= c), so that a channel slice of a wider buffer is a view. No alignment is needed. Pointers may be
+// equal (in place, with equal ld), but must not otherwise overlap. T is float (dispatched by ISA) or double (the
+// reference).
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,8 @@ void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
 template <class T>
 void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
 
-/// dst[r][i] = src[r][i] * scale[i] + shift[i] (one rounding), then max(0, .) if relu: a batch norm with given statistics.
+/// dst[r][i] = src[r][i] * scale[i] + shift[i] (one rounding), then max(0, .) if relu: a batch norm with given
+/// statistics.
 template <class T>
 void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool relu, T* dst);
 
@@ -55,9 +57,11 @@ struct Affine {
     const T *scale, *shift;
 };
 
-/// dst = max(0, src0 * a.scale + a.shift + src1 * b.scale + b.shift): the join of a residual block and the batch norms before it.
+/// dst = max(0, src0 * a.scale + a.shift + src1 * b.scale + b.shift): the join of a residual block and the batch norms
+/// before it.
 template <class T>
-void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1, const Affine<T>& b, T* dst);
+void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1,
+                             const Affine<T>& b, T* dst);
 
 /// dst[r][i] += bias[i]; src_ld is not used.
 template <class T>

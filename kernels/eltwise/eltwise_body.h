@@ -17,8 +17,9 @@ inline void map(const UnaryGeometry& g, const float* src, float* dst, Function f
 template <class Function>
 inline void update(const UnaryGeometry& g, const float* src, float* dst, Function function) {
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, dst += g.dst_ld)
-        for_lanes(g.c,
-                  [&](std::int64_t i, auto lanes) { store(dst + i, function(load(dst + i, lanes), load(src + i, lanes)), lanes); });
+        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
+            store(dst + i, function(load(dst + i, lanes), load(src + i, lanes)), lanes);
+        });
 }
 
 template <class Function>
@@ -70,7 +71,8 @@ void write_rows(std::int64_t rows, std::int64_t c, std::int64_t ld, float* dst, 
     fence();
 }
 
-void affine_forward(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, bool clip, float* dst) {
+void affine_forward(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, bool clip,
+                    float* dst) {
     write_rows(g.rows, g.c, g.dst_ld, dst, [&](std::int64_t r, std::int64_t i, auto lanes) {
         const Vec v = fma(load(src + r * g.src_ld + i, lanes), load(scale + i, lanes), load(shift + i, lanes));
         return clip ? relu(v) : v;
@@ -78,12 +80,13 @@ void affine_forward(const UnaryGeometry& g, const float* src, const float* scale
 }
 
 template <bool kAffine>
-void join_rows(const BinaryGeometry& g, const float* src0, const Affine<float>& a, const float* src1, const Affine<float>& b,
-               float* dst) {
+void join_rows(const BinaryGeometry& g, const float* src0, const Affine<float>& a, const float* src1,
+               const Affine<float>& b, float* dst) {
     write_rows(g.rows, g.c, g.dst_ld, dst, [&](std::int64_t r, std::int64_t i, auto lanes) {
         Vec second = load(src1 + r * g.src1_ld + i, lanes);
         if (kAffine) second = fma(second, load(b.scale + i, lanes), load(b.shift + i, lanes));
-        return relu(fma(load(src0 + r * g.src0_ld + i, lanes), load(a.scale + i, lanes), load(a.shift + i, lanes)) + second);
+        return relu(fma(load(src0 + r * g.src0_ld + i, lanes), load(a.scale + i, lanes), load(a.shift + i, lanes)) +
+                    second);
     });
 }
 
@@ -97,8 +100,9 @@ void add_bias(const UnaryGeometry& g, const float* bias, float* dst) {
 }
 
 void column_sum(const UnaryGeometry& g, const float* src, double* sums) {
-    add_columns<1>(g.rows, g.c, {sums},
-                   [&](std::int64_t r, std::int64_t i, auto lanes) { return Terms<1>{{load(src + r * g.src_ld + i, lanes)}}; });
+    add_columns<1>(g.rows, g.c, {sums}, [&](std::int64_t r, std::int64_t i, auto lanes) {
+        return Terms<1>{{load(src + r * g.src_ld + i, lanes)}};
+    });
 }
 
 void moving_average(std::int64_t n, float decay, const float* src, float* shadow) {
@@ -106,9 +110,10 @@ void moving_average(std::int64_t n, float decay, const float* src, float* shadow
     update({1, n, n, n}, src, shadow, [=](Vec d, Vec s) { return fma(kept, d, taken * s); });
 }
 
-constexpr EltwiseVariant<float> kEltwise{kIsa,          copy,        accumulate,       scale,          relu_forward,
-                                         relu_backward, add_forward, add_relu_forward, affine_forward, affine_add_relu_forward,
-                                         add_bias,      column_sum,  moving_average};
+constexpr EltwiseVariant<float> kEltwise{
+    kIsa,          copy,        accumulate,       scale,          relu_forward,
+    relu_backward, add_forward, add_relu_forward, affine_forward, affine_add_relu_forward,
+    add_bias,      column_sum,  moving_average};
 
 }  // namespace
 }  // namespace keel::kernels::simd

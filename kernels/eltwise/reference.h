@@ -42,8 +42,9 @@ void relu_forward(const UnaryGeometry& g, const T* src, T* dst) {
 
 template <class T>
 void relu_backward(const BinaryGeometry& g, const T* dst, const T* diff_dst, T* diff_src) {
-    for_elements(
-        g, [&](auto r, auto i) { diff_src[r * g.dst_ld + i] = dst[r * g.src0_ld + i] > 0 ? diff_dst[r * g.src1_ld + i] : T(0); });
+    for_elements(g, [&](auto r, auto i) {
+        diff_src[r * g.dst_ld + i] = dst[r * g.src0_ld + i] > 0 ? diff_dst[r * g.src1_ld + i] : T(0);
+    });
 }
 
 template <class T>
@@ -53,7 +54,8 @@ void add_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) 
 
 template <class T>
 void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* dst) {
-    for_elements(g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = relu(src0[r * g.src0_ld + i] + src1[r * g.src1_ld + i]); });
+    for_elements(
+        g, [&](auto r, auto i) { dst[r * g.dst_ld + i] = relu(src0[r * g.src0_ld + i] + src1[r * g.src1_ld + i]); });
 }
 
 template <class T>
@@ -65,8 +67,8 @@ void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const 
 }
 
 template <class T>
-void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1, const Affine<T>& b,
-                             T* dst) {
+void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1,
+                             const Affine<T>& b, T* dst) {
     for_elements(g, [&](auto r, auto i) {
         const T second = src1[r * g.src1_ld + i];
         dst[r * g.dst_ld + i] = relu(std::fma(src0[r * g.src0_ld + i], a.scale[i], a.shift[i]) +

@@ -1,8 +1,8 @@
 // The variants of the element-wise kernels: serial, over the whole of the geometry they are given.
 #pragma once
 
-#include "kernels/cpu.h"
 #include "kernels/eltwise/eltwise.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 
@@ -17,8 +17,8 @@ struct EltwiseVariant {
     void (*add_forward)(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
     void (*add_relu_forward)(const BinaryGeometry& g, const T* src0, const T* src1, T* dst);
     void (*affine_forward)(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool relu, T* dst);
-    void (*affine_add_relu_forward)(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1, const Affine<T>& b,
-                                    T* dst);
+    void (*affine_add_relu_forward)(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1,
+                                    const Affine<T>& b, T* dst);
     void (*add_bias)(const UnaryGeometry& g, const T* bias, T* dst);
     /// sums[i] += sum over r of src[r][i]; sums is padded_columns(c) long.
     void (*column_sum)(const UnaryGeometry& g, const T* src, double* sums);

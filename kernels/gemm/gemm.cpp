@@ -2,39 +2,25 @@
 
 #include <algorithm>
 #include <string>
-#include <type_traits>
 
 #include "kernels/error.h"
-#include "kernels/onednn/sgemm.h"
 #include "kernels/parallel.h"
-#include "kernels/profile.h"
 
 namespace keel::kernels {
-namespace {
 
-void check(const GemmGeometry& g) {
+void check_geometry(const GemmGeometry& g) {
     const std::int64_t a_row = g.transpose_a ? g.m : g.k, b_row = g.transpose_b ? g.k : g.n;
     if (g.m >= 0 && g.n >= 0 && g.k >= 0 && g.lda >= a_row && g.ldb >= b_row && g.ldc >= g.n) return;
-    throw UsageError("[gemm] wanted m, n, k of 0 or more and rows no longer than lda, ldb, ldc, got m " + std::to_string(g.m) +
-                     ", n " + std::to_string(g.n) + ", k " + std::to_string(g.k) + ", rows of " + std::to_string(a_row) + ", " +
-                     std::to_string(b_row) + ", " + std::to_string(g.n) + " at distances " + std::to_string(g.lda) + ", " +
-                     std::to_string(g.ldb) + ", " + std::to_string(g.ldc));
+    throw UsageError("[gemm] wanted m, n, k of 0 or more and rows no longer than lda, ldb, ldc, got m " +
+                     std::to_string(g.m) + ", n " + std::to_string(g.n) + ", k " + std::to_string(g.k) + ", rows of " +
+                     std::to_string(a_row) + ", " + std::to_string(b_row) + ", " + std::to_string(g.n) +
+                     " at distances " + std::to_string(g.lda) + ", " + std::to_string(g.ldb) + ", " +
+                     std::to_string(g.ldc));
 }
 
-template <class T>
-profile::Cost cost(const GemmGeometry& g, bool accumulate) {
-    const std::int64_t elements = g.m * g.k + g.k * g.n + (accumulate ? 2 : 1) * g.m * g.n;
-    return {2 * static_cast<double>(g.m * g.n) * static_cast<double>(g.k), static_cast<double>(elements) * double{sizeof(T)}};
-}
-
-template <class T>
-void clear(const GemmGeometry& g, T* c) {
-    for (std::int64_t i = 0; i < g.m; ++i) std::fill_n(c + i * g.ldc, g.n, T{0});
-}
-
-/// c += op(a) op(b), each element summed in the order of k. A tile of op(b) stays in the cache while the rows pass by.
 template <class T>
 void gemm_reference(const GemmGeometry& g, const T* a, const T* b, T* c) {
+    // A tile of op(b) stays in the cache while the rows pass by.
     constexpr std::int64_t kTile = 64;
     const std::int64_t a_i = g.transpose_a ? 1 : g.lda, a_l = g.transpose_a ? g.lda : 1;
     const std::int64_t b_l = g.transpose_b ? 1 : g.ldb, b_j = g.transpose_b ? g.ldb : 1;
@@ -48,24 +34,7 @@ void gemm_reference(const GemmGeometry& g, const T* a, const T* b, T* c) {
     });
 }
 
-}  // namespace
-
-template <class T>
-void gemm(const GemmGeometry& g, const T* a, const T* b, bool accumulate, T* c) {
-    check(g);
-    if (g.m == 0 || g.n == 0) return;
-    const profile::Span span("gemm", cost<T>(g, accumulate));
-    if (g.k == 0) {
-        if (!accumulate) clear(g, c);
-    } else if constexpr (std::is_same_v<T, float>) {
-        onednn::sgemm(g, a, b, accumulate, c);
-    } else {
-        if (!accumulate) clear(g, c);
-        gemm_reference(g, a, b, c);
-    }
-}
-
-template void gemm(const GemmGeometry&, const float*, const float*, bool, float*);
-template void gemm(const GemmGeometry&, const double*, const double*, bool, double*);
+template void gemm_reference(const GemmGeometry&, const float*, const float*, float*);
+template void gemm_reference(const GemmGeometry&, const double*, const double*, double*);
 
 }  // namespace keel::kernels

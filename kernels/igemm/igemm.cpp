@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "kernels/dispatch.h"
+#include "kernels/igemm/gather_conv.h"
 #include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
-#include "kernels/igemm/walk.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
@@ -17,8 +17,8 @@ namespace {
 
 using namespace igemm;
 
-/// Weights that stay in the second-level cache while all tiles pass by. Where few tiles do, what counts is how soon weights come
-/// from memory: less of them at a time, the next ones fetched meanwhile.
+/// Weights that stay in the second-level cache while all tiles pass by. Where few tiles do, what counts is how soon
+/// weights come from memory: less of them at a time, the next ones fetched meanwhile.
 constexpr std::int64_t kBlockBytes = 384 << 10, kStreamedBytes = 128 << 10, kFewTiles = 32;
 
 /// Weights that pass by all tiles at once: those of some panels for a block of the depth.
@@ -27,11 +27,12 @@ struct WeightsGroup {
     Range panels;
 };
 
-std::vector<WeightsGroup> weights_groups(const Job& job, Range panels, std::int64_t most_bytes) {
+std::vector<WeightsGroup> weights_groups(const GatherConvCall& call, Range panels, std::int64_t most_bytes) {
     std::vector<WeightsGroup> groups;
-    for (std::size_t i = 0; i < job.blocks.size(); ++i) {
-        const DepthBlock& block = job.blocks[i];
-        const std::int64_t bytes = block.taps * block.depth * job.variant.columns * static_cast<std::int64_t>(sizeof(float));
+    for (std::size_t i = 0; i < call.blocks.size(); ++i) {
+        const DepthBlock& block = call.blocks[i];
+        const std::int64_t bytes =
+            block.taps * block.depth * call.variant.columns * static_cast<std::int64_t>(sizeof(float));
         const std::int64_t together =
             even_share(panels.size(), std::max<std::int64_t>(1, most_bytes / std::max<std::int64_t>(1, bytes)));
         for (std::int64_t first = panels.begin; first < panels.end; first += together)
@@ -40,25 +41,27 @@ std::vector<WeightsGroup> weights_groups(const Job& job, Range panels, std::int6
     return groups;
 }
 
-/// What tile `index` of `count` fetches of a group's weights.
-IgemmAhead weights_ahead(const Job& job, const WeightsGroup& group, std::int64_t index, std::int64_t count) {
+/// Returns what tile `index` of `count` fetches of a group's weights.
+IgemmAhead weights_ahead(const GatherConvCall& call, const WeightsGroup& group, std::int64_t index,
+                         std::int64_t count) {
     constexpr std::int64_t kLine = 16;
-    const DepthBlock& block = job.blocks[group.block];
-    const std::int64_t panel_lines = block.taps * block.depth * job.variant.columns / kLine,
+    const DepthBlock& block = call.blocks[group.block];
+    const std::int64_t panel_lines = block.taps * block.depth * call.variant.columns / kLine,
                        lines = panel_lines * group.panels.size();
     const Range share = part(lines, count, index);
-    return {job.block_weights(block, group.panels.begin), panel_lines, job.panel(), share.begin, share.end};
+    return {call.block_weights(block, group.panels.begin), panel_lines, call.panel(), share.begin, share.end};
 }
 
-/// Grid points [points.begin, points.end), of which the first begins a tile.
-void run_part(const Job& job, Range points, Range panels, const Target& target, Tile& tile) {
-    const Range tiles{points.begin / job.rows, chunk_count(points.end, job.rows)};
-    const auto groups = weights_groups(job, panels, job.streamed ? kStreamedBytes : kBlockBytes);
+/// Runs grid points [points.begin, points.end), of which the first begins a tile.
+void run_part(const GatherConvCall& call, Range points, Range panels, const Target& target, PixelTile& tile) {
+    const Range tiles{points.begin / call.rows, chunk_count(points.end, call.rows)};
+    const auto groups = weights_groups(call, panels, call.streamed ? kStreamedBytes : kBlockBytes);
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        const DepthBlock& block = job.blocks[groups[i].block];
+        const DepthBlock& block = call.blocks[groups[i].block];
         for (std::int64_t index = tiles.begin; index < tiles.end; ++index) {
             IgemmAhead ahead;
-            if (job.streamed && i + 1 < groups.size()) ahead = weights_ahead(job, groups[i + 1], index - tiles.begin, tiles.size());
+            if (call.streamed && i + 1 < groups.size())
+                ahead = weights_ahead(call, groups[i + 1], index - tiles.begin, tiles.size());
             tile.locate(index, points.end);
             tile.gather(block);
             tile.multiply(block, groups[i].panels, target, ahead);
@@ -66,67 +69,75 @@ void run_part(const Job& job, Range points, Range panels, const Target& target, 
     }
 }
 
-/// Floats of one thread: a tile's, and a chunk's columns that only the sink will see.
-std::int64_t part_floats(const IgemmVariant& variant, const Walk& walk, const IgemmFusion& fusion, const Map& dst) {
-    const bool aside = fusion.sink != nullptr && dst.data == nullptr;
-    return Tile::floats(variant, walk) + (aside ? chunk_rows(walk.points(), walk.columns) * walk.columns : 0);
+/// Returns the floats of one thread: a tile's, and a chunk's columns that only the epilogue will see.
+std::int64_t part_floats(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion,
+                         const Map& dst) {
+    const bool aside = fusion.epilogue != nullptr && dst.data == nullptr;
+    return PixelTile::floats(variant, conv) + (aside ? chunk_rows(conv.points(), conv.columns) * conv.columns : 0);
 }
 
-/// `memory` holds walk_floats().
-void run(const Walk& walk, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst, float* memory) {
+/// Runs a whole convolution; `memory` holds memory_floats().
+void run(const GatherConv& conv, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst,
+         float* memory) {
     const auto& variant = select(igemm_variants);
     float* zeros = memory;
-    std::fill_n(zeros, walk.depth, 0.0F);
-    float* buffers = zeros + walk.depth;
-    // Without a sink the chunks are tiles, and a thread's are run as one.
-    const std::int64_t points = walk.points(), rows = fusion.sink == nullptr ? even_share(points, variant.rows) : variant.rows;
-    const RowChunks chunks(points, fusion.sink == nullptr ? rows : chunk_rows(points, walk.columns));
-    if (fusion.sink != nullptr) fusion.sink->begin(chunks);
-    const std::int64_t panels = walk.columns / variant.columns;
+    std::fill_n(zeros, conv.depth, 0.0F);
+    float* buffers = zeros + conv.depth;
+    // Without an epilogue the chunks are tiles, and a thread's are run as one.
+    const std::int64_t points = conv.points(),
+                       rows = fusion.epilogue == nullptr ? even_share(points, variant.rows) : variant.rows;
+    const RowChunks chunks(points, fusion.epilogue == nullptr ? rows : chunk_rows(points, conv.columns));
+    if (fusion.epilogue != nullptr) fusion.epilogue->begin(chunks);
+    const std::int64_t panels = conv.columns / variant.columns;
     const Split split = split_units(chunks.count(), panels, thread_count());
     std::vector<bool> first;
-    for (const Tap tap : walk.taps) first.push_back(reads_first(walk, tap));
-    const Job job{.variant = variant,
-                  .walk = walk,
-                  .src = src,
-                  .weights = weights,
-                  .fusion = fusion,
-                  .blocks = depth_blocks(std::ssize(walk.taps), walk.depth),
-                  .reads_first = std::move(first),
-                  .zeros = zeros,
-                  .rows = rows,
-                  .streamed = fusion.sink == nullptr && chunk_count(chunks.count(), split.rows) < kFewTiles,
-                  .flat = walk.flat(),
-                  .reads = fusion.sink == nullptr ? std::array<RowMap, 2>{} : fusion.sink->reads()};
+    for (const Tap tap : conv.taps) first.push_back(reads_first(conv, tap));
+    const GatherConvCall call{
+        .variant = variant,
+        .conv = conv,
+        .src = src,
+        .weights = weights,
+        .fusion = fusion,
+        .blocks = depth_blocks(std::ssize(conv.taps), conv.depth),
+        .reads_first = std::move(first),
+        .zeros = zeros,
+        .rows = rows,
+        .streamed = fusion.epilogue == nullptr && chunk_count(chunks.count(), split.rows) < kFewTiles,
+        .flat = conv.flat(),
+        .reads = fusion.epilogue == nullptr ? std::array<RowMap, 2>{} : fusion.epilogue->reads()};
     parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            float* buffer = buffers + i * part_floats(variant, walk, fusion, dst);
-            Tile tile(job, buffer);
+            float* buffer = buffers + i * part_floats(variant, conv, fusion, dst);
+            PixelTile tile(call, buffer);
             const Range own = part(chunks.count(), split.rows, i / split.columns),
                         own_panels = part(panels, split.columns, i % split.columns);
-            if (fusion.sink == nullptr) {
-                run_part(job, {chunks.begin(own.begin), chunks.end(own.end - 1)}, own_panels, {dst}, tile);
+            if (fusion.epilogue == nullptr) {
+                run_part(call, {chunks.begin(own.begin), chunks.end(own.end - 1)}, own_panels, {dst}, tile);
                 continue;
             }
             const Range columns{own_panels.begin * variant.columns, own_panels.end * variant.columns};
             for (std::int64_t chunk = own.begin; chunk < own.end; ++chunk) {
                 Target target{dst};
                 if (dst.data == nullptr)
-                    target = {{buffer + Tile::floats(variant, walk), columns.size()}, chunks.begin(chunk), columns.begin};
-                run_part(job, {chunks.begin(chunk), chunks.end(chunk)}, own_panels, target, tile);
-                fusion.sink->take(chunk, columns.begin, columns.size(), target.at(chunks.begin(chunk), columns.begin),
-                                  target.map.ld);
+                    target = {{buffer + PixelTile::floats(variant, conv), columns.size()},
+                              chunks.begin(chunk),
+                              columns.begin};
+                run_part(call, {chunks.begin(chunk), chunks.end(chunk)}, own_panels, target, tile);
+                fusion.epilogue->take(chunk, columns.begin, columns.size(),
+                                      target.at(chunks.begin(chunk), columns.begin), target.map.ld);
             }
         }
     });
 }
 
-std::int64_t walk_floats(const Walk& walk, const IgemmFusion& fusion, const Map& dst) {
-    return walk.depth + thread_count() * part_floats(select(igemm_variants), walk, fusion, dst);
+std::int64_t memory_floats(const GatherConv& conv, const IgemmFusion& fusion, const Map& dst) {
+    return conv.depth + thread_count() * part_floats(select(igemm_variants), conv, fusion, dst);
 }
 
-/// Panels for backward data: [ic / columns][taps][oc][columns] out of the forward's [oc / columns][all taps][ic][columns].
-void transpose_weights(const Conv2dGeometry& g, std::span<const std::int64_t> taps, const float* weights, float* transposed) {
+/// Writes panels for backward data: [ic / columns][taps][oc][columns] out of the forward's [oc / columns][all
+/// taps][ic][columns].
+void transpose_weights(const Conv2dGeometry& g, std::span<const std::int64_t> taps, const float* weights,
+                       float* transposed) {
     const std::int64_t columns = igemm_columns(), all_taps = std::int64_t{g.kh} * g.kw;
     const auto count = static_cast<std::int64_t>(taps.size());
     parallel_for(g.ic / columns, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -134,7 +145,8 @@ void transpose_weights(const Conv2dGeometry& g, std::span<const std::int64_t> ta
             for (std::int64_t t = 0; t < count; ++t)
                 for (std::int64_t from = 0; from < g.oc / columns; ++from) {
                     const float* src =
-                        weights + ((from * all_taps + taps[static_cast<std::size_t>(t)]) * g.ic + panel * columns) * columns;
+                        weights +
+                        ((from * all_taps + taps[static_cast<std::size_t>(t)]) * g.ic + panel * columns) * columns;
                     float* dst = transposed + ((panel * count + t) * g.oc + from * columns) * columns;
                     for (std::int64_t o = 0; o < columns; ++o)
                         for (std::int64_t i = 0; i < columns; ++i) dst[o * columns + i] = src[i * columns + o];
@@ -163,37 +175,42 @@ Phase phase_of(std::int64_t in, int kernel, int stride, int pad, int dilation, s
 
 int igemm_columns() { return select(igemm_variants).columns; }
 
-bool igemm_serves(const Conv2dGeometry& g) { return g.groups == 1 && g.ic % igemm_columns() == 0 && g.oc % igemm_columns() == 0; }
+bool igemm_serves(const Conv2dGeometry& g) {
+    return g.groups == 1 && g.ic % igemm_columns() == 0 && g.oc % igemm_columns() == 0;
+}
 
 void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {
-    Walk walk{g.n, g.oh(), g.ow(), g.ih, g.iw, g.ic, g.stride_h, g.stride_w, g.oh(), g.ow(), g.oc, 1, 1, 0, 0, {}};
+    GatherConv conv{g.n,    g.oh(), g.ow(), g.ih, g.iw, g.ic, g.stride_h, g.stride_w,
+                    g.oh(), g.ow(), g.oc,   1,    1,    0,    0,          {}};
     for (int ky = 0; ky < g.kh; ++ky)
         for (int kx = 0; kx < g.kw; ++kx)
-            walk.taps.push_back({std::int64_t{ky} * g.dilation_h - g.pad_h, std::int64_t{kx} * g.dilation_w - g.pad_w});
-    auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(walk_floats(walk, fusion, dst)) * sizeof(float)));
-    run(walk, src, weights, fusion, dst, memory);
+            conv.taps.push_back({std::int64_t{ky} * g.dilation_h - g.pad_h, std::int64_t{kx} * g.dilation_w - g.pad_w});
+    auto* memory =
+        reinterpret_cast<float*>(scratch(static_cast<std::size_t>(memory_floats(conv, fusion, dst)) * sizeof(float)));
+    run(conv, src, weights, fusion, dst, memory);
 }
 
 void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                          Map diff_src) {
-    const auto packed =
-        static_cast<std::int64_t>(section(static_cast<std::size_t>(g.weights_elements()) * sizeof(float)) / sizeof(float));
+    const auto packed = static_cast<std::int64_t>(
+        section(static_cast<std::size_t>(g.weights_elements()) * sizeof(float)) / sizeof(float));
     for (std::int64_t py = 0; py < g.stride_h; ++py)
         for (std::int64_t px = 0; px < g.stride_w; ++px) {
             const Phase ys = phase_of(g.ih, g.kh, g.stride_h, g.pad_h, g.dilation_h, py);
             const Phase xs = phase_of(g.iw, g.kw, g.stride_w, g.pad_w, g.dilation_w, px);
-            Walk walk{g.n, ys.count, xs.count, g.oh(), g.ow(), g.oc, 1, 1, g.ih, g.iw, g.ic, g.stride_h, g.stride_w, py, px, {}};
-            if (walk.points() == 0) continue;
+            GatherConv conv{g.n,  ys.count, xs.count, g.oh(),     g.ow(),     g.oc, 1,  1,
+                            g.ih, g.iw,     g.ic,     g.stride_h, g.stride_w, py,   px, {}};
+            if (conv.points() == 0) continue;
             std::vector<std::int64_t> taps;
             for (std::size_t y = 0; y < ys.taps.size(); ++y)
                 for (std::size_t x = 0; x < xs.taps.size(); ++x) {
-                    walk.taps.push_back({ys.offsets[y], xs.offsets[x]});
+                    conv.taps.push_back({ys.offsets[y], xs.offsets[x]});
                     taps.push_back(ys.taps[y] * g.kw + xs.taps[x]);
                 }
-            const std::int64_t floats = packed + walk_floats(walk, fusion, diff_src);
+            const std::int64_t floats = packed + memory_floats(conv, fusion, diff_src);
             auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(floats) * sizeof(float)));
             transpose_weights(g, taps, weights, memory);
-            run(walk, diff_dst, memory, fusion, diff_src, memory + packed);
+            run(conv, diff_dst, memory, fusion, diff_src, memory + packed);
         }
 }
 

@@ -1,6 +1,6 @@
 // Implicit GEMM's tiles over the vector wrapper; see variants.h. Include avx2.h or avx512.h first.
-// Two vectors of columns and as many rows as the registers hold: 6 x 16 of AVX2's 16 registers, 12 x 32 of AVX-512's 32. Two loads
-// of weights then serve 2 * kRows multiply-adds, whose other factor is broadcast from memory.
+// Two vectors of columns and as many rows as the registers hold: 6 x 16 of AVX2's 16 registers, 12 x 32 of
+// AVX-512's 32. Two loads of weights then serve 2 * kRows multiply-adds, whose other factor is broadcast from memory.
 #pragma once
 
 #include <utility>
@@ -52,13 +52,13 @@ inline void finish(const IgemmTile& t, std::int64_t column, Accumulators<kR>& ac
 
 constexpr std::int64_t kLine = 16;  // floats of a cache line
 
-/// What comes next is asked of the memory, a few cache lines with each line's length of depth: a burst of them would fill the
-/// processor's miss buffers, which the stream of weights needs. A panel fetches its share of the rows, each from its first line to
-/// its last: in that order the second-level cache's own prefetcher takes over and runs ahead, and a miss buffer is held for a short
-/// while only.
+/// What comes next is asked of the memory, a few cache lines with each line's length of depth: a burst of them would
+/// fill the processor's miss buffers, which the stream of weights needs. A panel fetches its share of the rows, each
+/// from its first line to its last: in that order the second-level cache's own prefetcher takes over and runs ahead,
+/// and a miss buffer is held for a short while only.
 class Fetch {
 public:
-    /// With the last tap goes what comes after all of them.
+    /// Fetches with the last tap what comes after all of them.
     Fetch(const IgemmTile& t, std::int64_t q, const IgemmSource& src, bool last_tap)
         : begin_(t.rows * q / t.panels), end_(t.rows * (q + 1) / t.panels), row_(begin_), steps_(t.depth / kLine) {
         if (src.next != nullptr) add(src.next, steps_);
@@ -109,9 +109,11 @@ private:
     std::int64_t weights_lines_ = 0, weights_due_ = 0, panel_left_ = 0;
 };
 
-/// Rows are addressed from every third one, so that all pointers stay in registers. `count` is even.
+/// Adds the products of all rows, which are addressed from every third one, so that all pointers stay in registers.
+/// `count` is even.
 template <int kR>
-inline void multiply(const float* src, std::int64_t row, std::int64_t count, const float* weights, Accumulators<kR>& acc) {
+inline void multiply(const float* src, std::int64_t row, std::int64_t count, const float* weights,
+                     Accumulators<kR>& acc) {
     const float* third[(kR + 2) / 3];
     for (int i = 0; i < (kR + 2) / 3; ++i) third[i] = src + 3 * i * row;
     for (std::int64_t k = 0; k < count; k += 2)
@@ -157,7 +159,8 @@ void outer_of(const IgemmOuter& t) {
         acc.low[r] = t.accumulate ? load(t.weights + r * kColumns, all) : Vec{};
         acc.high[r] = t.accumulate ? load(t.weights + r * kColumns + kWidth, all) : Vec{};
     }
-    for (int i = 0; i < kRows * kColumns; i += kLine)  // those of the next call, mostly: they may come from the third-level cache
+    for (int i = 0; i < kRows * kColumns;
+         i += kLine)  // those of the next call, mostly: they may come from the third-level cache
         __builtin_prefetch(t.weights + kRows * kColumns + i, 1);
     const float* fetch = t.fetch;
     std::int64_t line = t.fetch_line;
@@ -201,7 +204,8 @@ void outer(const IgemmOuter& t) { outer(t, std::make_index_sequence<kRows>{}); }
 inline void gather(const IgemmGather& t) {
     for_lanes(t.depth, [&](std::int64_t k, auto lanes) {
         const auto rows = [&](auto convert) {
-            for (int r = 0; r < t.rows; ++r) store(t.dst + r * t.dst_row + k, convert(load(t.src[r] + k, lanes)), lanes);
+            for (int r = 0; r < t.rows; ++r)
+                store(t.dst + r * t.dst_row + k, convert(load(t.src[r] + k, lanes)), lanes);
         };
         if (t.scale == nullptr) return rows([](Vec v) { return v; });
         const Vec scale = load(t.scale + k, lanes), shift = load(t.shift + k, lanes);
@@ -212,15 +216,17 @@ inline void gather(const IgemmGather& t) {
     });
 }
 
-/// `convert` a vector of each pixel in [first, last), `width` apart in dst.
+/// Stores `convert` of a vector of each pixel in [first, last), `width` apart in dst.
 template <class Lanes, class Convert>
-inline void pack_lanes(const IgemmPack& t, std::int64_t first, std::int64_t last, std::int64_t c, float* dst, Lanes lanes,
-                       Convert convert) {
-    for (std::int64_t p = first; p < last; ++p) store(dst + p * t.width, convert(load(t.src + p * t.ld + c, lanes)), AllLanes{});
+inline void pack_lanes(const IgemmPack& t, std::int64_t first, std::int64_t last, std::int64_t c, float* dst,
+                       Lanes lanes, Convert convert) {
+    for (std::int64_t p = first; p < last; ++p)
+        store(dst + p * t.width, convert(load(t.src + p * t.ld + c, lanes)), AllLanes{});
 }
 
 template <class Lanes>
-inline void pack_lanes(const IgemmPack& t, std::int64_t first, std::int64_t last, std::int64_t c, float* dst, Lanes lanes) {
+inline void pack_lanes(const IgemmPack& t, std::int64_t first, std::int64_t last, std::int64_t c, float* dst,
+                       Lanes lanes) {
     if (t.scale == nullptr) return pack_lanes(t, first, last, c, dst, lanes, [](Vec v) { return v; });
     const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);  // 0 in lanes beyond the channels
     if (t.relu)
@@ -229,8 +235,8 @@ inline void pack_lanes(const IgemmPack& t, std::int64_t first, std::int64_t last
         pack_lanes(t, first, last, c, dst, lanes, [=](Vec v) { return fma(v, scale, shift); });
 }
 
-/// Chunks of pixels, so that a chunk's cache lines are still near when the next panel wants the rest of them. A store of whole
-/// vectors spills into the place of the next pixel, which is written after it.
+/// Packs chunks of pixels, so that a chunk's cache lines are still near when the next panel wants the rest of them. A
+/// store of whole vectors spills into the place of the next pixel, which is written after it.
 inline void pack(const IgemmPack& t) {
     constexpr std::int64_t kChunk = 16;
     for (std::int64_t first = 0; first < t.pixels; first += kChunk) {

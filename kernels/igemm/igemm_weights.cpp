@@ -1,5 +1,6 @@
-// The gradient of the weights: for each tap an outer product over all pixels. Blocks of pixels are packed into panels, diff_dst by
-// the columns of a tile and src, as each tap sees it, by its rows, so that the inner loop reads two streams without a break.
+// The gradient of the weights: for each tap an outer product over all pixels. Blocks of pixels are packed into panels,
+// diff_dst by the columns of a tile and src, as each tap sees it, by its rows, so that the inner loop reads two streams
+// without a break.
 #include <algorithm>
 
 #include "kernels/dispatch.h"
@@ -20,10 +21,12 @@ struct Pixels {
     const float* first;
     std::int64_t image, row, pixel;  ///< floats from one to the next
 
-    const float* at(std::int64_t n, std::int64_t y, std::int64_t x) const { return first + n * image + y * row + x * pixel; }
+    const float* at(std::int64_t n, std::int64_t y, std::int64_t x) const {
+        return first + n * image + y * row + x * pixel;
+    }
 };
 
-struct Job {
+struct WeightsCall {
     const IgemmVariant& variant;
     const Conv2dGeometry& g;
     Pixels src;
@@ -33,13 +36,14 @@ struct Job {
 
 class Worker {
 public:
-    Worker(const Job& job, const WeightsShare& share)
-        : job_(job), g_(job.g), share_(share), width_(job.variant.rows), columns_(job.variant.columns) {
-        const std::int64_t ic = chunk_count(share.ic.size(), width_) * width_, oc = std::min(share.oc.size(), kBlockColumns);
+    Worker(const WeightsCall& call, const WeightsShare& share)
+        : call_(call), g_(call.g), share_(share), width_(call.variant.rows), columns_(call.variant.columns) {
+        const std::int64_t ic = chunk_count(share.ic.size(), width_) * width_,
+                           oc = std::min(share.oc.size(), kBlockColumns);
         // The rows of a block, as many as the cache takes.
         const std::int64_t fit = kBlockFloats / (g_.ow() * (ic + oc));
-        rows_ =
-            std::min(std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow())), share_.rows.size());
+        rows_ = std::min(std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow())),
+                         share_.rows.size());
         if (rows_ < g_.oh()) rows_ = chunk_count(g_.oh(), chunk_count(g_.oh(), rows_));
         src_panel_ = rows_ * g_.ow() * width_ + columns_;
         dst_panel_ = rows_ * g_.ow() * columns_ + columns_;
@@ -57,9 +61,9 @@ public:
             for (std::int64_t row = share_.rows.begin; row < share_.rows.end; row += rows_) {
                 const Range rows{row, std::min(row + rows_, share_.rows.end)},
                     channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
-                job_.variant.pack({rows.size() * g_.ow(), channels.size(), columns_,
-                                   job_.diff_dst.data + row * g_.ow() * job_.diff_dst.ld + oc, job_.diff_dst.ld, packed_dst,
-                                   dst_panel_, nullptr, nullptr, false});
+                call_.variant.pack({rows.size() * g_.ow(), channels.size(), columns_,
+                                    call_.diff_dst.floats() + row * g_.ow() * call_.diff_dst.ld + oc, call_.diff_dst.ld,
+                                    packed_dst, dst_panel_, nullptr, nullptr, false});
                 Fetch next(*this, {rows.end, std::min(rows.end + rows_, share_.rows.end)}, channels);
                 for (std::int64_t tap = 0; tap < std::int64_t{g_.kh} * g_.kw; ++tap) {
                     pack_src(rows, tap, buffer);
@@ -69,8 +73,8 @@ public:
     }
 
 private:
-    /// What the outer products of one block ask the memory for: the block after it, line by line through its pixels, src first, so
-    /// that the processor's own prefetcher runs ahead; evenly over all products.
+    /// What the outer products of one block ask the memory for: the block after it, line by line through its pixels,
+    /// src first, so that the processor's own prefetcher runs ahead; evenly over all products.
     class Fetch {
     public:
         Fetch(const Worker& w, Range rows, Range oc) : length_(w.rows_ * w.g_.ow()) {
@@ -78,12 +82,15 @@ private:
             products_ = taps * chunk_count(w.share_.ic.size(), w.width_) * chunk_count(oc.size(), w.columns_);
             const std::int64_t image = rows.begin / w.g_.oh(), y = rows.begin % w.g_.oh() * w.g_.stride_h;
             const std::int64_t count = std::max<std::int64_t>(0, rows.size());
-            const Pixels& src = w.job_.src;
-            const ConstMap& diff_dst = w.job_.diff_dst;
-            maps_[0] = {
-                src.at(image, y, 0) + w.share_.ic.begin, src.row, src.pixel, w.g_.iw, chunk_count(w.share_.ic.size(), kLine),
-                count * w.g_.stride_h * w.g_.iw};
-            maps_[1] = {diff_dst.data + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin,
+            const Pixels& src = w.call_.src;
+            const ConstMap& diff_dst = w.call_.diff_dst;
+            maps_[0] = {src.at(image, y, 0) + w.share_.ic.begin,
+                        src.row,
+                        src.pixel,
+                        w.g_.iw,
+                        chunk_count(w.share_.ic.size(), kLine),
+                        count * w.g_.stride_h * w.g_.iw};
+            maps_[1] = {diff_dst.floats() + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin,
                         w.g_.ow() * diff_dst.ld,
                         diff_dst.ld,
                         w.g_.ow(),
@@ -93,7 +100,8 @@ private:
 
         /// The next product's part.
         void next(IgemmOuter& t) {
-            const std::int64_t of_src = maps_[0].lines * maps_[0].pixels, all = of_src + maps_[1].lines * maps_[1].pixels;
+            const std::int64_t of_src = maps_[0].lines * maps_[0].pixels,
+                               all = of_src + maps_[1].lines * maps_[1].pixels;
             const Range lines = part(all, products_, product_++);
             const bool src = lines.begin < of_src;
             const Map& map = maps_[src ? 0 : 1];
@@ -119,7 +127,8 @@ private:
     /// The pixels of src under `rows` at a tap, zeros where it lies outside.
     void pack_src(Range rows, std::int64_t tap, float* packed) const {
         const std::int64_t dy = tap / g_.kw * g_.dilation_h - g_.pad_h, dx = tap % g_.kw * g_.dilation_w - g_.pad_w;
-        const std::int64_t first = std::clamp<std::int64_t>(chunk_count(std::max<std::int64_t>(0, -dx), g_.stride_w), 0, g_.ow());
+        const std::int64_t first =
+            std::clamp<std::int64_t>(chunk_count(std::max<std::int64_t>(0, -dx), g_.stride_w), 0, g_.ow());
         const std::int64_t last = std::clamp<std::int64_t>(chunk_count(g_.iw - dx, g_.stride_w), first, g_.ow());
         for (std::int64_t row = rows.begin; row < rows.end; ++row) {
             float* to = packed + (row - rows.begin) * g_.ow() * width_;
@@ -129,7 +138,8 @@ private:
                 continue;
             }
             clear(to, first);
-            if (first < last) pack_row(job_.src.at(row / g_.oh(), y, first * g_.stride_w + dx), last - first, to + first * width_);
+            if (first < last)
+                pack_row(call_.src.at(row / g_.oh(), y, first * g_.stride_w + dx), last - first, to + first * width_);
             clear(to + last * width_, g_.ow() - last);
         }
     }
@@ -141,15 +151,15 @@ private:
     }
 
     void pack_row(const float* src, std::int64_t pixels, float* to) const {
-        const ConvAffine& affine = job_.affine;
+        const ConvAffine& affine = call_.affine;
         const bool has_affine = affine.scale != nullptr;
-        job_.variant.pack({pixels, share_.ic.size(), width_, src + share_.ic.begin, g_.stride_w * job_.src.pixel, to, src_panel_,
-                           has_affine ? affine.scale + share_.ic.begin : nullptr,
-                           has_affine ? affine.shift + share_.ic.begin : nullptr, affine.relu});
+        call_.variant.pack({pixels, share_.ic.size(), width_, src + share_.ic.begin, g_.stride_w * call_.src.pixel, to,
+                            src_panel_, has_affine ? affine.scale + share_.ic.begin : nullptr,
+                            has_affine ? affine.shift + share_.ic.begin : nullptr, affine.relu});
     }
 
-    void multiply(Fetch& fetch, Range rows, Range oc, std::int64_t tap, const float* packed_src, const float* packed_dst,
-                  bool accumulate, float* weights) const {
+    void multiply(Fetch& fetch, Range rows, Range oc, std::int64_t tap, const float* packed_src,
+                  const float* packed_dst, bool accumulate, float* weights) const {
         IgemmOuter t{};
         t.length = rows.size() * g_.ow();
         t.a_step = width_;
@@ -161,11 +171,11 @@ private:
                 t.weights = weights + ((o / columns_ * g_.kh * g_.kw + tap) * g_.ic + i) * columns_;
                 t.rows = static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i));
                 fetch.next(t);
-                job_.variant.outer(t);
+                call_.variant.outer(t);
             }
     }
 
-    const Job& job_;
+    const WeightsCall& call_;
     const Conv2dGeometry& g_;
     WeightsShare share_;
     std::int64_t width_, columns_;
@@ -177,17 +187,17 @@ private:
 void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                             float* diff_weights) {
     const auto& variant = select(igemm_variants);
-    Pixels pixels{src.data, g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
+    Pixels pixels{src.floats(), g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
     Conv2dGeometry read = g;
     if (g.pointwise() && g.pad_h == 0 && g.pad_w == 0) {  // reads the pixels of the steps alone: as many as dst has
         read = {g.n, g.ic, g.oh(), g.ow(), g.oc, 1, 1};
         pixels.row *= g.stride_h;
         pixels.pixel *= g.stride_w;
     }
-    const Job job{variant, read, pixels, src_affine, diff_dst};
+    const WeightsCall call{variant, read, pixels, src_affine, diff_dst};
     const std::int64_t taps = std::int64_t{g.kh} * g.kw;
     const WeightsWork work{g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * variant.columns / taps, 1};
-    run_weights_plan<Worker>(job, work, g.weights_elements(), diff_weights);
+    run_weights_plan<Worker>(call, work, g.weights_elements(), diff_weights);
 }
 
 }  // namespace keel::kernels

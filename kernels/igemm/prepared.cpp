@@ -4,14 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/conv/choice.h"
+#include "kernels/igemm/panels.h"
 #include "kernels/igemm/winograd.h"
 
 namespace keel::kernels {
 namespace {
 
-/// From here on Winograd's algorithm wins where its weights are transformed beforehand; below, they are more memory to read than
-/// the products are work.
+/// From here on Winograd's algorithm wins where its weights are transformed beforehand; below, they are more memory to
+/// read than the products are work.
 constexpr std::int64_t kLeastPixels = 100;
 
 /// The layout of panels was that of the ISA active when it was made, and so must be the kernels.
@@ -20,9 +20,13 @@ public:
     OwnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
         : g_(g), fusion_(fusion), winograd_(winograd_serves(g) && g.n * g.oh() * g.ow() >= kLeastPixels) {}
 
-    bool serves() const { return !fusion_.src_affine || winograd_ || (g_.pointwise() && g_.pad_h == 0 && g_.pad_w == 0); }
+    bool serves() const {
+        return !fusion_.src_affine || winograd_ || (g_.pointwise() && g_.pad_h == 0 && g_.pad_w == 0);
+    }
 
-    std::int64_t weights_elements() const override { return winograd_ ? winograd_weights_floats(g_) : g_.weights_elements(); }
+    std::int64_t weights_elements() const override {
+        return winograd_ ? winograd_weights_floats(g_) : g_.weights_elements();
+    }
 
     void pack(const float* plain, float* packed) const override {
         if (!winograd_) return pack_weights(panel_layout(g_), plain, packed);
@@ -32,6 +36,7 @@ public:
     }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
+        require_f32(o);
         Conv2dGeometry g = g_;
         g.n = n;
         const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
@@ -55,7 +60,7 @@ private:
 
 std::unique_ptr<const PreparedConv> prepare_own_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
     check_geometry(g);
-    if (!igemm_serves(g) || !prefers_own(g)) return nullptr;
+    if (!igemm_serves(g)) return nullptr;
     auto conv = std::make_unique<OwnConv>(g, fusion);
     return conv->serves() ? std::move(conv) : nullptr;
 }

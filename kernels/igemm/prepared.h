@@ -7,7 +7,7 @@
 
 namespace keel::kernels {
 
-/// Null where the own kernels do not take the geometry with this fusion, or oneDNN's are preferred (kernels/conv/choice.h).
+/// Returns null where the own kernels do not take the geometry with this fusion.
 std::unique_ptr<const PreparedConv> prepare_own_conv(const Conv2dGeometry& g, const ConvFusion& fusion);
 
 }  // namespace keel::kernels

@@ -89,8 +89,8 @@ inline void winograd_result(const WinogradResult& t) {
         sandwich(kResultTransform, m, y);
         for (int i = 0; i < 4; ++i) {
             if (t.dst[i] == nullptr) continue;
-            const float value =
-                y[i / 2][i % 2] + (t.bias == nullptr ? 0.0F : t.bias[j]) + (t.residual[i] == nullptr ? 0.0F : t.residual[i][j]);
+            const float value = y[i / 2][i % 2] + (t.bias == nullptr ? 0.0F : t.bias[j]) +
+                                (t.residual[i] == nullptr ? 0.0F : t.residual[i][j]);
             t.dst[i][j] = t.relu && value < 0 ? 0.0F : value;
         }
     }

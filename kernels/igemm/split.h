@@ -13,12 +13,13 @@ struct Range {
     std::int64_t size() const { return end - begin; }
 };
 
-/// Part `index` of `parts` nearly equal parts of [0, count).
+/// Returns part `index` of `parts` nearly equal parts of [0, count).
 constexpr Range part(std::int64_t count, std::int64_t parts, std::int64_t index) {
     return {count * index / parts, count * (index + 1) / parts};
 }
 
-/// Units of a part where `count` are divided into as few parts as can be of at most `most`, as even as can be.
+/// Returns the units of a part where `count` are divided into as few parts as can be of at most `most`, as even as can
+/// be.
 constexpr std::int64_t even_share(std::int64_t count, std::int64_t most) {
     return chunk_count(count, std::max<std::int64_t>(1, chunk_count(count, most)));
 }
@@ -28,14 +29,15 @@ struct Split {
     std::int64_t parts() const { return rows * columns; }
 };
 
-/// The split of rows x columns units into at most `threads` blocks whose largest is least work. A unit counts 4, and 1 for each row
-/// of a block, whose source is read and perhaps gathered once, however many its columns. Where several are least, the one with the
-/// most rows.
+/// Returns the split of rows x columns units into at most `threads` blocks whose largest is least work. A unit counts
+/// 4, and 1 for each row of a block, whose source is read and perhaps gathered once, however many its columns. Where
+/// several are least, the one with the most rows.
 constexpr Split split_units(std::int64_t rows, std::int64_t columns, std::int64_t threads) {
     Split best{1, 1};
     std::int64_t least = rows * (4 * columns + 1);
     for (std::int64_t r = std::min(rows, threads); r >= 1; --r) {
-        const std::int64_t c = std::min(columns, threads / r), work = chunk_count(rows, r) * (4 * chunk_count(columns, c) + 1);
+        const std::int64_t c = std::min(columns, threads / r),
+                           work = chunk_count(rows, r) * (4 * chunk_count(columns, c) + 1);
         if (work < least) {
             best = {r, c};
             least = work;

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 
@@ -20,9 +20,9 @@ struct IgemmAhead {
     std::int64_t panel_lines = 0, panel = 0, begin = 0, end = 0;
 };
 
-/// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t].first[r * src[t].row + k] * weights[q][t][k][i] +
-/// residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias, and dst as well where
-/// `accumulate`.
+/// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t].first[r * src[t].row + k] *
+/// weights[q][t][k][i] + residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias,
+/// and dst as well where `accumulate`.
 struct IgemmTile {
     int rows;  ///< 1 ... the variant's
     const IgemmSource* src;
@@ -33,8 +33,9 @@ struct IgemmTile {
     float* const* dst;             ///< rows pixels
     const float* bias;             ///< panels * columns, or null: 0
     const float* const* residual;  ///< rows pixels, or null
-    const float* const* ahead[2];  ///< rows pixels of panels * columns channels, fetched into the cache meanwhile, or null
-    IgemmAhead ahead_weights;      ///< likewise, into the second-level cache
+    /// Rows pixels of panels * columns channels, fetched into the cache meanwhile, or null.
+    const float* const* ahead[2];
+    IgemmAhead ahead_weights;  ///< likewise, into the second-level cache
     bool accumulate, relu;
 };
 
@@ -49,22 +50,22 @@ struct IgemmGather {
     std::int64_t dst_row;
 };
 
-/// weights[i][j] (+)= sum over p < length of a[p * a_step + i] * b[p * columns + j] for i < rows, j < columns: a tile of the
-/// gradient of the weights.
+/// weights[i][j] (+)= sum over p < length of a[p * a_step + i] * b[p * columns + j] for i < rows, j < columns: a tile
+/// of the gradient of the weights.
 struct IgemmOuter {
     int rows;  ///< 1 ... the variant's
     const float *a, *b;
     std::int64_t length, a_step;
-    /// With every `fetch_every` pixels a cache line is asked for: from here on those of pixels of fetch_lines lines, fetch_ld
-    /// floats apart, of which the first has had fetch_line. What is packed next.
+    /// A cache line is asked for with every `fetch_every` pixels: from here on those of pixels of fetch_lines lines,
+    /// fetch_ld floats apart, of which the first has had fetch_line. What is packed next.
     const float* fetch;
     std::int64_t fetch_line, fetch_lines, fetch_ld, fetch_every;
     float* weights;  ///< [rows][columns], dense
     bool accumulate;
 };
 
-/// Pixels into panels of `width` channels: dst[q * panel + p * width + i] = affine(src[p * ld + q * width + i]) for q * width + i <
-/// channels, 0 beyond. Each panel's end has room for `columns` floats more. Null scale: no affine.
+/// Packs pixels into panels of `width` channels: dst[q * panel + p * width + i] = affine(src[p * ld + q * width + i])
+/// for q * width + i < channels, 0 beyond. Each panel's end has room for `columns` floats more. Null scale: no affine.
 struct IgemmPack {
     std::int64_t pixels, channels, width;
     const float* src;
@@ -75,8 +76,8 @@ struct IgemmPack {
     bool relu;
 };
 
-/// The source of one Winograd tile, F(2x2, 3x3): v[4 y + x][c] = (B^T d B)[y][x] of the 4x4 pixels d[y][x] = affine(src[4 y +
-/// x][c]), zero where src is null. Null scale: no affine.
+/// The source of one Winograd tile, F(2x2, 3x3): v[4 y + x][c] = (B^T d B)[y][x] of the 4x4 pixels d[y][x] =
+/// affine(src[4 y + x][c]), zero where src is null. Null scale: no affine.
 struct WinogradSource {
     const float* src[16];
     std::int64_t depth;
@@ -86,8 +87,8 @@ struct WinogradSource {
     std::int64_t v_position;  ///< floats between positions
 };
 
-/// Its result: dst[2 y + x][j] = relu?((A^T m A)[y][x] + bias[j] + residual[2 y + x][j]) of m[4 y + x][j]. A null dst is not
-/// wanted.
+/// The result of a Winograd tile: dst[2 y + x][j] = relu?((A^T m A)[y][x] + bias[j] + residual[2 y + x][j]) of m[4 y +
+/// x][j]. A null dst is not wanted.
 struct WinogradResult {
     const float* m;
     std::int64_t m_position, columns;
@@ -97,7 +98,7 @@ struct WinogradResult {
     bool relu;
 };
 
-/// Its weights: u[4 y + x][j] = (G w G^T)[y][x] of w[3 y + x][j], j < columns.
+/// The weights of Winograd tiles: u[4 y + x][j] = (G w G^T)[y][x] of w[3 y + x][j], j < columns.
 struct WinogradWeights {
     const float* w;
     std::int64_t w_tap, columns;
@@ -105,8 +106,8 @@ struct WinogradWeights {
     std::int64_t u_position;
 };
 
-/// A tile of the gradient of the result: z[4 y + x][j] = (A d A^T)[y][x] of the 2x2 pixels d[y][x] = diff[2 y + x][j], zero where
-/// null; z is in panels of `panel_columns`, z_panel floats apart.
+/// A tile of the gradient of the result: z[4 y + x][j] = (A d A^T)[y][x] of the 2x2 pixels d[y][x] = diff[2 y + x][j],
+/// zero where null; z is in panels of `panel_columns`, z_panel floats apart.
 struct WinogradGradient {
     const float* diff[4];
     std::int64_t columns, panel_columns;

@@ -14,16 +14,16 @@ namespace keel::kernels {
 namespace {
 
 constexpr int kMostRows = 12;
-/// Transformed source and products of a block of tiles stay in the second-level cache; but with fewer tiles than kLeastTiles the
-/// weights would be read more often than that saves.
+/// Transformed source and products of a block of tiles stay in the second-level cache; but with fewer tiles than
+/// kLeastTiles the weights would be read more often than that saves.
 constexpr std::int64_t kBlockFloats = 144 << 10, kLeastTiles = 48;
 
-/// The transform of the weights moves 100 bytes for each of their ic * oc kernels; at 7 bytes a cycle that is what the algorithm
-/// saves on about 100 pixels.
+/// The transform of the weights moves 100 bytes for each of their ic * oc kernels; at 7 bytes a cycle that is what the
+/// algorithm saves on about 100 pixels.
 constexpr std::int64_t kLeastPixels = 400;
 
 /// What the threads share. Weights are transformed: [position][panel][ic][columns].
-struct Job {
+struct WinogradCall {
     const IgemmVariant& variant;
     const Conv2dGeometry& g;
     ConstMap src;
@@ -34,161 +34,171 @@ struct Job {
     WinogradTiles tiles;
 };
 
-/// To dst, whose first pixel is `first` of the map.
-void transform_result(const Job& job, const WinogradTile& tile, std::int64_t position, const float* m, Map dst,
-                      std::int64_t first) {
-    WinogradResult t{m, position, job.g.oc, {}, job.fusion.bias, {}, job.fusion.relu};
-    const ConstMap residual = job.fusion.residual;
-    job.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-        t.dst[i] = dst.data + (pixel - first) * dst.ld;
-        if (residual.data != nullptr) t.residual[i] = residual.data + pixel * residual.ld;
+/// Writes to dst, whose first pixel is `first` of the map.
+void transform_result(const WinogradCall& call, const WinogradTile& tile, std::int64_t position, const float* m,
+                      Map dst, std::int64_t first) {
+    WinogradResult t{m, position, call.g.oc, {}, call.fusion.bias, {}, call.fusion.relu};
+    const ConstMap residual = call.fusion.residual;
+    call.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
+        t.dst[i] = dst.floats() + (pixel - first) * dst.ld;
+        if (residual.data != nullptr) t.residual[i] = residual.floats() + pixel * residual.ld;
     });
-    job.variant.winograd_result(t);
+    call.variant.winograd_result(t);
 }
 
-/// What tile `index` of `count` fetches of the next position's weights, where few tiles pass by these.
-IgemmAhead next_position(const Job& job, std::int64_t position, std::int64_t index, std::int64_t count) {
+/// Returns what tile `index` of `count` fetches of the next position's weights, where few tiles pass by these.
+IgemmAhead next_position(const WinogradCall& call, std::int64_t position, std::int64_t index, std::int64_t count) {
     constexpr std::int64_t kLine = 16, kFewTiles = 32;
     if (position + 1 == kWinogradPositions || count >= kFewTiles) return {};
-    const std::int64_t floats = job.g.ic * job.g.oc;
+    const std::int64_t floats = call.g.ic * call.g.oc;
     const Range share = part(floats / kLine, count, index);
-    return {job.weights + (position + 1) * floats, floats / kLine, floats, share.begin, share.end};
+    return {call.weights + (position + 1) * floats, floats / kLine, floats, share.begin, share.end};
 }
 
-/// m[position] = v[position] * weights[position]; `rows` is a multiple of `height`, that of the register tiles.
-void multiply(const Job& job, std::int64_t rows, std::int64_t height, const float* v, float* m) {
-    const Conv2dGeometry& g = job.g;
-    const std::int64_t panel = g.ic * job.variant.columns;
+/// Computes m[position] = v[position] * weights[position]; `rows` is a multiple of `height`, that of the register
+/// tiles.
+void multiply(const WinogradCall& call, std::int64_t rows, std::int64_t height, const float* v, float* m) {
+    const Conv2dGeometry& g = call.g;
+    const std::int64_t panel = g.ic * call.variant.columns;
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += height) {
             for (int r = 0; r < height; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
             const IgemmSource src{v + (position * rows + row) * g.ic, g.ic};
-            job.variant.tile({static_cast<int>(height),
-                              &src,
-                              1,
-                              g.ic,
-                              job.weights + position * g.ic * g.oc,
-                              panel,
-                              g.oc / job.variant.columns,
-                              dst.data(),
-                              nullptr,
-                              nullptr,
-                              {},
-                              next_position(job, position, row / height, rows / height),
-                              false,
-                              false});
+            call.variant.tile({static_cast<int>(height),
+                               &src,
+                               1,
+                               g.ic,
+                               call.weights + position * g.ic * g.oc,
+                               panel,
+                               g.oc / call.variant.columns,
+                               dst.data(),
+                               nullptr,
+                               nullptr,
+                               {},
+                               next_position(call, position, row / height, rows / height),
+                               false,
+                               false});
         }
 }
 
-/// Tiles of a block: rows of the products.
-std::int64_t block_tiles(const Job& job) {
-    const std::int64_t rows = job.variant.rows;
-    const std::int64_t fit = std::max(kLeastTiles, kBlockFloats / (kWinogradPositions * (job.g.ic + job.g.oc)));
-    const std::int64_t share = chunk_count(job.tiles.count(), thread_count());
-    if (job.fusion.sink == nullptr && share <= fit) return share;
+/// Returns the tiles of a block: rows of the products.
+std::int64_t block_tiles(const WinogradCall& call) {
+    const std::int64_t rows = call.variant.rows;
+    const std::int64_t fit = std::max(kLeastTiles, kBlockFloats / (kWinogradPositions * (call.g.ic + call.g.oc)));
+    const std::int64_t share = chunk_count(call.tiles.count(), thread_count());
+    if (call.fusion.epilogue == nullptr && share <= fit) return share;
     return std::max<std::int64_t>(1, std::min(chunk_count(share, rows), fit / rows)) * rows;
 }
 
-/// The most rows that the products of so many tiles work on.
-std::int64_t padded(const Job& job, std::int64_t tiles) { return chunk_count(tiles, job.variant.rows) * job.variant.rows; }
+/// Returns the most rows that the products of so many tiles work on.
+std::int64_t padded(const WinogradCall& call, std::int64_t tiles) {
+    return chunk_count(tiles, call.variant.rows) * call.variant.rows;
+}
 
-/// Rows of tiles of a sink's chunk: an even number of chunks, where that can be.
-std::int64_t chunk_tile_rows(const Job& job) {
-    const std::int64_t rows = job.tiles.rows();
-    const std::int64_t most = std::max<std::int64_t>(1, chunk_rows(job.tiles.pixels_before(rows), job.g.oc) / (2 * job.g.ow()));
+/// Returns the rows of tiles of an epilogue's chunk: an even number of chunks, where that can be.
+std::int64_t chunk_tile_rows(const WinogradCall& call) {
+    const std::int64_t rows = call.tiles.rows();
+    const std::int64_t most =
+        std::max<std::int64_t>(1, chunk_rows(call.tiles.pixels_before(rows), call.g.oc) / (2 * call.g.ow()));
     for (std::int64_t each = most; 2 * each > most; --each)
         if (chunk_count(rows, each) % 2 == 0) return each;
     return most;
 }
 
-/// Chunks made together: at most two blocks, and those that leave the fewest rows of register tiles idle.
-std::int64_t group_chunks(const Job& job) {
-    const std::int64_t tiles = chunk_tile_rows(job) * job.tiles.w;
+/// Returns the number of chunks made together: at most two blocks, and those that leave the fewest rows of register
+/// tiles idle.
+std::int64_t group_chunks(const WinogradCall& call) {
+    const std::int64_t tiles = chunk_tile_rows(call) * call.tiles.w;
     std::int64_t best = 1;
     for (std::int64_t chunks = 2; chunks * tiles <= 2 * kLeastTiles; ++chunks)
-        if (padded(job, chunks * tiles) * best <= padded(job, best * tiles) * chunks) best = chunks;
+        if (padded(call, chunks * tiles) * best <= padded(call, best * tiles) * chunks) best = chunks;
     return best;
 }
 
-/// `tiles` of them, in blocks, to dst, whose first pixel is `first_pixel` of the map.
-void run_tiles(const Job& job, Range tiles, float* buffer, Map dst, std::int64_t first_pixel) {
-    const std::int64_t rows = block_tiles(job);
-    float *v = buffer, *m = v + kWinogradPositions * padded(job, rows) * job.g.ic;
+/// Runs `tiles`, in blocks, to dst, whose first pixel is `first_pixel` of the map.
+void run_tiles(const WinogradCall& call, Range tiles, float* buffer, Map dst, std::int64_t first_pixel) {
+    const std::int64_t rows = block_tiles(call);
+    float *v = buffer, *m = v + kWinogradPositions * padded(call, rows) * call.g.ic;
     for (std::int64_t first = tiles.begin; first < tiles.end; first += rows) {
-        const std::int64_t count = std::min(rows, tiles.end - first), height = even_share(count, job.variant.rows),
+        const std::int64_t count = std::min(rows, tiles.end - first), height = even_share(count, call.variant.rows),
                            used = chunk_count(count, height) * height;
         for (std::int64_t t = 0; t < count; ++t)
-            job.tiles.transform_source(job.variant, job.tiles.at(first + t), job.src, job.g.ic, job.fusion.src_affine,
-                                       v + t * job.g.ic, used * job.g.ic);
+            call.tiles.transform_source(call.variant, call.tiles.at(first + t), call.src, call.g.ic,
+                                        call.fusion.src_affine, v + t * call.g.ic, used * call.g.ic);
         for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
-            std::fill_n(v + (p * used + count) * job.g.ic, (used - count) * job.g.ic, 0.0F);
-        multiply(job, used, height, v, m);
+            std::fill_n(v + (p * used + count) * call.g.ic, (used - count) * call.g.ic, 0.0F);
+        multiply(call, used, height, v, m);
         for (std::int64_t t = 0; t < count; ++t)
-            transform_result(job, job.tiles.at(first + t), used * job.g.oc, m + t * job.g.oc, dst, first_pixel);
+            transform_result(call, call.tiles.at(first + t), used * call.g.oc, m + t * call.g.oc, dst, first_pixel);
     }
 }
 
-std::int64_t block_floats(const Job& job) { return kWinogradPositions * padded(job, block_tiles(job)) * (job.g.ic + job.g.oc); }
-
-/// Of one thread: a block's, and a group of chunks that only the sink will see.
-std::int64_t thread_floats(const Job& job) {
-    const bool aside = job.fusion.sink != nullptr && job.dst.data == nullptr;
-    return block_floats(job) + (aside ? group_chunks(job) * chunk_tile_rows(job) * 2 * job.g.ow() * job.g.oc : 0);
+std::int64_t block_floats(const WinogradCall& call) {
+    return kWinogradPositions * padded(call, block_tiles(call)) * (call.g.ic + call.g.oc);
 }
 
-/// Each chunk of rows to the sink; a dst that is null is memory of the thread's behind its block.
-void run_chunks(const Job& job, float* buffers) {
-    const std::int64_t each = chunk_tile_rows(job), together = group_chunks(job), rows = job.tiles.rows();
+/// Returns the floats of one thread: a block's, and a group of chunks that only the epilogue will see.
+std::int64_t thread_floats(const WinogradCall& call) {
+    const bool aside = call.fusion.epilogue != nullptr && call.dst.data == nullptr;
+    return block_floats(call) + (aside ? group_chunks(call) * chunk_tile_rows(call) * 2 * call.g.ow() * call.g.oc : 0);
+}
+
+/// Gives each chunk of rows to the epilogue; a dst that is null is memory of the thread's, after its block.
+void run_chunks(const WinogradCall& call, float* buffers) {
+    const std::int64_t each = chunk_tile_rows(call), together = group_chunks(call), rows = call.tiles.rows();
     std::vector<std::int64_t> bounds;
-    for (std::int64_t row = 0; row < rows; row += each) bounds.push_back(job.tiles.pixels_before(row));
-    bounds.push_back(job.tiles.pixels_before(rows));
+    for (std::int64_t row = 0; row < rows; row += each) bounds.push_back(call.tiles.pixels_before(row));
+    bounds.push_back(call.tiles.pixels_before(rows));
     const RowChunks chunks(bounds);
-    job.fusion.sink->begin(chunks);
+    call.fusion.epilogue->begin(chunks);
     const std::int64_t parts = std::min<std::int64_t>(thread_count(), chunks.count());
     parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            float* buffer = buffers + i * thread_floats(job);
+            float* buffer = buffers + i * thread_floats(call);
             const Range share = part(chunks.count(), parts, i);
             for (std::int64_t first = share.begin; first < share.end; first += together) {
                 const std::int64_t last = std::min(first + together, share.end), pixel = chunks.begin(first);
-                const Map dst = job.dst.data == nullptr ? Map(buffer + block_floats(job), job.g.oc)
-                                                        : Map(job.dst.data + pixel * job.dst.ld, job.dst.ld);
-                run_tiles(job, {first * each * job.tiles.w, std::min(last * each, rows) * job.tiles.w}, buffer, dst, pixel);
+                const Map dst = call.dst.data == nullptr ? Map(buffer + block_floats(call), call.g.oc)
+                                                         : Map(call.dst.floats() + pixel * call.dst.ld, call.dst.ld);
+                run_tiles(call, {first * each * call.tiles.w, std::min(last * each, rows) * call.tiles.w}, buffer, dst,
+                          pixel);
                 for (std::int64_t chunk = first; chunk < last; ++chunk)
-                    job.fusion.sink->take(chunk, 0, job.g.oc, dst.data + (chunks.begin(chunk) - pixel) * dst.ld, dst.ld);
+                    call.fusion.epilogue->take(chunk, 0, call.g.oc,
+                                               dst.floats() + (chunks.begin(chunk) - pixel) * dst.ld, dst.ld);
             }
         }
     });
 }
 
-void run(const Job& job, float* buffers) {
-    if (job.fusion.sink != nullptr) return run_chunks(job, buffers);
-    const std::int64_t rows = block_tiles(job), blocks = chunk_count(job.tiles.count(), rows),
+void run(const WinogradCall& call, float* buffers) {
+    if (call.fusion.epilogue != nullptr) return run_chunks(call, buffers);
+    const std::int64_t rows = block_tiles(call), blocks = chunk_count(call.tiles.count(), rows),
                        parts = std::min<std::int64_t>(thread_count(), blocks);
     parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
             const Range share = part(blocks, parts, i);
-            run_tiles(job, {share.begin * rows, std::min(share.end * rows, job.tiles.count())}, buffers + i * thread_floats(job),
-                      job.dst, 0);
+            run_tiles(call, {share.begin * rows, std::min(share.end * rows, call.tiles.count())},
+                      buffers + i * thread_floats(call), call.dst, 0);
         }
     });
 }
 
-/// Floats of run()'s buffers.
-std::int64_t buffer_floats(const Job& job) { return thread_count() * thread_floats(job); }
+/// Returns the floats of run()'s buffers.
+std::int64_t buffer_floats(const WinogradCall& call) { return thread_count() * thread_floats(call); }
 
 /// Transforms the weights by transform(where to) and runs.
 template <class Transform>
-void transform_and_run(Job job, Transform transform) {
-    const std::int64_t weights = winograd_weights_floats(job.g);
-    auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(weights + buffer_floats(job)) * sizeof(float)));
+void transform_and_run(WinogradCall call, Transform transform) {
+    const std::int64_t weights = winograd_weights_floats(call.g);
+    auto* memory =
+        reinterpret_cast<float*>(scratch(static_cast<std::size_t>(weights + buffer_floats(call)) * sizeof(float)));
     transform(memory);
-    job.weights = memory;
-    run(job, memory + weights);
+    call.weights = memory;
+    run(call, memory + weights);
 }
 
-/// [position][oc / columns][ic][columns] of the panels [oc / columns][3][3][ic][columns].
+/// Writes [position][oc / columns][ic][columns] of the panels [oc / columns][3][3][ic][columns].
 void transform_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights, float* transformed) {
     const std::int64_t panel = g.ic * variant.columns;
     parallel_for(g.oc / variant.columns, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -197,9 +207,10 @@ void transform_weights(const IgemmVariant& variant, const Conv2dGeometry& g, con
     });
 }
 
-/// The same of the flipped, transposed weights: panels are [ic / columns][oc][columns] here. A block of columns x columns is
-/// transposed tap by tap, then transformed.
-void transform_backward_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights, float* transformed) {
+/// Transforms the flipped, transposed weights likewise: panels are [ic / columns][oc][columns] here. A block of columns
+/// x columns is transposed tap by tap, then transformed.
+void transform_backward_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights,
+                                float* transformed) {
     const std::int64_t columns = variant.columns, block = columns * columns;
     parallel_for(g.ic / columns, 1, [&](std::int64_t begin, std::int64_t end) {
         std::array<float, 9 * 32 * 32> turned;
@@ -232,10 +243,10 @@ void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, f
     transform_weights(select(igemm_variants), g, weights, transformed);
 }
 
-void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed, const IgemmFusion& fusion,
-                                  Map dst) {
-    const Job job{select(igemm_variants), g, src, transformed, fusion, dst, WinogradTiles(g)};
-    run(job, reinterpret_cast<float*>(scratch(static_cast<std::size_t>(buffer_floats(job)) * sizeof(float))));
+void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed,
+                                  const IgemmFusion& fusion, Map dst) {
+    const WinogradCall call{select(igemm_variants), g, src, transformed, fusion, dst, WinogradTiles(g)};
+    run(call, reinterpret_cast<float*>(scratch(static_cast<std::size_t>(buffer_floats(call)) * sizeof(float))));
 }
 
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {

@@ -1,37 +1,41 @@
-// 3x3 convolutions of stride 1 by Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray, arXiv:1509.09308): a 2x2 tile of dst
-// takes 16 multiplications a channel in place of 36, as 16 matrix products between transforms that only add and halve.
+// 3x3 convolutions of stride 1 by Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray, arXiv:1509.09308): a 2x2 tile
+// of dst takes 16 multiplications a channel in place of 36, as 16 matrix products between transforms that only add and
+// halve.
 //
 // Error: with |.| element by element, a tile's result is within
 //   (ic + 16) u |A^T| [ sum over ic of (|G| |w| |G^T|) (|B^T| |d| |B|) ] |A|
-// of the truth, u the unit roundoff: two roundings in the transform of the source, four in that of the weights, ic in the products'
-// sum, four in the transform of the result, the rest for affine, bias and residual. The direct sum has 9 ic in place of ic, and
-// smaller magnitudes; measured, the two err alike.
+// of the truth, u the unit roundoff: two roundings in the transform of the source, four in that of the weights, ic in
+// the products' sum, four in the transform of the result, the rest for affine, bias and residual. The direct sum has 9
+// ic in place of ic, and smaller magnitudes; measured, the two err alike.
 #pragma once
 
 #include "kernels/igemm/igemm.h"
 
 namespace keel::kernels {
 
-/// Whether the algorithm exists for this geometry: 3x3, stride and dilation 1, paddings up to 2, channels of whole panels.
+/// Whether the algorithm exists for this geometry: 3x3, stride and dilation 1, paddings up to 2, channels of whole
+/// panels.
 bool winograd_serves(const Conv2dGeometry& g);
 
-/// Whether it is the faster one, by measurement: from some hundred pixels on, since the weights are transformed in each pass.
+/// Whether it is the faster one, by measurement: from some hundred pixels on, since the weights are transformed in each
+/// pass.
 bool winograd_wins(const Conv2dGeometry& g);
 
-/// As igemm_forward, of any 3x3 fusion. Backward data is the forward pass of the flipped, transposed weights with padding 2 - pad.
+/// Do what igemm_forward and igemm_backward_data do, with any fusion that a 3x3 takes. Backward data is the forward
+/// pass of the flipped, transposed weights with padding 2 - pad.
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                             Map diff_src);
 
-/// The forward pass in two: the transformed weights [16][oc / columns][ic][columns], once, and what remains.
+/// Do the forward pass in two: the transformed weights [16][oc / columns][ic][columns], once, and what remains.
 std::int64_t winograd_weights_floats(const Conv2dGeometry& g);
 void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, float* transformed);
-void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed, const IgemmFusion& fusion,
-                                  Map dst);
+void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed,
+                                  const IgemmFusion& fusion, Map dst);
 
-/// As igemm_backward_weights, the transpose of the forward pass's linear map of the weights: G^T [ sum over tiles of
-/// (B^T d B) (A diff_dst A^T) ] G. Within (tiles + 16) u of the truth, times the same sum of magnitudes. The result does not depend
-/// on the number of threads.
+/// Does what igemm_backward_weights does, by the transpose of the forward pass's linear map of the weights: G^T [ sum
+/// over tiles of (B^T d B) (A diff_dst A^T) ] G. Within (tiles + 16) u of the truth, times the same sum of magnitudes.
+/// The result does not depend on the number of threads.
 void winograd_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                                float* diff_weights);
 

@@ -1,5 +1,5 @@
-// The transforms of Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray, arXiv:1509.09308), over vectors of channels; see
-// variants.h.
+// The transforms of Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray, arXiv:1509.09308), over vectors of
+// channels; see variants.h.
 #pragma once
 
 #include "kernels/igemm/variants.h"
@@ -110,7 +110,8 @@ inline void winograd_weights_gradient(const WinogradWeightsGradient& t) {
         Three columns[4];
         for (int x = 0; x < 4; ++x) columns[x] = weights_gradient_transform(u(x), u(4 + x), u(8 + x), u(12 + x));
         for (int y = 0; y < 3; ++y) {
-            const Three row = weights_gradient_transform(columns[0].v[y], columns[1].v[y], columns[2].v[y], columns[3].v[y]);
+            const Three row =
+                weights_gradient_transform(columns[0].v[y], columns[1].v[y], columns[2].v[y], columns[3].v[y]);
             for (int x = 0; x < 3; ++x) store(t.w + (3 * y + x) * t.w_tap + j, row.v[x], lanes);
         }
     });

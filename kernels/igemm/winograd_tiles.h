@@ -14,22 +14,23 @@ struct WinogradTile {
 };
 
 struct WinogradTiles {
-    explicit WinogradTiles(const Conv2dGeometry& geometry) : g(geometry), h(chunk_count(g.oh(), 2)), w(chunk_count(g.ow(), 2)) {}
+    explicit WinogradTiles(const Conv2dGeometry& geometry)
+        : g(geometry), h(chunk_count(g.oh(), 2)), w(chunk_count(g.ow(), 2)) {}
 
     std::int64_t count() const { return rows() * w; }
     std::int64_t rows() const { return g.n * h; }
-    /// Pixels of dst before a row of tiles.
+    /// Returns the pixels of dst before a row of tiles.
     std::int64_t pixels_before(std::int64_t row) const { return (row / h * g.oh() + 2 * (row % h)) * g.ow(); }
     WinogradTile at(std::int64_t index) const { return {index / w / h, 2 * (index / w % h), 2 * (index % w)}; }
 
-    /// `depth` channels of src; v as in WinogradSource.
+    /// Transforms `depth` channels of src; v as in WinogradSource.
     void transform_source(const IgemmVariant& variant, const WinogradTile& tile, ConstMap src, std::int64_t depth,
                           const ConvAffine& affine, float* v, std::int64_t v_position) const {
         WinogradSource t{{}, depth, affine.scale, affine.shift, affine.relu, v, v_position};
         for (int i = 0; i < kWinogradPositions; ++i) {
             const std::int64_t y = tile.y - g.pad_h + i / 4, x = tile.x - g.pad_w + i % 4;
             const bool inside = y >= 0 && y < g.ih && x >= 0 && x < g.iw;
-            t.src[i] = inside ? src.data + ((tile.n * g.ih + y) * g.iw + x) * src.ld : nullptr;
+            t.src[i] = inside ? src.floats() + ((tile.n * g.ih + y) * g.iw + x) * src.ld : nullptr;
         }
         variant.winograd_source(t);
     }

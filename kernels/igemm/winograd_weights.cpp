@@ -1,5 +1,5 @@
-// The gradient of the weights by Winograd's algorithm: chunks of tiles are transformed, then each of the 16 positions is an outer
-// product over the chunk's tiles. A thread has channels of its own and works on what it transformed itself.
+// The gradient of the weights by Winograd's algorithm: chunks of tiles are transformed, then each of the 16 positions
+// is an outer product over the chunk's tiles. A thread has channels of its own and works on what it transformed itself.
 #include <algorithm>
 
 #include "kernels/igemm/weights_plan.h"
@@ -9,13 +9,14 @@
 namespace keel::kernels {
 namespace {
 
-/// Transformed tiles of a chunk stay in the second-level cache; but with fewer of them than kLeastTiles the products would be read
-/// and written more often than that saves, and with more than kMostTiles a register tile's rows leave the first-level cache.
+/// Transformed tiles of a chunk stay in the second-level cache; but with fewer of them than kLeastTiles the products
+/// would be read and written more often than that saves, and with more than kMostTiles a register tile's rows leave the
+/// first-level cache.
 constexpr std::int64_t kChunkFloats = 192 << 10, kLeastTiles = 64, kMostTiles = 128;
 /// Between rows of v, so that rows of a power of two do not all fall into the same sets of the cache.
 constexpr std::int64_t kRowPadding = 16;
 
-struct Job {
+struct WinogradWeightsCall {
     const IgemmVariant& variant;
     const Conv2dGeometry& g;
     WinogradTiles tiles;
@@ -26,30 +27,34 @@ struct Job {
 
 class Worker {
 public:
-    Worker(const Job& job, const WeightsShare& share)
-        : job_(job),
-          columns_(job.variant.columns),
-          tiles_{share.rows.begin * job.tiles.w, share.rows.end * job.tiles.w},
+    Worker(const WinogradWeightsCall& call, const WeightsShare& share)
+        : call_(call),
+          columns_(call.variant.columns),
+          tiles_{share.rows.begin * call.tiles.w, share.rows.end * call.tiles.w},
           ic_(share.ic),
           oc_(share.oc) {
         const std::int64_t fit = kChunkFloats / (kWinogradPositions * (v_row() + oc_.size()));
         chunk_ = chunk_count(tiles_.size(), chunk_count(tiles_.size(), std::clamp(fit, kLeastTiles, kMostTiles)));
     }
 
-    std::int64_t floats() const { return kWinogradPositions * (chunk_ * (v_row() + oc_.size()) + ic_.size() * oc_.size()); }
+    std::int64_t floats() const {
+        return kWinogradPositions * (chunk_ * (v_row() + oc_.size()) + ic_.size() * oc_.size());
+    }
 
     /// Writes the share's channels of `weights`, which has the layout of the weights.
     void run(float* memory, float* weights) const {
-        float *v = memory, *z = v + kWinogradPositions * v_position(), *products = z + kWinogradPositions * z_position();
+        float *v = memory, *z = v + kWinogradPositions * v_position(),
+              *products = z + kWinogradPositions * z_position();
         for (std::int64_t first = tiles_.begin; first < tiles_.end; first += chunk_) {
             const std::int64_t count = std::min(chunk_, tiles_.end - first);
             transform(first, count, v, z);
             multiply(count, v, z, first > tiles_.begin, products);
         }
-        const std::int64_t panel = ic_.size() * columns_, w_tap = job_.g.ic * columns_;
+        const std::int64_t panel = ic_.size() * columns_, w_tap = call_.g.ic * columns_;
         for (std::int64_t o = oc_.begin; o < oc_.end; o += columns_)
-            job_.variant.winograd_weights_gradient({products + (o - oc_.begin) * ic_.size(), ic_.size() * oc_.size(), panel,
-                                                    weights + o * 9 * job_.g.ic + ic_.begin * columns_, w_tap});
+            call_.variant.winograd_weights_gradient({products + (o - oc_.begin) * ic_.size(), ic_.size() * oc_.size(),
+                                                     panel, weights + o * 9 * call_.g.ic + ic_.begin * columns_,
+                                                     w_tap});
     }
 
 private:
@@ -60,25 +65,25 @@ private:
     std::int64_t z_position() const { return chunk_ * oc_.size(); }
 
     void transform(std::int64_t first, std::int64_t count, float* v, float* z) const {
-        const ConstMap src{job_.src.data + ic_.begin, job_.src.ld};
-        ConvAffine affine = job_.affine;
+        const ConstMap src{call_.src.floats() + ic_.begin, call_.src.ld};
+        ConvAffine affine = call_.affine;
         if (affine.scale != nullptr) {
             affine.scale += ic_.begin;
             affine.shift += ic_.begin;
         }
         for (std::int64_t t = 0; t < count; ++t) {
-            const WinogradTile tile = job_.tiles.at(first + t);
-            job_.tiles.transform_source(job_.variant, tile, src, ic_.size(), affine, v + t * v_row(), v_position());
+            const WinogradTile tile = call_.tiles.at(first + t);
+            call_.tiles.transform_source(call_.variant, tile, src, ic_.size(), affine, v + t * v_row(), v_position());
             WinogradGradient gradient{{}, oc_.size(), columns_, z + t * columns_, z_position(), z_panel()};
-            job_.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-                gradient.diff[i] = job_.diff_dst.data + pixel * job_.diff_dst.ld + oc_.begin;
+            call_.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
+                gradient.diff[i] = call_.diff_dst.floats() + pixel * call_.diff_dst.ld + oc_.begin;
             });
-            job_.variant.winograd_gradient(gradient);
+            call_.variant.winograd_gradient(gradient);
         }
     }
 
     void multiply(std::int64_t count, const float* v, const float* z, bool accumulate, float* products) const {
-        const std::int64_t rows = job_.variant.rows;
+        const std::int64_t rows = call_.variant.rows;
         IgemmOuter t{};
         t.length = count;
         t.a_step = v_row();
@@ -92,12 +97,12 @@ private:
                     t.a = v + position * v_position() + i;
                     t.weights = products + (position * oc_.size() + o) * ic_.size() + i * columns_;
                     t.rows = static_cast<int>(std::min(rows, ic_.size() - i));
-                    job_.variant.outer(t);
+                    call_.variant.outer(t);
                 }
             }
     }
 
-    const Job& job_;
+    const WinogradWeightsCall& call_;
     std::int64_t columns_;
     Range tiles_, ic_, oc_;
     std::int64_t chunk_;  ///< tiles at a time
@@ -108,10 +113,10 @@ private:
 void winograd_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                                float* diff_weights) {
     const auto& variant = select(igemm_variants);
-    const Job job{variant, g, WinogradTiles(g), src, src_affine, diff_dst};
+    const WinogradWeightsCall call{variant, g, WinogradTiles(g), src, src_affine, diff_dst};
     const std::int64_t transform = 3 * variant.columns / kWinogradPositions;
-    const WeightsWork work{g.n * job.tiles.h, job.tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform};
-    run_weights_plan<Worker>(job, work, g.weights_elements(), diff_weights);
+    const WeightsWork work{g.n * call.tiles.h, call.tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform};
+    run_weights_plan<Worker>(call, work, g.weights_elements(), diff_weights);
 }
 
 }  // namespace keel::kernels

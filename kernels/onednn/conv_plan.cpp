@@ -31,7 +31,8 @@ ConvDescs describe(const Conv2dGeometry& g, bool bias, const memory::desc& weigh
 }
 
 ForwardPd forward_pd(const ConvDescs& descs, Pass pass, bool sum = false, bool relu = false) {
-    const auto kind = pass == Pass::forward_inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
+    const auto kind =
+        pass == Pass::forward_inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
     if (!sum && !relu) return make_forward_pd(engine(), kind, descs, attributes());
     dnnl::post_ops after;
     if (sum) after.append_sum();
@@ -48,8 +49,8 @@ memory::desc weights_of(const BackwardWeightsPd& pd) { return pd.diff_weights_de
 
 /// `make(weights)` with the layout left open; or with the caller's layout, if the same implementation takes that, too.
 template <class Make>
-auto choose(const Make& make, const ConvWeightsLayout& caller) {
-    auto open = make(any_weights(caller.dims));
+auto choose(const Make& make, const DescLayout& caller) {
+    auto open = make(any_weights(caller.dims()));
     if (weights_of(open) == caller.desc) return open;
     try {
         auto fitting = make(caller.desc);
@@ -61,24 +62,31 @@ auto choose(const Make& make, const ConvWeightsLayout& caller) {
 
 /// Calls use(primitive descriptor) with the one that serves `key`.
 template <class Use>
-auto with_primitive_desc(const PlanKey& key, const ConvWeightsLayout& caller, const Use& use) {
+auto with_primitive_desc(const PlanKey& key, const DescLayout& caller, const Use& use) {
     const auto descs = [&](const memory::desc& weights) { return describe(key.geometry, key.bias, weights); };
-    const auto hint = [&] { return forward_pd(describe(key.geometry, false, any_weights(caller.dims)), Pass::forward_training); };
+    const auto hint = [&] {
+        return forward_pd(describe(key.geometry, false, any_weights(caller.dims())), Pass::forward_training);
+    };
     switch (key.pass) {
         case Pass::backward_data:
             return use(choose(
-                [&](const memory::desc& w) { return make_backward_data_pd(engine(), descs(w), hint(), attributes()); }, caller));
+                [&](const memory::desc& w) { return make_backward_data_pd(engine(), descs(w), hint(), attributes()); },
+                caller));
         case Pass::backward_weights:
             return use(choose(
-                [&](const memory::desc& w) { return make_backward_weights_pd(engine(), descs(w), hint(), attributes()); }, caller));
+                [&](const memory::desc& w) {
+                    return make_backward_weights_pd(engine(), descs(w), hint(), attributes());
+                },
+                caller));
         default:
-            return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass, key.sum, key.relu); }, caller));
+            return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass, key.sum, key.relu); },
+                              caller));
     }
 }
 
 /// The layout of the caller's weights, which must have the geometry's dims.
-const ConvWeightsLayout& caller_layout(const PlanKey& key) {
-    const memory::dims dims = weights_dims(key.geometry);
+const DescLayout& caller_layout(const PlanKey& key) {
+    const WeightsDims dims(key.geometry);
     if (key.layout == nullptr) return *layout_of(dims, plain_weights(dims));
     require_dims(*key.layout, key.geometry);
     return *key.layout;
@@ -90,7 +98,7 @@ dnnl::primitive compile(const BackwardWeightsPd& pd) { return dnnl::convolution_
 
 std::unique_ptr<const Plan> make_plan(const PlanKey& key) {
     check_geometry(key.geometry);
-    const ConvWeightsLayout& caller = caller_layout(key);
+    const DescLayout& caller = caller_layout(key);
     return with_primitive_desc(key, caller, [&](const auto& pd) {
         const ConvDescs descs = describe(key.geometry, key.bias, weights_of(pd));
         auto plan = std::make_unique<Plan>(
@@ -139,9 +147,9 @@ std::int64_t plan_count() {
     return static_cast<std::int64_t>(plans().size());
 }
 
-WeightsLayout preferred(const Conv2dGeometry& g, bool training) {
+std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool training) {
     check_geometry(g);
-    const memory::dims dims = weights_dims(g);
+    const WeightsDims dims(g);
     const ConvDescs descs = describe(g, false, any_weights(dims));
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
     return translated([&] { return layout_of(dims, forward_pd(descs, pass).weights_desc()); });
@@ -150,7 +158,8 @@ WeightsLayout preferred(const Conv2dGeometry& g, bool training) {
 std::string implementation(const PlanKey& key) {
     check_geometry(key.geometry);
     return translated([&] {
-        return with_primitive_desc(key, caller_layout(key), [](const auto& pd) { return std::string(pd.impl_info_str()); });
+        return with_primitive_desc(key, caller_layout(key),
+                                   [](const auto& pd) { return std::string(pd.impl_info_str()); });
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
@@ -18,9 +19,9 @@ struct PlanKey {
     Conv2dGeometry geometry;
     Pass pass;
     bool bias;
-    const ConvWeightsLayout* layout;  ///< of the caller's weights; null is OIHW
-    int threads;                      ///< primitives divide their work for one team size
-    bool sum = false, relu = false;   ///< forward: added to what dst holds; max(0, .) of the result
+    const DescLayout* layout;        ///< of the caller's weights; null is OIHW
+    int threads;                     ///< primitives divide their work for one team size
+    bool sum = false, relu = false;  ///< forward: added to what dst holds; max(0, .) of the result
 
     auto operator<=>(const PlanKey&) const = default;
 };
@@ -29,17 +30,20 @@ struct PlanKey {
 struct Plan {
     dnnl::primitive primitive;
     dnnl::memory::desc src, weights, bias, dst, scratchpad;  ///< of the primitive; src stands for diff_src as well, ...
-    std::optional<Reorder> reorder;  ///< into the primitive's weights, or (backward_weights) out of them into the caller's
+    /// Into the primitive's weights, or (backward_weights) out of them into the caller's.
+    std::optional<Reorder> reorder;
 };
 
-/// The plan of `key`, compiled on first use; the reference stays valid. Any number of threads may call it.
+/// Returns the plan of `key`, compiled on first use; the reference stays valid. Any number of threads may call it.
 const Plan& plan_for(const PlanKey& key);
 
-/// Plans compiled so far.
+/// Returns the number of plans compiled so far.
 std::int64_t plan_count();
 
-/// The layout that a forward pass likes best, and the implementation that a pass would run on. Both compile nothing.
-WeightsLayout preferred(const Conv2dGeometry& g, bool training);
+/// Returns the layout that a forward pass likes best, for the thread's Session. Compiles nothing.
+std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool training);
+
+/// Returns the name of the implementation that a pass would run on. Compiles nothing.
 std::string implementation(const PlanKey& key);
 
 }  // namespace keel::kernels::onednn

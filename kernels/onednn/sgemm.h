@@ -5,7 +5,7 @@
 
 namespace keel::kernels::onednn {
 
-/// As `gemm`, for a valid geometry with m, n, k > 0.
+/// Computes c = op(a) op(b) + (accumulate ? c : 0), for a valid geometry with m, n, k > 0.
 void sgemm(const GemmGeometry& g, const float* a, const float* b, bool accumulate, float* c);
 
 }  // namespace keel::kernels::onednn

@@ -1,37 +1,36 @@
-// Weights layouts: oneDNN's memory descriptors, each kept once, so that equal layouts are one object and can be keys of a cache.
+// oneDNN's layouts of weights: its memory descriptors, each kept once, so that layouts can be keys of a cache.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 
-#include "kernels/conv/conv.h"
+#include "kernels/conv/weights_layout.h"
 
-namespace keel::kernels {
+namespace keel::kernels::onednn {
 
-class ConvWeightsLayout {
+class DescLayout final : public ConvWeightsLayout {
 public:
-    dnnl::memory::dims dims;         ///< [o, i, h, w], or [g, o, i, h, w] for a grouped convolution
+    DescLayout(const WeightsDims& of, const dnnl::memory::desc& layout);
+
+    std::int64_t elements() const override;
+    void pack(const float* plain_weights, float* packed) const override;
+    void unpack(const float* packed, float* plain_weights) const override;
+
     dnnl::memory::desc desc, plain;  ///< this layout, and OIHW
-    int panels = 0;                  ///< columns of the panels that Keel's own kernels read; 0: a layout of oneDNN's
 };
 
-namespace onednn {
+/// Returns the dims as oneDNN counts them: [o, i, h, w], or [g, o, i, h, w] for a grouped convolution.
+dnnl::memory::dims memory_dims(const WeightsDims& dims);
 
-/// The dims of a geometry's weights as oneDNN counts them.
-dnnl::memory::dims weights_dims(const Conv2dGeometry& g);
+/// Returns a descriptor that leaves the layout to the primitive.
+dnnl::memory::desc any_weights(const WeightsDims& dims);
 
-/// Throws UsageError if the layout is for weights of other dims than this geometry's.
-void require_dims(const ConvWeightsLayout& layout, const Conv2dGeometry& g);
+/// Returns the descriptor of OIHW.
+dnnl::memory::desc plain_weights(const WeightsDims& dims);
 
-/// A descriptor that leaves the layout to the primitive, and that of OIHW.
-dnnl::memory::desc any_weights(const dnnl::memory::dims& dims);
-dnnl::memory::desc plain_weights(const dnnl::memory::dims& dims);
-
-/// The one layout object of this descriptor and readership; lives as long as the process.
-WeightsLayout layout_of(const dnnl::memory::dims& dims, const dnnl::memory::desc& desc, int panels = 0);
-
-/// [oc / columns][kh][kw][ic][columns].
-WeightsLayout panels(const Conv2dGeometry& g, int columns);
+/// Returns the one layout of this descriptor.
+std::shared_ptr<const DescLayout> layout_of(const WeightsDims& dims, const dnnl::memory::desc& desc);
 
 /// A copy from one layout into another of the same dims; the padding of the target becomes 0.
 struct Reorder {
@@ -44,5 +43,4 @@ struct Reorder {
     dnnl::reorder primitive;
 };
 
-}  // namespace onednn
-}  // namespace keel::kernels
+}  // namespace keel::kernels::onednn

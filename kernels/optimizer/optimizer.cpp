@@ -43,20 +43,24 @@ const OptimizerVariant<float> optimizer_scalar = kReference<float>;
 
 template <class T>
 void sgd_update(std::int64_t n, const SgdStep& step, const T* diff_weights, T* velocity, T* weights) {
-    const profile::Span span("sgd_update", profile::per_element<T>(n, velocity == nullptr ? 4 : 6, velocity == nullptr ? 3 : 5));
+    const profile::Span span("sgd_update",
+                             profile::per_element<T>(n, velocity == nullptr ? 4 : 6, velocity == nullptr ? 3 : 5));
     const auto kernel = chosen<T>().sgd;
     parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-        kernel(end - begin, step, diff_weights + begin, velocity == nullptr ? nullptr : velocity + begin, weights + begin);
+        kernel(end - begin, step, diff_weights + begin, velocity == nullptr ? nullptr : velocity + begin,
+               weights + begin);
     });
 }
 
 template <class T>
-void adam_update(std::int64_t n, const AdamStep& step, const T* diff_weights, T* first_moment, T* second_moment, T* weights) {
+void adam_update(std::int64_t n, const AdamStep& step, const T* diff_weights, T* first_moment, T* second_moment,
+                 T* weights) {
     const profile::Span span("adam_update", profile::per_element<T>(n, 13, 7));
     const auto kernel = chosen<T>().adam;
     const AdamConstants constants = constants_of(step);
     parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-        kernel(end - begin, constants, diff_weights + begin, first_moment + begin, second_moment + begin, weights + begin);
+        kernel(end - begin, constants, diff_weights + begin, first_moment + begin, second_moment + begin,
+               weights + begin);
     });
 }
 

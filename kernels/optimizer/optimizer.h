@@ -19,13 +19,14 @@ void sgd_update(std::int64_t n, const SgdStep& step, const T* diff_weights, T* v
 
 struct AdamStep {
     double lr, beta1, beta2, eps, weight_decay;
-    bool decoupled;       ///< AdamW (Loshchilov & Hutter 2019): w -= lr * weight_decay * w first; else added to the gradient
+    bool decoupled;  ///< AdamW (Loshchilov & Hutter 2019): w -= lr * weight_decay * w first; else added to the gradient
     std::int64_t number;  ///< of this update, from 1
 };
 
 /// m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g * g;
 /// w -= lr / (1 - beta1^number) * m / (sqrt(v) / sqrt(1 - beta2^number) + eps)   (Kingma & Ba 2015)
 template <class T>
-void adam_update(std::int64_t n, const AdamStep& step, const T* diff_weights, T* first_moment, T* second_moment, T* weights);
+void adam_update(std::int64_t n, const AdamStep& step, const T* diff_weights, T* first_moment, T* second_moment,
+                 T* weights);
 
 }  // namespace keel::kernels

@@ -9,7 +9,8 @@ namespace keel::kernels::reference {
 
 template <class T>
 void sgd(std::int64_t n, const SgdStep& step, const T* diff_weights, T* velocity, T* weights) {
-    const T decay = static_cast<T>(step.weight_decay), momentum = static_cast<T>(step.momentum), rate = static_cast<T>(step.lr);
+    const T decay = static_cast<T>(step.weight_decay), momentum = static_cast<T>(step.momentum),
+            rate = static_cast<T>(step.lr);
     for (std::int64_t i = 0; i < n; ++i) {
         T g = diff_weights[i] + decay * weights[i];
         if (velocity != nullptr) {
@@ -21,10 +22,12 @@ void sgd(std::int64_t n, const SgdStep& step, const T* diff_weights, T* velocity
 }
 
 template <class T>
-void adam(std::int64_t n, const AdamConstants& a, const T* diff_weights, T* first_moment, T* second_moment, T* weights) {
+void adam(std::int64_t n, const AdamConstants& a, const T* diff_weights, T* first_moment, T* second_moment,
+          T* weights) {
     const T decay = static_cast<T>(a.decay), keep = static_cast<T>(a.keep), rate = static_cast<T>(a.rate);
     const T beta1 = static_cast<T>(a.beta1), taken1 = static_cast<T>(1 - a.beta1), eps = static_cast<T>(a.eps);
-    const T beta2 = static_cast<T>(a.beta2), taken2 = static_cast<T>(1 - a.beta2), correction = static_cast<T>(a.correction);
+    const T beta2 = static_cast<T>(a.beta2), taken2 = static_cast<T>(1 - a.beta2),
+            correction = static_cast<T>(a.correction);
     for (std::int64_t i = 0; i < n; ++i) {
         const T g = diff_weights[i] + decay * weights[i];
         const T m = first_moment[i] = beta1 * first_moment[i] + taken1 * g;

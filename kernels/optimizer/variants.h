@@ -1,7 +1,7 @@
 // The variants of the optimiser updates: serial.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/optimizer/optimizer.h"
 
 namespace keel::kernels {
@@ -16,10 +16,12 @@ template <class T>
 struct OptimizerVariant {
     Isa isa;
     void (*sgd)(std::int64_t n, const SgdStep& step, const T* diff_weights, T* velocity, T* weights);
-    void (*adam)(std::int64_t n, const AdamConstants& a, const T* diff_weights, T* first_moment, T* second_moment, T* weights);
+    void (*adam)(std::int64_t n, const AdamConstants& a, const T* diff_weights, T* first_moment, T* second_moment,
+                 T* weights);
 };
 
 extern const OptimizerVariant<float> optimizer_avx512, optimizer_avx2, optimizer_scalar;
-inline constexpr const OptimizerVariant<float>* optimizer_variants[] = {&optimizer_avx512, &optimizer_avx2, &optimizer_scalar};
+inline constexpr const OptimizerVariant<float>* optimizer_variants[] = {&optimizer_avx512, &optimizer_avx2,
+                                                                        &optimizer_scalar};
 
 }  // namespace keel::kernels

@@ -13,8 +13,8 @@ namespace keel::kernels {
 namespace {
 
 template <class T>
-constexpr PoolVariant<T> kReference{Isa::scalar, reference::max_forward<T>, reference::max_backward<T>, reference::avg_forward<T>,
-                                    reference::avg_backward<T>};
+constexpr PoolVariant<T> kReference{Isa::scalar, reference::max_forward<T>, reference::max_backward<T>,
+                                    reference::avg_forward<T>, reference::avg_backward<T>};
 
 template <class T>
 const PoolVariant<T>& chosen() {
@@ -68,7 +68,8 @@ struct Plan {
 };
 
 Plan windowed(const PoolGeometry& g) {
-    return Plan(g, windowed_axis(g.ih, g.oh, g.kh, g.stride, g.pad), windowed_axis(g.iw, g.ow, g.kw, g.stride, g.pad), g.kh * g.kw);
+    return Plan(g, windowed_axis(g.ih, g.oh, g.kh, g.stride, g.pad), windowed_axis(g.iw, g.ow, g.kw, g.stride, g.pad),
+                g.kh * g.kw);
 }
 
 Plan adaptive(const PoolGeometry& g) { return Plan(g, adaptive_axis(g.ih, g.oh), adaptive_axis(g.iw, g.ow), 0); }
@@ -115,8 +116,9 @@ void max_pool_backward(const PoolGeometry& g, const T* diff_dst, const std::uint
     const profile::Span span("max_pool_backward", cost<T>(g, 1));
     const Plan plan = windowed(g);
     const auto kernel = chosen<T>().max_backward;
-    parallel_for(g.n * g.ih, grain(g),
-                 [&](std::int64_t begin, std::int64_t end) { kernel(plan.windows, begin, end, diff_dst, argmax, diff_src); });
+    parallel_for(g.n * g.ih, grain(g), [&](std::int64_t begin, std::int64_t end) {
+        kernel(plan.windows, begin, end, diff_dst, argmax, diff_src);
+    });
 }
 
 template <class T>

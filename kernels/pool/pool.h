@@ -5,7 +5,8 @@
 
 namespace keel::kernels {
 
-/// Maps of n images; distances between pixels in elements. Backward reads diff_dst with dst_ld, writes diff_src with src_ld.
+/// Maps of n images; distances between pixels in elements. Backward reads diff_dst with dst_ld, writes diff_src with
+/// src_ld.
 struct PoolGeometry {
     std::int64_t n, ih, iw, c, oh, ow;
     int kh, kw, stride, pad;

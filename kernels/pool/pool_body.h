@@ -11,24 +11,26 @@ namespace {
 struct Row {
     std::int64_t image;
     int y;
-    Row(std::int64_t row, std::int64_t rows_of_image) : image(row / rows_of_image), y(static_cast<int>(row % rows_of_image)) {}
+    Row(std::int64_t row, std::int64_t rows_of_image)
+        : image(row / rows_of_image), y(static_cast<int>(row % rows_of_image)) {}
 };
 
-/// body(y, x) for the pixels of a rectangle, row by row.
+/// Calls body(y, x) for the pixels of a rectangle, row by row.
 template <class Body>
 inline void for_pixels(PoolRange ys, PoolRange xs, Body body) {
     for (int y = ys.begin; y < ys.end; ++y)
         for (int x = xs.begin; x < xs.end; ++x) body(y, x);
 }
 
-/// Position 0 of the window of output row or column o, which may lie outside the map.
+/// Returns position 0 of the window of output row or column o, which may lie outside the map.
 inline int origin(const PoolGeometry& g, int o) { return o * g.stride - g.pad; }
 
 inline int area(const PoolWindows& w, int oy, int ox) {
     return w.divisor != 0 ? w.divisor : (w.ys[oy].end - w.ys[oy].begin) * (w.xs[ox].end - w.xs[ox].begin);
 }
 
-void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* src, float* dst, std::uint8_t* argmax) {
+void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* src, float* dst,
+                 std::uint8_t* argmax) {
     const PoolGeometry& g = w.g;
     for (std::int64_t row = first; row < last; ++row) {
         const Row out(row, g.oh);
@@ -57,8 +59,8 @@ void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
 }
 
 /// Gathers: every pixel asks the windows that hold it, so that rows are independent of each other.
-void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* diff_dst, const std::uint8_t* argmax,
-                  float* diff_src) {
+void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* diff_dst,
+                  const std::uint8_t* argmax, float* diff_src) {
     const PoolGeometry& g = w.g;
     for (std::int64_t row = first; row < last; ++row) {
         const Row in(row, g.ih);
@@ -68,7 +70,8 @@ void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, c
                 for_pixels(w.outputs_y[in.y], w.outputs_x[x], [&](int oy, int ox) {
                     const std::int64_t pixel = (in.image * g.oh + oy) * g.ow + ox;
                     const int position = (in.y - origin(g, oy)) * g.kw + x - origin(g, ox);
-                    const Mask won = equal(load_bytes(argmax + pixel * g.c + i, lanes), broadcast(static_cast<float>(position)));
+                    const Mask won =
+                        equal(load_bytes(argmax + pixel * g.c + i, lanes), broadcast(static_cast<float>(position)));
                     total += keep(won, load(diff_dst + pixel * g.dst_ld + i, lanes));
                 });
                 store(diff_src + (row * g.iw + x) * g.src_ld + i, total, lanes);
@@ -89,7 +92,8 @@ void avg_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
                 Vec total{};
                 for (int y = ys.begin; y < ys.end; ++y) {  // row sums first: shorter chains of roundings
                     Vec of_row{};
-                    for (int x = xs.begin; x < xs.end; ++x) of_row += load(image + (y * g.iw + x) * g.src_ld + i, lanes);
+                    for (int x = xs.begin; x < xs.end; ++x)
+                        of_row += load(image + (y * g.iw + x) * g.src_ld + i, lanes);
                     total += of_row;
                 }
                 store(dst + (row * g.ow + ox) * g.dst_ld + i, total / divisor, lanes);
@@ -117,7 +121,8 @@ void avg_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, c
             for_lanes(g.c, [&](std::int64_t i, auto lanes) {
                 Vec total{};
                 for_pixels(ys, xs, [&](int oy, int ox) {
-                    total += load(image + (oy * g.ow + ox) * g.dst_ld + i, lanes) / broadcast(static_cast<float>(area(w, oy, ox)));
+                    total += load(image + (oy * g.ow + ox) * g.dst_ld + i, lanes) /
+                             broadcast(static_cast<float>(area(w, oy, ox)));
                 });
                 store(dst + i, total, lanes);
             });

@@ -5,7 +5,7 @@
 
 namespace keel::kernels::reference {
 
-/// body(image, y, x, pixel) for the pixels of rows [first, last) in maps of height x width.
+/// Calls body(image, y, x, pixel) for the pixels of rows [first, last) in maps of height x width.
 template <class Body>
 void for_map(std::int64_t height, std::int64_t width, std::int64_t first, std::int64_t last, Body body) {
     for (std::int64_t row = first; row < last; ++row)
@@ -14,15 +14,18 @@ void for_map(std::int64_t height, std::int64_t width, std::int64_t first, std::i
 
 inline int length(PoolRange range) { return range.end - range.begin; }
 
-inline int area(const PoolWindows& w, int oy, int ox) { return w.divisor != 0 ? w.divisor : length(w.ys[oy]) * length(w.xs[ox]); }
+inline int area(const PoolWindows& w, int oy, int ox) {
+    return w.divisor != 0 ? w.divisor : length(w.ys[oy]) * length(w.xs[ox]);
+}
 
-/// Position of input pixel (y, x) in the window of output (oy, ox).
+/// Returns the position of input pixel (y, x) in the window of output (oy, ox).
 inline int position(const PoolGeometry& g, int oy, int ox, int y, int x) {
     return (y - (oy * g.stride - g.pad)) * g.kw + x - (ox * g.stride - g.pad);
 }
 
 template <class T>
-void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* src, T* dst, std::uint8_t* argmax) {
+void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* src, T* dst,
+                 std::uint8_t* argmax) {
     const PoolGeometry& g = w.g;
     for_map(g.oh, g.ow, first, last, [&](std::int64_t image, int oy, int ox, std::int64_t pixel) {
         for (std::int64_t i = 0; i < g.c; ++i) {
@@ -42,16 +45,17 @@ void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
     });
 }
 
-/// body(oy, ox, output pixel) for the outputs whose windows hold (y, x).
+/// Calls body(oy, ox, output pixel) for the outputs whose windows hold (y, x).
 template <class Body>
 void for_windows(const PoolWindows& w, std::int64_t image, int y, int x, Body body) {
     for (int oy = w.outputs_y[y].begin; oy < w.outputs_y[y].end; ++oy)
-        for (int ox = w.outputs_x[x].begin; ox < w.outputs_x[x].end; ++ox) body(oy, ox, (image * w.g.oh + oy) * w.g.ow + ox);
+        for (int ox = w.outputs_x[x].begin; ox < w.outputs_x[x].end; ++ox)
+            body(oy, ox, (image * w.g.oh + oy) * w.g.ow + ox);
 }
 
 template <class T>
-void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* diff_dst, const std::uint8_t* argmax,
-                  T* diff_src) {
+void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* diff_dst,
+                  const std::uint8_t* argmax, T* diff_src) {
     const PoolGeometry& g = w.g;
     for_map(g.ih, g.iw, first, last, [&](std::int64_t image, int y, int x, std::int64_t pixel) {
         for (std::int64_t i = 0; i < g.c; ++i) {
@@ -72,7 +76,8 @@ void avg_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
             T total = 0;
             for (int y = w.ys[oy].begin; y < w.ys[oy].end; ++y) {
                 T of_row = 0;
-                for (int x = w.xs[ox].begin; x < w.xs[ox].end; ++x) of_row += src[((image * g.ih + y) * g.iw + x) * g.src_ld + i];
+                for (int x = w.xs[ox].begin; x < w.xs[ox].end; ++x)
+                    of_row += src[((image * g.ih + y) * g.iw + x) * g.src_ld + i];
                 total += of_row;
             }
             dst[pixel * g.dst_ld + i] = total / static_cast<T>(area(w, oy, ox));

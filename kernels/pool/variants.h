@@ -1,7 +1,7 @@
 // The variants of pooling: serial, over the rows [first, last) of the n * oh (backward: n * ih) rows of all images.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/pool/pool.h"
 
 namespace keel::kernels {
@@ -21,9 +21,10 @@ struct PoolWindows {
 template <class T>
 struct PoolVariant {
     Isa isa;
-    void (*max_forward)(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* src, T* dst, std::uint8_t* argmax);
-    void (*max_backward)(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* diff_dst, const std::uint8_t* argmax,
-                         T* diff_src);
+    void (*max_forward)(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* src, T* dst,
+                        std::uint8_t* argmax);
+    void (*max_backward)(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* diff_dst,
+                         const std::uint8_t* argmax, T* diff_src);
     void (*avg_forward)(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* src, T* dst);
     void (*avg_backward)(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* diff_dst, T* diff_src);
 };

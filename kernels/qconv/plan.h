@@ -1,4 +1,4 @@
-// How a convolution of codes is cut for a variant: segments of the sum, panels of the columns.
+// How a convolution of quantized values is cut for a variant: segments of the sum, panels of the columns.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ struct QconvPlan {
     const QconvVariant* variant;
     bool merged;            ///< a segment is a row of the kernel, else a tap
     std::int64_t segments;  ///< pieces that a pixel's sum is read in
-    std::int64_t depth;     ///< codes of a segment, padded to whole groups
+    std::int64_t depth;     ///< quantized values of a segment, padded to whole groups
 
     std::int64_t ic() const { return g.ic / g.groups; }  ///< of a group of channels, like all these
     std::int64_t oc() const { return g.oc / g.groups; }
@@ -32,7 +32,7 @@ struct QconvPlan {
     std::size_t weights_bytes() const { return section(static_cast<std::size_t>(weight_bytes(g.groups * columns()))); }
     std::size_t packed_bytes() const { return weights_bytes() + 3 * section(padded() * sizeof(float)); }
 
-    /// Scale, shift and scale of the residual behind the packed weights, padded().
+    /// Returns scale, shift and scale of the residual, which come after the packed weights, padded().
     template <class Byte>
     auto factors(Byte* packed) const {
         using Float = std::conditional_t<std::is_const_v<Byte>, const float, float>;

@@ -14,7 +14,8 @@ namespace {
 
 /// Products of 255 * -128 that 31 bits hold.
 constexpr std::int64_t kMostProducts = 65793;
-/// Narrower pixels are read a row of the kernel at a time: whole groups of codes are then lost once a row, not once a pixel.
+/// Narrower pixels are read a row of the kernel at a time: whole groups of quantized values are then lost once a row,
+/// not once a pixel.
 constexpr std::int64_t kNarrow = 16;
 
 constexpr std::int64_t rounded_up(std::int64_t count, std::int64_t unit) { return chunk_count(count, unit) * unit; }
@@ -32,8 +33,8 @@ QconvPlan plan_of(const Conv2dGeometry& g) {
 }
 
 /// One segment's weights of a column, `step` apart in `from`; they begin at product `first` of the panel.
-void pack_column(const QconvVariant& v, const std::int8_t* from, std::int64_t step, std::int64_t count, std::int64_t width,
-                 std::int64_t column, std::int64_t first, std::byte* panel) {
+void pack_column(const QconvVariant& v, const std::int8_t* from, std::int64_t step, std::int64_t count,
+                 std::int64_t width, std::int64_t column, std::int64_t first, std::byte* panel) {
     std::int64_t lane = first % v.group, at = (first / v.group * width + column) * v.group + lane;
     for (std::int64_t k = 0; k < count; ++k, ++at) {
         if (v.bytes == 1)

@@ -1,8 +1,9 @@
-// Convolution of 8-bit codes: u8 activations, s8 weights, exact s32 sums, and what stands behind it done in registers.
-// Every number is the same on every ISA, for any number of threads and images, bit for bit: the sums are integers, and the few
-// float operations are fused multiply-adds, conversions and comparisons, each of them exactly rounded, in one order.
-// docs/quantization.md has the arithmetic. Maps are NHWC with any distance between pixels. No im2col matrix is made: a tile of
-// pixels is read in place where its taps lie evenly, else gathered into the first-level cache.
+// Convolution of quantized values: u8 activations, s8 weights, exact s32 sums, and what comes after them done in
+// registers. Every number is the same on every ISA, for any number of threads and images, bit for bit: the sums are
+// integers, and the few float operations are fused multiply-adds, conversions and comparisons, each of them exactly
+// rounded, in one order. docs/quantization.md has the arithmetic. Maps are NHWC with any distance between pixels. No
+// im2col matrix is made: a tile of pixels is read in place where its taps lie evenly, else gathered into the
+// first-level cache.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@
 
 namespace keel::kernels {
 
-/// Of a convolution, as they are before packing.
+/// The weights of a convolution, as they are before packing.
 struct QconvWeights {
     const std::int8_t* weights = nullptr;            ///< [oc][ic / groups][kh][kw]
     const float *scale = nullptr, *shift = nullptr;  ///< [oc], finite
@@ -22,34 +23,36 @@ struct QconvWeights {
 };
 
 struct QconvOperands {
-    ConstCodes src;
-    QuantBefore before;
-    const std::uint8_t* pad = nullptr;  ///< [ic]: the codes outside the map, as if read through `before`; null: 0
+    ConstQuantizedMap src;
+    QuantPrologue prologue;
+    const std::uint8_t* pad = nullptr;  ///< [ic]: those outside the map, as if read through `prologue`; null: 0
     const std::byte* packed = nullptr;  ///< weights
-    ConstCodes residual;                ///< of dst's extents; may be dst itself
-    float least = 0;                    ///< of the result: for codes a whole number, that of 0 where ReLU is wanted
-    Codes dst;                          ///< this,
-    Map floats;                         ///< or this
+    ConstQuantizedMap residual;         ///< of dst's extents; may be dst itself
+    float least = 0;   ///< of the result: for quantized values a whole number, that of 0 where ReLU is wanted
+    QuantizedMap dst;  ///< this,
+    Map floats;        ///< or this
 };
 
-/// acc[o] = sum over taps and channels of weights[o] * before(src), in s32;
-/// v[o] = max(least, acc[o] * scale[o] + shift[o] + residual[o] * residual_scale[o]), from left to right by fused multiply-adds;
-/// dst = v to the nearest integer (even), at most 255; or v itself in floats.
+/// A convolution of one geometry:
+///   acc[o] = sum over taps and channels of weights[o] * prologue(src), in s32;
+///   v[o] = max(least, acc[o] * scale[o] + shift[o] + residual[o] * residual_scale[o]), from left to right by fused
+///   multiply-adds; dst = v to the nearest integer (even), at most 255; or v itself in floats.
 /// Immutable: any number of threads may run it.
 class Qconv {
 public:
-    /// Tuned for `g.n` images a run. Throws UsageError for a geometry that makes no sense, or whose sums could leave 32 bits: more
-    /// than 65793 products of 255 * 128.
+    /// Tuned for `g.n` images a run. Throws UsageError for a geometry that makes no sense, or whose sums could leave 32
+    /// bits: more than 65793 products of 255 * 128.
     explicit Qconv(const Conv2dGeometry& g);
 
-    /// Bytes of the packed weights, which are aligned to 64: panels of up to four vectors of columns [k / group][columns][group],
-    /// where a group is what one instruction sums (four s8, or two s16 on ISAs without VNNI), then the factors.
+    /// Returns the bytes of the packed weights, which are aligned to 64: panels of up to four vectors of columns [k /
+    /// group][columns][group], where a group is what one instruction sums (four s8, or two s16 on ISAs without VNNI),
+    /// then the factors.
     std::size_t packed_bytes() const;
     void pack(const QconvWeights& plain, std::byte* packed) const;
     /// Replaces the shift in packed weights.
     void set_shift(const float* shift, std::byte* packed) const;
 
-    /// On `n` images, any number.
+    /// Runs on `n` images, any number.
     void run(std::int64_t n, const QconvOperands& operands) const;
 
     const QconvPlan& plan() const { return plan_; }

@@ -1,9 +1,9 @@
-// Tiles of convolution of codes over the vector wrapper; see variants.h. Include avx2.h or avx512.h first, then define what
-// differs:
+// Tiles of convolution of quantized values over the vector wrapper; see variants.h. Include avx2.h or avx512.h first,
+// then define what differs:
 //   Element (of source and weights), kQconvIsa, kMostRows (by the tile's vectors), kMostVectors, and
 //   Sums dot(Sums, Sums src, Sums weights): adds to each s32 the products of its group.
-// As many rows as the registers hold: 6 x 64 and 14 x 32 of AVX-512's 32 registers, 6 x 16 of AVX2's 16. A load of weights then
-// serves as many multiply-adds as there are rows, whose other factor is broadcast from memory.
+// As many rows as the registers hold: 6 x 64 and 14 x 32 of AVX-512's 32 registers, 6 x 16 of AVX2's 16. A load of
+// weights then serves as many multiply-adds as there are rows, whose other factor is broadcast from memory.
 #pragma once
 
 #include <string.h>
@@ -30,19 +30,20 @@ __attribute__((always_inline)) inline void unrolled(F&& f) {
 constexpr int kGroup = 4 / static_cast<int>(sizeof(Element));
 
 template <int kR, int kV>
-struct Tile {
+struct TileSums {
     Sums sums[kR][kV];
 };
 
 template <int kR, int kV>
-inline void multiply(const QconvTile& t, Tile<kR, kV>& tile) {
+inline void multiply(const QconvTile& t, TileSums<kR, kV>& tile) {
     constexpr std::int64_t kStep = kV * kWidth * kGroup;  // weights of a group
     const auto* weights = static_cast<const Element*>(t.weights);
     const auto* ahead = static_cast<const char*>(t.ahead);
     unrolled<kR>([&](auto r) { unrolled<kV>([&](auto v) { tile.sums[r][v] = Sums{}; }); });
     for (std::int64_t s = 0; s < t.segments; ++s) {
         const std::int64_t row = t.src[s].row;
-        const Element* third[(kR + 2) / 3];  // rows are addressed from every third one, so that all pointers stay in registers
+        // Rows are addressed from every third one, so that all pointers stay in registers.
+        const Element* third[(kR + 2) / 3];
         unrolled<(kR + 2) / 3>([&](auto i) { third[i] = static_cast<const Element*>(t.src[s].first) + 3 * i * row; });
         for (std::int64_t k = 0; k < t.depth; k += kGroup, weights += kStep, ahead += t.ahead_step) {
             Sums w[kV];
@@ -56,7 +57,7 @@ inline void multiply(const QconvTile& t, Tile<kR, kV>& tile) {
     }
 }
 
-/// A vector of results before they become codes.
+/// Returns a vector of results before they become quantized values.
 template <class Lanes>
 inline Vec result(const QconvTile& t, int row, std::int64_t column, Sums sums, Lanes lanes) {
     const AllLanes all;
@@ -74,18 +75,18 @@ inline void finish(const QconvTile& t, int row, std::int64_t column, Sums sums, 
 
 template <int kR, int kV>
 inline void tile_of(const QconvTile& t) {
-    Tile<kR, kV> tile;
+    TileSums<kR, kV> tile;
     if (t.residual_scale != nullptr) unrolled<kR>([&](auto r) { __builtin_prefetch(t.residual + r * t.residual_row); });
     multiply<kR, kV>(t, tile);
     constexpr std::int64_t kLast = (kV - 1) * kWidth;
     const std::int64_t left = t.columns - kLast;
-    if constexpr (kV * kWidth == kCodes)
+    if constexpr (kV * kWidth == kByteLanes)
         if (left == kWidth && t.dst != nullptr) {
-            const CodeVec least = all_codes(t.least);
+            const QuantizedVec least = all_quantized(t.least);
             return unrolled<kR>([&](auto r) {
                 Vec v[kV];
                 unrolled<kV>([&](auto i) { v[i] = result(t, r, i * kWidth, tile.sums[r][i], AllLanes{}); });
-                store_codes(t.dst + r * t.dst_row, max_codes(least, to_codes(v)));
+                store_quantized(t.dst + r * t.dst_row, max_quantized(least, to_quantized(v)));
             });
         }
     unrolled<kR>([&](auto r) {
@@ -97,7 +98,7 @@ inline void tile_of(const QconvTile& t) {
     });
 }
 
-/// tile_of<t.rows, t.vectors>; the search costs little beside the tile.
+/// Calls tile_of<t.rows, t.vectors>; the search costs little beside the tile.
 template <int kV, int kR>
 inline void find_rows(const QconvTile& t) {
     if constexpr (kR > 1) {
@@ -114,59 +115,62 @@ inline void find_vectors(const QconvTile& t) {
 }
 inline void qconv_tile(const QconvTile& t) { find_vectors<kMostVectors>(t); }
 
-/// `n` codes, at most 64, through the affine.
-inline void requantise(const QconvGather& t, const std::uint8_t* src, std::int64_t k, std::int64_t n, std::uint8_t* dst) {
+/// Puts `n` quantized values, at most 64, through the affine.
+inline void requantize(const QconvGather& t, const std::uint8_t* src, std::int64_t k, std::int64_t n,
+                       std::uint8_t* dst) {
     for_lanes(n, [&](std::int64_t i, auto lanes) {
         const Vec v = fma(load_bytes(src + i, lanes), load(t.scale + k + i, lanes), load(t.shift + k + i, lanes));
         store_bytes(dst + i, min(broadcast(255), max(Vec{}, v)), lanes);
     });
 }
 
-/// The last codes of a pixel, fewer than a vector.
+/// Gathers the last quantized values of a pixel, fewer than a vector.
 inline void gather_rest(const QconvGather& t, const std::uint8_t* src, bool clamp, std::int64_t k, Element* dst) {
-    alignas(64) std::uint8_t codes[kCodes] = {}, low[kCodes] = {}, high[kCodes] = {};
-    alignas(64) Element elements[kCodes];
+    alignas(64) std::uint8_t quantized[kByteLanes] = {}, low[kByteLanes] = {}, high[kByteLanes] = {};
+    alignas(64) Element elements[kByteLanes];
     const auto n = static_cast<size_t>(t.depth - k);
-    memcpy(codes, src, n);
-    CodeVec v = load_codes(codes);
+    memcpy(quantized, src, n);
+    QuantizedVec v = load_quantized(quantized);
     if (clamp) {
         memcpy(low, t.low + k, n);
         memcpy(high, t.high + k, n);
-        v = clamped(v, load_codes(low), load_codes(high));
+        v = clamped(v, load_quantized(low), load_quantized(high));
     }
-    store_codes(elements, v);
+    store_quantized(elements, v);
     memcpy(dst + k, elements, n * sizeof(Element));
 }
 
 inline void qconv_gather(const QconvGather& t) {
-    const std::int64_t whole = t.depth / kCodes * kCodes;
+    const std::int64_t whole = t.depth / kByteLanes * kByteLanes;
     for (int r = 0; r < t.rows; ++r) {
         auto* dst = static_cast<Element*>(t.dst) + r * t.dst_row;
         const std::uint8_t* src = t.src[r];
         if (t.scale != nullptr && t.inside[r]) {
-            alignas(64) std::uint8_t codes[kCodes];
-            for (std::int64_t k = 0; k < whole; k += kCodes) {
-                requantise(t, src + k, k, kCodes, codes);
-                store_codes(dst + k, load_codes(codes));
+            alignas(64) std::uint8_t quantized[kByteLanes];
+            for (std::int64_t k = 0; k < whole; k += kByteLanes) {
+                requantize(t, src + k, k, kByteLanes, quantized);
+                store_quantized(dst + k, load_quantized(quantized));
             }
             if (whole == t.depth) continue;
-            requantise(t, src + whole, whole, t.depth - whole, codes);
-            gather_rest(t, codes, false, whole, dst);
+            requantize(t, src + whole, whole, t.depth - whole, quantized);
+            gather_rest(t, quantized, false, whole, dst);
             continue;
         }
         const bool clamp = t.low != nullptr && t.inside[r];
         if (clamp)
-            for (std::int64_t k = 0; k < whole; k += kCodes)
-                store_codes(dst + k, clamped(load_codes(src + k), load_codes(t.low + k), load_codes(t.high + k)));
+            for (std::int64_t k = 0; k < whole; k += kByteLanes)
+                store_quantized(
+                    dst + k, clamped(load_quantized(src + k), load_quantized(t.low + k), load_quantized(t.high + k)));
         else
-            for (std::int64_t k = 0; k < whole; k += kCodes) store_codes(dst + k, load_codes(src + k));
+            for (std::int64_t k = 0; k < whole; k += kByteLanes) store_quantized(dst + k, load_quantized(src + k));
         if (whole < t.depth) gather_rest(t, src + whole, clamp, whole, dst);
     }
 }
 
-constexpr QconvVariant kQconv{kQconvIsa,       kWidth,       kGroup,
-                              sizeof(Element), kMostVectors, {kMostRows[0], kMostRows[1], kMostRows[2], kMostRows[3], kMostRows[4]},
-                              qconv_tile,      qconv_gather};
+constexpr QconvVariant kQconv{kQconvIsa,    kWidth,
+                              kGroup,       sizeof(Element),
+                              kMostVectors, {kMostRows[0], kMostRows[1], kMostRows[2], kMostRows[3], kMostRows[4]},
+                              qconv_tile,   qconv_gather};
 
 }  // namespace
 }  // namespace keel::kernels::simd

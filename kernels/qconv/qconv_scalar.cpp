@@ -2,6 +2,7 @@
 
 namespace keel::kernels {
 
-const QconvVariant qconv_scalar{Isa::scalar, 4, 4, 1, 2, {0, 2, 2, 0, 0}, reference::qconv_tile, reference::qconv_gather};
+const QconvVariant qconv_scalar{
+    Isa::scalar, 4, 4, 1, 2, {0, 2, 2, 0, 0}, reference::qconv_tile, reference::qconv_gather};
 
 }  // namespace keel::kernels

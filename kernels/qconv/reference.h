@@ -1,4 +1,4 @@
-// Convolution of codes in plain loops: the scalar variant.
+// Convolution of quantized values in plain loops: the scalar variant.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ inline void qconv_tile(const QconvTile& t) {
             if (t.dst == nullptr)
                 t.floats[r * t.dst_row + j] = v;
             else
-                t.dst[r * t.dst_row + j] = to_code(v);
+                t.dst[r * t.dst_row + j] = to_quantized(v);
         }
 }
 
@@ -37,7 +37,7 @@ inline void qconv_gather(const QconvGather& t) {
         for (std::int64_t k = 0; k < t.depth; ++k) {
             const std::uint8_t q = t.src[r][k];
             static_cast<std::uint8_t*>(t.dst)[r * t.dst_row + k] =
-                t.inside[r] ? read_code({t.low, t.high, t.scale, t.shift}, q, k) : q;
+                t.inside[r] ? read_quantized({t.low, t.high, t.scale, t.shift}, q, k) : q;
         }
 }
 

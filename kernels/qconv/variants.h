@@ -1,12 +1,13 @@
-// The variants of convolution of codes: register tiles and the gathering that feeds them. All serial; qconv.cpp walks the tiles.
-// A source element is a u8 where the ISA multiplies bytes (VNNI), else an s16 (of 0 ... 255): vpmaddubsw, which multiplies bytes
-// without VNNI, saturates its sums of two products to s16, vpmaddwd of s16 does not.
+// The variants of convolution of quantized values: register tiles and the gathering that feeds them. All serial;
+// qconv.cpp walks the tiles. A source element is a u8 where the ISA multiplies bytes (VNNI), else an s16 (of 0 ...
+// 255): vpmaddubsw, which multiplies bytes without VNNI, saturates its sums of two products to s16, vpmaddwd of s16
+// does not.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 
@@ -35,7 +36,7 @@ struct QconvTile {
     std::int64_t ahead_step;  ///< so many bytes on with each group
 };
 
-/// dst[r * dst_row + k] = before(src[r][k]) for r < rows, k < depth, as source elements. See QuantBefore.
+/// dst[r * dst_row + k] = prologue(src[r][k]) for r < rows, k < depth, as source elements. See QuantPrologue.
 struct QconvGather {
     int rows;
     const std::uint8_t* const* src;

@@ -11,7 +11,7 @@
 namespace keel::kernels {
 namespace {
 
-/// Codes worth waking a thread for.
+/// Quantized values worth waking a thread for.
 constexpr std::int64_t kGrain = 32768;
 
 /// Narrow pixels that lie side by side are worked on as wide ones: kTogether of them, with the factors repeated.
@@ -26,11 +26,13 @@ std::vector<float> repeated(const float* values, std::int64_t count) {
 template <class Src, class Dst>
 void convert(const UnaryGeometry& g, const Src* src, const float* scale, const float* shift, Dst* dst,
              void (*kernel)(const UnaryGeometry&, const Src*, const float*, const float*, Dst*)) {
-    const auto split = [&](const UnaryGeometry& whole, const Src* from, const float* scales, const float* shifts, Dst* to) {
-        parallel_for(whole.rows, std::max<std::int64_t>(1, kGrain / whole.c), [&](std::int64_t begin, std::int64_t end) {
-            kernel({end - begin, whole.c, whole.src_ld, whole.dst_ld}, from + begin * whole.src_ld, scales, shifts,
-                   to + begin * whole.dst_ld);
-        });
+    const auto split = [&](const UnaryGeometry& whole, const Src* from, const float* scales, const float* shifts,
+                           Dst* to) {
+        parallel_for(whole.rows, std::max<std::int64_t>(1, kGrain / whole.c),
+                     [&](std::int64_t begin, std::int64_t end) {
+                         kernel({end - begin, whole.c, whole.src_ld, whole.dst_ld}, from + begin * whole.src_ld, scales,
+                                shifts, to + begin * whole.dst_ld);
+                     });
     };
     const std::int64_t together = g.c < kNarrow && g.src_ld == g.c && g.dst_ld == g.c ? g.rows / kTogether : 0;
     if (together > 0) {
@@ -38,7 +40,8 @@ void convert(const UnaryGeometry& g, const Src* src, const float* scale, const f
         split({together, c, c, c}, src, repeated(scale, g.c).data(), repeated(shift, g.c).data(), dst);
     }
     const std::int64_t done = together * kTogether;
-    if (done < g.rows) split({g.rows - done, g.c, g.src_ld, g.dst_ld}, src + done * g.src_ld, scale, shift, dst + done * g.dst_ld);
+    if (done < g.rows)
+        split({g.rows - done, g.c, g.src_ld, g.dst_ld}, src + done * g.src_ld, scale, shift, dst + done * g.dst_ld);
 }
 
 profile::Cost cost_of(const UnaryGeometry& g) {
@@ -69,11 +72,11 @@ Axis adaptive(std::int64_t in, std::int64_t out) {
     return axis;
 }
 
-/// body(window, pixel of dst) for each pixel; `area` 0 stands for the window's own.
+/// Calls body(window, pixel of dst) for each pixel; `area` 0 stands for the window's own.
 template <class Body>
 void for_windows(const PoolGeometry& g, const Axis& ys, const Axis& xs, int area, const std::uint8_t* src, Body body) {
-    const double codes = static_cast<double>(g.n) * static_cast<double>(g.ih * g.iw * g.c + g.oh * g.ow * g.c);
-    const profile::Span span("quant_pool", {codes, codes});
+    const double quantized = static_cast<double>(g.n) * static_cast<double>(g.ih * g.iw * g.c + g.oh * g.ow * g.c);
+    const profile::Span span("quant_pool", {quantized, quantized});
     const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, g.iw * g.c));
     parallel_for(g.n * g.oh, grain, [&](std::int64_t begin, std::int64_t end) {
         std::vector<const std::uint8_t*> pixels;
@@ -85,12 +88,14 @@ void for_windows(const PoolGeometry& g, const Axis& ys, const Axis& xs, int area
                     for (std::int64_t x = xs.begin[at]; x < xs.end[at]; ++x)
                         pixels.push_back(src + ((row / g.oh * g.ih + y) * g.iw + x) * g.src_ld);
                 const int count = static_cast<int>(pixels.size()), whole = area == 0 ? count : area;
-                body(QuantWindow{pixels.data(), count, whole - count, 1.0F / static_cast<float>(whole), g.c}, row * g.ow + ox);
+                body(QuantWindow{pixels.data(), count, whole - count, 1.0F / static_cast<float>(whole), g.c},
+                     row * g.ow + ox);
             }
     });
 }
 
-void average(const PoolGeometry& g, const Axis& ys, const Axis& xs, int area, const std::uint8_t* src, const QuantAverage& a) {
+void average(const PoolGeometry& g, const Axis& ys, const Axis& xs, int area, const std::uint8_t* src,
+             const QuantAverage& a) {
     const QuantVariant& variant = select(quant_variants);
     for_windows(g, ys, xs, area, src, [&](const QuantWindow& window, std::int64_t pixel) {
         QuantAverage at = a;
@@ -104,24 +109,27 @@ void average(const PoolGeometry& g, const Axis& ys, const Axis& xs, int area, co
 
 }  // namespace
 
-void quantise(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, std::uint8_t* dst) {
-    const profile::Span span("quantise", cost_of(g));
-    convert(g, src, scale, shift, dst, select(quant_variants).quantise);
+void quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, std::uint8_t* dst) {
+    const profile::Span span("quantize", cost_of(g));
+    convert(g, src, scale, shift, dst, select(quant_variants).quantize);
 }
 
-void dequantise(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift, float* dst) {
-    const profile::Span span("dequantise", cost_of(g));
-    convert(g, src, scale, shift, dst, select(quant_variants).dequantise);
+void dequantize(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift, float* dst) {
+    const profile::Span span("dequantize", cost_of(g));
+    convert(g, src, scale, shift, dst, select(quant_variants).dequantize);
 }
 
-void quant_max_pool(const PoolGeometry& g, const std::uint8_t* src, const QuantBefore& before, std::uint8_t* dst) {
+void quant_max_pool(const PoolGeometry& g, const std::uint8_t* src, const QuantPrologue& prologue, std::uint8_t* dst) {
     const QuantVariant& variant = select(quant_variants);
     for_windows(g, windowed(g.ih, g.oh, g.kh, g.stride, g.pad), windowed(g.iw, g.ow, g.kw, g.stride, g.pad), 0, src,
-                [&](const QuantWindow& window, std::int64_t pixel) { variant.maximum(window, before, dst + pixel * g.dst_ld); });
+                [&](const QuantWindow& window, std::int64_t pixel) {
+                    variant.maximum(window, prologue, dst + pixel * g.dst_ld);
+                });
 }
 
 void quant_avg_pool(const PoolGeometry& g, const std::uint8_t* src, const QuantAverage& a) {
-    average(g, windowed(g.ih, g.oh, g.kh, g.stride, g.pad), windowed(g.iw, g.ow, g.kw, g.stride, g.pad), g.kh * g.kw, src, a);
+    average(g, windowed(g.ih, g.oh, g.kh, g.stride, g.pad), windowed(g.iw, g.ow, g.kw, g.stride, g.pad), g.kh * g.kw,
+            src, a);
 }
 
 void quant_adaptive_avg_pool(const PoolGeometry& g, const std::uint8_t* src, const QuantAverage& a) {

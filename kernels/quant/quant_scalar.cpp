@@ -2,6 +2,7 @@
 
 namespace keel::kernels {
 
-const QuantVariant quant_scalar{Isa::scalar, reference::quantise, reference::dequantise, reference::maximum, reference::average};
+const QuantVariant quant_scalar{Isa::scalar, reference::quantize, reference::dequantize, reference::maximum,
+                                reference::average};
 
 }  // namespace keel::kernels

@@ -1,7 +1,7 @@
-// The variants of work on codes: serial, over rows or one pixel's window.
+// The variants of work on quantized values: serial, over rows or one pixel's window.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/quant/quant.h"
 
 namespace keel::kernels {
@@ -17,9 +17,11 @@ struct QuantWindow {
 
 struct QuantVariant {
     Isa isa;
-    void (*quantise)(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, std::uint8_t* dst);
-    void (*dequantise)(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift, float* dst);
-    void (*maximum)(const QuantWindow& w, const QuantBefore& before, std::uint8_t* dst);
+    void (*quantize)(const UnaryGeometry& g, const float* src, const float* scale, const float* shift,
+                     std::uint8_t* dst);
+    void (*dequantize)(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift,
+                       float* dst);
+    void (*maximum)(const QuantWindow& w, const QuantPrologue& prologue, std::uint8_t* dst);
     /// average.dst or average.floats is the pixel's place.
     void (*average)(const QuantWindow& w, const QuantAverage& average);
 };

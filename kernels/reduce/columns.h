@@ -1,4 +1,5 @@
-// Sums over the rows of a matrix, one per column, in fixed chunks of rows: the result does not depend on the number of threads.
+// Sums over the rows of a matrix, one per column, in fixed chunks of rows: the result does not depend on the number of
+// threads.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +12,9 @@
 
 namespace keel::kernels {
 
-/// Rows of a chunk: 128 KiB of floats or more, and no more chunks than teams of threads need, since the caller alone adds them up.
-/// A multiple of 24: the kernels sum eight rows at a time, and convolutions make six or twelve.
+/// Returns the rows of a chunk: 128 KiB of floats or more, and no more chunks than teams of threads need, since the
+/// caller alone adds them up. A multiple of 24: the kernels sum eight rows at a time, and convolutions make six or
+/// twelve.
 constexpr std::int64_t chunk_rows(std::int64_t rows, std::int64_t c) {
     constexpr std::int64_t kMostChunks = 128, kFloats = 32768, kGroup = 24;
     const std::int64_t least = std::max(kFloats / std::max<std::int64_t>(c, 1), chunk_count(rows, kMostChunks));
@@ -39,14 +41,17 @@ private:
     std::vector<std::int64_t> bounds_;
 };
 
-/// Length of a buffer of `c` sums that kernels fill with whole vectors.
+/// Returns the length of a buffer of `c` sums that kernels fill with whole vectors.
 constexpr std::int64_t padded_columns(std::int64_t c) { return (c + 15) / 16 * 16; }
 
 /// What each chunk of rows contributes: `n` sums for each column.
 class ColumnPartials {
 public:
     ColumnPartials(RowChunks chunks, std::int64_t c, std::int64_t n)
-        : chunks_(std::move(chunks)), c_(c), n_(n), values_(static_cast<std::size_t>(chunks_.count() * n * padded_columns(c))) {}
+        : chunks_(std::move(chunks)),
+          c_(c),
+          n_(n),
+          values_(static_cast<std::size_t>(chunks_.count() * n * padded_columns(c))) {}
     ColumnPartials(std::int64_t rows, std::int64_t c, std::int64_t n)
         : ColumnPartials(RowChunks(rows, chunk_rows(rows, c)), c, n) {}
 
@@ -84,15 +89,15 @@ struct RowMap {
 };
 
 /// Takes the rows of a matrix as they are made, each chunk of them while it is in the cache of the thread that made it.
-class RowSink {
+class RowEpilogue {
 public:
-    virtual ~RowSink() = default;
-    /// Once, before the rows.
+    virtual ~RowEpilogue() = default;
+    /// Called once, before the rows.
     virtual void begin(const RowChunks& chunks) = 0;
-    /// Columns [first, first + count) of a chunk; `rows` points to the first of them in its first row, the others are `ld` floats
-    /// apart. Each chunk and column once, by any thread. The rows may be overwritten.
+    /// Takes columns [first, first + count) of a chunk; `rows` points to the first of them in its first row, the others
+    /// are `ld` floats apart. Each chunk and column once, by any thread. The rows may be overwritten.
     virtual void take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) = 0;
-    /// What it reads beside them, row by row and column by column: worth fetching while they are made.
+    /// Returns what it reads beside them, row by row and column by column: worth fetching while they are made.
     virtual std::array<RowMap, 2> reads() const { return {}; }
 };
 

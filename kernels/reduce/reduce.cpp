@@ -30,7 +30,8 @@ constexpr std::int64_t kChunk = 16384;
 template <class Part>
 void for_chunks(std::int64_t n, Part part) {
     parallel_for(chunk_count(n, kChunk), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t chunk = begin; chunk < end; ++chunk) part(chunk, chunk * kChunk, std::min(kChunk, n - chunk * kChunk));
+        for (std::int64_t chunk = begin; chunk < end; ++chunk)
+            part(chunk, chunk * kChunk, std::min(kChunk, n - chunk * kChunk));
     });
 }
 

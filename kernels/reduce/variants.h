@@ -1,7 +1,7 @@
 // The variants of the reductions: serial, over one chunk.
 #pragma once
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 #include "kernels/reduce/reduce.h"
 
 namespace keel::kernels {

@@ -1,13 +1,13 @@
 // Eight float lanes of AVX2 and FMA, the vocabulary that the `*_body.h` files are written in; avx512.h is its twin.
-// Everything has internal linkage and nothing of the STL is used, so that no code made with these flags can be linked into the
-// path of an older processor. + - * / on Vec are the compiler's own operators.
+// Everything has internal linkage and nothing of the STL is used, so that no code made with these flags can be linked
+// into the path of an older processor. + - * / on Vec are the compiler's own operators.
 #pragma once
 
 #include <immintrin.h>
 
 #include <cstdint>
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels::simd {
 namespace {
@@ -24,7 +24,8 @@ struct FirstLanes {
     int n;
     __m256i mask;
     explicit FirstLanes(std::int64_t count)
-        : n(static_cast<int>(count)), mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))) {}
+        : n(static_cast<int>(count)),
+          mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))) {}
 };
 
 inline Vec broadcast(float value) { return _mm256_set1_ps(value); }
@@ -33,7 +34,7 @@ inline Vec load(const float* p, FirstLanes lanes) { return _mm256_maskload_ps(p,
 inline void store(float* p, Vec v, AllLanes) { _mm256_storeu_ps(p, v); }
 inline void store(float* p, Vec v, FirstLanes lanes) { _mm256_maskstore_ps(p, lanes.mask, v); }
 
-/// Past the caches, to p aligned to the vector; fence() before another thread reads it.
+/// Stores past the caches, to p aligned to the vector; fence() before another thread reads it.
 inline void stream(float* p, Vec v) { _mm256_stream_ps(p, v); }
 inline void fence() { _mm_sfence(); }
 
@@ -55,7 +56,9 @@ inline Vec power_of_two(Vec n) {
 inline Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 inline Mask equal(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 /// a > b, or a is NaN and b is not: the order in which a NaN is the greatest.
-inline Mask beats(Vec a, Vec b) { return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ), _mm256_cmp_ps(b, b, _CMP_ORD_Q)); }
+inline Mask beats(Vec a, Vec b) {
+    return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ), _mm256_cmp_ps(b, b, _CMP_ORD_Q));
+}
 inline Vec choose(Mask m, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, m); }
 inline Vec keep(Mask m, Vec a) { return _mm256_and_ps(m, a); }      ///< a where m, else 0
 inline Vec clear(Mask m, Vec a) { return _mm256_andnot_ps(m, a); }  ///< 0 where m, else a
@@ -66,19 +69,27 @@ inline __m128i to_bytes(Vec v) {
     const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     return _mm_packus_epi16(halves, halves);
 }
-inline Vec load_bytes(const std::uint8_t* p, AllLanes) { return from_bytes(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
-inline void store_bytes(std::uint8_t* p, Vec v, AllLanes) { _mm_storel_epi64(reinterpret_cast<__m128i*>(p), to_bytes(v)); }
+inline Vec load_bytes(const std::uint8_t* p, AllLanes) {
+    return from_bytes(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+inline void store_bytes(std::uint8_t* p, Vec v, AllLanes) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), to_bytes(v));
+}
 
-/// The same lanes in double.
+/// A Vec's lanes in double.
 struct Wide {
     __m256d low, high;
 };
-inline Wide widen(Vec v) { return {_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))}; }
+inline Wide widen(Vec v) {
+    return {_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))};
+}
 /// p[0, kWidth) rounded to float.
 inline Vec load_narrow(const double* p) {
     return _mm256_set_m128(_mm256_cvtpd_ps(_mm256_loadu_pd(p + 4)), _mm256_cvtpd_ps(_mm256_loadu_pd(p)));
 }
-inline Wide fma(Wide a, Wide b, Wide c) { return {_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)}; }
+inline Wide fma(Wide a, Wide b, Wide c) {
+    return {_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)};
+}
 /// p[0, kWidth) += a
 inline void add_to(double* p, Wide a) {
     _mm256_storeu_pd(p, _mm256_loadu_pd(p) + a.low);

@@ -1,6 +1,6 @@
 // Sixteen float lanes of AVX-512 (F, BW, DQ, VL); the twin of avx2.h, where the rules of these headers stand.
-// KEEL_EMULATE_AVX512, set only by tests, names a header that imitates the intrinsics on AVX2, and the variants then present
-// themselves as AVX2 ones: so they are tested on machines that lack AVX-512.
+// KEEL_EMULATE_AVX512, set only by tests, names a header that imitates the intrinsics on AVX2, and the variants then
+// present themselves as AVX2 ones: so they are tested on machines that lack AVX-512.
 #pragma once
 
 #ifdef KEEL_EMULATE_AVX512
@@ -18,7 +18,7 @@
 
 #include <cstdint>
 
-#include "kernels/cpu.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels::simd {
 namespace {
@@ -38,7 +38,8 @@ struct AllLanes {};
 struct FirstLanes {
     int n;
     __mmask16 mask;
-    explicit FirstLanes(std::int64_t count) : n(static_cast<int>(count)), mask(static_cast<__mmask16>((1U << n) - 1U)) {}
+    explicit FirstLanes(std::int64_t count)
+        : n(static_cast<int>(count)), mask(static_cast<__mmask16>((1U << n) - 1U)) {}
 };
 
 inline Vec broadcast(float value) { return _mm512_set1_ps(value); }
@@ -47,7 +48,7 @@ inline Vec load(const float* p, FirstLanes lanes) { return _mm512_maskz_loadu_ps
 inline void store(float* p, Vec v, AllLanes) { _mm512_storeu_ps(p, v); }
 inline void store(float* p, Vec v, FirstLanes lanes) { _mm512_mask_storeu_ps(p, lanes.mask, v); }
 
-/// Past the caches, to p aligned to the vector; fence() before another thread reads it.
+/// Stores past the caches, to p aligned to the vector; fence() before another thread reads it.
 inline void stream(float* p, Vec v) { _mm512_stream_ps(p, v); }
 inline void fence() { _mm_sfence(); }
 
@@ -78,20 +79,28 @@ inline Vec clear(Mask m, Vec a) { return _mm512_mask_blend_ps(m, a, _mm512_setze
 
 inline Vec from_bytes(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)); }
 inline __m128i to_bytes(Vec v) { return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)); }
-inline Vec load_bytes(const std::uint8_t* p, AllLanes) { return from_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
-inline void store_bytes(std::uint8_t* p, Vec v, AllLanes) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), to_bytes(v)); }
+inline Vec load_bytes(const std::uint8_t* p, AllLanes) {
+    return from_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+inline void store_bytes(std::uint8_t* p, Vec v, AllLanes) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), to_bytes(v));
+}
 
-/// The same lanes in double.
+/// A Vec's lanes in double.
 struct Wide {
     __m512d low, high;
 };
-inline Wide widen(Vec v) { return {_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))}; }
+inline Wide widen(Vec v) {
+    return {_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))};
+}
 /// p[0, kWidth) rounded to float.
 inline Vec load_narrow(const double* p) {
     const __m512 low = _mm512_castps256_ps512(_mm512_cvtpd_ps(_mm512_loadu_pd(p)));
     return _mm512_insertf32x8(low, _mm512_cvtpd_ps(_mm512_loadu_pd(p + 8)), 1);
 }
-inline Wide fma(Wide a, Wide b, Wide c) { return {_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)}; }
+inline Wide fma(Wide a, Wide b, Wide c) {
+    return {_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)};
+}
 /// p[0, kWidth) += a
 inline void add_to(double* p, Wide a) {
     _mm512_storeu_pd(p, _mm512_loadu_pd(p) + a.low);

@@ -15,11 +15,12 @@ inline void for_lanes(std::int64_t n, Body body) {
     if (i < n) body(i, FirstLanes{n - i});
 }
 
-/// Whether to write rows past the caches: of whole vectors, and too many for the second-level cache, where they would first be read
-/// from memory, line by line, to be written over.
+/// Whether to write rows past the caches: of whole vectors, and too many for the second-level cache, where they would
+/// first be read from memory, line by line, to be written over.
 inline bool past_caches(std::int64_t rows, std::int64_t c, std::int64_t ld, const float* dst) {
     constexpr std::int64_t kLeast = 1 << 20;  // floats
-    return rows * c >= kLeast && c % kWidth == 0 && ld % kWidth == 0 && reinterpret_cast<uintptr_t>(dst) % sizeof(Vec) == 0;
+    return rows * c >= kLeast && c % kWidth == 0 && ld % kWidth == 0 &&
+           reinterpret_cast<uintptr_t>(dst) % sizeof(Vec) == 0;
 }
 
 inline Vec load_bytes(const std::uint8_t* p, FirstLanes lanes) {
@@ -53,10 +54,10 @@ struct Terms {
 /// Columns whose sums fit the first-level cache beside what is summed.
 constexpr std::int64_t kPanel = 1024;
 
-/// sums[k][i] += sum over rows r of terms(r, i, lanes).v[k], for columns i < c rounded up to kWidth; each element is visited once.
-/// Rows are read one after the other, for that is what the memory streams best. Eight of them are added in float, and those sums in
-/// double: an eighth of the conversions that all-double sums would cost, and as accurate, for the roundings of many short sums
-/// average out.
+/// sums[k][i] += sum over rows r of terms(r, i, lanes).v[k], for columns i < c rounded up to kWidth; each element is
+/// visited once. Rows are read one after the other, for that is what the memory streams best. Eight of them are added
+/// in float, and those sums in double: an eighth of the conversions that all-double sums would cost, and as accurate,
+/// for the roundings of many short sums average out.
 template <int N, class RowTerms>
 inline void add_columns(std::int64_t rows, std::int64_t c, double* const (&sums)[N], RowTerms terms) {
     constexpr std::int64_t kGroup = 8;
@@ -78,7 +79,8 @@ inline void add_columns(std::int64_t rows, std::int64_t c, double* const (&sums)
                     }
                 });
             for (std::int64_t i = 0; i < width; i += kWidth)
-                for (int k = 0; k < N; ++k) add_to(sums[k] + first + i, widen(load(partial + N * i + k * kWidth, AllLanes{})));
+                for (int k = 0; k < N; ++k)
+                    add_to(sums[k] + first + i, widen(load(partial + N * i + k * kWidth, AllLanes{})));
         }
     }
 }

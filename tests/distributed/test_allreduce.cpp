@@ -39,7 +39,7 @@ std::int64_t wrong_sums(int ranks, std::span<const T> data) {
 std::function<void(int)> random_delays() {
     return [](int rank) {
         thread_local std::uint32_t step = 0;
-        Random random(static_cast<std::uint64_t>(rank), Draw::synthesise, step++);
+        Random random(static_cast<std::uint64_t>(rank), Draw::synthesize, step++);
         if (random.below(8) == 0) std::this_thread::sleep_for(std::chrono::microseconds(random.below(50)));
     };
 }
@@ -138,7 +138,8 @@ TEST_CASE("bfloat16 on the wire: the same bits on all ranks, half the bytes, rou
             std::atomic<std::int64_t> bytes{0};
             std::vector<double> truth(kCount), sizes(kCount);
             const auto input = [](int rank, std::size_t i) {
-                return Random(static_cast<std::uint64_t>(rank), Draw::synthesise, static_cast<std::uint32_t>(i)).uniform(-1, 1);
+                return Random(static_cast<std::uint64_t>(rank), Draw::synthesize, static_cast<std::uint32_t>(i))
+                    .uniform(-1, 1);
             };
             for (int r = 0; r < ranks; ++r)
                 for (std::size_t i = 0; i < kCount; ++i) {

@@ -59,7 +59,7 @@ bool simulate(const std::vector<AllreducePlan>& plans, std::vector<std::vector<s
 }
 
 void check_planner(Planner planner) {
-    Random random(1, Draw::synthesise);
+    Random random(1, Draw::synthesize);
     for (const int ranks : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 32})
         for (const std::int64_t count : {0, 1, ranks - 1, ranks, ranks + 1, 97, 1009})
             for (const std::int64_t segment : {1L, 7L, 64L, 1L << 20}) {

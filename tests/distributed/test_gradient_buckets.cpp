@@ -21,7 +21,7 @@ namespace {
 
 Tensor integers(const Dims& dims, std::uint64_t seed) {
     Tensor tensor = Tensor::empty(dims);
-    Random random(seed, Draw::synthesise);
+    Random random(seed, Draw::synthesize);
     for (float& value : tensor.values<float>()) value = static_cast<float>(random.below(7)) - 3;
     return tensor;
 }

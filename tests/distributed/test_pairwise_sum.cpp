@@ -15,7 +15,7 @@ namespace {
 
 /// Terms whose sum depends on the order in which they are added.
 std::vector<std::vector<float>> terms(std::size_t count, std::size_t length) {
-    Random random(7, Draw::synthesise);
+    Random random(7, Draw::synthesize);
     std::vector<std::vector<float>> all(count, std::vector<float>(length));
     for (auto& term : all)
         for (float& value : term) value = random.uniform(-1, 1);

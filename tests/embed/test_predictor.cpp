@@ -7,8 +7,8 @@
 
 #include "engine/autograd.h"
 #include "engine/checkpoint.h"
-#include "kernels/conv/choice.h"
 #include "graph/builder.h"
+#include "kernels/routing/choice.h"
 #include "models/random_training.h"
 #include "tests/models/golden/draws.h"
 #include "tests/support/catch.h"

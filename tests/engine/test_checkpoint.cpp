@@ -3,6 +3,7 @@
 #include "engine/ema.h"
 #include "engine/nn/layers.h"
 #include "engine/optimizer.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "engine/gradients.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 

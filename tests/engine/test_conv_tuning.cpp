@@ -4,6 +4,7 @@
 #include "engine/conv_tuning.h"
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
 #include "tests/support/temporary_folder.h"

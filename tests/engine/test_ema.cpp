@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 

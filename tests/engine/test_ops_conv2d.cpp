@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradcheck.h"
 

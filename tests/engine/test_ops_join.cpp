@@ -5,6 +5,7 @@
 
 #include "engine/arena.h"
 #include "engine/ops.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"

@@ -4,7 +4,8 @@
 
 #include "engine/arena.h"
 #include "engine/ops.h"
-#include "kernels/conv/choice.h"
+#include "kernels/routing/choice.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
@@ -110,8 +111,10 @@ Result run(const Inputs& given, Operator op, const Tensor& cotangent) {
 
 double worst(const Result& got, const Result& truth) {
     double largest = relative_error(got.dst, truth.dst);
-    for (std::size_t i = 0; i < got.gradients.size(); ++i) largest = std::max(largest, relative_error(got.gradients[i], truth.gradients[i]));
-    for (std::size_t i = 0; i < got.running.size(); ++i) largest = std::max(largest, relative_error(got.running[i], truth.running[i]));
+    for (std::size_t i = 0; i < got.gradients.size(); ++i)
+        largest = std::max(largest, relative_error(got.gradients[i], truth.gradients[i]));
+    for (std::size_t i = 0; i < got.running.size(); ++i)
+        largest = std::max(largest, relative_error(got.running[i], truth.running[i]));
     return largest;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 
 using namespace keel;

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/safetensors_header.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "engine/arena.h"
-#include "kernels/conv/conv.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradcheck.h"
 

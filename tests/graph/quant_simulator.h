@@ -34,7 +34,7 @@ private:
     void store(const graph::Value& dst, std::int64_t p, std::int64_t c, float v) {
         const auto at = static_cast<std::size_t>(p * g_.map(dst).c + dst.first + c), buffer = static_cast<std::size_t>(dst.buffer);
         if (g_.map(dst).codes)
-            codes_[buffer][at] = oracle_code(v);
+            codes_[buffer][at] = oracle_quantized(v);
         else
             floats_[buffer][at] = v;
     }
@@ -50,7 +50,7 @@ private:
     void step(const graph::Node& node, const graph::QuantConv& op) {
         kernels::QconvOperands o;
         o.src = {codes(node.src), g_.map(node.src).c};
-        o.before = op.before.view();
+        o.prologue = op.before.view();
         o.pad = op.pad.empty() ? nullptr : op.pad.data();
         if (op.residual) o.residual = {codes(*op.residual), g_.map(*op.residual).c};
         const float none = -INFINITY;
@@ -78,7 +78,8 @@ private:
                         const bool inside = y >= 0 && y < in.h && x >= 0 && x < in.w;
                         std::int64_t code = op.pad.empty() ? 0 : op.pad[static_cast<std::size_t>(c)];
                         if (inside)
-                            code = oracle_before(op.before.view(), codes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
+                            code = oracle_prologue(op.before.view(),
+                                                   codes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
                         sum += code;
                         most = std::max(most, inside ? code : 0);
                     }

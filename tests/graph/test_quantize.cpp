@@ -253,7 +253,7 @@ TEST_CASE("Layers are left in fp32 by name and by what they lose", "[quantise]")
 TEST_CASE("Where a channel leaves no codes for the others, the layers at both ends of their map fall back to fp32", "[quantise]") {
     Network network("resnet18", 64);
     graph::Graph graph = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
-    Random random(5, Draw::synthesise);
+    Random random(5, Draw::synthesize);
     for (Tensor& batch : network.batches)
         for (std::int64_t i = 0; i < 3 * batch.dim(0); ++i) {  // each of a brightness and a contrast of its own
             const float brightness = random.uniform(-1, 1), contrast = random.uniform(0, 1);
@@ -414,7 +414,7 @@ TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[q
 
 TEST_CASE("Histograms do not depend on the order of values, and know their ranges", "[quantise]") {
     std::vector<float> values;
-    Random random(3, Draw::synthesise);
+    Random random(3, Draw::synthesize);
     for (int i = 0; i < 20000; ++i) values.push_back(random.uniform(-1, 1) * random.uniform(0, 2) * (i % 500 == 0 ? 30.0F : 1.0F));
     Histogram forward, backward;
     for (std::size_t i = 0; i < values.size(); i += 100) forward.add(values.data() + i, 100);

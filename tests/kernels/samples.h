@@ -21,7 +21,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::initializer_list<std::int64_t> kLengths{0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 61, 113};
 
 inline std::vector<float> uniform(std::int64_t n, std::uint64_t seed, float low = -1, float high = 1) {
-    Random random(seed, Draw::synthesise);
+    Random random(seed, Draw::synthesize);
     std::vector<float> values(static_cast<std::size_t>(n));
     for (float& value : values) value = random.uniform(low, high);
     return values;

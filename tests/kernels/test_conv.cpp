@@ -8,10 +8,11 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/conv/conv.h"
 #include "kernels/error.h"
+#include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
-#include "tests/support/catch.h"
+#include "kernels/routing/conv2d.h"
+#include "tests/support/isa.h"
 
 using namespace keel;
 using namespace keel::kernels;
@@ -243,6 +244,61 @@ TEST_CASE("equal layouts are one, unequal ones are not", "[conv]") {
     Floats dst(test.diff_dst.size());
     CHECK_THROWS_AS(conv2d_forward(g, true, test.src.data(), weights.data(), other, nullptr, dst.data()), UsageError);
     CHECK_THROWS_AS(layout_elements(nullptr), UsageError);
+}
+
+TEST_CASE("oneDNN stands in for the panels of another ISA", "[conv]") {
+    const Conv2dGeometry g{2, 32, 6, 6, 64, 3, 3, 1, 1, 1, 1};
+    const Case test(g);
+    for (const Isa& made_for : available_isas()) {
+        const WeightsLayout layout = [&] {
+            const IsaScope scope(made_for);
+            return panel_layout(g);
+        }();
+        const Floats packed = test.packed(layout);
+        test::for_each_isa([&] {
+            if (own_kernels_read(layout)) return;
+            INFO("panels of " << made_for.name);
+            // Whose layout the weights had changes nothing: the same primitive sees the same numbers.
+            Floats dst(test.diff_dst.size()), wanted_dst(dst.size());
+            conv2d_forward(g, true, test.src.data(), packed.data(), layout, nullptr, dst.data());
+            conv2d_forward(g, true, test.src.data(), test.weights.data(), nullptr, nullptr, wanted_dst.data());
+            CHECK(dst == wanted_dst);
+            Floats diff_src(test.src.size()), wanted_diff_src(diff_src.size());
+            conv2d_backward_data(g, test.diff_dst.data(), packed.data(), layout, diff_src.data());
+            conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), nullptr, wanted_diff_src.data());
+            CHECK(diff_src == wanted_diff_src);
+            Floats diff_weights(packed.size()), plain(packed.size());
+            conv2d_backward_weights(g, test.src.data(), test.diff_dst.data(), diff_weights.data(), layout, nullptr);
+            conv2d_backward_weights(g, test.src.data(), test.diff_dst.data(), plain.data(), nullptr, nullptr);
+            Floats wanted_diff_weights(packed.size());
+            pack_weights(layout, plain.data(), wanted_diff_weights.data());
+            CHECK(diff_weights == wanted_diff_weights);
+        });
+    }
+}
+
+TEST_CASE("maps whose elements are not f32 are refused, for no kernel takes them", "[conv]") {
+    const Conv2dGeometry g{1, 32, 4, 4, 32, 1, 1};
+    const Case test(g);
+    Floats dst(test.diff_dst.size()), diff_src(test.src.size()), diff_weights(test.weights.size());
+    std::vector<std::uint16_t> bf16(test.src.size());
+    const ConstMap read(bf16.data(), 0, DType::bf16), src = test.src.data(), diff = test.diff_dst.data();
+    const Map written(bf16.data(), 0, DType::bf16);
+    for (const WeightsLayout& layout : {WeightsLayout(), preferred_layout(g, true)}) {
+        const Floats packed = test.packed(layout);
+        const float* w = packed.data();
+        CHECK_THROWS_AS(conv2d_forward(g, true, read, w, layout, nullptr, dst.data()), UsageError);
+        CHECK_THROWS_AS(conv2d_forward(g, true, src, w, layout, nullptr, written), UsageError);
+        CHECK_THROWS_AS(conv2d_backward_data(g, read, w, layout, diff_src.data()), UsageError);
+        CHECK_THROWS_AS(conv2d_backward_data(g, diff, w, layout, written), UsageError);
+        CHECK_THROWS_AS(conv2d_backward_weights(g, read, diff, diff_weights.data(), layout, nullptr), UsageError);
+        CHECK_THROWS_AS(conv2d_backward_weights(g, src, read, diff_weights.data(), layout, nullptr), UsageError);
+    }
+    try {
+        conv2d_forward(g, true, read, test.weights.data(), nullptr, nullptr, dst.data());
+    } catch (const UsageError& e) {
+        CHECK(std::string(e.what()) == "[conv2d] wanted f32 elements in src, got bf16");
+    }
 }
 
 TEST_CASE("a second call compiles nothing", "[conv]") {

@@ -3,7 +3,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <string>
 
 #include "kernels/batch_norm/variants.h"
 #include "kernels/dispatch.h"
@@ -25,12 +28,22 @@ using namespace keel::test;
 
 namespace {
 
-/// A list names the best ISA first and scalar last, and `select` takes the best that the active ISA includes.
+/// A list ends in scalar, no variant hides one further on, and what `select` takes needs no more than the active ISA
+/// has, while all before it need more.
 template <class Variant, std::size_t N>
 void check_list(const Variant* const (&variants)[N]) {
-    for (std::size_t i = 1; i < N; ++i) CHECK(variants[i - 1]->isa > variants[i]->isa);
+    for (std::size_t i = 0; i < N; ++i)
+        for (std::size_t later = i + 1; later < N; ++later)
+            CHECK_FALSE(variants[later]->isa.includes(variants[i]->isa));
     CHECK(variants[N - 1]->isa == Isa::scalar);
-    for_each_isa([&] { CHECK(select(variants).isa == std::min(active_isa(), variants[0]->isa)); });
+    for_each_isa([&] {
+        const Variant* chosen = &select(variants);
+        CHECK(active_isa().includes(chosen->isa));
+        for (const Variant* variant : variants) {
+            if (variant == chosen) break;
+            CHECK_FALSE(active_isa().includes(variant->isa));
+        }
+    });
 }
 
 /// The exit status of this program's probe (below), run with KEEL_ISA set.
@@ -43,16 +56,55 @@ int probe(const std::string& isa) {
 }  // namespace
 
 TEST_CASE("names of ISAs go round", "[cpu]") {
-    for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni}) CHECK(isa_from_name(name(isa)) == isa);
+    for (const Isa& isa : kIsas) CHECK(isa_from_name(isa.name) == isa);
+    for (const char* name : {"scalar", "avx2", "avx512", "avx512_vnni"})
+        CHECK(isa_from_name(name).name == std::string(name));
     CHECK_THROWS_AS(isa_from_name("mmx"), UsageError);
     CHECK_THROWS_AS(isa_from_name(""), UsageError);
 }
 
-TEST_CASE("available ISAs ascend from scalar", "[cpu]") {
+TEST_CASE("the table of ISAs has distinct names and sets, and none hides a later one", "[cpu]") {
+    for (std::size_t i = 0; i < std::size(kIsas); ++i)
+        for (std::size_t later = i + 1; later < std::size(kIsas); ++later) {
+            CHECK(std::string(kIsas[i].name) != kIsas[later].name);
+            CHECK_FALSE(kIsas[i].includes(kIsas[later]));  // the last one that a machine has is its best
+        }
+    Features known = Features::none;
+    for (const FeatureSource& source : kFeatureSources) {
+        CHECK_FALSE(contains(known, source.feature));
+        known = known | source.feature;
+    }
+    for (const Isa& isa : kIsas) CHECK(contains(known, isa.features));
+}
+
+TEST_CASE("available ISAs are those whose features the machine has, from scalar on", "[cpu]") {
     const auto isas = available_isas();
     REQUIRE(!isas.empty());
     CHECK(isas.front() == Isa::scalar);
-    for (std::size_t i = 1; i < isas.size(); ++i) CHECK(isas[i - 1] < isas[i]);
+    for (const Isa& isa : kIsas)
+        CHECK((std::ranges::find(isas, isa) != isas.end()) == contains(processor().features, isa.features));
+}
+
+TEST_CASE("a variant is selected by its set of features, where sets do not contain one another", "[cpu]") {
+    struct Variant {
+        Isa isa;
+    };
+    constexpr Isa kBf16{"bf16", Isa::avx512.features | Features::avx512_bf16};
+    constexpr Isa kAmx{"amx", kBf16.features | Features::amx_tile | Features::amx_bf16};
+    constexpr Isa kAvxVnni{"avx_vnni", Isa::avx2.features | Features::avx_vnni};
+    static constexpr Variant amx{kAmx}, bf16{kBf16}, vnni{Isa::avx512_vnni}, avx_vnni{kAvxVnni}, avx2{Isa::avx2},
+        scalar{Isa::scalar};
+    constexpr const Variant* variants[] = {&amx, &bf16, &vnni, &avx_vnni, &avx2, &scalar};
+    const auto chosen = [&](Features features) { return std::string(select(variants, {"given", features}).isa.name); };
+    CHECK(chosen(kAmx.features) == "amx");
+    CHECK(chosen(kAmx.features | Isa::avx512_vnni.features) == "amx");
+    CHECK(chosen(kBf16.features | Features::amx_tile | Features::amx_int8) == "bf16");
+    CHECK(chosen(Isa::avx512_vnni.features) == "avx512_vnni");
+    CHECK(chosen(kAvxVnni.features) == "avx_vnni");
+    CHECK(chosen(kAvxVnni.features | Isa::avx512.features) == "avx_vnni");
+    CHECK(chosen(Isa::avx512.features) == "avx2");
+    CHECK(chosen(Features::avx2) == "scalar");  // without FMA
+    CHECK(chosen(Features::none) == "scalar");
 }
 
 TEST_CASE("a scope forces the ISA and gives it back", "[cpu]") {
@@ -81,11 +133,15 @@ TEST_CASE("the forced ISA's variant is the one that is selected, in every family
 TEST_CASE("the ISA of the environment is the one that runs", "[cpu][isa_probe]") {
     const char* wanted = std::getenv("KEEL_ISA");
     CHECK(active_isa() == (wanted == nullptr ? available_isas().back() : isa_from_name(wanted)));
-    CHECK(select(eltwise_variants).isa == std::min(active_isa(), Isa::avx512));
+    for (const Isa& isa : {Isa::avx512, Isa::avx2, Isa::scalar}) {
+        if (!active_isa().includes(isa)) continue;
+        CHECK(select(eltwise_variants).isa == isa);
+        break;
+    }
 }
 
 TEST_CASE("KEEL_ISA forces the ISA of a whole program, and unknown or missing ones are refused", "[cpu]") {
-    for (const Isa isa : available_isas()) CHECK(probe(std::string(name(isa))) == 0);
+    for (const Isa& isa : available_isas()) CHECK(probe(isa.name) == 0);
     CHECK(probe("mmx") != 0);
     if (available_isas().back() != Isa::avx512_vnni) CHECK(probe("avx512_vnni") != 0);
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/error.h"
-#include "kernels/gemm/gemm.h"
+#include "kernels/routing/gemm.h"
 #include "tests/support/catch.h"
 
 using namespace keel;

@@ -7,6 +7,7 @@
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/winograd.h"
 #include "kernels/parallel.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/kernels/samples.h"
 #include "tests/support/isa.h"
 
@@ -384,6 +385,23 @@ TEST_CASE("Winograd's algorithm is for 3x3 of stride 1 and many pixels", "[igemm
     CHECK_FALSE(winograd_serves({16, c, 14, 14, c, 3, 3, 1, 1, 2, 2, 2, 2}));
     CHECK_FALSE(winograd_serves({16, c, 14, 14, c, 5, 5, 1, 1, 1, 1}));
     CHECK_FALSE(winograd_serves({16, c, 14, 14, c, 3, 3, 1, 1, 3, 3}));
+}
+
+TEST_CASE("the layout of panels is what the kernels read", "[igemm]") {
+    for_each_isa([] {
+        const std::int64_t columns = igemm_columns();
+        const Conv2dGeometry g{1, columns, 5, 5, 3 * columns, 3, 2};
+        const Floats plain = uniform(g.weights_elements(), 1);
+        const WeightsLayout layout = panel_layout(g);
+        CHECK(own_kernels_read(layout));
+        CHECK(same_layout(layout, panel_layout(g)));
+        CHECK(layout_elements(layout) == g.weights_elements());
+        Floats packed(plain.size()), back(plain.size());
+        pack_weights(layout, plain.data(), packed.data());
+        CHECK(packed == as_panels(g, plain));
+        unpack_weights(layout, packed.data(), back.data());
+        CHECK(back == plain);
+    });
 }
 
 TEST_CASE("channels that are not whole panels, and groups, are left to others", "[igemm]") {

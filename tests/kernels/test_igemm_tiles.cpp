@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/conv/conv.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/split.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/kernels/samples.h"
 #include "tests/support/isa.h"
 

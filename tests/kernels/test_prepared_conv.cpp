@@ -1,5 +1,5 @@
 // Prepared convolutions against the plain loops in double precision, with every fusion and any distance between pixels.
-#include "kernels/conv/prepared.h"
+#include "kernels/routing/prepared.h"
 
 #include "kernels/error.h"
 #include "tests/kernels/samples.h"
@@ -140,6 +140,22 @@ TEST_CASE("a prepared convolution runs on any number of images and threads", "[p
                 const ThreadScope scope(threads);
                 check(g, n, {.bias = true, .relu = true}, 0, false);
             }
+}
+
+TEST_CASE("a prepared convolution refuses maps whose elements are not f32", "[prepared_conv]") {
+    for (const Conv2dGeometry& g : {Conv2dGeometry{1, 32, 2, 2, 32, 1, 1}, Conv2dGeometry{1, 3, 2, 2, 5, 1, 1}}) {
+        const auto conv = prepare_conv(g, {});
+        std::vector<std::uint16_t> bf16(128);
+        Floats floats(128), weights(static_cast<std::size_t>(conv->weights_elements()));
+        ConvOperands operands;
+        operands.weights = weights.data();
+        operands.src = {bf16.data(), g.ic, DType::bf16};
+        operands.dst = {floats.data(), g.oc};
+        CHECK_THROWS_AS(conv->run(1, operands), UsageError);
+        operands.src = {floats.data(), g.ic};
+        operands.dst = {bf16.data(), g.oc, DType::bf16};
+        CHECK_THROWS_AS(conv->run(1, operands), UsageError);
+    }
 }
 
 TEST_CASE("a geometry that makes no sense is refused", "[prepared_conv]") {

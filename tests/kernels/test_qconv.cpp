@@ -43,7 +43,7 @@ std::string text(const Case& c) {
 }
 
 struct Problem {
-    Problem(const Case& of, std::uint64_t seed) : c(of), random(seed, Draw::synthesise) {
+    Problem(const Case& of, std::uint64_t seed) : c(of), random(seed, Draw::synthesize) {
         const Conv2dGeometry& g = c.g;
         src = codes(g.n * g.ih * g.iw * src_ld());
         pixels = g.n * g.oh() * g.ow();
@@ -82,8 +82,8 @@ struct Problem {
     QconvOperands operands() const {
         QconvOperands o;
         o.src = {src.data(), src_ld()};
-        if (c.read == Read::clamped) o.before = {low.data(), high.data(), nullptr, nullptr};
-        if (c.read == Read::affine) o.before = {nullptr, nullptr, src_scale.data(), src_shift.data()};
+        if (c.read == Read::clamped) o.prologue = {low.data(), high.data(), nullptr, nullptr};
+        if (c.read == Read::affine) o.prologue = {nullptr, nullptr, src_scale.data(), src_shift.data()};
         if (c.padded_with_codes) o.pad = pad.data();
         if (c.residual) o.residual = {residual.data(), dst_ld()};
         o.least = c.least;
@@ -114,7 +114,8 @@ struct Problem {
         const std::vector<float> dense = qconv_oracle(c.g, plain(), operands());
         for (std::size_t i = 0; i < dense.size(); ++i) {
             const auto oc = static_cast<std::size_t>(c.g.oc);
-            wide[i / oc * static_cast<std::size_t>(dst_ld()) + i % oc] = c.floats ? dense[i] : oracle_code(dense[i]);
+            wide[i / oc * static_cast<std::size_t>(dst_ld()) + i % oc] =
+                c.floats ? dense[i] : oracle_quantized(dense[i]);
         }
         return wide;
     }
@@ -211,7 +212,7 @@ TEST_CASE("qconv: lines of narrow pixels, rows of windows outside the map") {
 }
 
 TEST_CASE("qconv: random geometries") {
-    Random random(7, Draw::synthesise);
+    Random random(7, Draw::synthesize);
     const auto draw = [&](std::int64_t low, std::int64_t high) {
         return low + static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(high - low + 1));
     };

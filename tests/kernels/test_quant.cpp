@@ -18,7 +18,7 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr std::uint8_t kCanary = 77;
 
 Bytes codes(std::int64_t count, std::uint64_t seed) {
-    Random random(seed, Draw::synthesise);
+    Random random(seed, Draw::synthesize);
     Bytes values(static_cast<std::size_t>(count));
     for (std::uint8_t& value : values) value = static_cast<std::uint8_t>(random.bits());
     return values;
@@ -31,7 +31,7 @@ struct Pooling {
             if (low[static_cast<std::size_t>(i)] > high[static_cast<std::size_t>(i)])
                 std::swap(low[static_cast<std::size_t>(i)], high[static_cast<std::size_t>(i)]);
     }
-    QuantBefore before(int kind) const {
+    QuantPrologue prologue(int kind) const {
         if (kind == 1) return {low.data(), high.data(), nullptr, nullptr};
         if (kind == 2) return {nullptr, nullptr, scale.data(), shift.data()};
         return {};
@@ -39,7 +39,7 @@ struct Pooling {
     std::int64_t results() const { return g.n * g.oh * g.ow * g.dst_ld; }
     /// f(sum or maximum so far, code) over the window of a result, from the codes that lie in it; -1 is a pixel outside.
     template <class F>
-    void for_window(std::int64_t pixel, std::int64_t c, const QuantBefore& b, bool adaptive, F f) const {
+    void for_window(std::int64_t pixel, std::int64_t c, const QuantPrologue& b, bool adaptive, F f) const {
         const std::int64_t n = pixel / g.ow / g.oh, oy = pixel / g.ow % g.oh, ox = pixel % g.ow;
         const std::int64_t y0 = adaptive ? oy * g.ih / g.oh : oy * g.stride - g.pad,
                            x0 = adaptive ? ox * g.iw / g.ow : ox * g.stride - g.pad;
@@ -48,7 +48,8 @@ struct Pooling {
         for (std::int64_t y = y0; y < y1; ++y)
             for (std::int64_t x = x0; x < x1; ++x) {
                 const bool inside = y >= 0 && y < g.ih && x >= 0 && x < g.iw;
-                f(inside ? int{oracle_before(b, src[static_cast<std::size_t>(((n * g.ih + y) * g.iw + x) * g.src_ld + c)], c)}
+                f(inside ? int{oracle_prologue(
+                               b, src[static_cast<std::size_t>(((n * g.ih + y) * g.iw + x) * g.src_ld + c)], c)}
                          : -1);
             }
     }
@@ -80,13 +81,13 @@ TEST_CASE("quant: floats to codes and back") {
                 for_each_isa([&] {
                     Bytes dst(src.size(), kCanary), wanted = dst;
                     std::vector<float> floats(src.size(), kCanary), wanted_floats = floats;
-                    quantise(g, src.data(), scale.data(), shift.data(), dst.data());
-                    dequantise(g, from.data(), back.data(), shift.data(), floats.data());
+                    quantize(g, src.data(), scale.data(), shift.data(), dst.data());
+                    dequantize(g, from.data(), back.data(), shift.data(), floats.data());
                     for (std::int64_t r = 0; r < rows; ++r)
                         for (std::int64_t i = 0; i < c; ++i) {
                             const auto at = static_cast<std::size_t>(r * g.src_ld + i), channel = static_cast<std::size_t>(i);
                             const float v = std::fmaf(src[at], scale[channel], shift[channel]);
-                            wanted[at] = std::isnan(v) ? std::uint8_t{0} : oracle_code(v);
+                            wanted[at] = std::isnan(v) ? std::uint8_t{0} : oracle_quantized(v);
                             wanted_floats[at] = std::fmaf(from[at], back[channel], shift[channel]);
                         }
                     CHECK(dst == wanted);
@@ -104,7 +105,7 @@ TEST_CASE("quant: every half is rounded to the even code") {
     }
     for_each_isa([&] {
         Bytes dst(src.size());
-        quantise({std::ssize(src), 1, 1, 1}, src.data(), one.data(), zero.data(), dst.data());
+        quantize({std::ssize(src), 1, 1, 1}, src.data(), one.data(), zero.data(), dst.data());
         CHECK(dst == wanted);
     });
 }
@@ -113,17 +114,17 @@ TEST_CASE("quant: maximum pool") {
     for (const PoolGeometry& g : kPools)
         for (const int kind : {0, 1, 2}) {
             const Pooling p(g);
-            const QuantBefore before = p.before(kind);
+            const QuantPrologue prologue = p.prologue(kind);
             Bytes wanted(static_cast<std::size_t>(p.results()), kCanary);
             for (std::int64_t pixel = 0; pixel < g.n * g.oh * g.ow; ++pixel)
                 for (std::int64_t c = 0; c < g.c; ++c) {
                     int best = 0;
-                    p.for_window(pixel, c, before, false, [&](int code) { best = std::max(best, code); });
+                    p.for_window(pixel, c, prologue, false, [&](int code) { best = std::max(best, code); });
                     wanted[static_cast<std::size_t>(pixel * g.dst_ld + c)] = static_cast<std::uint8_t>(best);
                 }
             for_each_isa([&] {
                 Bytes dst(wanted.size(), kCanary);
-                quant_max_pool(g, p.src.data(), before, dst.data());
+                quant_max_pool(g, p.src.data(), prologue, dst.data());
                 CHECK(dst == wanted);
             });
         }
@@ -135,22 +136,22 @@ TEST_CASE("quant: average pools, to codes and to floats") {
             for (const bool adaptive : {false, true}) {
                 const Pooling p(g);
                 QuantAverage average;
-                average.before = p.before(kind);
+                average.prologue = p.prologue(kind);
                 average.pad = p.pad.data();
                 average.scale = p.scale.data();
                 average.shift = p.shift.data();
-                std::vector<float> wanted(static_cast<std::size_t>(p.results()), kCanary), wanted_codes = wanted;
+                std::vector<float> wanted(static_cast<std::size_t>(p.results()), kCanary), wanted_quantized = wanted;
                 for (std::int64_t pixel = 0; pixel < g.n * g.oh * g.ow; ++pixel)
                     for (std::int64_t c = 0; c < g.c; ++c) {
                         int sum = 0, area = 0;
-                        p.for_window(pixel, c, average.before, adaptive, [&](int code) {
+                        p.for_window(pixel, c, average.prologue, adaptive, [&](int code) {
                             sum += code < 0 ? p.pad[static_cast<std::size_t>(c)] : code;
                             ++area;
                         });
                         const auto at = static_cast<std::size_t>(pixel * g.dst_ld + c), channel = static_cast<std::size_t>(c);
                         wanted[at] = std::fmaf(static_cast<float>(sum) * (1.0F / static_cast<float>(area)), p.scale[channel],
                                                p.shift[channel]);
-                        wanted_codes[at] = oracle_code(wanted[at]);
+                        wanted_quantized[at] = oracle_quantized(wanted[at]);
                     }
                 for_each_isa([&] {
                     Bytes dst(wanted.size(), kCanary);
@@ -161,7 +162,7 @@ TEST_CASE("quant: average pools, to codes and to floats") {
                     average.dst = nullptr;
                     average.floats = floats.data();
                     run(g, p.src.data(), average);
-                    CHECK(std::vector<float>(dst.begin(), dst.end()) == wanted_codes);
+                    CHECK(std::vector<float>(dst.begin(), dst.end()) == wanted_quantized);
                     CHECK(floats == wanted);
                 });
             }

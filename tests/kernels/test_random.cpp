@@ -48,7 +48,7 @@ TEST_CASE("below(n) reaches every value below n, evenly", "[random]") {
 }
 
 TEST_CASE("uniform and normal draws have their moments", "[random]") {
-    Random random(3, Draw::synthesise);
+    Random random(3, Draw::synthesize);
     constexpr int kDraws = 40000;
     double uniform_sum = 0, normal_sum = 0, normal_squares = 0;
     float low = 1, high = 0;

@@ -147,9 +147,9 @@ std::string precision_mismatch(const std::string& who, const Operator& f, const 
     constexpr double kUnitRoundoff = 0x1p-24;
     const double tolerance = static_cast<double>(rounding.additions + 16) * kUnitRoundoff * rounding.magnitude;
     const Outcome wanted = run(f, inputs, DType::f64);
-    for (const Isa isa : available_isas()) {
+    for (const Isa& isa : available_isas()) {
         const IsaScope scope(isa);
-        const std::string on = " on " + std::string(name(isa));
+        const std::string on = " on " + std::string(isa.name);
         const Outcome got = run(f, inputs, DType::f32);
         std::string difference = first_difference(who, "result" + on, got.dst, wanted.dst, tolerance);
         for (std::size_t k = 0; k < inputs.size() && difference.empty(); ++k)

@@ -11,8 +11,8 @@ namespace keel::test {
 
 template <class Body>
 void for_each_isa(Body body) {
-    for (const Isa isa : available_isas()) {
-        INFO("ISA " << std::string(name(isa)));
+    for (const Isa& isa : available_isas()) {
+        INFO("ISA " << isa.name);
         const IsaScope forced(isa);
         body();
     }

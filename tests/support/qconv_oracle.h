@@ -11,12 +11,14 @@
 namespace keel::test {
 
 /// To the nearest code, halves to the even one.
-inline std::uint8_t oracle_code(float v) { return static_cast<std::uint8_t>(std::nearbyintf(std::clamp(v, 0.0F, 255.0F))); }
+inline std::uint8_t oracle_quantized(float v) {
+    return static_cast<std::uint8_t>(std::nearbyintf(std::clamp(v, 0.0F, 255.0F)));
+}
 
 /// A code as `before` lets channel c see it.
-inline std::uint8_t oracle_before(const kernels::QuantBefore& before, std::uint8_t q, std::int64_t c) {
-    if (before.scale != nullptr) return oracle_code(std::fmaf(q, before.scale[c], before.shift[c]));
-    return before.low != nullptr ? std::min(std::max(q, before.low[c]), before.high[c]) : q;
+inline std::uint8_t oracle_prologue(const kernels::QuantPrologue& prologue, std::uint8_t q, std::int64_t c) {
+    if (prologue.scale != nullptr) return oracle_quantized(std::fmaf(q, prologue.scale[c], prologue.shift[c]));
+    return prologue.low != nullptr ? std::min(std::max(q, prologue.low[c]), prologue.high[c]) : q;
 }
 
 /// The results before they are made codes: dense [n, oh, ow, oc].
@@ -36,7 +38,7 @@ inline std::vector<float> qconv_oracle(const kernels::Conv2dGeometry& g, const k
                         const std::int64_t x = ox * g.stride_w - g.pad_w + kx * g.dilation_w;
                         std::int64_t q = o.pad == nullptr ? 0 : o.pad[c];
                         if (y >= 0 && y < g.ih && x >= 0 && x < g.iw)
-                            q = oracle_before(o.before, o.src.data[((n * g.ih + y) * g.iw + x) * o.src.ld + c], c);
+                            q = oracle_prologue(o.prologue, o.src.data[((n * g.ih + y) * g.iw + x) * o.src.ld + c], c);
                         sum += q * w.weights[((out * ic + i) * g.kh + ky) * g.kw + kx];
                     }
             }

@@ -1,4 +1,4 @@
-#include "kernels/conv/choice.h"
+#include "kernels/routing/choice.h"
 
 #include <algorithm>
 #include <chrono>
@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "kernels/cpu.h"
-#include "kernels/onednn/conv_plan.h"
-#include "kernels/onednn/runtime.h"
+#include "kernels/onednn/conv.h"
 #include "kernels/random.h"
+#include "kernels/routing/conv2d.h"
 
 namespace keel::kernels {
 namespace {
@@ -101,8 +101,7 @@ bool prefers_own(const Conv2dGeometry& g) {
     const std::lock_guard lock(state.mutex);
     if (!state.on) return active_isa() != Isa::scalar;
     if (const auto found = state.own.find(g); found != state.own.end()) return found->second;
-    const onednn::Session session;
-    const ConvChoice choice = Trial(g, panel_layout(g), onednn::preferred(g, true)).run();
+    const ConvChoice choice = Trial(g, panel_layout(g), onednn::preferred_layout(g, true)).run();
     state.own[g] = choice.own;
     if (state.report) state.report(choice);
     return choice.own;

@@ -1,4 +1,5 @@
-// The inside of implicit GEMM: a walk over grid points, and the tile of them that a thread works on.
+// The inside of implicit GEMM: a convolution as grid points that gather from src, and the tile of them that a thread
+// works on.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +17,8 @@ namespace keel::kernels::igemm {
 inline constexpr int kMostRows = 12;
 /// Channels that a tile reads from its pixels before it turns to the next panel: they stay in the first-level cache.
 inline constexpr std::int64_t kBlockDepth = 576;
-/// Between the rows of a tile's source, so that rows of a power of two do not all fall into the same sets of the cache.
+/// Floats between the rows of a tile's source, so that rows of a power of two do not all fall into the same sets of the
+/// cache.
 inline constexpr std::int64_t kRowPadding = 16;
 
 /// The source pixel of grid point (y, x) is (y * step_h + dy, x * step_w + dx).
@@ -24,9 +26,9 @@ struct Tap {
     std::int64_t dy, dx;
 };
 
-/// A walk over grid points: each gathers from src through the taps and is written to pixel (y * dst_step_h + dst_y, ...) of dst.
-/// Weights are panels [columns / variant.columns][taps][depth][variant.columns].
-struct Walk {
+/// A convolution as grid points: each gathers from src through the taps and is written to pixel (y * dst_step_h +
+/// dst_y, ...) of dst. Weights are panels [columns / variant.columns][taps][depth][variant.columns].
+struct GatherConv {
     std::int64_t n, grid_h, grid_w;
     std::int64_t src_h, src_w, depth, step_h, step_w;
     std::int64_t dst_h, dst_w, columns, dst_step_h, dst_step_w, dst_y, dst_x;
@@ -35,16 +37,17 @@ struct Walk {
     std::int64_t points() const { return n * grid_h * grid_w; }
     /// Whether grid point i reads pixel i of src and is written to pixel i of dst.
     bool flat() const {
-        return taps.size() == 1 && taps[0].dy == 0 && taps[0].dx == 0 && step_h == 1 && step_w == 1 && grid_h == src_h &&
-               grid_w == src_w && dst_h == src_h && dst_w == src_w && dst_step_h == 1 && dst_step_w == 1;
+        return taps.size() == 1 && taps[0].dy == 0 && taps[0].dx == 0 && step_h == 1 && step_w == 1 &&
+               grid_h == src_h && grid_w == src_w && dst_h == src_h && dst_w == src_w && dst_step_h == 1 &&
+               dst_step_w == 1;
     }
 };
 
-/// Whether no other tap of the walk has read a tap's pixels for an earlier grid point.
-inline bool reads_first(const Walk& walk, Tap tap) {
-    return std::none_of(walk.taps.begin(), walk.taps.end(), [&](Tap other) {
+/// Whether no other tap of the convolution has read a tap's pixels for an earlier grid point.
+inline bool reads_first(const GatherConv& conv, Tap tap) {
+    return std::none_of(conv.taps.begin(), conv.taps.end(), [&](Tap other) {
         const std::int64_t y = other.dy - tap.dy, x = other.dx - tap.dx;
-        return y % walk.step_h == 0 && x % walk.step_w == 0 && (y > 0 || (y == 0 && x > 0));
+        return y % conv.step_h == 0 && x % conv.step_w == 0 && (y > 0 || (y == 0 && x > 0));
     });
 }
 
@@ -70,14 +73,14 @@ struct Target {
     std::int64_t first_pixel = 0, first_column = 0;
 
     float* at(std::int64_t pixel, std::int64_t column) const {
-        return map.data + (pixel - first_pixel) * map.ld + (column - first_column);
+        return map.floats() + (pixel - first_pixel) * map.ld + (column - first_column);
     }
 };
 
-/// What the threads of a walk share.
-struct Job {
+/// What the threads of one call share.
+struct GatherConvCall {
     const IgemmVariant& variant;
-    const Walk& walk;
+    const GatherConv& conv;
     ConstMap src;
     const float* weights;
     const IgemmFusion& fusion;
@@ -87,63 +90,69 @@ struct Job {
     std::int64_t rows;              ///< of a tile
     bool streamed;                  ///< few tiles pass by the weights
     bool flat;
-    std::array<RowMap, 2> reads;  ///< of the sink
+    std::array<RowMap, 2> reads;  ///< of the epilogue
 
-    /// Floats from panel to panel of the weights.
-    std::int64_t panel() const { return std::ssize(walk.taps) * walk.depth * variant.columns; }
-    /// A panel's weights for a block of the depth.
+    /// Returns the floats from panel to panel of the weights.
+    std::int64_t panel() const { return std::ssize(conv.taps) * conv.depth * variant.columns; }
+    /// Returns a panel's weights for a block of the depth.
     const float* block_weights(const DepthBlock& block, std::int64_t index) const {
-        return weights + index * panel() + (block.tap * walk.depth + block.channel) * variant.columns;
+        return weights + index * panel() + (block.tap * conv.depth + block.channel) * variant.columns;
     }
 };
 
-/// A tile's pixels; those beyond the last grid point repeat its first one as source and have the spare row as destination.
-class Tile {
+/// A tile's pixels; those beyond the last grid point repeat its first one as source and have the spare row as
+/// destination.
+class PixelTile {
 public:
-    Tile(const Job& job, float* buffer)
-        : job_(job), rows_(static_cast<int>(job.rows)), gathered_(buffer), spare_(buffer + rows_ * kRow) {
+    PixelTile(const GatherConvCall& call, float* buffer)
+        : call_(call), rows_(static_cast<int>(call.rows)), gathered_(buffer), spare_(buffer + rows_ * kRow) {
         std::int64_t taps = 0;
-        for (const DepthBlock& block : job.blocks) taps = std::max(taps, block.taps);
+        for (const DepthBlock& block : call.blocks) taps = std::max(taps, block.taps);
         src_.resize(static_cast<std::size_t>(taps));
         next_pixels_.resize(static_cast<std::size_t>(taps));
     }
 
-    /// The buffer: source pixels, normalised or apart in the map, and the spare row.
-    static std::int64_t floats(const IgemmVariant& v, const Walk& walk) { return v.rows * kRow + walk.columns; }
+    /// Returns the floats of the buffer: source pixels, normalised or apart in the map, and the spare row.
+    static std::int64_t floats(const IgemmVariant& v, const GatherConv& conv) { return v.rows * kRow + conv.columns; }
 
-    /// The tile's points before `end`.
+    /// Finds the tile's points before `end`.
     void locate(std::int64_t tile, std::int64_t end) {
         const std::int64_t first = tile * rows_;
         valid_ = static_cast<int>(std::min<std::int64_t>(rows_, end - first));
-        if (!job_.flat) return locate_points(tile);
+        if (!call_.flat) return locate_points(tile);
         for (int r = 0; r < rows_; ++r) offsets_[r] = first + (r < valid_ ? r : 0);
     }
 
     void gather(const DepthBlock& block) {
-        const Walk& w = job_.walk;
-        const ConvAffine& f = job_.fusion.src_affine;
+        const GatherConv& w = call_.conv;
+        const ConvAffine& f = call_.fusion.src_affine;
         const bool affine = f.scale != nullptr;
-        IgemmGather t{
-            rows_,  pixels_,   block.depth, affine ? f.scale + block.channel : nullptr, affine ? f.shift + block.channel : nullptr,
-            f.relu, gathered_, kRow};
+        IgemmGather t{rows_,
+                      pixels_,
+                      block.depth,
+                      affine ? f.scale + block.channel : nullptr,
+                      affine ? f.shift + block.channel : nullptr,
+                      f.relu,
+                      gathered_,
+                      kRow};
         for (std::int64_t tap = 0; tap < block.taps; ++tap, t.dst += block.depth) {
-            const auto index = static_cast<std::size_t>(tap), of_walk = static_cast<std::size_t>(block.tap + tap);
-            const bool even = find_pixels(w.taps[of_walk], block.channel);
-            const float** next = job_.reads_first[of_walk] ? next_pixels_[index].data() : nullptr;
-            for (int r = 0; next != nullptr && r < rows_; ++r) next[r] = pixels_[r] + rows_ * w.step_w * job_.src.ld;
-            if (even && !affine && !same_sets(w.step_w * job_.src.ld)) {
-                src_[index] = {pixels_[0], w.step_w * job_.src.ld, next};
+            const auto index = static_cast<std::size_t>(tap), of_conv = static_cast<std::size_t>(block.tap + tap);
+            const bool even = find_pixels(w.taps[of_conv], block.channel);
+            const float** next = call_.reads_first[of_conv] ? next_pixels_[index].data() : nullptr;
+            for (int r = 0; next != nullptr && r < rows_; ++r) next[r] = pixels_[r] + rows_ * w.step_w * call_.src.ld;
+            if (even && !affine && !same_sets(w.step_w * call_.src.ld)) {
+                src_[index] = {pixels_[0], w.step_w * call_.src.ld, next};
                 continue;
             }
-            job_.variant.gather(t);
+            call_.variant.gather(t);
             src_[index] = {t.dst, kRow, next};
         }
     }
 
     void multiply(const DepthBlock& block, Range panels, const Target& target, const IgemmAhead& ahead_weights) {
-        const bool first = &block == job_.blocks.data(), last = &block == &job_.blocks.back();
-        const std::int64_t width = job_.variant.columns, column = panels.begin * width;
-        const IgemmFusion& f = job_.fusion;
+        const bool first = &block == call_.blocks.data(), last = &block == &call_.blocks.back();
+        const std::int64_t width = call_.variant.columns, column = panels.begin * width;
+        const IgemmFusion& f = call_.fusion;
         // A residual that dst holds already is what the first visit adds to.
         const bool in_place = f.residual.data != nullptr && f.residual.data == target.map.data;
         const bool adds = last && f.residual.data != nullptr && !in_place;
@@ -151,24 +160,25 @@ public:
         const float* residual[kMostRows];
         for (int r = 0; r < rows_; ++r) {
             dst[r] = r < valid_ ? target.at(offsets_[r], column) : spare_;
-            if (adds) residual[r] = f.residual.data + offsets_[r] * f.residual.ld + column;
+            if (adds) residual[r] = f.residual.floats() + offsets_[r] * f.residual.ld + column;
         }
         const float* ahead[2][kMostRows];
-        const bool ahead_is[2] = {look_ahead(0, column, dst, target, ahead[0]), look_ahead(1, column, dst, target, ahead[1])};
-        job_.variant.tile({rows_,
-                           src_.data(),
-                           block.taps,
-                           block.depth,
-                           job_.block_weights(block, panels.begin),
-                           job_.panel(),
-                           panels.size(),
-                           dst,
-                           first && f.bias != nullptr ? f.bias + column : nullptr,
-                           adds ? residual : nullptr,
-                           {ahead_is[0] ? ahead[0] : nullptr, ahead_is[1] ? ahead[1] : nullptr},
-                           ahead_weights,
-                           !first || in_place,
-                           last && f.relu});
+        const bool ahead_is[2] = {look_ahead(0, column, dst, target, ahead[0]),
+                                  look_ahead(1, column, dst, target, ahead[1])};
+        call_.variant.tile({rows_,
+                            src_.data(),
+                            block.taps,
+                            block.depth,
+                            call_.block_weights(block, panels.begin),
+                            call_.panel(),
+                            panels.size(),
+                            dst,
+                            first && f.bias != nullptr ? f.bias + column : nullptr,
+                            adds ? residual : nullptr,
+                            {ahead_is[0] ? ahead[0] : nullptr, ahead_is[1] ? ahead[1] : nullptr},
+                            ahead_weights,
+                            !first || in_place,
+                            last && f.relu});
     }
 
 private:
@@ -178,13 +188,15 @@ private:
         std::int64_t image, y, x;  ///< image counts rows of src
     };
 
-    /// Whether pixels that far apart fall into the same sets of the first-level cache, which has as many ways as a tile has rows or
-    /// fewer: they would drive each other out, and so would the weights that stream by.
-    static bool same_sets(std::int64_t distance) { return distance % (4096 / static_cast<std::int64_t>(sizeof(float))) == 0; }
+    /// Whether pixels that far apart fall into the same sets of the first-level cache, which has as many ways as a tile
+    /// has rows or fewer: they would drive each other out, and so would the weights that stream by.
+    static bool same_sets(std::int64_t distance) {
+        return distance % (4096 / static_cast<std::int64_t>(sizeof(float))) == 0;
+    }
 
     /// Tiles come in order, so that a division is needed for the first only.
     void locate_points(std::int64_t tile) {
-        const Walk& w = job_.walk;
+        const GatherConv& w = call_.conv;
         if (tile != next_) {
             const std::int64_t point = tile * rows_;
             n_ = point / w.grid_w / w.grid_h;
@@ -209,37 +221,39 @@ private:
         }
     }
 
-    /// What is wanted soon, first or second: what a sink will read beside this tile, else where the next one goes.
+    /// Finds what is wanted soon, first or second: what an epilogue will read beside this tile, else where the next one
+    /// goes.
     bool look_ahead(int index, std::int64_t column, float* const* dst, const Target& target, const float** rows) const {
-        const RowMap map = job_.reads[static_cast<std::size_t>(index)];
+        const RowMap map = call_.reads[static_cast<std::size_t>(index)];
         const bool next = map.data == nullptr;
-        if (next && (index == 1) == (job_.reads[0].data == nullptr)) return false;
+        if (next && (index == 1) == (call_.reads[0].data == nullptr)) return false;
         for (int r = 0; r < rows_; ++r)
-            rows[r] = next ? dst[r] + rows_ * job_.walk.dst_step_w * target.map.ld : map.data + offsets_[r] * map.ld + column;
+            rows[r] = next ? dst[r] + rows_ * call_.conv.dst_step_w * target.map.ld
+                           : map.data + offsets_[r] * map.ld + column;
         return true;
     }
 
-    /// The tile's source pixels at a tap. True if they are evenly spaced.
+    /// Finds the tile's source pixels at a tap. Returns whether they are evenly spaced.
     bool find_pixels(Tap tap, std::int64_t channel) {
-        const Walk& w = job_.walk;
-        const float* src = job_.src.data + channel;
-        if (job_.flat) {
-            for (int r = 0; r < rows_; ++r) pixels_[r] = src + offsets_[r] * job_.src.ld;
+        const GatherConv& w = call_.conv;
+        const float* src = call_.src.floats() + channel;
+        if (call_.flat) {
+            for (int r = 0; r < rows_; ++r) pixels_[r] = src + offsets_[r] * call_.src.ld;
             return valid_ == rows_;
         }
         int inside = 0;
         for (int r = 0; r < rows_; ++r) {
             const std::int64_t y = points_[r].y + tap.dy, x = points_[r].x + tap.dx;
             if (y >= 0 && y < w.src_h && x >= 0 && x < w.src_w) {
-                pixels_[r] = src + ((points_[r].image + y) * w.src_w + x) * job_.src.ld;
+                pixels_[r] = src + ((points_[r].image + y) * w.src_w + x) * call_.src.ld;
                 ++inside;
             } else
-                pixels_[r] = job_.zeros;
+                pixels_[r] = call_.zeros;
         }
         return one_row_ && inside == rows_;
     }
 
-    const Job& job_;
+    const GatherConvCall& call_;
     int rows_, valid_ = 0;
     bool one_row_ = false;                            ///< of the grid
     std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point

@@ -1,4 +1,4 @@
-// The tiles of a convolution of codes: where their pixels are read, and the multiplying.
+// The tiles of a convolution of quantized values: where their pixels are read, and the multiplying.
 #pragma once
 
 #include <algorithm>
@@ -7,107 +7,113 @@
 #include <span>
 #include <vector>
 
-#include "kernels/qconv/job.h"
+#include "kernels/qconv/call.h"
 
 namespace keel::kernels::qconv {
 
-/// Lines of a map of narrow pixels as windows of one group of channels see them: read through `before`, with the codes outside the
-/// map at both ends, so that a row of any window is one piece of memory. As many are kept as a window has.
+/// Lines of a map of narrow pixels as windows of one group of channels see them: read through `prologue`, with those
+/// outside the map at both ends, so that a row of any window is one piece of memory. As many are kept as a window has.
 class Lines {
 public:
-    Lines(const Job& job, std::int64_t group, std::byte* memory)
-        : job_(job), channel_(group * job.plan.ic()), memory_(memory), held_(static_cast<std::size_t>(job.lines), -1) {
-        if (!job.plan.merged) return;
-        for (std::int64_t at = 0; at <= job.lines; ++at) fill_outside(slot(at), at == job.lines);
+    Lines(const QconvCall& call, std::int64_t group, std::byte* memory)
+        : call_(call),
+          channel_(group * call.plan.ic()),
+          memory_(memory),
+          held_(static_cast<std::size_t>(call.lines), -1) {
+        if (!call.plan.merged) return;
+        for (std::int64_t at = 0; at <= call.lines; ++at) fill_outside(slot(at), at == call.lines);
     }
 
-    /// Line `index` of all images; -1: one outside the map.
+    /// Returns line `index` of all images; -1: one outside the map.
     const std::byte* line(std::int64_t index) {
-        if (index < 0) return slot(job_.lines);
-        const std::int64_t at = index % job_.lines;  // differs among the lines of a window
+        if (index < 0) return slot(call_.lines);
+        const std::int64_t at = index % call_.lines;  // differs among the lines of a window
         if (held_[static_cast<std::size_t>(at)] != index) {
             held_[static_cast<std::size_t>(at)] = index;
-            fill(job_.o.src.data + index * job_.plan.g.iw * job_.o.src.ld + channel_, slot(at));
+            fill(call_.o.src.data + index * call_.plan.g.iw * call_.o.src.ld + channel_, slot(at));
         }
         return slot(at);
     }
 
 private:
-    std::byte* slot(std::int64_t at) const { return memory_ + static_cast<std::size_t>(at) * job_.line_bytes(); }
+    std::byte* slot(std::int64_t at) const { return memory_ + static_cast<std::size_t>(at) * call_.line_bytes(); }
 
-    std::int64_t wide() const { return (job_.plan.g.ow() - 1) * job_.plan.g.stride_w + job_.plan.g.kw; }
-    /// Pixels of a line that are inside the map, counted from its first one outside.
+    std::int64_t wide() const { return (call_.plan.g.ow() - 1) * call_.plan.g.stride_w + call_.plan.g.kw; }
+    /// Returns the pixels of a line that are inside the map, counted from its first one outside.
     Range inside() const {
-        const std::int64_t begin = std::min<std::int64_t>(job_.plan.g.pad_w, wide());
-        return {begin, std::min(begin + job_.plan.g.iw, wide())};
+        const std::int64_t begin = std::min<std::int64_t>(call_.plan.g.pad_w, wide());
+        return {begin, std::min(begin + call_.plan.g.iw, wide())};
     }
 
-    /// `count` codes to pixel x of the line.
+    /// Copies `count` quantized values to pixel x of the line.
     void copy(const std::uint8_t* from, bool inside, std::int64_t count, std::int64_t x, std::byte* line) const {
-        job_.gather(1, &from, &inside, channel_, count, line + x * job_.plan.ic() * job_.v.bytes);
+        call_.gather(1, &from, &inside, channel_, count, line + x * call_.plan.ic() * call_.v.bytes);
     }
 
     void fill_outside(std::byte* line, bool all) const {
         const Range within = inside();
         for (std::int64_t x = 0; x < wide(); ++x)
-            if (all || x < within.begin || x >= within.end) copy(job_.pad + channel_, false, job_.plan.ic(), x, line);
+            if (all || x < within.begin || x >= within.end) copy(call_.pad + channel_, false, call_.plan.ic(), x, line);
     }
 
     void fill(const std::uint8_t* pixels, std::byte* line) const {
-        const std::int64_t ic = job_.plan.ic(), ld = job_.o.src.ld;
+        const std::int64_t ic = call_.plan.ic(), ld = call_.o.src.ld;
         const Range within = inside();
-        if (job_.plain && ld == ic) return copy(pixels, true, within.size() * ic, within.begin, line);
+        if (call_.plain && ld == ic) return copy(pixels, true, within.size() * ic, within.begin, line);
         for (std::int64_t x = within.begin; x < within.end; ++x, pixels += ld) copy(pixels, true, ic, x, line);
     }
 
-    const Job& job_;
+    const QconvCall& call_;
     std::int64_t channel_;
     std::byte* memory_;
     std::vector<std::int64_t> held_;  ///< the index of the line in each slot
 };
 
 /// A tile's pixels; those of one group of channels.
-class Tile {
+class PixelTile {
 public:
-    Tile(const Job& job, std::int64_t group, std::byte* memory)
-        : job_(job),
-          g_(job.plan.g),
-          channel_(group * job.plan.ic()),
+    PixelTile(const QconvCall& call, std::int64_t group, std::byte* memory)
+        : call_(call),
+          g_(call.plan.g),
+          channel_(group * call.plan.ic()),
           gathered_(memory),
-          lines_(job, group, memory),
-          src_(static_cast<std::size_t>(job.plan.segments)),
-          row_lines_(job.plan.merged ? src_.size() : 0),
-          ow_(job.plan.g.ow()),
-          oh_(job.plan.g.oh()) {}
+          lines_(call, group, memory),
+          src_(static_cast<std::size_t>(call.plan.segments)),
+          row_lines_(call.plan.merged ? src_.size() : 0),
+          ow_(call.plan.g.ow()),
+          oh_(call.plan.g.oh()) {}
 
     /// Finds where `points` are read.
     void locate(Range points) {
         first_ = points.begin;
         rows_ = static_cast<int>(points.size());
-        segments_ = {0, job_.plan.segments};
-        if (job_.flat) return find_flat();
+        segments_ = {0, call_.plan.segments};
+        if (call_.flat) return find_flat();
         windows();
         const Range lines = lines_inside();
-        const std::int64_t of_line = job_.plan.merged ? 1 : g_.kw;
+        const std::int64_t of_line = call_.plan.merged ? 1 : g_.kw;
         segments_ = {lines.begin * of_line, lines.end * of_line};
-        job_.plan.merged ? find_lines(lines) : find_taps(lines);
+        call_.plan.merged ? find_lines(lines) : find_taps(lines);
     }
 
-    /// With the panels, of which each fetches share `index` of `count` shares of the weights of the panel `distance` further on.
-    void multiply(Range panels, std::int64_t distance, std::int64_t last, std::int64_t index, std::int64_t count) const {
-        const QconvOperands& o = job_.o;
+    /// Multiplies with the panels, of which each fetches share `index` of `count` shares of the weights of the panel
+    /// `distance` further on.
+    void multiply(Range panels, std::int64_t distance, std::int64_t last, std::int64_t index,
+                  std::int64_t count) const {
+        const QconvOperands& o = call_.o;
         QconvTile t{};
         t.rows = rows_;
         t.src = src_.data() + segments_.begin;
         t.segments = segments_.size();
-        t.depth = job_.plan.depth;
+        t.depth = call_.plan.depth;
         t.residual_row = o.residual.ld;
         t.least = o.least;
         t.dst_row = o.dst.data != nullptr ? o.dst.ld : o.floats.ld;
         for (std::int64_t i = panels.begin; i < panels.end; ++i) {
-            const Panel& panel = job_.panels[static_cast<std::size_t>(i)];
+            const Panel& panel = call_.panels[static_cast<std::size_t>(i)];
             t.vectors = panel.vectors;
-            t.weights = panel.weights + segments_.begin * job_.plan.depth * panel.vectors * job_.v.width * job_.v.bytes;
+            t.weights =
+                panel.weights + segments_.begin * call_.plan.depth * panel.vectors * call_.v.width * call_.v.bytes;
             t.scale = panel.scale;
             t.shift = panel.shift;
             t.columns = panel.columns;
@@ -118,22 +124,22 @@ public:
             if (o.dst.data != nullptr)
                 t.dst = o.dst.data + first_ * t.dst_row + panel.column;
             else
-                t.floats = o.floats.data + first_ * t.dst_row + panel.column;
+                t.floats = o.floats.floats() + first_ * t.dst_row + panel.column;
             t.ahead = panel.weights;
             t.ahead_step = 0;
             if (i + distance < last) {
-                const Panel& next = job_.panels[static_cast<std::size_t>(i + distance)];
-                const std::int64_t share = chunk_count(job_.plan.weight_bytes(next.vectors * job_.v.width), count);
+                const Panel& next = call_.panels[static_cast<std::size_t>(i + distance)];
+                const std::int64_t share = chunk_count(call_.plan.weight_bytes(next.vectors * call_.v.width), count);
                 t.ahead = next.weights + index * share;
-                t.ahead_step = chunk_count(share, job_.plan.products() / job_.v.group);
+                t.ahead_step = chunk_count(share, call_.plan.products() / call_.v.group);
             }
-            job_.v.tile(t);
+            call_.v.tile(t);
         }
     }
 
 private:
-    const std::uint8_t* pixel(std::int64_t index) const { return job_.o.src.data + index * job_.o.src.ld + channel_; }
-    const std::uint8_t* pad() const { return job_.pad + channel_; }
+    const std::uint8_t* pixel(std::int64_t index) const { return call_.o.src.data + index * call_.o.src.ld + channel_; }
+    const std::uint8_t* pad() const { return call_.pad + channel_; }
 
     static bool same_sets(std::int64_t distance) { return distance % kSameSets == 0; }
 
@@ -142,8 +148,8 @@ private:
         std::int64_t image, y, x;
     };
 
-    /// Finds those of the tile's points; of a tile in one row the first, for window() knows the others. Tiles come in order, so
-    /// that divisions are needed for the first only.
+    /// Finds those of the tile's points; of a tile in one row the first, for window() knows the others. Tiles come in
+    /// order, so that divisions are needed for the first only.
     void windows() {
         if (first_ != next_point_) {
             next_x_ = first_ % ow_;
@@ -170,15 +176,15 @@ private:
     }
 
     void gather(std::int64_t segment) {
-        const std::int64_t at = segment * job_.plan.depth;
-        std::byte* dst = gathered_ + at * job_.v.bytes;
-        job_.gather(rows_, pixels_, inside_, channel_, job_.plan.ic(), dst);
-        src_[static_cast<std::size_t>(segment)] = {dst, job_.row_length};
+        const std::int64_t at = segment * call_.plan.depth;
+        std::byte* dst = gathered_ + at * call_.v.bytes;
+        call_.gather(rows_, pixels_, inside_, channel_, call_.plan.ic(), dst);
+        src_[static_cast<std::size_t>(segment)] = {dst, call_.row_length};
     }
 
     void find_flat() {
-        if (job_.in_place && !same_sets(job_.o.src.ld)) {
-            src_[0] = {pixel(first_), job_.o.src.ld};
+        if (call_.in_place && !same_sets(call_.o.src.ld)) {
+            src_[0] = {pixel(first_), call_.o.src.ld};
             return;
         }
         for (int r = 0; r < rows_; ++r) {
@@ -188,10 +194,11 @@ private:
         gather(0);
     }
 
-    /// Lines of the windows without those that are outside the map for all points, at either end: 0 adds nothing.
+    /// Returns the lines of the windows without those that are outside the map for all points, at either end: 0 adds
+    /// nothing.
     Range lines_inside() const {
         Range lines{0, g_.kh};
-        if (job_.o.pad != nullptr) return lines;
+        if (call_.o.pad != nullptr) return lines;
         const auto outside = [&](std::int64_t ky) {
             for (int r = 0; r < (one_row_ ? 1 : rows_); ++r)
                 if (line_of(windows_[r], ky) >= 0) return false;
@@ -203,8 +210,8 @@ private:
     }
 
     void find_taps(Range lines) {
-        const std::int64_t step = g_.stride_w * job_.o.src.ld, width = (rows_ - 1) * g_.stride_w;
-        const bool may_stay = one_row_ && job_.in_place && !same_sets(step);
+        const std::int64_t step = g_.stride_w * call_.o.src.ld, width = (rows_ - 1) * g_.stride_w;
+        const bool may_stay = one_row_ && call_.in_place && !same_sets(step);
         std::int64_t segment = segments_.begin;
         for (std::int64_t ky = lines.begin; ky < lines.end; ++ky) {
             const std::int64_t line = line_of(windows_[0], ky);
@@ -227,17 +234,17 @@ private:
         gather(segment);
     }
 
-    /// The line, of all images, that a window has at ky; -1 outside the map.
+    /// Returns the line, of all images, that a window has at ky; -1 outside the map.
     std::int64_t line_of(const Window& w, std::int64_t ky) const {
         const std::int64_t y = w.y + ky * g_.dilation_h;
         return y >= 0 && y < g_.ih ? w.image + y : -1;
     }
 
-    /// The tile's points are of one row of the result.
+    /// Finds the lines of a tile whose points are of one row of the result.
     void find_lines(Range lines) {
         const bool next_row = row_ != lines_of_;
         lines_of_ = row_;
-        const std::int64_t ic = job_.plan.ic(), x = (windows_[0].x + g_.pad_w) * ic * job_.v.bytes;
+        const std::int64_t ic = call_.plan.ic(), x = (windows_[0].x + g_.pad_w) * ic * call_.v.bytes;
         for (std::int64_t ky = lines.begin; ky < lines.end; ++ky) {
             const auto at = static_cast<std::size_t>(ky);
             if (next_row) row_lines_[at] = lines_.line(line_of(windows_[0], ky));
@@ -245,7 +252,7 @@ private:
         }
     }
 
-    const Job& job_;
+    const QconvCall& call_;
     const Conv2dGeometry& g_;
     std::int64_t channel_;
     std::byte* gathered_;

@@ -13,8 +13,8 @@
 
 namespace keel::kernels::qconv {
 
-/// Source elements between the rows of a gathered tile, so that rows of a power of two do not all fall into the same sets of the
-/// first-level cache; where rows of the map itself would, they are gathered.
+/// Source elements between the rows of a gathered tile, so that rows of a power of two do not all fall into the same
+/// sets of the first-level cache; where rows of the map itself would, they are gathered.
 inline constexpr std::int64_t kRowPadding = 64, kSameSets = 4096;
 
 /// Some columns of the result, and what they are made with.
@@ -39,8 +39,9 @@ inline std::vector<Panel> panels_of(const QconvPlan& p, const QconvOperands& o) 
     return panels;
 }
 
-/// Pixels of the result, counted through all images, cut into pieces of `piece`, and those into tiles of `rows`. Tiles are counted
-/// through as well; the last of a piece may have fewer rows, and where pieces are not even, the last ones none.
+/// Pixels of the result, counted through all images, cut into pieces of `piece`, and those into tiles of `rows`. Tiles
+/// are counted through as well; the last of a piece may have fewer rows, and where pieces are not even, the last ones
+/// none.
 struct Tiling {
     std::int64_t points, piece, rows, of_piece;  ///< of_piece: tiles
 
@@ -53,15 +54,15 @@ struct Tiling {
     }
 };
 
-struct Job {
-    Job(const QconvPlan& p, std::int64_t n, const QconvOperands& operands)
+struct QconvCall {
+    QconvCall(const QconvPlan& p, std::int64_t n, const QconvOperands& operands)
         : plan(p),
           v(*p.variant),
           o(operands),
           points(n * p.g.oh() * p.g.ow()),
           most_rows(v.rows[std::min<std::int64_t>(v.vectors, p.columns() / v.width)]),
           flat(p.g.pointwise() && p.g.stride_h == 1 && p.g.stride_w == 1 && p.g.pad_h == 0 && p.g.pad_w == 0),
-          plain(operands.before.low == nullptr && operands.before.scale == nullptr),
+          plain(operands.prologue.low == nullptr && operands.prologue.scale == nullptr),
           in_place(plain && v.bytes == 1 && !p.merged && p.ic() == p.depth),
           row_length(p.products() + kRowPadding),
           line_length(((p.g.ow() - 1) * p.g.stride_w + p.g.kw) * p.ic() + v.group),
@@ -73,26 +74,28 @@ struct Job {
     const QconvOperands& o;
     std::int64_t points, most_rows;     ///< of the result; of a tile
     bool flat;                          ///< point i reads pixel i of src
-    bool plain;                         ///< codes are read as they are
+    bool plain;                         ///< quantized values are read as they are
     bool in_place;                      ///< they may be read where they are
     std::int64_t row_length;            ///< of a gathered tile, in source elements
     std::int64_t line_length, lines;    ///< of a padded line where the plan is merged, likewise; of a window
     std::vector<Panel> panels;          ///< of all groups
     const std::uint8_t* pad = nullptr;  ///< [g.ic]
 
-    /// Of a thread: the rows of a gathered tile, or padded lines.
+    /// Returns the bytes of a thread: the rows of a gathered tile, or padded lines.
     std::size_t gathered_bytes() const {
         return plan.merged ? static_cast<std::size_t>(lines + 1) * line_bytes()
                            : section(static_cast<std::size_t>(most_rows * row_length * v.bytes));
     }
     std::size_t line_bytes() const { return section(static_cast<std::size_t>(line_length * v.bytes)); }
 
-    /// `depth` codes of each row, as source elements, from channel `channel` on: read through `before` where inside.
-    void gather(int rows, const std::uint8_t* const* pixels, const bool* inside, std::int64_t channel, std::int64_t depth,
-                void* dst) const {
+    /// Gathers `depth` quantized values of each row, as source elements, from channel `channel` on: read through
+    /// `prologue` where inside.
+    void gather(int rows, const std::uint8_t* const* pixels, const bool* inside, std::int64_t channel,
+                std::int64_t depth, void* dst) const {
         const auto from = [&](const auto* values) { return values == nullptr ? values : values + channel; };
-        const QuantBefore& b = o.before;
-        v.gather({rows, pixels, inside, depth, from(b.low), from(b.high), from(b.scale), from(b.shift), dst, row_length});
+        const QuantPrologue& b = o.prologue;
+        v.gather(
+            {rows, pixels, inside, depth, from(b.low), from(b.high), from(b.scale), from(b.shift), dst, row_length});
     }
 };
 

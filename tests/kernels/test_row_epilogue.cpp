@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "kernels/batch_norm/batch_norm.h"
-#include "kernels/conv/conv.h"
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/routing/conv2d.h"
 #include "tests/kernels/samples.h"
 #include "tests/support/isa.h"
 
@@ -65,7 +65,7 @@ void check_sums(const Floats& got, const Floats& wanted, double bound) {
 
 }  // namespace
 
-TEST_CASE("a forward pass takes its result's statistics along", "[row_sink]") {
+TEST_CASE("a forward pass takes its result's statistics along", "[row_epilogue]") {
     for_each_isa([&] {
         for (const Conv2dGeometry& geometry : geometries()) {
             const Case test(geometry);
@@ -93,7 +93,7 @@ TEST_CASE("a forward pass takes its result's statistics along", "[row_sink]") {
     });
 }
 
-TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[row_sink]") {
+TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[row_epilogue]") {
     for_each_isa([&] {
         for (const Conv2dGeometry& geometry : geometries())
             for (const bool relu : {true, false}) {
@@ -112,8 +112,8 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
                 batch_norm_backward(norm, BatchNormGradient::added, k.all(), test.src.data(), diff.data(), added.data(),
                                     wanted_gamma.data(), wanted_beta.data());
                 const double size = static_cast<double>(g.oc * g.kh * g.kw) * 0.1;  // of an element of diff; xhat is below 3
-                const auto check = [&](BatchNormBackward& sink) {
-                    sink.result(gamma.data(), beta.data());
+                const auto check = [&](BatchNormBackward& epilogue) {
+                    epilogue.result(gamma.data(), beta.data());
                     check_sums(beta, wanted_beta, sum_bound(test.src_rows(), size));
                     check_sums(gamma, wanted_gamma, sum_bound(test.src_rows(), 3 * size));
                 };
@@ -140,7 +140,7 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
     });
 }
 
-TEST_CASE("backward data adds to a gradient", "[row_sink]") {
+TEST_CASE("backward data adds to a gradient", "[row_epilogue]") {
     for_each_isa([&] {
         for (const Conv2dGeometry& geometry : geometries()) {
             const Case test(geometry);

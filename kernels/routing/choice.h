@@ -15,16 +15,16 @@ struct ConvChoice {
     double own_ms, onednn_ms;
 };
 
-/// From now on preferred_layout() measures each geometry that both serve at its first use, `known` ones excepted, and hands the
-/// choice to `report`. The choice decides the last bits of the results, so a run that is to be repeated needs the choices of
-/// before. Not while convolutions run on another thread.
+/// Makes preferred_layout() measure each geometry that both serve at its first use, `known` ones excepted, and hand the
+/// choice to `report`. The choice decides the last bits of the results, so a run that is to be repeated needs the
+/// choices of before. Not while convolutions run on another thread.
 void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvChoice&)> report);
 
-/// Back to the rule, which was measured over the layers of ResNet50 and DenseNet121: Keel's own vector kernels; under the scalar
-/// ISA oneDNN's.
+/// Returns to the rule, which was measured over the layers of ResNet50 and DenseNet121: Keel's own vector kernels;
+/// under the scalar ISA oneDNN's.
 void stop_tuning();
 
-/// The choice for a geometry that igemm_serves().
+/// Returns the choice for a geometry that igemm_serves().
 bool prefers_own(const Conv2dGeometry& g);
 
 }  // namespace keel::kernels

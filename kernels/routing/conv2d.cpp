@@ -1,16 +1,13 @@
-#include "kernels/conv/conv.h"
+#include "kernels/routing/conv2d.h"
 
 #include <string>
 
-#include "kernels/conv/choice.h"
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/winograd.h"
 #include "kernels/onednn/conv.h"
-#include "kernels/onednn/conv_plan.h"
-#include "kernels/onednn/runtime.h"
-#include "kernels/onednn/weights_layout.h"
-#include "kernels/reduce/columns.h"
+#include "kernels/parallel.h"
+#include "kernels/routing/choice.h"
 
 namespace keel::kernels {
 namespace {
@@ -19,29 +16,32 @@ namespace {
 bool own(const Conv2dGeometry& g, const WeightsLayout& layout) {
     check_geometry(g);
     if (!own_kernels_read(layout)) return false;
-    onednn::require_dims(*layout, g);
+    require_dims(*layout, g);
     return true;
 }
 
 /// What oneDNN cannot take is the caller's mistake: layouts are public, and so is who reads them.
 void require_dense(const char* map, std::int64_t ld, std::int64_t pixels, std::int64_t channels) {
     if (ld != 0 && ld != channels && pixels > 1)
-        throw UsageError(std::string("[conv2d] wanted dense pixels in ") + map + " for this layout of the weights, got " +
-                         std::to_string(ld) + " elements between pixels of " + std::to_string(channels) + " channels");
+        throw UsageError(std::string("[conv2d] wanted dense pixels in ") + map +
+                         " for this layout of the weights, got " + std::to_string(ld) + " elements between pixels of " +
+                         std::to_string(channels) + " channels");
+}
+
+void require_f32(const char* read, DType read_type, const char* other, DType other_type) {
+    kernels::require_f32("conv2d", read, read_type);
+    kernels::require_f32("conv2d", other, other_type);
 }
 
 void require_no_affine(bool given, const char* wanted) {
     if (given) throw UsageError(std::string("[conv2d] an affine of src wants ") + wanted);
 }
 
-ConstMap with_ld(ConstMap map, std::int64_t channels) { return {map.data, map.ld == 0 ? channels : map.ld}; }
-Map with_ld(Map map, std::int64_t channels) { return {map.data, map.ld == 0 ? channels : map.ld}; }
-
 void sum_pixels(std::int64_t pixels, std::int64_t channels, ConstMap map, float* sums) {
     ColumnPartials partials{pixels, channels, 1};
     partials.fill([&](std::int64_t chunk) {
         double* sum = partials.of(chunk, 0);
-        const float* pixel = map.data + partials.chunks().begin(chunk) * map.ld;
+        const float* pixel = map.floats() + partials.chunks().begin(chunk) * map.ld;
         for (std::int64_t p = 0; p < partials.chunks().rows(chunk); ++p, pixel += map.ld)
             for (std::int64_t c = 0; c < channels; ++c) sum[c] += double{pixel[c]};
     });
@@ -49,29 +49,22 @@ void sum_pixels(std::int64_t pixels, std::int64_t channels, ConstMap map, float*
     for (std::int64_t c = 0; c < channels; ++c) sums[c] = static_cast<float>(total[c]);
 }
 
-/// All pixels of a map that is made, to a sink if there is one.
-void feed(RowSink* sink, std::int64_t pixels, std::int64_t channels, Map map) {
-    if (sink == nullptr) return;
+/// Gives all pixels of a map that is made to an epilogue, if there is one.
+void feed(RowEpilogue* epilogue, std::int64_t pixels, std::int64_t channels, Map map) {
+    if (epilogue == nullptr) return;
     const RowChunks chunks(pixels, chunk_rows(pixels, channels));
-    sink->begin(chunks);
+    epilogue->begin(chunks);
     parallel_for(chunks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t chunk = begin; chunk < end; ++chunk)
-            sink->take(chunk, 0, channels, map.data + chunks.begin(chunk) * map.ld, map.ld);
+            epilogue->take(chunk, 0, channels, map.floats() + chunks.begin(chunk) * map.ld, map.ld);
     });
 }
 
-const char* span_name(const Conv2dGeometry& g, const char* pointwise, const char* any) { return g.pointwise() ? pointwise : any; }
+const char* span_name(const Conv2dGeometry& g, const char* pointwise, const char* any) {
+    return g.pointwise() ? pointwise : any;
+}
 
 }  // namespace
-
-WeightsLayout panel_layout(const Conv2dGeometry& g) {
-    check_geometry(g);
-    if (!igemm_serves(g))
-        throw UsageError("[conv2d] panels want no groups and channels in multiples of " + std::to_string(igemm_columns()) +
-                         ", got " + std::to_string(g.groups) + " groups of " + std::to_string(g.ic) + " to " +
-                         std::to_string(g.oc));
-    return onednn::panels(g, igemm_columns());
-}
 
 bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout) {
     return own_kernels_read(layout) && (winograd_wins(g) || (g.pointwise() && g.pad_h == 0 && g.pad_w == 0));
@@ -80,25 +73,27 @@ bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout) 
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
     check_geometry(g);
     if (igemm_serves(g) && prefers_own(g)) return panel_layout(g);
-    const onednn::Session session;
-    return onednn::preferred(g, training);
+    return onednn::preferred_layout(g, training);
 }
 
-void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights, const WeightsLayout& layout,
-                    const float* bias, Map dst, const ConvAffine& src_affine, RowSink* sink) {
+void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights,
+                    const WeightsLayout& layout, const float* bias, Map dst, const ConvAffine& src_affine,
+                    RowEpilogue* epilogue) {
     const bool ours = own(g, layout);
+    require_f32("src", src.type, "dst", dst.type);
     const profile::Span span(span_name(g, "conv2d_forward 1x1", "conv2d_forward"), conv2d_cost(g));
     if (ours) {
         require_no_affine(src_affine.scale != nullptr && !forward_takes_affine(g, layout), "a kernel that takes it");
         const auto pass = winograd_wins(g) ? winograd_forward : igemm_forward;
-        return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias, .sink = sink}, with_ld(dst, g.oc));
+        return pass(g, with_ld(src, g.ic), weights, {.src_affine = src_affine, .bias = bias, .epilogue = epilogue},
+                    with_ld(dst, g.oc));
     }
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
     const std::int64_t pixels = g.n * g.oh() * g.ow();
     require_dense("src", src.ld, g.n * g.ih * g.iw, g.ic);
     require_dense("dst", dst.ld, pixels, g.oc);
-    onednn::forward(g, training, src.data, weights, layout, bias, dst.data);
-    feed(sink, pixels, g.oc, with_ld(dst, g.oc));
+    onednn::forward(g, training, src.floats(), weights, layout, bias, dst.floats());
+    feed(epilogue, pixels, g.oc, with_ld(dst, g.oc));
 }
 
 bool backward_data_streams(const Conv2dGeometry& g, const WeightsLayout& layout) {
@@ -106,29 +101,31 @@ bool backward_data_streams(const Conv2dGeometry& g, const WeightsLayout& layout)
 }
 
 void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,
-                          Map diff_src, bool accumulate, RowSink* sink) {
+                          Map diff_src, bool accumulate, RowEpilogue* epilogue) {
     const bool ours = own(g, layout), streams = backward_data_streams(g, layout);
+    require_f32("diff_dst", diff_dst.type, "diff_src", diff_src.type);
     const profile::Span span(span_name(g, "conv2d_backward_data 1x1", "conv2d_backward_data"), conv2d_cost(g));
-    if (diff_src.data == nullptr && (sink == nullptr || !streams))
-        throw UsageError("[conv2d] a null diff_src wants a sink and a pass that streams to it");
+    if (diff_src.data == nullptr && (epilogue == nullptr || !streams))
+        throw UsageError("[conv2d] a null diff_src wants an epilogue and a pass that streams to it");
     const Map to = with_ld(diff_src, g.ic);
     if (ours) {
         const auto pass = winograd_wins(g) ? winograd_backward_data : igemm_backward_data;
-        IgemmFusion fusion{.sink = streams ? sink : nullptr};
-        if (accumulate) fusion.residual = {to.data, to.ld};
+        IgemmFusion fusion{.epilogue = streams ? epilogue : nullptr};
+        if (accumulate) fusion.residual = {to.floats(), to.ld};
         pass(g, with_ld(diff_dst, g.oc), weights, fusion, to);
     } else {
         if (accumulate) throw UsageError("[conv2d] to accumulate in backward data wants weights in panels");
         require_dense("diff_dst", diff_dst.ld, g.n * g.oh() * g.ow(), g.oc);
         require_dense("diff_src", diff_src.ld, g.n * g.ih * g.iw, g.ic);
-        onednn::backward_data(g, diff_dst.data, weights, layout, diff_src.data);
+        onednn::backward_data(g, diff_dst.floats(), weights, layout, diff_src.floats());
     }
-    if (!streams) feed(sink, g.n * g.ih * g.iw, g.ic, to);
+    if (!streams) feed(epilogue, g.n * g.ih * g.iw, g.ic, to);
 }
 
 void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights,
                              const WeightsLayout& layout, float* diff_bias, const ConvAffine& src_affine) {
     const bool ours = own(g, layout);
+    require_f32("src", src.type, "diff_dst", diff_dst.type);
     const profile::Span span(span_name(g, "conv2d_backward_weights 1x1", "conv2d_backward_weights"), conv2d_cost(g));
     if (ours) {
         const auto pass = winograd_wins(g) ? winograd_backward_weights : igemm_backward_weights;
@@ -139,7 +136,7 @@ void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap dif
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
     require_dense("src", src.ld, g.n * g.ih * g.iw, g.ic);
     require_dense("diff_dst", diff_dst.ld, g.n * g.oh() * g.ow(), g.oc);
-    onednn::backward_weights(g, src.data, diff_dst.data, diff_weights, layout, diff_bias);
+    onednn::backward_weights(g, src.floats(), diff_dst.floats(), diff_weights, layout, diff_bias);
 }
 
 }  // namespace keel::kernels

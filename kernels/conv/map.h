@@ -1,0 +1,47 @@
+// Maps as convolutions take them.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/dtype.h"
+
+namespace keel::kernels {
+
+/// An NHWC map: its first element, the distance between pixels in elements (0 stands for dense pixels), and the
+/// elements' type.
+struct ConstMap {
+    ConstMap(const float* first = nullptr, std::int64_t distance = 0) : data(first), ld(distance) {}
+    ConstMap(const void* first, std::int64_t distance, DType of) : data(first), ld(distance), type(of) {}
+
+    /// Returns the first element of a map of f32.
+    const float* floats() const { return static_cast<const float*>(data); }
+
+    const void* data;
+    std::int64_t ld;
+    DType type = DType::f32;
+};
+
+/// A ConstMap that is written.
+struct Map {
+    Map(float* first = nullptr, std::int64_t distance = 0) : data(first), ld(distance) {}
+    Map(void* first, std::int64_t distance, DType of) : data(first), ld(distance), type(of) {}
+
+    float* floats() const { return static_cast<float*>(data); }
+
+    void* data;
+    std::int64_t ld;
+    DType type = DType::f32;
+};
+
+/// Throws UsageError that names `who` and `map`, e.g. "conv2d" and "src", if the elements are not f32.
+void require_f32(const char* who, const char* map, DType type);
+
+/// Return the map with the distance between its pixels given in full.
+inline ConstMap with_ld(const ConstMap& map, std::int64_t channels) {
+    return {map.data, map.ld == 0 ? channels : map.ld, map.type};
+}
+inline Map with_ld(const Map& map, std::int64_t channels) {
+    return {map.data, map.ld == 0 ? channels : map.ld, map.type};
+}
+
+}  // namespace keel::kernels
