@@ -89,12 +89,20 @@ void resample(const Image& src, const Box& box, int width, int height, float sta
     }
 }
 
-/// src at (x, y) + (wx, wy), 0 outside the image.
-template <class Map>
-float bilinear(const Map& src, int x, int y, float wx, float wy, int c) {
+/// The samples of an image, for a loop that looks into many rows.
+template <class Sample>
+struct Samples {
+    const Sample* first;
+    std::ptrdiff_t ld;  ///< between two rows
+    int width, height, channels;
+};
+
+/// Returns src at (x, y) + (wx, wy), 0 outside the image.
+template <class Sample>
+float bilinear(const Samples<Sample>& src, int x, int y, float wx, float wy, int c) {
     const auto at = [&](int i, int j) {
         const bool inside = i >= 0 && j >= 0 && i < src.width && j < src.height;
-        return inside ? static_cast<float>(src.row(j)[i * src.channels + c]) : 0.0F;
+        return inside ? static_cast<float>(src.first[j * src.ld + i * src.channels + c]) : 0.0F;
     };
     const float top = at(x, y) + wx * (at(x + 1, y) - at(x, y));
     const float bottom = at(x, y + 1) + wx * (at(x + 1, y + 1) - at(x, y + 1));
@@ -106,6 +114,8 @@ float bilinear(const Map& src, int x, int y, float wx, float wy, int c) {
 template <int kFraction, class Map, class Finish>
 Map warped(const Map& src, float angle, float shift_x, float shift_y, Finish finish) {
     Map dst(src.width, src.height, src.channels);
+    const Samples samples{src.row(0), static_cast<std::ptrdiff_t>(src.row_samples()), src.width, src.height,
+                          src.channels};
     constexpr auto kOne = static_cast<double>(std::int64_t{1} << kFraction);
     constexpr std::int64_t kMask = (std::int64_t{1} << kFraction) - 1;
     constexpr auto kStep = static_cast<float>(1.0 / kOne);
@@ -122,7 +132,7 @@ Map warped(const Map& src, float angle, float shift_x, float shift_y, Finish fin
             const float wx = static_cast<float>(sx & kMask) * kStep, wy = static_cast<float>(sy & kMask) * kStep;
             for (int c = 0; c < src.channels; ++c)
                 *out++ = finish(
-                    bilinear(src, static_cast<int>(sx >> kFraction), static_cast<int>(sy >> kFraction), wx, wy, c));
+                    bilinear(samples, static_cast<int>(sx >> kFraction), static_cast<int>(sy >> kFraction), wx, wy, c));
         }
     }
     return dst;
