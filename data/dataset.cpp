@@ -26,12 +26,27 @@ Dataset::Dataset(DatasetContents contents) : contents_(std::move(contents)) {
         throw UsageError(fmt::format(
             "[data] a data set of {} channels and {} labels; wanted at least one of each, {} labels at most",
             channels(), labels, kMaxLabels));
-    if (task() == Task::labels) return;
-    for (const Split split : kSplits)
-        for (const Sample& sample : samples(split))
-            if (sample.label < 0 || sample.label >= labels)
+    const std::uint64_t past = labels < kMaxLabels ? kAllKnown << labels : 0;
+    for (auto& split : contents_.splits)
+        for (Sample& sample : split) {
+            sample.known = task() == Task::labels ? sample.known | past : kAllKnown;
+            sample.mask &= sample.known;
+            if (task() == Task::classes && (sample.label < 0 || sample.label >= labels))
                 throw UsageError(
                     fmt::format("[data] {} is of class {}, wanted 0 to {}", sample.name, sample.label, labels - 1));
+        }
+}
+
+Image Dataset::load(Split split, std::int64_t index, LeastSize least) const {
+    const Sample& sample = samples(split)[static_cast<std::size_t>(index)];
+    Image image = read(sample, least);
+    const bool whole = image.width >= 1 && image.height >= 1 && (image.bits == 8 || image.bits == 16) &&
+                       image.pixels.size() == image.samples() * static_cast<std::size_t>(image.bits / 8);
+    if (!whole || image.channels != channels())
+        throw InputError(fmt::format(
+            "[data] {}: wanted an image in {} channels of 8 or 16 bits, got {} x {} in {} of {}, {} bytes", sample.name,
+            channels(), image.width, image.height, image.channels, image.bits, image.pixels.size()));
+    return image;
 }
 
 }  // namespace keel

@@ -36,7 +36,7 @@ struct Sample {
     std::string patient = {};         ///< whose image it is; empty where the source does not say
 
     bool is_known(std::size_t i) const { return (known >> i & 1U) != 0; }
-    bool is_present(std::size_t i) const { return (mask & known) >> i & 1U; }
+    bool is_present(std::size_t i) const { return (mask >> i & 1U) != 0; }
 };
 
 /// What a source found, before it can load images.
@@ -69,9 +69,7 @@ public:
     /// Returns the image of a sample, with channels() channels of 8 or 16 bits; where that saves work it comes reduced,
     /// its sides not below `least`. Throws InputError or IoError that names the file where it cannot be read or
     /// decoded; `index` is within [0, size(split)).
-    Image load(Split split, std::int64_t index, LeastSize least = {}) const {
-        return read(samples(split)[static_cast<std::size_t>(index)], least);
-    }
+    Image load(Split split, std::int64_t index, LeastSize least = {}) const;
 
     /// Hears that load() of this sample follows soon. Returns at once.
     virtual void will_load(Split, std::int64_t) const {}
@@ -81,6 +79,7 @@ public:
 
 protected:
     /// Throws UsageError for contents that contradict themselves: no labels or too many, a class that does not exist.
+    /// Bits of Sample::known past the labels become 1, bits of Sample::mask whose label is not known 0.
     explicit Dataset(DatasetContents contents);
     /// Does what load() says. Whatever it throws that is no Error ends the epoch; an Error skips the sample.
     virtual Image read(const Sample& sample, LeastSize least) const = 0;

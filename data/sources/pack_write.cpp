@@ -156,29 +156,26 @@ private:
 
     void add(const Sample& sample, const Packed& packed) {
         const auto [shard, offset] = shards_.append(packed.image.pixels);
-        records_.push_back({.offset = offset,
-                            .xxh3 = packed.xxh3,
-                            .truth = dataset_.task() == Task::labels ? sample.mask & sample.known
-                                                                     : static_cast<std::uint64_t>(sample.label),
-                            .shard = shard,
-                            .width = static_cast<std::uint32_t>(packed.image.width),
-                            .height = static_cast<std::uint32_t>(packed.image.height),
-                            .name_bytes = static_cast<std::uint32_t>(sample.name.size()),
-                            .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
-                            .bits = static_cast<std::uint32_t>(packed.image.bits)});
-        known_.push_back(dataset_.task() == Task::labels ? sample.known : kAllKnown);
+        records_.push_back(
+            {.offset = offset,
+             .xxh3 = packed.xxh3,
+             .truth = dataset_.task() == Task::labels ? sample.mask : static_cast<std::uint64_t>(sample.label),
+             .shard = shard,
+             .width = static_cast<std::uint32_t>(packed.image.width),
+             .height = static_cast<std::uint32_t>(packed.image.height),
+             .name_bytes = static_cast<std::uint32_t>(sample.name.size()),
+             .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
+             .bits = static_cast<std::uint32_t>(packed.image.bits)});
+        known_.push_back(sample.known);
         texts_ += sample.name;
         texts_ += sample.patient;
     }
 
     /// The lowest version that says all there is to say.
     std::uint32_t version() const {
-        const std::uint64_t unused =
-            dataset_.label_names().size() < kMaxLabels ? kAllKnown << dataset_.label_names().size() : 0;
-        const bool plain =
-            (dataset_.channels() == 1 || dataset_.channels() == 3) &&
-            std::ranges::all_of(known_, [&](std::uint64_t bits) { return (bits | unused) == kAllKnown; }) &&
-            std::ranges::all_of(records_, [](const IndexRecord& record) { return record.bits == 8; });
+        const bool plain = (dataset_.channels() == 1 || dataset_.channels() == 3) &&
+                           std::ranges::all_of(known_, [](std::uint64_t bits) { return bits == kAllKnown; }) &&
+                           std::ranges::all_of(records_, [](const IndexRecord& record) { return record.bits == 8; });
         return plain ? kPlainVersion : kVersion;
     }
 

@@ -121,6 +121,38 @@ TEST_CASE("Contents that contradict themselves are refused", "[dataset]") {
     CHECK(refusal(contents_of(samples, Task::classes)).empty());
 }
 
+TEST_CASE("An image that is not what the data set says is refused when it is loaded", "[dataset]") {
+    class Odd : public Dataset {
+    public:
+        explicit Odd(DatasetContents contents) : Dataset(std::move(contents)) {}
+        Image image;
+
+    protected:
+        Image read(const Sample&, LeastSize) const override { return image; }
+    };
+    Odd data(contents_of({sample("odd.png", 0)}));
+    const auto refused = [&](Image image) {
+        data.image = std::move(image);
+        try {
+            data.load(Split::train, 0);
+        } catch (const InputError& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    CHECK(refused(Image(3, 4, 2)).empty());
+    CHECK(refused(Image(3, 4, 2, 16)).empty());
+    CHECK_THAT(refused(Image(3, 4, 1)),
+               contains("[data] odd.png: wanted an image in 2 channels of 8 or 16 bits, got 3 x 4 in 1 of 8"));
+    CHECK_THAT(refused({}), contains("got 0 x 0"));
+    Image cut(3, 4, 2);
+    cut.pixels.pop_back();
+    CHECK_THAT(refused(cut), contains("23 bytes"));
+    Image odd(3, 4, 2);
+    odd.bits = 12;
+    CHECK_THAT(refused(odd), contains("of 12"));
+}
+
 TEST_CASE("Labels that are not known count neither as present nor as absent", "[dataset]") {
     const StoredDataset data({},
                              contents_of({sample("none", 0), sample("both", 3), sample("second", 2, 2),
