@@ -16,9 +16,10 @@ void run_ordered(std::size_t slots, int workers, const std::atomic<bool>& cancel
     using tbb::filter_mode;
     using Turn = TsanFence::Turn;
     TsanFence source, sink;
-    std::vector<TsanFence> fences(slots);
+    std::vector<TsanFence> fences_of_slots(slots);
+    TsanFence* const fences = fences_of_slots.data();
     for (TsanFence* fence : {&source, &sink}) fence->pass();
-    for (TsanFence& fence : fences) fence.pass();
+    for (TsanFence& fence : fences_of_slots) fence.pass();
     std::size_t next = 0;
     // Items are drawn and taken in order and at most `slots` are under way, so the slot after the last one drawn is
     // free.
@@ -44,7 +45,7 @@ void run_ordered(std::size_t slots, int workers, const std::atomic<bool>& cancel
     };
     const auto end = [&] {
         for (const TsanFence* fence : {&source, &sink}) fence->take();
-        for (const TsanFence& fence : fences) fence.take();
+        for (const TsanFence& fence : fences_of_slots) fence.take();
     };
     use_process_cpus();
     // Without the control oneTBB never starts more threads than the machine has cores, whatever the arena's size.
