@@ -1,5 +1,7 @@
 #include "data/dataset.h"
 
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "kernels/error.h"
@@ -16,6 +18,35 @@ Split parse_split(const std::string& name) {
         if (name == split_name(split)) return split;
     }
     throw UsageError(fmt::format("[data] split must be train, val or test, not '{}'", name));
+}
+
+Dataset::Dataset(DatasetContents contents) : contents_(std::move(contents)) {
+    const auto labels = static_cast<std::int64_t>(label_names().size());
+    if (channels() < 1 || labels < 1 || (task() == Task::labels && labels > kMaxLabels))
+        throw UsageError(fmt::format(
+            "[data] a data set of {} channels and {} labels; wanted at least one of each, {} labels at most",
+            channels(), labels, kMaxLabels));
+    const std::uint64_t past = labels < kMaxLabels ? kAllKnown << labels : 0;
+    for (auto& split : contents_.splits)
+        for (Sample& sample : split) {
+            sample.known = task() == Task::labels ? sample.known | past : kAllKnown;
+            sample.mask &= sample.known;
+            if (task() == Task::classes && (sample.label < 0 || sample.label >= labels))
+                throw UsageError(
+                    fmt::format("[data] {} is of class {}, wanted 0 to {}", sample.name, sample.label, labels - 1));
+        }
+}
+
+Image Dataset::load(Split split, std::int64_t index, LeastSize least) const {
+    const Sample& sample = samples(split)[static_cast<std::size_t>(index)];
+    Image image = read(sample, least);
+    const bool whole = image.width >= 1 && image.height >= 1 && (image.bits == 8 || image.bits == 16) &&
+                       image.pixels.size() == image.samples() * static_cast<std::size_t>(image.bits / 8);
+    if (!whole || image.channels != channels())
+        throw InputError(fmt::format(
+            "[data] {}: wanted an image in {} channels of 8 or 16 bits, got {} x {} in {} of {}, {} bytes", sample.name,
+            channels(), image.width, image.height, image.channels, image.bits, image.pixels.size()));
+    return image;
 }
 
 }  // namespace keel

@@ -1,11 +1,11 @@
-// A data set: named samples in three splits, with a class or a set of labels each, and a way to load their pictures.
+// A data set: named samples in three splits, with a class or a set of labels each, and a way to load their images. A
+// program with a storage of its own derives from Dataset (docs/adding_a_data_source.md).
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "data/image.h"
@@ -18,29 +18,36 @@ enum class Task { classes, labels };
 enum class Split { train, val, test };
 inline constexpr std::array<Split, 3> kSplits{Split::train, Split::val, Split::test};
 
-/// "train", "val" or "test".
+/// Returns "train", "val" or "test".
 const char* split_name(Split split);
-/// The split of that name; throws UsageError for another.
+/// Returns the split of that name; throws UsageError for another.
 Split parse_split(const std::string& name);
 
+inline constexpr int kMaxLabels = 64;  ///< bits of a mask
+inline constexpr std::uint64_t kAllKnown = ~std::uint64_t{0};
+
 struct Sample {
-    std::string name;          ///< shown to users: the file's name, or the record's number
-    std::string file;          ///< path of the picture; empty where the source holds its pictures in memory
-    std::int64_t record = 0;   ///< number of the picture within the source's memory
-    std::int32_t label = -1;   ///< Task::classes: index into label_names(); else -1
-    std::uint64_t mask = 0;    ///< Task::labels: bit i is set if label_names()[i] is present; at most 64 labels
-    std::string patient = {};  ///< whose picture it is; empty where the source does not say
+    std::string name;                 ///< shown to users: the file's name, or the record's number
+    std::string file;                 ///< path of the image; empty where the source holds its images in memory
+    std::int64_t record = 0;          ///< number of the image within the source's memory
+    std::int32_t label = -1;          ///< Task::classes: index into label_names(); else -1
+    std::uint64_t mask = 0;           ///< Task::labels: bit i is set if label_names()[i] is present; at most kMaxLabels
+    std::uint64_t known = kAllKnown;  ///< Task::labels: bit i is set if it is known whether label i is present
+    std::string patient = {};         ///< whose image it is; empty where the source does not say
+
+    bool is_known(std::size_t i) const { return (known >> i & 1U) != 0; }
+    bool is_present(std::size_t i) const { return (mask >> i & 1U) != 0; }
 };
 
-/// What a source found, before it can load pictures.
+/// What a source found, before it can load images.
 struct DatasetContents {
     Task task = Task::classes;
     std::vector<std::string> label_names;
     std::array<std::vector<Sample>, 3> splits;  ///< indexed by Split
-    int channels = 1;                           ///< of the pictures that load() returns: 1 (grey) or 3 (RGB)
-    std::vector<std::string> missing;           ///< rows of the label file whose picture is not there
-    std::vector<std::string> unlisted;          ///< pictures with labels that neither of the official lists names
-    std::vector<std::string> unlabelled;        ///< pictures that the label file does not name
+    int channels = 1;                           ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
+    std::vector<std::string> missing;           ///< rows of the label file whose image is not there
+    std::vector<std::string> unlisted;          ///< images with labels that neither of the official lists names
+    std::vector<std::string> unlabelled;        ///< images that the label file does not name
 };
 
 /// Immutable once opened; all members may be called from several threads.
@@ -59,20 +66,22 @@ public:
     const std::vector<std::string>& unlisted() const { return contents_.unlisted; }
     const std::vector<std::string>& unlabelled() const { return contents_.unlabelled; }
 
-    /// The picture of a sample, with channels() channels; where that saves work it comes reduced, its sides not below `least`.
-    /// Throws InputError or IoError that names the file where it cannot be read or decoded; `index` is within [0, size(split)).
-    Image load(Split split, std::int64_t index, LeastSize least = {}) const {
-        return read(samples(split)[static_cast<std::size_t>(index)], least);
-    }
+    /// Returns the image of a sample, with channels() channels of 8 or 16 bits; where that saves work it comes reduced,
+    /// its sides not below `least`. Throws InputError or IoError that names the file where it cannot be read or
+    /// decoded; `index` is within [0, size(split)).
+    Image load(Split split, std::int64_t index, LeastSize least = {}) const;
 
-    /// A hint: load() of this sample follows soon. Returns at once.
+    /// Hears that load() of this sample follows soon. Returns at once.
     virtual void will_load(Split, std::int64_t) const {}
 
-    /// The files that load() reads, each once; none where the pictures are held in memory.
+    /// Returns the files that load() reads, each once; none where the images are held in memory.
     virtual std::vector<std::string> files() const { return {}; }
 
 protected:
-    explicit Dataset(DatasetContents contents) : contents_(std::move(contents)) {}
+    /// Throws UsageError for contents that contradict themselves: no labels or too many, a class that does not exist.
+    /// Bits of Sample::known past the labels become 1, bits of Sample::mask whose label is not known 0.
+    explicit Dataset(DatasetContents contents);
+    /// Does what load() says. Whatever it throws that is no Error ends the epoch; an Error skips the sample.
     virtual Image read(const Sample& sample, LeastSize least) const = 0;
 
 private:
@@ -87,9 +96,9 @@ struct DatasetOptions {
     double test_fraction = 0.2;  ///< of all patients, where a set in NIH's layout has no lists
 };
 
-/// Opens `scheme:path`: nih, phantom, medmnist, folder, cifar10, pack. Reads the labels and the list of files, no pictures
-/// (medmnist and cifar10's binary files are read whole). Throws UsageError for an unknown scheme or a path that does not
-/// exist, InputError for contents that are malformed, IoError where reading fails.
+/// Opens `scheme:path`, one of the sources in data/sources/table.h. Reads the labels and the list of files, no images
+/// (medmnist and cifar10's binary files are read whole). Throws UsageError for an unknown scheme or a path that does
+/// not exist, InputError for contents that are malformed, IoError where reading fails.
 std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOptions& options = {});
 
 }  // namespace keel

@@ -20,11 +20,11 @@ TransformOptions transform_of(const ModelSpec& spec) {
 }
 
 Image load_picture(const std::string& path, const TransformOptions& transform) {
-    return load_image(path, decoded_channels(transform), least_size(transform, {}));
+    return load_image(path, decoded_channels(transform), {.least = least_size(transform, {})});
 }
 
 Image decode_picture(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name) {
-    return decode_image(file, decoded_channels(transform), name, least_size(transform, {}));
+    return decode_image(file, decoded_channels(transform), name, {.least = least_size(transform, {})});
 }
 
 Tensor input_of(std::span<const Image> pictures, const TransformOptions& transform) {

@@ -1,5 +1,6 @@
-// Perceptually uniform colour maps: equal steps of a value look equally large, and they read in grey and to the colour-blind.
-// viridis and inferno by Nathaniel J. Smith and Stefan van der Walt, made for matplotlib 1.5 (2015), CC0; matplotlib's table.
+// Perceptually uniform color maps: equal steps of a value look equally large, and they read in grey and to the
+// color-blind. viridis and inferno by Nathaniel J. Smith and Stefan van der Walt, made for matplotlib 1.5 (2015), CC0;
+// matplotlib's table.
 #pragma once
 
 #include <array>
@@ -7,14 +8,14 @@
 
 namespace keel {
 
-enum class ColourMap : std::uint8_t { viridis, inferno };
+enum class ColorMap : std::uint8_t { viridis, inferno };
 
-using Colour = std::array<std::uint8_t, 3>;  ///< red, green, blue
+using Color = std::array<std::uint8_t, 3>;  ///< red, green, blue
 
-/// From the darkest, the value 0, to the lightest, 1.
-const std::array<Colour, 256>& colour_table(ColourMap map);
+/// Returns the colors of a map from the darkest, the value 0, to the lightest, 1.
+const std::array<Color, 256>& color_table(ColorMap map);
 
-/// The nearest colour of a value in [0, 1]; values outside are taken for the nearer end, NaN for 0.
-Colour colour_of(ColourMap map, float value);
+/// Returns the nearest color of a value in [0, 1]; values outside are taken for the nearer end, NaN for 0.
+Color color_of(ColorMap map, float value);
 
 }  // namespace keel

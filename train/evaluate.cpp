@@ -21,11 +21,6 @@ double reported_loss(const ModelSpec& spec, const Tensor& logits, const Batch& b
 
 }  // namespace
 
-Tensor images_of(const Batch& batch) {
-    return Tensor::from(std::span<const float>(batch.images.data(), batch.images.size()),
-                        {batch.n, batch.image_size, batch.image_size, batch.channels});
-}
-
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t, std::int64_t)>& progress) {
     return *evaluate_unless([] { return false; }, model, dataset, options, progress);

@@ -13,9 +13,6 @@
 
 namespace keel {
 
-/// A batch as the model takes it; the pictures are copied.
-Tensor images_of(const Batch& batch);
-
 /// Feeds `options.split` to the model. Equal logits give equal predictions and an equal loss, on any ISA. Throws InputError if a prediction is NaN.
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});

@@ -7,14 +7,15 @@
 
 namespace keel {
 
-/// The lines of a text file without their ends (LF or CRLF) and without a byte-order mark. Throws IoError if it cannot be
-/// read, InputError if it is longer than 256 MiB.
+/// Returns the lines of a text file without their ends (LF or CRLF) and without a byte-order mark. Throws IoError if it
+/// cannot be read, InputError if it is longer than 256 MiB.
 std::vector<std::string> read_lines(const std::string& path);
 
-/// The fields of a line, split at `separator`; a field in double quotes may hold the separator, and "" stands for a quote.
+/// Returns the fields of a line, split at `separator`; a field in double quotes may hold the separator, and "" stands
+/// for a quote.
 std::vector<std::string> split_fields(std::string_view line, char separator);
 
-/// A field that split_fields() reads as `text`.
+/// Returns a field that split_fields() reads as `text`.
 std::string csv_field(const std::string& text);
 
 }  // namespace keel

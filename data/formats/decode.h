@@ -1,4 +1,4 @@
-// Pictures from files, PNG, JPEG and BMP, checked before and after decoding.
+// Images from files of the formats in image_format.h, checked before and after decoding.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/formats/image_format.h"
 #include "data/image.h"
 
 namespace keel {
@@ -13,24 +14,22 @@ namespace keel {
 inline constexpr std::int64_t kMaxImagePixels = 100'000'000;
 inline constexpr std::int64_t kMaxImageFileBytes = std::int64_t{1} << 29;
 
-/// Reads the whole file. Throws IoError if it cannot be read, InputError if it is no regular file or longer than `limit` bytes.
+/// Reads the whole file. Throws IoError if it cannot be read, InputError if it is no regular file or longer than
+/// `limit` bytes.
 std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit);
 
-/// The header of an encoded picture; `name` is used in messages. Throws InputError if it is not PNG, JPEG or BMP,
+/// Returns the header of an encoded image; `name` is used in messages. Throws InputError if it is of no known format,
 /// is truncated or damaged, or claims more than kMaxImageSide a side or kMaxImagePixels in all.
 ImageHeader probe_image(std::span<const std::uint8_t> bytes, const std::string& name);
 
-/// Decodes into `channels` channels: 1 or 3, or 0 for the picture's own number without alpha. Alpha is dropped (NIH's RGBA
-/// files are opaque grey pictures); 16-bit samples v become round(v * 255 / 65535); for the rest see convert_channels.
-/// A truncated file, a PNG chunk whose CRC does not match and damaged JPEG data are an InputError, not a half-grey picture.
-/// A JPEG picture comes with its sides divided by 2, 4 or 8, exactly, where they are still at least `least` then.
-Image decode_image(std::span<const std::uint8_t> bytes, int channels, const std::string& name, LeastSize least = {});
+/// Decodes into `channels` channels: 1 or 3, or 0 for the image's own number without alpha. Alpha is dropped (NIH's
+/// RGBA files are opaque grey images); for the rest see DecodeOptions and convert_channels. A truncated file, a PNG
+/// chunk whose CRC does not match and damaged JPEG data are an InputError, not a half-grey image. A JPEG image comes
+/// with its sides divided by 2, 4 or 8, exactly, where they are still at least `options.least` then.
+Image decode_image(std::span<const std::uint8_t> bytes, int channels, const std::string& name,
+                   const DecodeOptions& options = {});
 
-/// read_file and decode_image.
-Image load_image(const std::string& path, int channels, LeastSize least = {});
-
-/// RGB to grey: round(0.299 R + 0.587 G + 0.114 B) (ITU-R BT.601); grey to RGB: three times the same value; an equal number of
-/// channels is returned as it is. Throws InputError for any other pair.
-Image convert_channels(Image image, int channels, const std::string& name);
+/// Does read_file and decode_image.
+Image load_image(const std::string& path, int channels, const DecodeOptions& options = {});
 
 }  // namespace keel

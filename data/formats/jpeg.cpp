@@ -1,10 +1,10 @@
-// libjpeg reports an error by longjmp, which must not pass over a C++ object that has a destructor. So the functions that it may
-// leave hold none, and everything that must be cleaned up belongs to the JpegFile.
-#include "data/formats/jpeg.h"
-
+// JPEG, by libjpeg-turbo. It reports an error by longjmp, which must not pass over a C++ object that has a destructor.
+// So the functions that it may leave hold none, and everything that must be cleaned up belongs to the JpegFile.
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,9 +12,11 @@
 
 #include <jerror.h>
 
+#include "data/formats/image_format.h"
 #include "kernels/error.h"
 
 namespace keel {
+namespace {
 
 struct JpegSession {
     jpeg_decompress_struct info;
@@ -25,9 +27,8 @@ struct JpegSession {
     ~JpegSession() { jpeg_destroy_decompress(&info); }
 };
 
-namespace {
-
-constexpr int kMaxScans = 500;  // each passes over all of the picture; libjpeg-turbo's own programs draw the line here, too
+constexpr int kMaxScans =
+    500;  // each passes over all of the image; libjpeg-turbo's own programs draw the line here, too
 
 [[noreturn]] void leave(j_common_ptr info) {
     auto* session = static_cast<JpegSession*>(info->client_data);
@@ -35,7 +36,7 @@ constexpr int kMaxScans = 500;  // each passes over all of the picture; libjpeg-
     std::longjmp(session->escape, 1);
 }
 
-/// Damaged data are an error here, not a picture that is grey from there on. Of the other warnings nothing comes.
+/// Damaged data are an error here, not an image that is grey from there on. Of the other warnings nothing comes.
 void on_warning(j_common_ptr info, int level) {
     if (level >= 0) return;
     switch (info->err->msg_code) {
@@ -72,7 +73,7 @@ bool read_header(JpegSession& s, const std::uint8_t* file, std::size_t size) {
     return true;
 }
 
-/// Likewise. `dst` takes all rows, output_width * output_components samples each.
+/// False with a message where libjpeg gave up. `dst` takes all rows, output_width * output_components samples each.
 bool read_rows(JpegSession& s, std::uint8_t* dst) {
     if (setjmp(s.escape) != 0) return false;
     jpeg_start_decompress(&s.info);
@@ -97,7 +98,29 @@ Image from_cmyk(const Image& cmyk, bool inverted) {
     return rgb;
 }
 
-}  // namespace
+/// A JPEG file whose header has been read. One use, one thread.
+class JpegFile {
+public:
+    /// Throws InputError that names `name` where the header is damaged, or of a kind that libjpeg-turbo does not read.
+    /// `file` must outlive the object.
+    JpegFile(std::span<const std::uint8_t> file, std::string name);
+
+    int width() const { return static_cast<int>(session_->info.image_width); }
+    int height() const { return static_cast<int>(session_->info.image_height); }
+    int channels() const { return session_->info.num_components; }  ///< as stored: 1, 3 or 4 (CMYK)
+    bool divisible(int reduce) const { return width() % reduce == 0 && height() % reduce == 0; }
+
+    /// Returns the image in grey or RGB with its sides divided by `reduce`: 1, 2, 4 or 8, by which both sides can be
+    /// divided. The decoder then leaves out the high frequencies of each block, which is what the image would lose
+    /// anyway when it is resized. Throws InputError where the data are damaged or end too early.
+    Image decode(int reduce);
+
+private:
+    [[noreturn]] void fail() const { throw InputError("[decode] " + name_ + ": " + session_->message); }
+
+    std::string name_;
+    std::unique_ptr<JpegSession> session_;
+};
 
 JpegFile::JpegFile(std::span<const std::uint8_t> file, std::string name)
     : name_(std::move(name)), session_(std::make_unique<JpegSession>()) {
@@ -105,14 +128,6 @@ JpegFile::JpegFile(std::span<const std::uint8_t> file, std::string name)
     if (channels() == 2 || channels() > 4)
         throw InputError("[decode] " + name_ + ": a JPEG of " + std::to_string(channels()) + " components");
 }
-
-JpegFile::~JpegFile() = default;
-
-void JpegFile::fail() const { throw InputError("[decode] " + name_ + ": " + session_->message); }
-
-int JpegFile::width() const { return static_cast<int>(session_->info.image_width); }
-int JpegFile::height() const { return static_cast<int>(session_->info.image_height); }
-int JpegFile::channels() const { return session_->info.num_components; }
 
 Image JpegFile::decode(int reduce) {
     jpeg_decompress_struct& info = session_->info;
@@ -123,5 +138,30 @@ Image JpegFile::decode(int reduce) {
     if (!read_rows(*session_, image.pixels.data())) fail();
     return channels() == 4 ? from_cmyk(image, info.saw_Adobe_marker != 0) : image;
 }
+
+using Bytes = ImageFormat::Bytes;
+
+constexpr const char* kExtensions[] = {"jpg", "jpeg"};
+
+bool matches(Bytes b) { return b.size() >= 3 && b[0] == 0xFF && b[1] == 0xD8 && b[2] == 0xFF; }
+
+ImageHeader header(Bytes bytes, const std::string& name) {
+    const JpegFile file(bytes, name);
+    return {file.width(), file.height(), file.channels(), 8};
+}
+
+Image decode(Bytes bytes, const ImageHeader&, const DecodeOptions& options, const std::string& name) {
+    JpegFile file(bytes, name);
+    const LeastSize least = options.least;
+    for (const int reduce : {8, 4, 2}) {
+        if (file.divisible(reduce) && file.width() / reduce >= least.width && file.height() / reduce >= least.height)
+            return file.decode(reduce);
+    }
+    return file.decode(1);
+}
+
+}  // namespace
+
+const ImageFormat kJpegFormat{"JPEG", kExtensions, matches, header, decode};
 
 }  // namespace keel

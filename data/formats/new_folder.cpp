@@ -16,9 +16,11 @@ void check_target(const std::string& directory, const FolderKind& kind, bool for
     if (!fs::exists(directory)) return;
     if (!fs::is_directory(directory)) throw UsageError(fmt::format("[{}] {} is not a folder", kind.who, directory));
     if (fs::is_empty(directory)) return;
-    if (!force) throw UsageError(fmt::format("[{}] {} is not empty; --force replaces a {}", kind.who, directory, kind.what));
+    if (!force)
+        throw UsageError(fmt::format("[{}] {} is not empty; --force replaces a {}", kind.who, directory, kind.what));
     if (!fs::exists(fs::path(directory) / kind.marker))
-        throw UsageError(fmt::format("[{}] {} has no {}: only a {} is replaced", kind.who, directory, kind.marker, kind.what));
+        throw UsageError(
+            fmt::format("[{}] {} has no {}: only a {} is replaced", kind.who, directory, kind.marker, kind.what));
 }
 
 }  // namespace

@@ -13,12 +13,12 @@ struct FolderKind {
     const char* marker;  ///< the file that every such folder holds
 };
 
-/// Written beside its place, as NAME.partial (of a process that was killed it stays, until the next one). Without a commit the
-/// destructor removes it, and the place keeps what it had.
+/// Written beside its place, as NAME.partial (of a process that was killed it stays, until the next one). Without a
+/// commit the destructor removes it, and the place keeps what it had.
 class NewFolder {
 public:
-    /// Throws UsageError if something is at `directory` that may not be replaced: anything but an empty folder without `force`,
-    /// with it anything that does not hold the marker. std::filesystem_error where the system refuses.
+    /// Throws UsageError if something is at `directory` that may not be replaced: anything but an empty folder without
+    /// `force`, with it anything that does not hold the marker. std::filesystem_error where the system refuses.
     NewFolder(const std::string& directory, const FolderKind& kind, bool force);
     ~NewFolder();
     NewFolder(const NewFolder&) = delete;

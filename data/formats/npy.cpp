@@ -47,7 +47,9 @@ public:
     }
 
 private:
-    [[noreturn]] void fail(const std::string& what) const { throw InputError(fmt::format("[npy] {}: {}", name_, what)); }
+    [[noreturn]] void fail(const std::string& what) const {
+        throw InputError(fmt::format("[npy] {}: {}", name_, what));
+    }
 
     void skip_space() {
         while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n')) rest_.remove_prefix(1);
@@ -73,8 +75,8 @@ private:
     }
 
     void parse_type(std::string_view type, NpyArray& array) const {
-        const bool known = type.size() == 3 && (type[0] == '|' || type[0] == '<') && std::strchr("uib", type[1]) != nullptr &&
-                           std::strchr("1248", type[2]) != nullptr;
+        const bool known = type.size() == 3 && (type[0] == '|' || type[0] == '<') &&
+                           std::strchr("uib", type[1]) != nullptr && std::strchr("1248", type[2]) != nullptr;
         if (!known || (type[0] == '|') != (type[2] == '1') || (type[1] == 'b' && type[2] != '1')) {
             fail(fmt::format("items of type '{}', little-endian integers are wanted", type));
         }
@@ -141,7 +143,8 @@ NpyArray parse_npy(std::vector<std::uint8_t> file, const std::string& name) {
     // The product is held against the file at every step, so it cannot overflow.
     std::size_t items = 1;
     for (std::int64_t extent : array.shape) {
-        if (items != 0 && static_cast<std::size_t>(extent) > left / items) fail("the shape claims more items than the file holds");
+        if (items != 0 && static_cast<std::size_t>(extent) > left / items)
+            fail("the shape claims more items than the file holds");
         items *= static_cast<std::size_t>(extent);
     }
     if (items * static_cast<std::size_t>(array.item_bytes) != file.size() - array.data)

@@ -15,13 +15,13 @@ struct NpyArray {
     std::size_t data = 0;            ///< where the items begin in it, in C order
 
     std::int64_t size() const;
-    /// Item i, 0 <= i < size(). Throws InputError for one above the range of int64.
+    /// Returns item i, 0 <= i < size(). Throws InputError for one above the range of int64.
     std::int64_t integer(std::int64_t i) const;
     const std::uint8_t* bytes() const { return file.data() + data; }
 };
 
-/// Takes over the bytes of a .npy file. Throws InputError unless it is little endian, in C order, of integers, and exactly as
-/// long as its shape says; `name` is used in messages.
+/// Returns the array in the bytes of a .npy file, which it takes over. Throws InputError unless it is little endian, in
+/// C order, of integers, and exactly as long as its shape says; `name` is used in messages.
 NpyArray parse_npy(std::vector<std::uint8_t> file, const std::string& name);
 
 }  // namespace keel

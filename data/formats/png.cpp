@@ -1,4 +1,5 @@
-#include "data/formats/png.h"
+// PNG: the container, and the kind of image that nearly all files hold; the other kinds are stb_image's to read.
+#include "data/formats/image_format.h"
 
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
@@ -7,11 +8,13 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "data/formats/png_unfilter.h"
+#include "data/formats/stb.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -19,7 +22,9 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kSignatureBytes = 8;
+constexpr const char* kExtensions[] = {"png"};
+constexpr std::uint8_t kSignature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+constexpr std::size_t kSignatureBytes = sizeof(kSignature);
 
 std::uint32_t big_endian32(const std::uint8_t* p) {
     return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | std::uint32_t{p[3]};
@@ -33,7 +38,7 @@ struct Chunk {
     bool critical() const { return (type[0] & 0x20) == 0; }
 };
 
-/// visit(chunk) for all chunks up to IEND.
+/// Calls visit(chunk) for all chunks up to IEND.
 template <class Visit>
 void each_chunk(Bytes file, const std::string& name, Visit visit) {
     for (std::size_t at = kSignatureBytes;;) {
@@ -51,9 +56,9 @@ constexpr int kPalette = 3;
 
 struct Header {
     std::uint32_t width, height;
-    int bits, colour;
+    int bits, color;
     bool interlaced;
-    int samples() const { return (colour == 2 || colour == 6 ? 3 : 1) + (colour >= 4 ? 1 : 0); }  ///< of a pixel
+    int samples() const { return (color == 2 || color == 6 ? 3 : 1) + (color >= 4 ? 1 : 0); }  ///< of a pixel
 };
 
 Header read_header(Bytes file, const std::string& name) {
@@ -61,8 +66,8 @@ Header read_header(Bytes file, const std::string& name) {
     if (big_endian32(ihdr) != 13 || std::memcmp(ihdr + 4, "IHDR", 4) != 0) bad(name, "PNG file without a header");
     const std::uint8_t* p = ihdr + 8;
     const Header header{big_endian32(p), big_endian32(p + 4), p[8], p[9], p[12] != 0};
-    constexpr int kColours = 0b1011101;  // 0, 2, 3, 4, 6
-    if (header.colour > 6 || (kColours >> header.colour & 1) == 0 || p[10] != 0 || p[11] != 0 || p[12] > 1)
+    constexpr int kColors = 0b1011101;  // 0, 2, 3, 4, 6
+    if (header.color > 6 || (kColors >> header.color & 1) == 0 || p[10] != 0 || p[11] != 0 || p[12] > 1)
         bad(name, "damaged PNG header");
     return header;
 }
@@ -76,7 +81,7 @@ public:
         state_->crc_flag = ISAL_ZLIB;
     }
 
-    /// The next `n` bytes; false where the stream is damaged or has fewer.
+    /// Reads the next `n` bytes; false where the stream is damaged or has fewer.
     bool read(std::uint8_t* dst, std::size_t n) {
         state_->next_out = dst;
         state_->avail_out = static_cast<std::uint32_t>(n);
@@ -99,7 +104,7 @@ private:
     std::unique_ptr<inflate_state> state_;
 };
 
-/// The first `kept` of `stored` interleaved samples of each pixel.
+/// Copies the first `kept` of `stored` interleaved samples of each pixel.
 void copy_samples(const std::uint8_t* src, int stored, std::size_t pixels, int kept, std::uint8_t* dst) {
     if (stored == kept) {
         std::memcpy(dst, src, pixels * static_cast<std::size_t>(kept));
@@ -110,7 +115,8 @@ void copy_samples(const std::uint8_t* src, int stored, std::size_t pixels, int k
     }
 }
 
-/// Whether the chunks can hold the pixels at all: deflate makes at most 1032 bytes of one. Checked before memory is taken for them.
+/// Whether the chunks can hold the pixels at all: deflate makes at most 1032 bytes of one. Checked before memory is
+/// taken for them.
 bool plausible(const Header& header, std::size_t packed) {
     const std::uint64_t bits = std::uint64_t{header.width} * static_cast<unsigned>(header.samples() * header.bits);
     return header.height <= std::uint64_t{packed} * 1032 / (bits / 8 + 1);
@@ -134,37 +140,53 @@ Image decode_rows(int width, int height, int samples, Inflater inflater, const s
     return image;
 }
 
-}  // namespace
+bool matches(Bytes file) {
+    return file.size() >= kSignatureBytes && std::equal(kSignature, kSignature + kSignatureBytes, file.begin());
+}
 
-ImageHeader check_png(Bytes file, const std::string& name) {
+/// Throws InputError if there is no header, the file is truncated or the CRC of a chunk does not match.
+ImageHeader header(Bytes file, const std::string& name) {
     each_chunk(file, name, [&](const Chunk& chunk) {
         const std::uint8_t* data = chunk.data.data();
         const std::uint32_t crc = crc32_gzip_refl(0, const_cast<std::uint8_t*>(data) - 4, chunk.data.size() + 4);
         if (crc != big_endian32(data + chunk.data.size())) bad(name, "CRC of a PNG chunk does not match");
     });
-    const Header header = read_header(file, name);
-    const auto side = [](std::uint32_t v) { return static_cast<int>(std::min<std::uint32_t>(v, std::numeric_limits<int>::max())); };
-    return {side(header.width), side(header.height), header.colour == kPalette ? 3 : header.samples(), header.bits};
+    const Header read = read_header(file, name);
+    const auto side = [](std::uint32_t v) {
+        return static_cast<int>(std::min<std::uint32_t>(v, std::numeric_limits<int>::max()));
+    };
+    return {side(read.width), side(read.height), read.color == kPalette ? 3 : read.samples(), read.bits};
 }
 
-std::optional<Image> decode_png(Bytes file, const std::string& name) {
+/// Returns the image of a file whose chunks are good: 8-bit grey or RGB, with alpha or without, not interlaced; nothing
+/// for any other kind. Throws InputError where the pixels are damaged.
+std::optional<Image> decode_usual(Bytes file, const std::string& name) {
     const Header header = read_header(file, name);
     std::vector<Bytes> parts;
     std::size_t packed = 0;
-    bool known = header.colour != kPalette && header.bits == 8 && !header.interlaced;
+    bool known = header.color != kPalette && header.bits == 8 && !header.interlaced;
     each_chunk(file, name, [&](const Chunk& chunk) {
         if (chunk.type == "IDAT") {
             parts.push_back(chunk.data);
             packed += chunk.data.size();
         }
         // A critical chunk that the specification lacks says that the pixels mean something else.
-        known = known &&
-                (!chunk.critical() || chunk.type == "IHDR" || chunk.type == "PLTE" || chunk.type == "IDAT" || chunk.type == "IEND");
+        known = known && (!chunk.critical() || chunk.type == "IHDR" || chunk.type == "PLTE" || chunk.type == "IDAT" ||
+                          chunk.type == "IEND");
     });
     if (!plausible(header, packed)) bad(name, "the PNG's pixels are damaged");
     if (!known) return std::nullopt;
     return decode_rows(static_cast<int>(header.width), static_cast<int>(header.height), header.samples(),
                        Inflater(std::move(parts)), name);
 }
+
+Image decode(Bytes file, const ImageHeader& claimed, const DecodeOptions& options, const std::string& name) {
+    if (auto image = decode_usual(file, name)) return std::move(*image);
+    return stb_decode(file, claimed, options, name);
+}
+
+}  // namespace
+
+const ImageFormat kPngFormat{"PNG", kExtensions, matches, header, decode};
 
 }  // namespace keel

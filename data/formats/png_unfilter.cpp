@@ -1,7 +1,7 @@
-// A row's bytes wait for each other: each needs the one left of it, about a dozen instructions in a row. But row r + 1 needs of
-// row r only what lies up to its own column, so sixteen rows run at once, one in each byte of a vector, each a pixel behind the one
-// above. Then "up" is the vector of a pixel ago shifted by one lane, and "upper left" the "up" of a pixel ago. SSE2, which every
-// x86-64 has.
+// A row's bytes wait for each other: each needs the one left of it, about a dozen instructions in a row. But row r + 1
+// needs of row r only what lies up to its own column, so sixteen rows run at once, one in each byte of a vector, each a
+// pixel later than the one above. Then "up" is the vector of a pixel ago shifted by one lane, and "upper left" the "up"
+// of a pixel ago. SSE2, which every x86-64 has.
 #include "data/formats/png_unfilter.h"
 
 #include <emmintrin.h>
@@ -12,7 +12,7 @@
 namespace keel {
 namespace {
 
-/// Bytes [at, at + 16) of a row of `length` bytes; 0 where it has none.
+/// Returns bytes [at, at + 16) of a row of `length` bytes; 0 where it has none.
 __m128i load_part(const std::uint8_t* row, std::int64_t length, std::int64_t at) {
     if (at >= 0 && at + 16 <= length) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + at));
     alignas(16) std::uint8_t part[16] = {};
@@ -21,7 +21,7 @@ __m128i load_part(const std::uint8_t* row, std::int64_t length, std::int64_t at)
     return _mm_load_si128(reinterpret_cast<const __m128i*>(part));
 }
 
-/// The inverse: what lies outside of the row is left out.
+/// Stores bytes [at, at + 16) of a row; what lies outside of it is left out.
 void store_part(std::uint8_t* row, std::int64_t length, std::int64_t at, __m128i bytes) {
     if (at >= 0 && at + 16 <= length) return _mm_storeu_si128(reinterpret_cast<__m128i*>(row + at), bytes);
     alignas(16) std::uint8_t part[16];
@@ -42,9 +42,12 @@ void transpose(__m128i (&m)[16]) {
     }
 }
 
-__m128i choose(__m128i mask, __m128i yes, __m128i no) { return _mm_or_si128(_mm_and_si128(mask, yes), _mm_andnot_si128(mask, no)); }
+__m128i choose(__m128i mask, __m128i yes, __m128i no) {
+    return _mm_or_si128(_mm_and_si128(mask, yes), _mm_andnot_si128(mask, no));
+}
 
-/// Of a (left), b (up), c (upper left) the nearest to a + b - c, the first of equals: the distances are |b - c|, |a - c| and
+/// Returns of a (left), b (up), c (upper left) the nearest to a + b - c, the first of equals: the distances are |b -
+/// c|, |a - c| and
 /// |(a - c) + (b - c)|, the last from sums of what is above and below c, whose saturation at 255 changes no comparison.
 __m128i paeth(__m128i a, __m128i b, __m128i c) {
     const __m128i a_over = _mm_subs_epu8(a, c), a_under = _mm_subs_epu8(c, a);
@@ -72,7 +75,8 @@ void unfilter(std::int64_t length, int rows, const std::uint8_t* src, const std:
     for (std::int64_t column = 0; column < length + (rows - 1) * kBpp; column += 16) {
         __m128i block[16];  // of a row each, then of a column each, then of a row
         for (int r = 0; r < 16; ++r)
-            block[r] = r < rows ? load_part(src + r * (length + 1) + 1, length, column - r * kBpp) : _mm_setzero_si128();
+            block[r] =
+                r < rows ? load_part(src + r * (length + 1) + 1, length, column - r * kBpp) : _mm_setzero_si128();
         alignas(16) std::uint8_t over[16];
         _mm_store_si128(reinterpret_cast<__m128i*>(over), load_part(above, length, column));
         transpose(block);
@@ -94,7 +98,8 @@ void unfilter(std::int64_t length, int rows, const std::uint8_t* src, const std:
 
 }  // namespace
 
-void png_unfilter(int bpp, std::int64_t length, int rows, const std::uint8_t* src, const std::uint8_t* above, std::uint8_t* dst) {
+void png_unfilter(int bpp, std::int64_t length, int rows, const std::uint8_t* src, const std::uint8_t* above,
+                  std::uint8_t* dst) {
     constexpr decltype(&unfilter<1>) kByPixel[] = {unfilter<1>, unfilter<2>, unfilter<3>, unfilter<4>};
     kByPixel[bpp - 1](length, rows, src, above, dst);
 }

@@ -28,14 +28,11 @@ struct Free {
 template <class T>
 using Pixels = std::unique_ptr<T[], Free>;
 
-/// Copies the first dst.channels of `channels` interleaved channels, each value through `convert`.
-template <class T, class Convert>
-void copy_channels(const T* src, int channels, Image& dst, Convert convert) {
-    const auto keep = static_cast<std::size_t>(dst.channels), all = static_cast<std::size_t>(channels);
-    const std::size_t pixels = dst.pixels.size() / keep;
-    for (std::size_t p = 0; p < pixels; ++p) {
-        for (std::size_t c = 0; c < keep; ++c) dst.pixels[p * keep + c] = convert(src[p * all + c]);
-    }
+/// Copies the first `kept` of `stored` interleaved channels of each pixel.
+template <class Sample>
+void copy_channels(const Sample* src, int stored, std::size_t pixels, int kept, Sample* dst) {
+    for (std::size_t p = 0; p < pixels; ++p, src += stored, dst += kept)
+        for (int c = 0; c < kept; ++c) dst[c] = src[c];
 }
 
 void append(void* bytes, void* data, int size) {
@@ -44,41 +41,48 @@ void append(void* bytes, void* data, int size) {
 }
 
 [[noreturn]] void cannot_encode(const Image& image) {
-    throw Error("[encode] cannot encode a picture of " + std::to_string(image.width) + " x " + std::to_string(image.height));
+    throw Error("[encode] cannot encode an image of " + std::to_string(image.width) + " x " +
+                std::to_string(image.height));
+}
+
+void require_8_bits(const Image& image) {
+    if (image.bits != 8) throw UsageError("[encode] wanted an image of 8 bits, got " + std::to_string(image.bits));
 }
 
 }  // namespace
 
 ImageHeader stb_header(std::span<const std::uint8_t> file, const std::string& name) {
     ImageHeader header{0, 0, 0, 8};
-    if (stbi_info_from_memory(file.data(), static_cast<int>(file.size()), &header.width, &header.height, &header.channels) == 0)
+    if (stbi_info_from_memory(file.data(), static_cast<int>(file.size()), &header.width, &header.height,
+                              &header.channels) == 0)
         bad(name, stbi_failure_reason());
     return header;
 }
 
-Image stb_decode(std::span<const std::uint8_t> file, const ImageHeader& header, const std::string& name) {
+Image stb_decode(std::span<const std::uint8_t> file, const ImageHeader& header, const DecodeOptions& options,
+                 const std::string& name) {
     int width = 0, height = 0, stored = 0;
     const int length = static_cast<int>(file.size());
-    const auto check = [&](const void* pixels) {
+    const auto check = [&](const void* pixels, int bits) {
         if (pixels == nullptr) bad(name, stbi_failure_reason());
         if (width != header.width || height != header.height) bad(name, "decoded size differs from the header's");
-        return Image(width, height, stored <= 2 ? 1 : 3);  // without alpha
+        return Image(width, height, stored <= 2 ? 1 : 3, bits);  // without alpha
     };
-    Image image;
+    const auto count = [&] { return static_cast<std::size_t>(width) * static_cast<std::size_t>(height); };
     if (header.bits == 16) {
         const Pixels<stbi_us> pixels(stbi_load_16_from_memory(file.data(), length, &width, &height, &stored, 0));
-        image = check(pixels.get());
-        copy_channels(pixels.get(), stored, image,
-                      [](stbi_us v) { return static_cast<std::uint8_t>((v * 255U + 32767U) / 65535U); });
-    } else {
-        const Pixels<stbi_uc> pixels(stbi_load_from_memory(file.data(), length, &width, &height, &stored, 0));
-        image = check(pixels.get());
-        copy_channels(pixels.get(), stored, image, [](stbi_uc v) { return v; });
+        Image image = check(pixels.get(), 16);
+        copy_channels<std::uint16_t>(pixels.get(), stored, count(), image.channels, image.row16(0));
+        return options.keep_16_bits ? std::move(image) : to_8_bits(std::move(image));
     }
+    const Pixels<stbi_uc> pixels(stbi_load_from_memory(file.data(), length, &width, &height, &stored, 0));
+    Image image = check(pixels.get(), 8);
+    copy_channels<std::uint8_t>(pixels.get(), stored, count(), image.channels, image.row(0));
     return image;
 }
 
 std::vector<std::uint8_t> encode_png(const Image& image) {
+    require_8_bits(image);
     std::vector<std::uint8_t> bytes;
     if (stbi_write_png_to_func(append, &bytes, image.width, image.height, image.channels, image.pixels.data(),
                                static_cast<int>(image.row_bytes())) == 0)
@@ -87,8 +91,10 @@ std::vector<std::uint8_t> encode_png(const Image& image) {
 }
 
 std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
+    require_8_bits(image);
     std::vector<std::uint8_t> bytes;
-    if (stbi_write_jpg_to_func(append, &bytes, image.width, image.height, image.channels, image.pixels.data(), quality) == 0)
+    if (stbi_write_jpg_to_func(append, &bytes, image.width, image.height, image.channels, image.pixels.data(),
+                               quality) == 0)
         cannot_encode(image);
     return bytes;
 }

@@ -45,10 +45,13 @@ ZipEntry parse_central(Bytes b, std::size_t at, const std::string& name) {
                    u32(b, at + 20),
                    u32(b, at + 24),
                    u32(b, at + 42)};
-    if (entry.compressed == kIn64 || entry.size == kIn64 || entry.header == kIn64) bad(name, "zip64 members are not supported");
+    if (entry.compressed == kIn64 || entry.size == kIn64 || entry.header == kIn64)
+        bad(name, "zip64 members are not supported");
     if ((u16(b, at + 8) & 1U) != 0) bad(name, "encrypted members are not supported");
-    if (entry.method != 0 && entry.method != 8) bad(name, fmt::format("compression method {} is not supported", entry.method));
-    if (entry.header + kLocalBytes > b.size() || entry.compressed > b.size()) bad(name, "a member lies outside the archive");
+    if (entry.method != 0 && entry.method != 8)
+        bad(name, fmt::format("compression method {} is not supported", entry.method));
+    if (entry.header + kLocalBytes > b.size() || entry.compressed > b.size())
+        bad(name, "a member lies outside the archive");
     if (entry.method == 0 && entry.size != entry.compressed) bad(name, "a stored member has two sizes");
     if (entry.size > entry.compressed * kMaxRatio) bad(name, "a member claims more bytes than its data can hold");
     return entry;
@@ -59,7 +62,8 @@ Bytes member_bytes(Bytes b, const ZipEntry& entry, const std::string& name) {
     const auto at = static_cast<std::size_t>(entry.header);
     if (u32(b, at) != kLocalMagic) bad(name, fmt::format("{} has no local header", entry.name));
     const std::size_t data = at + kLocalBytes + u16(b, at + 26) + u16(b, at + 28);
-    if (data > b.size() || entry.compressed > b.size() - data) bad(name, fmt::format("{} lies outside the archive", entry.name));
+    if (data > b.size() || entry.compressed > b.size() - data)
+        bad(name, fmt::format("{} lies outside the archive", entry.name));
     return b.subspan(data, static_cast<std::size_t>(entry.compressed));
 }
 
@@ -88,7 +92,8 @@ std::vector<ZipEntry> zip_entries(Bytes b, const std::string& name) {
     entries.reserve(std::min(count, bytes / kCentralBytes));
     std::size_t at = start;
     for (std::size_t i = 0; i < count; ++i) {
-        if (start + bytes - at < kCentralBytes || u32(b, at) != kCentralMagic) bad(name, "the central directory is damaged");
+        if (start + bytes - at < kCentralBytes || u32(b, at) != kCentralMagic)
+            bad(name, "the central directory is damaged");
         const std::size_t length = kCentralBytes + u16(b, at + 28) + u16(b, at + 30) + u16(b, at + 32);
         if (length > start + bytes - at) bad(name, "the central directory is damaged");
         entries.push_back(parse_central(b, at, name));

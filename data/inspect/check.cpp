@@ -16,10 +16,11 @@
 namespace keel {
 namespace {
 
-constexpr const char* kNames[kFindingKinds] = {"truncated",        "too_large", "unreadable", "missing_picture", "patient_across",
-                                               "duplicate_across", "duplicate", "other_size", "unlabelled",      "unlisted"};
+constexpr const char* kNames[kFindingKinds] = {"truncated",      "too_large",        "unreadable", "missing_picture",
+                                               "patient_across", "duplicate_across", "duplicate",  "other_size",
+                                               "unlabelled",     "unlisted"};
 
-/// What a reason to refuse a picture begins or ends with, where it is one of the two that have names of their own.
+/// What a reason to refuse an image begins or ends with, where it is one of the two that have names of their own.
 constexpr std::pair<std::string_view, FindingKind> kReasons[] = {{"truncated", FindingKind::truncated},
                                                                  {"remature end", FindingKind::truncated},
                                                                  {"ends at byte", FindingKind::truncated},
@@ -31,12 +32,13 @@ FindingKind kind_of(const std::string& reason) {
     return FindingKind::unreadable;
 }
 
-/// What is kept of a picture.
+/// What is kept of an image.
 struct Seen {
     Split split = Split::train;
     std::int64_t index = 0;
     int width = 0, height = 0;
-    std::pair<std::uint64_t, std::uint64_t> hash;  ///< of the pixels; 128 bits, so that other pictures do not meet by chance
+    std::pair<std::uint64_t, std::uint64_t>
+        hash;  ///< of the pixels; 128 bits, so that other images do not meet by chance
     std::string bad;
 };
 
@@ -68,12 +70,12 @@ public:
                     seen_.push_back(std::move(seen));
                     if (progress) progress(std::ssize(seen_), total);
                 });
-        report_.pictures = total;
+        report_.images = total;
         find_bad();
         find_sizes();
         find_duplicates();
         find_patients();
-        for (const std::string& name : dataset_.missing()) add(FindingKind::missing_picture, "", name, "");
+        for (const std::string& name : dataset_.missing()) add(FindingKind::missing_image, "", name, "");
         for (const std::string& name : dataset_.unlabelled()) add(FindingKind::unlabelled, "", name, "");
         for (const std::string& name : dataset_.unlisted()) add(FindingKind::unlisted, "", name, "");
         std::ranges::stable_sort(report_.findings, {}, &Finding::kind);
@@ -84,7 +86,9 @@ private:
     void add(FindingKind kind, std::string split, std::string name, std::string detail) {
         report_.findings.push_back({kind, std::move(split), std::move(name), std::move(detail)});
     }
-    const Sample& sample(const Seen& seen) const { return dataset_.samples(seen.split)[static_cast<std::size_t>(seen.index)]; }
+    const Sample& sample(const Seen& seen) const {
+        return dataset_.samples(seen.split)[static_cast<std::size_t>(seen.index)];
+    }
 
     void find_bad() {
         for (const Seen& seen : seen_)
@@ -104,17 +108,19 @@ private:
                     fmt::format("{} x {}, most have {} x {}", seen.width, seen.height, report_.width, report_.height));
     }
 
-    /// Each picture is compared with those before it; of several the first of another split is named, else the first.
+    /// Each image is compared with those before it; of several the first of another split is named, else the first.
     void find_duplicates() {
         std::map<std::tuple<std::uint64_t, std::uint64_t, int, int>, std::vector<const Seen*>> groups;
         for (const Seen& seen : seen_) {
             if (!seen.bad.empty()) continue;
             auto& group = groups[{seen.hash.first, seen.hash.second, seen.width, seen.height}];
-            const auto other = std::ranges::find_if(group, [&](const Seen* before) { return before->split != seen.split; });
+            const auto other =
+                std::ranges::find_if(group, [&](const Seen* before) { return before->split != seen.split; });
             if (!group.empty()) {
                 const Seen& before = other != group.end() ? **other : *group.front();
-                add(other != group.end() ? FindingKind::duplicate_across : FindingKind::duplicate, split_name(seen.split),
-                    sample(seen).name, fmt::format("the same pixels as {} of {}", sample(before).name, split_name(before.split)));
+                add(other != group.end() ? FindingKind::duplicate_across : FindingKind::duplicate,
+                    split_name(seen.split), sample(seen).name,
+                    fmt::format("the same pixels as {} of {}", sample(before).name, split_name(before.split)));
             }
             group.push_back(&seen);
         }
@@ -154,7 +160,8 @@ bool CheckReport::good() const {
     return std::ranges::none_of(findings, [](const Finding& finding) { return is_error(finding.kind); });
 }
 
-CheckReport check_dataset(const Dataset& dataset, int workers, const std::function<void(std::int64_t, std::int64_t)>& progress) {
+CheckReport check_dataset(const Dataset& dataset, int workers,
+                          const std::function<void(std::int64_t, std::int64_t)>& progress) {
     if (workers < 1 || workers > 1024) throw UsageError("[check] workers must be within [1, 1024]");
     return Checker(dataset).run(workers, progress);
 }

@@ -1,6 +1,19 @@
 #include "data/inspect/info.h"
 
 namespace keel {
+namespace {
+
+void add(const Sample& sample, SplitCounts& counts) {
+    bool none = true;
+    for (std::size_t i = 0; i < counts.per_label.size(); ++i) {
+        counts.per_label[i] += sample.is_present(i);
+        counts.unknown[i] += !sample.is_known(i);
+        none = none && sample.is_known(i) && !sample.is_present(i);
+    }
+    counts.without_label += none;
+}
+
+}  // namespace
 
 std::array<SplitCounts, 3> count_labels(const Dataset& dataset) {
     std::array<SplitCounts, 3> result;
@@ -9,13 +22,12 @@ std::array<SplitCounts, 3> count_labels(const Dataset& dataset) {
         SplitCounts& counts = result[static_cast<std::size_t>(split)];
         counts.samples = dataset.size(split);
         counts.per_label.assign(labels, 0);
+        counts.unknown.assign(labels, 0);
         for (const Sample& sample : dataset.samples(split)) {
-            if (dataset.task() == Task::classes) {
+            if (dataset.task() == Task::classes)
                 ++counts.per_label[static_cast<std::size_t>(sample.label)];
-            } else {
-                counts.without_label += sample.mask == 0;
-                for (std::size_t i = 0; i < labels; ++i) counts.per_label[i] += static_cast<std::int64_t>(sample.mask >> i & 1U);
-            }
+            else
+                add(sample, counts);
         }
     }
     return result;

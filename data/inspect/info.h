@@ -11,11 +11,12 @@ namespace keel {
 
 struct SplitCounts {
     std::int64_t samples = 0;
-    std::int64_t without_label = 0;       ///< Task::labels: samples with none ("No Finding"); else 0
-    std::vector<std::int64_t> per_label;  ///< in the order of label_names()
+    std::int64_t without_label = 0;       ///< Task::labels: samples known to have none ("No Finding"); else 0
+    std::vector<std::int64_t> per_label;  ///< samples with each label, in the order of label_names()
+    std::vector<std::int64_t> unknown;    ///< Task::labels: samples of which each label is unknown; else 0
 };
 
-/// Indexed by Split.
+/// Returns the counts of each split, indexed by Split.
 std::array<SplitCounts, 3> count_labels(const Dataset& dataset);
 
 }  // namespace keel

@@ -11,7 +11,8 @@ float Anatomy::medial(float y) const { return mediastinum + 0.02F * ramp(y, 0.35
 
 float Anatomy::diaphragm(int side, float u) const {
     const float v = u - 0.38F;
-    return dome[static_cast<std::size_t>(side)] + dome_curve * (v > 0.0F ? square(v / 0.62F) : 0.35F * square(v / 0.38F));
+    return dome[static_cast<std::size_t>(side)] +
+           dome_curve * (v > 0.0F ? square(v / 0.62F) : 0.35F * square(v / 0.38F));
 }
 
 Anatomy draw_anatomy(Random& r) {
@@ -80,10 +81,12 @@ void draw_vessels(Canvas& canvas, const Anatomy& a, const std::vector<LungPixel>
 /// Posterior ribs fall away from the spine, in a regular ladder.
 float rib(const Anatomy& a, float x, float y) {
     const float distance = std::abs(x - 0.5F);
-    const float f = (y + 0.16F * distance - a.rib_slope * 6.0F * square(distance - 0.17F)) / a.rib_spacing + a.rib_phase;
+    const float f =
+        (y + 0.16F * distance - a.rib_slope * 6.0F * square(distance - 0.17F)) / a.rib_spacing + a.rib_phase;
     const float phase = std::abs(f - std::floor(f) - 0.5F);  // 0 at a rib's middle
     const float band = 1.0F - ramp(phase, 0.17F, 0.25F), rim = ramp(phase, 0.08F, 0.17F) * band;
-    return (band + 0.7F * rim) * ramp(distance, 0.05F, 0.08F) * (1.0F - ramp(distance, a.lateral(y), a.lateral(y) + 0.03F));
+    return (band + 0.7F * rim) * ramp(distance, 0.05F, 0.08F) *
+           (1.0F - ramp(distance, a.lateral(y), a.lateral(y) + 0.03F));
 }
 
 }  // namespace
@@ -96,8 +99,10 @@ void draw_body_and_lungs(Canvas& canvas, const Anatomy& a, const std::vector<Lun
         float v = mix(0.03F, a.tissue * (1.0F - 0.35F * ramp(distance, 0.25F, 0.48F)), body);
         v += 0.10F * body * ramp(y, 0.72F, 0.85F);  // the abdomen absorbs more
         if (x > 0.5F)
-            v -= 0.16F * (1.0F - ramp(std::hypot((x - 0.63F) / 0.07F, (y - a.dome[1] - 0.10F) / 0.035F), 0.6F, 1.0F));  // gas
-        const float texture = 0.05F * (noise.at(9.0F * x, 9.0F * y) - 0.5F) + 0.03F * (noise.at(27.0F * x, 27.0F * y) - 0.5F);
+            v -= 0.16F *
+                 (1.0F - ramp(std::hypot((x - 0.63F) / 0.07F, (y - a.dome[1] - 0.10F) / 0.035F), 0.6F, 1.0F));  // gas
+        const float texture =
+            0.05F * (noise.at(9.0F * x, 9.0F * y) - 0.5F) + 0.03F * (noise.at(27.0F * x, 27.0F * y) - 0.5F);
         const float lung = a.lung_level + 0.05F * ramp(lungs[i].t, 0.3F, 1.0F) + texture;
         return mix(v + 0.3F * texture, lung, lungs[i].mask);
     });
@@ -124,7 +129,7 @@ void draw_heart_and_bones(Canvas& canvas, const Anatomy& a, const std::vector<Lu
         const float distance = std::abs(x - 0.5F);
         const float column = a.medial(y) + 0.012F * std::sin(9.0F * y);
         const float mediastinum = (1.0F - ramp(distance, column - 0.012F, column + 0.012F)) * ramp(y, 0.0F, 0.2F);
-        // The heart's axis leans to the picture's right.
+        // The heart's axis leans to the image's right.
         const float hx = (x - centre) + 0.25F * (y - heart_y), hy = (y - heart_y) - 0.10F * (x - centre);
         const float heart = 1.0F - ramp(std::hypot(hx / half, hy / (0.10F + 0.42F * half)), 0.94F, 1.05F);
         const float knob = 1.0F - ramp(std::hypot(x - 0.565F, y - 0.36F), 0.033F, 0.045F);

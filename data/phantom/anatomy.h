@@ -27,7 +27,7 @@ enum Sign : unsigned {
     hernia
 };
 
-/// Lengths in body units; [0] is the side at the picture's left (the patient's right).
+/// Lengths in body units; [0] is the side at the image's left (the patient's right).
 struct Anatomy {
     float lung_width, lung_top;
     std::array<float, 2> dome;  ///< height of the diaphragm's dome
@@ -47,7 +47,7 @@ struct Anatomy {
 
 /// Where a pixel lies in the lungs.
 struct LungPixel {
-    int side;     ///< 0 picture's left, 1 right
+    int side;     ///< 0 image's left, 1 right
     float mask;   ///< 1 inside, 0 outside, soft edge
     float outer;  ///< distance to the outer (lateral or apical) edge, negative outside
     float u, t;   ///< 0 medial to 1 lateral; 0 apex to 1 dome
@@ -55,21 +55,23 @@ struct LungPixel {
 
 Anatomy draw_anatomy(Random& patient);
 
-/// Side -1 to +1: the factor that maps a distance from the midline to x.
+/// Returns -1 or +1: the factor that maps a distance from the midline to x.
 inline float direction(int side) { return side == 0 ? -1.0F : 1.0F; }
 
 std::vector<LungPixel> map_lungs(const Anatomy& anatomy, const Canvas& canvas);
 
-/// The healthy picture in two layers: signs inside the lungs are drawn between them.
-void draw_body_and_lungs(Canvas& canvas, const Anatomy& anatomy, const std::vector<LungPixel>& lungs, const Noise& noise);
+/// The healthy image in two layers: signs inside the lungs are drawn between them.
+void draw_body_and_lungs(Canvas& canvas, const Anatomy& anatomy, const std::vector<LungPixel>& lungs,
+                         const Noise& noise);
 void draw_heart_and_bones(Canvas& canvas, const Anatomy& anatomy, const std::vector<LungPixel>& lungs);
 
-/// Draws of the signs of one image. change_anatomy runs before the lungs are mapped, in_lungs between the layers, over_all last.
-/// They are pure functions of the mask and the stream, so the same image gets the same sides and places in all three.
+/// Draw the signs of one image. change_anatomy runs before the lungs are mapped, in_lungs between the layers, over_all
+/// last. They are pure functions of the mask and the stream, so the same image gets the same sides and places in all
+/// three.
 void change_anatomy(Anatomy& anatomy, std::uint64_t mask, std::uint64_t key);
-void draw_signs_in_lungs(Canvas& canvas, const Anatomy& anatomy, const std::vector<LungPixel>& lungs, std::uint64_t mask,
-                         std::uint64_t key);
-void draw_signs_over_all(Canvas& canvas, const Anatomy& anatomy, const std::vector<LungPixel>& lungs, std::uint64_t mask,
-                         std::uint64_t key);
+void draw_signs_in_lungs(Canvas& canvas, const Anatomy& anatomy, const std::vector<LungPixel>& lungs,
+                         std::uint64_t mask, std::uint64_t key);
+void draw_signs_over_all(Canvas& canvas, const Anatomy& anatomy, const std::vector<LungPixel>& lungs,
+                         std::uint64_t mask, std::uint64_t key);
 
 }  // namespace keel::phantom

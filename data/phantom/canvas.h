@@ -1,4 +1,4 @@
-// Drawing in the coordinates of the body: x to the right and y down, the picture's square is [0, 1]^2 before it is posed.
+// Drawing in the coordinates of the body: x to the right and y down, the image's square is [0, 1]^2 before it is posed.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace keel::phantom {
 
-/// 0 below `low`, 1 above `high`, smooth between.
+/// Returns 0 below `low`, 1 above `high`, smooth between.
 inline float ramp(float v, float low, float high) {
     const float t = std::clamp((v - low) / (high - low), 0.0F, 1.0F);
     return t * t * (3.0F - 2.0F * t);
@@ -25,7 +25,7 @@ struct Point {
     float x, y;
 };
 
-/// How the body lies in the picture: rotated about the centre (radians), scaled, shifted.
+/// How the body lies in the image: rotated about the centre (radians), scaled, shifted.
 struct Pose {
     float angle = 0.0F, scale = 1.0F, shift_x = 0.0F, shift_y = 0.0F;
 };
@@ -46,20 +46,24 @@ public:
     }
 
     int size() const { return size_; }
-    float pixel() const { return 1.0F / (static_cast<float>(size_) * pose_.scale); }  ///< one pixel's width in body units
+    float pixel() const {
+        return 1.0F / (static_cast<float>(size_) * pose_.scale);
+    }  ///< one pixel's width in body units
     std::vector<float>& values() { return value_; }
 
-    /// value = f(value, x, y, i) for every pixel i that may lie in `box`.
+    /// Sets value = f(value, x, y, i) for every pixel i that may lie in `box`.
     template <class F>
     void each(const Rect& box, F&& f) {
         const Point corners[] = {to_pixel({box.x0, box.y0}), to_pixel({box.x1, box.y0}), to_pixel({box.x0, box.y1}),
                                  to_pixel({box.x1, box.y1})};
         Rect r{corners[0].x, corners[0].y, corners[0].x, corners[0].y};
-        for (const Point& p : corners) r = {std::min(r.x0, p.x), std::min(r.y0, p.y), std::max(r.x1, p.x), std::max(r.y1, p.y)};
+        for (const Point& p : corners)
+            r = {std::min(r.x0, p.x), std::min(r.y0, p.y), std::max(r.x1, p.x), std::max(r.y1, p.y)};
         const int x0 = bound(r.x0), y0 = bound(r.y0), x1 = bound(r.x1 + 1.0F), y1 = bound(r.y1 + 1.0F);
         for (int y = y0; y < y1; ++y) {
             for (int x = x0; x < x1; ++x) {
-                const auto i = static_cast<std::size_t>(y) * static_cast<std::size_t>(size_) + static_cast<std::size_t>(x);
+                const auto i =
+                    static_cast<std::size_t>(y) * static_cast<std::size_t>(size_) + static_cast<std::size_t>(x);
                 value_[i] = f(value_[i], points_[i].x, points_[i].y, i);
             }
         }
@@ -81,7 +85,8 @@ private:
     }
     Point to_pixel(Point p) const {
         const float n = static_cast<float>(size_), u = (p.x - 0.5F) * pose_.scale, v = (p.y - 0.5F) * pose_.scale;
-        return {(cosine_ * u - sine_ * v + 0.5F + pose_.shift_x) * n, (sine_ * u + cosine_ * v + 0.5F + pose_.shift_y) * n};
+        return {(cosine_ * u - sine_ * v + 0.5F + pose_.shift_x) * n,
+                (sine_ * u + cosine_ * v + 0.5F + pose_.shift_y) * n};
     }
 
     int size_;
@@ -98,9 +103,11 @@ public:
         for (float& v : lattice_) v = random.uniform();
     }
     float at(float x, float y) const {
-        const float fx = std::floor(x), fy = std::floor(y), tx = ramp(x - fx, 0.0F, 1.0F), ty = ramp(y - fy, 0.0F, 1.0F);
+        const float fx = std::floor(x), fy = std::floor(y), tx = ramp(x - fx, 0.0F, 1.0F),
+                    ty = ramp(y - fy, 0.0F, 1.0F);
         const int ix = static_cast<int>(fx), iy = static_cast<int>(fy);
-        return mix(mix(corner(ix, iy), corner(ix + 1, iy), tx), mix(corner(ix, iy + 1), corner(ix + 1, iy + 1), tx), ty);
+        return mix(mix(corner(ix, iy), corner(ix + 1, iy), tx), mix(corner(ix, iy + 1), corner(ix + 1, iy + 1), tx),
+                   ty);
     }
 
 private:
@@ -108,13 +115,15 @@ private:
     std::array<float, 1024> lattice_;
 };
 
-/// A stroke from a to b whose brightness is added with soft edges; `width` is the half-width, at least that of a pixel's half,
-/// with the brightness lowered in return. `weight(i)` scales it per pixel.
+/// Draws a stroke from a to b whose brightness is added with soft edges; `width` is the half-width, at least that of a
+/// pixel's half, with the brightness lowered in return. `weight(i)` scales it per pixel.
 template <class Weight>
 void stroke(Canvas& canvas, Point a, Point b, float width, float brightness, Weight&& weight) {
-    const float half = std::max(width, 0.6F * canvas.pixel()), amount = brightness * std::min(1.0F, 1.5F * width / half);
+    const float half = std::max(width, 0.6F * canvas.pixel()),
+                amount = brightness * std::min(1.0F, 1.5F * width / half);
     const float dx = b.x - a.x, dy = b.y - a.y, length = std::max(dx * dx + dy * dy, 1e-9F), reach = 2.0F * half;
-    const Rect box{std::min(a.x, b.x) - reach, std::min(a.y, b.y) - reach, std::max(a.x, b.x) + reach, std::max(a.y, b.y) + reach};
+    const Rect box{std::min(a.x, b.x) - reach, std::min(a.y, b.y) - reach, std::max(a.x, b.x) + reach,
+                   std::max(a.y, b.y) + reach};
     canvas.each(box, [&](float v, float x, float y, std::size_t i) {
         const float t = std::clamp(((x - a.x) * dx + (y - a.y) * dy) / length, 0.0F, 1.0F);
         const float distance = std::hypot(x - a.x - t * dx, y - a.y - t * dy);

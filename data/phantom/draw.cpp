@@ -23,7 +23,8 @@ constexpr Glyph kFont[] = {
 void write_glyph(Canvas& canvas, const Glyph& glyph, int left, int top, int scale) {
     for (int y = 0; y < 7 * scale; ++y) {
         for (int x = 0; x < 5 * scale; ++x) {
-            if ((glyph.rows[y / scale] >> (4 - x / scale) & 1) == 0 || top + y >= canvas.size() || left + x >= canvas.size())
+            if ((glyph.rows[y / scale] >> (4 - x / scale) & 1) == 0 || top + y >= canvas.size() ||
+                left + x >= canvas.size())
                 continue;
             canvas.values()[static_cast<std::size_t>(top + y) * static_cast<std::size_t>(canvas.size()) +
                             static_cast<std::size_t>(left + x)] = 0.95F;
@@ -40,14 +41,16 @@ Pose draw_pose(Random& r) {
 Image expose(Canvas& canvas, Random& r) {
     const float gain = r.uniform(0.90F, 1.12F), offset = r.uniform(-0.02F, 0.05F), gamma = r.uniform(0.88F, 1.12F),
                 noise = r.uniform(0.012F, 0.028F);
-    for (float& v : canvas.values()) v = std::pow(std::clamp(gain * v + offset, 0.0F, 1.0F), gamma) + noise * r.normal();
-    // The marks are not part of the exposure: they are legible on every picture.
+    for (float& v : canvas.values())
+        v = std::pow(std::clamp(gain * v + offset, 0.0F, 1.0F), gamma) + noise * r.normal();
+    // The marks are not part of the exposure: they are legible on every image.
     const int scale = std::max(1, canvas.size() / 160), margin = std::max(2, canvas.size() / 50);
     write_text(canvas, "SYNTHETIC", margin, canvas.size() - margin - 7 * scale, scale);
     write_text(canvas, "L", canvas.size() - margin - 5 * scale, margin, scale);
     Image image(canvas.size(), canvas.size(), 1);
-    std::ranges::transform(canvas.values(), image.pixels.begin(),
-                           [](float v) { return static_cast<std::uint8_t>(255.0F * std::clamp(v, 0.0F, 1.0F) + 0.5F); });
+    std::ranges::transform(canvas.values(), image.pixels.begin(), [](float v) {
+        return static_cast<std::uint8_t>(255.0F * std::clamp(v, 0.0F, 1.0F) + 0.5F);
+    });
     return image;
 }
 
@@ -65,7 +68,7 @@ void write_text(Canvas& canvas, const char* text, int x, int y, int scale) {
 
 namespace {
 
-/// The picture before it is exposed, and the stream that exposes it.
+/// The image before it is exposed, and the stream that exposes it.
 struct Painting {
     phantom::Canvas canvas;
     Random exposure;
@@ -116,7 +119,8 @@ std::vector<LabelledBox> phantom_boxes(const PhantomImage& image, int size, std:
     using enum phantom::Sign;
     std::vector<LabelledBox> boxes;
     Painting all = paint(image, size, seed);
-    for (const phantom::Sign sign : {atelectasis, cardiomegaly, effusion, infiltration, mass, nodule, pneumonia, pneumothorax}) {
+    for (const phantom::Sign sign :
+         {atelectasis, cardiomegaly, effusion, infiltration, mass, nodule, pneumonia, pneumothorax}) {
         if ((image.mask >> sign & 1U) == 0) continue;
         PhantomImage without = image;
         without.mask &= ~(std::uint64_t{1} << sign);

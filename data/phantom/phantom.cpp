@@ -13,8 +13,8 @@
 #include <fmt/core.h>
 
 #include "data/formats/new_folder.h"
-#include "data/sources/nih_table.h"
 #include "data/formats/stb.h"
+#include "data/sources/nih_table.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 
@@ -27,14 +27,18 @@ constexpr int kMostImages = 5;          // of one patient
 constexpr float kKeep = 0.7F;           // probability that an image shows a sign of its patient
 constexpr std::int64_t kTestEvery = 5;  // every fifth patient
 
-/// Images of each label among the 112,120 of NIH ChestX-ray14 (Wang et al., CVPR 2017, data release of 2017), CheXNet's order.
-constexpr std::array<int, 14> kNihCounts{11559, 2776, 13317, 19894, 5782, 6331, 1431, 5302, 4667, 2303, 2516, 1686, 3385, 227};
+/// Images of each label among the 112,120 of NIH ChestX-ray14 (Wang et al., CVPR 2017, data release of 2017), CheXNet's
+/// order.
+constexpr std::array<int, 14> kNihCounts{11559, 2776, 13317, 19894, 5782, 6331, 1431,
+                                         5302,  4667, 2303,  2516,  1686, 3385, 227};
 constexpr double kNihImages = 112120;
 
 constexpr const char* kReadme =
     "SYNTHETIC. These are not X-rays of anybody.\n\n"
-    "The pictures in this folder were drawn by a program (`keel data synth`) to test software. They look like stylised frontal\n"
-    "chest X-rays and carry the word SYNTHETIC. They have no diagnostic meaning, and a model trained on them has none either.\n"
+    "The pictures in this folder were drawn by a program (`keel data synth`) to test software. They look like stylised "
+    "frontal\n"
+    "chest X-rays and carry the word SYNTHETIC. They have no diagnostic meaning, and a model trained on them has none "
+    "either.\n"
     "The layout is that of NIH ChestX-ray14.\n\n";
 
 constexpr const char* kHeader =
@@ -68,9 +72,10 @@ void write_file(const fs::path& path, const Bytes& bytes) {
     if (!out) throw IoError(fmt::format("[synth] cannot write {}", path.string()));
 }
 
-/// Writes the pictures, returns the boxes of the test images. Every image is a function of the plan, so the threads only share a
-/// counter. The first error ends all of them.
-std::vector<LabelledBox> write_images(const PhantomOptions& o, const std::vector<PhantomImage>& plan, const fs::path& directory) {
+/// Writes the images, returns the boxes of the test images. Every image is a function of the plan, so the threads only
+/// share a counter. The first error ends all of them.
+std::vector<LabelledBox> write_images(const PhantomOptions& o, const std::vector<PhantomImage>& plan,
+                                      const fs::path& directory) {
     std::atomic<std::size_t> next{0};
     std::vector<std::vector<LabelledBox>> boxes(plan.size());
     std::mutex mutex;  // guards done, error and the callback
@@ -109,8 +114,8 @@ void write_tables(const PhantomOptions& o, const std::vector<PhantomImage>& plan
         Random person(o.seed, Draw::synthesize, 3, static_cast<std::uint64_t>(image.patient));
         const std::uint32_t age = 20 + person.below(65);
         const char gender = person.chance(0.5F) ? 'F' : 'M';
-        table += fmt::format("{},{},{},{},{},{},PA,{},{},0.143,0.143\n", image.name, findings(image.mask), image.follow_up,
-                             image.patient, age, gender, o.size, o.size);
+        table += fmt::format("{},{},{},{},{},{},PA,{},{},0.143,0.143\n", image.name, findings(image.mask),
+                             image.follow_up, image.patient, age, gender, o.size, o.size);
         (image.test ? test : train) += image.name + "\n";
     }
     write_file(directory / "Data_Entry_2017.csv", table);

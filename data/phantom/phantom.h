@@ -1,4 +1,5 @@
-// The phantom set: procedurally drawn frontal chest X-rays, plainly marked as synthetic, in the layout of NIH ChestX-ray14.
+// The phantom set: procedurally drawn frontal chest X-rays, plainly marked as synthetic, in the layout of NIH
+// ChestX-ray14.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/sources/boxes.h"
 #include "data/image.h"
+#include "data/sources/boxes.h"
 
 namespace keel {
 
@@ -33,21 +34,22 @@ struct PhantomImage {
     bool test = false;
 };
 
-/// The list of images, a function of count, seed and balanced alone. Every fifth patient is a test patient. A patient's
-/// images share the anatomy, and mostly the signs: an image keeps each of its patient's signs with probability 0.7, and
-/// shows one that the patient has not just often enough that the label's overall frequency is met.
+/// Returns the list of images, a function of count, seed and balanced alone. Every fifth patient is a test patient. A
+/// patient's images share the anatomy, and mostly the signs: an image keeps each of its patient's signs with
+/// probability 0.7, and shows one that the patient has not just often enough that the label's overall frequency is met.
 std::vector<PhantomImage> plan_phantom(const PhantomOptions& options);
 
-/// Draws one image: a function of its entry, the size and the seed alone.
+/// Returns one image drawn: a function of its entry, the size and the seed alone.
 Image draw_phantom(const PhantomImage& image, int size, std::uint64_t seed);
 
-/// Where the signs of an image are that NIH has boxes for (Atelectasis to Pneumothorax): what changes visibly where the sign is left
-/// out, one box a lung.
+/// Returns where the signs of an image are that NIH has boxes for (Atelectasis to Pneumothorax): what changes visibly
+/// where the sign is left out, one box a lung.
 std::vector<LabelledBox> phantom_boxes(const PhantomImage& image, int size, std::uint64_t seed);
 
-/// Writes the set: images/*.png, Data_Entry_2017.csv, BBox_List_2017.csv (of the test images), train_val_list.txt, test_list.txt and the marker SYNTHETIC.txt. It is written
-/// beside `directory`, made durable and renamed, so a half-written set never has its name. Throws UsageError for an option outside its range or
-/// a directory that is not empty without `force`, IoError where writing fails.
+/// Writes the set: images/*.png, Data_Entry_2017.csv, BBox_List_2017.csv (of the test images), train_val_list.txt,
+/// test_list.txt and the marker SYNTHETIC.txt. It is written beside `directory`, made durable and renamed, so a
+/// half-written set never has its name. Throws UsageError for an option outside its range or a directory that is not
+/// empty without `force`, IoError where writing fails.
 void write_phantom(const PhantomOptions& options);
 
 }  // namespace keel

@@ -81,7 +81,8 @@ void draw_pneumonia(Canvas& canvas, const Anatomy& a, const std::vector<LungPixe
     const Noise noise(r);
     add_in_lungs(canvas, lungs, around(p, 2.0F * radius), [&](float x, float y, const LungPixel&) {
         const float distance = std::hypot(x - p.x, y - p.y) / radius;
-        return amount * (1.0F - ramp(distance, 0.55F, 1.3F)) * (0.45F + 0.55F * ramp(noise.at(16.0F * x, 16.0F * y), 0.2F, 0.7F));
+        return amount * (1.0F - ramp(distance, 0.55F, 1.3F)) *
+               (0.45F + 0.55F * ramp(noise.at(16.0F * x, 16.0F * y), 0.2F, 0.7F));
     });
     for (int k = 0; k < 4; ++k) {
         const float heading = r.uniform(0.1F, 1.3F), length = r.uniform(0.7F, 1.0F) * radius;
@@ -140,7 +141,8 @@ void draw_fibrosis(Canvas& canvas, const std::vector<LungPixel>& lungs, Random r
     const Noise noise(r);
     add_in_lungs(canvas, lungs, {0.0F, 0.0F, 1.0F, 1.0F}, [&](float x, float y, const LungPixel& lung) {
         const float base = ramp(lung.t, from, from + 0.25F) * (0.5F + 0.5F * ramp(lung.u, 0.2F, 0.7F));
-        const float n = noise.at(40.0F * x + 0.3F * y, 40.0F * y), ridge = 1.0F - ramp(std::abs(n - 0.5F), 0.03F, 0.14F);
+        const float n = noise.at(40.0F * x + 0.3F * y, 40.0F * y),
+                    ridge = 1.0F - ramp(std::abs(n - 0.5F), 0.03F, 0.14F);
         return amount * base * ridge;
     });
 }
@@ -182,7 +184,8 @@ void draw_hernia(Canvas& canvas, const Anatomy& a, Random r) {
     const float radius = r.uniform(0.060F, 0.082F), level = r.uniform(-0.1F, 0.3F);
     canvas.each(around(p, 1.4F * radius), [&](float v, float x, float y, std::size_t) {
         const float distance = std::hypot(x - p.x, y - p.y) / radius;
-        const float gas = (1.0F - ramp(distance, 0.78F, 0.9F)) * (1.0F - ramp((y - p.y) / radius, level - 0.04F, level + 0.04F));
+        const float gas =
+            (1.0F - ramp(distance, 0.78F, 0.9F)) * (1.0F - ramp((y - p.y) / radius, level - 0.04F, level + 0.04F));
         const float wall = 1.0F - ramp(std::abs(distance - 0.95F), 0.05F, 0.16F);
         return v - 0.32F * gas + 0.12F * wall;
     });

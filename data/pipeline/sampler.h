@@ -6,16 +6,17 @@
 
 namespace keel {
 
-/// A permutation of [0, n) that depends on (seed, epoch, n) alone. 0 <= n < 2^32.
+/// Returns a permutation of [0, n) that depends on (seed, epoch, n) alone. 0 <= n < 2^32.
 std::vector<std::int64_t> permutation(std::uint64_t seed, std::uint64_t epoch, std::int64_t n);
 
-/// Of the ranks that train on one data set together, or score it.
+/// Which of the ranks that train on one data set together, or score it, this is.
 struct ShardOptions {
     int rank = 0, ranks = 1;
-    /// Every rank draws its own permutation of all samples and takes the first n / ranks; else each takes its part of one.
+    /// Every rank draws its own permutation of all samples and takes the first n / ranks; else each takes its part of
+    /// one.
     bool independent = false;
-    /// Equal parts into which a step's samples are cut, of which each rank has parts / ranks; 0: one a rank. So the parts are the same
-    /// on any number of ranks that divides them.
+    /// Equal parts into which a step's samples are cut, of which each rank has parts / ranks; 0: one a rank. So the
+    /// parts are the same on any number of ranks that divides them.
     int parts = 0;
 };
 
@@ -31,15 +32,16 @@ struct Shard {
     std::vector<Batch> batches;
 };
 
-/// Step k takes the next `batch` positions for each rank of an epoch of n, from `start` (a next_sample) on, the last step what is
-/// left, in equal parts. Every rank has as many batches. A pure function. With `independent` positions are those of the rank's own
-/// permutation, of which it takes n / ranks.
+/// Plans an epoch of n: step k takes the next `batch` positions for each rank, from `start` (a next_sample) on, the
+/// last step what is left, in equal parts. Every rank has as many batches. A pure function. With `independent`
+/// positions are those of the rank's own permutation, of which it takes n / ranks.
 Shard plan_shard(const ShardOptions& options, std::int64_t n, std::int64_t batch, std::int64_t start);
 
-/// Part `rank` of n consecutive samples, for scoring.
+/// Consecutive samples, for scoring.
 struct Slice {
     std::int64_t begin, end;
 };
+/// Returns part `rank` of n samples in order, of sizes that differ by at most one.
 Slice slice_of(std::int64_t n, int rank, int ranks);
 
 }  // namespace keel

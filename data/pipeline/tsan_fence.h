@@ -7,7 +7,7 @@ namespace keel {
 
 /// Hands plain data from one stage's thread to the next one's. oneTBB orders the stages already, inside a library that
 /// ThreadSanitizer cannot see into; said once more here, the sanitizer can check everything else. Free on x86-64.
-class Baton {
+class TsanFence {
 public:
     void take() const { static_cast<void>(turn_.load(std::memory_order_acquire)); }
     void pass() { turn_.fetch_add(1, std::memory_order_acq_rel); }
@@ -15,13 +15,13 @@ public:
     /// Takes it, and passes it on at the end of a scope, however that is left.
     class Turn {
     public:
-        explicit Turn(Baton& baton) : baton_(baton) { baton_.take(); }
-        ~Turn() { baton_.pass(); }
+        explicit Turn(TsanFence& fence) : fence_(fence) { fence_.take(); }
+        ~Turn() { fence_.pass(); }
         Turn(const Turn&) = delete;
         Turn& operator=(const Turn&) = delete;
 
     private:
-        Baton& baton_;
+        TsanFence& fence_;
     };
 
 private:

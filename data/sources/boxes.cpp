@@ -49,12 +49,13 @@ std::vector<LabelledBox> read_boxes(const std::string& path) {
         const std::string where = fmt::format("{}:{}", path, i + 1);
         const auto fields = split_fields(lines[i], ',');
         if (fields.size() < wanted)
-            throw InputError(fmt::format("[boxes] {}: {} fields, at least {} are wanted", where, fields.size(), wanted));
+            throw InputError(
+                fmt::format("[boxes] {}: {} fields, at least {} are wanted", where, fields.size(), wanted));
         const auto number = [&](std::size_t k) { return parse_number(fields[columns.box + k], where); };
         const Box box{number(0), number(1), number(2), number(3)};
         if (box.x < 0 || box.y < 0 || box.width <= 0 || box.height <= 0)
-            throw InputError(fmt::format("[boxes] {}: wanted a corner from 0 on and sides above 0, got {}, {}, {}, {}", where,
-                                         box.x, box.y, box.width, box.height));
+            throw InputError(fmt::format("[boxes] {}: wanted a corner from 0 on and sides above 0, got {}, {}, {}, {}",
+                                         where, box.x, box.y, box.width, box.height));
         const std::string& label = fields[columns.label];
         boxes.push_back({fields[columns.image], label == "Infiltrate" ? "Infiltration" : label, box});
     }
@@ -64,8 +65,8 @@ std::vector<LabelledBox> read_boxes(const std::string& path) {
 std::string boxes_csv(const std::vector<LabelledBox>& boxes) {
     std::string text = kHeader;
     for (const LabelledBox& b : boxes)
-        text += fmt::format("{},{},{},{},{},{},,,\n", b.image, b.label == "Infiltration" ? "Infiltrate" : b.label, b.box.x, b.box.y,
-                            b.box.width, b.box.height);
+        text += fmt::format("{},{},{},{},{},{},,,\n", b.image, b.label == "Infiltration" ? "Infiltrate" : b.label,
+                            b.box.x, b.box.y, b.box.width, b.box.height);
     return text;
 }
 

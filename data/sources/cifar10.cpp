@@ -1,4 +1,4 @@
-// CIFAR-10 (Krizhevsky 2009): the binary version, or the same pictures as an ImageFolder.
+// CIFAR-10 (Krizhevsky 2009): the binary version, or the same images as an ImageFolder.
 #include <algorithm>
 #include <filesystem>
 
@@ -14,13 +14,15 @@ namespace {
 constexpr int kSide = 32;
 constexpr std::size_t kPlane = kSide * kSide, kRecordBytes = 1 + 3 * kPlane;
 constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 28;
-constexpr const char* kClasses[] = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+constexpr const char* kClasses[] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                    "dog",      "frog",       "horse", "ship", "truck"};
 
 /// Appends the records of one file: a class byte, then the red, the green and the blue plane.
 void read_records(const std::string& path, std::vector<Sample>& samples, std::vector<std::uint8_t>& pixels) {
     const auto bytes = read_file(path, kMaxFileBytes);
     if (bytes.empty() || bytes.size() % kRecordBytes != 0) {
-        throw InputError(fmt::format("[cifar10] {} has {} bytes, a multiple of {} is wanted", path, bytes.size(), kRecordBytes));
+        throw InputError(
+            fmt::format("[cifar10] {} has {} bytes, a multiple of {} is wanted", path, bytes.size(), kRecordBytes));
     }
     const std::string stem = std::filesystem::path(path).stem().string();
     for (std::size_t i = 0; i < bytes.size() / kRecordBytes; ++i) {

@@ -16,22 +16,25 @@ namespace fs = std::filesystem;
 
 constexpr double kFlatTestFraction = 0.1;
 
-/// The pictures of root/CLASS/*, classes numbered by `classes`; a class folder may be missing, an unknown one may not appear.
+/// Returns the images of root/CLASS/*, classes numbered by `classes`; a class folder may be missing, an unknown one may
+/// not appear.
 std::vector<Sample> read_classes(const std::string& root, const std::vector<std::string>& classes) {
     std::vector<Sample> samples;
     for (const std::string& name : list_directories(root)) {
         const auto found = std::ranges::find(classes, name);
-        if (found == classes.end()) throw InputError(fmt::format("[folder] {}/{} is a class that train does not have", root, name));
+        if (found == classes.end())
+            throw InputError(fmt::format("[folder] {}/{} is a class that train does not have", root, name));
         for (const std::string& file : list_images(root + "/" + name)) {
             const std::string relative = name + "/" + file;
-            samples.push_back(
-                {.name = relative, .file = root + "/" + relative, .label = static_cast<std::int32_t>(found - classes.begin())});
+            samples.push_back({.name = relative,
+                               .file = root + "/" + relative,
+                               .label = static_cast<std::int32_t>(found - classes.begin())});
         }
     }
     return samples;
 }
 
-/// Grey where the first picture that can be read is grey, else RGB; the others are converted.
+/// Returns 1 (grey) where the first image that can be read is grey, else 3; the others are converted.
 int native_channels(const std::vector<Sample>& samples) {
     for (const Sample& sample : samples) {
         try {
@@ -58,12 +61,14 @@ std::unique_ptr<Dataset> open_folder(const std::string& path, const DatasetOptio
                 fmt::format("[folder] {} has a class whose name is not UTF-8 or holds control characters", train_root));
     train = read_classes(train_root, contents.label_names);
     if (train.empty())
-        throw InputError(fmt::format("[folder] {} has no folders with pictures (CLASS/*.png, jpg, jpeg, bmp)", train_root));
+        throw InputError(
+            fmt::format("[folder] {} has no folders with images (CLASS/*.{})", train_root, image_extensions()));
     contents.channels = native_channels(train);
     if (!has_splits) split_off(train, test, kFlatTestFraction, options.split_seed);
     if (has_splits && fs::is_directory(path + "/test")) test = read_classes(path + "/test", contents.label_names);
     for (const char* name : {"/val", "/valid"}) {
-        if (has_splits && val.empty() && fs::is_directory(path + name)) val = read_classes(path + name, contents.label_names);
+        if (has_splits && val.empty() && fs::is_directory(path + name))
+            val = read_classes(path + name, contents.label_names);
     }
     if (val.empty()) split_off(train, val, options.val_fraction, options.split_seed);
     return make_file_dataset(std::move(contents));

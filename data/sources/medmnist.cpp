@@ -6,8 +6,8 @@
 
 #include "data/formats/decode.h"
 #include "data/formats/npy.h"
-#include "data/sources/sources.h"
 #include "data/formats/zip.h"
+#include "data/sources/sources.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::int64_t kMaxArchiveBytes = (std::int64_t{1} << 32) - 1;  // zip64 begins here
 constexpr std::int64_t kMaxClasses = 65'536;
-constexpr std::int64_t kMaxLabels = 64;  // bits of Sample::mask
 
 class Archive {
 public:
@@ -54,8 +53,8 @@ Geometry image_geometry(const NpyArray& images, const std::string& where) {
     const bool good = images.kind == 'u' && images.item_bytes == 1 && (s.size() == 3 || (s.size() == 4 && s[3] == 3)) &&
                       s[1] >= 1 && s[1] <= kMaxImageSide && s[2] >= 1 && s[2] <= kMaxImageSide;
     if (!good)
-        throw InputError(
-            fmt::format("[medmnist] {}: images must be uint8 of shape N,H,W or N,H,W,3, not {}", where, shape_text(images)));
+        throw InputError(fmt::format("[medmnist] {}: images must be uint8 of shape N,H,W or N,H,W,3, not {}", where,
+                                     shape_text(images)));
     return {s[1], s[2], s.size() == 4 ? 3 : 1};
 }
 
@@ -109,7 +108,8 @@ std::unique_ptr<Dataset> open_medmnist(const std::string& path, const DatasetOpt
     if (contents.splits[0].empty()) throw InputError(fmt::format("[medmnist] {} has no training images", path));
     contents.task = label_width == 1 ? Task::classes : Task::labels;
     contents.channels = static_cast<int>(geometry.channels);
-    for (std::int64_t i = 0; i < (label_width == 1 ? classes : label_width); ++i) contents.label_names.push_back(std::to_string(i));
+    for (std::int64_t i = 0; i < (label_width == 1 ? classes : label_width); ++i)
+        contents.label_names.push_back(std::to_string(i));
     return make_memory_dataset(std::move(contents), static_cast<int>(geometry.width), static_cast<int>(geometry.height),
                                std::move(pixels));
 }

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <unordered_map>
-#include <utility>
 #include <unordered_set>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -15,7 +15,8 @@
 namespace keel {
 namespace {
 
-/// File name to path, for images*/ and the images/ that NIH's archives unpack into it; the first folder by name wins.
+/// Returns the path of each file name, for images*/ and the images/ that NIH's archives unpack into it; the first
+/// folder by name wins.
 std::unordered_map<std::string, std::string> index_images(const std::string& root) {
     std::unordered_map<std::string, std::string> paths;
     const auto add = [&](const std::string& directory) {
@@ -27,7 +28,7 @@ std::unordered_map<std::string, std::string> index_images(const std::string& roo
         add(directory);
         if (std::filesystem::is_directory(directory + "/images")) add(directory + "/images");
     }
-    if (paths.empty()) throw InputError(fmt::format("[nih] {} has no images*/ folder with pictures", root));
+    if (paths.empty()) throw InputError(fmt::format("[nih] {} has no images*/ folder with images", root));
     return paths;
 }
 
@@ -41,7 +42,8 @@ std::string find_table(const std::string& root) {
     return *std::ranges::min_element(found);
 }
 
-/// The samples of the table whose pictures are there; the names of the others, and of pictures that no row names, to `contents`.
+/// Returns the samples of the table whose images are there; the names of the others, and of images that no row names,
+/// to `contents`.
 std::vector<Sample> read_samples(const std::string& path, std::unordered_map<std::string, std::string> images,
                                  DatasetContents& contents) {
     std::vector<Sample> samples;
@@ -58,7 +60,8 @@ std::vector<Sample> read_samples(const std::string& path, std::unordered_map<std
         sample.patient = std::move(row.patient);
         images.erase(image);
     }
-    if (samples.empty()) throw InputError(fmt::format("[nih] {}: none of its {} pictures is there", path, contents.missing.size()));
+    if (samples.empty())
+        throw InputError(fmt::format("[nih] {}: none of its {} images is there", path, contents.missing.size()));
     for (const auto& [name, file] : images) contents.unlabelled.push_back(name);
     std::ranges::sort(contents.unlabelled);
     return samples;
@@ -72,7 +75,7 @@ std::unordered_set<std::string> read_list(const std::string& path) {
     return names;
 }
 
-/// Patients held out of those of the given rows.
+/// Returns the patients held out of those of the given rows.
 std::unordered_set<std::string> hold_out_patients(const std::vector<Sample>& samples, const std::vector<bool>& among,
                                                   double fraction, std::uint64_t seed) {
     std::unordered_set<std::string> patients;
@@ -88,8 +91,10 @@ std::unordered_set<std::string> hold_out_patients(const std::vector<Sample>& sam
     return result;
 }
 
-/// Distributes the samples over the splits: test by the official lists where both are there, else by patient; val by patient.
-void divide(std::vector<Sample> samples, const std::string& root, const DatasetOptions& options, DatasetContents& contents) {
+/// Distributes the samples over the splits: test by the official lists where both are there, else by patient; val by
+/// patient.
+void divide(std::vector<Sample> samples, const std::string& root, const DatasetOptions& options,
+            DatasetContents& contents) {
     const std::string train_path = root + "/train_val_list.txt", test_path = root + "/test_list.txt";
     const bool has_train = std::filesystem::exists(train_path), has_test = std::filesystem::exists(test_path);
     if (has_train != has_test)
@@ -100,11 +105,12 @@ void divide(std::vector<Sample> samples, const std::string& root, const DatasetO
         for (std::size_t i = 0; i < samples.size(); ++i) {
             train[i] = train_names.contains(samples[i].name);
             test[i] = test_names.contains(samples[i].name);
-            if (train[i] && test[i]) throw InputError(fmt::format("[nih] {} is in both lists of {}", samples[i].name, root));
+            if (train[i] && test[i])
+                throw InputError(fmt::format("[nih] {} is in both lists of {}", samples[i].name, root));
         }
     } else {
-        const auto patients =
-            hold_out_patients(samples, std::vector<bool>(samples.size(), true), options.test_fraction, options.split_seed);
+        const auto patients = hold_out_patients(samples, std::vector<bool>(samples.size(), true), options.test_fraction,
+                                                options.split_seed);
         for (std::size_t i = 0; i < samples.size(); ++i) {
             test[i] = patients.contains(samples[i].patient);
             train[i] = !test[i];
@@ -116,7 +122,9 @@ void divide(std::vector<Sample> samples, const std::string& root, const DatasetO
             contents.unlisted.push_back(std::move(samples[i].name));
             continue;
         }
-        const Split split = test[i] ? Split::test : val_patients.contains(samples[i].patient) ? Split::val : Split::train;
+        const Split split = test[i]                                     ? Split::test
+                            : val_patients.contains(samples[i].patient) ? Split::val
+                                                                        : Split::train;
         contents.splits[static_cast<std::size_t>(split)].push_back(std::move(samples[i]));
     }
 }
@@ -128,7 +136,8 @@ std::unique_ptr<Dataset> open_nih(const std::string& path, const DatasetOptions&
     contents.task = Task::labels;
     contents.label_names.assign(nih_labels().begin(), nih_labels().end());
     if (!std::filesystem::is_directory(path)) throw UsageError(fmt::format("[nih] {} is not a folder", path));
-    auto images = index_images(path);  // first, so that a folder with nothing of NIH's gets the same message of every compiler
+    auto images =
+        index_images(path);  // first, so that a folder with nothing of NIH's gets the same message of every compiler
     std::vector<Sample> samples = read_samples(find_table(path), std::move(images), contents);
     divide(std::move(samples), path, options, contents);
     return make_file_dataset(std::move(contents));

@@ -13,23 +13,25 @@
 namespace keel {
 namespace {
 
-constexpr std::array<const char*, 14> kLabels{"Atelectasis", "Cardiomegaly", "Effusion",           "Infiltration",  "Mass",
-                                              "Nodule",      "Pneumonia",    "Pneumothorax",       "Consolidation", "Edema",
-                                              "Emphysema",   "Fibrosis",     "Pleural_Thickening", "Hernia"};
+constexpr std::array<const char*, 14> kLabels{
+    "Atelectasis", "Cardiomegaly", "Effusion",           "Infiltration",  "Mass",
+    "Nodule",      "Pneumonia",    "Pneumothorax",       "Consolidation", "Edema",
+    "Emphysema",   "Fibrosis",     "Pleural_Thickening", "Hernia"};
 
-/// `Atelectasis|Effusion` to bits; `No Finding` stands alone for none.
+/// Returns the bits of `Atelectasis|Effusion`; `No Finding` stands alone for none.
 std::uint64_t parse_findings(const std::string& text, const std::string& where) {
     std::uint64_t mask = 0;
     if (text == "No Finding") return mask;
     for (const std::string& finding : split_fields(text, '|')) {
         const auto label = std::ranges::find_if(kLabels, [&](const char* known) { return finding == known; });
-        if (label == kLabels.end()) throw InputError(fmt::format("[nih] {}: unknown label '{}'", where, excerpt(finding)));
+        if (label == kLabels.end())
+            throw InputError(fmt::format("[nih] {}: unknown label '{}'", where, excerpt(finding)));
         mask |= std::uint64_t{1} << (label - kLabels.begin());
     }
     return mask;
 }
 
-/// Where the columns that count are. The header's unquoted commas (OriginalImage[Width,Height]) lie behind them.
+/// Where the columns that count are. The header's unquoted commas (OriginalImage[Width,Height]) come after them.
 struct Columns {
     std::size_t image, findings, patient;
 };
@@ -63,7 +65,8 @@ std::vector<NihRow> read_nih_table(const std::string& path) {
         std::string& name = fields[columns.image];
         if (name.empty() || fields[columns.patient].empty())
             throw InputError(fmt::format("[nih] {}: image or patient is empty", where));
-        if (!seen.insert(name).second) throw InputError(fmt::format("[nih] {}: {} has a row already", where, excerpt(name)));
+        if (!seen.insert(name).second)
+            throw InputError(fmt::format("[nih] {}: {} has a row already", where, excerpt(name)));
         const std::uint64_t mask = parse_findings(fields[columns.findings], where);
         rows.push_back({std::move(name), mask, std::move(fields[columns.patient])});
     }

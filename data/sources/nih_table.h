@@ -1,4 +1,4 @@
-// The table of labels of NIH ChestX-ray14, Data_Entry_*.csv, without the pictures that it is about.
+// The table of labels of NIH ChestX-ray14, Data_Entry_*.csv, without the images that it is about.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@ namespace keel {
 /// The file that marks a folder as a phantom set, which is in NIH's layout (data/phantom).
 inline constexpr const char* kPhantomMarker = "SYNTHETIC.txt";
 
-/// The 14 findings of NIH ChestX-ray14 in CheXNet's order.
+/// Returns the 14 findings of NIH ChestX-ray14 in CheXNet's order.
 std::span<const char* const> nih_labels();
 
 struct NihRow {
-    std::string name;        ///< `Image Index`: the picture's file name
+    std::string name;        ///< `Image Index`: the image's file name
     std::uint64_t mask = 0;  ///< `Finding Labels`: bit i is nih_labels()[i]
     std::string patient;     ///< `Patient ID`
 };
 
-/// The rows in the file's order; no two have one name, there may be none. Throws IoError if the file cannot be read, InputError
-/// that names file and line for what is no such table.
+/// Returns the rows in the file's order; no two have one name, there may be none. Throws IoError if the file cannot be
+/// read, InputError that names file and line for what is no such table.
 std::vector<NihRow> read_nih_table(const std::string& path);
 
 }  // namespace keel

@@ -1,87 +1,17 @@
-#include "data/dataset.h"
-
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
 
 #include <fmt/core.h>
-#include <xxhash.h>
 
-#include "data/formats/decode.h"
-#include "data/sources/sources.h"
+#include "data/dataset.h"
+#include "data/sources/table.h"
 #include "kernels/error.h"
-#include "kernels/random.h"
 
 namespace keel {
-namespace {
 
 namespace fs = std::filesystem;
-
-struct Source {
-    const char* scheme;
-    OpenFunction open;
-};
-
-constexpr Source kSources[] = {
-    {"phantom", open_phantom}, {"nih", open_nih},         {"medmnist", open_medmnist},
-    {"folder", open_folder},   {"cifar10", open_cifar10}, {"pack", open_pack},
-};
-
-class FileDataset : public Dataset {
-public:
-    explicit FileDataset(DatasetContents contents) : Dataset(std::move(contents)) {}
-
-    std::vector<std::string> files() const override {
-        std::vector<std::string> paths;
-        for (const Split split : kSplits)
-            for (const Sample& sample : samples(split)) paths.push_back(sample.file);
-        return paths;
-    }
-
-protected:
-    Image read(const Sample& sample, LeastSize least) const override { return load_image(sample.file, channels(), least); }
-};
-
-class MemoryDataset : public Dataset {
-public:
-    MemoryDataset(DatasetContents contents, int width, int height, std::vector<std::uint8_t> pixels)
-        : Dataset(std::move(contents)), width_(width), height_(height), pixels_(std::move(pixels)) {}
-
-protected:
-    Image read(const Sample& sample, LeastSize) const override {
-        Image image(width_, height_, channels());
-        std::memcpy(image.pixels.data(), pixels_.data() + static_cast<std::size_t>(sample.record) * image.pixels.size(),
-                    image.pixels.size());
-        return image;
-    }
-
-private:
-    int width_, height_;
-    std::vector<std::uint8_t> pixels_;
-};
-
-std::vector<std::string> list(const std::string& directory, bool (*wanted)(const fs::directory_entry&)) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-        if (wanted(*it)) names.push_back(it->path().filename().string());
-    }
-    if (error) throw IoError(fmt::format("[data] cannot list {}: {}", directory, error.message()));
-    std::ranges::sort(names);
-    return names;
-}
-
-bool is_image_name(const fs::path& path) {
-    std::string extension = path.extension().string();
-    std::ranges::transform(extension, extension.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".bmp";
-}
-
-}  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOptions& options) {
     const auto fraction = [](double v) { return v >= 0.0 && v < 1.0; };
@@ -97,7 +27,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
     }
     const std::string path = spec.substr(colon + 1);
     std::error_code error;
-    if (path.empty() || !fs::exists(path, error)) throw UsageError(fmt::format("[data] {}: '{}' does not exist", spec, path));
+    if (path.empty() || !fs::exists(path, error))
+        throw UsageError(fmt::format("[data] {}: '{}' does not exist", spec, path));
     try {
         return source->open(path, options);
     } catch (const fs::filesystem_error& failed) {
@@ -105,52 +36,13 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
     }
 }
 
-std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents) { return std::make_unique<FileDataset>(std::move(contents)); }
-
-std::unique_ptr<Dataset> make_memory_dataset(DatasetContents contents, int width, int height, std::vector<std::uint8_t> pixels) {
-    return std::make_unique<MemoryDataset>(std::move(contents), width, height, std::move(pixels));
-}
-
-std::vector<bool> hold_out(const std::vector<std::string>& keys, double fraction, std::uint64_t seed) {
-    struct Ranked {
-        std::uint32_t rank;
-        std::size_t index;
-    };
-    std::vector<Ranked> ranked(keys.size());
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        ranked[i] = {Random(seed, Draw::split, 0, XXH3_64bits(keys[i].data(), keys[i].size())).bits(), i};
+std::string data_spec_help() {
+    std::string text;
+    for (std::size_t i = 0; i < std::size(kSources); ++i) {
+        if (i > 0) text += i + 1 == std::size(kSources) ? " or " : ", ";
+        text += fmt::format("{}:{}", kSources[i].scheme, kSources[i].argument);
     }
-    std::ranges::sort(ranked, [&](const Ranked& a, const Ranked& b) {
-        return a.rank != b.rank ? a.rank < b.rank : keys[a.index] < keys[b.index];
-    });
-    auto count = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(keys.size())));
-    if (fraction > 0.0 && keys.size() >= 2) count = std::clamp<std::size_t>(count, 1, keys.size() - 1);
-    std::vector<bool> held(keys.size());
-    for (std::size_t i = 0; i < count; ++i) held[ranked[i].index] = true;
-    return held;
-}
-
-void split_off(std::vector<Sample>& from, std::vector<Sample>& to, double fraction, std::uint64_t seed) {
-    std::vector<std::string> keys;
-    for (const Sample& sample : from) keys.push_back(sample.name);
-    const std::vector<bool> held = hold_out(keys, fraction, seed);
-    std::vector<Sample> kept;
-    for (std::size_t i = 0; i < from.size(); ++i) (held[i] ? to : kept).push_back(std::move(from[i]));
-    from = std::move(kept);
-}
-
-std::vector<std::string> list_images(const std::string& directory) {
-    return list(directory, [](const fs::directory_entry& entry) {
-        std::error_code error;
-        return is_image_name(entry.path()) && !entry.is_directory(error);
-    });
-}
-
-std::vector<std::string> list_directories(const std::string& directory) {
-    return list(directory, [](const fs::directory_entry& entry) {
-        std::error_code error;
-        return entry.is_directory(error);
-    });
+    return text;
 }
 
 }  // namespace keel

@@ -20,12 +20,6 @@
 #include "kernels/error.h"
 
 namespace keel {
-namespace pack {
-
-std::string shard_name(std::uint32_t number) { return fmt::format("shard-{:05}.keelpack", number); }
-
-}  // namespace pack
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -67,22 +61,26 @@ IndexHeader read_header(Cursor& cursor, std::size_t file_bytes, const std::strin
     if (file_bytes < sizeof(IndexHeader) + sizeof(std::uint64_t)) refuse(file, "the file is too short for an index");
     const auto h = cursor.read<IndexHeader>();
     if (std::memcmp(h.magic, kIndexMagic, kMagicBytes) != 0) refuse(file, "is no index of a pack");
-    if (h.version != kVersion) refuse(file, fmt::format("the pack is of version {}, this program reads {}", h.version, kVersion));
+    if (h.version < kPlainVersion || h.version > kVersion)
+        refuse(file, fmt::format("the pack is of version {}, this program reads {} to {}", h.version, kPlainVersion,
+                                 kVersion));
     // Each count fits the file by itself, so the sum below cannot overflow.
-    const std::uint64_t size = file_bytes;
+    const std::uint64_t size = file_bytes, each = record_bytes(h.version);
     std::uint64_t wanted =
         sizeof(IndexHeader) + sizeof(std::uint64_t) + h.text_bytes + std::uint64_t{h.shards} * sizeof(std::uint64_t);
     bool fits = h.text_bytes <= size;
     for (const std::uint64_t samples : h.samples) {
-        fits = fits && samples <= size / sizeof(IndexRecord);
-        if (fits) wanted += samples * sizeof(IndexRecord);
+        fits = fits && samples <= size / each;
+        if (fits) wanted += samples * each;
     }
     if (!fits || wanted != size) refuse(file, fmt::format("its header claims other contents than its {} bytes", size));
     const std::uint32_t most = h.task == 1 ? kMaxLabels : kMaxClasses;
-    if (h.task > 1 || (h.channels != 1 && h.channels != 3) || h.side > kMaxImageSide || h.labels < 1 || h.labels > most ||
+    const bool channels_fit =
+        h.version == kPlainVersion ? h.channels == 1 || h.channels == 3 : h.channels >= 1 && h.channels <= kMaxChannels;
+    if (h.task > 1 || !channels_fit || h.side > kMaxImageSide || h.labels < 1 || h.labels > most ||
         h.shards > kMaxShards)
-        refuse(file, fmt::format("task {}, {} channels, side {}, {} labels, {} shards: out of range", h.task, h.channels, h.side,
-                                 h.labels, h.shards));
+        refuse(file, fmt::format("task {}, {} channels, side {}, {} labels, {} shards: out of range", h.task,
+                                 h.channels, h.side, h.labels, h.shards));
     return h;
 }
 
@@ -92,34 +90,68 @@ std::vector<std::string> read_labels(Cursor& cursor, std::uint32_t count, const 
     for (std::uint32_t i = 0; i < count; ++i) {
         labels.push_back(cursor.text(cursor.read<std::uint32_t>()));
         if (!printable(labels.back()) || !seen.insert(labels.back()).second)
-            refuse(file, fmt::format("label {} is '{}': empty, not printable or there twice", i, excerpt(labels.back())));
+            refuse(file,
+                   fmt::format("label {} is '{}': empty, not printable or there twice", i, excerpt(labels.back())));
     }
     return labels;
 }
 
-/// A record whose picture lies within its shard and whose labels exist.
-void check_record(const IndexRecord& r, std::uint64_t number, const IndexHeader& h, std::span<const std::uint64_t> shard_bytes,
-                  const std::string& file) {
+/// Refuses a record unless its image lies within its shard and its labels exist.
+void check_record(const IndexRecord& r, std::uint64_t number, const IndexHeader& h,
+                  std::span<const std::uint64_t> shard_bytes, const std::string& file) {
     const auto bad = [&](const std::string& what) { refuse(file, fmt::format("record {} {}", number, what)); };
     const std::uint64_t pixels = std::uint64_t{r.width} * r.height;  // each below 2^32
     if (r.width < 1 || r.height < 1 || r.width > kMaxImageSide || r.height > kMaxImageSide ||
-        pixels > static_cast<std::uint64_t>(kMaxImagePixels) || (h.side != 0 && (r.width != h.side || r.height != h.side)))
+        pixels > static_cast<std::uint64_t>(kMaxImagePixels) ||
+        (h.side != 0 && (r.width != h.side || r.height != h.side)))
         bad(fmt::format("claims {} x {} pixels", r.width, r.height));
     if (r.shard >= shard_bytes.size()) bad(fmt::format("is in shard {} of {}", r.shard, shard_bytes.size()));
-    const std::uint64_t bytes = pixels * h.channels, end = shard_bytes[r.shard];
+    if (h.version == kPlainVersion ? r.bits != 0 : r.bits != 8 && r.bits != 16)
+        bad("is of more than this program reads");
+    const std::uint64_t bytes = pixel_bytes(r, h.channels), end = shard_bytes[r.shard];
     if (bytes > end || r.offset < sizeof(ShardHeader) || r.offset > end - bytes)
         bad(fmt::format("claims {} bytes at byte {} of {}, which has {}", bytes, r.offset, shard_name(r.shard), end));
-    if (h.task == 1 ? h.labels < kMaxLabels && r.truth >> h.labels != 0 : r.truth >= h.labels)
+    if (h.task == 1 ? h.labels < std::uint32_t{kMaxLabels} && r.truth >> h.labels != 0 : r.truth >= h.labels)
         bad("has a label that does not exist");
-    if (r.name_bytes == 0 || r.reserved != 0) bad("has no name, or more than this program reads");
+    if (r.name_bytes == 0) bad("has no name");
 }
 
 struct Index {
     IndexHeader header{};
     std::vector<std::uint64_t> shard_bytes;
     std::vector<IndexRecord> records;
+    std::vector<std::uint64_t> known;  ///< of each record
     DatasetContents contents;
 };
+
+void read_records(Cursor& cursor, Index& index, const std::string& file) {
+    const IndexHeader& h = index.header;
+    for (const std::uint64_t samples : h.samples)
+        for (std::uint64_t i = 0; i < samples; ++i) {
+            index.records.push_back(cursor.read<IndexRecord>());
+            check_record(index.records.back(), index.records.size() - 1, h, index.shard_bytes, file);
+            index.known.push_back(h.version == kPlainVersion ? kAllKnown : cursor.read<std::uint64_t>());
+        }
+}
+
+void read_samples(Cursor& cursor, Index& index) {
+    std::size_t number = 0;
+    for (const Split split : kSplits) {
+        auto& samples = index.contents.splits[static_cast<std::size_t>(split)];
+        for (std::uint64_t i = 0; i < index.header.samples[static_cast<std::size_t>(split)]; ++i, ++number) {
+            const IndexRecord& r = index.records[number];
+            Sample& sample = samples.emplace_back();
+            sample.name = cursor.text(r.name_bytes);
+            sample.patient = cursor.text(r.patient_bytes);
+            sample.record = static_cast<std::int64_t>(number);
+            sample.known = index.known[number];
+            if (index.contents.task == Task::labels)
+                sample.mask = r.truth;
+            else
+                sample.label = static_cast<std::int32_t>(r.truth);
+        }
+    }
+}
 
 Index read_index(const std::string& file) {
     const std::vector<std::uint8_t> bytes = read_file(file, kMaxIndexBytes);
@@ -133,30 +165,12 @@ Index read_index(const std::string& file) {
     if (const std::uint64_t found = XXH3_64bits(bytes.data(), hashed); found != stored)
         refuse(file, fmt::format("the index is damaged: its XXH3 is {:016x}, not {:016x}", found, stored));
     for (std::uint32_t i = 0; i < h.shards; ++i) index.shard_bytes.push_back(cursor.read<std::uint64_t>());
-    for (const std::uint64_t samples : h.samples)
-        for (std::uint64_t i = 0; i < samples; ++i) {
-            index.records.push_back(cursor.read<IndexRecord>());
-            check_record(index.records.back(), index.records.size() - 1, h, index.shard_bytes, file);
-        }
+    read_records(cursor, index, file);
     DatasetContents& contents = index.contents;
     contents.task = h.task == 1 ? Task::labels : Task::classes;
     contents.channels = static_cast<int>(h.channels);
     contents.label_names = read_labels(cursor, h.labels, file);
-    std::size_t number = 0;
-    for (const Split split : kSplits) {
-        auto& samples = contents.splits[static_cast<std::size_t>(split)];
-        for (std::uint64_t i = 0; i < h.samples[static_cast<std::size_t>(split)]; ++i, ++number) {
-            const IndexRecord& r = index.records[number];
-            Sample& sample = samples.emplace_back();
-            sample.name = cursor.text(r.name_bytes);
-            sample.patient = cursor.text(r.patient_bytes);
-            sample.record = static_cast<std::int64_t>(number);
-            if (h.task == 1)
-                sample.mask = r.truth;
-            else
-                sample.label = static_cast<std::int32_t>(r.truth);
-        }
-    }
+    read_samples(cursor, index);
     if (cursor.left() != sizeof(std::uint64_t)) refuse(file, "its texts are shorter than their place");
     return index;
 }
@@ -166,7 +180,8 @@ std::unique_ptr<InputFile> open_shard(const std::string& file, std::uint32_t num
     if (shard->size() != bytes) refuse(file, fmt::format("has {} bytes, the index says {}", shard->size(), bytes));
     ShardHeader header{};
     if (bytes >= sizeof(header)) shard->read(0, std::as_writable_bytes(std::span(&header, 1)));
-    if (std::memcmp(header.magic, kShardMagic, kMagicBytes) != 0 || header.version != kVersion || header.number != number)
+    if (std::memcmp(header.magic, kShardMagic, kMagicBytes) != 0 || header.version != kShardVersion ||
+        header.number != number)
         refuse(file, fmt::format("is not shard {} of a pack", number));
     return shard;
 }
@@ -181,7 +196,7 @@ public:
 
     void will_load(Split split, std::int64_t index) const override {
         const IndexRecord& r = record(samples(split)[static_cast<std::size_t>(index)]);
-        shards_[r.shard]->will_read(r.offset, std::uint64_t{r.width} * r.height * static_cast<std::uint64_t>(channels()));
+        shards_[r.shard]->will_read(r.offset, pixel_bytes(r, static_cast<std::uint64_t>(channels())));
     }
 
     std::vector<std::string> files() const override {
@@ -193,12 +208,12 @@ public:
 protected:
     Image read(const Sample& sample, LeastSize) const override {
         const IndexRecord& r = record(sample);
-        Image image(static_cast<int>(r.width), static_cast<int>(r.height), channels());
+        Image image(static_cast<int>(r.width), static_cast<int>(r.height), channels(), r.bits == 16 ? 16 : 8);
         shards_[r.shard]->read(r.offset, std::as_writable_bytes(std::span(image.pixels)));
         if (const std::uint64_t found = XXH3_64bits(image.pixels.data(), image.pixels.size()); found != r.xxh3)
             refuse(directory_ + "/" + shard_name(r.shard),
-                   fmt::format("record {} ({}) is damaged: its XXH3 is {:016x}, not {:016x}", sample.record, excerpt(sample.name),
-                               found, r.xxh3));
+                   fmt::format("record {} ({}) is damaged: its XXH3 is {:016x}, not {:016x}", sample.record,
+                               excerpt(sample.name), found, r.xxh3));
         return image;
     }
 
@@ -215,7 +230,8 @@ private:
 std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions&) {
     const std::string file = path + "/" + kIndexName;
     if (!fs::exists(file))
-        throw InputError(fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
+        throw InputError(
+            fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
     return std::make_unique<PackDataset>(path, read_index(file));
 }
 

@@ -1,5 +1,6 @@
-// Writes packs: pictures are decoded and resized on several threads and appended in the order of the splits, so that the bytes
-// depend on the source and the size alone, and a split that is read in order is read from front to back.
+// Writes packs: images are decoded and resized on several threads and appended in the order of the splits, so that the
+// bytes depend on the source and the size alone, and a split that is read in order is read from front to back.
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -11,10 +12,10 @@
 #include <xxhash.h>
 
 #include "data/formats/new_folder.h"
-#include "data/pipeline/ordered.h"
-#include "data/sources/pack.h"
 #include "data/formats/pack_format.h"
+#include "data/pipeline/ordered.h"
 #include "data/pipeline/transform.h"
+#include "data/sources/pack.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 
@@ -35,12 +36,12 @@ void append(std::string& bytes, const T& value) {
     bytes.append(reinterpret_cast<const char*>(&value), sizeof(T));
 }
 
-/// The shards, one after another.
+/// Writes the shards, one after another.
 class ShardWriter {
 public:
     ShardWriter(std::filesystem::path folder, std::uint64_t most) : folder_(std::move(folder)), most_(most) {}
 
-    /// Where the picture was put: shard and offset.
+    /// Returns where the image was put: shard and offset.
     std::pair<std::uint32_t, std::uint64_t> append(const std::vector<std::uint8_t>& pixels) {
         if (!file_ || (sizes_.back() > sizeof(ShardHeader) && sizes_.back() + pixels.size() > most_)) begin();
         const std::uint64_t offset = sizes_.back();
@@ -58,10 +59,11 @@ private:
     void begin() {
         finish();
         if (sizes_.size() == kMaxShards)
-            throw UsageError(fmt::format("[pack] more than {} shards; larger ones are wanted (--shard-mb)", kMaxShards));
+            throw UsageError(
+                fmt::format("[pack] more than {} shards; larger ones are wanted (--shard-mb)", kMaxShards));
         const auto number = static_cast<std::uint32_t>(sizes_.size());
         file_ = std::make_unique<AtomicFile>(folder_ / shard_name(number));
-        ShardHeader header{.version = kVersion, .number = number};
+        ShardHeader header{.version = kShardVersion, .number = number};
         std::memcpy(header.magic, kShardMagic, kMagicBytes);
         file_->write(&header, sizeof(header));
         sizes_.push_back(sizeof(header));
@@ -73,7 +75,7 @@ private:
     std::vector<std::uint64_t> sizes_;
 };
 
-/// A picture ready to be written, or why there is none.
+/// An image ready to be written, or why there is none.
 struct Packed {
     Image image;
     std::uint64_t xxh3 = 0;
@@ -86,7 +88,7 @@ Packed load(const Dataset& dataset, Split split, std::int64_t index, int size) {
         if (size == 0) {
             packed.image = dataset.load(split, index);
         } else {
-            // The picture that the transform would take, and what it would make of it.
+            // The image that the transform would take, and what it would make of it.
             const Image image = dataset.load(split, index, least_size({.image_size = size}, {}));
             packed.image = resize(image, size, size);
         }
@@ -100,7 +102,13 @@ Packed load(const Dataset& dataset, Split split, std::int64_t index, int size) {
 class Packer {
 public:
     Packer(const Dataset& dataset, const PackOptions& options, const std::filesystem::path& folder)
-        : dataset_(dataset), options_(options), shards_(folder, static_cast<std::uint64_t>(options.shard_bytes)), folder_(folder) {
+        : dataset_(dataset),
+          options_(options),
+          shards_(folder, static_cast<std::uint64_t>(options.shard_bytes)),
+          folder_(folder) {
+        if (dataset_.channels() > static_cast<int>(kMaxChannels))
+            throw UsageError(
+                fmt::format("[pack] {} channels, at most {} can be packed", dataset_.channels(), kMaxChannels));
         for (const Split split : kSplits)
             if (wanted(split)) total_ += dataset_.size(split);
         for (const std::string& label : dataset_.label_names()) {
@@ -112,7 +120,7 @@ public:
     PackSummary run() {
         for (const Split split : kSplits)
             if (wanted(split)) pack_split(split);
-        if (records_.empty()) throw InputError("[pack] there is no picture to pack");
+        if (records_.empty()) throw InputError("[pack] there is no image to pack");
         shards_.finish();
         write_index();
         summary_.shards = std::ssize(shards_.sizes());
@@ -138,9 +146,9 @@ private:
                     ++summary_.bad_images;
                     if (options_.on_bad_image) options_.on_bad_image({i, sample.name, packed.bad});
                     if (++bad > allowed)
-                        throw InputError(
-                            fmt::format("[pack] more than {} of {} {} images are bad ({:g} % are allowed); the last one: {}",
-                                        allowed, size, split_name(split), 100.0 * options_.max_bad, packed.bad));
+                        throw InputError(fmt::format(
+                            "[pack] more than {} of {} {} images are bad ({:g} % are allowed); the last one: {}",
+                            allowed, size, split_name(split), 100.0 * options_.max_bad, packed.bad));
                 }
                 if (options_.on_progress) options_.on_progress(++done_, total_);
             });
@@ -148,21 +156,40 @@ private:
 
     void add(const Sample& sample, const Packed& packed) {
         const auto [shard, offset] = shards_.append(packed.image.pixels);
-        records_.push_back({.offset = offset,
-                            .xxh3 = packed.xxh3,
-                            .truth = dataset_.task() == Task::labels ? sample.mask : static_cast<std::uint64_t>(sample.label),
-                            .shard = shard,
-                            .width = static_cast<std::uint32_t>(packed.image.width),
-                            .height = static_cast<std::uint32_t>(packed.image.height),
-                            .name_bytes = static_cast<std::uint32_t>(sample.name.size()),
-                            .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
-                            .reserved = 0});
+        records_.push_back(
+            {.offset = offset,
+             .xxh3 = packed.xxh3,
+             .truth = dataset_.task() == Task::labels ? sample.mask : static_cast<std::uint64_t>(sample.label),
+             .shard = shard,
+             .width = static_cast<std::uint32_t>(packed.image.width),
+             .height = static_cast<std::uint32_t>(packed.image.height),
+             .name_bytes = static_cast<std::uint32_t>(sample.name.size()),
+             .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
+             .bits = static_cast<std::uint32_t>(packed.image.bits)});
+        known_.push_back(sample.known);
         texts_ += sample.name;
         texts_ += sample.patient;
     }
 
+    /// The lowest version that says all there is to say.
+    std::uint32_t version() const {
+        const bool plain = (dataset_.channels() == 1 || dataset_.channels() == 3) &&
+                           std::ranges::all_of(known_, [](std::uint64_t bits) { return bits == kAllKnown; }) &&
+                           std::ranges::all_of(records_, [](const IndexRecord& record) { return record.bits == 8; });
+        return plain ? kPlainVersion : kVersion;
+    }
+
+    void write_records(std::uint32_t version, std::string& bytes) const {
+        for (std::size_t i = 0; i < records_.size(); ++i) {
+            IndexRecord record = records_[i];
+            if (version == kPlainVersion) record.bits = 0;
+            append(bytes, record);
+            if (version != kPlainVersion) append(bytes, known_[i]);
+        }
+    }
+
     void write_index() const {
-        IndexHeader header{.version = kVersion,
+        IndexHeader header{.version = version(),
                            .task = dataset_.task() == Task::labels ? 1U : 0U,
                            .channels = static_cast<std::uint32_t>(dataset_.channels()),
                            .side = static_cast<std::uint32_t>(options_.size),
@@ -174,12 +201,12 @@ private:
         std::string bytes;
         append(bytes, header);
         for (const std::uint64_t size : shards_.sizes()) append(bytes, size);
-        for (const IndexRecord& record : records_) append(bytes, record);
+        write_records(header.version, bytes);
         bytes += texts_;
         append(bytes, std::uint64_t{XXH3_64bits(bytes.data(), bytes.size())});
         if (std::ssize(bytes) > kMaxIndexBytes)
-            throw UsageError(
-                fmt::format("[pack] an index of {} bytes, at most {} are read: fewer pictures", bytes.size(), kMaxIndexBytes));
+            throw UsageError(fmt::format("[pack] an index of {} bytes, at most {} are read: fewer images", bytes.size(),
+                                         kMaxIndexBytes));
         write_file_atomically(folder_ / kIndexName, bytes);
     }
 
@@ -188,6 +215,7 @@ private:
     ShardWriter shards_;
     std::filesystem::path folder_;
     std::vector<IndexRecord> records_;
+    std::vector<std::uint64_t> known_;  // of each record
     std::string texts_;
     PackSummary summary_;
     std::int64_t done_ = 0, total_ = 0;

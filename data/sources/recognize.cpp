@@ -8,7 +8,7 @@
 
 namespace keel {
 
-std::string recognise_folder(const std::string& path) {
+std::string recognize_folder(const std::string& path) {
     namespace fs = std::filesystem;
     std::error_code error;
     if (!fs::is_directory(path, error)) return path;

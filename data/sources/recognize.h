@@ -5,8 +5,8 @@
 
 namespace keel {
 
-/// What open_dataset() wants for the folder `path`: pack:, phantom: or nih: by the file that marks it. Anything else comes back as
-/// it is, specifications among it.
-std::string recognise_folder(const std::string& path);
+/// Returns what open_dataset() wants for the folder `path`: pack:, phantom: or nih: by the file that marks it. Anything
+/// else comes back as it is, specifications among it.
+std::string recognize_folder(const std::string& path);
 
 }  // namespace keel

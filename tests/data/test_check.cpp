@@ -39,7 +39,7 @@ TEST_CASE("A clean set has no findings", "[check]") {
     CHECK(last == 24);
     CHECK(report.findings.empty());
     CHECK(report.good());
-    CHECK((report.pictures == 24 && report.width == 8 && report.height == 8));
+    CHECK((report.images == 24 && report.width == 8 && report.height == 8));
     CHECK_THROWS_AS(check_dataset(*open_dataset("nih:" + scratch.path()), 0), UsageError);
 }
 
@@ -87,7 +87,7 @@ TEST_CASE("Every kind of finding is found, once, and only where it is", "[check]
     const Finding across = only(FindingKind::duplicate_across);
     CHECK((across.name == "00000008_000.png" && across.split == "test"));
     CHECK_THAT(across.detail, contains("00000005_000.png of "));
-    CHECK(only(FindingKind::missing_picture).name == "00000006_000.png");
+    CHECK(only(FindingKind::missing_image).name == "00000006_000.png");
     CHECK(only(FindingKind::unlabelled).name == "99999999_000.png");
     CHECK(only(FindingKind::unlisted).name == "00000009_000.png");
     const Finding patient = only(FindingKind::patient_across);

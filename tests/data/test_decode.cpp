@@ -211,7 +211,32 @@ TEST_CASE("16 bits become 8 by rounding") {
     const Bytes png = make_png({9, 1, 16}, {pack(raw)});
     CHECK(probe_image(png, "x").bits == 16);
     const Image image = decode_image(png, 0, "x");
+    CHECK(image.bits == 8);
     for (std::size_t i = 0; i < 9; ++i) CHECK(image.pixels[i] == static_cast<int>(values[i] * 255.0 / 65535.0 + 0.5));
+    const Image deep = decode_image(png, 0, "x", {.keep_16_bits = true});
+    CHECK((deep.bits == 16 && deep.channels == 1 && deep.pixels.size() == 18));
+    for (std::size_t i = 0; i < 9; ++i) CHECK(deep.row16(0)[i] == values[i]);
+}
+
+TEST_CASE("A PNG of 16 bits keeps them if and only if it is asked to", "[decode]") {
+    Random random(9, Draw::bench);
+    for (const int colour : {0, 2, 4, 6}) {
+        const PngKind kind{13, 7, 16, colour};
+        const Bytes png = noise_png(kind, random);
+        for (const int channels : {0, 1, 3}) {
+            const Image deep = decode_image(png, channels, "x", {.keep_16_bits = true});
+            const Image shallow = decode_image(png, channels, "x");
+            CHECK((deep.bits == 16 && shallow.bits == 8 && deep.channels == shallow.channels));
+            CHECK((deep.width == 13 && deep.height == 7));
+            int most = 0;
+            const Image rounded = to_8_bits(deep);
+            for (std::size_t i = 0; i < rounded.pixels.size(); ++i)
+                most = std::max(most, std::abs(rounded.pixels[i] - shallow.pixels[i]));
+            CHECK(most <= (channels == 1 && deep.channels == 1 && colour % 4 == 2 ? 1 : 0));  // grey is rounded at another depth
+        }
+    }
+    const Image eight = decode_image(encode_png(noise_image(5, 5, 1, 1)), 0, "x", {.keep_16_bits = true});
+    CHECK(eight.bits == 8);
 }
 
 TEST_CASE("A header that claims too much is refused before decoding") {

@@ -118,7 +118,7 @@ TEST_CASE("JPEG is what stb_image makes of it, to the rounding of two decoders",
 
 TEST_CASE("A JPEG is reduced exactly, and no further than what is wanted of it", "[jpeg]") {
     const auto size = [](const Bytes& jpeg, LeastSize least) {
-        const Image image = decode_image(jpeg, 0, "x", least);
+        const Image image = decode_image(jpeg, 0, "x", {.least = least});
         return std::pair(image.width, image.height);
     };
     const Bytes jpeg = encode(waves(64, 48, 3), {}), uneven = encode(waves(60, 44, 1), {}), odd = encode(waves(61, 44, 1), {});
@@ -136,7 +136,7 @@ TEST_CASE("A reduced JPEG holds the means of the pixels it stands for", "[jpeg]"
     const Image noise = noise_image(64, 40, 1, 3);
     const auto compare = [](const Image& picture, int reduce, double bound) {
         const Image small =
-            decode_image(encode(picture, {.quality = 100}), 0, "x", {picture.width / reduce, picture.height / reduce});
+            decode_image(encode(picture, {.quality = 100}), 0, "x", {.least = {picture.width / reduce, picture.height / reduce}});
         REQUIRE(small.width * reduce == picture.width);
         const std::vector<double> means = block_means(picture, reduce);
         double worst = 0;
@@ -157,7 +157,7 @@ TEST_CASE("A reduced JPEG becomes nearly the same input as a whole one", "[jpeg]
     const Bytes jpeg = encode(waves(512, 384, 1), {});
     const TransformOptions options{.image_size = 48, .mean = {0}, .std = {1}};
     std::vector<float> whole(48 * 48), reduced(whole.size());
-    const Image small = decode_image(jpeg, 1, "x", least_size(options, {}));
+    const Image small = decode_image(jpeg, 1, "x", {.least = least_size(options, {})});
     CHECK(small.width == 128);
     transform_image(decode_image(jpeg, 1, "x"), options, {}, whole.data());
     transform_image(small, options, {}, reduced.data());

@@ -42,6 +42,7 @@ private:
             sample.record = i;
             sample.label = task == Task::classes ? static_cast<std::int32_t>(i % 3) : -1;
             sample.mask = task == Task::labels ? static_cast<std::uint64_t>(i) % 8 : 0;
+            if (i % 10 == 9) sample.known = ~std::uint64_t{0b010};  // of every tenth the second label is not
         }
         return contents;
     }
@@ -136,6 +137,8 @@ TEST_CASE("Batches hold what their samples hold") {
     REQUIRE(labels.next(batch));
     CHECK(batch.labels.empty());
     for (std::size_t i = 0; i < 24; ++i) CHECK(batch.targets[i] == static_cast<float>(i / 3 >> i % 3 & 1U));
+    REQUIRE(labels.next(batch));
+    CHECK(batch.targets == std::vector<float>{0, 0, 0, 1, kUnknownTarget, 0});  // samples 8 and 9
 }
 
 TEST_CASE("An epoch resumed behind any batch is the tail of the whole one") {

@@ -340,7 +340,9 @@ TEST_CASE("Damaged packs are refused by file and record", "[pack]") {
         using u64 = std::uint64_t;
         CHECK(lie(u32{1}, 8) == "not refused");
         CHECK_THAT(lie('k', 0), contains("is no index of a pack"));
-        CHECK_THAT(lie(u32{2}, 8), contains("the pack is of version 2, this program reads 1"));
+        CHECK_THAT(lie(u32{3}, 8), contains("the pack is of version 3, this program reads 1 to 2"));
+        CHECK_THAT(lie(u32{0}, 8), contains("the pack is of version 0, this program reads 1 to 2"));
+        CHECK_THAT(lie(u32{2}, 8), contains("its header claims other contents"));  // its records are longer
         CHECK_THAT(lie(u32{2}, 12), contains("out of range"));
         CHECK_THAT(lie(u32{2}, 16), contains("out of range"));
         CHECK_THAT(lie(u32{1 << 20}, 20), contains("out of range"));

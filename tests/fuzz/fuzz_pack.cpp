@@ -22,7 +22,7 @@ void open(const test::TemporaryFolder& folder, const std::string& index) {
             for (std::int64_t i = 0; i < dataset->size(split); ++i)
                 fuzz::accept_or_refuse<InputError>([&] {
                     const Image image = dataset->load(split, i);
-                    fuzz::require(image.channels == dataset->channels() && !image.pixels.empty(), "a picture of other channels");
+                    fuzz::require(image.channels == dataset->channels() && !image.pixels.empty(), "an image of other channels");
                 });
     });
 }
@@ -32,7 +32,7 @@ void open(const test::TemporaryFolder& folder, const std::string& index) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const test::TemporaryFolder folder;
     static const bool made = [] {
-        pack::ShardHeader header{.version = pack::kVersion, .number = 0};
+        pack::ShardHeader header{.version = pack::kShardVersion, .number = 0};
         std::memcpy(header.magic, pack::kShardMagic, pack::kMagicBytes);
         test::write_text(folder / pack::shard_name(0),
                          std::string(reinterpret_cast<const char*>(&header), sizeof(header)) + std::string(192, 'x'));

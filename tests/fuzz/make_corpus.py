@@ -147,8 +147,9 @@ def predictions():
 # Packs: the index; the fuzz target and the tests give it the checksum that Python's library has no function for -----------------------
 
 
-def pack_record(offset=16, truth=0, shard=0, width=8, height=8, name=1, patient=1, reserved=0):
-    return struct.pack("<QQQIIIIII", offset, 0, truth, shard, width, height, name, patient, reserved)
+def pack_record(offset=16, truth=0, shard=0, width=8, height=8, name=1, patient=1, bits=0, known=None):
+    record = struct.pack("<QQQIIIIII", offset, 0, truth, shard, width, height, name, patient, bits)
+    return record if known is None else record + struct.pack("<Q", known)  # version 2
 
 
 def pack_index(records=None, shards=(208, ), samples=None, magic=b"KEELPACK", version=1, task=1, channels=1, side=8,
@@ -175,7 +176,13 @@ def packs():
     put("pack", "truncated.keelpack", good[:-20])
     put("pack", "longer.keelpack", good + b"x")
     put("pack", "magic.keelpack", pack_index(magic=b"KEELPICK"))
-    put("pack", "version.keelpack", pack_index(version=2))
+    put("pack", "version.keelpack", pack_index(version=3))
+    put("pack", "unknown_labels.keelpack", pack_index([pack_record(bits=8, known=1), pack_record(bits=8, known=0)], version=2))
+    put("pack", "wide_samples.keelpack", pack_index([pack_record(bits=16, known=7)], version=2, channels=1))
+    put("pack", "seven_channels.keelpack",
+        pack_index([pack_record(width=3, height=5, bits=8, known=7)], version=2, channels=7, side=0))
+    put("pack", "bits.keelpack", pack_index([pack_record(bits=12, known=7)], version=2))
+    put("pack", "version_2_of_version_1.keelpack", pack_index(version=2))
     put("pack", "task.keelpack", pack_index(task=2))
     put("pack", "channels.keelpack", pack_index(channels=0))
     put("pack", "side.keelpack", pack_index(side=0xFFFFFFFF))
@@ -193,7 +200,7 @@ def packs():
                          "width_zero": pack_record(width=0), "width_huge": pack_record(width=0xFFFFFFFF, height=0xFFFFFFFF),
                          "bomb": pack_record(width=16384, height=6000), "name_none": pack_record(name=0),
                          "name_huge": pack_record(name=0xFFFFFFFF), "patient_huge": pack_record(patient=0xFFFFFFFF),
-                         "reserved": pack_record(reserved=1)}.items():
+                         "reserved": pack_record(bits=1)}.items():
         put("pack", "record_" + name + ".keelpack", pack_index([record], side=0))
 
 

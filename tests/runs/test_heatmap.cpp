@@ -11,7 +11,7 @@ using namespace keel;
 namespace {
 
 /// CIE lightness L* of an sRGB colour (IEC 61966-2-1, D65).
-double lightness(const Colour& colour) {
+double lightness(const Color& colour) {
     const auto linear = [](std::uint8_t v) {
         const double c = v / 255.0;
         return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
@@ -23,8 +23,8 @@ double lightness(const Colour& colour) {
 }  // namespace
 
 TEST_CASE("The colour maps grow lighter evenly from end to end", "[heatmap]") {
-    for (const ColourMap map : {ColourMap::viridis, ColourMap::inferno}) {
-        const auto& table = colour_table(map);
+    for (const ColorMap map : {ColorMap::viridis, ColorMap::inferno}) {
+        const auto& table = color_table(map);
         const double mean = (lightness(table.back()) - lightness(table.front())) / 255;
         CHECK(mean > 70.0 / 255);
         // The maps are even in CAM02-UCS, whose lightness bends a little against L*; over 16 steps the rounding to 8 bits is gone.
@@ -34,11 +34,11 @@ TEST_CASE("The colour maps grow lighter evenly from end to end", "[heatmap]") {
             CHECK(rise < 1.55 * mean);
         }
     }
-    CHECK(colour_of(ColourMap::viridis, 0) == Colour{0x44, 0x01, 0x54});
-    CHECK(colour_of(ColourMap::viridis, 1) == Colour{0xfd, 0xe7, 0x25});
-    CHECK(colour_of(ColourMap::inferno, -3) == Colour{0, 0, 4});
-    CHECK(colour_of(ColourMap::inferno, 9) == Colour{0xfc, 0xff, 0xa4});
-    CHECK(colour_of(ColourMap::inferno, NAN) == Colour{0, 0, 4});
+    CHECK(color_of(ColorMap::viridis, 0) == Color{0x44, 0x01, 0x54});
+    CHECK(color_of(ColorMap::viridis, 1) == Color{0xfd, 0xe7, 0x25});
+    CHECK(color_of(ColorMap::inferno, -3) == Color{0, 0, 4});
+    CHECK(color_of(ColorMap::inferno, 9) == Color{0xfc, 0xff, 0xa4});
+    CHECK(color_of(ColorMap::inferno, NAN) == Color{0, 0, 4});
 }
 
 TEST_CASE("Enlarging is bilinear between the cells' centres", "[heatmap]") {
@@ -54,18 +54,18 @@ TEST_CASE("Enlarging is bilinear between the cells' centres", "[heatmap]") {
 
 TEST_CASE("Normalised maps reach from 0 to 1", "[heatmap]") {
     HeatGrid grid{2, 2, {-2, 0, 1, 2}};
-    normalise(grid, -2);
+    normalize(grid, -2);
     CHECK(grid.values == std::vector<float>{0, 0.5F, 0.75F, 1});
     grid.values = {-2, 0, 1, 2};
-    normalise(grid, 0);
+    normalize(grid, 0);
     CHECK(grid.values == std::vector<float>{0, 0, 0.5F, 1});
     grid.values = {-2, -1, -1, -3};
-    normalise(grid, 0);
+    normalize(grid, 0);
     CHECK(grid.values == std::vector<float>(4, 0.0F));
 }
 
 TEST_CASE("A peak lies in the middle of its cell", "[heatmap]") {
-    const PicturePoint peak = peak_of({4, 2, {0, 0, 0, 0, 0, 0, 7, 0}}, 100, 60);
+    const ImagePoint peak = peak_of({4, 2, {0, 0, 0, 0, 0, 0, 7, 0}}, 100, 60);
     CHECK(peak.x == 62.5);
     CHECK(peak.y == 45);
     CHECK(holds({62, 45, 1, 1}, peak));
@@ -76,7 +76,7 @@ TEST_CASE("A peak lies in the middle of its cell", "[heatmap]") {
 TEST_CASE("An overlay shows the picture where it is cold and the colour where it is hot", "[heatmap]") {
     Image grey(2, 1, 1);
     grey.pixels = {100, 100};
-    const Image over = overlay(grey, {2, 1, {0, 1}}, ColourMap::viridis, 0.5F);
+    const Image over = overlay(grey, {2, 1, {0, 1}}, ColorMap::viridis, 0.5F);
     REQUIRE(over.channels == 3);
     CHECK(over.pixels == std::vector<std::uint8_t>{100, 100, 100, 177, 166, 69});  // (100 + 253) / 2 = 176.5, rounded away from 0
 }

@@ -1,0 +1,39 @@
+// What a training step works on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/pipeline/aligned.h"
+#include "engine/tensor.h"
+
+namespace keel {
+
+inline constexpr float kUnknownTarget = -1;  ///< of Batch::targets; loss and metrics leave such labels out
+
+struct Batch {
+    std::int64_t n = 0;  ///< samples
+    int image_size = 0;
+    int channels = 0;
+    AlignedFloats images;               ///< n x image_size x image_size x channels, normalized, dense NHWC
+    std::vector<std::int32_t> labels;   ///< Task::classes: n; else empty
+    std::vector<float> targets;         ///< Task::labels: n x label_names().size(), 0, 1 or kUnknownTarget; else empty
+    std::vector<std::int64_t> indices;  ///< n, into Dataset::samples(split)
+    std::vector<std::string> names;     ///< n, Sample::name
+    std::int64_t next_sample = 0;       ///< LoaderOptions::start_sample that continues right after this batch
+    std::int64_t planned = 0;           ///< samples of this step over all ranks, were no image bad
+    std::vector<std::int32_t> parts;    ///< n where the step is cut into parts (ShardOptions), rising; else empty
+};
+
+/// Returns the batch's images as a model takes them, {n, image_size, image_size, channels}, copied.
+Tensor images_of(const Batch& batch);
+
+/// Returns samples [begin, begin + count), `planned` like the batch's own.
+Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count);
+
+/// Returns a batch of one black image of the size of those in `like`, of class 0 and without any of `labels` labels:
+/// what a rank without samples runs, so that it takes part in what all ranks do.
+Batch dummy_batch(const Batch& like, std::int64_t labels);
+
+}  // namespace keel

@@ -1,0 +1,120 @@
+#include "data/sources/sources.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/core.h>
+#include <xxhash.h>
+
+#include "data/formats/decode.h"
+#include "kernels/error.h"
+#include "kernels/random.h"
+
+namespace keel {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileDataset : public Dataset {
+public:
+    explicit FileDataset(DatasetContents contents) : Dataset(std::move(contents)) {}
+
+    std::vector<std::string> files() const override {
+        std::vector<std::string> paths;
+        for (const Split split : kSplits)
+            for (const Sample& sample : samples(split)) paths.push_back(sample.file);
+        return paths;
+    }
+
+protected:
+    Image read(const Sample& sample, LeastSize least) const override {
+        return load_image(sample.file, channels(), {.least = least});
+    }
+};
+
+class MemoryDataset : public Dataset {
+public:
+    MemoryDataset(DatasetContents contents, int width, int height, std::vector<std::uint8_t> pixels)
+        : Dataset(std::move(contents)), width_(width), height_(height), pixels_(std::move(pixels)) {}
+
+protected:
+    Image read(const Sample& sample, LeastSize) const override {
+        Image image(width_, height_, channels());
+        std::memcpy(image.pixels.data(), pixels_.data() + static_cast<std::size_t>(sample.record) * image.pixels.size(),
+                    image.pixels.size());
+        return image;
+    }
+
+private:
+    int width_, height_;
+    std::vector<std::uint8_t> pixels_;
+};
+
+std::vector<std::string> list(const std::string& directory, bool (*wanted)(const fs::directory_entry&)) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+        if (wanted(*it)) names.push_back(it->path().filename().string());
+    }
+    if (error) throw IoError(fmt::format("[data] cannot list {}: {}", directory, error.message()));
+    std::ranges::sort(names);
+    return names;
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents) {
+    return std::make_unique<FileDataset>(std::move(contents));
+}
+
+std::unique_ptr<Dataset> make_memory_dataset(DatasetContents contents, int width, int height,
+                                             std::vector<std::uint8_t> pixels) {
+    return std::make_unique<MemoryDataset>(std::move(contents), width, height, std::move(pixels));
+}
+
+std::vector<bool> hold_out(const std::vector<std::string>& keys, double fraction, std::uint64_t seed) {
+    struct Ranked {
+        std::uint32_t rank;
+        std::size_t index;
+    };
+    std::vector<Ranked> ranked(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        ranked[i] = {Random(seed, Draw::split, 0, XXH3_64bits(keys[i].data(), keys[i].size())).bits(), i};
+    }
+    std::ranges::sort(ranked, [&](const Ranked& a, const Ranked& b) {
+        return a.rank != b.rank ? a.rank < b.rank : keys[a.index] < keys[b.index];
+    });
+    auto count = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(keys.size())));
+    if (fraction > 0.0 && keys.size() >= 2) count = std::clamp<std::size_t>(count, 1, keys.size() - 1);
+    std::vector<bool> held(keys.size());
+    for (std::size_t i = 0; i < count; ++i) held[ranked[i].index] = true;
+    return held;
+}
+
+void split_off(std::vector<Sample>& from, std::vector<Sample>& to, double fraction, std::uint64_t seed) {
+    std::vector<std::string> keys;
+    for (const Sample& sample : from) keys.push_back(sample.name);
+    const std::vector<bool> held = hold_out(keys, fraction, seed);
+    std::vector<Sample> kept;
+    for (std::size_t i = 0; i < from.size(); ++i) (held[i] ? to : kept).push_back(std::move(from[i]));
+    from = std::move(kept);
+}
+
+std::vector<std::string> list_images(const std::string& directory) {
+    return list(directory, [](const fs::directory_entry& entry) {
+        std::error_code error;
+        return has_image_extension(entry.path().filename().string()) && !entry.is_directory(error);
+    });
+}
+
+std::vector<std::string> list_directories(const std::string& directory) {
+    return list(directory, [](const fs::directory_entry& entry) {
+        std::error_code error;
+        return entry.is_directory(error);
+    });
+}
+
+}  // namespace keel
