@@ -11,17 +11,17 @@
 
 namespace keel::test {
 
-/// Logits of n images. Floats of kept layers are not simulated: the graph holds operators on codes only.
+/// Logits of n images. Floats of kept layers are not simulated: the graph holds quantized operators only.
 class QuantSimulator {
 public:
     explicit QuantSimulator(const graph::Graph& graph) : g_(graph) {}
 
     std::vector<float> run(std::int64_t n, const float* src) {
         n_ = n;
-        codes_.clear();
+        bytes_.clear();
         floats_.clear();
         for (const graph::Buffer& b : g_.buffers) {
-            codes_.emplace_back(static_cast<std::size_t>(b.quantized ? n * b.elements() : 0));
+            bytes_.emplace_back(static_cast<std::size_t>(b.quantized ? n * b.elements() : 0));
             floats_.emplace_back(static_cast<std::size_t>(b.quantized ? 0 : n * b.elements()));
         }
         const auto at = static_cast<std::size_t>(g_.src.buffer);
@@ -32,12 +32,12 @@ public:
 
 private:
     std::int64_t pixels(const graph::Value& v) const { return n_ * g_.map(v).h * g_.map(v).w; }
-    std::uint8_t* codes(const graph::Value& v) { return codes_[static_cast<std::size_t>(v.buffer)].data() + v.first; }
+    std::uint8_t* bytes(const graph::Value& v) { return bytes_[static_cast<std::size_t>(v.buffer)].data() + v.first; }
     /// The value of channel c of pixel p of dst, to wherever it belongs.
     void store(const graph::Value& dst, std::int64_t p, std::int64_t c, float v) {
         const auto at = static_cast<std::size_t>(p * g_.map(dst).c + dst.first + c), buffer = static_cast<std::size_t>(dst.buffer);
         if (g_.map(dst).quantized)
-            codes_[buffer][at] = oracle_code(v);
+            bytes_[buffer][at] = oracle_code(v);
         else
             floats_[buffer][at] = v;
     }
@@ -58,12 +58,12 @@ private:
     }
     void step(const graph::Node& node, const graph::QuantConv& op) {
         kernels::QconvOperands o;
-        o.src = {codes(node.src), g_.map(node.src).c};
+        o.src = {bytes(node.src), g_.map(node.src).c};
         o.before = op.prologue.view();
         o.pad = op.pad.empty() ? nullptr : op.pad.data();
-        if (op.residual) o.residual = {codes(*op.residual), g_.map(*op.residual).c};
+        if (op.residual) o.residual = {bytes(*op.residual), g_.map(*op.residual).c};
         const float none = -INFINITY;
-        o.least = g_.map(node.dst).codes ? (op.relu ? op.zero : 0) : (op.relu ? 0 : none);
+        o.least = g_.map(node.dst).quantized ? (op.relu ? op.zero : 0) : (op.relu ? 0 : none);
         const std::vector<float> results =
             qconv_oracle(graph::conv_geometry(g_, node, op.weights, op.options, n_),
                          {op.weights.data<std::int8_t>(), op.scale.data(), op.shift.data(), op.residual_scale.data()}, o);
@@ -87,7 +87,7 @@ private:
                         const bool inside = y >= 0 && y < in.h && x >= 0 && x < in.w;
                         std::int64_t code = op.pad.empty() ? 0 : op.pad[static_cast<std::size_t>(c)];
                         if (inside)
-                            code = oracle_before(op.prologue.view(), codes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
+                            code = oracle_before(op.prologue.view(), bytes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
                         sum += code;
                         most = std::max(most, inside ? code : 0);
                     }
@@ -101,7 +101,7 @@ private:
     }
     const graph::Graph& g_;
     std::int64_t n_ = 0;
-    std::vector<std::vector<std::uint8_t>> codes_;
+    std::vector<std::vector<std::uint8_t>> bytes_;
     std::vector<std::vector<float>> floats_;
 };
 

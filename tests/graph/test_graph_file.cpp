@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 #include "embed/predictor.h"
 #include "engine/safetensors.h"
@@ -22,7 +23,7 @@ using namespace keel::test;
 namespace {
 
 std::string path_of(const std::string& name) {
-    return std::string(KEEL_SOURCE_DIR) + "/tests/graph/files/" + name + ".safetensors";
+    return std::filesystem::path(KEEL_SOURCE_DIR) / "tests/graph/files" / (name + ".safetensors");
 }
 
 Tensor expected(const std::string& name) {

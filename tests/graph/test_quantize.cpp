@@ -80,15 +80,15 @@ double snr(const std::vector<float>& values, const std::vector<float>& truth) {
 void check_bits(const std::string& name, std::int64_t size) {
     INFO(name);
     const Network network(name, size);
-    const graph::Graph codes = network.quantized().graph;
+    const graph::Graph quantized = network.quantized().graph;
     const Tensor images = random_images(2, size, 3, 9);
-    const std::vector<float> truth = QuantSimulator(codes).run(2, images.data<float>());
+    const std::vector<float> truth = QuantSimulator(quantized).run(2, images.data<float>());
     const auto pixels = static_cast<std::size_t>(size * size * 3);
     for_each_isa([&] {
-        const Predictor one(network.spec, codes, 1);
+        const Predictor one(network.spec, quantized, 1);
         for (const int threads : {1, 3}) {
             const ThreadScope team(threads);
-            CHECK(network.logits(codes, images) == truth);
+            CHECK(network.logits(quantized, images) == truth);
             for (std::size_t i = 0; i < 2; ++i) {
                 const Tensor logits =
                     one.logits(Tensor::from<float>({images.data<float>() + i * pixels, pixels}, {1, size, size, 3}));
@@ -101,7 +101,7 @@ void check_bits(const std::string& name, std::int64_t size) {
 
 }  // namespace
 
-TEST_CASE("Whole networks of codes are what the simulator gives, on every ISA, team and batch size", "[quantize]") {
+TEST_CASE("Whole quantized networks are what the simulator gives, on every ISA, team and batch size", "[quantize]") {
     const auto [name, size] = GENERATE(std::pair("resnet18", 40), std::pair("resnet50", 32), std::pair("densenet121", 32));
     check_bits(name, size);
 }
@@ -125,7 +125,7 @@ TEST_CASE("A quantized network is near the one of floats, whatever makes the ran
             for (const auto& other : report.candidates) CHECK(candidate.error <= other.error);
 }
 
-TEST_CASE("DenseNet runs without floats, the wide buffers coded by channel", "[quantize]") {
+TEST_CASE("DenseNet runs without floats, the wide buffers quantized by channel", "[quantize]") {
     Network network("densenet121", 64);
     network.graph = graph::trace(*make_model("densenet121", network.spec.options, 3), 64, 64, 3);  // batch norms of even slopes
     const Quantized quantized = network.quantized();
@@ -157,7 +157,8 @@ TEST_CASE("Layers are left in fp32 by name and by what they lose", "[quantize]")
     CHECK_THROWS_WITH(network.quantized({.keep = {"conv7"}}), contains("there is no layer 'conv7'"));
 }
 
-TEST_CASE("Where a channel leaves no codes for the others, the layers at both ends of their map fall back to fp32", "[quantize]") {
+TEST_CASE("Where a channel leaves the others too few levels, the layers at both ends of their map fall back to fp32",
+          "[quantize]") {
     Network network("resnet18", 64);
     graph::Graph graph = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
     Random random(5, Draw::synthesise);
@@ -189,15 +190,15 @@ TEST_CASE("Where a channel leaves no codes for the others, the layers at both en
             conv.residual.reset();  // nothing goes past these layers
         }
     }
-    const Quantized codes = quantize(graph, network.batches, {.method = RangeMethod::minmax, .keep_below = 0});
+    const Quantized whole = quantize(graph, network.batches, {.method = RangeMethod::minmax, .keep_below = 0});
     const Quantized fallen = quantize(graph, network.batches, {.method = RangeMethod::minmax});
-    CHECK(codes.report.fallbacks.empty());
-    CHECK(codes.report.logits_error > 0.5);
+    CHECK(whole.report.fallbacks.empty());
+    CHECK(whole.report.logits_error > 0.5);
     CHECK(fallen.report.logits_error < 0.05);
     const auto snr_of_reader = [&](const Quantized& quantized) {
         return std::ranges::find(quantized.report.layers, reader, &LayerReport::name)->snr_db;
     };
-    CHECK(snr_of_reader(codes) < 15);
+    CHECK(snr_of_reader(whole) < 15);
     CHECK(snr_of_reader(fallen) > 25);
     REQUIRE(fallen.report.fallbacks.size() == 1);
     CHECK(fallen.report.fallbacks[0].name == reader);
@@ -211,7 +212,7 @@ TEST_CASE("Where a channel leaves no codes for the others, the layers at both en
     CHECK(quantize(even, network.batches, {.method = RangeMethod::minmax}).report.fallbacks.empty());
 }
 
-TEST_CASE("A batch norm too uneven for a clamp is applied as codes are read", "[quantize]") {
+TEST_CASE("A batch norm too uneven for a clamp is applied as values are read", "[quantize]") {
     const Network network("densenet121", 64);
     graph::Graph graph = network.graph;
     const std::string name = "features.denseblock2.denselayer4.conv1";
@@ -346,7 +347,7 @@ TEST_CASE("Histograms do not depend on the order of values, and know their range
     CHECK(quant_params(tail, RangeMethod::mse).scale < 0.5 * quant_params(tail, RangeMethod::minmax).scale);
     CHECK(quant_params(-1, 1).zero == 128);
     CHECK(quant_params(0, 51) == QuantParams{0.2F, 0});
-    CHECK(quant_params(3, 5).zero == 0);  // 0 is always among the codes
+    CHECK(quant_params(3, 5).zero == 0);  // 0 is always among the values
     CHECK(quant_params(-5, -3).zero == 255);
     CHECK(quant_params(0, 0).scale == 1);
     const float nan = std::nanf("");
