@@ -29,7 +29,8 @@ Tensor channel_means(const Tensor& map) {
         for (std::int64_t p = 0; p < pixels; ++p, row += c)
             for (std::int64_t k = 0; k < c; ++k) sums[static_cast<std::size_t>(k)] += double{row[k]};
         for (std::int64_t k = 0; k < c; ++k)
-            means.data<float>()[i * c + k] = static_cast<float>(sums[static_cast<std::size_t>(k)] / static_cast<double>(pixels));
+            means.data<float>()[i * c + k] =
+                static_cast<float>(sums[static_cast<std::size_t>(k)] / static_cast<double>(pixels));
     }
     return means;
 }
@@ -84,7 +85,8 @@ Tensor ClassActivation::channel_weights(const Pass& pass, std::int64_t label) co
     if (!uses_gradients_) {
         const Tensor weights = classifier_weights(model_);
         const auto c = static_cast<std::size_t>(weights.dim(1));
-        return Tensor::from<float>(weights.values<float>().subspan(static_cast<std::size_t>(label) * c, c), {1, weights.dim(1)});
+        return Tensor::from<float>(weights.values<float>().subspan(static_cast<std::size_t>(label) * c, c),
+                                   {1, weights.dim(1)});
     }
     // Images do not see each other in evaluation mode: the sum of their logits has each one's gradient.
     Tensor diff = Tensor::zeros(pass.logits.dims());
@@ -96,8 +98,8 @@ Tensor ClassActivation::channel_weights(const Pass& pass, std::int64_t label) co
 Tensor ClassActivation::maps(const Tensor& images, std::span<const std::int64_t> labels) const {
     for (const std::int64_t label : labels)
         if (label < 0 || label >= spec().options.classes)
-            throw UsageError("[class_activation] wanted a label below " + std::to_string(spec().options.classes) + ", got " +
-                             std::to_string(label));
+            throw UsageError("[class_activation] wanted a label below " + std::to_string(spec().options.classes) +
+                             ", got " + std::to_string(label));
     const auto count = static_cast<std::int64_t>(labels.size());
     Pass pass;
     Tensor dst, map;

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "embed/pictures.h"
-#include "kernels/parallel.h"
 #include "embed/predictor.h"
+#include "kernels/parallel.h"
 #include "kernels/version.h"
 
 using namespace keel;
@@ -22,7 +22,7 @@ struct keel_model {
 
 namespace {
 
-/// Of a fixed size: to say that there is no memory left must not need any.
+/// A text of a fixed size: to say that there is no memory left must not need any.
 thread_local char last_error[1024] = "";
 
 keel_status fail(keel_status status, const char* message) {
@@ -86,7 +86,8 @@ Image copied(const std::uint8_t* pixels, int width, int height, int channels, st
         throw UsageError("[keel] wanted rows at least " + std::to_string(length) + " bytes apart, got " +
                          std::to_string(row_bytes));
     Image picture(width, height, channels);
-    for (int y = 0; y < height; ++y) std::copy_n(pixels + static_cast<std::size_t>(y) * row_bytes, length, picture.row(y));
+    for (int y = 0; y < height; ++y)
+        std::copy_n(pixels + static_cast<std::size_t>(y) * row_bytes, length, picture.row(y));
     return picture;
 }
 
@@ -105,20 +106,25 @@ keel_status keel_model_load(const char* checkpoint, int64_t batch, keel_model** 
         require_given(model, "model");
         *model = nullptr;
         require_given(checkpoint, "checkpoint");
-        if (batch < 1 || batch > 65'536) throw UsageError("[keel] wanted a batch of 1 to 65536, got " + std::to_string(batch));
+        if (batch < 1 || batch > 65'536)
+            throw UsageError("[keel] wanted a batch of 1 to 65536, got " + std::to_string(batch));
         *model = new keel_model(checkpoint, batch);
     });
 }
 
 void keel_model_free(keel_model* model) { delete model; }
 
-size_t keel_model_label_count(const keel_model* model) { return model == nullptr ? 0 : model->predictor.spec().label_names.size(); }
+size_t keel_model_label_count(const keel_model* model) {
+    return model == nullptr ? 0 : model->predictor.spec().label_names.size();
+}
 
 const char* keel_model_label(const keel_model* model, size_t label) {
     return label < keel_model_label_count(model) ? model->predictor.spec().label_names[label].c_str() : nullptr;
 }
 
-int keel_model_is_multi_label(const keel_model* model) { return model != nullptr && model->predictor.spec().multi_label ? 1 : 0; }
+int keel_model_is_multi_label(const keel_model* model) {
+    return model != nullptr && model->predictor.spec().multi_label ? 1 : 0;
+}
 
 int keel_model_image_size(const keel_model* model) { return model == nullptr ? 0 : model->transform.image_size; }
 
@@ -136,8 +142,8 @@ keel_status keel_predict_encoded(const keel_model* model, const void* file, size
     return guarded([&] {
         require_given(model, "model");
         require_given(file, "file");
-        predict(*model, decode_picture({static_cast<const std::uint8_t*>(file), bytes}, model->transform, "picture"), scores,
-                count);
+        predict(*model, decode_picture({static_cast<const std::uint8_t*>(file), bytes}, model->transform, "picture"),
+                scores, count);
     });
 }
 
@@ -156,6 +162,7 @@ keel_status keel_predict_images(const keel_model* model, int64_t n, const float*
         const std::int64_t side = model->transform.image_size, channels = model->transform.channels;
         if (n < 1 || n > 65'536) throw UsageError("[keel] wanted 1 to 65536 images, got " + std::to_string(n));
         const Dims dims{n, side, side, channels};
-        predict(*model, Tensor::from<float>(std::span(images, static_cast<std::size_t>(dims.elements())), dims), scores, count);
+        predict(*model, Tensor::from<float>(std::span(images, static_cast<std::size_t>(dims.elements())), dims), scores,
+                count);
     });
 }

@@ -38,13 +38,16 @@ CheckpointState load_model_state(const std::filesystem::path& checkpoint) {
     return load_checkpoint(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
 }
 
-LoadedModel load_model(const std::filesystem::path& checkpoint) { return load_model(load_model_state(checkpoint), checkpoint); }
+LoadedModel load_model(const std::filesystem::path& checkpoint) {
+    return load_model(load_model_state(checkpoint), checkpoint);
+}
 
 LoadedModel load_model(CheckpointState state, const std::filesystem::path& checkpoint) {
     if (holds_graph(state.metadata))
-        throw InputError("[checkpoint] " + checkpoint.string() +
-                         " is a quantised model: it predicts, but has no layers to train, quantise or explain; wanted the "
-                         "checkpoint that it was made of");
+        throw InputError(
+            "[checkpoint] " + checkpoint.string() +
+            " is a quantized model: it predicts, but has no layers to train, quantize or explain; wanted the "
+            "checkpoint that it was made of");
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
     load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});

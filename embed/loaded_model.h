@@ -14,17 +14,18 @@ struct LoadedModel {
     std::unique_ptr<nn::Module> module;  ///< in evaluation mode
 };
 
-/// Reads a checkpoint of Keel; the averaged weights (EMA) where it holds them. Throws InputError or IoError that names the file,
-/// which may not be a quantised model: that has no modules.
+/// Reads a checkpoint of Keel; the averaged weights (EMA) where it holds them. Throws InputError or IoError that names
+/// the file, which may not be a quantized model: that has no modules.
 LoadedModel load_model(const std::filesystem::path& checkpoint);
 
-/// The two halves of it: what a model needs of a file, and the model of that.
+/// load_model() in two halves: what a model needs of a file, and the model of that.
 CheckpointState load_model_state(const std::filesystem::path& checkpoint);
 LoadedModel load_model(CheckpointState state, const std::filesystem::path& checkpoint);
 
-/// What a file's tensors give to a model: the parameters' averages (EMA) where there are any, in place of the parameters and under
-/// their names, the other tensors as they are. The names of torchvision's oldest DenseNets ("denselayer1.norm.1.weight"), which the
-/// weights it publishes still have, become the modules' ("denselayer1.norm1.weight").
+/// Returns what a file's tensors give to a model: the parameters' averages (EMA) where there are any, in place of the
+/// parameters and under their names, the other tensors as they are. The names of torchvision's oldest DenseNets
+/// ("denselayer1.norm.1.weight"), which the weights it publishes still have, become the modules'
+/// ("denselayer1.norm1.weight").
 std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors);
 
 }  // namespace keel

@@ -3,7 +3,8 @@
 namespace keel {
 namespace {
 
-/// What the decoder is asked for: grey and RGB are made of one another, any other number is the picture's own or does not fit.
+/// What the decoder is asked for: grey and RGB are made of one another, any other number is the picture's own or does
+/// not fit.
 int decoded_channels(const TransformOptions& transform) {
     return transform.channels == 1 || transform.channels == 3 ? transform.channels : 0;
 }

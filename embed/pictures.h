@@ -16,17 +16,17 @@
 
 namespace keel {
 
-/// The input of a model as options of the transforms, without augmentation.
+/// Returns the input of a model as options of the transforms, without augmentation.
 TransformOptions transform_of(const ModelSpec& spec);
 
-/// A PNG, JPEG or BMP file, decoded with the channels of the model's input and no larger than it has use for. Throws IoError or
-/// InputError that names it.
+/// Reads a PNG, JPEG or BMP file, decoded with the channels of the model's input and no larger than it has use for.
+/// Throws IoError or InputError that names it.
 Image load_picture(const std::string& path, const TransformOptions& transform);
-/// The same of a file's bytes; `name` is used in messages.
+/// Decodes a file's bytes likewise; `name` is used in messages.
 Image decode_picture(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name);
 
-/// Resized and normalised: {pictures, image_size, image_size, channels}. Throws InputError where the channels do not fit: a grey
-/// picture and an RGB one serve models of both, others only those of the same number.
+/// Returns the pictures resized and normalised: {pictures, image_size, image_size, channels}. Throws InputError where
+/// the channels do not fit: a grey picture and an RGB one serve models of both, others only those of the same number.
 Tensor input_of(std::span<const Image> pictures, const TransformOptions& transform);
 
 }  // namespace keel

@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "models/model_spec.h"
 #include "graph/runtime.h"
+#include "models/model_spec.h"
 
 namespace keel {
 
-/// A model for inference, without any of training's bookkeeping: batch norms are folded into convolutions, ReLU and residual sums
-/// are part of them, weights are packed once. Immutable; all methods may be called by several threads at once.
+/// A model for inference, without any of training's bookkeeping: batch norms are folded into convolutions, ReLU and
+/// residual sums are part of them, weights are packed once. Immutable; all methods may be called by several threads at
+/// once.
 ///
 ///     const Predictor predictor("best.safetensors");
 ///     const Tensor scores = predictor.predict(images);  // {n, 224, 224, 3} -> {n, labels}
@@ -18,20 +19,22 @@ class Predictor {
 public:
     /// `batch`: the number of images a call for which kernels are chosen. Any other number works, too.
 
-    /// Of a checkpoint, with its averaged weights (EMA) where it holds them, or of a quantised model. Throws InputError or IoError
-    /// that names the file.
+    /// Makes one of a checkpoint, with its averaged weights (EMA) where it holds them, or of a quantized model. Throws
+    /// InputError or IoError that names the file.
     explicit Predictor(const std::filesystem::path& checkpoint, std::int64_t batch = 1);
-    /// Of a module as it is now; it is not kept. Throws UsageError if images of spec.image_size do not fit it.
+    /// Makes one of a module as it is now; it is not kept. Throws UsageError if images of spec.image_size do not fit
+    /// it.
     Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch = 1);
-    /// Of a graph. Throws UsageError unless it leads from images of the spec to its classes.
+    /// Makes one of a graph. Throws UsageError unless it leads from images of the spec to its classes.
     Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch = 1);
 
     const ModelSpec& spec() const { return spec_; }
     const Runtime& runtime() const { return runtime_; }
 
-    /// Logits {n, labels} of normalised images {n, image_size, image_size, channels}. Throws UsageError for other dims or types.
+    /// Returns the logits {n, labels} of normalised images {n, image_size, image_size, channels}. Throws UsageError for
+    /// other dims or types.
     Tensor logits(const Tensor& images) const;
-    /// Probabilities {n, labels}: by sigmoid for multi-label models, else by softmax.
+    /// Returns the probabilities {n, labels}: by sigmoid for multi-label models, else by softmax.
     Tensor predict(const Tensor& images) const { return probabilities(spec_, logits(images)); }
 
 private:

@@ -1,29 +1,31 @@
 // Differentiable operators; each family has its file under ops/, where forward and backward stand side by side.
-// Activations are NHWC, {n, h, w, c} with any pixel distance; results are dense. f32 runs on the kernels of the active ISA, f64 on
-// their plain references. All throw UsageError for dims or types that do not fit, naming the operator.
+// Activations are NHWC, {n, h, w, c} with any pixel distance; results are dense. f32 runs on the kernels of the active
+// ISA, f64 on their plain references. All throw UsageError for dims or types that do not fit, naming the operator.
 #pragma once
 
 #include "engine/autograd.h"
 
 namespace keel {
 
-/// max(src, 0)
+/// Returns max(src, 0).
 Tensor relu(const Tensor& src);
-/// a + b, of equal dims.
+/// Returns a + b, of equal dims.
 Tensor add(const Tensor& a, const Tensor& b);
-/// relu(a + b) in one pass: the join of a residual block.
+/// Returns relu(a + b), made in one pass: the join of a residual block.
 Tensor add_relu(const Tensor& a, const Tensor& b);
 
 struct Conv2dOptions {
     int stride = 1, pad = 0, dilation = 1, groups = 1;
-    bool statistics = false;  ///< takes the mean and variance of the result's channels along, for a batch norm that reads it
+    bool statistics =
+        false;  ///< takes the mean and variance of the result's channels along, for a batch norm that reads it
 };
-/// Cross-correlation of src {n, h, w, ic} with weights {oc, ic / groups, kh, kw}; bias {oc} may be undefined.
+/// Returns the cross-correlation of src {n, h, w, ic} with weights {oc, ic / groups, kh, kw}; bias {oc} may be
+/// undefined.
 Tensor conv2d(const Tensor& src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options = {});
-/// The geometry of that convolution of a src of these dims.
+/// Returns the geometry of that convolution of a src of these dims.
 kernels::Conv2dGeometry conv2d_geometry(const Dims& src, const Tensor& weights, const Conv2dOptions& options);
 
-/// src {n, in} times weights {out, in} transposed, plus bias {out} (may be undefined).
+/// Returns src {n, in} times weights {out, in} transposed, plus bias {out} (may be undefined).
 Tensor linear(const Tensor& src, const Tensor& weights, const Tensor& bias);
 
 struct BatchNormOptions {
@@ -36,61 +38,67 @@ struct BatchNormOptions {
 struct BatchNormParameters {
     Tensor gamma, beta, running_mean, running_variance;
 };
-/// Batch normalisation over all but the last dim. The running variance is updated with the unbiased batch variance (over rows - 1;
-/// a batch of one row counts as variance 0).
+/// Normalises over all but the last dim. The running variance is updated with the unbiased batch variance (over rows -
+/// 1; a batch of one row counts as variance 0).
 Tensor batch_norm(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options);
-/// conv2d(batch_norm(src)) without bias. Only src is kept for backward, the normalised map is made again or never leaves the
-/// convolution's cache. `dst`, if given, is where the result goes: a map of its dims with any pixel distance, say the room in a
-/// wide buffer that append_channels takes next.
-Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options, const Tensor& weights,
-                   const Conv2dOptions& options, const Tensor& dst = {});
+/// Returns conv2d(batch_norm(src)), without bias. Only src is kept for backward, the normalised map is made again or
+/// never leaves the convolution's cache. `dst`, if given, is where the result goes: a map of its dims with any pixel
+/// distance, say the room in a wide buffer that append_channels takes next.
+Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options,
+                   const Tensor& weights, const Conv2dOptions& options, const Tensor& dst = {});
 /// What a residual block adds to its branch: a map as it is, or normalised.
 struct Residual {
     Tensor src;
     BatchNormParameters norm{};  ///< undefined tensors: as it is
     BatchNormOptions options{};
 };
-/// relu(batch_norm(src) + residual) in one pass: the join of a residual block. The options' relu is not looked at. Of a chain of
-/// joins every second result is not kept for backward: it is made again, in one pass, from its neighbour's.
-Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options, const Residual& residual);
+/// Returns relu(batch_norm(src) + residual), made in one pass: the join of a residual block. The options' relu is not
+/// looked at. Of a chain of joins every second result is not kept for backward: it is made again, in one pass, from its
+/// neighbour's.
+Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options,
+                     const Residual& residual);
 
 struct PoolOptions {
     int kernel = 2, stride = 2, pad = 0;
-    /// Whether a map of h x w holds a window; the extent of the pooled map along an axis of `size`.
+    /// Returns whether a map of h x w holds a window.
     bool fits(std::int64_t h, std::int64_t w) const { return h + 2 * pad >= kernel && w + 2 * pad >= kernel; }
+    /// Returns the extent of the pooled map along an axis of `size`.
     std::int64_t extent(std::int64_t size) const { return (size + 2 * pad - kernel) / stride + 1; }
 };
-/// Maximum over kernel x kernel windows; the border is minus infinity.
+/// Returns the maximum over kernel x kernel windows; the border is minus infinity.
 Tensor max_pool(const Tensor& src, const PoolOptions& options);
-/// Mean over kernel x kernel windows, borders counted as zeros.
+/// Returns the mean over kernel x kernel windows, borders counted as zeros.
 Tensor avg_pool(const Tensor& src, const PoolOptions& options);
-/// Mean over an oh x ow grid of areas (PyTorch's AdaptiveAvgPool2d).
+/// Returns the mean over an oh x ow grid of areas (PyTorch's AdaptiveAvgPool2d).
 Tensor adaptive_avg_pool(const Tensor& src, std::int64_t oh, std::int64_t ow);
-/// {n, h, w, c} -> {n, c}: the mean of each channel's map.
+/// Returns the mean {n, c} of each channel's map.
 Tensor global_avg_pool(const Tensor& src);
 
-/// {n, h, w, c} -> {n, c * h * w} in PyTorch's order (channel, row, column), so that its linear weights fit.
+/// Returns src {n, h, w, c} as {n, c * h * w} in PyTorch's order (channel, row, column), so that its linear weights
+/// fit.
 Tensor flatten(const Tensor& src);
 
-/// Concatenation along the channels into a buffer that has room for them: `head` keeps its memory, `tail` is copied behind it
-/// unless it lies there already (`room_behind`). `head` must be the front of a wider buffer: its pixel distance at least
-/// head.channels() + tail.channels(), the room unused so far (`wide_buffer` makes one). The gradient of `head` is a view of the
-/// result's gradient, so it is accumulated in place as well. Batch norms of any front of the buffer share the statistics of its
-/// channels.
+/// Concatenates along the channels, in a buffer that has room for them: `head` keeps its memory, `tail` is copied
+/// behind it unless it lies there already (`room_behind`). `head` must be the front of a wider buffer: its pixel
+/// distance at least head.channels() + tail.channels(), the room unused so far (`wide_buffer` makes one). The gradient
+/// of `head` is a view of the result's gradient, so it is accumulated in place as well. Batch norms of any front of the
+/// buffer share the statistics of its channels.
 Tensor append_channels(const Tensor& head, const Tensor& tail);
-/// The next `count` channels of the buffer that `head` is the front of, as a view to be written.
+/// Returns the next `count` channels of the buffer that `head` is the front of, as a view to be written.
 Tensor room_behind(const Tensor& head, std::int64_t count);
-/// The first src.channels() channels of a new buffer with `capacity` channels a pixel, holding a copy of src.
+/// Returns the first src.channels() channels of a new buffer with `capacity` channels a pixel, holding a copy of src.
 Tensor wide_buffer(const Tensor& src, std::int64_t capacity);
 
-/// Zeroes each element with probability p and scales the rest by 1 / (1 - p). Element j of sample i depends on the current
-/// DrawScope's seed, epoch and name of sample i, and on how many dropouts ran in the scope before. See draws.h.
+/// Zeroes each element with probability p and scales the rest by 1 / (1 - p). Element j of sample i depends on the
+/// current RngScope's seed, epoch and name of sample i, and on how many dropouts ran in the scope before. See
+/// rng_scope.h.
 Tensor dropout(const Tensor& src, double p);
 
-/// Mean softmax cross-entropy of logits {n, classes} against labels {n} (s32), with label smoothing in [0, 1). A scalar {1}.
+/// Returns the mean softmax cross-entropy of logits {n, classes} against labels {n} (s32), with label smoothing in [0,
+/// 1). A scalar {1}.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing = 0);
-/// Mean sigmoid binary cross-entropy of logits {n, labels} against targets {n, labels} (f32 in [0, 1]; below 0: label missing, not
-/// counted). positive_weights {labels} (f32) may be undefined. A scalar {1}.
+/// Returns the mean sigmoid binary cross-entropy of logits {n, labels} against targets {n, labels} (f32 in [0, 1];
+/// below 0: label missing, not counted). positive_weights {labels} (f32) may be undefined. A scalar {1}.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const Tensor& positive_weights = {});
 
 }  // namespace keel

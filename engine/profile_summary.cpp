@@ -63,7 +63,7 @@ nlohmann::ordered_json event(const Recording& recording, const Record& record) {
 
 }  // namespace
 
-Summary summarise(const Recording& recording) {
+Summary summarize(const Recording& recording) {
     const std::vector<const Record*> records = outer_first(recording, 0);
     const std::vector<std::int64_t> own = own_times(records);
     Summary summary;

@@ -34,7 +34,7 @@ struct Summary {
 };
 
 /// Of the thread that started the recording; the others work beside it, so their time does not add to its.
-Summary summarise(const Recording& recording);
+Summary summarize(const Recording& recording);
 
 /// Chrome's trace format (JSON), for chrome://tracing or Perfetto: one track a thread, an event a span, with its layer, pass and
 /// rates; times are from the start of the recording.

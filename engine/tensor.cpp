@@ -141,7 +141,7 @@ std::shared_ptr<Tensor::Impl> Tensor::view() const {
     auto impl = std::make_shared<Impl>(get());
     impl->meta = nullptr;
     impl->statistics = nullptr;
-    impl->remade = nullptr;
+    impl->recompute = nullptr;
     return impl;
 }
 
@@ -312,11 +312,11 @@ void Tensor::set_statistics(std::shared_ptr<ChannelStatistics> statistics) const
     impl_->statistics = std::move(statistics);
 }
 
-const std::shared_ptr<Remade>& Tensor::remade() const { return get().remade; }
+const std::shared_ptr<Recompute>& Tensor::recompute() const { return get().recompute; }
 
-void Tensor::set_remade(std::shared_ptr<Remade> remade) const {
+void Tensor::set_recompute(std::shared_ptr<Recompute> recompute) const {
     get();
-    impl_->remade = std::move(remade);
+    impl_->recompute = std::move(recompute);
 }
 
 bool Tensor::same_memory(const Tensor& other) const { return get().storage == other.get().storage; }

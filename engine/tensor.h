@@ -62,7 +62,7 @@ private:
 
 class Tensor;
 class ChannelStatistics;
-class Remade;
+class Recompute;
 struct AutogradMeta;
 
 class Tensor {
@@ -153,9 +153,9 @@ public:
     /// What batch norms of this very map share; null for most (channel_statistics.h). Other views of the memory have none.
     const std::shared_ptr<ChannelStatistics>& statistics() const;
     void set_statistics(std::shared_ptr<ChannelStatistics> statistics) const;
-    /// How this very map can be made again, so that backward need not keep it; null for most (remade.h).
-    const std::shared_ptr<Remade>& remade() const;
-    void set_remade(std::shared_ptr<Remade> remade) const;
+    /// How this very map can be made again, so that backward need not keep it; null for most (recompute.h).
+    const std::shared_ptr<Recompute>& recompute() const;
+    void set_recompute(std::shared_ptr<Recompute> recompute) const;
 
     // Autograd; see autograd.h.
     bool requires_grad() const;

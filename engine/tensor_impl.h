@@ -40,7 +40,7 @@ struct Tensor::Impl {
     DType type = DType::f32;
     kernels::WeightsLayout layout;
     std::shared_ptr<ChannelStatistics> statistics;
-    std::shared_ptr<Remade> remade;
+    std::shared_ptr<Recompute> recompute;
     std::shared_ptr<AutogradMeta> meta;
 };
 

@@ -1,70 +1,70 @@
-// From modules to a graph. An operator that can become part of the one before or behind it does so when it is added:
-// - a batch norm without or with ReLU, a ReLU and a residual behind a convolution, into the convolution;
-// - a batch norm with ReLU in front of a convolution or a pool, into the latter's `before`.
+// Builds a graph, operator by operator, of tensors and plain options. An operator that can become part of the one
+// before or after it does so when it is added:
+// - a batch norm without or with ReLU, a ReLU and a residual after a convolution, into the convolution;
+// - a batch norm with ReLU in front of a convolution or a pool, into the latter's prologue.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
-#include "engine/nn/layers.h"
+#include "engine/ops.h"
 #include "graph/graph.h"
+#include "graph/ops/conv.h"
+#include "graph/ops/pool.h"
 
 namespace keel::graph {
 
-class Builder;
-
-/// A module that is more than a chain of its parts: says how they are connected.
-class Traceable {
-public:
-    virtual ~Traceable() = default;
-    virtual Value trace(Builder& g, Value src) const = 0;
-};
-
-/// Adds operators one by one; each returns where its result is. What became part of another operator may have no other reader:
-/// finish() refuses a graph where that is not so.
+/// Adds operators one by one; each returns where its result is, and `name` is the node's, for people. What became part
+/// of another operator may have no other reader: finish() refuses a graph where that is not so. Tensors are f32;
+/// weights are taken over, not copied, where they are plain. All throw UsageError for what does not fit.
 class Builder {
 public:
-    /// A graph of images of h x w x c; `root` gives the nodes their names.
-    Builder(nn::Module& root, std::int64_t h, std::int64_t w, std::int64_t c);
+    /// Begins a graph of images of h x w x c.
+    Builder(std::int64_t h, std::int64_t w, std::int64_t c);
     Value src() const { return graph_.src; }
+    const Buffer& map(const Value& value) const { return graph_.map(value); }
 
-    /// Any layer of engine/nn/layers.h, or a Traceable. Throws UsageError for another module.
-    Value module(const nn::Module& module, const Value& src);
-
-    /// `dst`, if given, is room that was made before.
-    Value conv(const nn::Conv2d& conv, const Value& src, const std::optional<Value>& dst = {});
-    /// Of the map flattened in PyTorch's order (channel, row, column).
-    Value linear(const nn::Linear& linear, const Value& src);
-    Value norm(const nn::BatchNorm2d& norm, const Value& src);
+    /// conv2d (engine/ops.h) with weights {oc, ic / groups, kh, kw} and a bias {oc}, which may be undefined. `dst`, if
+    /// given, is room that was made before.
+    Value conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
+               const Conv2dOptions& options, const std::optional<Value>& dst = {});
+    /// The map flattened in PyTorch's order (channel, row, column), times weights {out, c * h * w} transposed, plus
+    /// bias {out}, which may be undefined.
+    Value linear(std::string name, const Value& src, const Tensor& weights, const Tensor& bias);
+    /// A batch norm with its running statistics.
+    Value batch_norm(std::string name, const Value& src, const BatchNormParameters& norm, double eps, bool relu);
+    /// src * scale + shift, channel by channel, in double where it is folded; then max(0, .) if `with_relu`.
+    Value affine(std::string name, const Value& src, const std::vector<double>& scale, const std::vector<double>& shift,
+                 bool with_relu);
     Value relu(const Value& src);
-    /// branch + residual, where branch is the convolution added last.
-    Value add(const Value& branch, const Value& residual);
-    Value max_pool(const nn::Module& module, const PoolOptions& window, const Value& src);
-    Value avg_pool(const nn::Module& module, const PoolOptions& window, const Value& src);
+    /// a + b. Where a or b is the convolution added last, the other becomes its residual.
+    Value add(std::string name, const Value& a, const Value& b);
+    /// A map too small for the window passes as it is.
+    Value max_pool(std::string name, const Value& src, const PoolOptions& window);
+    Value avg_pool(std::string name, const Value& src, const PoolOptions& window);
     Value adaptive_avg_pool(const Value& src, std::int64_t h, std::int64_t w);
+    /// Any operator, with a result of h x w x c.
+    Value append(std::string name, const Value& src, std::int64_t h, std::int64_t w, std::int64_t c, Op op);
 
     /// Makes src, a whole buffer, the front of one with `capacity` channels.
     void widen(const Value& src, std::int64_t capacity);
-    /// The next `count` channels of the buffer that src is the front of.
+    /// Returns the next `count` channels of the buffer that src is the front of.
     Value room_behind(const Value& src, std::int64_t count) const;
 
-    /// The graph with this result, checked. A residual that nobody reads any more is overwritten by the sum.
+    /// Returns the graph with this result, checked. A residual that nobody reads any more is overwritten by the sum.
     Graph finish(const Value& dst);
 
 private:
     Value new_value(std::int64_t h, std::int64_t w, std::int64_t c);
-    Value append(std::string name, const Value& src, const Value& dst, decltype(Node::op) op);
-    Value pool(std::string name, PoolKind kind, const PoolOptions& window, const Value& src, std::int64_t h, std::int64_t w);
+    Value push(std::string name, const Value& src, const Value& dst, Op op);
+    Value pool(std::string name, PoolKind kind, const PoolOptions& window, const Value& src, std::int64_t h,
+               std::int64_t w);
     Conv* open_conv(const Value& dst);
     Value moved_result();
-    Value take_affine(const Value& src, std::optional<Affine>& before);
-    std::string name_of(const nn::Module& module) const;
+    Value take_affine(const Value& src, std::optional<Prologue>& prologue);
 
     Graph graph_;
-    std::unordered_map<const nn::Module*, std::string> names_;
 };
-
-/// The model as a graph of images of h x w x c. Throws UsageError where a part of it has none, or the images do not fit it.
-Graph trace(nn::Module& model, std::int64_t h, std::int64_t w, std::int64_t c);
 
 }  // namespace keel::graph

@@ -1,24 +1,30 @@
-// A graph in a file: what keel quantize writes. A checkpoint (engine/checkpoint.h) whose metadata hold the graph as JSON under
-// "keel.graph", and whose tensors are its numbers, named "STEP.LAYER.FIELD".
+// A graph in a file: what keel quantize writes. A checkpoint (engine/checkpoint.h) whose metadata hold the graph as
+// JSON under "keel.graph", and whose tensors are its numbers, named "STEP.LAYER.FIELD".
 #pragma once
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 
 #include "engine/checkpoint.h"
 #include "graph/graph.h"
+#include "graph/ops/registry.h"
 
 namespace keel {
 
-/// Whether a checkpoint holds a graph, not the weights of a module.
+/// Returns whether a checkpoint holds a graph, not the weights of a module.
 bool holds_graph(const std::map<std::string, std::string>& metadata);
 
-/// Writes a graph that passes check(), beside `metadata`, which hold what the model is (write_spec) and any notes. Throws IoError.
-void save_graph(const std::filesystem::path& path, const graph::Graph& graph, std::map<std::string, std::string> metadata);
+/// Writes a graph that passes check(), beside `metadata`, which hold what the model is (write_spec) and any notes.
+/// Throws IoError.
+void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
+                std::map<std::string, std::string> metadata);
 
-/// The graph of a checkpoint's state, checked. Throws InputError, which names `file`, for one that is malformed, incomplete or that
-/// check() refuses, and for tensors that it does not want.
-graph::Graph read_graph(const CheckpointState& state, const std::string& file);
+/// Returns the graph of a checkpoint's state, checked. Throws InputError, which names `file`, for one that is
+/// malformed, incomplete or that check() refuses, for operators that are none of `kinds`, and for tensors that belong
+/// to no operator.
+graph::Graph read_graph(const CheckpointState& state, const std::string& file,
+                        std::span<const graph::OpKind> kinds = graph::op_kinds());
 
 }  // namespace keel

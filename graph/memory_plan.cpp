@@ -12,7 +12,8 @@ struct Taken {
     std::int64_t begin, end;
 };
 
-/// The offset of the smallest gap between the taken stretches that holds `size`; behind them all if there is none.
+/// Returns the offset of the smallest gap between the taken stretches that holds `size`; that of their end if there is
+/// none.
 std::int64_t best_gap(std::vector<Taken> taken, std::int64_t size) {
     std::ranges::sort(taken, {}, &Taken::begin);
     std::int64_t end = 0, best = -1, smallest = std::numeric_limits<std::int64_t>::max();
@@ -60,7 +61,8 @@ std::int64_t peak_of(std::span<const MemoryUse> uses) {
 
 std::vector<MemoryUse> memory_uses(const graph::Graph& graph) {
     std::vector<MemoryUse> uses;
-    for (const graph::Buffer& buffer : graph.buffers) uses.push_back({std::numeric_limits<int>::max(), -1, buffer.bytes()});
+    for (const graph::Buffer& buffer : graph.buffers)
+        uses.push_back({std::numeric_limits<int>::max(), -1, buffer.bytes()});
     int step = 0;
     const auto touch = [&](const graph::Value& value) {
         MemoryUse& use = uses[static_cast<std::size_t>(value.buffer)];
@@ -69,7 +71,7 @@ std::vector<MemoryUse> memory_uses(const graph::Graph& graph) {
     };
     for (const graph::Node& node : graph.nodes) {
         touch(node.src);
-        if (const graph::Value* residual = residual_of(node)) touch(*residual);
+        if (const graph::Value* residual = node.op.residual()) touch(*residual);
         touch(node.dst);
         ++step;
     }

@@ -20,14 +20,16 @@ struct MemoryPlan {
     std::int64_t size = 0;              ///< of all together
 };
 
-/// Offsets at which no two blocks that are alive at once overlap: the largest block first, each into the smallest gap that holds it
-/// ("greedy by size", Pisarchyk & Lee, arXiv:2001.03288). Offsets and the size are multiples of `alignment`.
+/// Returns offsets at which no two blocks that are alive at once overlap: the largest block first, each into the
+/// smallest gap that holds it ("greedy by size", Pisarchyk & Lee, arXiv:2001.03288). Offsets and the size are multiples
+/// of `alignment`.
 MemoryPlan plan_memory(std::span<const MemoryUse> uses, std::int64_t alignment);
 
-/// The largest sum of sizes alive at once: no plan is smaller.
+/// Returns the largest sum of sizes alive at once: no plan is smaller.
 std::int64_t peak_of(std::span<const MemoryUse> uses);
 
-/// For each buffer of a graph, in bytes of one image, with nodes as steps. The graph's src and dst are the caller's: size 0.
+/// Returns the use of each buffer of a graph, in bytes of one image, with nodes as steps. The graph's src and dst are
+/// the caller's: size 0.
 std::vector<MemoryUse> memory_uses(const graph::Graph& graph);
 
 }  // namespace keel

@@ -1,12 +1,19 @@
-#include "models/densenet.h"
-
+// DenseNet (Huang et al., "Densely connected convolutional networks", CVPR 2017).
 #include <algorithm>
+#include <array>
 #include <vector>
 
-#include "graph/builder.h"
+#include "graph/trace.h"
+#include "models/families.h"
 
 namespace keel {
 namespace {
+
+struct DenseNetShape {
+    std::int64_t growth;        ///< channels that each layer adds
+    std::array<int, 4> blocks;  ///< layers of each dense block
+    std::int64_t stem_channels;
+};
 
 constexpr std::int64_t kBottleneck = 4;  // the 1x1 convolution of a layer makes 4 * growth channels
 
@@ -21,7 +28,7 @@ public:
           conv2_(add<nn::Conv2d>("conv2", kBottleneck * growth, growth, 3, Conv2dOptions{.pad = 1})),
           dropout_(add<nn::Dropout>("dropout", dropout)) {}
     std::string describe() const override { return "DenseLayer"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         const graph::Value narrow = g.conv(conv1_, g.norm(norm1_, src));
         return g.conv(conv2_, g.norm(norm2_, narrow), g.room_behind(src, growth_));
     }
@@ -44,12 +51,14 @@ private:
 /// Every layer reads all channels so far from one wide buffer and appends its own.
 class DenseBlock final : public nn::Module, public graph::Traceable {
 public:
-    DenseBlock(std::int64_t channels, int layers, std::int64_t growth, double dropout) : capacity_(channels + layers * growth) {
+    DenseBlock(std::int64_t channels, int layers, std::int64_t growth, double dropout)
+        : capacity_(channels + layers * growth) {
         for (int i = 0; i < layers; ++i)
-            layers_.push_back(&add<DenseLayer>("denselayer" + std::to_string(i + 1), channels + i * growth, growth, dropout));
+            layers_.push_back(
+                &add<DenseLayer>("denselayer" + std::to_string(i + 1), channels + i * growth, growth, dropout));
     }
     std::string describe() const override { return "DenseBlock"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         g.widen(src, capacity_);
         for (const DenseLayer* layer : layers_) src.c += layer->trace(g, src).c;
         return src;
@@ -67,8 +76,8 @@ private:
     std::vector<DenseLayer*> layers_;
 };
 
-/// BN, ReLU, 1x1 convolution, 2x2 average pool. Pooling is linear and acts within a channel, so it may go before the convolution,
-/// which then has a quarter of the work; the result is the same function.
+/// BN, ReLU, 1x1 convolution, 2x2 average pool. Pooling is linear and acts within a channel, so it may go before the
+/// convolution, which then has a quarter of the work; the result is the same function.
 class Transition final : public nn::Module, public graph::Traceable {
 public:
     Transition(std::int64_t ic, std::int64_t oc)
@@ -76,7 +85,7 @@ public:
           conv_(add<nn::Conv2d>("conv", ic, oc, 1)),
           pool_(add<nn::AvgPool2d>("pool", PoolOptions{2, 2, 0})) {}
     std::string describe() const override { return "Transition"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         return g.conv(conv_, g.module(pool_, g.norm(norm_, src)));
     }
 
@@ -95,13 +104,15 @@ public:
         if (o.small_stem)
             features_.append<nn::Conv2d>("conv0", o.channels, shape.stem_channels, 3, Conv2dOptions{.pad = 1});
         else
-            features_.append<nn::Conv2d>("conv0", o.channels, shape.stem_channels, 7, Conv2dOptions{.stride = 2, .pad = 3});
+            features_.append<nn::Conv2d>("conv0", o.channels, shape.stem_channels, 7,
+                                         Conv2dOptions{.stride = 2, .pad = 3});
         features_.append<nn::BatchNorm2d>("norm0", shape.stem_channels, true);
         if (!o.small_stem) features_.append<nn::MaxPool2d>("pool0", PoolOptions{3, 2, 1});
         std::int64_t channels = shape.stem_channels;
         for (std::size_t i = 0; i < shape.blocks.size(); ++i) {
             const std::string number = std::to_string(i + 1);
-            features_.append<DenseBlock>("denseblock" + number, channels, shape.blocks[i], shape.growth, std::max(o.dropout, 0.0));
+            features_.append<DenseBlock>("denseblock" + number, channels, shape.blocks[i], shape.growth,
+                                         std::max(o.dropout, 0.0));
             channels += shape.blocks[i] * shape.growth;
             if (i + 1 == shape.blocks.size()) break;
             features_.append<Transition>("transition" + number, channels, channels / 2);
@@ -111,7 +122,7 @@ public:
         classifier_ = &add<nn::Linear>("classifier", channels, o.classes);
     }
     std::string describe() const override { return "DenseNet"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         return g.linear(*classifier_, g.adaptive_avg_pool(g.module(features_, src), 1, 1));
     }
 
@@ -123,10 +134,21 @@ private:
     nn::Linear* classifier_;
 };
 
+template <DenseNetShape kShape>
+std::unique_ptr<nn::Module> make(const ModelOptions& options) {
+    return std::make_unique<DenseNet>(kShape, options);
+}
+
+constexpr nn::Initialisation kInitialisation{};
+constexpr ModelEntry kModels[] = {
+    {"densenet121", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 24, 16}, 64}>, kInitialisation},
+    {"densenet161", "classifier.", "features", true, make<DenseNetShape{48, {6, 12, 36, 24}, 96}>, kInitialisation},
+    {"densenet169", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 32, 32}, 64}>, kInitialisation},
+    {"densenet201", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 48, 32}, 64}>, kInitialisation},
+};
+
 }  // namespace
 
-std::unique_ptr<nn::Module> make_densenet(const DenseNetShape& shape, const ModelOptions& options) {
-    return std::make_unique<DenseNet>(shape, options);
-}
+std::span<const ModelEntry> densenet_models() { return kModels; }
 
 }  // namespace keel

@@ -17,7 +17,7 @@ constexpr std::int64_t kMaxImageSize = 4096;
 
 bool within(std::int64_t value, std::int64_t low, std::int64_t high) { return value >= low && value <= high; }
 
-/// The parts of a spec that a program can neither build nor feed; empty where all is well.
+/// Returns what a program can neither build nor feed in a spec; empty where all is well.
 std::string fault(const ModelSpec& spec) {
     const ModelOptions& o = spec.options;
     const auto fits = [&](const std::vector<float>& values) {
@@ -27,8 +27,8 @@ std::string fault(const ModelSpec& spec) {
         return "there is no model '" + spec.name.substr(0, 40) + "'";
     if (!within(o.classes, 1, 1'000'000) || spec.label_names.size() != static_cast<std::size_t>(o.classes))
         return std::to_string(o.classes) + " outputs but " + std::to_string(spec.label_names.size()) + " label names";
-    if (!within(o.channels, 1, 1024) || !within(spec.image_size, 1, kMaxImageSize) || !fits(spec.mean) || !fits(spec.std) ||
-        std::ranges::any_of(spec.std, [](float v) { return v <= 0; }))
+    if (!within(o.channels, 1, 1024) || !within(spec.image_size, 1, kMaxImageSize) || !fits(spec.mean) ||
+        !fits(spec.std) || std::ranges::any_of(spec.std, [](float v) { return v <= 0; }))
         return "the input's size or normalisation is out of range";
     if (o.dropout >= 1) return "dropout is out of range";
     if (!std::ranges::all_of(spec.label_names, [](const std::string& name) { return printable(name); }))
@@ -63,7 +63,8 @@ void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metad
 ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const std::string& file) {
     const auto entry = metadata.find(kKey);
     if (entry == metadata.end())
-        throw InputError("[checkpoint] " + file + " does not say which model it holds (no '" + kKey + "' in its metadata)");
+        throw InputError("[checkpoint] " + file + " does not say which model it holds (no '" + kKey +
+                         "' in its metadata)");
     ModelSpec spec;
     try {
         const auto json = nlohmann::json::parse(entry->second);

@@ -1,4 +1,5 @@
-// What a checkpoint must say beside the weights, so that a model can be rebuilt and fed: its architecture, its input, its labels.
+// What a checkpoint must say beside the weights, so that a model can be rebuilt and fed: its architecture, its input,
+// its labels.
 #pragma once
 
 #include <map>
@@ -22,11 +23,11 @@ struct ModelSpec {
 /// Stores the spec under the key "keel.model".
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);
 
-/// The inverse; throws InputError that names `file` where the key is missing or malformed, the model unknown, or a value out of
-/// range.
+/// Reads what write_spec() stored. Throws InputError that names `file` where the key is missing or malformed, the model
+/// unknown, or a value out of range.
 ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const std::string& file);
 
-/// Logits {n, labels} to probabilities, dense.
+/// Makes probabilities of logits {n, labels}, dense.
 Tensor probabilities(const ModelSpec& spec, const Tensor& logits);
 
 }  // namespace keel

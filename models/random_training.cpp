@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "engine/draws.h"
+#include "engine/rng_scope.h"
 #include "kernels/random.h"
 
 namespace keel {
@@ -14,8 +14,8 @@ Tensor random_images(std::int64_t n, std::int64_t size, std::int64_t channels, s
     return images;
 }
 
-RandomTraining::RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch, std::int64_t image_size,
-                               std::uint64_t seed)
+RandomTraining::RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch,
+                               std::int64_t image_size, std::uint64_t seed)
     : seed_(seed),
       model_(make_model(model, options, seed)),
       optimizer_({{"all", model_->parameters()}}, {.kind = OptimizerKind::sgd, .weight_decay = 1e-4, .momentum = 0.9}),
@@ -27,7 +27,7 @@ RandomTraining::RandomTraining(const std::string& model, const ModelOptions& opt
 }
 
 void RandomTraining::compute(const Hook& before, const Hook& after) {
-    const DrawScope draws(seed_, steps_++, std::vector<std::int64_t>(static_cast<std::size_t>(images_.dim(0))));
+    const RngScope draws(seed_, steps_++, std::vector<std::int64_t>(static_cast<std::size_t>(images_.dim(0))));
     const Tensor loss = cross_entropy((*model_)(images_), labels_);
     if (before) before();
     backward(loss);

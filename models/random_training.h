@@ -11,10 +11,11 @@
 
 namespace keel {
 
-/// n images of size x size pixels, uniform in [-1, 1).
+/// Returns n images of size x size pixels, uniform in [-1, 1).
 Tensor random_images(std::int64_t n, std::int64_t size, std::int64_t channels, std::uint64_t seed);
 
-/// A model on one batch of random images and labels: forward, cross-entropy, backward, SGD with momentum and weight decay.
+/// A model on one batch of random images and labels: forward, cross-entropy, backward, SGD with momentum and weight
+/// decay.
 class RandomTraining {
 public:
     RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch, std::int64_t image_size,
@@ -25,7 +26,7 @@ public:
         compute(before, after);
         update();
     }
-    /// The two parts of a step: forward and backward; the optimiser, and gradients set back.
+    /// Run the two parts of a step: forward and backward; the optimiser, and gradients set back.
     void compute(const Hook& before = {}, const Hook& after = {});
     void update();
 

@@ -13,10 +13,11 @@ namespace keel {
 struct ModelOptions {
     std::int64_t classes = 1000;  ///< outputs of the classifier
     std::int64_t channels = 3;    ///< of the images
-    /// For images under 64 pixels: the first convolution is 3x3 with stride 1 and no max-pool follows (VGG begins so anyway).
+    /// For images under 64 pixels: the first convolution is 3x3 with stride 1 and no max-pool follows (VGG begins so
+    /// anyway).
     bool small_stem = false;
-    /// Probability of dropout; negative: the architecture's own (VGG 0.5 in the classifier, the others none). DenseNet drops in its
-    /// dense layers, ResNet before its classifier.
+    /// Probability of dropout; negative: the architecture's own (VGG 0.5 in the classifier, the others none). DenseNet
+    /// drops in its dense layers, ResNet before its classifier.
     double dropout = -1;
 };
 
@@ -29,16 +30,17 @@ struct ModelEntry {
     nn::Initialisation initialisation;
 };
 
-/// All models: densenet121/161/169/201, resnet18/34/50/101/152, vgg16, vgg16_bn.
+/// Returns all models: densenet121/161/169/201, resnet18/34/50/101/152, vgg16, vgg16_bn.
 std::span<const ModelEntry> model_registry();
 
-/// Throws UsageError that lists the known names.
+/// Returns the entry of a model. Throws UsageError that lists the known names.
 const ModelEntry& find_model(const std::string& name);
 
-/// A model with weights drawn as torchvision draws them. Throws UsageError for an unknown name or options out of range.
+/// Returns a model with weights drawn as torchvision draws them. Throws UsageError for an unknown name or options out
+/// of range.
 std::unique_ptr<nn::Module> make_model(const std::string& name, const ModelOptions& options, std::uint64_t seed = 0);
 
-/// The same with weights still undefined, to be loaded.
+/// Returns a model with weights still undefined, to be loaded. Throws as make_model does.
 std::unique_ptr<nn::Module> make_blank_model(const std::string& name, const ModelOptions& options);
 
 }  // namespace keel

@@ -1,21 +1,29 @@
-#include "models/resnet.h"
-
+// ResNet (He et al., "Deep residual learning for image recognition", CVPR 2016), with the stride of a bottleneck on its
+// 3x3 convolution as in torchvision ("v1.5").
 #include <algorithm>
+#include <array>
 #include <vector>
 
-#include "graph/builder.h"
+#include "graph/trace.h"
+#include "models/families.h"
 
 namespace keel {
 namespace {
 
-/// What a block's source is added to: its branch of convolutions. Where the block changes the shape, the source is projected by a
-/// 1x1 convolution and BN, named downsample.0 and downsample.1.
+struct ResNetShape {
+    bool bottleneck;            ///< 1x1, 3x3, 1x1 blocks; else two 3x3
+    std::array<int, 4> blocks;  ///< of each stage
+};
+
+/// What a block's source is added to: its branch of convolutions. Where the block changes the shape, the source is
+/// projected by a 1x1 convolution and BN, named downsample.0 and downsample.1.
 class Shortcut final : public nn::Module, public graph::Traceable {
 public:
     Shortcut(std::int64_t ic, std::int64_t oc, int stride)
-        : conv_(add<nn::Conv2d>("0", ic, oc, 1, Conv2dOptions{.stride = stride})), norm_(add<nn::BatchNorm2d>("1", oc)) {}
+        : conv_(add<nn::Conv2d>("0", ic, oc, 1, Conv2dOptions{.stride = stride})),
+          norm_(add<nn::BatchNorm2d>("1", oc)) {}
     std::string describe() const override { return "Shortcut"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override { return g.norm(norm_, g.conv(conv_, src)); }
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override { return g.norm(norm_, g.conv(conv_, src)); }
     nn::BatchNorm2d& norm() { return norm_; }
 
 protected:
@@ -42,7 +50,7 @@ public:
         if (stride != 1 || ic != width) downsample_ = &add<Shortcut>("downsample", ic, width, stride);
     }
     std::string describe() const override { return "BasicBlock"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         const graph::Value residual = downsample_ == nullptr ? src : downsample_->trace(g, src);
         const graph::Value inner = g.norm(bn1_, g.conv(conv1_, src));
         return g.relu(g.add(g.norm(bn2_, g.conv(conv2_, inner)), residual));
@@ -70,10 +78,11 @@ public:
           bn2_(add<nn::BatchNorm2d>("bn2", width, true)),
           conv3_(add<nn::Conv2d>("conv3", width, kExpansion * width, 1)),
           bn3_(add<nn::BatchNorm2d>("bn3", kExpansion * width)) {
-        if (stride != 1 || ic != kExpansion * width) downsample_ = &add<Shortcut>("downsample", ic, kExpansion * width, stride);
+        if (stride != 1 || ic != kExpansion * width)
+            downsample_ = &add<Shortcut>("downsample", ic, kExpansion * width, stride);
     }
     std::string describe() const override { return "Bottleneck"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         const graph::Value residual = downsample_ == nullptr ? src : downsample_->trace(g, src);
         const graph::Value inner = g.norm(bn2_, g.conv(conv2_, g.norm(bn1_, g.conv(conv1_, src))));
         return g.relu(g.add(g.norm(bn3_, g.conv(conv3_, inner)), residual));
@@ -123,7 +132,7 @@ public:
         fc_ = &add<nn::Linear>("fc", channels, o.classes);
     }
     std::string describe() const override { return "ResNet"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         for (const nn::Module* part : stem_) src = g.module(*part, src);
         for (const nn::Sequential* stage : stages_) src = g.module(*stage, src);
         return g.linear(*fc_, g.adaptive_avg_pool(src, 1, 1));
@@ -144,10 +153,22 @@ private:
     nn::Linear* fc_;
 };
 
+template <ResNetShape kShape>
+std::unique_ptr<nn::Module> make(const ModelOptions& options) {
+    return std::make_unique<ResNet>(kShape, options);
+}
+
+constexpr nn::Initialisation kInitialisation{.fan_out = true, .linear_bias = true};
+constexpr ModelEntry kModels[] = {
+    {"resnet18", "fc.", "layer4", true, make<ResNetShape{false, {2, 2, 2, 2}}>, kInitialisation},
+    {"resnet34", "fc.", "layer4", true, make<ResNetShape{false, {3, 4, 6, 3}}>, kInitialisation},
+    {"resnet50", "fc.", "layer4", true, make<ResNetShape{true, {3, 4, 6, 3}}>, kInitialisation},
+    {"resnet101", "fc.", "layer4", true, make<ResNetShape{true, {3, 4, 23, 3}}>, kInitialisation},
+    {"resnet152", "fc.", "layer4", true, make<ResNetShape{true, {3, 8, 36, 3}}>, kInitialisation},
+};
+
 }  // namespace
 
-std::unique_ptr<nn::Module> make_resnet(const ResNetShape& shape, const ModelOptions& options) {
-    return std::make_unique<ResNet>(shape, options);
-}
+std::span<const ModelEntry> resnet_models() { return kModels; }
 
 }  // namespace keel

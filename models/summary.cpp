@@ -6,7 +6,7 @@
 
 namespace keel {
 
-ModelSummary summarise(nn::Module& model, std::int64_t channels, std::int64_t image_size) {
+ModelSummary summarize(nn::Module& model, std::int64_t channels, std::int64_t image_size) {
     std::unordered_map<const nn::Module*, std::string> names;
     model.for_each([&](const std::string& name, nn::Module& module) { names.emplace(&module, name); });
     ModelSummary summary;
@@ -14,10 +14,12 @@ ModelSummary summarise(nn::Module& model, std::int64_t channels, std::int64_t im
         const nn::ObserverScope observe([&](const nn::ModuleCall& call) {
             if (call.module.has_children()) return;
             LayerSummary layer{names.at(&call.module), call.module.describe(), call.dst.dims()};
-            for (const NamedTensor& parameter : call.module.parameters()) layer.parameters += parameter.tensor.elements();
+            for (const NamedTensor& parameter : call.module.parameters())
+                layer.parameters += parameter.tensor.elements();
             layer.macs = call.module.macs(call.src, call.dst);
             // A layer that passes its input on (pooling of a tiny map, dropout in evaluation) makes nothing new.
-            if (!call.dst.same_memory(call.src)) layer.activation_bytes = call.dst.elements() * std::int64_t{sizeof(float)};
+            if (!call.dst.same_memory(call.src))
+                layer.activation_bytes = call.dst.elements() * std::int64_t{sizeof(float)};
             summary.layers.push_back(std::move(layer));
         });
         const NoGrad no_grad;

@@ -23,6 +23,6 @@ struct ModelSummary {
 };
 
 /// Runs one blank image of image_size x image_size through the model (evaluation mode, no gradients) and counts.
-ModelSummary summarise(nn::Module& model, std::int64_t channels, std::int64_t image_size);
+ModelSummary summarize(nn::Module& model, std::int64_t channels, std::int64_t image_size);
 
 }  // namespace keel

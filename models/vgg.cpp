@@ -1,13 +1,15 @@
-#include "models/vgg.h"
-
-#include "graph/builder.h"
+// VGG16 (Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015), with
+// or without batch normalisation.
+#include "graph/trace.h"
+#include "models/families.h"
 
 namespace keel {
 namespace {
 
 constexpr int kPool = 0;
 constexpr std::int64_t kGrid = 7;  // side of the map that the classifier reads, whatever the image's size
-constexpr int kVgg16[] = {64, 64, kPool, 128, 128, kPool, 256, 256, 256, kPool, 512, 512, 512, kPool, 512, 512, 512, kPool};
+constexpr int kVgg16[] = {64,    64,  kPool, 128, 128,   kPool, 256, 256, 256,
+                          kPool, 512, 512,   512, kPool, 512,   512, 512, kPool};
 
 class Vgg final : public nn::Module, public graph::Traceable {
 public:
@@ -39,22 +41,33 @@ public:
         classifier_.append<nn::Linear>("6", kHidden, o.classes);
     }
     std::string describe() const override { return "VGG"; }
-    graph::Value trace(graph::Builder& g, graph::Value src) const override {
+    graph::Value trace(graph::Tracer& g, graph::Value src) const override {
         return g.module(classifier_, g.adaptive_avg_pool(g.module(features_, src), kGrid, kGrid));
     }
 
 protected:
-    Tensor forward(const Tensor& src) override { return classifier_(flatten(adaptive_avg_pool(features_(src), kGrid, kGrid))); }
+    Tensor forward(const Tensor& src) override {
+        return classifier_(flatten(adaptive_avg_pool(features_(src), kGrid, kGrid)));
+    }
 
 private:
     nn::Sequential& features_;
     nn::Sequential& classifier_;
 };
 
+template <bool kBatchNorm>
+std::unique_ptr<nn::Module> make(const ModelOptions& options) {
+    return std::make_unique<Vgg>(kBatchNorm, options);
+}
+
+constexpr nn::Initialisation kInitialisation{.fan_out = true, .linear_std = 0.01};
+constexpr ModelEntry kModels[] = {
+    {"vgg16", "classifier.6.", "features", false, make<false>, kInitialisation},
+    {"vgg16_bn", "classifier.6.", "features", false, make<true>, kInitialisation},
+};
+
 }  // namespace
 
-std::unique_ptr<nn::Module> make_vgg16(bool batch_norm, const ModelOptions& options) {
-    return std::make_unique<Vgg>(batch_norm, options);
-}
+std::span<const ModelEntry> vgg_models() { return kModels; }
 
 }  // namespace keel

@@ -7,7 +7,7 @@
 
 #include "data/pipeline/sampler.h"
 #include "engine/autograd.h"
-#include "engine/draws.h"
+#include "engine/rng_scope.h"
 #include "engine/gradients.h"
 #include "engine/statistics_sync.h"
 #include "train/evaluate.h"
@@ -18,7 +18,7 @@ TrainStep::TrainStep(const TrainConfig& config, TrainState& train, DataParallel&
     : config_(config), train_(train), parallel_(parallel), buffers_(*train.module) {}
 
 double TrainStep::run_micro_batch(const Batch& batch, Position at, bool counts, bool last) {
-    const DrawScope draws(config_.seed, static_cast<std::uint64_t>(at.epoch), batch.indices);
+    const RngScope draws(config_.seed, static_cast<std::uint64_t>(at.epoch), batch.indices);
     const StatisticsScope statistics(parallel_.statistics(), counts);
     const Tensor loss = (*train_.loss)((*train_.module)(images_of(batch)), batch);
     const double value = loss.item() * static_cast<double>(batch.n);

@@ -11,7 +11,8 @@ void fill_normal(const Tensor& tensor, double std, Random random) {
 }
 
 void fill_uniform(const Tensor& tensor, double bound, Random random) {
-    for (float& value : tensor.values<float>()) value = random.uniform(static_cast<float>(-bound), static_cast<float>(bound));
+    for (float& value : tensor.values<float>())
+        value = random.uniform(static_cast<float>(-bound), static_cast<float>(bound));
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ std::string window(int kernel, int stride) {
 Dims weight_dims(std::int64_t ic, std::int64_t oc, int kernel, int groups) {
     if (ic < 1 || oc < 1 || kernel < 1 || groups < 1 || ic % groups != 0 || oc % groups != 0)
         throw UsageError("[conv2d] wanted channels divisible by the groups and a kernel of at least 1, got ic " +
-                         std::to_string(ic) + ", oc " + std::to_string(oc) + ", kernel " + std::to_string(kernel) + ", groups " +
-                         std::to_string(groups));
+                         std::to_string(ic) + ", oc " + std::to_string(oc) + ", kernel " + std::to_string(kernel) +
+                         ", groups " + std::to_string(groups));
     return {oc, ic / groups, kernel, kernel};
 }
 
@@ -54,7 +54,9 @@ Tensor Conv2d::after(BatchNorm2d& norm, const Tensor& src, const Tensor& dst) {
 
 std::string Conv2d::describe() const { return "Conv2d " + window(static_cast<int>(weight_.dim(2)), options_.stride); }
 
-std::int64_t Conv2d::macs(const Tensor& src, const Tensor&) const { return conv2d_geometry(src.dims(), weight_, options_).macs(); }
+std::int64_t Conv2d::macs(const Tensor& src, const Tensor&) const {
+    return conv2d_geometry(src.dims(), weight_, options_).macs();
+}
 
 Linear::Linear(std::int64_t in, std::int64_t out)
     : weight_(add_parameter("weight", Tensor::empty({out, in}))), bias_(add_parameter("bias", Tensor::zeros({out}))) {}
@@ -94,10 +96,14 @@ std::string BatchNorm2d::describe() const { return relu_ ? "BatchNorm2d + ReLU" 
 Tensor Dropout::forward(const Tensor& src) { return training() ? dropout(src, p_) : src; }
 std::string Dropout::describe() const { return "Dropout"; }
 
-Tensor MaxPool2d::forward(const Tensor& src) { return options_.fits(src.dim(1), src.dim(2)) ? max_pool(src, options_) : src; }
+Tensor MaxPool2d::forward(const Tensor& src) {
+    return options_.fits(src.dim(1), src.dim(2)) ? max_pool(src, options_) : src;
+}
 std::string MaxPool2d::describe() const { return "MaxPool2d " + window(options_.kernel, options_.stride); }
 
-Tensor AvgPool2d::forward(const Tensor& src) { return options_.fits(src.dim(1), src.dim(2)) ? avg_pool(src, options_) : src; }
+Tensor AvgPool2d::forward(const Tensor& src) {
+    return options_.fits(src.dim(1), src.dim(2)) ? avg_pool(src, options_) : src;
+}
 std::string AvgPool2d::describe() const { return "AvgPool2d " + window(options_.kernel, options_.stride); }
 
 Tensor Sequential::forward(const Tensor& src) {

@@ -1,5 +1,6 @@
-// The layers that models are built of. A new BatchNorm2d is the identity and a bias zero; the weights of Conv2d and Linear are
-// undefined until `initialise` or a checkpoint fills them, so that a model to be loaded costs no memory before.
+// The layers that models are built of. A new BatchNorm2d is the identity and a bias zero; the weights of Conv2d and
+// Linear are undefined until `initialise` or a checkpoint fills them, so that a model to be loaded costs no memory
+// before.
 #pragma once
 
 #include <memory>
@@ -13,8 +14,8 @@
 namespace keel::nn {
 
 /// Batch normalisation with an optional ReLU in the same pass. Parameters `weight` (gamma) and `bias` (beta), buffers
-/// `running_mean` and `running_var`. A frozen one (its parameters require no gradient) keeps its running statistics, as in transfer
-/// learning.
+/// `running_mean` and `running_var`. A frozen one (its parameters require no gradient) keeps its running statistics, as
+/// in transfer learning.
 class BatchNorm2d final : public Module {
 public:
     explicit BatchNorm2d(std::int64_t channels, bool relu = false);
@@ -22,10 +23,11 @@ public:
     const Tensor& weight() const { return weight_; }
     const Tensor& bias() const { return bias_; }
 
-    /// What an operator with a normalisation in front wants to know.
+    /// Return what an operator with a normalisation in front wants to know.
     BatchNormParameters norm() const { return {weight_, bias_, running_mean_, running_var_}; }
     BatchNormOptions norm_options() const;
-    /// relu(this(src) + residual) as one operator (norm_add_relu); with a residual_norm the residual is normalised by it.
+    /// Returns relu(this(src) + residual), made by one operator (norm_add_relu); with a residual_norm the residual is
+    /// normalised by it.
     Tensor join(const Tensor& src, const Tensor& residual, BatchNorm2d* residual_norm = nullptr);
 
 protected:
@@ -37,8 +39,8 @@ private:
     bool relu_;
 };
 
-/// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}. Throws UsageError for sizes below 1 and for
-/// channels that the groups do not divide.
+/// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}. Throws UsageError for sizes
+/// below 1 and for channels that the groups do not divide.
 class Conv2d final : public Module {
 public:
     Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options = {}, bool bias = false);
@@ -48,8 +50,8 @@ public:
     const Tensor& bias() const { return bias_; }
     const Conv2dOptions& options() const { return options_; }
 
-    /// this(norm(src)) as one operator (norm_conv2d), for a convolution without bias. Of the norm, an observer is told that it
-    /// passed src on: it makes no map.
+    /// Returns this(norm(src)), made by one operator (norm_conv2d), for a convolution without bias. Of the norm, an
+    /// observer is told that it passed src on: it makes no map.
     Tensor after(BatchNorm2d& norm, const Tensor& src, const Tensor& dst = {});
 
 protected:
@@ -80,7 +82,7 @@ private:
     Tensor weight_, bias_;
 };
 
-/// Zeroes elements with probability p in training; the identity in evaluation. Needs a DrawScope (draws.h).
+/// Zeroes elements with probability p in training; the identity in evaluation. Needs an RngScope (rng_scope.h).
 class Dropout final : public Module {
 public:
     explicit Dropout(double p) : p_(p) {}
@@ -148,9 +150,10 @@ private:
     std::vector<Module*> order_;
 };
 
-/// How weights begin (He et al. 2015): normal with variance 2 / fan of the convolutions, where fan is ic * kh * kw (`fan_in`, as
-/// torchvision's DenseNet) or oc * kh * kw (`fan_out`, as its ResNet and VGG); linear weights uniform in +-1/sqrt(in), or normal
-/// with `linear_std` if that is positive; biases 0, except linear ones in +-1/sqrt(in) with `linear_bias`.
+/// How weights begin (He et al. 2015): normal with variance 2 / fan of the convolutions, where fan is ic * kh * kw
+/// (`fan_in`, as torchvision's DenseNet) or oc * kh * kw (`fan_out`, as its ResNet and VGG); linear weights uniform in
+/// +-1/sqrt(in), or normal with `linear_std` if that is positive; biases 0, except linear ones in +-1/sqrt(in) with
+/// `linear_bias`.
 struct Initialisation {
     bool fan_out = false;
     double linear_std = 0;

@@ -7,7 +7,9 @@ namespace {
 
 thread_local std::function<void(const ModuleCall&)>* observer = nullptr;
 
-std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+std::string join(const std::string& prefix, const std::string& name) {
+    return prefix.empty() ? name : prefix + "." + name;
+}
 
 }  // namespace
 
@@ -27,7 +29,8 @@ void Module::train(bool on) {
     for (const auto& [name, child] : children_) child->train(on);
 }
 
-void Module::collect(const std::string& prefix, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& into) const {
+void Module::collect(const std::string& prefix, std::vector<NamedTensor> Module::*list,
+                     std::vector<NamedTensor>& into) const {
     for (const NamedTensor& own : this->*list) into.push_back({join(prefix, own.name), own.tensor});
     for (const auto& [name, child] : children_) child->collect(join(prefix, name), list, into);
 }

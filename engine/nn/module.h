@@ -1,4 +1,5 @@
-// Modules: named parameters, buffers and children, with the names that torchvision gives them, so that weights map one to one.
+// Modules: named parameters, buffers and children, with the names that torchvision gives them, so that weights map one
+// to one.
 #pragma once
 
 #include <functional>
@@ -33,15 +34,16 @@ public:
     void train(bool on = true);
     bool training() const { return training_; }
 
-    /// All parameters / buffers of the module and its children, in the order of registration, with dotted names. The tensors are
-    /// handles: writing to them writes to the module.
+    /// Return all parameters / buffers of the module and its children, in the order of registration, with dotted names.
+    /// The tensors are handles: writing to them writes to the module.
     std::vector<NamedTensor> parameters() const;
     std::vector<NamedTensor> buffers() const;
-    /// Parameters, then buffers.
+    /// Returns parameters, then buffers.
     std::vector<NamedTensor> state() const;
 
-    /// Kind for people, e.g. "Conv2d 3x3/2"; multiply-accumulates of one call, of the module itself.
+    /// Returns the kind for people, e.g. "Conv2d 3x3/2".
     virtual std::string describe() const = 0;
+    /// Returns the multiply-accumulates of one call, of the module itself.
     virtual std::int64_t macs(const Tensor& src, const Tensor& dst) const;
     bool has_children() const { return !children_.empty(); }
     /// Calls f(dotted name, module) for the module and all below it, parents first.
@@ -65,7 +67,8 @@ protected:
     }
 
 private:
-    void collect(const std::string& prefix, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& into) const;
+    void collect(const std::string& prefix, std::vector<NamedTensor> Module::*list,
+                 std::vector<NamedTensor>& into) const;
 
     bool training_ = true;
     std::string name_;  // among its parent's children

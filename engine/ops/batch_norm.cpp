@@ -2,7 +2,7 @@
 
 #include "engine/ops/check.h"
 #include "engine/ops/normalisation.h"
-#include "engine/remade.h"
+#include "engine/recompute.h"
 
 namespace keel {
 namespace {
@@ -31,10 +31,11 @@ Tensor joined(const Normalisation& a, const Tensor& residual, const MaybeNormali
 
 Tensor batch_norm(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options) {
     const Normalisation normalisation("batch_norm", src, norm, options);
-    return record_adding(normalisation.normalised(), {src, norm.gamma, norm.beta}, [normalisation](Tensor diff_dst, Tensor& sum) {
-        auto [diff_src, diff_gamma, diff_beta] = normalisation.backward(std::move(diff_dst), sum);
-        return Gradients{diff_src, diff_gamma, diff_beta};
-    });
+    return record_adding(normalisation.normalised(), {src, norm.gamma, norm.beta},
+                         [normalisation](Tensor diff_dst, Tensor& sum) {
+                             auto [diff_src, diff_gamma, diff_beta] = normalisation.backward(std::move(diff_dst), sum);
+                             return Gradients{diff_src, diff_gamma, diff_beta};
+                         });
 }
 
 Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options,
@@ -45,11 +46,12 @@ Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const B
     MaybeNormalisation b;
     if (residual.norm.gamma) b.emplace("norm_add_relu", residual.src, residual.norm, linear(residual.options));
     Tensor dst = joined(a, residual.src, b);
-    if (grad_enabled() && !residual.src.remade())
-        dst.set_remade(std::make_shared<Remade>([a, b, from = residual.src.detach()] { return joined(a, from, b); }));
+    if (grad_enabled() && !residual.src.recompute())
+        dst.set_recompute(
+            std::make_shared<Recompute>([a, b, from = residual.src.detach()] { return joined(a, from, b); }));
     std::vector<Tensor> inputs{src, norm.gamma, norm.beta, residual.src};
     if (b) inputs.insert(inputs.end(), {residual.norm.gamma, residual.norm.beta});
-    return record(dst, inputs, [a, b, kept = KeptMap(dst)](Tensor diff_dst) {
+    return record(dst, inputs, [a, b, kept = SavedTensor(dst)](Tensor diff_dst) {
         if (!diff_dst.dense()) diff_dst = diff_dst.clone();
         auto [diff_src, diff_gamma, diff_beta] = a.backward_of_join(kept.get(), diff_dst);
         Gradients gradients{diff_src, diff_gamma, diff_beta, diff_dst};

@@ -4,19 +4,26 @@
 
 #include "engine/ops/check.h"
 #include "engine/ops/normalisation.h"
-#include "engine/remade.h"
+#include "engine/recompute.h"
 
 namespace keel {
 
 kernels::Conv2dGeometry conv2d_geometry(const Dims& src, const Tensor& weights, const Conv2dOptions& o) {
     if (src.rank() != 4) throw UsageError("[conv2d] src must have 4 dims, got " + src.text());
     ops::require_rank("conv2d", "weights", weights, 4);
-    if (!weights.dense()) throw UsageError("[conv2d] weights must be dense, got a view of dims " + weights.dims().text());
+    if (!weights.dense())
+        throw UsageError("[conv2d] weights must be dense, got a view of dims " + weights.dims().text());
     const std::int64_t wanted = weights.dim(1) * o.groups;
     if (src[3] != wanted)
-        throw UsageError("[conv2d] src has " + std::to_string(src[3]) + " channels, weights expect " + std::to_string(wanted));
-    kernels::Conv2dGeometry g{
-        src[0], src[3], src[1], src[2], weights.dim(0), static_cast<int>(weights.dim(2)), static_cast<int>(weights.dim(3))};
+        throw UsageError("[conv2d] src has " + std::to_string(src[3]) + " channels, weights expect " +
+                         std::to_string(wanted));
+    kernels::Conv2dGeometry g{src[0],
+                              src[3],
+                              src[1],
+                              src[2],
+                              weights.dim(0),
+                              static_cast<int>(weights.dim(2)),
+                              static_cast<int>(weights.dim(3))};
     g.stride_h = g.stride_w = o.stride;
     g.pad_h = g.pad_w = o.pad;
     g.dilation_h = g.dilation_w = o.dilation;
@@ -29,17 +36,21 @@ namespace {
 
 using kernels::Conv2dGeometry;
 
-Conv2dGeometry checked_geometry(const char* who, const Tensor& src, const Tensor& weights, const Conv2dOptions& options) {
+Conv2dGeometry checked_geometry(const char* who, const Tensor& src, const Tensor& weights,
+                                const Conv2dOptions& options) {
     ops::require_rank(who, "src", src, 4);
     const Conv2dGeometry g = conv2d_geometry(src.dims(), weights, options);
     ops::require_type(who, "weights", weights, src.dtype());
     return g;
 }
 
-/// Whether the kernels that read these weights take any distance between pixels, and an affine of src where they can.
+/// Returns whether the kernels that read these weights take any distance between pixels, and an affine of src where
+/// they can.
 bool any_distance(const Tensor& weights) { return kernels::own_kernels_read(weights.layout()); }
 
-Tensor readable(const Tensor& map, const Tensor& weights) { return any_distance(weights) ? map.detach() : map.contiguous(); }
+Tensor readable(const Tensor& map, const Tensor& weights) {
+    return any_distance(weights) ? map.detach() : map.contiguous();
+}
 
 kernels::ConstMap source(const Tensor& map) { return {map.data<float>(), map.ld()}; }
 kernels::Map target(const Tensor& map) { return {map.data<float>(), map.ld()}; }
@@ -50,8 +61,8 @@ void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffi
         const T* b = bias ? bias.data<T>() : nullptr;
         if constexpr (std::is_same_v<T, float>) {
             kernels::BatchNormMoments moments(g.oc);
-            kernels::conv2d_forward(g, grad_enabled(), source(src), weights.data<T>(), weights.layout(), b, target(dst), affine,
-                                    statistics ? &moments : nullptr);
+            kernels::conv2d_forward(g, grad_enabled(), source(src), weights.data<T>(), weights.layout(), b, target(dst),
+                                    affine, statistics ? &moments : nullptr);
             if (!statistics) return;
             const Tensor mean = Tensor::empty({g.oc}), variance = Tensor::empty({g.oc});
             moments.result(mean.data<T>(), variance.data<T>());
@@ -62,22 +73,23 @@ void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffi
     });
 }
 
-/// Added to `sum` where that is possible in place: it is moved to the result then.
+/// Returns the gradient of src, added to `sum` where that is possible in place: it is moved to the result then.
 Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tensor& weights, Tensor& sum) {
     const bool added = sum && sum.unique() && any_distance(weights);
     Tensor diff_src = added ? std::exchange(sum, {}) : Tensor::empty({g.n, g.ih, g.iw, g.ic}, diff_dst.dtype());
     dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
         if constexpr (std::is_same_v<T, float>)
-            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<T>(), weights.layout(), target(diff_src), added);
+            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<T>(), weights.layout(), target(diff_src),
+                                          added);
         else
             kernels::conv2d_backward_data_reference(g, diff_dst.data<T>(), weights.data<T>(), diff_src.data<T>());
     });
     return diff_src;
 }
 
-/// The gradients of a normalisation in front of the convolution.
-ops::Normalisation::Diffs norm_backward(const Conv2dGeometry& g, const ops::Normalisation& normalisation, const Tensor& diff_dst,
-                                        const Tensor& weights, Tensor& sum) {
+/// Returns the gradients of a normalisation in front of the convolution.
+ops::Normalisation::Diffs norm_backward(const Conv2dGeometry& g, const ops::Normalisation& normalisation,
+                                        const Tensor& diff_dst, const Tensor& weights, Tensor& sum) {
     Tensor none;
     if (!kernels::backward_data_streams(g, weights.layout()))
         return normalisation.backward(backward_data(g, diff_dst, weights, none), sum);
@@ -89,25 +101,28 @@ ops::Normalisation::Diffs norm_backward(const Conv2dGeometry& g, const ops::Norm
         sum);
 }
 
-Tensor backward_weights(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& diff_dst,
-                        const Tensor& weights, const Tensor& diff_bias) {
+Tensor backward_weights(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine,
+                        const Tensor& diff_dst, const Tensor& weights, const Tensor& diff_bias) {
     Tensor diff_weights = weights.empty_grad();
     dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
         T* b = diff_bias ? diff_bias.data<T>() : nullptr;
         if constexpr (std::is_same_v<T, float>)
-            kernels::conv2d_backward_weights(g, source(src), source(diff_dst), diff_weights.data<T>(), weights.layout(), b, affine);
+            kernels::conv2d_backward_weights(g, source(src), source(diff_dst), diff_weights.data<T>(), weights.layout(),
+                                             b, affine);
         else
             kernels::conv2d_backward_weights_reference(g, src.data<T>(), diff_dst.data<T>(), diff_weights.data<T>(), b);
     });
     return diff_weights;
 }
 
-/// What a convolution with a normalisation in front reads: src and an affine where its kernels can, else the normalised map.
+/// What a convolution with a normalisation in front reads: src and an affine where its kernels can, else the normalised
+/// map.
 struct NormalisedSource {
     Tensor map;
     kernels::ConvAffine affine{};
 
-    NormalisedSource(const ops::Normalisation& norm, bool takes_affine) : map(takes_affine ? norm.src() : norm.normalised()) {
+    NormalisedSource(const ops::Normalisation& norm, bool takes_affine)
+        : map(takes_affine ? norm.src() : norm.normalised()) {
         if (!takes_affine) return;
         const auto [scale, shift] = norm.affine<float>();
         affine = {scale, shift, norm.relu()};
@@ -126,7 +141,7 @@ Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, 
 
     const bool wants_src = any_src.requires_grad(), wants_bias = bias && bias.requires_grad();
     const bool wants_weights = weights.requires_grad() || wants_bias;
-    const KeptMap kept = wants_weights ? KeptMap(any_src.remade() ? any_src : src) : KeptMap();
+    const SavedTensor kept = wants_weights ? SavedTensor(any_src.recompute() ? any_src : src) : SavedTensor();
     return record_adding(dst, {any_src, weights, bias},
                          [g, kept, weights, wants_src, wants_bias, wants_weights](const Tensor& any_diff, Tensor& sum) {
                              const Tensor diff_dst = readable(any_diff, weights);
@@ -134,14 +149,14 @@ Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, 
                              if (wants_src) diff_src = backward_data(g, diff_dst, weights, sum);
                              if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
                              if (wants_weights)
-                                 diff_weights =
-                                     backward_weights(g, readable(kept.get(), weights), {}, diff_dst, weights, diff_bias);
+                                 diff_weights = backward_weights(g, readable(kept.get(), weights), {}, diff_dst,
+                                                                 weights, diff_bias);
                              return Gradients{diff_src, diff_weights, diff_bias};
                          });
 }
 
-Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options, const Tensor& weights,
-                   const Conv2dOptions& options, const Tensor& given_dst) {
+Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options,
+                   const Tensor& weights, const Conv2dOptions& options, const Tensor& given_dst) {
     const Conv2dGeometry g = checked_geometry("norm_conv2d", src, weights, options);
     const Dims dims{g.n, g.oh(), g.ow(), g.oc};
     if (given_dst) ops::require_dims("norm_conv2d", "dst", given_dst, dims);

@@ -1,7 +1,7 @@
 #include "kernels/dropout/dropout.h"
 
-#include "engine/draws.h"
 #include "engine/ops.h"
+#include "engine/rng_scope.h"
 
 namespace keel {
 namespace {
@@ -23,9 +23,10 @@ Tensor masked(const Tensor& any_src, double p, const std::vector<std::uint64_t>&
 Tensor dropout(const Tensor& src, double p) {
     if (!(p >= 0 && p < 1)) throw UsageError("[dropout] wanted 0 <= p < 1, got " + std::to_string(p));
     if (p == 0) return src;
-    auto keys = DrawScope::next_keys(src.dim(0));
+    auto keys = RngScope::next_keys(src.dim(0));
     Tensor dst = masked(src, p, keys);
-    return record(dst, {src}, [p, keys = std::move(keys)](const Tensor& diff_dst) { return Gradients{masked(diff_dst, p, keys)}; });
+    return record(dst, {src},
+                  [p, keys = std::move(keys)](const Tensor& diff_dst) { return Gradients{masked(diff_dst, p, keys)}; });
 }
 
 }  // namespace keel

@@ -13,7 +13,8 @@ kernels::BinaryGeometry geometry(const Tensor& a, const Tensor& b, const Tensor&
 Tensor relu_gradient(const Tensor& dst, const Tensor& diff_dst) {
     Tensor diff_src = Tensor::empty(dst.dims(), dst.dtype());
     dispatch_float("relu", dst.dtype(), [&]<class T>(T) {
-        kernels::relu_backward(geometry(dst, diff_dst, diff_src), dst.data<T>(), diff_dst.data<T>(), diff_src.data<T>());
+        kernels::relu_backward(geometry(dst, diff_dst, diff_src), dst.data<T>(), diff_dst.data<T>(),
+                               diff_src.data<T>());
     });
     return diff_src;
 }
@@ -25,15 +26,17 @@ Tensor relu(const Tensor& src) {
     dispatch_float("relu", src.dtype(), [&]<class T>(T) {
         kernels::relu_forward({src.rows(), src.channels(), src.ld(), dst.ld()}, src.data<T>(), dst.data<T>());
     });
-    return record(dst, {src}, [dst = dst.detach()](const Tensor& diff_dst) { return Gradients{relu_gradient(dst, diff_dst)}; });
+    return record(dst, {src},
+                  [dst = dst.detach()](const Tensor& diff_dst) { return Gradients{relu_gradient(dst, diff_dst)}; });
 }
 
 Tensor add(const Tensor& a, const Tensor& b) {
     ops::require_dims("add", "b", b, a.dims());
     ops::require_type("add", "b", b, a.dtype());
     Tensor dst = Tensor::empty(a.dims(), a.dtype());
-    dispatch_float("add", a.dtype(),
-                   [&]<class T>(T) { kernels::add_forward(geometry(a, b, dst), a.data<T>(), b.data<T>(), dst.data<T>()); });
+    dispatch_float("add", a.dtype(), [&]<class T>(T) {
+        kernels::add_forward(geometry(a, b, dst), a.data<T>(), b.data<T>(), dst.data<T>());
+    });
     return record(dst, {a, b}, [](const Tensor& diff_dst) { return Gradients{diff_dst, diff_dst}; });
 }
 
@@ -41,8 +44,9 @@ Tensor add_relu(const Tensor& a, const Tensor& b) {
     ops::require_dims("add_relu", "b", b, a.dims());
     ops::require_type("add_relu", "b", b, a.dtype());
     Tensor dst = Tensor::empty(a.dims(), a.dtype());
-    dispatch_float("add_relu", a.dtype(),
-                   [&]<class T>(T) { kernels::add_relu_forward(geometry(a, b, dst), a.data<T>(), b.data<T>(), dst.data<T>()); });
+    dispatch_float("add_relu", a.dtype(), [&]<class T>(T) {
+        kernels::add_relu_forward(geometry(a, b, dst), a.data<T>(), b.data<T>(), dst.data<T>());
+    });
     return record(dst, {a, b}, [dst = dst.detach()](const Tensor& diff_dst) {
         const Tensor diff = relu_gradient(dst, diff_dst);
         return Gradients{diff, diff};

@@ -18,7 +18,8 @@ void update_running(double momentum, double correction, const Tensor& batch, con
 
 }  // namespace
 
-Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& o)
+Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNormParameters& norm,
+                             const BatchNormOptions& o)
     : src_(src.detach()), relu_(o.relu), own_statistics_(o.training), wants_src_(src.requires_grad()) {
     const std::int64_t c = src.channels(), rows = src.rows();
     for (const Tensor& vector : {norm.gamma, norm.beta, norm.running_mean, norm.running_variance}) {
@@ -31,7 +32,8 @@ Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNorm
     dispatch_float(who, src.dtype(), [&]<class T>(T) {
         Tensor mean = norm.running_mean, variance = norm.running_variance;
         if (o.training) {
-            const auto statistics = src.statistics() ? src.statistics() : std::make_shared<ChannelStatistics>(c, src.dtype());
+            const auto statistics =
+                src.statistics() ? src.statistics() : std::make_shared<ChannelStatistics>(c, src.dtype());
             if (src.statistics() && statistics->settles()) shared_ = statistics;
             statistics->require(src_);
             mean = statistics->mean(c);
@@ -42,16 +44,17 @@ Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNorm
             update_running<T>(o.momentum, unbiased, variance, norm.running_variance);
         }
         std::ranges::copy(mean.values<T>(), row<T>(kMean));
-        kernels::batch_norm_coefficients(c, static_cast<T>(o.eps), mean.data<T>(), variance.data<T>(), norm.gamma.data<T>(),
-                                         norm.beta.data<T>(), row<T>(kInverseSigma), row<T>(kScale), row<T>(kShift));
+        kernels::batch_norm_coefficients(c, static_cast<T>(o.eps), mean.data<T>(), variance.data<T>(),
+                                         norm.gamma.data<T>(), norm.beta.data<T>(), row<T>(kInverseSigma),
+                                         row<T>(kScale), row<T>(kShift));
     });
 }
 
 Tensor Normalisation::normalised() const {
     Tensor dst = Tensor::empty(src_.dims(), src_.dtype());
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
-        kernels::affine_forward({src_.rows(), src_.channels(), src_.ld(), dst.ld()}, src_.data<T>(), row<T>(kScale), row<T>(kShift),
-                                relu_, dst.data<T>());
+        kernels::affine_forward({src_.rows(), src_.channels(), src_.ld(), dst.ld()}, src_.data<T>(), row<T>(kScale),
+                                row<T>(kShift), relu_, dst.data<T>());
     });
     return dst;
 }
@@ -113,8 +116,9 @@ Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const
         }
     }
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
-        kernels::batch_norm_backward(geometry(diff_dst, diffs.src), gradient, coefficients<T>(), src_.data<T>(), diff_dst.data<T>(),
-                                     wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
+        kernels::batch_norm_backward(geometry(diff_dst, diffs.src), gradient, coefficients<T>(), src_.data<T>(),
+                                     diff_dst.data<T>(), wants_src_ ? diffs.src.data<T>() : nullptr,
+                                     diffs.gamma.data<T>(), diffs.beta.data<T>());
         if (settles_itself() && synchronised() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);
@@ -144,10 +148,10 @@ Normalisation::Diffs Normalisation::backward_of_join(const Tensor& dst, Tensor& 
                 Tensor::empty({c}, src_.dtype())};
     const Tensor diff_residual = diff_dst.unique() ? diff_dst : diff_dst.empty_like();
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
-        kernels::batch_norm_join_backward(geometry(dst, diffs.src), settles_itself() && !synchronised() ? whole : direct,
-                                          coefficients<T>(), src_.data<T>(), dst.data<T>(), diff_dst.data<T>(),
-                                          diff_residual.data<T>(), wants_src_ ? diffs.src.data<T>() : nullptr,
-                                          diffs.gamma.data<T>(), diffs.beta.data<T>());
+        kernels::batch_norm_join_backward(
+            geometry(dst, diffs.src), settles_itself() && !synchronised() ? whole : direct, coefficients<T>(),
+            src_.data<T>(), dst.data<T>(), diff_dst.data<T>(), diff_residual.data<T>(),
+            wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
         if (settles_itself() && synchronised() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);

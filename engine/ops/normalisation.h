@@ -15,31 +15,33 @@ namespace keel::ops {
 /// Keeps src and four numbers a channel, no normalised map.
 class Normalisation {
 public:
-    /// Takes the statistics of src where options ask for them (those of its buffer, if it is the front of one) and updates the
-    /// running ones. Throws UsageError in the name of operator `who` for what does not fit.
+    /// Takes the statistics of src where options ask for them (those of its buffer, if it is the front of one) and
+    /// updates the running ones. Throws UsageError in the name of operator `who` for what does not fit.
     Normalisation(const char* who, const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options);
 
     const Tensor& src() const { return src_; }
     bool relu() const { return relu_; }
-    /// What the normalisation, apart from the ReLU, does to src.
+    /// Returns what the normalisation, apart from the ReLU, does to src.
     template <class T>
     kernels::Affine<T> affine() const {
         return {row<T>(kScale), row<T>(kShift)};
     }
-    /// The normalised map, dense.
+    /// Returns the normalised map, dense.
     Tensor normalised() const;
 
     struct Diffs {
         Tensor src, gamma, beta;
     };
-    /// From the gradient of the normalised map, which is overwritten if it is unique(). `sum` as in record_adding.
+    /// Returns gradients from that of the normalised map, which is overwritten if it is unique(). `sum` as in
+    /// record_adding.
     Diffs backward(Tensor diff_dst, Tensor& sum) const;
     /// Makes the gradient of the normalised map: feeds it to `epilogue`, which may overwrite it, and leaves it in `dst`
     /// if that is not null.
     using Producer = std::function<void(kernels::Map dst, kernels::RowEpilogue& epilogue)>;
-    /// The same (f32) as that gradient is made, in one pass less; what becomes of it in memory is only what is wanted of src.
+    /// Makes gradients (f32) as that gradient is made, in one pass less; what becomes of it in memory is only what is
+    /// wanted of src.
     Diffs backward_from(const Producer& produce, Tensor& sum) const;
-    /// The same for dst = relu(normalised map + residual); diff_dst, dense, becomes the residual's gradient.
+    /// Makes gradients for dst = relu(normalised map + residual); diff_dst, dense, becomes the residual's gradient.
     Diffs backward_of_join(const Tensor& dst, Tensor& diff_dst) const;
 
 private:
@@ -53,8 +55,8 @@ private:
         return {row<T>(kMean), row<T>(kInverseSigma), row<T>(kScale), row<T>(kShift)};
     }
     kernels::BatchNormGeometry geometry(const Tensor& diff_dst, const Tensor& diff_src) const;
-    /// What a channel's gradient of src lacks where its statistics were made of src: offset + (src - mean) * slope are to be taken
-    /// off.
+    /// What a channel's gradient of src lacks where its statistics were made of src: offset + (src - mean) * slope are
+    /// to be taken off.
     struct Correction {
         double offset, slope;
     };
@@ -64,9 +66,9 @@ private:
     /// Takes the corrections off diffs.src, where the statistics are src's own and settled by nobody else.
     template <class T>
     void correct(const Diffs& diffs) const;
-    /// Whether nobody else takes off what the gradient of src lacks.
+    /// Returns whether nobody else takes off what the gradient of src lacks.
     bool settles_itself() const { return own_statistics_ && !shared_; }
-    /// Whether the correction needs sums that other ranks have: then kernels cannot make it in one go.
+    /// Returns whether the correction needs sums that other ranks have: then kernels cannot make it in one go.
     bool synchronised() const { return setting_.sync != nullptr; }
     /// `sum`, to be added to in place.
     static Tensor taken(Tensor& sum);

@@ -13,8 +13,8 @@ kernels::PoolGeometry geometry(const char* who, const Tensor& src, const PoolOpt
                          std::to_string(o.kernel) + ", " + std::to_string(o.stride) + ", " + std::to_string(o.pad));
     const std::int64_t h = src.dim(1), w = src.dim(2);
     if (!o.fits(h, w))
-        throw UsageError(std::string("[") + who + "] a window of " + std::to_string(o.kernel) + " does not fit a map of dims " +
-                         src.dims().text());
+        throw UsageError(std::string("[") + who + "] a window of " + std::to_string(o.kernel) +
+                         " does not fit a map of dims " + src.dims().text());
     return {src.dim(0), h,        w,        src.channels(), o.extent(h), o.extent(w),
             o.kernel,   o.kernel, o.stride, o.pad,          src.ld(),    src.channels()};
 }
@@ -51,7 +51,8 @@ Tensor max_pool(const Tensor& src, const PoolOptions& options) {
 Tensor avg_pool(const Tensor& src, const PoolOptions& options) {
     const auto g = geometry("avg_pool", src, options);
     Tensor dst = Tensor::empty(dst_dims(g), src.dtype());
-    dispatch_float("avg_pool", src.dtype(), [&]<class T>(T) { kernels::avg_pool_forward(g, src.data<T>(), dst.data<T>()); });
+    dispatch_float("avg_pool", src.dtype(),
+                   [&]<class T>(T) { kernels::avg_pool_forward(g, src.data<T>(), dst.data<T>()); });
     return record(dst, {src}, [g, dims = src.dims()](const Tensor& diff_dst) {
         Tensor diff_src = Tensor::empty(dims, diff_dst.dtype());
         dispatch_float("avg_pool", diff_dst.dtype(), [&]<class T>(T) {
@@ -64,9 +65,10 @@ Tensor avg_pool(const Tensor& src, const PoolOptions& options) {
 Tensor adaptive_avg_pool(const Tensor& src, std::int64_t oh, std::int64_t ow) {
     ops::require_rank("adaptive_avg_pool", "src", src, 4);
     if (oh < 1 || ow < 1 || src.elements() == 0)
-        throw UsageError("[adaptive_avg_pool] cannot pool dims " + src.dims().text() + " to " + std::to_string(oh) + "x" +
-                         std::to_string(ow));
-    const kernels::PoolGeometry g{src.dim(0), src.dim(1), src.dim(2), src.channels(), oh, ow, 1, 1, 1, 0, src.ld(), src.channels()};
+        throw UsageError("[adaptive_avg_pool] cannot pool dims " + src.dims().text() + " to " + std::to_string(oh) +
+                         "x" + std::to_string(ow));
+    const kernels::PoolGeometry g{src.dim(0), src.dim(1), src.dim(2), src.channels(), oh, ow, 1, 1,
+                                  1,          0,          src.ld(),   src.channels()};
     Tensor dst = Tensor::empty(dst_dims(g), src.dtype());
     dispatch_float("adaptive_avg_pool", src.dtype(),
                    [&]<class T>(T) { kernels::adaptive_avg_pool_forward(g, src.data<T>(), dst.data<T>()); });

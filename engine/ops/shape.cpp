@@ -36,8 +36,10 @@ Tensor flatten(const Tensor& any_src) {
 Tensor wide_buffer(const Tensor& src, std::int64_t capacity) {
     ops::require_rank("wide_buffer", "src", src, 4);
     if (capacity < src.channels())
-        throw UsageError("[wide_buffer] " + std::to_string(src.channels()) + " channels do not fit " + std::to_string(capacity));
-    Tensor dst = Tensor::empty({src.dim(0), src.dim(1), src.dim(2), capacity}, src.dtype()).channel_slice(0, src.channels());
+        throw UsageError("[wide_buffer] " + std::to_string(src.channels()) + " channels do not fit " +
+                         std::to_string(capacity));
+    Tensor dst =
+        Tensor::empty({src.dim(0), src.dim(1), src.dim(2), capacity}, src.dtype()).channel_slice(0, src.channels());
     dst.assign(src);
     const auto statistics = std::make_shared<ChannelStatistics>(capacity, src.dtype());
     dst.set_statistics(statistics);
@@ -46,7 +48,9 @@ Tensor wide_buffer(const Tensor& src, std::int64_t capacity) {
     });
 }
 
-Tensor room_behind(const Tensor& head, std::int64_t count) { return head.widened(count).channel_slice(head.channels(), count); }
+Tensor room_behind(const Tensor& head, std::int64_t count) {
+    return head.widened(count).channel_slice(head.channels(), count);
+}
 
 Tensor append_channels(const Tensor& head, const Tensor& tail) {
     ops::require_rank("append_channels", "head", head, 4);
@@ -59,8 +63,8 @@ Tensor append_channels(const Tensor& head, const Tensor& tail) {
     dst.set_statistics(head.statistics());
     if (head.statistics() && tail.statistics()) head.statistics()->give(front, *tail.statistics());
     return record(dst, {head, tail}, [front, added, room, statistics = head.statistics()](const Tensor& diff_dst) {
-        // The tail's gradient has memory of its own, so that the head's view is the only owner of the wide gradient and can be
-        // added to in place.
+        // The tail's gradient has memory of its own, so that the head's view is the only owner of the wide gradient and
+        // can be added to in place.
         const Tensor diff_tail = diff_dst.channel_slice(front, added);
         return Gradients{diff_dst.channel_slice(0, front),
                          statistics ? statistics->settled(front, room, diff_tail) : diff_tail.clone()};

@@ -13,14 +13,13 @@ namespace keel {
 struct ChannelHistograms {
     std::vector<Histogram> of;  ///< one, or one for each channel
 
-    const Histogram& channel(std::int64_t c) const { return of[of.size() == 1 ? 0 : static_cast<std::size_t>(c)]; }
     void add(const float* first, std::int64_t pixels, std::int64_t c, std::int64_t ld);
 };
 
 struct NodeCalibration {
     ChannelHistograms dst;
-    Histogram before;                   ///< of what `before` makes of src, where the node has one
-    std::vector<double> before_square;  ///< its mean square, channel by channel
+    Histogram prologue;                   ///< what the prologue makes of src, where the node has one
+    std::vector<double> prologue_square;  ///< its mean square, channel by channel
 };
 
 struct Calibration {
@@ -28,16 +27,16 @@ struct Calibration {
     std::vector<NodeCalibration> nodes;
 };
 
-/// Whether codes of a buffer have a scale for each channel: where a batch norm reads them, which has one for each channel itself,
-/// and in what such a buffer is pooled from.
-std::vector<bool> coded_by_channel(const graph::Graph& graph);
+/// Returns of each buffer whether it is quantized with a scale for each channel: where a batch norm reads it, which has
+/// one for each channel itself, and what such a buffer is pooled from.
+std::vector<bool> quantized_by_channel(const graph::Graph& graph);
 
-/// The `before` of a convolution or pool of floats; null where there is none.
-const graph::Affine* before_of(const graph::Node& node);
+/// Returns whether the quantized form of a node of floats hands values on as they are: a maximum without prologue.
+bool keeps_quantized(const graph::Node& node);
 
-/// before(src), channel by channel: dense [pixels, c].
-void read_through(const graph::Affine& before, const float* src, std::int64_t pixels, std::int64_t c, std::int64_t ld,
-                  std::vector<float>& dst);
+/// Makes prologue(src), channel by channel: dense [pixels, c].
+void run_prologue(const graph::Prologue& prologue, const float* src, std::int64_t pixels, std::int64_t c,
+                  std::int64_t ld, std::vector<float>& dst);
 
 /// Runs the batches. Throws InputError that names a node whose activations are not finite.
 Calibration calibrate(const Runtime& floats, std::span<const Tensor> batches);

@@ -16,9 +16,12 @@ struct Bounds {
     double low, high;
 };
 
-double centre(const Histogram& h, std::size_t bin) { return (static_cast<double>(bin) - Histogram::kHalf + 0.5) * h.width(); }
+double centre(const Histogram& h, std::size_t bin) {
+    return (static_cast<double>(bin) - Histogram::kHalf + 0.5) * h.width();
+}
 
-/// The range without `kLeftOut` of the values, half of them at each end; all at the upper end where none is negative.
+/// Returns the range without `kLeftOut` of the values, half of them at each end; all at the upper end where none is
+/// negative.
 Bounds percentile(const Histogram& h) {
     const double count = static_cast<double>(h.count()), below = h.low() < 0 ? kLeftOut / 2 * count : 0,
                  above = h.low() < 0 ? kLeftOut / 2 * count : kLeftOut * count;
@@ -42,7 +45,8 @@ Bounds percentile(const Histogram& h) {
     return bounds;
 }
 
-/// Sum of squares that codes of the range lose: a uniform error within, the distance to its end beyond.
+/// Returns the sum of squares that quantized values of the range lose: a uniform error within, the distance to its end
+/// beyond.
 double squared_error(const Histogram& h, const Bounds& b) {
     const double step = (b.high - b.low) / 255;
     double sum = 0;
@@ -54,10 +58,12 @@ double squared_error(const Histogram& h, const Bounds& b) {
     return sum;
 }
 
-/// Of the histogram, values beyond the range counted at its ends, from what 256 codes can tell of it.
+/// Returns the Kullback-Leibler divergence of the histogram, values beyond the range counted at its ends, from what 256
+/// quantized values can tell of it.
 double divergence(const Histogram& h, const Bounds& b) {
     const auto bin_of = [&](double x) {
-        return static_cast<std::size_t>(std::clamp(std::floor(x / h.width()) + Histogram::kHalf, 0.0, 2.0 * Histogram::kHalf - 1));
+        return static_cast<std::size_t>(
+            std::clamp(std::floor(x / h.width()) + Histogram::kHalf, 0.0, 2.0 * Histogram::kHalf - 1));
     };
     const std::size_t first = bin_of(b.low), last = bin_of(b.high);
     std::vector<double> inside(h.bins().begin() + static_cast<std::ptrdiff_t>(first),
@@ -71,9 +77,9 @@ double divergence(const Histogram& h, const Bounds& b) {
         kept += inside[i];
     }
     if (kept == 0) return std::numeric_limits<double>::infinity();
-    const std::size_t codes = std::min<std::size_t>(256, inside.size());
-    for (std::size_t code = 0; code < codes; ++code) {
-        const std::size_t begin = code * inside.size() / codes, end = (code + 1) * inside.size() / codes;
+    const std::size_t levels = std::min<std::size_t>(256, inside.size());
+    for (std::size_t level = 0; level < levels; ++level) {
+        const std::size_t begin = level * inside.size() / levels, end = (level + 1) * inside.size() / levels;
         double mass = 0, filled = 0;
         for (std::size_t i = begin; i < end; ++i) {
             mass += inside[i];
@@ -86,7 +92,7 @@ double divergence(const Histogram& h, const Bounds& b) {
     return sum;
 }
 
-/// The least loss among ranges that are a share of the whole one.
+/// Returns the range of the least loss among those that are a share of the whole one.
 template <class Loss>
 Bounds best_share(const Histogram& h, Loss loss) {
     Bounds best{h.low(), h.high()};
@@ -134,28 +140,30 @@ void Histogram::add(const float* values, std::int64_t count, std::int64_t step) 
         high = values[i] > high ? values[i] : high;
         check += values[i] * 0;  // a NaN or an infinity makes it a NaN
     }
-    if (std::isnan(check)) throw InputError("[quantise] an activation is NaN or infinite");
+    if (std::isnan(check)) throw InputError("[quantize] an activation is NaN or infinite");
     widen(low, high);
     low_ = count_ == 0 ? low : std::min(low, low_);
     high_ = count_ == 0 ? high : std::max(high, high_);
     count_ += count;
     const double inverse = 1 / width_;
-    for (std::int64_t i = 0; i < count * step; i += step) ++bins_[static_cast<std::size_t>(values[i] * inverse + kHalf)];
+    for (std::int64_t i = 0; i < count * step; i += step)
+        ++bins_[static_cast<std::size_t>(values[i] * inverse + kHalf)];
 }
 
-Coding coding_of(float low, float high) {
+QuantParams quant_params(float low, float high) {
     const double from = std::min(low, 0.0F), to = std::max(high, 0.0F), scale = (to - from) / 255;
     if (scale < 1e-30) return {};
-    return {static_cast<float>(scale), static_cast<std::uint8_t>(std::clamp(std::nearbyint(-from / scale), 0.0, 255.0))};
+    return {static_cast<float>(scale),
+            static_cast<std::uint8_t>(std::clamp(std::nearbyint(-from / scale), 0.0, 255.0))};
 }
 
-Coding coding_of(const Histogram& h, RangeMethod method) {
-    if (h.count() == 0 || h.low() == h.high()) return coding_of(h.low(), h.high());
+QuantParams quant_params(const Histogram& h, RangeMethod method) {
+    if (h.count() == 0 || h.low() == h.high()) return quant_params(h.low(), h.high());
     Bounds bounds{h.low(), h.high()};
     if (method == RangeMethod::percentile) bounds = percentile(h);
     if (method == RangeMethod::mse) bounds = best_share(h, squared_error);
     if (method == RangeMethod::kl) bounds = best_share(h, divergence);
-    return coding_of(static_cast<float>(bounds.low), static_cast<float>(bounds.high));
+    return quant_params(static_cast<float>(bounds.low), static_cast<float>(bounds.high));
 }
 
 }  // namespace keel

@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "graph/ops/conv.h"
 #include "graph/quantize/correct.h"
 
 namespace keel {
@@ -26,7 +27,7 @@ Tensor logits_of(const Runtime& runtime, std::span<const Tensor> batches) {
     return logits;
 }
 
-/// Mean square of the difference, as a share of the truth's variance over the images.
+/// Returns the mean square of the difference, as a share of the truth's variance over the images.
 double relative_error(const Tensor& values, const Tensor& truth) {
     const std::int64_t n = truth.dim(0), c = truth.dim(1);
     double noise = 0, variance = 0;
@@ -43,7 +44,7 @@ double relative_error(const Tensor& values, const Tensor& truth) {
     return noise / std::max(variance, 1e-30);
 }
 
-/// The first `most` images of the batches in one.
+/// Returns the first `most` images of the batches in one.
 Tensor first_images(std::span<const Tensor> batches, std::int64_t most) {
     std::int64_t n = 0;
     for (const Tensor& batch : batches) n += batch.dim(0);
@@ -59,29 +60,32 @@ Tensor first_images(std::span<const Tensor> batches, std::int64_t most) {
     return images;
 }
 
-/// Everything that one quantisation works with.
-class Quantiser {
+/// Everything that one quantization works with.
+class Quantizer {
 public:
-    Quantiser(const graph::Graph& floats, std::span<const Tensor> batches, const QuantiseOptions& options,
+    Quantizer(const graph::Graph& floats, std::span<const Tensor> batches, const QuantizeOptions& options,
               const std::function<void(const std::string&)>& progress)
-        : graph_(floats), options_(options), progress_(progress), kept_{{options.keep.begin(), options.keep.end()}, {}} {
+        : graph_(floats),
+          options_(options),
+          progress_(progress),
+          kept_{{options.keep.begin(), options.keep.end()}, {}} {
         if (batches.size() < 2)
-            throw UsageError("[quantise] wanted two batches of images at least, got " + std::to_string(batches.size()));
+            throw UsageError("[quantize] wanted two batches of images at least, got " + std::to_string(batches.size()));
         for (const std::string& name : kept_.names)
             if (std::ranges::none_of(floats.nodes, [&](const graph::Node& node) { return node.name == name; }))
-                throw UsageError("[quantise] there is no layer '" + name + "' to keep");
+                throw UsageError("[quantize] there is no layer '" + name + "' to keep");
         const std::size_t held = std::max<std::size_t>(1, batches.size() / 4);
         seen_ = batches.first(batches.size() - held);
         held_out_ = batches.last(held);
         batch_ = batches.front().dim(0);
     }
 
-    Quantised run() {
+    Quantized run() {
         tell("calibrating");
         const Runtime floats(graph_, batch_);
         const Calibration calibration = calibrate(floats, seen_);
         const Tensor truth = logits_of(floats, held_out_), first = first_images(seen_, kCorrected);
-        QuantiseReport report;
+        QuantizeReport report;
         for (const Tensor& batch : seen_) report.images += batch.dim(0);
         report.held_out = truth.dim(0);
         report.method = options_.method ? *options_.method : choose(calibration, truth, report);
@@ -90,24 +94,24 @@ public:
         if (options_.keep_below > 0) fall_back(calibration, floats, first_images({&first, 1}, kJudged), report);
 
         const auto finished = [&] {
-            CodedGraph coded = to_codes(graph_, calibration, report.method, kept_);
-            Runtime codes(coded.graph, batch_);
+            QuantizedGraph quantized = quantize_graph(graph_, calibration, report.method, kept_);
+            Runtime runtime(quantized.graph, batch_);
             if (options_.correct_bias) {
                 tell("correcting biases");
-                correct_bias(graph_, floats, coded, codes, first);
+                correct_bias(graph_, floats, quantized, runtime, first);
             }
             tell("judging layers");
-            describe(floats, coded, codes, first, report);
-            report.logits_error = relative_error(logits_of(codes, held_out_), truth);
-            return coded;
+            describe(floats, quantized, runtime, first, report);
+            report.logits_error = relative_error(logits_of(runtime, held_out_), truth);
+            return quantized;
         };
-        CodedGraph coded = finished();
+        QuantizedGraph quantized = finished();
         if (options_.keep_worst > 0) {
             keep_worst(report);
-            coded = finished();
+            quantized = finished();
         }
-        report.same_on_every_isa = !graph::multiplies_floats(coded.graph);
-        return {std::move(coded.graph), std::move(report)};
+        report.same_on_every_isa = !graph::multiplies_floats(quantized.graph);
+        return {std::move(quantized.graph), std::move(report)};
     }
 
 private:
@@ -115,30 +119,31 @@ private:
         if (progress_) progress_(pass);
     }
 
-    RangeMethod choose(const Calibration& calibration, const Tensor& truth, QuantiseReport& report) const {
+    RangeMethod choose(const Calibration& calibration, const Tensor& truth, QuantizeReport& report) const {
         for (const RangeMethod method : kRangeMethods) {
             tell("trying ranges by " + std::string(name(method)));
-            const Runtime codes(to_codes(graph_, calibration, method, kept_).graph, batch_);
-            report.candidates.push_back({method, relative_error(logits_of(codes, held_out_), truth)});
+            const Runtime runtime(quantize_graph(graph_, calibration, method, kept_).graph, batch_);
+            report.candidates.push_back({method, relative_error(logits_of(runtime, held_out_), truth)});
         }
-        return std::ranges::min_element(report.candidates, {}, &QuantiseReport::Candidate::error)->method;
+        return std::ranges::min_element(report.candidates, {}, &QuantizeReport::Candidate::error)->method;
     }
 
-    /// Leaves what codes are too coarse for in floats: a layer, for its weights may be the reason, and where that does not help a
-    /// map that it reads or writes.
-    void fall_back(const Calibration& calibration, const Runtime& floats, const Tensor& images, QuantiseReport& report) {
+    /// Leaves what eight bits are too coarse for in floats: a layer, for its weights may be the reason, and where that
+    /// does not help a map that it reads or writes.
+    void fall_back(const Calibration& calibration, const Runtime& floats, const Tensor& images,
+                   QuantizeReport& report) {
         for (bool found = true; found;) {
-            tell("looking for layers that codes are too coarse for");
-            const CodedGraph coded = to_codes(graph_, calibration, report.method, kept_);
-            const Runtime codes(coded.graph, batch_);
-            const std::vector<double> own = signal_to_noise(floats, coded, codes, images, Loss::own);
+            tell("looking for layers that eight bits are too coarse for");
+            const QuantizedGraph quantized = quantize_graph(graph_, calibration, report.method, kept_);
+            const Runtime runtime(quantized.graph, batch_);
+            const std::vector<double> own = signal_to_noise(floats, quantized, runtime, images, Loss::own);
             found = false;
             for (std::size_t i = 0; i < own.size(); ++i) {
-                if (coded.nodes[i].made < 0) continue;
-                const auto made = static_cast<std::size_t>(coded.nodes[i].made);
-                own_snr_[made] = own[i];
+                if (quantized.nodes[i].completes < 0) continue;
+                const auto completes = static_cast<std::size_t>(quantized.nodes[i].completes);
+                own_snr_[completes] = own[i];
                 if (own[i] >= options_.keep_below) continue;
-                const graph::Node& node = graph_.nodes[made];
+                const graph::Node& node = graph_.nodes[completes];
                 if (kept_.names.insert(node.name).second) {
                     report.fallbacks.push_back({node.name, own[i]});
                     found = true;
@@ -152,34 +157,36 @@ private:
         });
     }
 
-    /// One of them a round, in this order; false where all are floats already.
+    /// Keeps one of its maps a round, in this order; false where all are floats already.
     bool keep_map_of(const graph::Node& node) {
         const auto keep = [&](const graph::Value& value) {
             return value.buffer != graph_.src.buffer && value.buffer != graph_.dst.buffer &&
                    kept_.buffers.insert(value.buffer).second;
         };
-        const graph::Value* residual = residual_of(node);
+        const graph::Value* residual = node.op.residual();
         return keep(node.src) || (residual != nullptr && keep(*residual)) || keep(node.dst);
     }
 
-    void describe(const Runtime& floats, const CodedGraph& coded, const Runtime& codes, const Tensor& images,
-                  QuantiseReport& report) const {
+    void describe(const Runtime& floats, const QuantizedGraph& quantized, const Runtime& runtime, const Tensor& images,
+                  QuantizeReport& report) const {
         const Tensor judged = first_images({&images, 1}, kJudged);
-        const std::vector<double> decibels = signal_to_noise(floats, coded, codes, judged, Loss::all);
+        const std::vector<double> decibels = signal_to_noise(floats, quantized, runtime, judged, Loss::all);
         report.layers.clear();
-        for (std::size_t i = 0; i < coded.nodes.size(); ++i)
-            if (const int made = coded.nodes[i].made; made >= 0)
-                report.layers.push_back({graph_.nodes[static_cast<std::size_t>(made)].name, coded.nodes[i].arithmetic, decibels[i],
-                                         own_snr_[static_cast<std::size_t>(made)]});
+        for (std::size_t i = 0; i < quantized.nodes.size(); ++i) {
+            if (quantized.nodes[i].completes < 0) continue;
+            const auto completes = static_cast<std::size_t>(quantized.nodes[i].completes);
+            report.layers.push_back(
+                {graph_.nodes[completes].name, quantized.nodes[i].arithmetic, decibels[i], own_snr_[completes]});
+        }
     }
 
-    /// Of those that multiply: what a layer itself loses shows as a fall below the layer before.
-    void keep_worst(const QuantiseReport& report) {
+    /// Keeps the worst of the layers that multiply: what a layer itself loses shows as a fall below the layer before.
+    void keep_worst(const QuantizeReport& report) {
         std::vector<std::pair<double, std::string>> falls;
         double before = 60;
         for (const LayerReport& layer : report.layers) {
             const auto node = std::ranges::find(graph_.nodes, layer.name, &graph::Node::name);
-            if (layer.arithmetic != Arithmetic::fp32 && std::holds_alternative<graph::Conv>(node->op))
+            if (layer.arithmetic != Arithmetic::fp32 && node->as<graph::Conv>() != nullptr)
                 falls.emplace_back(layer.snr_db - std::min(before, 60.0), layer.name);
             before = layer.snr_db;
         }
@@ -189,9 +196,9 @@ private:
     }
 
     const graph::Graph& graph_;
-    const QuantiseOptions& options_;
+    const QuantizeOptions& options_;
     const std::function<void(const std::string&)>& progress_;
-    Kept kept_;
+    KeptFloats kept_;
     std::vector<double> own_snr_;  ///< of each node; NaN where it was not measured
     std::span<const Tensor> seen_, held_out_;
     std::int64_t batch_ = 1;
@@ -199,9 +206,9 @@ private:
 
 }  // namespace
 
-Quantised quantise(const graph::Graph& floats, std::span<const Tensor> batches, const QuantiseOptions& options,
+Quantized quantize(const graph::Graph& floats, std::span<const Tensor> batches, const QuantizeOptions& options,
                    const std::function<void(const std::string&)>& progress) {
-    return Quantiser(floats, batches, options, progress).run();
+    return Quantizer(floats, batches, options, progress).run();
 }
 
 }  // namespace keel

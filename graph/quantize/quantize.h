@@ -1,5 +1,5 @@
-// Post-training quantisation: a graph of floats to one of codes, from some images without labels. docs/quantization.md has the
-// arithmetic.
+// Post-training quantization: a quantized graph of one of floats, from some images without labels. docs/quantization.md
+// has the arithmetic.
 #pragma once
 
 #include <functional>
@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "graph/quantize/transform.h"
+#include "graph/quantize/quantize_graph.h"
 
 namespace keel {
 
-struct QuantiseOptions {
+struct QuantizeOptions {
     std::optional<RangeMethod> method{};  ///< none: the one that serves held-out images best
     std::vector<std::string> keep{};      ///< names of layers to leave in fp32
     int keep_worst = 0;                   ///< and so many of the layers that lose most
-    double keep_below = 15;               ///< and those whose own signal to noise in codes is less, in decibels; 0: none
+    double keep_below = 15;               ///< and those whose own signal to noise in int8 is less, in decibels; 0: none
     bool correct_bias = true;
 };
 
@@ -27,13 +27,13 @@ struct LayerReport {
     double own_snr_db;  ///< with what it lost itself; NaN where keep_below is 0
 };
 
-/// A layer that is left in fp32 because codes are too coarse for it.
+/// A layer that is left in fp32 because eight bits are too coarse for it.
 struct Fallback {
     std::string name;
-    double snr_db;  ///< its own in codes, whatever the layers before lost
+    double snr_db;  ///< its own in int8, whatever the layers before lost
 };
 
-struct QuantiseReport {
+struct QuantizeReport {
     struct Candidate {
         RangeMethod method;
         double error;  ///< mean square of the logits' difference on held-out images, as a share of the logits' variance
@@ -47,15 +47,15 @@ struct QuantiseReport {
     std::int64_t images = 0, held_out = 0;
 };
 
-struct Quantised {
+struct Quantized {
     graph::Graph graph;
-    QuantiseReport report;
+    QuantizeReport report;
 };
 
-/// `batches`: images {n, h, w, c}; the last quarter of them, one at least, is held out to choose by. Throws UsageError for fewer
-/// than two batches, or a name in `keep` that no layer has; InputError where an activation is not finite. `progress` hears of each
-/// pass.
-Quantised quantise(const graph::Graph& floats, std::span<const Tensor> batches, const QuantiseOptions& options,
+/// Returns the quantized graph and what was found on the way. `batches`: images {n, h, w, c}; the last quarter of them,
+/// one at least, is held out to choose by. Throws UsageError for fewer than two batches, or a name in `keep` that no
+/// layer has; InputError where an activation is not finite. `progress` hears of each pass.
+Quantized quantize(const graph::Graph& floats, std::span<const Tensor> batches, const QuantizeOptions& options,
                    const std::function<void(const std::string& pass)>& progress = {});
 
 }  // namespace keel

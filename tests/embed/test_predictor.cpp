@@ -7,7 +7,7 @@
 
 #include "engine/autograd.h"
 #include "engine/checkpoint.h"
-#include "graph/builder.h"
+#include "graph/trace.h"
 #include "kernels/routing/choice.h"
 #include "models/random_training.h"
 #include "tests/models/golden/draws.h"
@@ -58,8 +58,7 @@ double difference(const Tensor& a, const Tensor& b) {
 double tolerance(const Model& model) {
     double products = 0;
     for (const graph::Node& node : model.graph().nodes)
-        if (const auto* conv = std::get_if<graph::Conv>(&node.op))
-            products += static_cast<double>(conv->weights.elements() / node.dst.c);
+        if (const auto* conv = node.as<graph::Conv>()) products += static_cast<double>(conv->weights.elements() / node.dst.c);
     return 8 * std::sqrt(2 * products) * 0x1p-24;
 }
 
@@ -124,8 +123,7 @@ TEST_CASE("The predictor computes what the module does on Keel's own convolution
             const graph::Graph graph = model.graph();
             std::vector<kernels::ConvChoice> choices;
             for (const graph::Node& node : graph.nodes)
-                if (const auto* conv = std::get_if<graph::Conv>(&node.op))
-                    choices.push_back({geometry(graph, node, *conv, 2), own, 0, 0});
+                if (const auto* conv = node.as<graph::Conv>()) choices.push_back({geometry(graph, node, *conv, 2), own, 0, 0});
             kernels::start_tuning(choices, [](const kernels::ConvChoice&) { FAIL("a choice was not given"); });
             check_against_module(model, 2, 2);
             kernels::stop_tuning();

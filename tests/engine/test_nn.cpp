@@ -2,7 +2,7 @@
 #include <cmath>
 #include <thread>
 
-#include "engine/draws.h"
+#include "engine/rng_scope.h"
 #include "engine/nn/layers.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradcheck.h"
@@ -113,8 +113,8 @@ TEST_CASE("evaluation neither drops nor moves statistics, training does both", "
     CHECK(values(net(src)) == first);
     CHECK(values(mean) == std::vector<double>(16, 0));
     net.train();
-    CHECK_THROWS_AS(net(src), UsageError);  // dropout draws, so it wants a DrawScope
-    const DrawScope scope(1, 0, {0, 1});
+    CHECK_THROWS_AS(net(src), UsageError);  // dropout draws, so it wants an RngScope
+    const RngScope scope(1, 0, {0, 1});
     net(src);
     CHECK(values(mean) != std::vector<double>(16, 0));
 }
@@ -277,7 +277,7 @@ TEST_CASE("a network of layers trains: the loss falls along its gradient", "[nn]
     const Tensor src = images({4, 6, 6, 3});
     const Tensor labels = Tensor::from<std::int32_t>({0, 1, 2, 3}, {4});
     const auto loss = [&] {
-        const DrawScope scope(1, 0, {0, 1, 2, 3});
+        const RngScope scope(1, 0, {0, 1, 2, 3});
         return cross_entropy(net(src), labels);
     };
     const Tensor before = loss();

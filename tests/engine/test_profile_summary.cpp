@@ -40,7 +40,7 @@ void check(const Totals& totals, std::int64_t calls, double microseconds, double
 }  // namespace
 
 TEST_CASE("totals by kind leave out the spans inside and add up to the time of the step", "[profile]") {
-    const Summary summary = summarise(step());
+    const Summary summary = summarize(step());
     CHECK(1e6 * summary.seconds == Approx(100));
     REQUIRE(summary.kinds.size() == 3);
     CHECK(summary.kinds[0].kind == "gemm");
@@ -52,7 +52,7 @@ TEST_CASE("totals by kind leave out the spans inside and add up to the time of t
 }
 
 TEST_CASE("totals by layer tell forward from backward and add up to the time of the step", "[profile]") {
-    const Summary summary = summarise(step());
+    const Summary summary = summarize(step());
     REQUIRE(summary.layers.size() == 2);
     CHECK(summary.layers[0].layer.empty());
     check(summary.layers[0].forward, 1, 10, 0, 0);
@@ -63,7 +63,7 @@ TEST_CASE("totals by layer tell forward from backward and add up to the time of 
 }
 
 TEST_CASE("spans that begin and end together are told apart by the order of their ends", "[profile]") {
-    const Summary summary = summarise(
+    const Summary summary = summarize(
         {{"", "conv1"}, {{"gemm", kForward, 0, 5, 9, {}}, {kEngine, kForward, 0, 5, 9, {}}, {kEngine, kRoot, 0, 5, 9, {}}}, 0});
     CHECK(summary.kinds.front().kind == "gemm");
     CHECK(1e9 * summary.kinds.front().totals.seconds == Approx(4));
@@ -71,8 +71,8 @@ TEST_CASE("spans that begin and end together are told apart by the order of thei
     CHECK(1e9 * summary.seconds == Approx(4));
 }
 
-TEST_CASE("nothing recorded is nothing summarised", "[profile]") {
-    const Summary summary = summarise({});
+TEST_CASE("nothing recorded is nothing summarized", "[profile]") {
+    const Summary summary = summarize({});
     CHECK(summary.seconds == 0);
     CHECK(summary.kinds.empty());
     CHECK(summary.layers.empty());

@@ -4,7 +4,7 @@
 
 using namespace keel;
 
-/// The JSON of a quantised model, beside the tensors that the corpus's graphs want. What is accepted must run.
+/// The JSON of a quantized model, beside the tensors that the corpus's graphs want. What is accepted must run.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const std::vector<NamedTensor> tensors{{"0.images.scale", Tensor::full({3}, 40)},
                                                   {"0.images.shift", Tensor::full({3}, 128)},
@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (elements > 1'000'000) return;  // right, but slow
         const Tensor src = Tensor::full({graph.map(graph.src).elements()}, 0.5),
                      dst = Tensor::empty({graph.map(graph.dst).elements()});
-        if (graph.map(graph.src).codes || graph.map(graph.dst).codes) throw InputError("a model of codes alone");
+        if (graph.map(graph.src).quantized || graph.map(graph.dst).quantized) throw InputError("a quantized model alone");
         try {
             Runtime(graph, 1).run(1, src.data<float>(), dst.data<float>());
         } catch (const UsageError& error) {  // sums too long for 32 bits; Predictor makes it the file's fault

@@ -1,45 +1,54 @@
-// A graph of codes run slowly: plain loops over int64 sums, no packing, no tiles, no ISA. What the runtime must give to the bit.
+// A quantized graph run slowly: plain loops over int64 sums, no packing, no tiles, no ISA. What the runtime must give to the bit.
 #pragma once
 
 #include <vector>
 
-#include "graph/graph.h"
+#include "graph/ops/conv.h"
+#include "graph/ops/quant_conv.h"
+#include "graph/ops/quant_convert.h"
+#include "graph/ops/quant_pool.h"
 #include "tests/support/qconv_oracle.h"
 
 namespace keel::test {
 
-/// Logits of n images. Floats of kept layers are not simulated: the graph holds operators on codes only.
+/// Logits of n images. Floats of kept layers are not simulated: the graph holds quantized operators only.
 class QuantSimulator {
 public:
     explicit QuantSimulator(const graph::Graph& graph) : g_(graph) {}
 
     std::vector<float> run(std::int64_t n, const float* src) {
         n_ = n;
-        codes_.clear();
+        bytes_.clear();
         floats_.clear();
         for (const graph::Buffer& b : g_.buffers) {
-            codes_.emplace_back(static_cast<std::size_t>(b.codes ? n * b.elements() : 0));
-            floats_.emplace_back(static_cast<std::size_t>(b.codes ? 0 : n * b.elements()));
+            bytes_.emplace_back(static_cast<std::size_t>(b.quantized ? n * b.elements() : 0));
+            floats_.emplace_back(static_cast<std::size_t>(b.quantized ? 0 : n * b.elements()));
         }
         const auto at = static_cast<std::size_t>(g_.src.buffer);
         std::copy_n(src, floats_[at].size(), floats_[at].begin());
-        for (const graph::Node& node : g_.nodes) std::visit([&](const auto& op) { step(node, op); }, node.op);
+        for (const graph::Node& node : g_.nodes) step(node);
         return floats_[static_cast<std::size_t>(g_.dst.buffer)];
     }
 
 private:
     std::int64_t pixels(const graph::Value& v) const { return n_ * g_.map(v).h * g_.map(v).w; }
-    std::uint8_t* codes(const graph::Value& v) { return codes_[static_cast<std::size_t>(v.buffer)].data() + v.first; }
+    std::uint8_t* bytes(const graph::Value& v) { return bytes_[static_cast<std::size_t>(v.buffer)].data() + v.first; }
     /// The value of channel c of pixel p of dst, to wherever it belongs.
     void store(const graph::Value& dst, std::int64_t p, std::int64_t c, float v) {
         const auto at = static_cast<std::size_t>(p * g_.map(dst).c + dst.first + c), buffer = static_cast<std::size_t>(dst.buffer);
-        if (g_.map(dst).codes)
-            codes_[buffer][at] = oracle_quantized(v);
+        if (g_.map(dst).quantized)
+            bytes_[buffer][at] = oracle_quantized(v);
         else
             floats_[buffer][at] = v;
     }
 
-    void step(const graph::Node& node, const graph::Quantise& op) {
+    void step(const graph::Node& node) {
+        if (const auto* op = node.as<graph::Quantize>()) return step(node, *op);
+        if (const auto* op = node.as<graph::QuantConv>()) return step(node, *op);
+        if (const auto* op = node.as<graph::QuantPool>()) return step(node, *op);
+        throw UsageError("[simulator] " + node.name + " is an operator of floats");
+    }
+    void step(const graph::Node& node, const graph::Quantize& op) {
         const float* src = floats_[static_cast<std::size_t>(node.src.buffer)].data() + node.src.first;
         for (std::int64_t p = 0; p < pixels(node.src); ++p)
             for (std::int64_t c = 0; c < node.src.c; ++c) {
@@ -49,14 +58,14 @@ private:
     }
     void step(const graph::Node& node, const graph::QuantConv& op) {
         kernels::QconvOperands o;
-        o.src = {codes(node.src), g_.map(node.src).c};
-        o.prologue = op.before.view();
+        o.src = {bytes(node.src), g_.map(node.src).c};
+        o.prologue = op.prologue.view();
         o.pad = op.pad.empty() ? nullptr : op.pad.data();
-        if (op.residual) o.residual = {codes(*op.residual), g_.map(*op.residual).c};
+        if (op.residual) o.residual = {bytes(*op.residual), g_.map(*op.residual).c};
         const float none = -INFINITY;
-        o.least = g_.map(node.dst).codes ? (op.relu ? op.zero : 0) : (op.relu ? 0 : none);
+        o.least = g_.map(node.dst).quantized ? (op.relu ? op.zero : 0) : (op.relu ? 0 : none);
         const std::vector<float> results =
-            qconv_oracle(geometry(g_, node, op, n_),
+            qconv_oracle(graph::conv_geometry(g_, node, op.weights, op.options, n_),
                          {op.weights.data<std::int8_t>(), op.scale.data(), op.shift.data(), op.residual_scale.data()}, o);
         for (std::int64_t p = 0; p < pixels(node.dst); ++p)
             for (std::int64_t c = 0; c < node.dst.c; ++c)
@@ -78,8 +87,7 @@ private:
                         const bool inside = y >= 0 && y < in.h && x >= 0 && x < in.w;
                         std::int64_t code = op.pad.empty() ? 0 : op.pad[static_cast<std::size_t>(c)];
                         if (inside)
-                            code = oracle_prologue(op.before.view(),
-                                                   codes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
+                            code = oracle_prologue(op.prologue.view(), bytes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
                         sum += code;
                         most = std::max(most, inside ? code : 0);
                     }
@@ -91,14 +99,9 @@ private:
                           : std::fmaf(static_cast<float>(sum) * (1.0F / area), op.scale[i], op.shift[i]));
             }
     }
-    template <class Op>
-    void step(const graph::Node& node, const Op&) {
-        throw UsageError("[simulator] " + node.name + " is an operator of floats");
-    }
-
     const graph::Graph& g_;
     std::int64_t n_ = 0;
-    std::vector<std::vector<std::uint8_t>> codes_;
+    std::vector<std::vector<std::uint8_t>> bytes_;
     std::vector<std::vector<float>> floats_;
 };
 

@@ -1,5 +1,5 @@
 // Models as graphs: what is folded and fused, and what is refused.
-#include "graph/builder.h"
+#include "graph/trace.h"
 
 #include <algorithm>
 #include <cmath>
@@ -27,14 +27,14 @@ struct Counts {
 Counts count(const Graph& graph) {
     Counts counts;
     for (const Node& node : graph.nodes) {
-        if (const auto* conv = std::get_if<Conv>(&node.op)) {
+        if (const auto* conv = node.as<Conv>()) {
             ++counts.convs;
             counts.relus += conv->relu;
             counts.residuals += conv->residual.has_value();
-            counts.normalised += conv->before.has_value();
-        } else if (const auto* pool = std::get_if<Pool>(&node.op)) {
+            counts.normalised += conv->prologue.has_value();
+        } else if (const auto* pool = node.as<Pool>()) {
             ++counts.pools;
-            counts.normalised_pools += pool->before.has_value();
+            counts.normalised_pools += pool->prologue.has_value();
         } else {
             ++counts.affines;
         }
@@ -45,9 +45,9 @@ Counts count(const Graph& graph) {
 /// A model of one or two layers, connected as a test likes.
 class Sketch final : public nn::Module, public Traceable {
 public:
-    explicit Sketch(std::function<Value(Sketch&, Builder&, Value)> connect) : connect_(std::move(connect)) {}
+    explicit Sketch(std::function<Value(Sketch&, Tracer&, Value)> connect) : connect_(std::move(connect)) {}
     std::string describe() const override { return "Sketch"; }
-    Value trace(Builder& g, Value src) const override { return connect_(const_cast<Sketch&>(*this), g, src); }
+    Value trace(Tracer& g, Value src) const override { return connect_(const_cast<Sketch&>(*this), g, src); }
 
     nn::Conv2d& conv1 = add<nn::Conv2d>("conv1", 4, 4, 1);
     nn::Conv2d& conv2 = add<nn::Conv2d>("conv2", 4, 4, 3, Conv2dOptions{.pad = 1}, true);
@@ -57,10 +57,10 @@ protected:
     Tensor forward(const Tensor& src) override { return src; }
 
 private:
-    std::function<Value(Sketch&, Builder&, Value)> connect_;
+    std::function<Value(Sketch&, Tracer&, Value)> connect_;
 };
 
-Graph sketched(std::function<Value(Sketch&, Builder&, Value)> connect) {
+Graph sketched(std::function<Value(Sketch&, Tracer&, Value)> connect) {
     Sketch sketch(std::move(connect));
     return trace(sketch, 6, 5, 4);
 }
@@ -77,7 +77,7 @@ TEST_CASE("A ResNet becomes convolutions and two pools", "[graph]") {
 TEST_CASE("A residual is overwritten by the sum", "[graph]") {
     const Graph graph = graph_of("resnet50");
     for (const Node& node : graph.nodes)
-        if (const auto* conv = std::get_if<Conv>(&node.op); conv != nullptr && conv->residual) CHECK(*conv->residual == node.dst);
+        if (const auto* conv = node.as<Conv>(); conv != nullptr && conv->residual) CHECK(*conv->residual == node.dst);
     check(graph);
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("VGG's linear layers are convolutions over the whole map", "[graph]") 
     for (const char* model : {"vgg16", "vgg16_bn"}) {
         const Graph graph = graph_of(model);
         CHECK(count(graph) == Counts{.convs = 16, .relus = 15, .pools = 5});
-        CHECK(std::get<Conv>(graph.nodes[18].op).weights.dims() == Dims{4096, 512, 7, 7});
+        CHECK(graph.nodes[18].as<Conv>()->weights.dims() == Dims{4096, 512, 7, 7});
     }
     CHECK(count(graph_of("vgg16", 96)) == Counts{.convs = 16, .relus = 15, .pools = 6});  // 3x3 pixels are spread over 7x7
 }
@@ -111,7 +111,7 @@ TEST_CASE("Nodes bear the names of their modules", "[graph]") {
 }
 
 TEST_CASE("A batch norm folds into the convolution before it", "[graph]") {
-    Sketch sketch([](Sketch& s, Builder& g, Value src) { return g.norm(s.norm, g.conv(s.conv2, src)); });
+    Sketch sketch([](Sketch& s, Tracer& g, Value src) { return g.norm(s.norm, g.conv(s.conv2, src)); });
     const BatchNormParameters p = sketch.norm.norm();
     for (std::size_t i = 0; i < 4; ++i) {
         const auto x = static_cast<float>(i);
@@ -125,7 +125,7 @@ TEST_CASE("A batch norm folds into the convolution before it", "[graph]") {
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = std::sin(static_cast<float>(i));
     const Graph graph = trace(sketch, 6, 5, 4);
     REQUIRE(graph.nodes.size() == 1);
-    const auto& conv = std::get<Conv>(graph.nodes[0].op);
+    const auto& conv = *graph.nodes[0].as<Conv>();
     CHECK(conv.relu);
     for (std::size_t o = 0; o < 4; ++o) {
         const auto at = [&](const Tensor& tensor) { return double{tensor.values<float>()[o]}; };
@@ -139,45 +139,45 @@ TEST_CASE("A batch norm folds into the convolution before it", "[graph]") {
 }
 
 TEST_CASE("What cannot be folded stays a node", "[graph]") {
-    const Graph graph = sketched([](Sketch& s, Builder& g, Value src) { return g.norm(s.norm, src); });
+    const Graph graph = sketched([](Sketch& s, Tracer& g, Value src) { return g.norm(s.norm, src); });
     CHECK(count(graph) == Counts{.affines = 1});
-    const Graph relu = sketched([](Sketch&, Builder& g, Value src) { return g.relu(src); });
+    const Graph relu = sketched([](Sketch&, Tracer& g, Value src) { return g.relu(src); });
     CHECK(count(relu) == Counts{.affines = 1});
     // A second batch norm behind a ReLU goes into the next convolution.
     const Graph chain = sketched(
-        [](Sketch& s, Builder& g, Value src) { return g.conv(s.conv2, g.norm(s.norm, g.norm(s.norm, g.conv(s.conv1, src)))); });
+        [](Sketch& s, Tracer& g, Value src) { return g.conv(s.conv2, g.norm(s.norm, g.norm(s.norm, g.conv(s.conv1, src)))); });
     CHECK(count(chain) == Counts{.convs = 2, .relus = 1, .normalised = 1});
 }
 
 TEST_CASE("A residual that is read later is kept", "[graph]") {
-    const Graph graph = sketched([](Sketch& s, Builder& g, Value src) {
+    const Graph graph = sketched([](Sketch& s, Tracer& g, Value src) {
         const Value kept = g.relu(g.conv(s.conv1, src));
         const Value sum = g.relu(g.add(g.conv(s.conv2, kept), kept));
         return g.conv(s.conv2, g.relu(g.add(g.conv(s.conv1, sum), kept)));
     });
     const auto& first = graph.nodes[1];
-    CHECK(*std::get<Conv>(first.op).residual != first.dst);
+    CHECK(*first.as<Conv>()->residual != first.dst);
     const auto& second = graph.nodes[2];
-    CHECK(*std::get<Conv>(second.op).residual == second.dst);
+    CHECK(*second.as<Conv>()->residual == second.dst);
     check(graph);
 }
 
 TEST_CASE("A convolution does not overwrite a residual that it reads as its src", "[graph]") {
-    const Graph graph = sketched([](Sketch& s, Builder& g, Value src) {
+    const Graph graph = sketched([](Sketch& s, Tracer& g, Value src) {
         const Value value = g.relu(g.conv(s.conv1, src));
         return g.conv(s.conv1, g.add(g.conv(s.conv2, value), value));
     });
     CHECK(graph.nodes[1].src != graph.nodes[1].dst);
-    CHECK(std::get<Conv>(graph.nodes[1].op).residual == graph.nodes[1].src);
+    CHECK(graph.nodes[1].as<Conv>()->residual == graph.nodes[1].src);
 }
 
 TEST_CASE("A second reader of what became part of another operator is found out", "[graph]") {
-    CHECK_THROWS_WITH(sketched([](Sketch& s, Builder& g, Value src) {
+    CHECK_THROWS_WITH(sketched([](Sketch& s, Tracer& g, Value src) {
                           const Value raw = g.conv(s.conv1, src);
                           return g.conv(s.conv2, g.add(g.conv(s.conv1, g.norm(s.norm, raw)), raw));
                       }),
                       contains("reads what no node before has written"));
-    CHECK_THROWS_WITH(sketched([](Sketch& s, Builder& g, Value src) {
+    CHECK_THROWS_WITH(sketched([](Sketch& s, Tracer& g, Value src) {
                           const Value normalised = g.norm(s.norm, src);
                           return g.conv(s.conv2, g.add(g.conv(s.conv1, normalised), normalised));
                       }),
@@ -190,7 +190,7 @@ TEST_CASE("A graph that makes no sense is refused", "[graph]") {
         change(graph);
         CHECK_THROWS_AS(check(graph), UsageError);
     };
-    const auto conv = [](Graph& graph, std::size_t i) -> Conv& { return std::get<Conv>(graph.nodes[i].op); };
+    const auto conv = [](Graph& graph, std::size_t i) -> Conv& { return *graph.nodes[i].as<Conv>(); };
     check(graph_of("resnet18", 64));
     refused([](Graph& g) { g.nodes[3].src.buffer = 99; });
     refused([](Graph& g) { g.nodes[3].src.c += 1; });
@@ -202,7 +202,7 @@ TEST_CASE("A graph that makes no sense is refused", "[graph]") {
     refused([](Graph& g) { g.nodes.pop_back(); });
     refused([&](Graph& g) { conv(g, 2).bias.pop_back(); });
     refused([&](Graph& g) { conv(g, 2).options.stride = 2; });
-    refused([&](Graph& g) { conv(g, 2).before = Affine{{1, 1}, {0, 0}, true}; });
+    refused([&](Graph& g) { conv(g, 2).prologue = Prologue{{1, 1}, {0, 0}}; });
     refused([&](Graph& g) { conv(g, 3).residual = g.nodes[0].dst; });
     refused([&](Graph& g) { conv(g, 2).weights = Tensor::zeros({64, 32, 3, 3}); });
 }

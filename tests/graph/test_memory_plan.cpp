@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "graph/trace.h"
 #include "kernels/random.h"
-#include "graph/builder.h"
 #include "models/registry.h"
 #include "tests/support/catch.h"
 

@@ -1,4 +1,4 @@
-// Quantised networks: to the bit against a slow simulator, near fp32, and through a file.
+// Quantized networks: to the bit against a slow simulator, near fp32, and through a file.
 #include "graph/quantize/quantize.h"
 
 #include <bit>
@@ -6,15 +6,15 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/safetensors.h"
-#include "kernels/random.h"
-#include "graph/builder.h"
-#include "graph/graph_file.h"
 #include "embed/loaded_model.h"
 #include "embed/predictor.h"
+#include "engine/safetensors.h"
+#include "graph/graph_file.h"
+#include "graph/trace.h"
+#include "kernels/random.h"
 #include "models/random_training.h"
-#include "tests/models/golden/draws.h"
 #include "tests/graph/quant_simulator.h"
+#include "tests/models/golden/draws.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
@@ -47,8 +47,8 @@ struct Network {
         graph = graph::trace(*module, image_size, image_size, 3);
         for (std::uint64_t i = 1; i <= 3; ++i) batches.push_back(random_images(4, image_size, 3, i));
     }
-    Quantised quantised(const QuantiseOptions& options = {.method = RangeMethod::minmax}) const {
-        return quantise(graph, batches, options);
+    Quantized quantized(const QuantizeOptions& options = {.method = RangeMethod::minmax}) const {
+        return quantize(graph, batches, options);
     }
     std::vector<float> logits(const graph::Graph& of, const Tensor& images) const {
         const Tensor values = Predictor(spec, of, images.dim(0)).logits(images);
@@ -63,7 +63,7 @@ struct Network {
 
 const graph::QuantConv& conv_named(const graph::Graph& graph, const std::string& name) {
     for (const graph::Node& node : graph.nodes)
-        if (node.name == name) return std::get<graph::QuantConv>(node.op);
+        if (node.name == name) return *node.as<graph::QuantConv>();
     throw UsageError("no node " + name);
 }
 
@@ -88,15 +88,15 @@ double snr(const std::vector<float>& values, const std::vector<float>& truth) {
 void check_bits(const std::string& name, std::int64_t size) {
     INFO(name);
     const Network network(name, size);
-    const graph::Graph codes = network.quantised().graph;
+    const graph::Graph quantized = network.quantized().graph;
     const Tensor images = random_images(2, size, 3, 9);
-    const std::vector<float> truth = QuantSimulator(codes).run(2, images.data<float>());
+    const std::vector<float> truth = QuantSimulator(quantized).run(2, images.data<float>());
     const auto pixels = static_cast<std::size_t>(size * size * 3);
     for_each_isa([&] {
-        const Predictor one(network.spec, codes, 1);
+        const Predictor one(network.spec, quantized, 1);
         for (const int threads : {1, 3}) {
             const ThreadScope team(threads);
-            CHECK(network.logits(codes, images) == truth);
+            CHECK(network.logits(quantized, images) == truth);
             for (std::size_t i = 0; i < 2; ++i) {
                 const Tensor logits =
                     one.logits(Tensor::from<float>({images.data<float>() + i * pixels, pixels}, {1, size, size, 3}));
@@ -109,14 +109,14 @@ void check_bits(const std::string& name, std::int64_t size) {
 
 }  // namespace
 
-TEST_CASE("Whole networks of codes are what the simulator gives, on every ISA, team and batch size", "[quantise]") {
+TEST_CASE("Whole quantized networks are what the simulator gives, on every ISA, team and batch size", "[quantize]") {
     const auto [name, size] = GENERATE(std::pair("resnet18", 40), std::pair("resnet50", 32), std::pair("densenet121", 32));
     check_bits(name, size);
 }
 
-TEST_CASE("So is a network with linear layers of 25,088 products", "[quantise][slow]") { check_bits("vgg16_bn", 32); }
+TEST_CASE("So is a network with linear layers of 25,088 products", "[quantize][slow]") { check_bits("vgg16_bn", 32); }
 
-TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, team and batch size", "[quantise]") {
+TEST_CASE("Probabilities of quantized networks are the same bits on every ISA, team and batch size", "[quantize]") {
     struct Case {
         const char* name;
         std::int64_t image_size, channels;
@@ -138,15 +138,15 @@ TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, te
                    .std = {0.25F}};
     const graph::Graph floats = graph::trace(*make_model(name, spec.options, seed), image_size, image_size, channels);
     const std::vector<Tensor> batches{random_images(2, image_size, channels, seed), random_images(2, image_size, channels, 77)};
-    const graph::Graph whole = quantise(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph;
+    const graph::Graph whole = quantize(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph;
     REQUIRE(!graph::multiplies_floats(whole));
     const Tensor images = random_images(2, image_size, channels, seed + 9);
     const std::span<const float> last_image = images.values<float>().last(static_cast<std::size_t>(pixels));
     const Tensor second = Tensor::from(last_image, {1, image_size, image_size, channels});
     for (const float factor : factors) {
         CAPTURE(factor);
-        graph::Graph codes = whole;
-        auto& last = std::get<graph::QuantConv>(codes.nodes.back().op);
+        graph::Graph quantized = whole;
+        auto& last = *quantized.nodes.back().as<graph::QuantConv>();
         for (float& scale : last.scale) scale *= factor;
         for (float& shift : last.shift) shift *= factor;
         std::vector<std::uint32_t> truth[2];
@@ -154,7 +154,7 @@ TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, te
             for (const bool multi_label : {false, true}) {
                 CAPTURE(multi_label);
                 spec.multi_label = multi_label;
-                const Predictor predictor(spec, codes, 2);
+                const Predictor predictor(spec, quantized, 2);
                 std::vector<std::uint32_t>& bits = truth[multi_label ? 1 : 0];
                 const ThreadScope team(multi_label ? 1 : 3);
                 const std::vector<std::uint32_t> together = bits_of(predictor.predict(images));
@@ -167,11 +167,11 @@ TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, te
     }
 }
 
-TEST_CASE("What is not a convolution gives the same bits on every ISA in floats as well", "[quantise]") {
+TEST_CASE("What is not a convolution gives the same bits on every ISA in floats as well", "[quantize]") {
     // docs/quantization.md says so of layers in fp32 that multiply nothing: pools, and batch norms that stand alone.
     const Tensor images = random_images(3, 23, 19, 4);
     for (const graph::PoolKind kind : {graph::PoolKind::max, graph::PoolKind::average, graph::PoolKind::adaptive_average})
-        for (const bool before : {false, true}) {
+        for (const bool prologue : {false, true}) {
             graph::Affine affine{{}, {}, true};
             for (int c = 0; c < 19; ++c) {
                 affine.scale.push_back(1.5F - 0.13F * static_cast<float>(c));
@@ -187,7 +187,7 @@ TEST_CASE("What is not a convolution gives the same bits on every ISA in floats 
                  {1, 0, 19},
                  {2, 0, 19},
                  graph::Pool{
-                     kind, {.kernel = 3, .stride = 2, .pad = 1}, before ? std::optional<graph::Affine>(affine) : std::nullopt}});
+                     kind, {.kernel = 3, .stride = 2, .pad = 1}, prologue ? std::optional(graph::Prologue{affine.scale, affine.shift}) : std::nullopt}});
             check(graph);
             REQUIRE(!graph::multiplies_floats(graph));
             std::vector<std::uint32_t> truth;
@@ -200,57 +200,57 @@ TEST_CASE("What is not a convolution gives the same bits on every ISA in floats 
         }
 }
 
-TEST_CASE("A quantised network is near the one of floats, whatever makes the ranges", "[quantise]") {
+TEST_CASE("A quantized network is near the one of floats, whatever makes the ranges", "[quantize]") {
     const Network network("resnet18", 64);
     const Tensor images = random_images(4, 64, 3, 9);
     const std::vector<float> truth = network.logits(network.graph, images);
     for (const RangeMethod method : kRangeMethods) {
         INFO(std::string(keel::name(method)));
-        const Quantised quantised = network.quantised({.method = method});
-        CHECK(snr(network.logits(quantised.graph, images), truth) > 20);
-        CHECK(quantised.report.method == method);
+        const Quantized quantized = network.quantized({.method = method});
+        CHECK(snr(network.logits(quantized.graph, images), truth) > 20);
+        CHECK(quantized.report.method == method);
     }
-    const QuantiseReport report = network.quantised({}).report;
+    const QuantizeReport report = network.quantized({}).report;
     REQUIRE(report.candidates.size() == 4);
     for (const auto& candidate : report.candidates)
         if (candidate.method == report.method)
             for (const auto& other : report.candidates) CHECK(candidate.error <= other.error);
 }
 
-TEST_CASE("DenseNet runs without floats, the wide buffers coded by channel", "[quantise]") {
+TEST_CASE("DenseNet runs without floats, the wide buffers quantized by channel", "[quantize]") {
     Network network("densenet121", 64);
     network.graph = graph::trace(*make_model("densenet121", network.spec.options, 3), 64, 64, 3);  // batch norms of even slopes
-    const Quantised quantised = network.quantised();
+    const Quantized quantized = network.quantized();
     const Tensor images = random_images(4, 64, 3, 9);
-    CHECK(snr(network.logits(quantised.graph, images), network.logits(network.graph, images)) > 20);
-    for (const graph::Node& node : quantised.graph.nodes) {
+    CHECK(snr(network.logits(quantized.graph, images), network.logits(network.graph, images)) > 20);
+    for (const graph::Node& node : quantized.graph.nodes) {
         INFO(node.name);
-        CHECK((std::holds_alternative<graph::QuantConv>(node.op) || std::holds_alternative<graph::QuantPool>(node.op) ||
-               node.name == "images"));
+        CHECK((node.as<graph::QuantConv>() != nullptr || node.as<graph::QuantPool>() != nullptr || node.name == "images"));
     }
-    CHECK(!conv_named(quantised.graph, "features.denseblock2.denselayer3.conv1").before.low.empty());
-    const auto& scales = conv_named(quantised.graph, "features.denseblock2.denselayer3.conv2").scale;
+    CHECK(!conv_named(quantized.graph, "features.denseblock2.denselayer3.conv1").prologue.low.empty());
+    const auto& scales = conv_named(quantized.graph, "features.denseblock2.denselayer3.conv2").scale;
     CHECK(std::set<float>(scales.begin(), scales.end()).size() > scales.size() / 2);
-    for (const LayerReport& layer : quantised.report.layers) CHECK(std::isfinite(layer.snr_db));
-    CHECK(quantised.report.fallbacks.empty());
+    for (const LayerReport& layer : quantized.report.layers) CHECK(std::isfinite(layer.snr_db));
+    CHECK(quantized.report.fallbacks.empty());
 }
 
-TEST_CASE("Layers are left in fp32 by name and by what they lose", "[quantise]") {
+TEST_CASE("Layers are left in fp32 by name and by what they lose", "[quantize]") {
     const Network network("densenet121", 64);
     const std::string kept = "features.denseblock1.denselayer2.conv1";
-    const Quantised named = network.quantised({.method = RangeMethod::minmax, .keep = {kept, "features.conv0"}});
-    const Quantised worst = network.quantised({.method = RangeMethod::minmax, .keep_worst = 3});
-    const auto in_fp32 = [](const Quantised& quantised) {
-        return std::ranges::count(quantised.report.layers, Arithmetic::fp32, &LayerReport::arithmetic);
+    const Quantized named = network.quantized({.method = RangeMethod::minmax, .keep = {kept, "features.conv0"}});
+    const Quantized worst = network.quantized({.method = RangeMethod::minmax, .keep_worst = 3});
+    const auto in_fp32 = [](const Quantized& quantized) {
+        return std::ranges::count(quantized.report.layers, Arithmetic::fp32, &LayerReport::arithmetic);
     };
     CHECK(in_fp32(named) == 2);
     CHECK(in_fp32(worst) == 3);
     const Tensor images = random_images(4, 64, 3, 9);
     CHECK(snr(network.logits(named.graph, images), network.logits(network.graph, images)) > 20);
-    CHECK_THROWS_WITH(network.quantised({.keep = {"conv7"}}), contains("there is no layer 'conv7'"));
+    CHECK_THROWS_WITH(network.quantized({.keep = {"conv7"}}), contains("there is no layer 'conv7'"));
 }
 
-TEST_CASE("Where a channel leaves no codes for the others, the layers at both ends of their map fall back to fp32", "[quantise]") {
+TEST_CASE("Where a channel leaves the others too few levels, the layers at both ends of their map fall back to fp32",
+          "[quantize]") {
     Network network("resnet18", 64);
     graph::Graph graph = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
     Random random(5, Draw::synthesize);
@@ -267,7 +267,7 @@ TEST_CASE("Where a channel leaves no codes for the others, the layers at both en
     std::int64_t channel = 0;
     for (graph::Node& node : graph.nodes) {  // ranges change, results do not
         if (node.name != writer && node.name != reader) continue;
-        auto& conv = std::get<graph::Conv>(node.op);
+        auto& conv = *node.as<graph::Conv>();
         conv.weights = conv.weights.clone();
         const std::int64_t oc = conv.weights.dim(0), of_output = conv.weights.elements() / oc;
         auto* w = conv.weights.data<float>();
@@ -282,15 +282,15 @@ TEST_CASE("Where a channel leaves no codes for the others, the layers at both en
             conv.residual.reset();  // nothing goes past these layers
         }
     }
-    const Quantised codes = quantise(graph, network.batches, {.method = RangeMethod::minmax, .keep_below = 0});
-    const Quantised fallen = quantise(graph, network.batches, {.method = RangeMethod::minmax});
-    CHECK(codes.report.fallbacks.empty());
-    CHECK(codes.report.logits_error > 0.5);
+    const Quantized whole = quantize(graph, network.batches, {.method = RangeMethod::minmax, .keep_below = 0});
+    const Quantized fallen = quantize(graph, network.batches, {.method = RangeMethod::minmax});
+    CHECK(whole.report.fallbacks.empty());
+    CHECK(whole.report.logits_error > 0.5);
     CHECK(fallen.report.logits_error < 0.05);
-    const auto snr_of_reader = [&](const Quantised& quantised) {
-        return std::ranges::find(quantised.report.layers, reader, &LayerReport::name)->snr_db;
+    const auto snr_of_reader = [&](const Quantized& quantized) {
+        return std::ranges::find(quantized.report.layers, reader, &LayerReport::name)->snr_db;
     };
-    CHECK(snr_of_reader(codes) < 15);
+    CHECK(snr_of_reader(whole) < 15);
     CHECK(snr_of_reader(fallen) > 25);
     REQUIRE(fallen.report.fallbacks.size() == 1);
     CHECK(fallen.report.fallbacks[0].name == reader);
@@ -301,38 +301,38 @@ TEST_CASE("Where a channel leaves no codes for the others, the layers at both en
     }
     for (const graph::Node& node : fallen.graph.nodes) CHECK(node.name != reader + ".dequantise");  // its map is of floats
     const graph::Graph even = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
-    CHECK(quantise(even, network.batches, {.method = RangeMethod::minmax}).report.fallbacks.empty());
+    CHECK(quantize(even, network.batches, {.method = RangeMethod::minmax}).report.fallbacks.empty());
 }
 
-TEST_CASE("A batch norm too uneven for a clamp is applied as codes are read", "[quantise]") {
+TEST_CASE("A batch norm too uneven for a clamp is applied as values are read", "[quantize]") {
     const Network network("densenet121", 64);
     graph::Graph graph = network.graph;
     const std::string name = "features.denseblock2.denselayer4.conv1";
     for (graph::Node& node : graph.nodes) {
         if (node.name != name) continue;
-        auto& conv = std::get<graph::Conv>(node.op);
+        auto& conv = *node.as<graph::Conv>();
         conv.weights = conv.weights.clone();
         // One channel that is almost nothing after the batch norm, with weights that make up for it: its product is ordinary, but
         // the folded weights of all others vanish beside one that is folded the other way.
-        for (std::size_t c = 0; c < 8; ++c) conv.before->scale[c] *= 300;
+        for (std::size_t c = 0; c < 8; ++c) conv.prologue->scale[c] *= 300;
     }
-    const Quantised quantised = quantise(graph, network.batches, {.method = RangeMethod::minmax});
+    const Quantized quantized = quantize(graph, network.batches, {.method = RangeMethod::minmax});
     bool found = false;
-    for (const LayerReport& layer : quantised.report.layers)
-        found = found || (layer.name == name && layer.arithmetic == Arithmetic::requantised);
+    for (const LayerReport& layer : quantized.report.layers)
+        found = found || (layer.name == name && layer.arithmetic == Arithmetic::requantized);
     CHECK(found);
-    CHECK(!conv_named(quantised.graph, name).before.scale.empty());
+    CHECK(!conv_named(quantized.graph, name).prologue.scale.empty());
     const Tensor images = random_images(2, 64, 3, 9);
-    const std::vector<float> truth = QuantSimulator(quantised.graph).run(2, images.data<float>());
-    for_each_isa([&] { CHECK(network.logits(quantised.graph, images) == truth); });
+    const std::vector<float> truth = QuantSimulator(quantized.graph).run(2, images.data<float>());
+    for_each_isa([&] { CHECK(network.logits(quantized.graph, images) == truth); });
 }
 
-TEST_CASE("Corrected biases give back the mean of what a layer lost", "[quantise]") {
+TEST_CASE("Corrected biases give back the mean of what a layer lost", "[quantize]") {
     const Network network("resnet18", 64);
     const Tensor images = random_images(16, 64, 3, 5);
     const std::vector<float> truth = network.logits(network.graph, images);
     const auto mean_error = [&](bool correct) {
-        const auto values = network.logits(network.quantised({.method = RangeMethod::kl, .correct_bias = correct}).graph, images);
+        const auto values = network.logits(network.quantized({.method = RangeMethod::kl, .correct_bias = correct}).graph, images);
         double sum = 0;
         for (std::size_t label = 0; label < 5; ++label) {
             double mean = 0;
@@ -344,32 +344,32 @@ TEST_CASE("Corrected biases give back the mean of what a layer lost", "[quantise
     CHECK(mean_error(true) < mean_error(false));
 }
 
-TEST_CASE("A quantised model goes round through its file, a quarter of the size", "[quantise]") {
+TEST_CASE("A quantized model goes round through its file, a quarter of the size", "[quantize]") {
     const TemporaryFolder folder;
     const Network network("densenet121", 64);
-    const Quantised quantised =
-        network.quantised({.method = RangeMethod::minmax, .keep = {"features.denseblock1.denselayer2.conv1"}});
+    const Quantized quantized =
+        network.quantized({.method = RangeMethod::minmax, .keep = {"features.denseblock1.denselayer2.conv1"}});
     const std::string path = folder / "model.safetensors";
-    save_graph(path, quantised.graph, metadata_of(network.spec, {{"note", "kept"}}));
+    save_graph(path, quantized.graph, metadata_of(network.spec, {{"note", "kept"}}));
     const Predictor loaded(path, 2);
     CHECK(loaded.spec().label_names == network.spec.label_names);
     const Tensor images = random_images(2, 64, 3, 9);
     const Tensor logits = loaded.logits(images);
     CHECK(std::vector<float>(logits.values<float>().begin(), logits.values<float>().end()) ==
-          network.logits(quantised.graph, images));
+          network.logits(quantized.graph, images));
 
-    save_graph(path, network.quantised().graph, metadata_of(network.spec));
+    save_graph(path, network.quantized().graph, metadata_of(network.spec));
     std::int64_t floats = 0;
     for (const NamedTensor& named : network.module->state()) floats += 4 * named.tensor.elements();
     CHECK(static_cast<double>(std::filesystem::file_size(path)) < 0.27 * static_cast<double>(floats));
-    CHECK_THROWS_WITH(load_model(path), contains("is a quantised model"));
+    CHECK_THROWS_WITH(load_model(path), contains("is a quantized model"));
 }
 
-TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[quantise]") {
+TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[quantize]") {
     const TemporaryFolder folder;
     const Network network("resnet18", 32);
     const std::string path = folder / "model.safetensors";
-    save_graph(path, network.quantised().graph, metadata_of(network.spec));
+    save_graph(path, network.quantized().graph, metadata_of(network.spec));
     const TensorFile whole = read_safetensors(path);
     const auto refused = [&](const std::string& why, const auto& change) {
         TensorFile file = whole;
@@ -412,7 +412,7 @@ TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[q
     });
 }
 
-TEST_CASE("Histograms do not depend on the order of values, and know their ranges", "[quantise]") {
+TEST_CASE("Histograms do not depend on the order of values, and know their ranges", "[quantize]") {
     std::vector<float> values;
     Random random(3, Draw::synthesize);
     for (int i = 0; i < 20000; ++i) values.push_back(random.uniform(-1, 1) * random.uniform(0, 2) * (i % 500 == 0 ? 30.0F : 1.0F));
@@ -426,22 +426,22 @@ TEST_CASE("Histograms do not depend on the order of values, and know their range
     for (const std::uint32_t count : forward.bins()) counted += count;
     CHECK(counted == 20000);
 
-    const Coding all = coding_of(forward, RangeMethod::minmax);
+    const QuantParams all = quant_params(forward, RangeMethod::minmax);
     CHECK(all.scale == Approx((double{forward.high()} - forward.low()) / 255));
     for (const RangeMethod method : {RangeMethod::percentile, RangeMethod::mse, RangeMethod::kl}) {
         INFO(std::string(name(method)));
-        CHECK(coding_of(forward, method).scale <= all.scale);
+        CHECK(quant_params(forward, method).scale <= all.scale);
     }
     Histogram tail;  // half the range for one value in two millions
     std::vector<float> many(2'000'000, 3.0F);
     for (std::size_t i = 1; i < many.size(); ++i) many[i] = random.uniform();
     tail.add(many.data(), std::ssize(many));
-    CHECK(coding_of(tail, RangeMethod::mse).scale < 0.5 * coding_of(tail, RangeMethod::minmax).scale);
-    CHECK(coding_of(-1, 1).zero == 128);
-    CHECK(coding_of(0, 51) == Coding{0.2F, 0});
-    CHECK(coding_of(3, 5).zero == 0);  // 0 is always among the codes
-    CHECK(coding_of(-5, -3).zero == 255);
-    CHECK(coding_of(0, 0).scale == 1);
+    CHECK(quant_params(tail, RangeMethod::mse).scale < 0.5 * quant_params(tail, RangeMethod::minmax).scale);
+    CHECK(quant_params(-1, 1).zero == 128);
+    CHECK(quant_params(0, 51) == QuantParams{0.2F, 0});
+    CHECK(quant_params(3, 5).zero == 0);  // 0 is always among the values
+    CHECK(quant_params(-5, -3).zero == 255);
+    CHECK(quant_params(0, 0).scale == 1);
     const float nan = std::nanf("");
     CHECK_THROWS_WITH(forward.add(&nan, 1), contains("NaN"));
 }

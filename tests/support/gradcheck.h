@@ -1,17 +1,16 @@
-// Checks of differentiable operators: their gradients against central differences in double precision, and their float kernels on
-// every instruction set of this machine against the double ones.
+// Checks of differentiable operators: their gradients (engine/gradcheck.h), and their float kernels on every instruction set of
+// this machine against the double ones.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "engine/gradcheck.h"
 
 namespace keel::test {
 
-using Operator = std::function<Tensor(const std::vector<Tensor>& inputs)>;
+using Operator = gradcheck::Function;
 
 /// An f64 tensor of uniform draws from [low, high) that float can represent, so that both precisions see the same input.
 Tensor uniform(const Dims& dims, std::uint64_t seed, double low = -1, double high = 1);
@@ -20,8 +19,7 @@ Tensor away_from_zero(const Dims& dims, std::uint64_t seed);
 /// The values 1/elements, 2/elements, ... in random order: differences below 1/(2 elements) leave every maximum where it is.
 Tensor distinct(const Dims& dims, std::uint64_t seed);
 
-/// Empty if backward's gradient of f, contracted with a fixed random cotangent, agrees with central differences for every element
-/// of the f64 inputs; else a sentence that names the operator, the input, the element and both values.
+/// Returns nothing if gradcheck::check passes; else a sentence that names the operator, the input, the element and both values.
 std::string gradient_mismatch(const std::string& who, const Operator& f, const std::vector<Tensor>& inputs);
 
 /// How exact float can be: every sum in the operator, forward or backward, has at most `additions` terms whose magnitudes add up to
@@ -31,7 +29,8 @@ struct Rounding {
     double magnitude;
 };
 
-/// Empty if f of the inputs as f32 gives the result and the gradients of f64, to rounding, on every available ISA; else a sentence.
+/// Returns nothing if f of the inputs as f32 gives the result and the gradients of f64, to rounding, on every available ISA; else a
+/// sentence.
 std::string precision_mismatch(const std::string& who, const Operator& f, const std::vector<Tensor>& inputs,
                                const Rounding& rounding);
 

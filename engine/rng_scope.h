@@ -7,22 +7,23 @@
 namespace keel {
 
 /// Sets the draws of this thread's forward passes for the lifetime of the object; scopes nest.
-class DrawScope {
+class RngScope {
 public:
     /// samples[i] identifies row i of the batch (e.g. its index in the data set).
-    DrawScope(std::uint64_t seed, std::uint64_t epoch, std::vector<std::int64_t> samples);
-    ~DrawScope();
-    DrawScope(const DrawScope&) = delete;
-    DrawScope& operator=(const DrawScope&) = delete;
+    RngScope(std::uint64_t seed, std::uint64_t epoch, std::vector<std::int64_t> samples);
+    ~RngScope();
+    RngScope(const RngScope&) = delete;
+    RngScope& operator=(const RngScope&) = delete;
 
-    /// Keys of the next random operator, one a row. Throws UsageError outside a scope or if the batch has another size.
+    /// Returns keys of the next random operator, one a row. Throws UsageError outside a scope or if the batch has
+    /// another size.
     static std::vector<std::uint64_t> next_keys(std::int64_t rows);
 
 private:
     std::uint64_t seed_, epoch_;
     std::vector<std::int64_t> samples_;
     std::uint32_t operators_ = 0;
-    DrawScope* before_;
+    RngScope* before_;
 };
 
 }  // namespace keel

@@ -10,9 +10,9 @@
 namespace keel {
 
 /// Makes a map when it is first asked for and holds it from then on; to the bit what it was before.
-class Remade {
+class Recompute {
 public:
-    explicit Remade(std::function<Tensor()> make) : make_(std::move(make)) {}
+    explicit Recompute(std::function<Tensor()> make) : make_(std::move(make)) {}
     const Tensor& map() {
         if (!map_) map_ = make_();
         return map_;
@@ -24,14 +24,14 @@ private:
 };
 
 /// What an operator holds of a map that its backward reads: the map, or how it is made again.
-class KeptMap {
+class SavedTensor {
 public:
-    KeptMap() = default;
-    explicit KeptMap(const Tensor& map) : remade_(map.remade()), map_(remade_ ? Tensor() : map.detach()) {}
-    const Tensor& get() const { return remade_ ? remade_->map() : map_; }
+    SavedTensor() = default;
+    explicit SavedTensor(const Tensor& map) : recompute_(map.recompute()), map_(recompute_ ? Tensor() : map.detach()) {}
+    const Tensor& get() const { return recompute_ ? recompute_->map() : map_; }
 
 private:
-    std::shared_ptr<Remade> remade_;
+    std::shared_ptr<Recompute> recompute_;
     Tensor map_;
 };
 

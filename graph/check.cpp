@@ -1,0 +1,117 @@
+#include "graph/check.h"
+
+#include "graph/ops/conv.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace keel::graph {
+namespace {
+
+[[noreturn]] void refuse(const std::string& who, const std::string& what) {
+    throw UsageError("[graph] " + who + ": " + what);
+}
+
+bool overlap(const Value& a, const Value& b) { return a.first < b.first + b.c && b.first < a.first + a.c; }
+
+/// Checks one node after the other, with what the ones before have written.
+class GraphCheck {
+public:
+    explicit GraphCheck(const Graph& graph) : graph_(graph) {
+        for (const Buffer& buffer : graph.buffers) {
+            if (buffer.h < 1 || buffer.w < 1 || buffer.c < 1) refuse("graph", "an empty buffer");
+            written_.emplace_back(static_cast<std::size_t>(buffer.c));
+        }
+        require_whole(graph.src);
+        require_whole(graph.dst);
+        write("graph", graph.src);
+    }
+
+    void check(const Node& node) {
+        read(node.name, node.src);
+        if (const Value* residual = node.op.residual()) read(node.name, *residual);
+        require_inside(node.name, node.dst);
+        if (node.src.buffer == node.dst.buffer && overlap(node.src, node.dst))
+            refuse(node.name, "a node that overwrites its src");
+        node.op.check(NodeCheck(graph_, node));
+        write(node.name, node.dst);
+    }
+
+    void finish() const { read("graph", graph_.dst); }
+
+private:
+    void require_inside(const std::string& who, const Value& value) const {
+        if (value.buffer < 0 || value.buffer >= std::ssize(graph_.buffers)) refuse(who, "no such buffer");
+        if (value.first < 0 || value.c < 1 || value.first > graph_.map(value).c - value.c)
+            refuse(who, "a slice outside its buffer");
+    }
+    void require_whole(const Value& value) const {
+        require_inside("graph", value);
+        if (value.c != graph_.map(value).c) refuse("graph", "src or dst is not a whole buffer");
+    }
+    void read(const std::string& who, const Value& value) const {
+        require_inside(who, value);
+        const auto begin = written_[static_cast<std::size_t>(value.buffer)].begin() + value.first,
+                   end = begin + value.c;
+        if (std::find(begin, end, false) != end) refuse(who, "reads what no node before has written");
+    }
+    void write(const std::string& who, const Value& value) {
+        require_inside(who, value);
+        if (who != "graph" && value.buffer == graph_.src.buffer) refuse(who, "writes to the graph's src");
+        auto& flags = written_[static_cast<std::size_t>(value.buffer)];
+        std::fill_n(flags.begin() + value.first, value.c, true);
+    }
+
+    const Graph& graph_;
+    std::vector<std::vector<bool>> written_;
+};
+
+}  // namespace
+
+bool all_finite(const std::vector<float>& values) {
+    return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+}
+
+void NodeCheck::require(bool condition, const char* wanted) const {
+    if (!condition) refuse(node_.name, std::string("wanted ") + wanted);
+}
+
+void NodeCheck::require_src(bool quantized) const {
+    require(src().quantized == quantized, quantized ? "a quantized src" : "a src of floats");
+}
+
+void NodeCheck::require_dst(bool quantized) const {
+    require(dst().quantized == quantized, quantized ? "a quantized dst" : "a dst of floats");
+}
+
+void NodeCheck::require_residual() const {
+    const Value* residual = node_.op.residual();
+    if (residual == nullptr) return;
+    require(same_extents(*residual, node_.dst), "a residual of dst's extents");
+    require(graph_.map(*residual).quantized == dst().quantized, "a residual of dst's kind, floats or quantized");
+}
+
+void NodeCheck::require_factors(const std::vector<float>& scale, const std::vector<float>& shift,
+                                std::int64_t c) const {
+    require(std::ssize(scale) == c && std::ssize(shift) == c && all_finite(scale) && all_finite(shift),
+            "finite factors of each channel");
+}
+
+bool NodeCheck::same_extents(const Value& a, const Value& b) const {
+    return graph_.map(a).h == graph_.map(b).h && graph_.map(a).w == graph_.map(b).w && a.c == b.c;
+}
+
+bool multiplies_floats(const Graph& graph) {
+    return std::ranges::any_of(graph.nodes, [](const Node& node) { return node.as<Conv>() != nullptr; });
+}
+
+void check(const Graph& graph) {
+    GraphCheck whole(graph);
+    for (const Node& node : graph.nodes) whole.check(node);
+    whole.finish();
+}
+
+}  // namespace keel::graph

@@ -1,0 +1,29 @@
+#include "graph/ops/affine.h"
+
+#include "graph/check.h"
+#include "graph/run_memory.h"
+#include "kernels/eltwise/eltwise.h"
+
+namespace keel::graph {
+
+void Affine::fields(Archive& archive) {
+    archive.numbers("scale", scale);
+    archive.numbers("shift", shift);
+    archive.flag("relu", relu);
+}
+
+void Affine::check(const NodeCheck& node) const {
+    const std::int64_t c = node.node().src.c;
+    node.require_floats();
+    node.require_same_extents();
+    node.require(std::ssize(scale) == c && std::ssize(shift) == c, "an affine of src's channels");
+}
+
+void Affine::run(const Node& node, const RunMemory& memory) const {
+    const kernels::ConstMap src = memory.from(node.src);
+    const kernels::Map dst = memory.to(node.dst);
+    kernels::affine_forward({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), scale.data(), shift.data(),
+                            relu, dst.floats());
+}
+
+}  // namespace keel::graph

@@ -1,0 +1,46 @@
+#include "graph/ops/quant_convert.h"
+
+#include "graph/check.h"
+#include "graph/run_memory.h"
+
+namespace keel::graph {
+
+void Quantize::fields(Archive& archive) {
+    archive.numbers("scale", scale);
+    archive.numbers("shift", shift);
+}
+
+void Quantize::check(const NodeCheck& node) const {
+    node.require_src(false);
+    node.require_dst(true);
+    node.require_same_extents();
+    node.require_factors(scale, shift, node.node().src.c);
+}
+
+void Quantize::run(const Node& node, const RunMemory& memory) const {
+    const kernels::ConstMap src = memory.from(node.src);
+    const kernels::QuantizedMap dst = memory.quantized_to(node.dst);
+    kernels::quantize({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), scale.data(), shift.data(),
+                      dst.data);
+}
+
+void Dequantize::fields(Archive& archive) {
+    archive.numbers("scale", scale);
+    archive.numbers("shift", shift);
+}
+
+void Dequantize::check(const NodeCheck& node) const {
+    node.require_src(true);
+    node.require_dst(false);
+    node.require_same_extents();
+    node.require_factors(scale, shift, node.node().src.c);
+}
+
+void Dequantize::run(const Node& node, const RunMemory& memory) const {
+    const kernels::ConstQuantizedMap src = memory.quantized_from(node.src);
+    const kernels::Map dst = memory.to(node.dst);
+    kernels::dequantize({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.data, scale.data(), shift.data(),
+                        dst.floats());
+}
+
+}  // namespace keel::graph

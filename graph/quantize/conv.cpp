@@ -1,0 +1,147 @@
+// The quantized form of a convolution.
+#include "graph/ops/conv.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "graph/ops/quant_conv.h"
+#include "graph/quantize/pass.h"
+#include "graph/quantize/reading.h"
+#include "kernels/parallel.h"
+
+namespace keel::graph {
+namespace {
+
+constexpr double kLevels = 127;  // of weights, on each side of 0
+/// A clamp is left for an affine where it would make this much more noise.
+constexpr double kWorse = 2;
+
+/// The extents of weights {oc, ic, taps} and how inputs and outputs are grouped.
+struct WeightExtents {
+    explicit WeightExtents(const Conv& conv)
+        : oc(conv.weights.dim(0)),
+          ic(conv.weights.dim(1)),
+          taps(conv.weights.dim(2) * conv.weights.dim(3)),
+          outputs_of_group(oc / conv.options.groups) {}
+    std::int64_t of_output() const { return ic * taps; }
+    /// Returns the channel of src that weight i of output o meets.
+    std::size_t channel(std::int64_t o, std::int64_t i) const {
+        return static_cast<std::size_t>(o / outputs_of_group * ic + i / taps);
+    }
+    std::int64_t oc, ic, taps, outputs_of_group;
+};
+
+/// Weights that are rounded, with the step of each output channel.
+struct RoundedWeights {
+    Tensor values;  ///< s8
+    std::vector<double> step;
+};
+
+/// Rounds weights times the factors of the channels that they meet to s8, symmetric, the largest of each output channel
+/// to 127.
+RoundedWeights round_weights(const Conv& conv, const std::vector<double>& factor) {
+    const WeightExtents e(conv);
+    const std::int64_t count = e.of_output();
+    RoundedWeights rounded{Tensor::empty(conv.weights.dims(), DType::s8),
+                           std::vector<double>(static_cast<std::size_t>(e.oc))};
+    parallel_for(e.oc, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t o = begin; o < end; ++o) {
+            const float* from = conv.weights.data<float>() + o * count;
+            std::int8_t* to = rounded.values.data<std::int8_t>() + o * count;
+            const auto scaled = [&](std::int64_t i) { return double{from[i]} * factor[e.channel(o, i)]; };
+            double most = 0;
+            for (std::int64_t i = 0; i < count; ++i) most = std::max(most, std::abs(scaled(i)));
+            const double step = most > 1e-30 ? most / kLevels : 1;
+            rounded.step[static_cast<std::size_t>(o)] = step;
+            for (std::int64_t i = 0; i < count; ++i)
+                to[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint(scaled(i) / step), -kLevels, kLevels));
+        }
+    });
+    return rounded;
+}
+
+/// Returns the sum over output channels of the noise that rounding weights and src makes: a weight's error of step /
+/// sqrt(12) meets quantized values of mean square `square` (in units of x), a value's of factor / sqrt(12) meets
+/// weights.
+double noise_of(const Conv& conv, const QuantReading& src, const std::vector<double>& square) {
+    const WeightExtents e(conv);
+    double noise = 0;
+    for (std::int64_t o = 0; o < e.oc; ++o) {
+        const float* w = conv.weights.data<float>() + o * e.of_output();
+        double most = 0, values = 0, products = 0;
+        for (std::int64_t i = 0; i < e.of_output(); ++i) {
+            const std::size_t c = e.channel(o, i);
+            const double scaled = double{w[i]} * src.factor[c];
+            most = std::max(most, std::abs(scaled));
+            products += scaled * scaled;
+            if (src.factor[c] != 0) values += square[c] / (src.factor[c] * src.factor[c]);
+        }
+        noise += (most / kLevels) * (most / kLevels) * values + products;
+    }
+    return noise / 12;
+}
+
+QuantReading reading_of(const QuantizePass& pass, const std::vector<QuantParams>& src, const Conv& conv) {
+    if (!conv.prologue) return read_plain(src);
+    const NodeCalibration& statistics = pass.calibration();
+    const std::vector<QuantParams> to(src.size(), quant_params(statistics.prologue, pass.method()));
+    QuantReading affine = read_requantized(src, *conv.prologue, to);
+    const bool has_constant = std::ranges::any_of(conv.prologue->scale, [](float g) { return g == 0; });
+    if (conv.options.pad > 0 || has_constant) return affine;  // what stands for 0 must be whole
+    QuantReading clamp = read_clamped(src, *conv.prologue);
+    const std::vector<double>& square = statistics.prologue_square;
+    return noise_of(conv, clamp, square) <= kWorse * noise_of(conv, affine, square) ? clamp : affine;
+}
+
+/// What results and residuals are quantized by.
+struct ConvParams {
+    std::vector<QuantParams> residual, dst;
+};
+
+/// Scale, shift and residual_scale: docs/quantization.md.
+void set_factors(const Conv& conv, const RoundedWeights& rounded, const std::vector<double>& offset,
+                 const ConvParams& params, QuantConv& op) {
+    const WeightExtents e(conv);
+    for (std::int64_t o = 0; o < e.oc; ++o) {
+        const auto at = static_cast<std::size_t>(o);
+        const std::int8_t* k = rounded.values.data<std::int8_t>() + o * e.of_output();
+        const QuantParams& dst = params.dst[at];
+        double zeros = 0;
+        for (std::int64_t i = 0; i < e.of_output(); ++i) zeros += k[i] * offset[e.channel(o, i)];
+        double shift = (conv.bias[at] - rounded.step[at] * zeros) / dst.scale + dst.zero;
+        if (conv.residual) {
+            const double scale = double{params.residual[at].scale} / dst.scale;
+            op.residual_scale.push_back(static_cast<float>(scale));
+            shift -= scale * params.residual[at].zero;
+        }
+        op.scale.push_back(static_cast<float>(rounded.step[at] / dst.scale));
+        op.shift.push_back(static_cast<float>(shift));
+    }
+}
+
+}  // namespace
+
+void Conv::quantize(QuantizePass& pass, const Node& node) const {
+    const Value from = pass.quantized_of(node.src);
+    const QuantReading src = reading_of(pass, pass.params_of(from), *this);
+    const RoundedWeights rounded = round_weights(*this, src.factor);
+    ConvParams params;
+    if (residual) params.residual = pass.params_of(pass.quantized_of(*residual));
+    pass.choose_params(node.dst);  // it may take the residual's buffer
+    params.dst = pass.params_or_floats(node.dst);
+    QuantConv op;
+    op.weights = rounded.values;
+    op.options = options;
+    op.prologue = src.prologue;
+    if (options.pad > 0 && std::ranges::any_of(src.offset, [](double z) { return z != 0; }))
+        for (const double zero : src.offset) op.pad.push_back(static_cast<std::uint8_t>(zero));
+    op.relu = relu;
+    op.zero = params.dst.front().zero;
+    set_factors(*this, rounded, src.offset, params, op);
+    if (residual) op.residual = pass.quantized_of(*residual);
+    QuantizedNode& made = pass.complete(node, from, node.dst, std::move(op));
+    made.arithmetic = src.arithmetic;
+    made.offset = src.offset;
+}
+
+}  // namespace keel::graph
