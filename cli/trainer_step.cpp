@@ -10,7 +10,7 @@
 #include "cli/trainer.h"
 #include "data/pipeline/sampler.h"
 #include "engine/autograd.h"
-#include "engine/draws.h"
+#include "engine/rng_scope.h"
 #include "engine/gradients.h"
 #include "engine/statistics_sync.h"
 #include "kernels/profile.h"
@@ -40,7 +40,7 @@ StepStatus Trainer::own_status() const {
 }
 
 double Trainer::run_piece(const Batch& piece, bool counts, bool last) {
-    const DrawScope draws(config_.seed, static_cast<std::uint64_t>(state_.epoch), piece.indices);
+    const RngScope rng(config_.seed, static_cast<std::uint64_t>(state_.epoch), piece.indices);
     const StatisticsScope statistics(parallel_.statistics(), counts);
     const Tensor loss =
         loss_of(learner_.spec, (*learner_.module)(images_of(piece)), piece, config_.label_smoothing, learner_.positive_weights);
