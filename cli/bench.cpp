@@ -24,7 +24,7 @@
 #include "kernels/cpu.h"
 #include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
-#include "graph/builder.h"
+#include "graph/trace.h"
 #include "embed/predictor.h"
 #include "graph/quantize/quantize.h"
 #include "models/random_training.h"
@@ -102,13 +102,13 @@ Timing infer(const Options& o, std::uint64_t seed, bool quiet) {
     return time_steps(o, quiet, [&] { predictor.logits(images); });
 }
 
-/// Quantised by a few random images, as speed does not ask what the codes stand for.
+/// Quantized by a few random images, as speed does not ask what the codes stand for.
 Timing int8(const Options& o, std::uint64_t seed, bool quiet) {
     const ModelSpec spec{.name = o.model, .options = o.options, .image_size = o.image_size};
     const auto images = [&](std::int64_t n, std::uint64_t of) { return random_images(n, o.image_size, o.options.channels, of); };
     const std::vector<Tensor> batches{images(2, seed + 1), images(2, seed + 2)};
     const graph::Graph floats = graph::trace(*make_model(o.model, o.options, seed), o.image_size, o.image_size, o.options.channels);
-    const Predictor predictor(spec, quantise(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph, o.batch);
+    const Predictor predictor(spec, quantize(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph, o.batch);
     const Tensor src = images(o.batch, seed);
     return time_steps(o, quiet, [&] { predictor.logits(src); });
 }
@@ -191,7 +191,7 @@ int run(const Options& o, const Globals& globals, World& world) {
     std::string text = text_of(o, result);
     if (!o.trace.empty()) write_file_atomically(o.trace, world.is_single() ? traces[0] : profile::joined_traces(traces));
     if (o.profile) {
-        const profile::Summary summary = profile::summarise(timing.recording);
+        const profile::Summary summary = profile::summarize(timing.recording);
         result["profile"] = profile_json(summary, o.steps);
         text += "\n" + profile_text(summary, o.steps);
     }
@@ -206,7 +206,7 @@ CLI::IsMember one_of(const Words& words) { return CLI::IsMember(std::vector<std:
 Run add_bench(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--model", o->model, "A model of keel models")->capture_default_str()->type_name("NAME");
-    app.add_option("--mode", o->mode, "train: forward, backward and SGD; infer: forward; int8: forward of the quantised model")
+    app.add_option("--mode", o->mode, "train: forward, backward and SGD; infer: forward; int8: forward of the quantized model")
         ->check(CLI::IsMember({"train", "infer", "int8"}))
         ->capture_default_str();
     add_number(app, "--batch", o->batch, from_to(1, 4096), "Images a step");

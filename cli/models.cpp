@@ -29,7 +29,7 @@ Json totals(const std::string& name, const ModelSummary& s) {
 
 ModelSummary summary_of(const std::string& name, const Options& o) {
     const auto model = make_model(name, o.model);
-    return summarise(*model, o.model.channels, o.image_size);
+    return summarize(*model, o.model.channels, o.image_size);
 }
 
 int list_all(const Options& o, const Globals& globals) {

@@ -12,7 +12,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
-#include "graph/builder.h"
+#include "graph/trace.h"
 #include "graph/graph_file.h"
 #include "embed/loaded_model.h"
 #include "graph/quantize/quantize.h"
@@ -27,7 +27,7 @@ struct Options {
     std::string checkpoint, out, method = "auto";
     std::vector<std::string> keep;
     int keep_worst = 0;
-    double keep_below = QuantiseOptions{}.keep_below;
+    double keep_below = QuantizeOptions{}.keep_below;
     bool no_bias_correction = false, force = false;
     std::int64_t images = 200;
     ReadingOptions reading{.split = "train", .batch_size = 10};
@@ -61,7 +61,7 @@ std::int64_t float_bytes(nn::Module& module) {
     return bytes;
 }
 
-Json to_json(const Options& o, const QuantiseReport& report, std::int64_t bytes, std::int64_t of_floats, double seconds) {
+Json to_json(const Options& o, const QuantizeReport& report, std::int64_t bytes, std::int64_t of_floats, double seconds) {
     Json candidates = Json::object(), layers = Json::array(), fallbacks = Json::array();
     for (const Fallback& fallback : report.fallbacks)
         fallbacks.push_back({{"name", fallback.name}, {"own_snr_db", fallback.snr_db}});
@@ -87,7 +87,7 @@ Json to_json(const Options& o, const QuantiseReport& report, std::int64_t bytes,
             {"layers", std::move(layers)}};
 }
 
-std::string to_text(const Json& json, const QuantiseReport& report) {
+std::string to_text(const Json& json, const QuantizeReport& report) {
     std::string text =
         fmt::format("{}: {:.2f} MB, {:.3f} of fp32's; {} images, {} of them held out, {:.1f} s\n", json["out"].get<std::string>(),
                     1e-6 * json["bytes"].get<double>(), json["size_ratio"].get<double>(), json["images"].get<std::int64_t>(),
@@ -104,7 +104,7 @@ std::string to_text(const Json& json, const QuantiseReport& report) {
         text += fmt::format("{} is left in fp32: {:.1f} dB of its own in codes, less than {:.1f}\n", fallback.name, fallback.snr_db,
                             json["keep_below"].get<double>());
     if (!report.same_on_every_isa) text += "the last bits of its answers depend on the ISA, as those of all layers in fp32 do\n";
-    text += fmt::format("{} layers in int8, {} that requantise what they read, {} in fp32; those of the least signal to noise:\n",
+    text += fmt::format("{} layers in int8, {} that requantize what they read, {} in fp32; those of the least signal to noise:\n",
                         counts[0], counts[1], counts[2]);
     std::vector<LayerReport> worst = report.layers;
     std::ranges::sort(worst, {}, &LayerReport::snr_db);
@@ -132,23 +132,23 @@ int run(const Options& o, const Globals& globals) {
             throw InputError(fmt::format("[quantize] {}: {}", o.checkpoint, error.what()));
         }
     }();
-    QuantiseOptions options;
+    QuantizeOptions options;
     if (o.method != "auto") options.method = range_method_named(o.method);
     options.keep = o.keep;
     options.keep_worst = o.keep_worst;
     options.keep_below = o.keep_below;
     options.correct_bias = !o.no_bias_correction;
-    const Quantised quantised = quantise(floats, batches, options, [&](const std::string& pass) {
+    const Quantized quantized = quantize(floats, batches, options, [&](const std::string& pass) {
         if (!globals.quiet) std::cerr << "keel quantize: " << pass << '\n';
     });
-    std::map<std::string, std::string> metadata{{"keel.ranges", std::string(name(quantised.report.method))},
+    std::map<std::string, std::string> metadata{{"keel.ranges", std::string(name(quantized.report.method))},
                                                 {"keel.made_of", o.checkpoint}};
     write_spec(spec, metadata);
-    save_graph(o.out, quantised.graph, std::move(metadata));
+    save_graph(o.out, quantized.graph, std::move(metadata));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const Json json = to_json(o, quantised.report, static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
+    const Json json = to_json(o, quantized.report, static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
                               float_bytes(*model.module), seconds);
-    print_result(globals, json, to_text(json, quantised.report));
+    print_result(globals, json, to_text(json, quantized.report));
     return kSuccess;
 }
 
@@ -160,7 +160,7 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
     app.add_option("--data", o->reading.data, "Images like those that the model will see, as in keel train; labels are not used")
         ->required()
         ->type_name("SPEC");
-    app.add_option("--out", o->out, "The quantised model, which eval, predict and the library take like a checkpoint")
+    app.add_option("--out", o->out, "The quantized model, which eval, predict and the library take like a checkpoint")
         ->required()
         ->type_name("FILE");
     app.add_flag("--force", o->force, "Overwrite an existing file");

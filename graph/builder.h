@@ -25,26 +25,26 @@ public:
     Value src() const { return graph_.src; }
     const Buffer& map(const Value& value) const { return graph_.map(value); }
 
-    /// conv2d (engine/ops.h) with weights {oc, ic / groups, kh, kw} and a bias {oc}, which may be undefined. `dst`, if
-    /// given, is room that was made before.
+    /// Adds conv2d (engine/ops.h) with weights {oc, ic / groups, kh, kw} and a bias {oc}, which may be undefined.
+    /// `dst`, if given, is room that was made before.
     Value conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
                const Conv2dOptions& options, const std::optional<Value>& dst = {});
-    /// The map flattened in PyTorch's order (channel, row, column), times weights {out, c * h * w} transposed, plus
-    /// bias {out}, which may be undefined.
+    /// Adds the map flattened in PyTorch's order (channel, row, column), times weights {out, c * h * w} transposed,
+    /// plus bias {out}, which may be undefined.
     Value linear(std::string name, const Value& src, const Tensor& weights, const Tensor& bias);
-    /// A batch norm with its running statistics.
+    /// Adds a batch norm with its running statistics.
     Value batch_norm(std::string name, const Value& src, const BatchNormParameters& norm, double eps, bool relu);
-    /// src * scale + shift, channel by channel, in double where it is folded; then max(0, .) if `with_relu`.
+    /// Adds src * scale + shift, channel by channel, in double where it is folded; then max(0, .) if `with_relu`.
     Value affine(std::string name, const Value& src, const std::vector<double>& scale, const std::vector<double>& shift,
                  bool with_relu);
     Value relu(const Value& src);
-    /// a + b. Where a or b is the convolution added last, the other becomes its residual.
+    /// Adds a + b. Where a or b is the convolution added last, the other becomes its residual.
     Value add(std::string name, const Value& a, const Value& b);
     /// A map too small for the window passes as it is.
     Value max_pool(std::string name, const Value& src, const PoolOptions& window);
     Value avg_pool(std::string name, const Value& src, const PoolOptions& window);
     Value adaptive_avg_pool(const Value& src, std::int64_t h, std::int64_t w);
-    /// Any operator, with a result of h x w x c.
+    /// Adds any operator, with a result of h x w x c.
     Value append(std::string name, const Value& src, std::int64_t h, std::int64_t w, std::int64_t c, Op op);
 
     /// Makes src, a whole buffer, the front of one with `capacity` channels.

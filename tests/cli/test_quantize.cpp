@@ -17,7 +17,7 @@ using nlohmann::json;
 
 namespace {
 
-/// A phantom set, a checkpoint trained on it for two epochs, and the quantised model of that.
+/// A phantom set, a checkpoint trained on it for two epochs, and the quantized model of that.
 struct Made {
     Made() {
         REQUIRE(run_keel(train_command(data, run)).code == 0);
@@ -89,7 +89,7 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
 
 TEST_CASE("keel quantize: layers that codes are too coarse for are left in fp32, and named", "[quantize]") {
     const Made made;
-    const auto quantised = [&](std::vector<std::string> more) {
+    const auto quantized = [&](std::vector<std::string> more) {
         std::vector<std::string> all{"quantize", "--checkpoint", made.checkpoint, "--data", made.data,      "--out",
                                      made.model, "--force",      "--images",      "8",      "--batch-size", "4",
                                      "--method", "minmax",       "--keep-below",  "100",    "--quiet"};
@@ -98,12 +98,12 @@ TEST_CASE("keel quantize: layers that codes are too coarse for are left in fp32,
         REQUIRE(result.code == 0);
         return result.out;
     };
-    const json report = json::parse(quantised({"--json"}));  // no layer reaches 100 dB
+    const json report = json::parse(quantized({"--json"}));  // no layer reaches 100 dB
     REQUIRE(!report["fallbacks"].empty());
     CHECK(report["fallbacks"][0]["own_snr_db"].get<double>() < 100);
     CHECK(report["same_on_every_isa"] == false);
     for (const json& layer : report["layers"]) CHECK(layer["arithmetic"] == "fp32");
-    const std::string text = quantised({});
+    const std::string text = quantized({});
     CHECK_THAT(text, contains(report["fallbacks"][0]["name"].get<std::string>() + " is left in fp32: "));
     CHECK_THAT(text, contains("less than 100.0"));
     CHECK_THAT(text, contains("depend on the ISA"));
@@ -127,9 +127,9 @@ TEST_CASE("keel quantize: what cannot be", "[quantize]") {
     refused(2, "exists; --force overwrites it", again);
     refused(2, "there is no layer 'conv9'", with({"--force", "--keep", "conv9", "--images", "8", "--batch-size", "4"}));
     refused(3, "wanted two batches", with({"--force", "--batch-size", "4000"}));
-    refused(3, "is a quantised model",
+    refused(3, "is a quantized model",
             {"quantize", "--checkpoint", made.model, "--data", made.data, "--out", made.folder / "twice.safetensors"});
-    refused(3, "is a quantised model",
+    refused(3, "is a quantized model",
             {"predict", "--checkpoint", made.model, "--heatmaps", made.folder / "maps", made.folder / "phantom/images"});
     const std::string fingerprint_before = fingerprint(made.model);
     CHECK(run_keel(with({"--force", "--keep", "layer1.0.conv1", "--images", "8", "--batch-size", "4", "--quiet"})).code == 0);

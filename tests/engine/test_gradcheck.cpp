@@ -1,6 +1,8 @@
 // The checks of the other tests find what they are there to find.
 #include "tests/support/gradcheck.h"
 
+#include <cmath>
+
 #include "engine/ops.h"
 #include "tests/support/catch.h"
 
@@ -41,4 +43,20 @@ TEST_CASE("a float kernel that is wrong is found, rounding passes", "[gradcheck]
     CHECK(precision_mismatch("skewed", wrong_in_float(1 + 0x1p-23), inputs, {1, 1}) == "");
     CHECK(precision_mismatch("skewed", wrong_in_float(1 + 1e-5), inputs, {1, 1}).find("gradient of input 0 on scalar") !=
           std::string::npos);
+}
+
+TEST_CASE("the report says how far backward is from the differences, and where", "[gradcheck]") {
+    const Inputs inputs{uniform({2, 3}, 1)};
+    const gradcheck::Report right = gradcheck::check([](const Inputs& x) { return skewed(x[0], 1); }, inputs);
+    CHECK(right.passed());
+    CHECK(right.error < right.tolerance);
+    const gradcheck::Report wrong = gradcheck::check([](const Inputs& x) { return skewed(x[0], 1.5); }, inputs);
+    CHECK(!wrong.passed());
+    CHECK(wrong.input == 0);
+    CHECK(wrong.error == Approx(std::abs(wrong.difference) / 2).epsilon(1e-6));
+    CHECK(wrong.gradient == Approx(1.5 * wrong.difference).epsilon(1e-6));
+    CHECK(wrong.text().find("gradient of input 0, element " + std::to_string(wrong.element)) == 0);
+    CHECK(!gradcheck::check([](const Inputs& x) { return skewed(x[0], std::nan("")); }, inputs).passed());
+    CHECK_THROWS_AS(gradcheck::check([](const Inputs& x) { return skewed(x[0], 1); }, {uniform({2}, 1).to(DType::f32)}),
+                    UsageError);
 }
