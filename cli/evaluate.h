@@ -37,8 +37,8 @@ Tensor images_of(const Batch& batch);
 Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, double label_smoothing,
                const Tensor& positive_weights);
 
-/// Feeds `options.split` to the model. Equal logits give equal predictions and an equal loss, on any ISA. Throws InputError if a
-/// prediction is NaN.
+/// Feeds `options.split` to the model. Equal logits give equal predictions and an equal loss, on any ISA. Throws
+/// InputError if a prediction is NaN.
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 

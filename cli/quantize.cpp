@@ -103,7 +103,8 @@ std::string to_text(const Json& json, const QuantiseReport& report) {
     for (const Fallback& fallback : report.fallbacks)
         text += fmt::format("{} is left in fp32: {:.1f} dB of its own in codes, less than {:.1f}\n", fallback.name, fallback.snr_db,
                             json["keep_below"].get<double>());
-    if (!report.same_on_every_isa) text += "the last bits of its answers depend on the ISA, as those of all layers in fp32 do\n";
+    if (!report.same_on_every_isa)
+        text += "the last bits of its answers depend on the ISA, as those of all layers in fp32 do\n";
     text += fmt::format("{} layers in int8, {} that requantise what they read, {} in fp32; those of the least signal to noise:\n",
                         counts[0], counts[1], counts[2]);
     std::vector<LayerReport> worst = report.layers;

@@ -119,8 +119,8 @@ struct Graph {
 kernels::Conv2dGeometry geometry(const Graph& graph, const Node& node, const Conv& conv, std::int64_t n);
 kernels::Conv2dGeometry geometry(const Graph& graph, const Node& node, const QuantConv& conv, std::int64_t n);
 
-/// Whether a convolution sums products of floats, in an order that is each ISA's own. All else gives the same bits on every ISA, so
-/// that a graph without one does.
+/// Whether a convolution sums products of floats, in an order that is each ISA's own. All else gives the same bits on
+/// every ISA, so that a graph without one does.
 bool multiplies_floats(const Graph& graph);
 
 /// Throws UsageError, which names the node, unless every slice lies in its buffer, everything read has been written before (or is

@@ -13,11 +13,8 @@ namespace keel::kernels {
 namespace {
 
 template <class T>
-constexpr LossVariant<T> kReference{Isa::scalar,
-                                    reference::softmax<T>,
-                                    reference::subtract_scale<T>,
-                                    reference::sigmoid_bce<T>,
-                                    reference::sigmoid_bce_backward<T>};
+constexpr LossVariant<T> kReference{Isa::scalar, reference::softmax<T>, reference::subtract_scale<T>,
+                                    reference::sigmoid_bce<T>, reference::sigmoid_bce_backward<T>};
 
 template <class T>
 const LossVariant<T>& chosen() {
@@ -130,10 +127,11 @@ void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* t
     });
 }
 
-#define KEEL_INSTANTIATE(T)                                                                                               \
-    template double softmax_cross_entropy_forward(const LossGeometry&, const T*, const std::int32_t*, double, T*);        \
-    template void softmax_cross_entropy_backward(const LossGeometry&, const T*, const std::int32_t*, double, double, T*); \
-    template double sigmoid_bce_forward(const LossGeometry&, const T*, const float*, const float*);                       \
+#define KEEL_INSTANTIATE(T)                                                                                          \
+    template double softmax_cross_entropy_forward(const LossGeometry&, const T*, const std::int32_t*, double, T*);   \
+    template void softmax_cross_entropy_backward(const LossGeometry&, const T*, const std::int32_t*, double, double, \
+                                                 T*);                                                                \
+    template double sigmoid_bce_forward(const LossGeometry&, const T*, const float*, const float*);                  \
     template void sigmoid_bce_backward(const LossGeometry&, const T*, const float*, const float*, double, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)

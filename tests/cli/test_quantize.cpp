@@ -59,9 +59,9 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     CHECK(codes["loss"].get<double>() == Approx(floats["loss"].get<double>()).epsilon(0.05));
     const std::string truth = made.folder / "scores.csv", other = made.folder / "other.csv";
     const auto predictions = [&](const std::string& file, const std::vector<std::string>& environment) {
-        REQUIRE(run_keel(
-                    {"eval", "--checkpoint", made.model, "--data", made.data, "--split", "train", "--predictions", file, "--quiet"},
-                    environment)
+        REQUIRE(run_keel({"eval", "--checkpoint", made.model, "--data", made.data, "--split", "train", "--predictions",
+                          file, "--quiet"},
+                         environment)
                     .code == 0);
         return read_text(file);
     };

@@ -174,13 +174,14 @@ TEST_CASE("ranks of a node compute on cores of their own", "[ranks]") {
     if (!has_mpirun() || allowed_cores() < 2) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run", masks = folder / "masks";
-    // Each rank's shell notes which processors its first thread may run on, once the run is under way, and stops it when both have.
+    // Each rank's shell notes which processors its first thread may run on, once the run is under way, and stops it
+    // when both have.
     const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "2", "--epochs", "100000"}),
                                   "\"$0\" \"$@\" & rank=$!; while [ ! -e " + last(out) +
                                       " ]; do sleep 0.1; done; sed -n "
                                       "'s/Cpus_allowed_list:\t//p' /proc/$rank/status > " +
-                                      masks + ".$OMPI_COMM_WORLD_RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " + masks +
-                                      ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
+                                      masks + ".$OMPI_COMM_WORLD_RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " +
+                                      masks + ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
     INFO(run.err);
     CHECK(run.code == 75);
     const std::string first = keel::test::read_text(masks + ".0"), second = keel::test::read_text(masks + ".1");

@@ -123,9 +123,11 @@ TEST_CASE("Pictures become the same bits on every ISA") {
             for (const int size : {1, 33, 64}) {
                 CAPTURE(width, height, channels, size);
                 const Image src = noise_image(width, height, channels, 7);
-                TransformOptions o{.image_size = size, .mean = {0.485F, 0.456F, 0.406F}, .std = {0.229F, 0.224F, 0.225F}};
+                TransformOptions o{
+                    .image_size = size, .mean = {0.485F, 0.456F, 0.406F}, .std = {0.229F, 0.224F, 0.225F}};
                 Augmentation moved;
-                moved.crop_x = 0.1F, moved.crop_w = 0.7F, moved.crop_h = 0.9F, moved.angle = 0.1F, moved.contrast = 1.2F;
+                moved.crop_x = 0.1F, moved.crop_w = 0.7F, moved.crop_h = 0.9F, moved.angle = 0.1F,
+                moved.contrast = 1.2F;
                 for (const Augmentation& a : {Augmentation{}, moved}) {
                     std::vector<float> truth;
                     for_each_isa([&] {

@@ -120,8 +120,8 @@ TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, te
     // logits as they are; many that saturate, some near the ends of float's range, subnormal ones
     const auto [name, image_size, channels, small_stem, factors] =
         GENERATE(Case{"resnet18", 10, 1, true, {1, 40, 1e37F, 1e-40F}}, Case{"resnet18", 33, 3, false, {1}},
-                 Case{"resnet34", 9, 2, true, {1}}, Case{"resnet50", 32, 3, false, {1}}, Case{"densenet121", 32, 1, false, {1}},
-                 Case{"densenet121", 11, 3, true, {1}});
+                 Case{"resnet34", 9, 2, true, {1}}, Case{"resnet50", 32, 3, false, {1}},
+                 Case{"densenet121", 32, 1, false, {1}}, Case{"densenet121", 11, 3, true, {1}});
     const std::uint64_t seed = GENERATE(1, 2);
     CAPTURE(name, image_size, channels, seed);
     const std::int64_t classes = 3 + 8 * static_cast<std::int64_t>(seed), pixels = image_size * image_size * channels;
@@ -131,7 +131,8 @@ TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, te
                    .mean = {0.5F},
                    .std = {0.25F}};
     const graph::Graph floats = graph::trace(*make_model(name, spec.options, seed), image_size, image_size, channels);
-    const std::vector<Tensor> batches{random_images(2, image_size, channels, seed), random_images(2, image_size, channels, 77)};
+    const std::vector<Tensor> batches{random_images(2, image_size, channels, seed),
+                                      random_images(2, image_size, channels, 77)};
     const graph::Graph whole = quantise(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph;
     REQUIRE(!graph::multiplies_floats(whole));
     const Tensor images = random_images(2, image_size, channels, seed + 9);
@@ -164,7 +165,8 @@ TEST_CASE("Probabilities of networks of codes are the same bits on every ISA, te
 TEST_CASE("What is not a convolution gives the same bits on every ISA in floats as well", "[quantise]") {
     // docs/quantization.md says so of layers in fp32 that multiply nothing: pools, and batch norms that stand alone.
     const Tensor images = random_images(3, 23, 19, 4);
-    for (const graph::PoolKind kind : {graph::PoolKind::max, graph::PoolKind::average, graph::PoolKind::adaptive_average})
+    for (const graph::PoolKind kind :
+         {graph::PoolKind::max, graph::PoolKind::average, graph::PoolKind::adaptive_average})
         for (const bool before : {false, true}) {
             graph::Affine affine{{}, {}, true};
             for (int c = 0; c < 19; ++c) {
@@ -176,12 +178,12 @@ TEST_CASE("What is not a convolution gives the same bits on every ISA in floats 
             graph.src = {0, 0, 19};
             graph.dst = {2, 0, 19};
             graph.nodes.push_back({"norm", {0, 0, 19}, {1, 0, 19}, affine});
-            graph.nodes.push_back(
-                {"pool",
-                 {1, 0, 19},
-                 {2, 0, 19},
-                 graph::Pool{
-                     kind, {.kernel = 3, .stride = 2, .pad = 1}, before ? std::optional<graph::Affine>(affine) : std::nullopt}});
+            graph.nodes.push_back({"pool",
+                                   {1, 0, 19},
+                                   {2, 0, 19},
+                                   graph::Pool{kind,
+                                               {.kernel = 3, .stride = 2, .pad = 1},
+                                               before ? std::optional<graph::Affine>(affine) : std::nullopt}});
             check(graph);
             REQUIRE(!graph::multiplies_floats(graph));
             std::vector<std::uint32_t> truth;
