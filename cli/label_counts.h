@@ -9,8 +9,6 @@
 
 namespace keel::cli {
 
-inline constexpr const char* kSpecHelp = "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR";
-
 /// --val-fraction, --test-fraction and --split-seed.
 void add_split_options(CLI::App& app, DatasetOptions& options);
 

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "train/evaluate.h"
 #include "runs/heatmaps.h"
+#include "data/formats/image_format.h"
 #include "embed/pictures.h"
 
 namespace keel::cli {
@@ -22,12 +23,6 @@ struct Options {
     HeatmapOptions heatmaps;
 };
 
-bool looks_like_image(const std::filesystem::path& path) {
-    std::string extension = path.extension().string();
-    std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".bmp";
-}
-
 /// Files as they are; a folder stands for the pictures in it, sorted.
 std::vector<std::string> expand(const std::vector<std::string>& paths) {
     std::vector<std::string> files;
@@ -38,8 +33,8 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
         }
         std::vector<std::string> inside;
         for (const auto& entry : std::filesystem::directory_iterator(path))
-            if (entry.is_regular_file() && looks_like_image(entry.path())) inside.push_back(entry.path().string());
-        if (inside.empty()) throw InputError("[predict] " + path + " holds no PNG, JPEG or BMP files");
+            if (entry.is_regular_file() && has_image_extension(entry.path().filename().string())) inside.push_back(entry.path().string());
+        if (inside.empty()) throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
         std::ranges::sort(inside);
         files.insert(files.end(), inside.begin(), inside.end());
     }
