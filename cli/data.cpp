@@ -47,7 +47,7 @@ std::string info_text(const Dataset& dataset, const std::array<SplitCounts, 3>& 
 
 Run add_data_info(CLI::App& app, const Globals& globals) {
     const auto options = std::make_shared<InfoOptions>();
-    app.add_option("spec", options->spec, kSpecHelp)->type_name("SPEC")->required();
+    app.add_option("spec", options->spec, data_spec_help())->type_name("SPEC")->required();
     add_split_options(app, options->dataset);
     return [options, &globals] {
         const auto dataset = open_dataset(options->spec, options->dataset);

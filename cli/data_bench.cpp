@@ -183,7 +183,7 @@ int run(const Options& o, const Globals& globals) {
     std::vector<Contender> contenders;
     for (const std::string& name : o.specs) {
         Contender& contender = contenders.emplace_back();
-        contender.spec = recognise_folder(name);
+        contender.spec = recognize_folder(name);
         contender.dataset = open_dataset(contender.spec);
         contender.files = contender.dataset->files();
     }
@@ -215,7 +215,7 @@ int run(const Options& o, const Globals& globals) {
 Run add_data_bench(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("data", o->specs,
-                   fmt::format("one or more of {}, or a folder alone that holds a pack, a phantom set or NIH's layout", kSpecHelp))
+                   fmt::format("one or more of {}, or a folder alone that holds a pack, a phantom set or NIH's layout", data_spec_help()))
         ->type_name("SPEC|DIR")
         ->required()
         ->expected(1, 100);

@@ -52,7 +52,7 @@ Json to_json(const Options& o, const Dataset& dataset, const CheckReport& report
         if (is_error(kind)) errors += report.count(kind);
     }
     return {{"data", o.spec},
-            {"pictures", report.pictures},
+            {"pictures", report.images},
             {"width", report.width},
             {"height", report.height},
             {"errors", errors},
@@ -63,7 +63,7 @@ Json to_json(const Options& o, const Dataset& dataset, const CheckReport& report
 
 std::string to_text(const Dataset& dataset, const CheckReport& report) {
     std::string text = label_counts_table(dataset, count_labels(dataset));
-    text += fmt::format("\n{} pictures, most of {} x {}\n", report.pictures, report.width, report.height);
+    text += fmt::format("\n{} pictures, most of {} x {}\n", report.images, report.width, report.height);
     for (int k = 0; k < kFindingKinds; ++k) {
         const auto kind = static_cast<FindingKind>(k);
         const std::int64_t count = report.count(kind);
@@ -95,7 +95,7 @@ int run(const Options& o, const Globals& globals) {
 
 Run add_data_check(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--data", o->spec, kSpecHelp)->type_name("SPEC")->required();
+    app.add_option("--data", o->spec, data_spec_help())->type_name("SPEC")->required();
     app.add_option("--csv", o->csv, "write every finding to this file, a row each")->type_name("FILE.csv");
     add_number(app, "--workers", o->workers, from_to(1, 1024), "threads that decode");
     add_split_options(app, o->dataset);

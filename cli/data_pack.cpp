@@ -59,7 +59,7 @@ int run(Options& o, const Globals& globals) {
 
 Run add_data_pack(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("spec", o->spec, kSpecHelp)->type_name("SPEC")->required();
+    app.add_option("spec", o->spec, data_spec_help())->type_name("SPEC")->required();
     app.add_option("directory", o->pack.directory, "folder to write; it is made")->type_name("DIR")->required();
     app.add_option("--split", o->split, "split to pack")
         ->check(CLI::IsMember({"all", "train", "val", "test"}))

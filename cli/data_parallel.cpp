@@ -116,38 +116,4 @@ void require_equal(World& world, const std::string& what, const std::string& tex
     }
 }
 
-Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count) {
-    Batch part;
-    part.n = count;
-    part.image_size = batch.image_size;
-    part.channels = batch.channels;
-    part.planned = batch.planned;
-    const auto copy = [&](const auto& from, auto& to) {
-        const std::ptrdiff_t each = std::ssize(from) / batch.n;
-        to.assign(from.begin() + begin * each, from.begin() + (begin + count) * each);
-    };
-    copy(batch.images, part.images);
-    copy(batch.labels, part.labels);
-    copy(batch.targets, part.targets);
-    copy(batch.indices, part.indices);
-    copy(batch.names, part.names);
-    return part;
-}
-
-Batch stand_in(const Batch& like, std::int64_t labels) {
-    Batch batch;
-    batch.n = 1;
-    batch.image_size = like.image_size;
-    batch.channels = like.channels;
-    batch.planned = like.planned;
-    batch.images.assign(static_cast<std::size_t>(like.image_size) * static_cast<std::size_t>(like.image_size) *
-                            static_cast<std::size_t>(like.channels),
-                        0.0F);
-    batch.labels = {0};
-    batch.targets.assign(static_cast<std::size_t>(labels), 0.0F);
-    batch.indices = {0};
-    batch.names = {""};
-    return batch;
-}
-
 }  // namespace keel::cli

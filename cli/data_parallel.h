@@ -74,10 +74,4 @@ BucketOptions bucket_options(const std::string& allreduce, const std::string& wi
 /// Throws UsageError, on all ranks, which names one whose `text` is not that of rank 0, and the first line where they differ.
 void require_equal(World& world, const std::string& what, const std::string& text);
 
-/// A batch of one black picture: what a rank without samples runs, so that it takes part in what all ranks do.
-Batch stand_in(const Batch& like, std::int64_t labels);
-
-/// Samples [begin, begin + count).
-Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count);
-
 }  // namespace keel::cli

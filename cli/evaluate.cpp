@@ -14,11 +14,6 @@ Json number(const std::optional<double>& value) { return value ? Json(*value) : 
 
 }  // namespace
 
-Tensor images_of(const Batch& batch) {
-    return Tensor::from(std::span<const float>(batch.images.data(), batch.images.size()),
-                        {batch.n, batch.image_size, batch.image_size, batch.channels});
-}
-
 Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, double label_smoothing,
                const Tensor& positive_weights) {
     if (!spec.multi_label)

@@ -30,9 +30,6 @@ struct Scores {
     std::optional<double> auc;  ///< Task::classes
 };
 
-/// A batch as the model takes it; the pictures are copied.
-Tensor images_of(const Batch& batch);
-
 /// The loss that training minimises: softmax or sigmoid cross-entropy, by the task.
 Tensor loss_of(const ModelSpec& spec, const Tensor& logits, const Batch& batch, double label_smoothing = 0,
                const Tensor& positive_weights = {});

@@ -14,7 +14,7 @@ namespace keel::cli {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr Colour kOutline{0, 229, 255};  // cyan: no colour of the maps comes near it
+constexpr Color kOutline{0, 229, 255};  // cyan: no colour of the maps comes near it
 
 std::int64_t find_label(const std::vector<std::string>& names, const std::string& label, const std::string& where) {
     const auto it = std::ranges::find(names, label);
@@ -68,7 +68,7 @@ HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int
     HeatGrid grid{static_cast<int>(maps.dim(2)), static_cast<int>(maps.dim(1)), {}};
     const std::int64_t pixels = maps.dim(1) * maps.dim(2), labels = maps.dim(3);
     for (std::int64_t p = 0; p < pixels; ++p) grid.values.push_back(maps.data<float>()[(image * pixels + p) * labels + place]);
-    normalise(grid, activation.uses_gradients() ? 0.0F : *std::ranges::min_element(grid.values));
+    normalize(grid, activation.uses_gradients() ? 0.0F : *std::ranges::min_element(grid.values));
     return grid;
 }
 
@@ -142,11 +142,11 @@ Json Heatmaps::explain(const std::string& path, const Tensor& input, std::span<c
     Json entries = Json::array();
     for (std::size_t k = 0; k < labels.size(); ++k) {
         const HeatGrid heat = heat_of(activation_, maps, 0, static_cast<std::int64_t>(k));
-        const PicturePoint peak = peak_of(heat, picture.width, picture.height);
+        const ImagePoint peak = peak_of(heat, picture.width, picture.height);
         const std::vector<Box> boxes = boxes_of(image, labels[k], picture);
         Json entry{{"label", activation_.spec().label_names[static_cast<std::size_t>(labels[k])]}, {"peak", {peak.x, peak.y}}};
         if (k < drawn.size()) {
-            Image over = overlay(picture, heat, options_.colours == "viridis" ? ColourMap::viridis : ColourMap::inferno);
+            Image over = overlay(picture, heat, options_.colours == "viridis" ? ColorMap::viridis : ColorMap::inferno);
             for (const Box& box : boxes) draw_outline(over, box, kOutline, std::max(1, over.width / 400));
             const std::string file = file_for(path, labels[k]);
             const auto bytes = encode_png(over);

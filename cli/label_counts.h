@@ -6,10 +6,9 @@
 
 #include "cli/output.h"
 #include "data/inspect/info.h"
+#include "data/sources/table.h"
 
 namespace keel::cli {
-
-inline constexpr const char* kSpecHelp = "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR";
 
 /// --val-fraction, --test-fraction and --split-seed.
 void add_split_options(CLI::App& app, DatasetOptions& options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/inspect/info.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 #include "kernels/error.h"
@@ -12,16 +13,15 @@
 namespace keel::cli {
 namespace {
 
-/// Negatives per positive of each label over the training split, the weight that balances them; a label without positives gets 1.
+/// Negatives per positive of each label over the training split, unknown ones left out, the weight that balances them; a label
+/// without positives gets 1.
 Tensor balancing_weights(const Dataset& dataset) {
-    const auto& samples = dataset.samples(Split::train);
-    const auto labels = static_cast<std::int64_t>(dataset.label_names().size());
-    Tensor weights = Tensor::full({labels}, 1);
-    for (std::int64_t i = 0; i < labels; ++i) {
-        const auto positives = std::ranges::count_if(samples, [&](const Sample& s) { return ((s.mask >> i) & 1U) != 0; });
+    const SplitCounts counts = count_labels(dataset)[static_cast<std::size_t>(Split::train)];
+    Tensor weights = Tensor::full({std::ssize(counts.per_label)}, 1);
+    for (std::size_t i = 0; i < counts.per_label.size(); ++i) {
+        const std::int64_t positives = counts.per_label[i], negatives = counts.samples - counts.unknown[i] - positives;
         if (positives > 0)
-            weights.data<float>()[i] =
-                static_cast<float>(static_cast<double>(std::ssize(samples) - positives) / static_cast<double>(positives));
+            weights.data<float>()[i] = static_cast<float>(static_cast<double>(negatives) / static_cast<double>(positives));
     }
     return weights;
 }

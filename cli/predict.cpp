@@ -21,12 +21,6 @@ struct Options {
     HeatmapOptions heatmaps;
 };
 
-bool looks_like_image(const std::filesystem::path& path) {
-    std::string extension = path.extension().string();
-    std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".bmp";
-}
-
 /// Files as they are; a folder stands for the pictures in it, sorted.
 std::vector<std::string> expand(const std::vector<std::string>& paths) {
     std::vector<std::string> files;
@@ -37,8 +31,8 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
         }
         std::vector<std::string> inside;
         for (const auto& entry : std::filesystem::directory_iterator(path))
-            if (entry.is_regular_file() && looks_like_image(entry.path())) inside.push_back(entry.path().string());
-        if (inside.empty()) throw InputError("[predict] " + path + " holds no PNG, JPEG or BMP files");
+            if (entry.is_regular_file() && has_image_extension(entry.path().filename().string())) inside.push_back(entry.path().string());
+        if (inside.empty()) throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
         std::ranges::sort(inside);
         files.insert(files.end(), inside.begin(), inside.end());
     }
@@ -124,7 +118,7 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
-    app.add_option("paths", o->paths, "Pictures (PNG, JPEG, BMP), or folders of them")->required()->type_name("PATH");
+    app.add_option("paths", o->paths, "Pictures (" + image_format_names(", ", ", ") + "), or folders of them")->required()->type_name("PATH");
     return [o, &globals] { return run(*o, globals); };
 }
 

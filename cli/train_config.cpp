@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <iterator>
 
+#include "data/sources/table.h"
+
 namespace keel::cli {
 
 std::span<const Option<TrainConfig>> train_options() {
     using C = TrainConfig;
     constexpr Range kWholeFromZero = at_least(0), kWholeFromOne = at_least(1);
     constexpr Range kFraction = from_to(0, 1), kFractionBelowOne = from_to_below(0, 1);
+    static const std::string kSpecs = data_spec_help();
     static const std::vector<Option<C>> options{
         {"model", &C::model, "NAME", {}, "network; keel models lists them", "", true},
-        {"data", &C::data, "SPEC", {}, "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR", "", true},
+        {"data", &C::data, "SPEC", {}, kSpecs, "", true},
         {"out", &C::out, "DIR", {}, "run directory", "", true},
 
         {"epochs", &C::epochs, "epochs", kWholeFromOne, "passes over the training split"},

@@ -61,7 +61,7 @@ double Trainer::accumulate_shards(const Batch& batch) {
         const Batch samples = shard_of_batch(batch, shard);
         const bool counts = samples.n > 0;
         buffers_.restore();  // no shard sees another's statistics
-        sum += run_piece(counts ? samples : stand_in(batch, learner_.spec.options.classes), counts, shard + 1 == shards.end());
+        sum += run_piece(counts ? samples : dummy_batch(batch, learner_.spec.options.classes), counts, shard + 1 == shards.end());
         if (parallel_.world().alone() && !std::isfinite(sum)) return sum;
         if (!counts) buffers_.restore();
         shards.take();
@@ -88,7 +88,7 @@ double Trainer::accumulate_gradients(const Batch& batch) {
         else if (counts)
             sum += run_piece(part_of_batch(batch, begin, end - begin), true, last);
         else
-            run_piece(stand_in(batch, learner_.spec.options.classes), false, last);
+            run_piece(dummy_batch(batch, learner_.spec.options.classes), false, last);
     }
     parallel_.finish();
     return sum;

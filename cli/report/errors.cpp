@@ -94,7 +94,7 @@ public:
         const double scale = static_cast<double>(kThumbnail) / std::max(picture.width, picture.height);
         const auto scaled = [&](int side) { return std::max(1, static_cast<int>(side * scale + 0.5)); };
         const Image small = resize(picture, scaled(picture.width), scaled(picture.height));
-        const Image over = overlay(small, cli::heat_of(activation_, maps, 0, 0), ColourMap::inferno);
+        const Image over = overlay(small, cli::heat_of(activation_, maps, 0, 0), ColorMap::inferno);
         return "<div class=\"pair\">" + img(small, "the picture") + img(over, "the heatmap over it") + "</div>\n";
     }
 
