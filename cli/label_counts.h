@@ -6,6 +6,7 @@
 
 #include "cli/output.h"
 #include "data/inspect/info.h"
+#include "data/sources/table.h"
 
 namespace keel::cli {
 

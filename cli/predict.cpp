@@ -140,7 +140,7 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
-    app.add_option("paths", o->paths, "Pictures (PNG, JPEG, BMP), or folders of them")->required()->type_name("PATH");
+    app.add_option("paths", o->paths, "Pictures (" + image_format_names(", ", ", ") + "), or folders of them")->required()->type_name("PATH");
     return [o, &globals] { return run(*o, globals); };
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "data/inspect/info.h"
 #include "engine/ops.h"
 
 namespace keel {
@@ -34,5 +35,16 @@ private:
 std::shared_ptr<const Loss> class_loss(double label_smoothing) { return std::make_shared<ClassLoss>(label_smoothing); }
 
 std::shared_ptr<const Loss> label_loss(Tensor positive_weights) { return std::make_shared<LabelLoss>(std::move(positive_weights)); }
+
+Tensor balancing_weights(const Dataset& dataset) {
+    const SplitCounts counts = count_labels(dataset)[static_cast<std::size_t>(Split::train)];
+    Tensor weights = Tensor::full({std::ssize(counts.per_label)}, 1);
+    for (std::size_t i = 0; i < counts.per_label.size(); ++i) {
+        const std::int64_t positives = counts.per_label[i], negatives = counts.samples - counts.unknown[i] - positives;
+        if (positives > 0)
+            weights.data<float>()[i] = static_cast<float>(static_cast<double>(negatives) / static_cast<double>(positives));
+    }
+    return weights;
+}
 
 }  // namespace keel

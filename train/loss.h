@@ -23,4 +23,8 @@ std::shared_ptr<const Loss> class_loss(double label_smoothing = 0);
 /// that show a label; empty: 1.
 std::shared_ptr<const Loss> label_loss(Tensor positive_weights = {});
 
+/// Returns negatives per positive of each label over the training split, unknown ones left out: the weights that balance them,
+/// {labels}; a label without positives gets 1.
+Tensor balancing_weights(const Dataset& dataset);
+
 }  // namespace keel

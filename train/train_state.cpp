@@ -12,20 +12,6 @@
 namespace keel {
 namespace {
 
-/// Negatives per positive of each label over the training split, the weight that balances them; a label without positives gets 1.
-Tensor balancing_weights(const Dataset& dataset) {
-    const auto& samples = dataset.samples(Split::train);
-    const auto labels = static_cast<std::int64_t>(dataset.label_names().size());
-    Tensor weights = Tensor::full({labels}, 1);
-    for (std::int64_t i = 0; i < labels; ++i) {
-        const auto positives = std::ranges::count_if(samples, [&](const Sample& s) { return ((s.mask >> i) & 1U) != 0; });
-        if (positives > 0)
-            weights.data<float>()[i] =
-                static_cast<float>(static_cast<double>(std::ssize(samples) - positives) / static_cast<double>(positives));
-    }
-    return weights;
-}
-
 /// What pictures are centred and scaled by where nobody says: ImageNet's statistics for RGB, the middle grey for the rest.
 void default_normalisation(ModelSpec& spec) {
     const bool rgb = spec.options.channels == 3;

@@ -26,8 +26,10 @@ namespace {
 std::string hash_of(const Dataset& dataset) {
     Hash hash;
     for (const Split split : {Split::train, Split::val})
-        for (const Sample& sample : dataset.samples(split))
+        for (const Sample& sample : dataset.samples(split)) {
             hash.add(fmt::format("{}\n{}\n{}\n{}\n", split_name(split), sample.name, sample.label, sample.mask));
+            if (sample.known != kAllKnown) hash.add(fmt::format("known {}\n", sample.known));
+        }
     return hash.hex();
 }
 
