@@ -10,9 +10,9 @@
 #include <functional>
 
 #include "distributed/collectives/allreduce.h"
+#include "distributed/collectives/self_test.h"
 #include "distributed/gather.h"
 #include "distributed/mpi/mpi_communicator.h"
-#include "distributed/collectives/self_test.h"
 #include "engine/median.h"
 
 using namespace keel;
@@ -24,7 +24,8 @@ double seconds_of(Communicator& communicator, const std::function<void()>& call)
     barrier(communicator);
     const auto start = std::chrono::steady_clock::now();
     call();
-    return std::ranges::max(gather(communicator, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
+    return std::ranges::max(
+        gather(communicator, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
 }
 
 }  // namespace
@@ -45,11 +46,12 @@ int main(int argc, char** argv) {
     const CostModel model = measure_costs(*communicator);
     const bool print = communicator->rank() == 0;
     if (print) {
-        std::printf("%d ranks on %d nodes; alpha %.1f us, beta %.3f ns/KB, gamma %.3f, node alpha %.1f us, node gamma %.3f\n",
-                    communicator->size(), communicator->topology().nodes(), model.alpha * 1e6, model.beta * 1e12,
-                    model.gamma * 1e12, model.node_alpha * 1e6, model.node_gamma * 1e12);
-        std::printf("%9s %12s %12s %18s %14s %22s %10s\n", "MB", "MPI ms", "ring ms", "halving-doubl. ms", "hierarchical", "chosen",
-                    "ratio");
+        std::printf(
+            "%d ranks on %d nodes; alpha %.1f us, beta %.3f ns/KB, gamma %.3f, node alpha %.1f us, node gamma %.3f\n",
+            communicator->size(), communicator->topology().nodes(), model.alpha * 1e6, model.beta * 1e12,
+            model.gamma * 1e12, model.node_alpha * 1e6, model.node_gamma * 1e12);
+        std::printf("%9s %12s %12s %18s %14s %22s %10s\n", "MB", "MPI ms", "ring ms", "halving-doubl. ms",
+                    "hierarchical", "chosen", "ratio");
     }
     for (const double mb : sizes) {
         const auto count = static_cast<std::int64_t>(mb * 1e6 / 4);
@@ -59,9 +61,11 @@ int main(int argc, char** argv) {
         std::vector<double> times[4];
         for (int round = 0; round <= rounds; ++round) {
             const double seconds[] = {
-                seconds_of(
-                    *communicator,
-                    [&] { MPI_Allreduce(from.data(), to.data(), static_cast<int>(count), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD); }),
+                seconds_of(*communicator,
+                           [&] {
+                               MPI_Allreduce(from.data(), to.data(), static_cast<int>(count), MPI_FLOAT, MPI_SUM,
+                                             MPI_COMM_WORLD);
+                           }),
                 seconds_of(*communicator, [&] { allreduce.sum(Algorithm::ring, data); }),
                 seconds_of(*communicator, [&] { allreduce.sum(Algorithm::halving_doubling, data); }),
                 seconds_of(*communicator, [&] {

@@ -1,4 +1,4 @@
-// Batch normalisation with ReLU, over the activations of the models.
+// Batch normalization with ReLU, over the activations of the models.
 #include "bench/kernel_bench.h"
 #include "kernels/batch_norm/batch_norm.h"
 
@@ -18,8 +18,8 @@ struct Buffers {
     }
     BatchNormCoefficients<float> coefficients() const { return {vector(0), vector(1), vector(2), vector(3)}; }
     void backward(BatchNormGradient gradient) const {
-        batch_norm_backward(g, gradient, coefficients(), src.data<float>(), dst.data<float>(), diff_src.data<float>(), vector(4),
-                            vector(5));
+        batch_norm_backward(g, gradient, coefficients(), src.data<float>(), dst.data<float>(), diff_src.data<float>(),
+                            vector(4), vector(5));
     }
     float* vector(std::size_t i) const { return vectors[i].data<float>(); }
 

@@ -1,5 +1,6 @@
-// The three directions of the models' convolutions by every algorithm that takes them: oneDNN's, and Keel's own implicit product
-// and Winograd. Weights are in the layout that the algorithm likes; GFLOP/s count the operations of the direct sum.
+// The three directions of the models' convolutions by every algorithm that takes them: oneDNN's, and Keel's own
+// implicit product and Winograd. Weights are in the layout that the algorithm likes; GFLOP/s count the operations of
+// the direct sum.
 #include "bench/kernel_bench.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/winograd.h"
@@ -50,13 +51,19 @@ const Algorithm kAlgorithms[] = {
      }},
     {"igemm", igemm_serves, panel_layout,
      [](const Conv2dGeometry& g, const Buffers& b) { igemm_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },
-     [](const Conv2dGeometry& g, const Buffers& b) { igemm_backward_data(g, read(b.dst_map(g)), b.w(), {}, b.src_map(g)); },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         igemm_backward_data(g, read(b.dst_map(g)), b.w(), {}, b.src_map(g));
+     },
      [](const Conv2dGeometry& g, const Buffers& b) {
          igemm_backward_weights(g, read(b.src_map(g)), {}, read(b.dst_map(g)), b.w());
      }},
     {"winograd", winograd_serves, panel_layout,
-     [](const Conv2dGeometry& g, const Buffers& b) { winograd_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },
-     [](const Conv2dGeometry& g, const Buffers& b) { winograd_backward_data(g, read(b.dst_map(g)), b.w(), {}, b.src_map(g)); },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         winograd_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g));
+     },
+     [](const Conv2dGeometry& g, const Buffers& b) {
+         winograd_backward_data(g, read(b.dst_map(g)), b.w(), {}, b.src_map(g));
+     },
      [](const Conv2dGeometry& g, const Buffers& b) {
          winograd_backward_weights(g, read(b.src_map(g)), {}, read(b.dst_map(g)), b.w());
      }},
@@ -64,12 +71,13 @@ const Algorithm kAlgorithms[] = {
 
 std::string shape_of(const Conv2dGeometry& g) {
     const auto number = [](auto value) { return std::to_string(value); };
-    return number(g.kh) + "x" + number(g.kw) + "s" + number(g.stride_h) + "/" + number(g.ih) + "/" + number(g.ic) + "-" +
-           number(g.oc);
+    return number(g.kh) + "x" + number(g.kw) + "s" + number(g.stride_h) + "/" + number(g.ih) + "/" + number(g.ic) +
+           "-" + number(g.oc);
 }
 
 void add(const std::string& model, const Conv2dGeometry& g, const Algorithm& algorithm) {
-    const auto add_direction = [&](const std::string& direction, void (*kernel)(const Conv2dGeometry&, const Buffers&)) {
+    const auto add_direction = [&](const std::string& direction,
+                                   void (*kernel)(const Conv2dGeometry&, const Buffers&)) {
         bench::add(model + "/" + direction + "/" + shape_of(g) + "/" + algorithm.name, [=, layout = algorithm.layout] {
             return [=, b = Buffers(g, layout(g))] {
                 const profile::Span span("conv2d", conv2d_cost(g));

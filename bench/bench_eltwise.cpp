@@ -35,7 +35,8 @@ const bool added = [] {
     for (const auto& [name, map] : bench::model_maps()) {
         add("copy/" + name, map, copy<float>);
         add("accumulate/" + name, map, accumulate<float>);
-        add("scale/" + name, map, [](const UnaryGeometry& g, const float* src, float* dst) { scale(g, 2.0F, src, dst); });
+        add("scale/" + name, map,
+            [](const UnaryGeometry& g, const float* src, float* dst) { scale(g, 2.0F, src, dst); });
         add("relu_forward/" + name, map, relu_forward<float>);
         add("relu_backward/" + name, map, relu_backward<float>);
         add("add_forward/" + name, map, add_forward<float>);
@@ -44,7 +45,8 @@ const bool added = [] {
         bench::add("affine_forward/" + name, [map = map] {
             const UnaryGeometry g{map.rows(), map.c, map.ld, map.ld};
             return [=, src = filled(map.rows() * map.ld), dst = filled(map.rows() * map.ld), vector = filled(map.c)] {
-                affine_forward(g, src.data<float>(), vector.data<float>(), vector.data<float>(), true, dst.data<float>());
+                affine_forward(g, src.data<float>(), vector.data<float>(), vector.data<float>(), true,
+                               dst.data<float>());
             };
         });
     }

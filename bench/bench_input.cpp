@@ -1,5 +1,5 @@
-// What one picture costs before the network sees it, stage by stage, on one thread. Reads the PNG and JPEG files of the folder that
-// KEEL_BENCH_IMAGES names; without it, a phantom of 1024 pixels as PNG and as JPEG.
+// What one image costs before the network sees it, stage by stage, on one thread. Reads the PNG and JPEG files of the
+// folder that KEEL_BENCH_IMAGES names; without it, a phantom of 1024 pixels as PNG and as JPEG.
 #include <benchmark/benchmark.h>
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -12,8 +12,8 @@
 
 #include "data/formats/decode.h"
 #include "data/phantom/phantom.h"
-#include "data/sources/sources.h"
 #include "data/pipeline/transform.h"
+#include "data/sources/sources.h"
 
 namespace {
 
@@ -43,8 +43,10 @@ std::vector<Files> find_files() {
         }
     } else {
         const Image image = draw_phantom(plan_phantom({}).front(), 1024, 1);
-        stbi_write_png_to_func(append, &png.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(), 0);
-        stbi_write_jpg_to_func(append, &jpeg.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(), 90);
+        stbi_write_png_to_func(append, &png.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(),
+                               0);
+        stbi_write_jpg_to_func(append, &jpeg.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(),
+                               90);
     }
     std::vector<Files> all;
     for (Files* files : {&png, &jpeg})
@@ -91,7 +93,8 @@ const bool added = [] {
         }
         add(files.name + "/decode", files.contents,
             [](const Bytes& bytes) { benchmark::DoNotOptimize(decode_image(bytes, 1, "bench")); });
-        add(files.name + "/resize", images, [](const Image& image) { benchmark::DoNotOptimize(resize(image, kSide, kSide)); });
+        add(files.name + "/resize", images,
+            [](const Image& image) { benchmark::DoNotOptimize(resize(image, kSide, kSide)); });
         add(files.name + "/transform", images, transform(plain));
         add(files.name + "/transform_augmented", images, transform(augmented));
     }

@@ -17,13 +17,14 @@ const bool added = [] {
         const auto labels = [=] { return Tensor::zeros({g.n}, DType::s32); };
         bench::add("softmax_cross_entropy_forward" + shape, [=] {
             return [=, logits = filled(count), p = filled(count), labels = labels()] {
-                benchmark::DoNotOptimize(
-                    softmax_cross_entropy_forward(g, logits.data<float>(), labels.data<std::int32_t>(), 0, p.data<float>()));
+                benchmark::DoNotOptimize(softmax_cross_entropy_forward(
+                    g, logits.data<float>(), labels.data<std::int32_t>(), 0, p.data<float>()));
             };
         });
         bench::add("softmax_cross_entropy_backward" + shape, [=] {
             return [=, p = filled(count), diff = filled(count), labels = labels()] {
-                softmax_cross_entropy_backward(g, p.data<float>(), labels.data<std::int32_t>(), 0, 1, diff.data<float>());
+                softmax_cross_entropy_backward(g, p.data<float>(), labels.data<std::int32_t>(), 0, 1,
+                                               diff.data<float>());
             };
         });
         bench::add("sigmoid_bce_forward" + shape, [=] {
@@ -40,7 +41,8 @@ const bool added = [] {
             return [=, src = filled(count), dst = filled(count)] { softmax(g, src.data<float>(), dst.data<float>()); };
         });
         bench::add("sigmoid" + shape, [=] {
-            return [=, src = filled(count), dst = filled(count)] { sigmoid(count, src.data<float>(), dst.data<float>()); };
+            return
+                [=, src = filled(count), dst = filled(count)] { sigmoid(count, src.data<float>(), dst.data<float>()); };
         });
     }
     return true;

@@ -1,5 +1,5 @@
-// The roofline of the machine: multiply-adds from registers, and the triad of STREAM (McCalpin 1995) from each cache and from
-// memory, both on the whole compute pool.
+// The roofline of the machine: multiply-adds from registers, and the triad of STREAM (McCalpin 1995) from each cache
+// and from memory, both on the whole compute pool.
 #include <immintrin.h>
 
 #include "bench/kernel_bench.h"
@@ -45,8 +45,8 @@ __attribute__((target("avx2,fma"))) void triad_avx2(std::int64_t n, float* a, co
         _mm256_storeu_ps(a + i, _mm256_fmadd_ps(_mm256_set1_ps(3), _mm256_loadu_ps(c + i), _mm256_loadu_ps(b + i)));
 }
 
-/// Over three arrays of `n` floats for each thread, again and again. As in STREAM, the line that a write reads first is not
-/// counted.
+/// Over three arrays of `n` floats for each thread, again and again. As in STREAM, the line that a write reads first is
+/// not counted.
 void triad(benchmark::State& state, std::int64_t n) {
     const std::int64_t all = n * thread_count();
     const Tensor a = bench::filled(all), b = bench::filled(all), c = bench::filled(all);

@@ -14,7 +14,8 @@ PoolGeometry geometry(std::int64_t size, std::int64_t c, int kernel, int stride,
 }
 
 /// A kernel from src to dst (backward: from diff_dst to diff_src).
-void add(const std::string& name, const PoolGeometry& g, bool forward, void (*kernel)(const PoolGeometry&, const float*, float*)) {
+void add(const std::string& name, const PoolGeometry& g, bool forward,
+         void (*kernel)(const PoolGeometry&, const float*, float*)) {
     const std::string shape = std::to_string(g.ih) + "x" + std::to_string(g.iw) + "x" + std::to_string(g.c);
     bench::add(name + "/" + shape, [=] {
         const std::int64_t large = g.n * g.ih * g.iw * g.c, small = g.n * g.oh * g.ow * g.c;

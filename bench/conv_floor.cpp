@@ -1,6 +1,6 @@
-// The floor under a training step: the time of the model's convolutions alone, each at oneDNN's best (direct algorithm, data
-// prepared in the layout that the primitive likes), summed over the model; and Keel's step beside it, in turn. No engine that
-// calls these primitives trains faster than the floor.
+// The floor under a training step: the time of the model's convolutions alone, each at oneDNN's best (direct algorithm,
+// data prepared in the layout that the primitive likes), summed over the model; and Keel's step beside it, in turn. No
+// engine that calls these primitives trains faster than the floor.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -66,17 +66,18 @@ Seconds floor_of(const Conv2dGeometry& g, memory::format_tag layout) {
     const auto f = onednn::make_forward_pd(onednn::engine(), dnnl::prop_kind::forward_training, descs, attributes);
     const auto w = onednn::make_backward_weights_pd(onednn::engine(), descs, f, attributes);
     Seconds seconds{};
-    seconds[0] = best_seconds(dnnl::convolution_forward(f),
-                              {{DNNL_ARG_SRC, f.src_desc()}, {DNNL_ARG_WEIGHTS, f.weights_desc()}, {DNNL_ARG_DST, f.dst_desc()}});
+    seconds[0] = best_seconds(
+        dnnl::convolution_forward(f),
+        {{DNNL_ARG_SRC, f.src_desc()}, {DNNL_ARG_WEIGHTS, f.weights_desc()}, {DNNL_ARG_DST, f.dst_desc()}});
     if (g.ic > 3) {  // nobody asks for the images' gradient
         const auto d = onednn::make_backward_data_pd(onednn::engine(), descs, f, attributes);
-        seconds[1] = best_seconds(
-            dnnl::convolution_backward_data(d),
-            {{DNNL_ARG_DIFF_SRC, d.diff_src_desc()}, {DNNL_ARG_WEIGHTS, d.weights_desc()}, {DNNL_ARG_DIFF_DST, d.diff_dst_desc()}});
+        seconds[1] = best_seconds(dnnl::convolution_backward_data(d), {{DNNL_ARG_DIFF_SRC, d.diff_src_desc()},
+                                                                       {DNNL_ARG_WEIGHTS, d.weights_desc()},
+                                                                       {DNNL_ARG_DIFF_DST, d.diff_dst_desc()}});
     }
-    seconds[2] = best_seconds(
-        dnnl::convolution_backward_weights(w),
-        {{DNNL_ARG_SRC, w.src_desc()}, {DNNL_ARG_DIFF_WEIGHTS, w.diff_weights_desc()}, {DNNL_ARG_DIFF_DST, w.diff_dst_desc()}});
+    seconds[2] = best_seconds(dnnl::convolution_backward_weights(w), {{DNNL_ARG_SRC, w.src_desc()},
+                                                                      {DNNL_ARG_DIFF_WEIGHTS, w.diff_weights_desc()},
+                                                                      {DNNL_ARG_DIFF_DST, w.diff_dst_desc()}});
     return seconds;
 }
 
@@ -128,20 +129,23 @@ void print(const Options& o, const std::vector<Round>& rounds) {
     std::printf("%-16s%10s%10s%10s%10s%10s\n", "seconds", "forward", "bwd data", "weights", "all", "img/s");
     print_floor(o, "floor, blocked", rounds, &Round::blocked);
     print_floor(o, "floor, nhwc", rounds, &Round::nhwc);
-    std::printf("%-16s%10s%10s%10s%10.3f%10.2f\n", "step", "", "", "", median(steps), static_cast<double>(o.batch) / median(steps));
+    std::printf("%-16s%10s%10s%10s%10.3f%10.2f\n", "step", "", "", "", median(steps),
+                static_cast<double>(o.batch) / median(steps));
     std::printf("floor / step: %.3f (%.3f-%.3f)\n", median(ratios), std::ranges::min(ratios), std::ranges::max(ratios));
 }
 
 void run(const Options& o) {
     if (o.threads > 0) set_thread_count(o.threads);
-    const auto convolutions = o.model == "resnet50" ? bench::resnet50_convolutions(o.batch)
-                                                    : bench::densenet121_convolutions(o.batch, bench::TransitionPool::behind);
+    const auto convolutions = o.model == "resnet50"
+                                  ? bench::resnet50_convolutions(o.batch)
+                                  : bench::densenet121_convolutions(o.batch, bench::TransitionPool::behind);
     RandomTraining training(o.model, {}, o.batch, 224, 0);
     for (int i = 0; i < 2; ++i) training.step();
     const onednn::Session session;
     std::vector<Round> rounds;
     for (int i = 0; i < o.rounds; ++i) {
-        Round round{floor_of(convolutions, memory::format_tag::any), floor_of(convolutions, memory::format_tag::nhwc), 0};
+        Round round{floor_of(convolutions, memory::format_tag::any), floor_of(convolutions, memory::format_tag::nhwc),
+                    0};
         std::vector<double> steps;
         training.step();  // the floor's data have gone through the caches
         for (int step = 0; step < o.steps; ++step) steps.push_back(seconds_of([&] { training.step(); }));
@@ -164,7 +168,8 @@ int main(int argc, char** argv) {
     app.add_option("--batch", options.batch, "Images a step")->check(CLI::Range(1, 4096))->capture_default_str();
     app.add_option("--rounds", options.rounds, "Alternations")->check(CLI::Range(1, 1000))->capture_default_str();
     app.add_option("--steps", options.steps, "Steps timed a round")->check(CLI::Range(1, 1000))->capture_default_str();
-    app.add_option("--threads", options.threads, "Compute threads [default: the allowed cores]")->check(CLI::Range(1, 1024));
+    app.add_option("--threads", options.threads, "Compute threads [default: the allowed cores]")
+        ->check(CLI::Range(1, 1024));
     CLI11_PARSE(app, argc, argv);
     try {
         run(options);

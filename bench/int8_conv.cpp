@@ -1,5 +1,6 @@
-// int8 convolutions of a model, layer by layer: Keel's kernels, oneDNN's beside them, and the peak of the machine's multiply-adds
-// of bytes, measured in turn. The last line is the whole model: its operations over the sum of its layers' times.
+// int8 convolutions of a model, layer by layer: Keel's kernels, oneDNN's beside them, and the peak of the machine's
+// multiply-adds of bytes, measured in turn. The last line is the whole model: its operations over the sum of its
+// layers' times.
 #include <immintrin.h>
 
 #include <CLI/CLI.hpp>
@@ -94,10 +95,11 @@ public:
                                     dnnl::primitive_attr());
         name_ = pd.impl_info_str();
         primitive_ = dnnl::convolution_forward(pd);
-        for (const auto& [argument, desc] : std::vector<std::pair<int, memory::desc>>{{DNNL_ARG_SRC, pd.src_desc()},
-                                                                                      {DNNL_ARG_WEIGHTS, pd.weights_desc()},
-                                                                                      {DNNL_ARG_BIAS, pd.bias_desc()},
-                                                                                      {DNNL_ARG_DST, pd.dst_desc()}}) {
+        for (const auto& [argument, desc] :
+             std::vector<std::pair<int, memory::desc>>{{DNNL_ARG_SRC, pd.src_desc()},
+                                                       {DNNL_ARG_WEIGHTS, pd.weights_desc()},
+                                                       {DNNL_ARG_BIAS, pd.bias_desc()},
+                                                       {DNNL_ARG_DST, pd.dst_desc()}}) {
             const auto entry = data_.emplace(argument, memory(desc, onednn::engine()));
             std::fill_n(static_cast<char*>(entry.first->second.get_data_handle()), desc.get_size(), char{1});
         }
@@ -145,8 +147,9 @@ Times time_layer(const Conv2dGeometry& g, int rounds, std::string& name) {
 
 std::string text(const Conv2dGeometry& g) {
     char line[64];
-    std::snprintf(line, sizeof line, "%dx%d s%d %4lldx%-4lld %4lld-%-4lld", g.kh, g.kw, g.stride_h, static_cast<long long>(g.ih),
-                  static_cast<long long>(g.iw), static_cast<long long>(g.ic), static_cast<long long>(g.oc));
+    std::snprintf(line, sizeof line, "%dx%d s%d %4lldx%-4lld %4lld-%-4lld", g.kh, g.kw, g.stride_h,
+                  static_cast<long long>(g.ih), static_cast<long long>(g.iw), static_cast<long long>(g.ic),
+                  static_cast<long long>(g.oc));
     return line;
 }
 
@@ -162,16 +165,19 @@ void run_model(const std::string& name, const std::vector<Conv2dGeometry>& layer
         const Times t = time_layer(g, rounds, implementation);
         const double ops = 2.0 * static_cast<double>(g.macs()), peak = peak_of(t.peak);
         std::printf("%s x%-2d %10.0f %7.0f%% %10.0f %7.0f%%  %s\n", text(g).c_str(), count, 1e-9 * ops / t.own,
-                    100 * ops / t.own / peak, 1e-9 * ops / t.onednn, 100 * ops / t.onednn / peak, implementation.c_str());
+                    100 * ops / t.own / peak, 1e-9 * ops / t.onednn, 100 * ops / t.onednn / peak,
+                    implementation.c_str());
         std::fflush(stdout);
         operations += count * ops;
         total.own += count * t.own;
         total.onednn += count * t.onednn;
         at_peak += count * ops / peak;
     }
-    std::printf("all %zu layers: Keel %.1f ms (%.0f GOP/s, %.1f%% of peak), oneDNN %.1f ms (%.1f%% of peak), peak %.0f GOP/s\n\n",
-                layers.size(), 1e3 * total.own, 1e-9 * operations / total.own, 100 * at_peak / total.own, 1e3 * total.onednn,
-                100 * at_peak / total.onednn, 1e-9 * operations / at_peak);
+    std::printf(
+        "all %zu layers: Keel %.1f ms (%.0f GOP/s, %.1f%% of peak), oneDNN %.1f ms (%.1f%% of peak), peak %.0f "
+        "GOP/s\n\n",
+        layers.size(), 1e3 * total.own, 1e-9 * operations / total.own, 100 * at_peak / total.own, 1e3 * total.onednn,
+        100 * at_peak / total.onednn, 1e-9 * operations / at_peak);
 }
 
 }  // namespace
@@ -183,12 +189,15 @@ int main(int argc, char** argv) {
     int rounds = 5, threads = 0;
     app.add_option("--model", model)->check(CLI::IsMember({"resnet50", "densenet121"}))->capture_default_str();
     app.add_option("--batch", batch)->check(CLI::PositiveNumber)->capture_default_str();
-    app.add_option("--rounds", rounds, "Turns, of which the median counts")->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("--rounds", rounds, "Turns, of which the median counts")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_option("--only", only, "Layers whose line holds this text, e.g. '3x3 s1'");
     app.add_option("--threads", threads, "0: the allowed cores")->check(CLI::NonNegativeNumber);
     CLI11_PARSE(app, argc, argv);
     if (!active_isa().includes(Isa::avx512_vnni)) {
-        std::fprintf(stderr, "int8_conv: the peak is that of AVX512-VNNI, which this machine lacks or KEEL_ISA forbids\n");
+        std::fprintf(stderr,
+                     "int8_conv: the peak is that of AVX512-VNNI, which this machine lacks or KEEL_ISA forbids\n");
         return 2;
     }
     if (threads > 0) set_thread_count(threads);

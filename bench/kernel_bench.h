@@ -1,5 +1,5 @@
-// What the microbenchmarks share. A benchmark is a kernel call on buffers of the arena (huge pages, as in training); its operations
-// and bytes are those that the kernel itself tells the profiler (kernels/profile.h).
+// What the microbenchmarks share. A benchmark is a kernel call on buffers of the arena (huge pages, as in training);
+// its operations and bytes are those that the kernel itself tells the profiler (kernels/profile.h).
 #pragma once
 
 #include <benchmark/benchmark.h>

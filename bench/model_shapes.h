@@ -9,8 +9,8 @@
 
 namespace keel::bench {
 
-inline kernels::Conv2dGeometry square_conv(std::int64_t n, std::int64_t size, std::int64_t ic, std::int64_t oc, int kernel,
-                                           int stride = 1) {
+inline kernels::Conv2dGeometry square_conv(std::int64_t n, std::int64_t size, std::int64_t ic, std::int64_t oc,
+                                           int kernel, int stride = 1) {
     return {n, ic, size, size, oc, kernel, kernel, stride, stride, kernel / 2, kernel / 2};
 }
 
@@ -41,8 +41,8 @@ inline std::vector<kernels::Conv2dGeometry> resnet50_convolutions(std::int64_t n
     return shapes;
 }
 
-/// Where a transition's average pool stands: behind its convolution, as published, or before it, which is the same function with a
-/// quarter of the work.
+/// Where a transition's average pool stands: behind its convolution, as published, or before it, which is the same
+/// function with a quarter of the work.
 enum class TransitionPool { behind, before };
 
 /// All 120 convolutions.

@@ -38,7 +38,8 @@ void add_common_options(CLI::App& app, Globals& globals) {
         ->type_name("N")
         ->check(number(from_to(0, 1024), true));
     app.add_option("--tuning", globals.tuning,
-                   "measure at first use whether Keel's or oneDNN's kernels serve a convolution best, and keep the choices in FILE")
+                   "measure at first use whether Keel's or oneDNN's kernels serve a convolution best, and keep the "
+                   "choices in FILE")
         ->type_name("FILE.json");
 }
 
@@ -46,9 +47,10 @@ void add_common_options(CLI::App& app, Globals& globals) {
 void tune(const std::string& file) {
     tune_convolutions(file, [](const kernels::ConvChoice& choice) {
         const auto& g = choice.geometry;
-        spdlog::info("tuning: {}x{}x{}x{} to {} channels, kernel {}x{}, stride {}: {} (Keel {:.2f} ms, oneDNN {:.2f} ms)", g.n,
-                     g.ih, g.iw, g.ic, g.oc, g.kh, g.kw, g.stride_h, choice.own ? "Keel" : "oneDNN", choice.own_ms,
-                     choice.onednn_ms);
+        spdlog::info(
+            "tuning: {}x{}x{}x{} to {} channels, kernel {}x{}, stride {}: {} (Keel {:.2f} ms, oneDNN {:.2f} ms)", g.n,
+            g.ih, g.iw, g.ic, g.oc, g.kh, g.kw, g.stride_h, choice.own ? "Keel" : "oneDNN", choice.own_ms,
+            choice.onednn_ms);
     });
 }
 
@@ -78,21 +80,23 @@ std::string full_name(const CLI::App& app) {
 /// Throws UsageError about the first word that nothing on the command line wanted.
 void refuse_leftovers(const CLI::App& app) {
     std::vector<std::string> left = app.remaining();
-    if (const auto mark = std::ranges::find(left, "--"); mark != left.end()) left.erase(mark);  // what follows it are no options
+    if (const auto mark = std::ranges::find(left, "--"); mark != left.end())
+        left.erase(mark);  // what follows it are no options
     if (left.empty()) return;
     const std::string word = left.front().substr(0, left.front().find('='));
     std::vector<std::string> known;
     if (word.starts_with('-')) {
         for (const CLI::Option* option : app.get_options({}))
             for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-        throw UsageError(
-            fmt::format("[options] unknown option '{}'{} ({} --help lists them)", word, suggestion(word, known), full_name(app)));
+        throw UsageError(fmt::format("[options] unknown option '{}'{} ({} --help lists them)", word,
+                                     suggestion(word, known), full_name(app)));
     }
     for (const CLI::App* child : app.get_subcommands({})) known.push_back(child->get_name());
     if (known.empty())
-        throw UsageError(fmt::format("[options] '{}' is one argument too many ({} --help lists them)", word, full_name(app)));
-    throw UsageError(
-        fmt::format("[options] unknown command '{}'{} ({} --help lists them)", word, suggestion(word, known), full_name(app)));
+        throw UsageError(
+            fmt::format("[options] '{}' is one argument too many ({} --help lists them)", word, full_name(app)));
+    throw UsageError(fmt::format("[options] unknown command '{}'{} ({} --help lists them)", word,
+                                 suggestion(word, known), full_name(app)));
 }
 
 /// Log lines of the libraries go to stderr: stdout belongs to the result.
@@ -103,7 +107,8 @@ void log_to_stderr() {
     spdlog::set_default_logger(std::move(logger));
 }
 
-int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals& globals, int argc, const char* const* argv) {
+int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals& globals, int argc,
+                  const char* const* argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -119,7 +124,8 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
     }
     const CLI::App& command = chosen(app);
     refuse_leftovers(command);
-    for (const CLI::App* parent = command.get_parent(); parent != nullptr; parent = parent->get_parent()) refuse_leftovers(*parent);
+    for (const CLI::App* parent = command.get_parent(); parent != nullptr; parent = parent->get_parent())
+        refuse_leftovers(*parent);
     for (const Leaf& leaf : leaves) {
         if (leaf.app != &command) continue;
         if (globals.quiet) spdlog::default_logger()->set_level(spdlog::level::warn);

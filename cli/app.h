@@ -40,15 +40,16 @@ struct Globals {
 /// What a subcommand does once its options are parsed; returns the exit code. Errors are exceptions (kernels/error.h).
 using Run = std::function<int()>;
 
-/// A subcommand, or a group of them where `add` is null. `add` declares the options on `app`. `globals` outlives the Run.
+/// A subcommand, or a group of them where `add` is null. `add` declares the options on `app`. `globals` outlives the
+/// Run.
 struct Command {
     std::string name, summary;
     Run (*add)(CLI::App& app, const Globals& globals) = nullptr;
     std::vector<Command> children = {};
 };
 
-/// For CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads -1 as the largest unsigned
-/// number and takes NaN for any.
+/// For CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads -1 as the largest
+/// unsigned number and takes NaN for any.
 std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole);
 
 /// Declares an option that takes a number of `range`; the help names range and default.
@@ -67,7 +68,8 @@ const std::vector<Command>& commands();
 /// What the program returns for an error that ends it.
 int exit_code_of(const std::exception& error);
 
-/// Runs the program: parses, runs the subcommand, prints a one-line error `keel train: [nih] ...` on stderr; returns the exit code.
+/// Runs the program: parses, runs the subcommand, prints a one-line error `keel train: [nih] ...` on stderr; returns
+/// the exit code.
 int run_program(int argc, const char* const* argv);
 
 }  // namespace keel::cli

@@ -9,25 +9,25 @@
 #include <iostream>
 
 #include "cli/bench_profile.h"
+#include "cli/cluster/rank_cores.h"
 #include "cli/commands.h"
-#include "train/data_parallel.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/cluster/rank_cores.h"
 #include "distributed/collectives/gradient_buckets.h"
 #include "distributed/collectives/self_test.h"
 #include "distributed/mpi/launched.h"
+#include "embed/predictor.h"
 #include "engine/arena.h"
 #include "engine/files.h"
 #include "engine/median.h"
 #include "engine/profile_summary.h"
+#include "graph/quantize/quantize.h"
+#include "graph/trace.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
-#include "graph/trace.h"
-#include "embed/predictor.h"
-#include "graph/quantize/quantize.h"
 #include "models/random_training.h"
+#include "train/data_parallel.h"
 
 namespace keel::cli {
 namespace {
@@ -77,7 +77,8 @@ Timing train(const Options& o, std::uint64_t seed, bool quiet, World& world) {
     if (world.is_single()) return time_steps(o, quiet, [&] { training.step(); });
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
-    GradientBuckets buckets(world, training.parameters(), costs, bucket_options(o.allreduce, o.wire, o.overlap, o.bucket_mb));
+    GradientBuckets buckets(world, training.parameters(), costs,
+                            bucket_options(o.allreduce, o.wire, o.overlap, o.bucket_mb));
     std::vector<double> exposed, sums, processor;
     const auto step = [&] {
         training.step([&] { buckets.begin(); }, [&] { buckets.finish(); });
@@ -85,7 +86,8 @@ Timing train(const Options& o, std::uint64_t seed, bool quiet, World& world) {
         sums.push_back(buckets.busy_seconds());
         processor.push_back(buckets.processor_seconds());
     };
-    for (int i = 0; i < (o.overlap == "auto" ? kOverlapTrials : 1); ++i) step();  // until it is settled when gradients go out
+    for (int i = 0; i < (o.overlap == "auto" ? kOverlapTrials : 1); ++i)
+        step();  // until it is settled when gradients go out
     world.barrier();
     Timing timing = time_steps(o, quiet, step);
     const auto steps = static_cast<std::ptrdiff_t>(timing.seconds.size());
@@ -105,15 +107,20 @@ Timing infer(const Options& o, std::uint64_t seed, bool quiet) {
 /// Quantized by a few random images, as speed does not ask what the codes stand for.
 Timing int8(const Options& o, std::uint64_t seed, bool quiet) {
     const ModelSpec spec{.name = o.model, .options = o.options, .image_size = o.image_size};
-    const auto images = [&](std::int64_t n, std::uint64_t of) { return random_images(n, o.image_size, o.options.channels, of); };
+    const auto images = [&](std::int64_t n, std::uint64_t of) {
+        return random_images(n, o.image_size, o.options.channels, of);
+    };
     const std::vector<Tensor> batches{images(2, seed + 1), images(2, seed + 2)};
-    const graph::Graph floats = graph::trace(*make_model(o.model, o.options, seed), o.image_size, o.image_size, o.options.channels);
-    const Predictor predictor(spec, quantize(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph, o.batch);
+    const graph::Graph floats =
+        graph::trace(*make_model(o.model, o.options, seed), o.image_size, o.image_size, o.options.channels);
+    const Predictor predictor(spec, quantize(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph,
+                              o.batch);
     const Tensor src = images(o.batch, seed);
     return time_steps(o, quiet, [&] { predictor.logits(src); });
 }
 
-/// The medians and least times of all ranks: images a second are the sum of what each does, the times those of the slowest.
+/// The medians and least times of all ranks: images a second are the sum of what each does, the times those of the
+/// slowest.
 struct Speed {
     double images_per_second, median, least, exposed, sums, processor;
 };
@@ -189,7 +196,8 @@ int run(const Options& o, const Globals& globals, World& world) {
     if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(timing.recording));
     if (!world.is_root()) return kSuccess;
     std::string text = text_of(o, result);
-    if (!o.trace.empty()) write_file_atomically(o.trace, world.is_single() ? traces[0] : profile::joined_traces(traces));
+    if (!o.trace.empty())
+        write_file_atomically(o.trace, world.is_single() ? traces[0] : profile::joined_traces(traces));
     if (o.profile) {
         const profile::Summary summary = profile::summarize(timing.recording);
         result["profile"] = profile_json(summary, o.steps);
@@ -206,7 +214,8 @@ CLI::IsMember one_of(const Words& words) { return CLI::IsMember(std::vector<std:
 Run add_bench(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--model", o->model, "A model of keel models")->capture_default_str()->type_name("NAME");
-    app.add_option("--mode", o->mode, "train: forward, backward and SGD; infer: forward; int8: forward of the quantized model")
+    app.add_option("--mode", o->mode,
+                   "train: forward, backward and SGD; infer: forward; int8: forward of the quantized model")
         ->check(CLI::IsMember({"train", "infer", "int8"}))
         ->capture_default_str();
     add_number(app, "--batch", o->batch, from_to(1, 4096), "Images a step");
@@ -215,17 +224,22 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     add_number(app, "--warmup", o->warmup, from_to(0, 1000), "Steps before, not timed");
     add_number(app, "--channels", o->options.channels, from_to(1, 1024), "Channels of the images");
     add_number(app, "--classes", o->options.classes, from_to(1, 1'000'000), "Outputs of the classifier");
-    app.add_flag("--profile", o->profile, "Show where the time goes: by kind of work and by layer, forward and backward");
-    app.add_option("--trace", o->trace, "Write the steps as a trace for chrome://tracing or Perfetto")->type_name("FILE.json");
+    app.add_flag("--profile", o->profile,
+                 "Show where the time goes: by kind of work and by layer, forward and backward");
+    app.add_option("--trace", o->trace, "Write the steps as a trace for chrome://tracing or Perfetto")
+        ->type_name("FILE.json");
     app.add_option("--allreduce", o->allreduce, "Several ranks: how gradients are summed; auto: by measured costs")
         ->check(one_of(kAllreduces))
         ->capture_default_str();
-    app.add_option("--wire", o->wire, "Several ranks: what gradients travel as")->check(one_of(kWires))->capture_default_str();
+    app.add_option("--wire", o->wire, "Several ranks: what gradients travel as")
+        ->check(one_of(kWires))
+        ->capture_default_str();
     app.add_option("--overlap", o->overlap,
                    "Several ranks: gradients are summed while backward goes on; auto: where that is faster")
         ->check(one_of(kOverlaps))
         ->capture_default_str();
-    add_number(app, "--bucket-mb", o->bucket_mb, {0, 1024, true, false}, "Several ranks: gradients that go out together, MB");
+    add_number(app, "--bucket-mb", o->bucket_mb, {0, 1024, true, false},
+               "Several ranks: gradients that go out together, MB");
     app.add_flag("--oversubscribe", o->oversubscribe, "Several ranks: more threads on a node than it has cores");
     app.add_flag("--small-stem", o->options.small_stem, "First convolution 3x3 with stride 1, no max-pool");
     return [o, &globals] { return with_launched_ranks([&](World& world) { return run(*o, globals, world); }); };

@@ -13,7 +13,9 @@ constexpr double kShown = 0.005;  // milliseconds: a layer below would be a row 
 double milliseconds(const Totals& totals, int steps) { return 1e3 * totals.seconds / steps; }
 
 /// 1e9 a second; 0 where there is nothing or no time to count.
-double giga_rate(double amount, const Totals& totals) { return totals.seconds > 0 ? 1e-9 * amount / totals.seconds : 0; }
+double giga_rate(double amount, const Totals& totals) {
+    return totals.seconds > 0 ? 1e-9 * amount / totals.seconds : 0;
+}
 
 /// Milliseconds, GFLOP/s and GB/s; blank where they are nothing.
 void append(Cells& row, const Totals& totals, int steps) {
@@ -68,7 +70,8 @@ Json profile_json(const profile::Summary& summary, int steps) {
         kinds.push_back(std::move(row));
     }
     for (const auto& [layer, forward, backward] : summary.layers)
-        layers.push_back({{"layer", layer}, {"forward", figures(forward, steps)}, {"backward", figures(backward, steps)}});
+        layers.push_back(
+            {{"layer", layer}, {"forward", figures(forward, steps)}, {"backward", figures(backward, steps)}});
     return {{"steps", steps}, {"step_ms", 1e3 * summary.seconds / steps}, {"kinds", kinds}, {"layers", layers}};
 }
 

@@ -12,8 +12,8 @@ namespace keel::cli {
 /// of less than 0.005 ms are left out.
 std::string profile_text(const profile::Summary& summary, int steps);
 
-/// The same figures: {steps, step_ms, kinds [{kind, calls, ms, gflops, gbs}], layers [{layer, forward {...}, backward {...}}]},
-/// where gflops and gbs are 1e9 operations and bytes a second.
+/// The same figures: {steps, step_ms, kinds [{kind, calls, ms, gflops, gbs}], layers [{layer, forward {...}, backward
+/// {...}}]}, where gflops and gbs are 1e9 operations and bytes a second.
 Json profile_json(const profile::Summary& summary, int steps);
 
 }  // namespace keel::cli

@@ -6,8 +6,8 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "runs/report/report.h"
 #include "engine/files.h"
+#include "runs/report/report.h"
 
 namespace keel::cli {
 namespace {
@@ -31,7 +31,10 @@ Run add_report(CLI::App& app, const Globals& globals) {
 
 Run add_compare(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<CompareOptions>();
-    app.add_option("runs", o->runs, "Run directories of keel train, two or more")->required()->type_name("RUN")->expected(2, 1000);
+    app.add_option("runs", o->runs, "Run directories of keel train, two or more")
+        ->required()
+        ->type_name("RUN")
+        ->expected(2, 1000);
     app.add_option("--out", o->out, "Page to write")->type_name("FILE.html")->capture_default_str();
     return [o, &globals] {
         const std::string page = report::comparison_page({o->runs.begin(), o->runs.end()});

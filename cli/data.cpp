@@ -10,12 +10,12 @@
 
 #include "cli/commands.h"
 #include "cli/label_counts.h"
-#include "data/sources/table.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "data/dataset.h"
 #include "data/inspect/info.h"
 #include "data/phantom/phantom.h"
+#include "data/sources/table.h"
 #include "kernels/parallel.h"
 
 namespace keel::cli {
@@ -38,9 +38,10 @@ Json info_object(const InfoOptions& options, const Dataset& dataset, const std::
 std::string info_text(const Dataset& dataset, const std::array<SplitCounts, 3>& counts) {
     std::string text = label_counts_table(dataset, counts);
     text += fmt::format("\n{} channel{}\n", dataset.channels(), dataset.channels() == 1 ? "" : "s");
-    if (!dataset.missing().empty()) text += fmt::format("{} rows of the label file have no picture\n", dataset.missing().size());
+    if (!dataset.missing().empty())
+        text += fmt::format("{} rows of the label file have no image\n", dataset.missing().size());
     if (!dataset.unlisted().empty())
-        text += fmt::format("{} labelled pictures are in none of the official lists\n", dataset.unlisted().size());
+        text += fmt::format("{} labelled images are in none of the official lists\n", dataset.unlisted().size());
     return text;
 }
 
@@ -63,8 +64,9 @@ Run add_data_synth(CLI::App& app, const Globals& globals) {
     app.add_option("directory", options->directory, "folder to write; it is made")->type_name("DIR")->required();
     add_number(app, "--count", options->count, from_to(1, 10'000'000), "images");
     add_number(app, "--size", options->size, from_to(64, 2048), "side of an image, pixels");
-    app.add_flag("--balanced", options->balanced,
-                 fmt::format("every label on {:.0f} % of the images, not NIH's frequencies", 100 * kBalancedPrevalence));
+    app.add_flag(
+        "--balanced", options->balanced,
+        fmt::format("every label on {:.0f} % of the images, not NIH's frequencies", 100 * kBalancedPrevalence));
     app.add_flag("--force", options->force, "replace a phantom set that is there already");
     return [options, &globals] {
         options->seed = globals.seed.value_or(0);
@@ -80,8 +82,9 @@ Run add_data_synth(CLI::App& app, const Globals& globals) {
                           {"size", options->size},
                           {"seed", options->seed},
                           {"balanced", options->balanced}};
-        print_result(globals, object,
-                     fmt::format("{} synthetic images of {} pixels in {}\n", options->count, options->size, options->directory));
+        print_result(
+            globals, object,
+            fmt::format("{} synthetic images of {} pixels in {}\n", options->count, options->size, options->directory));
         return kSuccess;
     };
 }

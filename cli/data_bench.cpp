@@ -1,4 +1,5 @@
-// keel data bench: what the input pipeline costs, without a network behind it, from one storage or from several in turn.
+// keel data bench: what the input pipeline costs, without a network behind it, from one storage or from several in
+// turn.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -35,8 +36,9 @@ struct Options {
 
 /// What the process has used so far.
 struct Usage {
-    double wall = 0, cpu = 0;                 ///< seconds
-    std::int64_t read = 0, from_storage = 0;  ///< bytes: by calls, and of those what no cache held; as far as the system counts
+    double wall = 0, cpu = 0;  ///< seconds
+    std::int64_t read = 0,
+                 from_storage = 0;  ///< bytes: by calls, and of those what no cache held; as far as the system counts
 };
 
 Usage operator-(const Usage& a, const Usage& b) {
@@ -59,7 +61,9 @@ std::int64_t io_count(std::string_view text, std::string_view key) {
 Usage usage() {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
-    const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+    const auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+    };
     std::string io;
     try {
         io = read_file("/proc/self/io", 4096);
@@ -103,9 +107,10 @@ void measure(const Options& o, LoaderOptions loader_options, Contender& contende
         used += usage() - start;
     }
     if (images == 0)
-        throw InputError(fmt::format("[data] the {} split of {} has no picture that can be read", o.split, contender.spec));
+        throw InputError(
+            fmt::format("[data] the {} split of {} has no image that can be read", o.split, contender.spec));
     contender.images = images;
-    // The pictures decoded ahead when the last batch is taken are paid for and not counted: a few of `images`.
+    // The images decoded ahead when the last batch is taken are paid for and not counted: a few of `images`.
     const auto n = static_cast<double>(images);
     contender.rounds.push_back({used.wall / n, used.cpu / n, used.read / images, used.from_storage / images});
 }
@@ -126,7 +131,8 @@ struct Result {
 
 Result result_of(const Options& o, const Contender& contender) {
     const double wall = median(contender.rounds, &Usage::wall), cpu = median(contender.rounds, &Usage::cpu);
-    const std::int64_t read = median(contender.rounds, &Usage::read), stored = median(contender.rounds, &Usage::from_storage);
+    const std::int64_t read = median(contender.rounds, &Usage::read),
+                       stored = median(contender.rounds, &Usage::from_storage);
     return {1 / wall,
             1e-6 * static_cast<double>(read) / wall,
             1e-6 * static_cast<double>(stored) / wall,
@@ -138,8 +144,9 @@ Result result_of(const Options& o, const Contender& contender) {
 std::string note(const Options& o, const Contender& contender, const Result& result) {
     if (!o.cold || result.cache_emptied) return "";
     if (contender.files.empty()) return fmt::format("{}: held in memory, there is no cache to empty\n", contender.spec);
-    return fmt::format("{}: emptying the cache had no effect, the system says that {:.1f} of {:.1f} MB/s came from storage\n",
-                       contender.spec, result.storage_megabytes_per_second, result.megabytes_per_second);
+    return fmt::format(
+        "{}: emptying the cache had no effect, the system says that {:.1f} of {:.1f} MB/s came from storage\n",
+        contender.spec, result.storage_megabytes_per_second, result.megabytes_per_second);
 }
 
 void print(const Options& o, const Globals& globals, const std::vector<Contender>& contenders) {
@@ -158,7 +165,8 @@ void print(const Options& o, const Globals& globals, const std::vector<Contender
                            {"cpu_ms_per_image", r.cpu_ms},
                            {"core_share", r.core_share}});
         if (o.cold) results.back()["cache_emptied"] = r.cache_emptied;
-        rows.push_back({contender.spec, fmt::format("{:.1f}", r.images_per_second), fmt::format("{:.1f}", r.megabytes_per_second),
+        rows.push_back({contender.spec, fmt::format("{:.1f}", r.images_per_second),
+                        fmt::format("{:.1f}", r.megabytes_per_second),
                         fmt::format("{:.1f}", r.storage_megabytes_per_second), fmt::format("{:.2f}", r.cpu_ms),
                         fmt::format("{:.1f} %", 100 * r.core_share)});
         notes += note(o, contender, r);
@@ -171,13 +179,13 @@ void print(const Options& o, const Globals& globals, const std::vector<Contender
                       {"rounds", o.rounds},
                       {"rate", o.rate},
                       {"results", std::move(results)}};
-    print_result(
-        globals, object,
-        format_table(rows) +
-            fmt::format("medians of {} round{} of {} images at {} x {} with {} workers{}\n", o.rounds,
-                        o.rounds == 1 ? "" : "s, in turn,", contenders.front().images, o.loader.transform.image_size,
-                        o.loader.transform.image_size, o.loader.workers, o.cold ? ", cache emptied before each epoch" : "") +
-            notes);
+    print_result(globals, object,
+                 format_table(rows) +
+                     fmt::format("medians of {} round{} of {} images at {} x {} with {} workers{}\n", o.rounds,
+                                 o.rounds == 1 ? "" : "s, in turn,", contenders.front().images,
+                                 o.loader.transform.image_size, o.loader.transform.image_size, o.loader.workers,
+                                 o.cold ? ", cache emptied before each epoch" : "") +
+                     notes);
 }
 
 int run(const Options& o, const Globals& globals) {
@@ -216,19 +224,26 @@ int run(const Options& o, const Globals& globals) {
 Run add_data_bench(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("data", o->specs,
-                   fmt::format("one or more of {}, or a folder alone that holds a pack, a phantom set or NIH's layout", data_spec_help()))
+                   fmt::format("one or more of {}, or a folder alone that holds a pack, a phantom set or NIH's layout",
+                               data_spec_help()))
         ->type_name("SPEC|DIR")
         ->required()
         ->expected(1, 100);
-    app.add_option("--split", o->split, "split to read")->check(CLI::IsMember({"train", "val", "test"}))->capture_default_str();
-    add_number(app, "--images", o->images, from_to(1, 100'000'000), "images to read a round; the split again where it has fewer");
-    add_number(app, "--rounds", o->rounds, from_to(1, 1000), "rounds; each reads from all data in turn, the medians count");
-    add_number(app, "--image-size", o->loader.transform.image_size, from_to(8, 4096), "side of the network's input, pixels");
+    app.add_option("--split", o->split, "split to read")
+        ->check(CLI::IsMember({"train", "val", "test"}))
+        ->capture_default_str();
+    add_number(app, "--images", o->images, from_to(1, 100'000'000),
+               "images to read a round; the split again where it has fewer");
+    add_number(app, "--rounds", o->rounds, from_to(1, 1000),
+               "rounds; each reads from all data in turn, the medians count");
+    add_number(app, "--image-size", o->loader.transform.image_size, from_to(8, 4096),
+               "side of the network's input, pixels");
     add_number(app, "--batch", o->loader.batch_size, from_to(1, 65536), "images a batch");
     add_number(app, "--workers", o->loader.workers, from_to(1, 1024), "threads that decode");
     app.add_flag("--augment", o->augment, "with the augmentation of the CheXNet recipe");
     app.add_flag("--cold", o->cold, "ask the system to forget the files before each epoch; what that did is told");
-    add_number(app, "--rate", o->rate, above(0), "images a second that a network takes, for the share of a core that feeds it");
+    add_number(app, "--rate", o->rate, above(0),
+               "images a second that a network takes, for the share of a core that feeds it");
     return [o, &globals] { return run(*o, globals); };
 }
 

@@ -9,11 +9,11 @@
 
 #include "cli/commands.h"
 #include "cli/label_counts.h"
-#include "data/sources/table.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "data/inspect/check.h"
 #include "data/formats/csv.h"
+#include "data/inspect/check.h"
+#include "data/sources/table.h"
 #include "engine/files.h"
 #include "engine/text.h"
 
@@ -40,7 +40,8 @@ std::string field(std::string text) {
 std::string findings_csv(const CheckReport& report) {
     std::string csv = "severity,finding,split,name,detail\n";
     for (const Finding& f : report.findings)
-        csv += fmt::format("{},{},{},{},{}\n", severity(f.kind), finding_name(f.kind), f.split, field(f.name), field(f.detail));
+        csv += fmt::format("{},{},{},{},{}\n", severity(f.kind), finding_name(f.kind), f.split, field(f.name),
+                           field(f.detail));
     return csv;
 }
 
@@ -64,7 +65,7 @@ Json to_json(const Options& o, const Dataset& dataset, const CheckReport& report
 
 std::string to_text(const Dataset& dataset, const CheckReport& report) {
     std::string text = label_counts_table(dataset, count_labels(dataset));
-    text += fmt::format("\n{} pictures, most of {} x {}\n", report.images, report.width, report.height);
+    text += fmt::format("\n{} images, most of {} x {}\n", report.images, report.width, report.height);
     for (int k = 0; k < kFindingKinds; ++k) {
         const auto kind = static_cast<FindingKind>(k);
         const std::int64_t count = report.count(kind);
@@ -84,8 +85,8 @@ std::string to_text(const Dataset& dataset, const CheckReport& report) {
 int run(const Options& o, const Globals& globals) {
     const auto dataset = open_dataset(o.spec, o.dataset);
     Progress progress(std::cerr, "checking", stderr_progress(globals.quiet));
-    const CheckReport report =
-        check_dataset(*dataset, o.workers, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
+    const CheckReport report = check_dataset(
+        *dataset, o.workers, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
     progress.finish();
     if (!o.csv.empty()) write_file_atomically(o.csv, findings_csv(report));
     print_result(globals, to_json(o, *dataset, report), to_text(*dataset, report));

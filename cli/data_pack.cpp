@@ -7,10 +7,10 @@
 
 #include "cli/commands.h"
 #include "cli/label_counts.h"
-#include "data/sources/table.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "data/sources/pack.h"
+#include "data/sources/table.h"
 
 namespace keel::cli {
 namespace {
@@ -66,7 +66,7 @@ Run add_data_pack(CLI::App& app, const Globals& globals) {
         ->check(CLI::IsMember({"all", "train", "val", "test"}))
         ->capture_default_str();
     add_number(app, "--size", o->pack.size, from_to(0, kMaxImageSide),
-               "side of the packed pictures, pixels; 0 keeps their own sizes");
+               "side of the packed images, pixels; 0 keeps their own sizes");
     add_number(app, "--shard-mb", o->shard_mb, from_to(1, 65536), "a shard's size at most, MiB");
     add_number(app, "--workers", o->pack.workers, from_to(1, 1024), "threads that decode");
     add_number(app, "--max-bad", o->pack.max_bad, from_to(0, 1),

@@ -5,11 +5,11 @@
 #include <string>
 #include <utility>
 
-#include "cli/commands.h"
 #include "cli/cluster/core_map.h"
 #include "cli/cluster/machine.h"
 #include "cli/cluster/openmp.h"
 #include "cli/cluster/rank_report.h"
+#include "cli/commands.h"
 #include "distributed/mpi/launched.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "engine/files.h"
@@ -63,7 +63,8 @@ Machine read_machine() {
     machine.slurm_cpus_per_task = environment("SLURM_CPUS_PER_TASK");
     machine.omp_num_threads = environment("OMP_NUM_THREADS");
     for (const char* name : kOpenMpVariables)
-        if (const std::string value = environment(name); !value.empty()) machine.openmp.push_back(std::string(name) + "=" + value);
+        if (const std::string value = environment(name); !value.empty())
+            machine.openmp.push_back(std::string(name) + "=" + value);
     machine.convolution_library = kernels::convolution_library();
     machine.mpi = !mpi_library().empty();
     machine.huge_pages = chosen_word(contents("/sys/kernel/mm/transparent_hugepage/enabled"));
@@ -80,7 +81,8 @@ Run add_doctor(CLI::App& app, const Globals& globals) {
         int nodes = 1;
     };
     const auto o = std::make_shared<Options>();
-    add_number(app, "--ranks", o->cores.ranks, from_to(0, 1024), "Ranks a node to plan cores for; 0: as many as use them best");
+    add_number(app, "--ranks", o->cores.ranks, from_to(0, 1024),
+               "Ranks a node to plan cores for; 0: as many as use them best");
     add_number(app, "--nodes", o->nodes, from_to(1, 100'000), "Nodes, for the lines that start a run");
     app.add_flag("--oversubscribe", o->cores.oversubscribe, "Plan for more ranks or threads than there are cores, too");
     const auto run = [o, &globals](World& world) {

@@ -4,15 +4,15 @@
 #include <iostream>
 
 #include "cli/commands.h"
-#include "train/evaluate.h"
-#include "runs/predictions_file.h"
-#include "cli/progress.h"
-#include "train/ranked_evaluation.h"
-#include "cli/reading.h"
 #include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/reading.h"
 #include "cli/score_text.h"
 #include "distributed/mpi/launched.h"
 #include "engine/files.h"
+#include "runs/predictions_file.h"
+#include "train/evaluate.h"
+#include "train/ranked_evaluation.h"
 
 namespace keel::cli {
 namespace {
@@ -51,7 +51,8 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     app.add_option("--split", o->reading.split, "Split to score")
         ->check(CLI::IsMember({"train", "val", "test"}))
         ->capture_default_str();
-    app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")->type_name("FILE.csv");
+    app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")
+        ->type_name("FILE.csv");
     add_reading(app, o->reading);
     return [o, &globals] { return with_launched_ranks([&](World& world) { return run(*o, globals, world); }); };
 }

@@ -66,7 +66,8 @@ std::string help_text(const CLI::App& app) {
         (option->get_positional() ? positionals : options) += entry(option_name(*option), option_help(*option));
         if (option->get_positional()) usage += " " + option_name(*option);
     }
-    for (const CLI::App* child : app.get_subcommands({})) subcommands += entry(child->get_name(), child->get_description());
+    for (const CLI::App* child : app.get_subcommands({}))
+        subcommands += entry(child->get_name(), child->get_description());
     if (!subcommands.empty()) usage += " COMMAND";
     usage += " [OPTIONS]";
 

@@ -1,4 +1,5 @@
-// The text of --help, the same on every machine and with every version of CLI11, so that docs/cli.md can be held against it.
+// The text of --help, the same on every machine and with every version of CLI11, so that docs/cli.md can be held
+// against it.
 #pragma once
 
 #include <CLI/CLI.hpp>

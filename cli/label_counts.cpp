@@ -8,7 +8,8 @@ namespace keel::cli {
 void add_split_options(CLI::App& app, DatasetOptions& options) {
     add_number(app, "--val-fraction", options.val_fraction, from_to_below(0, 1),
                "validation split, of the rest, where the data have none");
-    add_number(app, "--test-fraction", options.test_fraction, from_to_below(0, 1), "test split, of all, where the data have none");
+    add_number(app, "--test-fraction", options.test_fraction, from_to_below(0, 1),
+               "test split, of all, where the data have none");
     add_number(app, "--split-seed", options.split_seed, at_least(0), "seed of such splits");
 }
 

@@ -8,10 +8,10 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "train/evaluate.h"
-#include "runs/heatmaps.h"
 #include "data/formats/image_format.h"
-#include "embed/pictures.h"
+#include "embed/images.h"
+#include "runs/heatmaps.h"
+#include "train/evaluate.h"
 
 namespace keel::cli {
 namespace {
@@ -23,7 +23,7 @@ struct Options {
     HeatmapOptions heatmaps;
 };
 
-/// Files as they are; a folder stands for the pictures in it, sorted.
+/// Files as they are; a folder stands for the images in it, sorted.
 std::vector<std::string> expand(const std::vector<std::string>& paths) {
     std::vector<std::string> files;
     for (const std::string& path : paths) {
@@ -33,22 +33,25 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
         }
         std::vector<std::string> inside;
         for (const auto& entry : std::filesystem::directory_iterator(path))
-            if (entry.is_regular_file() && has_image_extension(entry.path().filename().string())) inside.push_back(entry.path().string());
-        if (inside.empty()) throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
+            if (entry.is_regular_file() && has_image_extension(entry.path().filename().string()))
+                inside.push_back(entry.path().string());
+        if (inside.empty())
+            throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
         std::ranges::sort(inside);
         files.insert(files.end(), inside.begin(), inside.end());
     }
     return files;
 }
 
-/// The files' pictures as the model's input, one behind the other; files that cannot be read are named on stderr and taken out.
+/// The files' images as the model's input, one behind the other; files that cannot be read are named on stderr and
+/// taken out.
 Tensor load_batch(std::vector<std::string>& files, const TransformOptions& transform) {
     const std::int64_t floats = std::int64_t{transform.image_size} * transform.image_size * transform.channels;
     Tensor images = Tensor::empty({std::ssize(files), transform.image_size, transform.image_size, transform.channels});
     std::int64_t good = 0;
     std::erase_if(files, [&](const std::string& file) {
         try {
-            transform_image(load_picture(file, transform), transform, {}, images.data<float>() + good * floats);
+            transform_image(load_image(file, transform), transform, {}, images.data<float>() + good * floats);
             ++good;
             return false;
         } catch (const Error& error) {
@@ -60,10 +63,11 @@ Tensor load_batch(std::vector<std::string>& files, const TransformOptions& trans
                                {good, transform.image_size, transform.image_size, transform.channels});
 }
 
-/// Picture i of a batch, as a batch of one.
+/// Image i of a batch, as a batch of one.
 Tensor sample_of(const Tensor& batch, std::size_t i) {
     const auto count = static_cast<std::size_t>(batch.elements() / batch.dim(0));
-    return Tensor::from<float>(batch.values<float>().subspan(i * count, count), {1, batch.dim(1), batch.dim(2), batch.dim(3)});
+    return Tensor::from<float>(batch.values<float>().subspan(i * count, count),
+                               {1, batch.dim(1), batch.dim(2), batch.dim(3)});
 }
 
 int run(const Options& o, const Globals& globals) {
@@ -108,25 +112,26 @@ int run(const Options& o, const Globals& globals) {
     const bool complete = images.size() == files.size();
     if (images.empty()) throw InputError("[predict] none of the images could be read");
     Json result{{"images", std::move(images)}};
-    if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localisation();
-    print_result(globals, result, format_table(rows) + (heatmaps ? heatmaps->localisation_text() : ""));
+    if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localization();
+    print_result(globals, result, format_table(rows) + (heatmaps ? heatmaps->localization_text() : ""));
     return complete ? kSuccess : kBadInput;
 }
 
 void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
-    app.add_option("--heatmaps", o.directory, "Write into this folder, for each picture, where in it a label is seen")
+    app.add_option("--heatmaps", o.directory, "Write into this folder, for each image, where in it a label is seen")
         ->type_name("DIR");
     app.add_option("--heatmap-label", o.labels,
                    "Label to explain, may be given several times; all: every label "
-                   "[default: the picture's highest-scoring one]")
+                   "[default: the image's highest-scoring one]")
         ->type_name("LABEL")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option("--heatmap-layer", o.layer,
-                   "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of DenseNet and "
+                   "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of "
+                   "DenseNet and "
                    "ResNet, Grad-CAM on VGG's last map]")
         ->type_name("LAYER");
-    app.add_option("--heatmap-colours", o.colours, "Colour map")
+    app.add_option("--heatmap-colours", o.colors, "Color map")
         ->check(CLI::IsMember({"inferno", "viridis"}))
         ->capture_default_str();
     app.add_option("--boxes", o.boxes, "Boxes in the form of NIH's BBox_List_2017.csv: how many peaks lie in theirs")
@@ -140,7 +145,9 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
-    app.add_option("paths", o->paths, "Pictures (" + image_format_names(", ", ", ") + "), or folders of them")->required()->type_name("PATH");
+    app.add_option("paths", o->paths, "Images (" + image_format_names(", ", ", ") + "), or folders of them")
+        ->required()
+        ->type_name("PATH");
     return [o, &globals] { return run(*o, globals); };
 }
 

@@ -27,7 +27,8 @@ ProgressOptions stderr_progress(bool quiet) {
     options.quiet = quiet;
     options.terminal = ::isatty(STDERR_FILENO) == 1;
     winsize size{};
-    if (options.terminal && ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) options.width = size.ws_col;
+    if (options.terminal && ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        options.width = size.ws_col;
     return options;
 }
 
@@ -50,7 +51,8 @@ void Progress::update(std::int64_t done, std::int64_t total, double loss, double
     loss_ = loss;
     images_per_second_ = images_per_second;
     stale_ = true;
-    // A bar is drawn at once, so that something is to be seen; a plain line is worth writing once there is something to tell.
+    // A bar is drawn at once, so that something is to be seen; a plain line is worth writing once there is something to
+    // tell.
     const bool due = now - written_ >= (options_.terminal ? options_.redraw : options_.line);
     if (due || (first && options_.terminal)) write(now);
 }
@@ -79,7 +81,8 @@ std::string Progress::text(Time now) const {
     if (!std::isnan(images_per_second_)) facts += fmt::format("  {:.1f} img/s", images_per_second_);
     const double elapsed = std::chrono::duration<double>(now - began_).count();
     if (done_ > first_done_ && total_ > done_)
-        facts += "  ETA " + duration(elapsed * static_cast<double>(total_ - done_) / static_cast<double>(done_ - first_done_));
+        facts += "  ETA " +
+                 duration(elapsed * static_cast<double>(total_ - done_) / static_cast<double>(done_ - first_done_));
     if (!options_.terminal) return label_ + "  " + facts;
 
     // One column stays free: a character in the last one would wrap the line on some terminals.

@@ -33,8 +33,8 @@ public:
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    /// `done` of `total` (0: unknown); NaN leaves the loss or the rate out. The time left is extrapolated from what was done since
-    /// the first call, so that a resumed epoch is not taken for a fast one.
+    /// `done` of `total` (0: unknown); NaN leaves the loss or the rate out. The time left is extrapolated from what was
+    /// done since the first call, so that a resumed epoch is not taken for a fast one.
     void update(std::int64_t done, std::int64_t total, double loss = std::numeric_limits<double>::quiet_NaN(),
                 double images_per_second = std::numeric_limits<double>::quiet_NaN());
 

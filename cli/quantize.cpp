@@ -8,19 +8,19 @@
 #include <iostream>
 
 #include "cli/commands.h"
-#include "train/evaluate.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
-#include "graph/trace.h"
-#include "graph/graph_file.h"
 #include "embed/loaded_model.h"
+#include "graph/graph_file.h"
 #include "graph/quantize/quantize.h"
+#include "graph/trace.h"
+#include "train/evaluate.h"
 
 namespace keel::cli {
 namespace {
 
-constexpr std::string_view kArithmetics[] = {"int8", "int8 requantised", "fp32"};
+constexpr std::string_view kArithmetics[] = {"int8", "int8 requantized", "fp32"};
 constexpr std::size_t kShown = 10;  // layers on the screen
 
 struct Options {
@@ -34,7 +34,8 @@ struct Options {
 };
 
 /// The first images of the shuffled split, in batches.
-std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const ModelSpec& spec, const Globals& globals) {
+std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const ModelSpec& spec,
+                                const Globals& globals) {
     LoaderOptions loader = loader_options(o.reading, spec, "quantize");
     loader.shuffle = true;
     loader.seed = globals.seed.value_or(0);
@@ -50,18 +51,20 @@ std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const 
     progress.finish();
     if (images.size() < 2)
         throw InputError(fmt::format("[quantize] wanted two batches of {} images at least, {} has {} {} images",
-                                     o.reading.batch_size, o.reading.data, dataset.size(loader.split), o.reading.split));
+                                     o.reading.batch_size, o.reading.data, dataset.size(loader.split),
+                                     o.reading.split));
     return images;
 }
 
-/// What a checkpoint of the weights and statistics alone takes, without optimiser and averages.
+/// What a checkpoint of the weights and statistics alone takes, without optimizer and averages.
 std::int64_t float_bytes(nn::Module& module) {
     std::int64_t bytes = 0;
     for (const NamedTensor& named : module.state()) bytes += named.tensor.elements() * std::int64_t{sizeof(float)};
     return bytes;
 }
 
-Json to_json(const Options& o, const QuantizeReport& report, std::int64_t bytes, std::int64_t of_floats, double seconds) {
+Json to_json(const Options& o, const QuantizeReport& report, std::int64_t bytes, std::int64_t of_floats,
+             double seconds) {
     Json candidates = Json::object(), layers = Json::array(), fallbacks = Json::array();
     for (const Fallback& fallback : report.fallbacks)
         fallbacks.push_back({{"name", fallback.name}, {"own_snr_db", fallback.snr_db}});
@@ -88,24 +91,28 @@ Json to_json(const Options& o, const QuantizeReport& report, std::int64_t bytes,
 }
 
 std::string to_text(const Json& json, const QuantizeReport& report) {
-    std::string text =
-        fmt::format("{}: {:.2f} MB, {:.3f} of fp32's; {} images, {} of them held out, {:.1f} s\n", json["out"].get<std::string>(),
-                    1e-6 * json["bytes"].get<double>(), json["size_ratio"].get<double>(), json["images"].get<std::int64_t>(),
-                    report.held_out, json["seconds"].get<double>());
+    std::string text = fmt::format("{}: {:.2f} MB, {:.3f} of fp32's; {} images, {} of them held out, {:.1f} s\n",
+                                   json["out"].get<std::string>(), 1e-6 * json["bytes"].get<double>(),
+                                   json["size_ratio"].get<double>(), json["images"].get<std::int64_t>(),
+                                   report.held_out, json["seconds"].get<double>());
     if (!report.candidates.empty()) {
         text += "logits' error on held-out images by ranges of";
-        for (const auto& candidate : report.candidates) text += fmt::format(" {} {:.2e}", name(candidate.method), candidate.error);
+        for (const auto& candidate : report.candidates)
+            text += fmt::format(" {} {:.2e}", name(candidate.method), candidate.error);
         text += "\n";
     }
-    text += fmt::format("ranges: {}; logits' error {:.2e} of their variance\n\n", name(report.method), report.logits_error);
+    text +=
+        fmt::format("ranges: {}; logits' error {:.2e} of their variance\n\n", name(report.method), report.logits_error);
     std::array<int, 3> counts{};
     for (const LayerReport& layer : report.layers) ++counts[static_cast<std::size_t>(layer.arithmetic)];
     for (const Fallback& fallback : report.fallbacks)
-        text += fmt::format("{} is left in fp32: {:.1f} dB of its own in codes, less than {:.1f}\n", fallback.name, fallback.snr_db,
-                            json["keep_below"].get<double>());
-    if (!report.same_on_every_isa) text += "the last bits of its answers depend on the ISA, as those of all layers in fp32 do\n";
-    text += fmt::format("{} layers in int8, {} that requantize what they read, {} in fp32; those of the least signal to noise:\n",
-                        counts[0], counts[1], counts[2]);
+        text += fmt::format("{} is left in fp32: {:.1f} dB of its own in codes, less than {:.1f}\n", fallback.name,
+                            fallback.snr_db, json["keep_below"].get<double>());
+    if (!report.same_on_every_isa)
+        text += "the last bits of its answers depend on the ISA, as those of all layers in fp32 do\n";
+    text += fmt::format(
+        "{} layers in int8, {} that requantize what they read, {} in fp32; those of the least signal to noise:\n",
+        counts[0], counts[1], counts[2]);
     std::vector<LayerReport> worst = report.layers;
     std::ranges::sort(worst, {}, &LayerReport::snr_db);
     worst.resize(std::min(worst.size(), kShown));
@@ -157,7 +164,8 @@ int run(const Options& o, const Globals& globals) {
 Run add_quantize(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
-    app.add_option("--data", o->reading.data, "Images like those that the model will see, as in keel train; labels are not used")
+    app.add_option("--data", o->reading.data,
+                   "Images like those that the model will see, as in keel train; labels are not used")
         ->required()
         ->type_name("SPEC");
     app.add_option("--out", o->out, "The quantized model, which eval, predict and the library take like a checkpoint")
@@ -169,12 +177,15 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
         ->capture_default_str();
     add_number(app, "--images", o->images, from_to(2, 100000),
                "Images to calibrate with; a quarter of them is held out to choose by");
-    app.add_option("--method", o->method, "How ranges are made of the values seen; auto tries all on the images held out")
+    app.add_option("--method", o->method,
+                   "How ranges are made of the values seen; auto tries all on the images held out")
         ->check(CLI::IsMember({"auto", "minmax", "percentile", "mse", "kl"}))
         ->capture_default_str();
-    app.add_option("--keep", o->keep, "Leave this layer in fp32 (a name of keel models --model NAME); may be given again")
+    app.add_option("--keep", o->keep,
+                   "Leave this layer in fp32 (a name of keel models --model NAME); may be given again")
         ->type_name("LAYER");
-    add_number(app, "--keep-worst", o->keep_worst, from_to(0, 10000), "Leave so many of the layers that lose most in fp32");
+    add_number(app, "--keep-worst", o->keep_worst, from_to(0, 10000),
+               "Leave so many of the layers that lose most in fp32");
     add_number(app, "--keep-below", o->keep_below, from_to(0.0, 100.0),
                "Leave the layers in fp32 whose own signal to noise in codes is less, in dB; 0: none");
     app.add_flag("--no-bias-correction", o->no_bias_correction, "Do not give back what layers lose on average");

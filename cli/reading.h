@@ -18,10 +18,11 @@ struct ReadingOptions {
     DatasetOptions dataset{};
 };
 
-/// Declares what behind --data and --split is the same for all: --batch-size, --workers, --max-bad and those of a data set's split.
+/// Declares what behind --data and --split is the same for all: --batch-size, --workers, --max-bad and those of a data
+/// set's split.
 void add_reading(CLI::App& app, ReadingOptions& o);
 
-/// In the split's order, the pictures as the model takes them; a bad one is named on stderr as skipped by `command`.
+/// In the split's order, the images as the model takes them; a bad one is named on stderr as skipped by `command`.
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command);
 
 }  // namespace keel::cli

@@ -50,7 +50,8 @@ StepProfile profile_of(const Options& o, const Globals& globals) {
     what.seed = globals.seed.value_or(0);
     StepProfile profile = measure_step(what, globals.quiet);
     if (o.images_per_second > 0)
-        profile = stretched(profile, static_cast<double>(what.batch) / o.images_per_second / (profile.compute + profile.update));
+        profile = stretched(profile,
+                            static_cast<double>(what.batch) / o.images_per_second / (profile.compute + profile.update));
     if (o.skew >= 0) profile.factors = drawn_factors(o.skew, what.seed);
     return profile;
 }
@@ -83,17 +84,19 @@ std::string text_of(const Options& o, const Json& a) {
         "- steps differ by {:.2f} % ({}), independently of each other: no node is slower than others for good;\n"
         "- {:.1f} MB of gradients in {} buckets, the first full at {:.1f} ms; summed {};\n"
         "- {} Gbit/s for each node, {} us a message, {} ns to add a byte; no other traffic;\n"
-        "- input is always ready; sums take {:.0f} % of a rank's speed while they run; batch norms are each rank's own.\n\n",
+        "- input is always ready; sums take {:.0f} % of a rank's speed while they run; batch norms are each rank's "
+        "own.\n\n",
         o.step.model, o.step.batch, o.step.image_size, o.ranks_per_node, number("compute_ms"), number("update_ms"),
-        a["images_per_second_given"].get<bool>() ? "measured here, scaled to --images-per-second" : "measured here", thread_count(),
-        number("skew_percent"), a["skew_given"].get<bool>() ? "given" : "measured here", number("gradient_bytes") / 1e6,
-        a["buckets"].get<int>(), number("first_bucket_ms"), o.no_overlap ? "behind backward" : "while backward goes on", o.gbits,
-        o.latency_us, o.add_ns, 100 * o.stolen);
+        a["images_per_second_given"].get<bool>() ? "measured here, scaled to --images-per-second" : "measured here",
+        thread_count(), number("skew_percent"), a["skew_given"].get<bool>() ? "given" : "measured here",
+        number("gradient_bytes") / 1e6, a["buckets"].get<int>(), number("first_bucket_ms"),
+        o.no_overlap ? "behind backward" : "while backward goes on", o.gbits, o.latency_us, o.add_ns, 100 * o.stolen);
 }
 
 int run(const Options& o, const Globals& globals) {
     for (const int nodes : o.nodes)
-        if (nodes < 1 || nodes > 100'000) throw UsageError(fmt::format("[scale] nodes: wanted 1 to 100000, got {}", nodes));
+        if (nodes < 1 || nodes > 100'000)
+            throw UsageError(fmt::format("[scale] nodes: wanted 1 to 100000, got {}", nodes));
     const StepProfile profile = profile_of(o, globals);
     ScaleOptions options{.costs = {.alpha = 1e-6 * o.latency_us, .beta = 8 / (1e9 * o.gbits), .gamma = 1e-9 * o.add_ns},
                          .ranks_per_node = o.ranks_per_node,
@@ -103,8 +106,8 @@ int run(const Options& o, const Globals& globals) {
                          .seed = globals.seed.value_or(0)};
     const Json assumed = assumptions(o, profile);
     Json points = Json::array();
-    std::vector<std::vector<std::string>> rows{
-        {"nodes", "ranks", "images/s", "efficiency", "step ms", "compute", "skew", "sums", "of which hidden", "update"}};
+    std::vector<std::vector<std::string>> rows{{"nodes", "ranks", "images/s", "efficiency", "step ms", "compute",
+                                                "skew", "sums", "of which hidden", "update"}};
     for (const int nodes : o.nodes) {
         const ScalePoint p = simulate(profile, options, nodes);
         const double images = static_cast<double>(o.step.batch) * p.ranks / p.step;
@@ -119,10 +122,11 @@ int run(const Options& o, const Globals& globals) {
                           {"exposed_ms", 1e3 * p.exposed},
                           {"sums_ms", 1e3 * p.wire},
                           {"update_ms", 1e3 * p.update}});
-        rows.push_back(
-            {std::to_string(p.nodes), std::to_string(p.ranks), fmt::format("{:.1f}", images), fmt::format("{:.3f}", p.efficiency),
-             fmt::format("{:.1f}", 1e3 * p.step), fmt::format("{:.1f}", 1e3 * p.compute), fmt::format("{:.1f}", 1e3 * p.skew),
-             fmt::format("{:.1f}", 1e3 * p.wire), fmt::format("{:.0f} %", 100 * hidden), fmt::format("{:.1f}", 1e3 * p.update)});
+        rows.push_back({std::to_string(p.nodes), std::to_string(p.ranks), fmt::format("{:.1f}", images),
+                        fmt::format("{:.3f}", p.efficiency), fmt::format("{:.1f}", 1e3 * p.step),
+                        fmt::format("{:.1f}", 1e3 * p.compute), fmt::format("{:.1f}", 1e3 * p.skew),
+                        fmt::format("{:.1f}", 1e3 * p.wire), fmt::format("{:.0f} %", 100 * hidden),
+                        fmt::format("{:.1f}", 1e3 * p.update)});
     }
     const Json object{{"model", o.step.model},
                       {"batch", o.step.batch},
@@ -150,7 +154,8 @@ Run add_scale(CLI::App& app, const Globals& globals) {
     add_number(app, "--add-ns", o->add_ns, at_least(0), "adding a received byte, nanoseconds");
     add_number(app, "--bucket-mb", o->step.bucket_mb, {0, 1024, true, false}, "gradients that go out together, MB");
     app.add_flag("--no-overlap", o->no_overlap, "sums behind backward, not while it goes on");
-    add_number(app, "--stolen", o->stolen, from_to_below(0, 1), "share of a rank's speed that sums take while they run");
+    add_number(app, "--stolen", o->stolen, from_to_below(0, 1),
+               "share of a rank's speed that sums take while they run");
     add_number(app, "--images-per-second", o->images_per_second, at_least(0),
                "what a rank trains alone, where that is known of the nodes meant; 0: what is measured here");
     add_number(app, "--skew", o->skew, from_to(-1, 100),

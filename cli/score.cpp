@@ -13,27 +13,27 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "runs/score_table.h"
 #include "data/formats/csv.h"
 #include "data/sources/nih_table.h"
 #include "engine/metrics.h"
 #include "engine/score_curve.h"
 #include "engine/text.h"
 #include "kernels/error.h"
+#include "runs/score_table.h"
 
 namespace keel::cli {
 namespace {
 
-constexpr std::size_t kNamed = 10;  // of the pictures that only one side has
+constexpr std::size_t kNamed = 10;  // of the images that only one side has
 
 struct Options {
     std::string predictions, labels, list;
     std::vector<std::string> only;
 };
 
-/// The pictures that both sides have, and the names of the others.
+/// The images that both sides have, and the names of the others.
 struct Joined {
-    std::vector<double> scores;        ///< {pictures, labels}
+    std::vector<double> scores;        ///< {images, labels}
     std::vector<std::uint64_t> truth;  ///< masks
     std::vector<std::string> without_label, without_prediction;
 };
@@ -63,7 +63,7 @@ void keep_listed(std::vector<NihRow>& rows, const std::string& list) {
     std::unordered_set<std::string> listed;
     for (std::string& line : read_lines(list)) listed.insert(std::move(line));
     std::erase_if(rows, [&](const NihRow& row) { return !listed.contains(row.name); });
-    if (rows.empty()) throw InputError(fmt::format("[score] {} names no picture of the label file", list));
+    if (rows.empty()) throw InputError(fmt::format("[score] {} names no image of the label file", list));
 }
 
 struct LabelScore {
@@ -131,8 +131,8 @@ Json to_json(const Options& o, const Joined& joined, const std::vector<LabelScor
 std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
 
 std::string to_text(const Joined& joined, const std::vector<LabelScore>& scores) {
-    std::vector<std::vector<std::string>> rows{
-        {"label", "positives", "AUROC", "95 % interval", "average precision", "best F1", "at threshold", "calibration error"}};
+    std::vector<std::vector<std::string>> rows{{"label", "positives", "AUROC", "95 % interval", "average precision",
+                                                "best F1", "at threshold", "calibration error"}};
     for (const LabelScore& s : scores)
         rows.push_back({s.label, std::to_string(s.positives), cell(s.auroc),
                         s.interval ? fmt::format("{:.4f}-{:.4f}", s.interval->low, s.interval->high) : "undefined",
@@ -159,9 +159,10 @@ int run(const Options& o, const Globals& globals) {
     std::vector<NihRow> rows = read_nih_table(o.labels);
     if (!o.list.empty()) keep_listed(rows, o.list);
     const Joined joined = join(read_score_table(o.predictions, nih_labels(), labels), std::move(rows), labels.size());
-    if (joined.truth.empty()) throw InputError(fmt::format("[score] {} and {} have no picture in common", o.predictions, o.labels));
+    if (joined.truth.empty())
+        throw InputError(fmt::format("[score] {} and {} have no image in common", o.predictions, o.labels));
     warn("predictions have no label and are left out", joined.without_label);
-    warn("labelled pictures have no prediction and are left out", joined.without_prediction);
+    warn("labelled images have no prediction and are left out", joined.without_prediction);
     const std::vector<LabelScore> scores = score_labels(joined, labels);
     print_result(globals, to_json(o, joined, scores), to_text(joined, scores));
     return kSuccess;
@@ -177,7 +178,7 @@ Run add_score(CLI::App& app, const Globals& globals) {
         ->required()
         ->type_name("FILE.csv");
     app.add_option("--labels", o->labels, "What is true: NIH's Data_Entry table")->required()->type_name("FILE.csv");
-    app.add_option("--list", o->list, "Judge only the pictures that this file names, one a line, as in test_list.txt")
+    app.add_option("--list", o->list, "Judge only the images that this file names, one a line, as in test_list.txt")
         ->type_name("FILE.txt");
     app.add_option("--only", o->only, "Judge only these labels, separated by commas")
         ->type_name("LABEL")

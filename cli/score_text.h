@@ -8,8 +8,8 @@
 
 namespace keel::cli {
 
-/// Returns the contract's object: samples, loss, and auroc {LABEL: value, ..., "mean": value} or accuracy and auc; undefined is
-/// null.
+/// Returns the contract's object: samples, loss, and auroc {LABEL: value, ..., "mean": value} or accuracy and auc;
+/// undefined is null.
 Json to_json(const ModelSpec& spec, const Predictions& predictions, const Scores& scores);
 
 /// Returns the scores as a table.

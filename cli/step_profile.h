@@ -18,7 +18,8 @@ struct StepMeasurement {
     std::uint64_t seed = 0;
 };
 
-/// Trains on random images: medians of the step's two parts, when each bucket of gradients is full, and how steps differ.
+/// Trains on random images: medians of the step's two parts, when each bucket of gradients is full, and how steps
+/// differ.
 StepProfile measure_step(const StepMeasurement& what, bool quiet);
 
 /// The same step `factor` times as long.

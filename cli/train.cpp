@@ -3,21 +3,21 @@
 #include <spdlog/spdlog.h>
 #include <optional>
 
+#include "cli/cluster/machine.h"
+#include "cli/cluster/rank_cores.h"
+#include "cli/cluster/rank_guard.h"
+#include "cli/cluster/signals.h"
 #include "cli/cluster/stop_observer.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/train_options.h"
 #include "cli/train_progress.h"
-#include "cli/cluster/machine.h"
-#include "cli/cluster/rank_cores.h"
-#include "cli/cluster/rank_guard.h"
+#include "distributed/world.h"
+#include "kernels/parallel.h"
 #include "runs/report/report.h"
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
-#include "cli/cluster/signals.h"
 #include "train/trainer.h"
-#include "distributed/world.h"
-#include "kernels/parallel.h"
 
 namespace keel::cli {
 namespace {
@@ -28,13 +28,16 @@ struct Options {
     RankGuardOptions guard;
 };
 
-/// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there is one. All
-/// ranks take the first one's.
-std::optional<Checkpoints::Found> checkpoint_to_resume(const Options& options, const std::filesystem::path& out, World& world) {
+/// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there
+/// is one. All ranks take the first one's.
+std::optional<Checkpoints::Found> checkpoint_to_resume(const Options& options, const std::filesystem::path& out,
+                                                       World& world) {
     if (options.resume.empty()) return std::nullopt;
     std::optional<Checkpoints::Found> found;
     if (world.is_root() && options.resume == "auto") found = Checkpoints(out / "checkpoints").newest();
-    const std::string file = world.broadcast(options.resume != "auto" ? options.resume : found ? found->file.string() : "");
+    const std::string file = world.broadcast(options.resume != "auto" ? options.resume
+                                             : found                  ? found->file.string()
+                                                                      : "");
     if (found || file.empty()) return found;
     return Checkpoints::Found{file, load_checkpoint(file), {}};
 }
@@ -46,8 +49,10 @@ std::string text_to_agree_on(const TrainConfig& config) {
     return to_toml(common);
 }
 
-/// The configuration of the run that goes on: the checkpoint's, or config.toml where it was stopped before its first one.
-TomlSource resumed_config(const std::optional<Checkpoints::Found>& found, bool resuming, const std::filesystem::path& out) {
+/// The configuration of the run that goes on: the checkpoint's, or config.toml where it was stopped before its first
+/// one.
+TomlSource resumed_config(const std::optional<Checkpoints::Found>& found, bool resuming,
+                          const std::filesystem::path& out) {
     if (found) return {read_trainer_state(found->state.metadata, found->file.string()).config, found->file.string()};
     const auto own = out / "config.toml";
     return resuming && std::filesystem::exists(own) ? read_toml(own) : TomlSource{};
@@ -74,12 +79,10 @@ void take_threads(const TrainConfig& config, const Options& options, World& worl
 }
 
 Json to_json(const TrainResult& result) {
-    return {{"model", result.model},
-            {"epochs", result.epochs},
-            {"steps", result.steps},
-            {"best_metric", result.best_metric ? Json(*result.best_metric) : Json(nullptr)},
-            {"best", result.best.string()},
-            {"last", result.last.string()}};
+    return {
+        {"model", result.model},        {"epochs", result.epochs},
+        {"steps", result.steps},        {"best_metric", result.best_metric ? Json(*result.best_metric) : Json(nullptr)},
+        {"best", result.best.string()}, {"last", result.last.string()}};
 }
 
 /// Says how the run ended; returns the exit code.
@@ -88,8 +91,8 @@ int log_end(const TrainResult& result, RunDirectory& directory) {
         directory.log().info("no better epoch in {}: stopped", result.epochs_since_best);
     if (result.end != TrainEnd::stopped) return kSuccess;
     if (directory.writes())
-        directory.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto", result.stop.reason,
-                             result.steps, result.own_steps);
+        directory.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto",
+                             result.stop.reason, result.steps, result.own_steps);
     return exit_code_of(result.stop);
 }
 
@@ -118,8 +121,9 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     const int code = log_end(result, directory);
     if (!world.is_root()) return code;
     report(directory);
-    print_result(globals, to_json(result),
-                 fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result.epochs, result.steps, result.best.string()));
+    print_result(
+        globals, to_json(result),
+        fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result.epochs, result.steps, result.best.string()));
     return code;
 }
 
@@ -131,7 +135,9 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
     take_threads(config, options, world);
     catch_stop_signals();
     require_equal(world, "configuration", text_to_agree_on(config));
-    const ExistingRun existing = resuming ? ExistingRun::resume : options.force ? ExistingRun::replace : ExistingRun::refuse;
+    const ExistingRun existing = resuming        ? ExistingRun::resume
+                                 : options.force ? ExistingRun::replace
+                                                 : ExistingRun::refuse;
     RunDirectory directory =
         world.is_root() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
     try {
@@ -148,18 +154,20 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
 Run add_train(CLI::App& app, const Globals& globals) {
     const auto options = std::make_shared<Options>();
     add_train_options(app);
-    app.add_option(
-           "--resume", options->resume,
-           "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a checkpoint file")
+    app.add_option("--resume", options->resume,
+                   "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a "
+                   "checkpoint file")
         ->type_name("auto|FILE");
-    app.add_flag("--force", options->force,
-                 "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
+    app.add_flag(
+        "--force", options->force,
+        "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
     add_number(app, "--start-limit", options->guard.start, from_to(0, 86400),
                "Several ranks: seconds within which all must have started; 0: no limit");
     add_number(app, "--heartbeat", options->guard.silence, from_to(0, 3600),
                "Several ranks: seconds without a sign of life after which a rank is given up; 0: no heartbeats");
-    add_number(app, "--deadline", options->guard.deadline, above(0),
-               "Several ranks: seconds after which a rank that does not come to what all ranks do together is given up");
+    add_number(
+        app, "--deadline", options->guard.deadline, above(0),
+        "Several ranks: seconds after which a rank that does not come to what all ranks do together is given up");
     app.add_flag("--oversubscribe", options->oversubscribe, "Several ranks: more threads on a node than it has cores");
     return [&app, options, &globals] {
         return guarded(options->guard, [&](World& world) { return run(app, *options, globals, world); });

@@ -39,7 +39,8 @@ std::string help_text(const Row& option) {
     std::vector<std::string> facts;
     const bool is_text = std::holds_alternative<std::string TrainConfig::*>(option.member);
     if (!option.unit.empty() && !is_text) facts.emplace_back(option.unit);
-    if (const NumberRange* range = std::get_if<NumberRange>(&option.allowed); range != nullptr && !std::isinf(range->low))
+    if (const NumberRange* range = std::get_if<NumberRange>(&option.allowed);
+        range != nullptr && !std::isinf(range->low))
         facts.push_back(range->text());
     std::string standard = option_text(defaults, option);
     if (is_text) standard = standard.substr(1, standard.size() - 2);
@@ -55,7 +56,8 @@ std::string help_text(const Row& option) {
 void add_train_options(CLI::App& app) {
     // read_train_config() fetches the results once all of them are there.
     const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
-    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")->type_name("FILE");
+    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")
+        ->type_name("FILE");
     app.add_option("--set", keep, "options by key; they outdo --config, flags outdo them")
         ->type_name("KEY=VALUE")
         ->expected(1, 1000);
@@ -72,19 +74,23 @@ void add_train_options(CLI::App& app) {
 TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
     TrainConfig config;
     apply_toml(config, resumed.text, resumed.origin);
-    for (const std::string& file : app.get_option("--config")->results()) apply_toml(config, read_toml(file).text, file);
+    for (const std::string& file : app.get_option("--config")->results())
+        apply_toml(config, read_toml(file).text, file);
     for (const std::string& assignment : app.get_option("--set")->results()) {
         const std::size_t equals = assignment.find('=');
-        if (equals == std::string::npos) throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
+        if (equals == std::string::npos)
+            throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
         apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
     }
     for (const Row& option : train_options()) {
         const std::string flag = flag_of(option.key);
-        for (const std::string& text : app.get_option(flag)->results()) apply_text(config, std::string(option.key), text, flag);
+        for (const std::string& text : app.get_option(flag)->results())
+            apply_text(config, std::string(option.key), text, flag);
     }
     for (const Row& option : train_options()) {
         if (!option.required || !(config.*std::get<std::string TrainConfig::*>(option.member)).empty()) continue;
-        throw UsageError(fmt::format("[config] {} {} is required, by flag, --set or --config", flag_of(option.key), option.unit));
+        throw UsageError(
+            fmt::format("[config] {} {} is required, by flag, --set or --config", flag_of(option.key), option.unit));
     }
     check_train_config(config);
     return config;

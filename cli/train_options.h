@@ -11,9 +11,9 @@ namespace keel::cli {
 /// Declares --config, --set and a flag for each of train_options() that `app` does not have already.
 void add_train_options(CLI::App& app);
 
-/// Returns the configuration that the parsed command line of `app` (see add_train_options) asks for. `resumed` is a run's resolved
-/// one, which takes the defaults' place; empty: none. Throws UsageError that names the key, where it stands, what is allowed and
-/// what came.
+/// Returns the configuration that the parsed command line of `app` (see add_train_options) asks for. `resumed` is a
+/// run's resolved one, which takes the defaults' place; empty: none. Throws UsageError that names the key, where it
+/// stands, what is allowed and what came.
 TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed = {});
 
 }  // namespace keel::cli

@@ -7,7 +7,8 @@
 namespace keel::cli {
 
 void TrainProgress::on_step(const StepReport& report) {
-    if (!bar_) bar_.emplace(std::cerr, fmt::format("epoch {}/{}", report.epoch, report.epochs), stderr_progress(quiet_));
+    if (!bar_)
+        bar_.emplace(std::cerr, fmt::format("epoch {}/{}", report.epoch, report.epochs), stderr_progress(quiet_));
     bar_->update(report.samples_done, report.samples, report.mean_loss, report.images_per_second);
 }
 

@@ -3,7 +3,7 @@
 # "keel/embed/predictor.h": the folders' own names (data, engine, models) are too common for other programs' include paths.
 cmake_minimum_required(VERSION 3.25)
 
-set(pending embed/pictures.h kernels/parallel.h embed/predictor.h data/pipeline/loader.h engine/gradcheck.h engine/ops.h)
+set(pending embed/images.h kernels/parallel.h embed/predictor.h data/pipeline/loader.h engine/gradcheck.h engine/ops.h)
 set(public "")
 while(pending)
   list(POP_FRONT pending header)

@@ -20,8 +20,9 @@ public:
 
     std::unique_ptr<SharedMemory> share(std::size_t bytes) override {
         constexpr std::align_val_t kPage{4096};
-        const std::shared_ptr<std::byte> block(static_cast<std::byte*>(::operator new(SharedMemory::block_bytes(bytes), kPage)),
-                                               [](std::byte* p) { ::operator delete(p, kPage); });
+        const std::shared_ptr<std::byte> block(
+            static_cast<std::byte*>(::operator new(SharedMemory::block_bytes(bytes), kPage)),
+            [](std::byte* p) { ::operator delete(p, kPage); });
         SharedMemory::prepare(block.get());
         return std::make_unique<SharedMemory>(0, std::vector{block.get()}, bytes, block);
     }

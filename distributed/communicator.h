@@ -1,5 +1,5 @@
-// How the ranks of a run reach one another. Three implementations: one rank alone (self_communicator), threads of one process
-// (thread_communicator.h, for tests) and MPI (mpi_communicator.h). One thread of a rank uses its communicator.
+// How the ranks of a run reach one another. Three implementations: one rank alone (self_communicator), threads of one
+// process (thread_communicator.h, for tests) and MPI (mpi_communicator.h). One thread of a rank uses its communicator.
 #pragma once
 
 #include <cstddef>
@@ -36,14 +36,16 @@ public:
     virtual int size() const = 0;
     virtual const Topology& topology() const = 0;
 
-    /// Messages between two ranks with one tag arrive in the order in which they were sent; a receive names exactly the bytes that
-    /// come. The memory must stay, unchanged for a send, until the request is done. Throws IoError where the network fails.
+    /// Messages between two ranks with one tag arrive in the order in which they were sent; a receive names exactly the
+    /// bytes that come. The memory must stay, unchanged for a send, until the request is done. Throws IoError where the
+    /// network fails.
     virtual Request send(int to, int tag, const void* data, std::size_t bytes) = 0;
     virtual Request receive(int from, int tag, void* data, std::size_t bytes) = 0;
     virtual bool done(Message& message) = 0;
     virtual void wait(Message& message) = 0;
 
-    /// Memory of `bytes` for each rank of this node, which all of them see. All ranks of the world call it, with equal `bytes`.
+    /// Memory of `bytes` for each rank of this node, which all of them see. All ranks of the world call it, with equal
+    /// `bytes`.
     virtual std::unique_ptr<SharedMemory> share(std::size_t bytes) = 0;
 };
 

@@ -18,8 +18,8 @@ std::vector<std::byte> gather_bytes(Communicator& communicator, std::span<const 
     std::ranges::copy(own, turned.begin());
     for (int have = 1; have < ranks; have *= 2) {
         const std::size_t bytes = block * static_cast<std::size_t>(std::min(have, ranks - have));
-        const Request in =
-            communicator.receive((rank + have) % ranks, kTag, turned.data() + block * static_cast<std::size_t>(have), bytes);
+        const Request in = communicator.receive((rank + have) % ranks, kTag,
+                                                turned.data() + block * static_cast<std::size_t>(have), bytes);
         const Request out = communicator.send((rank + ranks - have) % ranks, kTag, turned.data(), bytes);
         communicator.wait(*in);
         communicator.wait(*out);

@@ -10,13 +10,15 @@ namespace keel {
 namespace {
 
 /// What follows "rank N on HOST " for each kind that blames one.
-constexpr std::array<std::string_view, 5> kVerbs{"died", "is silent", "left", "keeps the others waiting", "did not come"};
+constexpr std::array<std::string_view, 5> kVerbs{"died", "is silent", "left", "keeps the others waiting",
+                                                 "did not come"};
 
 }  // namespace
 
 std::string text(const Place& place) {
     if (place.step < 0) return "the start";
-    return place.bucket < 0 ? fmt::format("step {}", place.step) : fmt::format("step {}, bucket {}", place.step, place.bucket);
+    return place.bucket < 0 ? fmt::format("step {}", place.step)
+                            : fmt::format("step {}, bucket {}", place.step, place.bucket);
 }
 
 std::string RankFailure::text() const {
@@ -25,7 +27,8 @@ std::string RankFailure::text() const {
         case FailureKind::died:
             return fmt::format("{} died, last heard of at {}", who, where);
         case FailureKind::silent:
-            return fmt::format("{} is silent for {:.1f} s (stopped, or cut off), last heard of at {}", who, seconds, where);
+            return fmt::format("{} is silent for {:.1f} s (stopped, or cut off), last heard of at {}", who, seconds,
+                               where);
         case FailureKind::left:
             return fmt::format("{} left early at {} with exit code {}", who, where, exit_code);
         case FailureKind::late:
@@ -33,7 +36,8 @@ std::string RankFailure::text() const {
         case FailureKind::stuck:
             return fmt::format("{} is not done after {:.1f} s though all ranks are in it", where, seconds);
         case FailureKind::missing:
-            return fmt::format("{} did not come to the start within {:.1f} s", rank < 0 ? std::string("some rank") : who, seconds);
+            return fmt::format("{} did not come to the start within {:.1f} s",
+                               rank < 0 ? std::string("some rank") : who, seconds);
     }
     return who;
 }

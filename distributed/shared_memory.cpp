@@ -11,7 +11,8 @@
 namespace keel {
 namespace {
 
-/// About ten microseconds: what a rank on another core that arrives at the same time needs, and less than a turn asleep costs.
+/// About ten microseconds: what a rank on another core that arrives at the same time needs, and less than a turn asleep
+/// costs.
 constexpr int kSpins = 200;
 
 /// std::atomic::wait sees waiters of its own process alone.

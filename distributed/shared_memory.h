@@ -12,8 +12,8 @@ namespace keel {
 /// One block a rank: a gate, then the rank's part. One thread of each rank uses it at a time.
 class SharedMemory {
 public:
-    /// `blocks` by rank of the node, of block_bytes(bytes) each and aligned to a line of the caches, every one prepared by its rank
-    /// before any rank waits; `owner` keeps them.
+    /// `blocks` by rank of the node, of block_bytes(bytes) each and aligned to a line of the caches, every one prepared
+    /// by its rank before any rank waits; `owner` keeps them.
     SharedMemory(int rank, std::vector<std::byte*> blocks, std::size_t bytes, std::shared_ptr<void> owner);
 
     static std::size_t block_bytes(std::size_t bytes) { return kGateBytes + bytes; }
@@ -27,8 +27,8 @@ public:
         return reinterpret_cast<T*>(blocks_[static_cast<std::size_t>(rank)] + kGateBytes);
     }
 
-    /// Returns once all ranks of the node have called it as often; what they wrote before is seen then. Waits awake for a moment,
-    /// then sleeps, so that ranks may outnumber cores.
+    /// Returns once all ranks of the node have called it as often; what they wrote before is seen then. Waits awake for
+    /// a moment, then sleeps, so that ranks may outnumber cores.
     void barrier();
 
 private:

@@ -91,8 +91,9 @@ public:
 
     std::unique_ptr<SharedMemory> share(std::size_t bytes) override {
         constexpr std::align_val_t kPage{4096};
-        const std::shared_ptr<std::byte> own(static_cast<std::byte*>(::operator new(SharedMemory::block_bytes(bytes), kPage)),
-                                             [](std::byte* p) { ::operator delete(p, kPage); });
+        const std::shared_ptr<std::byte> own(
+            static_cast<std::byte*>(::operator new(SharedMemory::block_bytes(bytes), kPage)),
+            [](std::byte* p) { ::operator delete(p, kPage); });
         SharedMemory::prepare(own.get());
         std::unique_lock lock(office_.mutex);
         auto& mine = office_.shares[static_cast<std::size_t>(rank_)];
@@ -115,8 +116,8 @@ public:
     }
 
 private:
-    Request post(const PostOffice::Address& address, std::deque<std::shared_ptr<Letter>> PostOffice::Box::*side, void* data,
-                 std::size_t bytes) {
+    Request post(const PostOffice::Address& address, std::deque<std::shared_ptr<Letter>> PostOffice::Box::*side,
+                 void* data, std::size_t bytes) {
         step();
         auto letter = std::make_shared<Letter>(Letter{static_cast<std::byte*>(data), bytes});
         const std::lock_guard lock(office_.mutex);

@@ -14,8 +14,8 @@ struct ThreadWorld {
     std::function<void(int rank)> before_step;
 };
 
-/// Runs `body` on every rank, each a thread, and returns when all have. A send completes only when it is received. An exception of
-/// a rank is rethrown here; other ranks that wait for a message meanwhile throw as well.
+/// Runs `body` on every rank, each a thread, and returns when all have. A send completes only when it is received. An
+/// exception of a rank is rethrown here; other ranks that wait for a message meanwhile throw as well.
 void run_ranks(const ThreadWorld& world, const std::function<void(Communicator&)>& body);
 
 }  // namespace keel

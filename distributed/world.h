@@ -1,5 +1,5 @@
-// A rank's place in the run, and the thread that speaks for it: MPI is called by one thread alone, which sums gradients while the
-// compute pool is still at the backward pass.
+// A rank's place in the run, and the thread that speaks for it: MPI is called by one thread alone, which sums gradients
+// while the compute pool is still at the backward pass.
 #pragma once
 
 #include <condition_variable>
@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "distributed/gather.h"
 #include "distributed/communicator.h"
+#include "distributed/gather.h"
 #include "distributed/rank_failure.h"
 
 namespace keel {

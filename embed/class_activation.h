@@ -1,4 +1,4 @@
-// Where in a picture a model finds what speaks for a label: a map over one of its layers.
+// Where in an image a model finds what speaks for a label: a map over one of its layers.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ public:
     const std::string& layer() const { return layer_; }
     bool uses_gradients() const { return uses_gradients_; }
 
-    /// Returns maps {n, h, w, labels.size()} of normalised images {n, image_size, image_size, channels}, where h x w is
+    /// Returns maps {n, h, w, labels.size()} of normalized images {n, image_size, image_size, channels}, where h x w is
     /// the layer's map A:
     ///   class activation:  sum_c W[label, c] * A[y, x, c], whose mean plus the label's bias is its logit;
     ///   Grad-CAM:          sum_c alpha[c] * A[y, x, c], alpha[c] = mean over y, x of d logit / d A[y, x, c]

@@ -5,7 +5,7 @@
 #include <new>
 #include <string>
 
-#include "embed/pictures.h"
+#include "embed/images.h"
 #include "embed/predictor.h"
 #include "kernels/parallel.h"
 #include "kernels/version.h"
@@ -71,8 +71,8 @@ void predict(const keel_model& model, const Tensor& images, float* scores, std::
     std::ranges::copy(result.values<float>(), scores);
 }
 
-void predict(const keel_model& model, const Image& picture, float* scores, std::size_t count) {
-    predict(model, input_of({&picture, 1}, model.transform), scores, count);
+void predict(const keel_model& model, const Image& image, float* scores, std::size_t count) {
+    predict(model, input_of({&image, 1}, model.transform), scores, count);
 }
 
 Image copied(const std::uint8_t* pixels, int width, int height, int channels, std::size_t row_bytes) {
@@ -85,10 +85,10 @@ Image copied(const std::uint8_t* pixels, int width, int height, int channels, st
     if (row_bytes < length)
         throw UsageError("[keel] wanted rows at least " + std::to_string(length) + " bytes apart, got " +
                          std::to_string(row_bytes));
-    Image picture(width, height, channels);
+    Image image(width, height, channels);
     for (int y = 0; y < height; ++y)
-        std::copy_n(pixels + static_cast<std::size_t>(y) * row_bytes, length, picture.row(y));
-    return picture;
+        std::copy_n(pixels + static_cast<std::size_t>(y) * row_bytes, length, image.row(y));
+    return image;
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ keel_status keel_predict_file(const keel_model* model, const char* path, float* 
     return guarded([&] {
         require_given(model, "model");
         require_given(path, "path");
-        predict(*model, load_picture(path, model->transform), scores, count);
+        predict(*model, load_image(path, model->transform), scores, count);
     });
 }
 
@@ -142,7 +142,7 @@ keel_status keel_predict_encoded(const keel_model* model, const void* file, size
     return guarded([&] {
         require_given(model, "model");
         require_given(file, "file");
-        predict(*model, decode_picture({static_cast<const std::uint8_t*>(file), bytes}, model->transform, "picture"),
+        predict(*model, decode_image({static_cast<const std::uint8_t*>(file), bytes}, model->transform, "image"),
                 scores, count);
     });
 }

@@ -17,7 +17,7 @@ typedef enum keel_status {
     KEEL_OK = 0,
     KEEL_INTERNAL_ERROR = 1, /* out of memory, or a bug */
     KEEL_USAGE_ERROR = 2,    /* an argument that cannot be honoured */
-    KEEL_INPUT_ERROR = 3,    /* a file or picture that is malformed or does not fit the model */
+    KEEL_INPUT_ERROR = 3,    /* a file or image that is malformed or does not fit the model */
     KEEL_IO_ERROR = 5        /* the operating system refused a file */
 } keel_status;
 
@@ -56,7 +56,7 @@ int keel_model_is_multi_label(const keel_model* model);
 int keel_model_image_size(const keel_model* model);
 int keel_model_channels(const keel_model* model);
 
-/* A probability for each label of a picture, as keel predict gives them. `scores` has room for `count` numbers,
+/* A probability for each label of an image, as keel predict gives them. `scores` has room for `count` numbers,
  * which must be the number of labels. */
 
 /* A PNG, JPEG or BMP file. */
@@ -70,7 +70,7 @@ keel_status keel_predict_encoded(const keel_model* model, const void* file, size
 keel_status keel_predict_pixels(const keel_model* model, const uint8_t* pixels, int width, int height, int channels,
                                 size_t row_bytes, float* scores, size_t count);
 
-/* `n` images that the caller resized and normalised: n x image_size x image_size x channels floats. `scores` takes
+/* `n` images that the caller resized and normalized: n x image_size x image_size x channels floats. `scores` takes
  * n x labels numbers, image by image, and `count` is that product. */
 keel_status keel_predict_images(const keel_model* model, int64_t n, const float* images, float* scores, size_t count);
 

@@ -31,7 +31,7 @@ public:
     const ModelSpec& spec() const { return spec_; }
     const Runtime& runtime() const { return runtime_; }
 
-    /// Returns the logits {n, labels} of normalised images {n, image_size, image_size, channels}. Throws UsageError for
+    /// Returns the logits {n, labels} of normalized images {n, image_size, image_size, channels}. Throws UsageError for
     /// other dims or types.
     Tensor logits(const Tensor& images) const;
     /// Returns the probabilities {n, labels}: by sigmoid for multi-label models, else by softmax.

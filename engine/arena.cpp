@@ -134,7 +134,8 @@ void Arena::trim() {
     const auto [block, size] = *last;
     std::byte* end = begin_ + statistics_.reserved - bytes;
     // Fresh addresses over the old ones: their memory is free then.
-    if (mmap(end, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) return;
+    if (mmap(end, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        return;
     erase_free(last);
     if (size > bytes) insert_free(block, size - bytes);
     statistics_.reserved -= bytes;

@@ -1,5 +1,6 @@
-// Where tensor storage comes from: one range of addresses on huge pages that grows at its end, 64-byte aligned blocks, freed blocks
-// reused. A training step allocates the same sizes in the same order every time, so after the first ones it grows no more.
+// Where tensor storage comes from: one range of addresses on huge pages that grows at its end, 64-byte aligned blocks,
+// freed blocks reused. A training step allocates the same sizes in the same order every time, so after the first ones
+// it grows no more.
 #pragma once
 
 #include <cstddef>

@@ -26,7 +26,9 @@ thread_local bool recording = true;
 std::atomic<std::uint64_t> next_number{0};
 
 struct LaterFirst {
-    bool operator()(const AutogradMeta* a, const AutogradMeta* b) const { return a->producer->number < b->producer->number; }
+    bool operator()(const AutogradMeta* a, const AutogradMeta* b) const {
+        return a->producer->number < b->producer->number;
+    }
 };
 
 /// sum += term, in place where nobody else sees sum's memory.
@@ -36,7 +38,8 @@ void add_gradient(Tensor& sum, Tensor term) {
         return;
     }
     if (sum.dims() != term.dims() || !kernels::same_layout(sum.layout(), term.layout()))
-        throw UsageError("[backward] gradients of dims " + sum.dims().text() + " and " + term.dims().text() + " cannot be added");
+        throw UsageError("[backward] gradients of dims " + sum.dims().text() + " and " + term.dims().text() +
+                         " cannot be added");
     if (!sum.unique()) {
         Tensor copy = sum.empty_like();
         copy.assign(sum);
@@ -44,8 +47,9 @@ void add_gradient(Tensor& sum, Tensor term) {
     }
     dispatch_float("backward", sum.dtype(), [&]<class T>(T) {
         const auto flat = sum.storage_elements();
-        const kernels::UnaryGeometry g = sum.layout() ? kernels::UnaryGeometry{1, flat, flat, flat}
-                                                      : kernels::UnaryGeometry{sum.rows(), sum.channels(), term.ld(), sum.ld()};
+        const kernels::UnaryGeometry g = sum.layout()
+                                             ? kernels::UnaryGeometry{1, flat, flat, flat}
+                                             : kernels::UnaryGeometry{sum.rows(), sum.channels(), term.ld(), sum.ld()};
         kernels::accumulate(g, term.data<T>(), sum.data<T>());
     });
 }
@@ -155,8 +159,9 @@ AutogradMeta& meta_of(const Tensor& tensor) {
 }  // namespace
 
 Tensor record(Tensor dst, const std::vector<Tensor>& inputs, BackwardFunction backward) {
-    return record_adding(std::move(dst), inputs,
-                         [backward = std::move(backward)](Tensor diff_dst, Tensor&) { return backward(std::move(diff_dst)); });
+    return record_adding(std::move(dst), inputs, [backward = std::move(backward)](Tensor diff_dst, Tensor&) {
+        return backward(std::move(diff_dst));
+    });
 }
 
 Tensor record_adding(Tensor dst, const std::vector<Tensor>& inputs, AddingBackwardFunction backward) {
@@ -179,7 +184,8 @@ Tensor record_adding(Tensor dst, const std::vector<Tensor>& inputs, AddingBackwa
 }
 
 void backward(const Tensor& loss, const Tensor& diff_loss) {
-    if (!loss.requires_grad()) throw UsageError("[backward] the loss does not depend on anything that requires a gradient");
+    if (!loss.requires_grad())
+        throw UsageError("[backward] the loss does not depend on anything that requires a gradient");
     if (diff_loss ? diff_loss.dims() != loss.dims() : loss.elements() != 1)
         throw UsageError("[backward] wanted a loss of one element or a gradient of its dims, the loss has dims " +
                          loss.dims().text());

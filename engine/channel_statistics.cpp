@@ -15,11 +15,11 @@ ChannelStatistics::ChannelStatistics(std::int64_t channels, DType type)
 
 ChannelStatistics::ChannelStatistics(std::int64_t rows, Tensor mean, Tensor variance)
     : mean_(std::move(mean)), variance_(std::move(variance)), known_(mean_.elements()), settles_(false) {
-    synchronise(rows, 0, known_);
+    synchronize(rows, 0, known_);
 }
 
 /// Sums of values and squares, in double: a mean a thousand deviations from zero costs six of its sixteen digits.
-void ChannelStatistics::synchronise(std::int64_t rows, std::int64_t begin, std::int64_t count) {
+void ChannelStatistics::synchronize(std::int64_t rows, std::int64_t begin, std::int64_t count) {
     rows_ = static_cast<double>(rows);
     if (setting_.sync == nullptr) return;
     dispatch_float("batch_norm", mean_.dtype(), [&]<class T>(T) {
@@ -66,7 +66,7 @@ void ChannelStatistics::require(const Tensor& src) {
         kernels::batch_norm_statistics(src.rows(), fresh, src.ld(), src.data<T>() + known_, mean_.data<T>() + known_,
                                        variance_.data<T>() + known_);
     });
-    synchronise(src.rows(), known_, fresh);
+    synchronize(src.rows(), known_, fresh);
     known_ = src.channels();
 }
 
@@ -77,7 +77,8 @@ void ChannelStatistics::defer(std::int64_t channel, double offset, double slope)
 
 Tensor ChannelStatistics::settled(std::int64_t begin, const Tensor& src, const Tensor& diff_dst) const {
     const std::int64_t count = src.channels();
-    if (known_ < begin + count) return diff_dst.clone();  // no batch norm has normalised these with their own statistics
+    if (known_ < begin + count)
+        return diff_dst.clone();  // no batch norm has normalized these with their own statistics
     Tensor diff_src = Tensor::empty(src.dims(), src.dtype());
     std::vector<double> corrections(offset_.begin() + begin, offset_.begin() + begin + count);
     corrections.insert(corrections.end(), slope_.begin() + begin, slope_.begin() + begin + count);
@@ -85,8 +86,9 @@ Tensor ChannelStatistics::settled(std::int64_t begin, const Tensor& src, const T
     dispatch_float("batch_norm", src.dtype(), [&]<class T>(T) {
         const std::vector<T> offset(corrections.begin(), corrections.begin() + count);
         const std::vector<T> slope(corrections.begin() + count, corrections.end());
-        kernels::batch_norm_correct({src.rows(), count, src.ld(), diff_dst.ld(), diff_src.ld(), false}, mean_.data<T>() + begin,
-                                    offset.data(), slope.data(), src.data<T>(), diff_dst.data<T>(), diff_src.data<T>());
+        kernels::batch_norm_correct({src.rows(), count, src.ld(), diff_dst.ld(), diff_src.ld(), false},
+                                    mean_.data<T>() + begin, offset.data(), slope.data(), src.data<T>(),
+                                    diff_dst.data<T>(), diff_src.data<T>());
     });
     return diff_src;
 }

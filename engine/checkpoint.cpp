@@ -43,20 +43,23 @@ void save_checkpoint(AtomicFile& output, const CheckpointState& state) {
     write_safetensors(output, file);
 }
 
-CheckpointState load_checkpoint(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted) {
+CheckpointState load_checkpoint(const std::filesystem::path& path,
+                                const std::function<bool(const std::string&)>& wanted) {
     CheckpointState state = read_safetensors(path, wanted);
     if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey))
         throw InputError("[checkpoint] " + path.string() + " is a safetensors file, but no checkpoint of Keel");
     if (state.metadata.at(kFormatKey) != std::to_string(kFormat))
-        throw InputError("[checkpoint] " + path.string() + " has format " + state.metadata.at(kFormatKey).substr(0, 40) +
-                         ", this program reads " + std::to_string(kFormat));
+        throw InputError("[checkpoint] " + path.string() + " has format " +
+                         state.metadata.at(kFormatKey).substr(0, 40) + ", this program reads " +
+                         std::to_string(kFormat));
     return state;
 }
 
 std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
                                    const std::string& source, const LoadOptions& options) {
     const auto skippable = [&](const std::string& name) {
-        return std::ranges::any_of(options.skippable, [&](const std::string& prefix) { return name.starts_with(prefix); });
+        return std::ranges::any_of(options.skippable,
+                                   [&](const std::string& prefix) { return name.starts_with(prefix); });
     };
     std::map<std::string, Tensor> given;
     for (const auto& [name, tensor] : tensors)
@@ -73,8 +76,9 @@ std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const 
         else if (node.empty())
             missing.push_back(name);
         else
-            misfits.push_back(name + " " + std::string(keel::name(node.mapped().dtype())) + node.mapped().dims().text() +
-                              " (wanted " + std::string(keel::name(wanted.dtype())) + wanted.dims().text() + ")");
+            misfits.push_back(name + " " + std::string(keel::name(node.mapped().dtype())) +
+                              node.mapped().dims().text() + " (wanted " + std::string(keel::name(wanted.dtype())) +
+                              wanted.dims().text() + ")");
     }
     for (const auto& [name, tensor] : given) (skippable(name) ? skipped : left_over).push_back(name);
 

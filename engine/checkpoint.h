@@ -1,5 +1,5 @@
-// Checkpoints: one safetensors file with the model's parameters and buffers under their names, the optimiser's and the EMA's
-// tensors with prefixes (see Optimizer::state, Ema::state), and what else a reader needs in the metadata.
+// Checkpoints: one safetensors file with the model's parameters and buffers under their names, the optimizer's and the
+// EMA's tensors with prefixes (see Optimizer::state, Ema::state), and what else a reader needs in the metadata.
 #pragma once
 
 #include <filesystem>
@@ -18,21 +18,24 @@ using CheckpointState = TensorFile;
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state);
 /// The same, and the commit is left to the caller.
 void save_checkpoint(AtomicFile& output, const CheckpointState& state);
-/// Reads a file of save_checkpoint. Throws InputError, naming the file, if it is damaged, no checkpoint of Keel, or of a newer
-/// format. `wanted` as in read_safetensors.
-CheckpointState load_checkpoint(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted = {});
+/// Reads a file of save_checkpoint. Throws InputError, naming the file, if it is damaged, no checkpoint of Keel, or of
+/// a newer format. `wanted` as in read_safetensors.
+CheckpointState load_checkpoint(const std::filesystem::path& path,
+                                const std::function<bool(const std::string&)>& wanted = {});
 
 struct LoadOptions {
-    /// Tensors below these prefixes ("classifier.", "fc.") may be missing, left over or of other dims; they are skipped then.
+    /// Tensors below these prefixes ("classifier.", "fc.") may be missing, left over or of other dims; they are skipped
+    /// then.
     std::vector<std::string> skippable{};
-    /// The state takes over the tensors' memory where their type is right, without a copy (Tensor::share): for tensors that nobody
-    /// writes to afterwards.
+    /// The state takes over the tensors' memory where their type is right, without a copy (Tensor::share): for tensors
+    /// that nobody writes to afterwards.
     bool share = false;
 };
 
-/// Copies (or shares) `tensors` into a module's state (`module.state()`). Left out of account: optimiser and EMA state, and batch
-/// norms' num_batches_tracked. Floating-point types are converted. Throws InputError, which names `source` and lists what is
-/// missing, left over or of other dims (ten names of each at most), before anything is copied. Returns the names that were skipped.
+/// Copies (or shares) `tensors` into a module's state (`module.state()`). Left out of account: optimizer and EMA state,
+/// and batch norms' num_batches_tracked. Floating-point types are converted. Throws InputError, which names `source`
+/// and lists what is missing, left over or of other dims (ten names of each at most), before anything is copied.
+/// Returns the names that were skipped.
 std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
                                    const std::string& source, const LoadOptions& options = {});
 

@@ -51,7 +51,8 @@ ConvChoice from_json(const Json& json) {
     g.dilation_w = small("dilation", 1);
     kernels::check_geometry(g);
     const auto kernels = json.at("kernels").get<std::string>();
-    if (kernels != "own" && kernels != "onednn") throw InputError("kernels are \"own\" or \"onednn\", not \"" + kernels + "\"");
+    if (kernels != "own" && kernels != "onednn")
+        throw InputError("kernels are \"own\" or \"onednn\", not \"" + kernels + "\"");
     return {g, kernels == "own", json.at("own_ms").get<double>(), json.at("onednn_ms").get<double>()};
 }
 
@@ -64,7 +65,8 @@ std::vector<ConvChoice> load_conv_choices(const std::filesystem::path& path) {
     try {
         const Json json = Json::parse(text);
         const Json measured = json.at("conditions"), here = conditions();
-        if (measured != here) throw InputError("measured under " + measured.dump() + ", this process has " + here.dump());
+        if (measured != here)
+            throw InputError("measured under " + measured.dump() + ", this process has " + here.dump());
         for (const Json& choice : json.at("choices")) choices.push_back(from_json(choice));
     } catch (const nlohmann::json::exception& error) {
         throw refuse(std::string("wanted the choices of convolution kernels, got ") + error.what());

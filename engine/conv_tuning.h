@@ -9,8 +9,8 @@
 
 namespace keel {
 
-/// The choices of a JSON file written by save_conv_choices. Throws InputError where it is malformed, or was measured under another
-/// ISA, number of threads or version of oneDNN than this process has.
+/// The choices of a JSON file written by save_conv_choices. Throws InputError where it is malformed, or was measured
+/// under another ISA, number of threads or version of oneDNN than this process has.
 std::vector<kernels::ConvChoice> load_conv_choices(const std::filesystem::path& path);
 
 void save_conv_choices(const std::filesystem::path& path, const std::vector<kernels::ConvChoice>& choices);

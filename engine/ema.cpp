@@ -70,7 +70,8 @@ void Ema::load_state(const std::vector<NamedTensor>& tensors) {
         const Tensor &wanted = parameter.tensor, &came = node.mapped();
         if (came.dims() != wanted.dims() || came.dtype() != wanted.dtype())
             throw InputError("[ema] the state " + node.key() + " has type and dims " + std::string(name(came.dtype())) +
-                             came.dims().text() + ", wanted " + std::string(name(wanted.dtype())) + wanted.dims().text());
+                             came.dims().text() + ", wanted " + std::string(name(wanted.dtype())) +
+                             wanted.dims().text());
         averages.push_back(came.clone());
     }
     if (!given.empty()) throw InputError("[ema] the state " + given.begin()->first + " belongs to no parameter here");

@@ -1,5 +1,6 @@
-// Exponential moving average of a model's parameters (Polyak & Juditsky 1992), to evaluate with. Give it the batch norms' running
-// statistics as well (`module.state()`): averaged weights make other activations than the newest ones do.
+// Exponential moving average of a model's parameters (Polyak & Juditsky 1992), to evaluate with. Give it the batch
+// norms' running statistics as well (`module.state()`): averaged weights make other activations than the newest ones
+// do.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ public:
     /// Begins with a copy of the parameters. Throws UsageError unless 0 <= decay < 1.
     Ema(std::vector<NamedTensor> parameters, double decay);
 
-    /// average = d * average + (1 - d) * parameter with d = min(decay, (1 + step) / (10 + step)), so that a short run forgets its
-    /// beginning; step counts the updates of the parameters from 0. Throws UsageError while swapped in.
+    /// average = d * average + (1 - d) * parameter with d = min(decay, (1 + step) / (10 + step)), so that a short run
+    /// forgets its beginning; step counts the updates of the parameters from 0. Throws UsageError while swapped in.
     void update(std::int64_t step);
 
     /// Exchanges averages and parameters; a second call undoes it. See EmaScope.
@@ -25,8 +26,8 @@ public:
 
     /// Handles named `ema.P`. Throws UsageError while swapped in.
     std::vector<NamedTensor> state() const;
-    /// Replaces the averages by the values of the `ema.` tensors among `tensors`; other names are not looked at. Throws InputError
-    /// if one is missing, belongs to no parameter or does not fit; then nothing has changed.
+    /// Replaces the averages by the values of the `ema.` tensors among `tensors`; other names are not looked at. Throws
+    /// InputError if one is missing, belongs to no parameter or does not fit; then nothing has changed.
     void load_state(const std::vector<NamedTensor>& tensors);
 
 private:

@@ -23,8 +23,9 @@ namespace {
     throw IoError(fmt::format("[files] cannot {} {}: {}", what, path.string(), std::generic_category().message(code)));
 }
 
-/// Makes the entry of a rename durable. Filesystems that cannot synchronise a folder say EINVAL; they have no more to give.
-void synchronise_folder(const std::filesystem::path& file) {
+/// Makes the entry of a rename durable. Filesystems that cannot synchronize a folder say EINVAL; they have no more to
+/// give.
+void synchronize_folder(const std::filesystem::path& file) {
     const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
     const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) fail("open folder", folder);
@@ -32,12 +33,14 @@ void synchronise_folder(const std::filesystem::path& file) {
     const int error = errno;
     ::close(descriptor);
     errno = error;
-    if (!done) fail("synchronise folder", folder);
+    if (!done) fail("synchronize folder", folder);
 }
 
 constexpr std::string_view kTemporary = ".tmp";  // and the process's id
 
-std::filesystem::path temporary_name(std::filesystem::path path) { return path += fmt::format("{}{}", kTemporary, ::getpid()); }
+std::filesystem::path temporary_name(std::filesystem::path path) {
+    return path += fmt::format("{}{}", kTemporary, ::getpid());
+}
 
 /// For file systems without hard links.
 void copy_contents(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -77,7 +80,8 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> into) const {
         const ssize_t count = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) fail("read", path_);
-        if (count == 0) throw InputError("[files] " + path_.string() + " ends at byte " + std::to_string(offset) + ", wanted more");
+        if (count == 0)
+            throw InputError("[files] " + path_.string() + " ends at byte " + std::to_string(offset) + ", wanted more");
         offset += static_cast<std::uint64_t>(count);
         into = into.subspan(static_cast<std::size_t>(count));
     }
@@ -128,7 +132,7 @@ void AtomicFile::commit() {
     // Renamed while still open, so that a refused rename leaves the destructor something to clean up.
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename into place", path_);
     ::close(std::exchange(descriptor_, -1));
-    synchronise_folder(path_);
+    synchronize_folder(path_);
 }
 
 bool is_temporary_name(const std::filesystem::path& path) {
@@ -151,7 +155,7 @@ void link_file(const std::filesystem::path& from, const std::filesystem::path& t
         fail("rename into place", to);
     }
     ::unlink(temporary.c_str());  // a rename between two names of one file does nothing
-    synchronise_folder(to);
+    synchronize_folder(to);
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
@@ -167,9 +171,9 @@ void rename_folder(const std::filesystem::path& from, const std::filesystem::pat
     const int error = errno;
     ::close(descriptor);
     errno = error;
-    if (!done) fail("synchronise", from);
+    if (!done) fail("synchronize", from);
     if (::rename(from.c_str(), to.c_str()) != 0) fail("rename into place", to);
-    synchronise_folder(to);
+    synchronize_folder(to);
 }
 
 std::string read_file(const std::filesystem::path& path, std::uint64_t limit) {
@@ -189,7 +193,8 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t limit) {
         }
         if (got == 0) return contents;
         if (contents.size() + static_cast<std::size_t>(got) > limit)
-            throw InputError(fmt::format("[files] {} holds more than the {} bytes that are allowed", path.string(), limit));
+            throw InputError(
+                fmt::format("[files] {} holds more than the {} bytes that are allowed", path.string(), limit));
         contents.append(part.data(), static_cast<std::size_t>(got));
     }
 }

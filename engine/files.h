@@ -1,5 +1,5 @@
-// Whole files: read with a limit, written so that a reader (or the next run) sees the old contents or the new, never half of
-// either.
+// Whole files: read with a limit, written so that a reader (or the next run) sees the old contents or the new, never
+// half of either.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,8 @@ public:
     void read(std::uint64_t offset, std::span<std::byte> into) const;
     /// A hint: these bytes are read soon. The system begins to fetch them, where it can.
     void will_read(std::uint64_t offset, std::uint64_t size) const;
-    /// Asks the system to drop the file from its cache, dirty pages written first. It may decline, and in memory (tmpfs) always does.
+    /// Asks the system to drop the file from its cache, dirty pages written first. It may decline, and in memory
+    /// (tmpfs) always does.
     void drop_from_cache() const;
 
 private:
@@ -34,9 +35,9 @@ private:
     std::uint64_t size_ = 0;
 };
 
-/// A file written beside `path` under a temporary name; commit() makes it durable (fsync) and renames it over `path`. Without a
-/// commit the destructor removes it and `path` keeps what it had. The temporary name holds the process id, so that two
-/// processes never share one. Every operation throws IoError that names the file and the system's reason.
+/// A file written beside `path` under a temporary name; commit() makes it durable (fsync) and renames it over `path`.
+/// Without a commit the destructor removes it and `path` keeps what it had. The temporary name holds the process id, so
+/// that two processes never share one. Every operation throws IoError that names the file and the system's reason.
 class AtomicFile {
 public:
     explicit AtomicFile(std::filesystem::path path);
@@ -55,18 +56,19 @@ private:
     int descriptor_ = -1;
 };
 
-/// True for names as AtomicFile makes them. What a killed process left of them can be removed by whoever is the only writer there.
+/// True for names as AtomicFile makes them. What a killed process left of them can be removed by whoever is the only
+/// writer there.
 bool is_temporary_name(const std::filesystem::path& path);
 
-/// Gives the contents of `from` the name `to` as well, in place of what had it; a hard link where the file system has them, else a
-/// copy. `to` is never half of either. Both lie in one folder. Throws IoError.
+/// Gives the contents of `from` the name `to` as well, in place of what had it; a hard link where the file system has
+/// them, else a copy. `to` is never half of either. Both lie in one folder. Throws IoError.
 void link_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Replaces the contents of `path` by `bytes` with an AtomicFile.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-/// Makes a folder and all that was written in it durable, then renames it; `to` must not exist, or be an empty folder. One call for
-/// any number of files, where an fsync of each would take a disk's access time. Throws IoError.
+/// Makes a folder and all that was written in it durable, then renames it; `to` must not exist, or be an empty folder.
+/// One call for any number of files, where an fsync of each would take a disk's access time. Throws IoError.
 void rename_folder(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// The contents of `path`. Throws IoError where it cannot be read, InputError where it holds more than `limit` bytes.

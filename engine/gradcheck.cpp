@@ -44,7 +44,7 @@ constexpr double kStep = 0x1p-17;
 
 /// (s(x + h) - s(x - h)) / 2h misses the derivative of s = sum c y by h^2 s''' / 6 (truncation) and by the rounding
 /// error of s over h. With inputs of order 1 and length scales of at least 1/10 (the least: the deviation that batch
-/// normalisation divides by), |s'''| <= 10^3 m, where m = sum |c| (1 + |y|). A sum of n terms is off by at most n eps
+/// normalization divides by), |s'''| <= 10^3 m, where m = sum |c| (1 + |y|). A sum of n terms is off by at most n eps
 /// m; n is the elements of the result (the contraction) and of all inputs (more than any sum in the operator has). Near
 /// h = (eps)^(1/3) both terms are small; a power of two makes x + h and x - h exact to the last bits.
 double tolerance_of(const Tensor& dst, const Tensor& cotangent, const std::vector<Tensor>& inputs) {

@@ -12,7 +12,8 @@ namespace {
 template <class F>
 auto over_elements(const Tensor& gradient, F&& f) {
     const Tensor flat = gradient.dense() ? gradient : gradient.clone();
-    return dispatch_float("gradients", flat.dtype(), [&]<class T>(T) { return f(flat.data<T>(), flat.storage_elements()); });
+    return dispatch_float("gradients", flat.dtype(),
+                          [&]<class T>(T) { return f(flat.data<T>(), flat.storage_elements()); });
 }
 
 /// The gradient of `parameter` where it may be written: dense, and in memory that no other tensor sees.
@@ -33,7 +34,8 @@ double gradient_norm(const std::vector<NamedTensor>& parameters) {
     double sum = 0;
     for (const auto& [name, tensor] : parameters)
         if (tensor.grad())
-            sum += over_elements(tensor.grad(), [](const auto* data, std::int64_t n) { return kernels::sum_of_squares(n, data); });
+            sum += over_elements(tensor.grad(),
+                                 [](const auto* data, std::int64_t n) { return kernels::sum_of_squares(n, data); });
     return std::sqrt(sum);
 }
 
@@ -58,8 +60,9 @@ double clip_by_norm(const std::vector<NamedTensor>& parameters, double max_norm)
 
 std::optional<std::string> first_non_finite(const std::vector<NamedTensor>& parameters) {
     for (const auto& [name, tensor] : parameters)
-        if (tensor.grad() &&
-            !over_elements(tensor.grad(), [](const auto* data, std::int64_t n) { return kernels::all_finite(n, data); }))
+        if (tensor.grad() && !over_elements(tensor.grad(), [](const auto* data, std::int64_t n) {
+                return kernels::all_finite(n, data);
+            }))
             return name;
     return std::nullopt;
 }

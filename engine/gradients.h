@@ -10,7 +10,8 @@
 
 namespace keel {
 
-/// sqrt of the sum of squares of all gradients there are, in double; the result does not depend on the number of threads.
+/// sqrt of the sum of squares of all gradients there are, in double; the result does not depend on the number of
+/// threads.
 double gradient_norm(const std::vector<NamedTensor>& parameters);
 
 /// Multiplies all gradients.
@@ -22,7 +23,8 @@ double clip_by_norm(const std::vector<NamedTensor>& parameters, double max_norm)
 /// The first parameter whose gradient holds NaN or infinity.
 std::optional<std::string> first_non_finite(const std::vector<NamedTensor>& parameters);
 
-/// Throws DivergedError, which names the step and the first bad parameter, unless the loss and all gradients are finite.
+/// Throws DivergedError, which names the step and the first bad parameter, unless the loss and all gradients are
+/// finite.
 void require_finite(double loss, const std::vector<NamedTensor>& parameters, std::int64_t step);
 
 }  // namespace keel

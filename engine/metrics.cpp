@@ -12,7 +12,8 @@ namespace {
 
 void require_number(const char* who, float value, std::size_t sample) {
     if (std::isnan(value))
-        throw InputError("[" + std::string(who) + "] wanted a number for sample " + std::to_string(sample) + ", got NaN");
+        throw InputError("[" + std::string(who) + "] wanted a number for sample " + std::to_string(sample) +
+                         ", got NaN");
 }
 
 /// The number of samples of a {samples, columns} matrix.
@@ -30,7 +31,8 @@ std::optional<double> mean_of_defined(const std::vector<std::optional<double>>& 
     return mean.weight() > 0 ? std::optional(mean.mean()) : std::nullopt;
 }
 
-void check_classes(const char* who, std::size_t samples, std::span<const std::int32_t> classes_of, std::int64_t classes) {
+void check_classes(const char* who, std::size_t samples, std::span<const std::int32_t> classes_of,
+                   std::int64_t classes) {
     if (classes_of.size() != samples)
         throw UsageError("[" + std::string(who) + "] " + std::to_string(samples) + " rows of scores, but " +
                          std::to_string(classes_of.size()) + " classes");
@@ -42,7 +44,8 @@ void check_classes(const char* who, std::size_t samples, std::span<const std::in
 
 /// AUROC of one column of a matrix; sample i takes part unless target(i) < 0.
 template <class Target>
-std::optional<double> column_auroc(std::span<const float> scores, std::size_t columns, std::size_t column, Target&& target) {
+std::optional<double> column_auroc(std::span<const float> scores, std::size_t columns, std::size_t column,
+                                   Target&& target) {
     std::vector<double> of_column;
     std::vector<float> targets;
     for (std::size_t i = 0; i * columns < scores.size(); ++i) {
@@ -90,8 +93,9 @@ std::optional<double> class_auc(std::span<const float> probabilities, std::span<
     check_classes("auc", samples, classes_of, classes);
     const auto columns = static_cast<std::size_t>(classes);
     const auto one_against_rest = [&](std::size_t wanted) {
-        return column_auroc(probabilities, columns, wanted,
-                            [&](std::size_t i) { return classes_of[i] == static_cast<std::int32_t>(wanted) ? 1.0F : 0.0F; });
+        return column_auroc(probabilities, columns, wanted, [&](std::size_t i) {
+            return classes_of[i] == static_cast<std::int32_t>(wanted) ? 1.0F : 0.0F;
+        });
     };
     if (classes == 2) return one_against_rest(1);
     std::vector<std::optional<double>> per_class;

@@ -1,4 +1,5 @@
-// Scores of a model's predictions. All arithmetic is in double. Matrices are row-major, {samples, labels} or {samples, classes}.
+// Scores of a model's predictions. All arithmetic is in double. Matrices are row-major, {samples, labels} or {samples,
+// classes}.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace keel {
 
-/// Area under the ROC curve, see engine/score_curve.h. Throws InputError for a NaN score, UsageError if the sizes differ.
+/// Area under the ROC curve, see engine/score_curve.h. Throws InputError for a NaN score, UsageError if the sizes
+/// differ.
 std::optional<double> auroc(std::span<const float> scores, std::span<const float> targets);
 
 struct LabelAuroc {
@@ -19,12 +21,13 @@ struct LabelAuroc {
 /// `auroc` of every column. Scores may be logits or probabilities: only their order counts.
 LabelAuroc label_auroc(std::span<const float> scores, std::span<const float> targets, std::int64_t labels);
 
-/// The share of samples whose highest score (the first of equals) is that of their class; 0 for no samples. Throws InputError for
-/// a NaN score or a class out of range.
+/// The share of samples whose highest score (the first of equals) is that of their class; 0 for no samples. Throws
+/// InputError for a NaN score or a class out of range.
 double accuracy(std::span<const float> scores, std::span<const std::int32_t> classes_of, std::int64_t classes);
 
-/// AUC as MedMNIST's evaluator defines it (Yang et al. 2023). Two classes: AUROC of class 1's probability; more: the mean over the
-/// classes of one against the rest, over those that are defined. Wants probabilities (softmax), since rows are compared.
+/// AUC as MedMNIST's evaluator defines it (Yang et al. 2023). Two classes: AUROC of class 1's probability; more: the
+/// mean over the classes of one against the rest, over those that are defined. Wants probabilities (softmax), since
+/// rows are compared.
 std::optional<double> class_auc(std::span<const float> probabilities, std::span<const std::int32_t> classes_of,
                                 std::int64_t classes);
 

@@ -29,7 +29,7 @@ kernels::Conv2dGeometry conv2d_geometry(const Dims& src, const Tensor& weights, 
 Tensor linear(const Tensor& src, const Tensor& weights, const Tensor& bias);
 
 struct BatchNormOptions {
-    bool training = true;   ///< normalise with the batch's statistics and update the running ones
+    bool training = true;   ///< normalize with the batch's statistics and update the running ones
     double momentum = 0.1;  ///< of the running statistics: running = (1 - momentum) * running + momentum * batch
     double eps = 1e-5;
     bool relu = false;  ///< max(0, .) of the result in the same pass
@@ -38,15 +38,15 @@ struct BatchNormOptions {
 struct BatchNormParameters {
     Tensor gamma, beta, running_mean, running_variance;
 };
-/// Normalises over all but the last dim. The running variance is updated with the unbiased batch variance (over rows -
+/// Normalizes over all but the last dim. The running variance is updated with the unbiased batch variance (over rows -
 /// 1; a batch of one row counts as variance 0).
 Tensor batch_norm(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options);
-/// Returns conv2d(batch_norm(src)), without bias. Only src is kept for backward, the normalised map is made again or
+/// Returns conv2d(batch_norm(src)), without bias. Only src is kept for backward, the normalized map is made again or
 /// never leaves the convolution's cache. `dst`, if given, is where the result goes: a map of its dims with any pixel
 /// distance, say the room in a wide buffer that append_channels takes next.
 Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options,
                    const Tensor& weights, const Conv2dOptions& options, const Tensor& dst = {});
-/// What a residual block adds to its branch: a map as it is, or normalised.
+/// What a residual block adds to its branch: a map as it is, or normalized.
 struct Residual {
     Tensor src;
     BatchNormParameters norm{};  ///< undefined tensors: as it is

@@ -16,7 +16,8 @@
 namespace keel {
 namespace {
 
-constexpr std::string_view kMomentum = "momentum.", kExpAvg = "exp_avg.", kExpAvgSq = "exp_avg_sq.", kAdamStep = "adam_step.";
+constexpr std::string_view kMomentum = "momentum.", kExpAvg = "exp_avg.", kExpAvgSq = "exp_avg_sq.",
+                           kAdamStep = "adam_step.";
 constexpr std::array kPrefixes{kMomentum, kExpAvg, kExpAvgSq, kAdamStep};
 
 std::string prefixed(std::string_view prefix, const std::string& name) { return std::string(prefix) + name; }
@@ -98,13 +99,15 @@ void Optimizer::update(const Tensor& parameter, const Tensor& gradient, double d
     if (adaptive()) {
         match_state(slot.first, parameter);
         match_state(slot.second, parameter);
-        const kernels::AdamStep step{
-            rate, options_.beta1, options_.beta2, options_.eps, decay, options_.kind == OptimizerKind::adamw, ++slot.number};
+        const kernels::AdamStep step{rate,         options_.beta1, options_.beta2,
+                                     options_.eps, decay,          options_.kind == OptimizerKind::adamw,
+                                     ++slot.number};
         kernels::adam_update<T>(n, step, diff, slot.first.data<T>(), slot.second.data<T>(), weights);
     } else if (options_.momentum > 0) {
         const bool first = !slot.first;
         match_state(slot.first, parameter);
-        kernels::sgd_update<T>(n, {rate, options_.momentum, decay, options_.nesterov, first}, diff, slot.first.data<T>(), weights);
+        kernels::sgd_update<T>(n, {rate, options_.momentum, decay, options_.nesterov, first}, diff,
+                               slot.first.data<T>(), weights);
     } else {
         kernels::sgd_update<T>(n, {rate, 0, decay, false, true}, diff, nullptr, weights);
     }
@@ -195,7 +198,7 @@ void Optimizer::load_state(const std::vector<NamedTensor>& tensors) {
         }
     if (!given.empty())
         throw InputError("[optimizer] the state " + given.begin()->first +
-                         " belongs to no parameter here, or to another kind of optimiser");
+                         " belongs to no parameter here, or to another kind of optimizer");
     slots_ = std::move(slots);
 }
 

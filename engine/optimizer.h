@@ -1,4 +1,5 @@
-// Optimisers: SGD with momentum, LARS, Adam and AdamW, over groups of parameters with their own learning rate and weight decay.
+// Optimizers: SGD with momentum, LARS, Adam and AdamW, over groups of parameters with their own learning rate and
+// weight decay.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,8 @@ public:
     /// Throws UsageError for options out of range, a tensor that is neither f32 nor f64, or two parameters of one name.
     Optimizer(std::vector<ParameterGroup> groups, const OptimizerOptions& options);
 
-    /// One update of every parameter that requires a gradient and has one; the formulas are in kernels/optimizer/optimizer.h.
+    /// One update of every parameter that requires a gradient and has one; the formulas are in
+    /// kernels/optimizer/optimizer.h.
     void step(double lr);
     /// Drops the gradients of all parameters.
     void zero_grad() const;
@@ -50,11 +52,12 @@ public:
     /// The parameters of all groups, in order.
     std::vector<NamedTensor> parameters() const;
 
-    /// What a resumed run needs, as handles: `momentum.P` (sgd, lars), or `exp_avg.P`, `exp_avg_sq.P` and `adam_step.P` (s32 {1}:
-    /// updates so far), for every parameter P that was updated before.
+    /// What a resumed run needs, as handles: `momentum.P` (sgd, lars), or `exp_avg.P`, `exp_avg_sq.P` and `adam_step.P`
+    /// (s32 {1}: updates so far), for every parameter P that was updated before.
     std::vector<NamedTensor> state() const;
-    /// Replaces the state by a copy of the tensors above among `tensors`; other names are not looked at. Throws InputError if one
-    /// belongs to no parameter, to another kind of optimiser, or does not fit; then nothing has changed.
+    /// Replaces the state by a copy of the tensors above among `tensors`; other names are not looked at. Throws
+    /// InputError if one belongs to no parameter, to another kind of optimizer, or does not fit; then nothing has
+    /// changed.
     void load_state(const std::vector<NamedTensor>& tensors);
 
 private:

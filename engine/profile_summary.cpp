@@ -79,7 +79,8 @@ Summary summarize(const Recording& recording) {
         add(record.place.pass == Pass::backward ? layer.backward : layer.forward, record, own[i]);
     }
     for (const auto& [kind, totals] : kinds) summary.kinds.push_back({std::string(kind), totals});
-    std::ranges::stable_sort(summary.kinds, std::ranges::greater{}, [](const KindTotals& k) { return k.totals.seconds; });
+    std::ranges::stable_sort(summary.kinds, std::ranges::greater{},
+                             [](const KindTotals& k) { return k.totals.seconds; });
     return summary;
 }
 
@@ -100,8 +101,10 @@ std::string chrome_trace(const Recording& recording) {
 std::string joined_traces(const std::vector<std::string>& traces) {
     auto events = nlohmann::ordered_json::array();
     for (std::size_t rank = 0; rank < traces.size(); ++rank) {
-        events.push_back(
-            {{"name", "process_name"}, {"ph", "M"}, {"pid", rank}, {"args", {{"name", "rank " + std::to_string(rank)}}}});
+        events.push_back({{"name", "process_name"},
+                          {"ph", "M"},
+                          {"pid", rank},
+                          {"args", {{"name", "rank " + std::to_string(rank)}}}});
         nlohmann::ordered_json trace = nlohmann::ordered_json::parse(traces[rank]);
         for (auto& entry : trace["traceEvents"]) {
             entry["pid"] = rank;

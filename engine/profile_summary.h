@@ -1,5 +1,5 @@
-// What a recording of spans (kernels/profile.h) says: time, operations and traffic by kind of work and by layer; and the recording
-// as a trace for a viewer.
+// What a recording of spans (kernels/profile.h) says: time, operations and traffic by kind of work and by layer; and
+// the recording as a trace for a viewer.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace keel::profile {
 
-/// Seconds are those of the spans themselves, without the spans inside them, so that totals add up to the time recorded.
+/// Seconds are those of the spans themselves, without the spans inside them, so that totals add up to the time
+/// recorded.
 struct Totals {
     std::int64_t calls = 0;
     double seconds = 0;
@@ -36,8 +37,8 @@ struct Summary {
 /// Of the thread that started the recording; the others work beside it, so their time does not add to its.
 Summary summarize(const Recording& recording);
 
-/// Chrome's trace format (JSON), for chrome://tracing or Perfetto: one track a thread, an event a span, with its layer, pass and
-/// rates; times are from the start of the recording.
+/// Chrome's trace format (JSON), for chrome://tracing or Perfetto: one track a thread, an event a span, with its layer,
+/// pass and rates; times are from the start of the recording.
 std::string chrome_trace(const Recording& recording);
 /// The same of several processes that began to record together, as one trace with a process for each, by number.
 std::string joined_traces(const std::vector<std::string>& traces);

@@ -18,7 +18,8 @@ namespace {
 
 using namespace safetensors;
 
-static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian and are copied as they are");
+static_assert(std::endian::native == std::endian::little,
+              "safetensors files are little-endian and are copied as they are");
 
 /// What is read is hashed while it is in a core's cache.
 constexpr std::size_t kChunkBytes = 1 << 18;
@@ -46,7 +47,8 @@ std::span<std::byte> bytes_of(const Tensor& dense) {
 /// IEEE half precision: 1 sign, 5 exponent, 10 mantissa bits. Exact.
 float from_half(std::uint16_t half) {
     const std::uint32_t sign = (half & 0x8000U) << 16, exponent = (half >> 10) & 31U, mantissa = half & 0x3FFU;
-    if (exponent == 0) return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));
+    if (exponent == 0)
+        return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));
     const std::uint32_t wide = exponent == 31 ? 255U : exponent + 112U;
     return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
 }
@@ -88,7 +90,8 @@ Tensor read_tensor(const InputFile& file, std::uint64_t data_begin, const Entry&
     } else if (entry.encoding == Encoding::bf16) {
         read_converted<std::uint16_t>(file, offset, tensor.values<float>(), hash, from_bfloat);
     } else if (entry.encoding == Encoding::i16) {
-        read_converted<std::int16_t>(file, offset, tensor.values<std::int32_t>(), hash, [](std::int16_t value) { return value; });
+        read_converted<std::int16_t>(file, offset, tensor.values<std::int32_t>(), hash,
+                                     [](std::int16_t value) { return value; });
     } else {
         read_converted<std::int64_t>(file, offset, tensor.values<std::int32_t>(), hash,
                                      [&](std::int64_t value) { return narrowed(value, entry); });
@@ -100,7 +103,8 @@ Tensor read_tensor(const InputFile& file, std::uint64_t data_begin, const Entry&
 void hash_bytes(const InputFile& file, std::uint64_t begin, std::uint64_t end, Hash& hash) {
     std::vector<std::byte> buffer(kChunkBytes);
     while (begin < end) {
-        const auto part = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, kChunkBytes)));
+        const auto part =
+            std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, kChunkBytes)));
         file.read(begin, part);
         hash.add(part);
         begin += part.size();
@@ -141,7 +145,8 @@ TensorFile read_checked(const InputFile& file, const std::function<bool(const st
     std::string json(static_cast<std::size_t>(header_bytes), '\0');
     file.read(sizeof header_bytes, std::as_writable_bytes(std::span(json)));
     Header header = parse_header(json, rest - header_bytes);
-    check_header_hash({reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes}, std::move(json), header.metadata);
+    check_header_hash({reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes}, std::move(json),
+                      header.metadata);
 
     TensorFile result{std::move(header.metadata), {}};
     Hash hash;
@@ -153,7 +158,8 @@ TensorFile read_checked(const InputFile& file, const std::function<bool(const st
             hash_bytes(file, data_begin + entry.begin, data_begin + entry.end, hash);
     const auto promised = result.metadata.find(kDataHashKey);
     if (promised != result.metadata.end() && promised->second != hash.hex())
-        throw InputError("the data is damaged: its XXH3 is " + hash.hex() + ", the header says " + shown(promised->second));
+        throw InputError("the data is damaged: its XXH3 is " + hash.hex() + ", the header says " +
+                         shown(promised->second));
     return result;
 }
 
@@ -185,8 +191,8 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
     }
     text.append((8 - text.size() % 8) % 8, ' ');
     if (text.size() > kMaxHeaderBytes)
-        throw UsageError("[safetensors] the header would take " + std::to_string(text.size()) + " bytes, readers accept " +
-                         std::to_string(kMaxHeaderBytes));
+        throw UsageError("[safetensors] the header would take " + std::to_string(text.size()) +
+                         " bytes, readers accept " + std::to_string(kMaxHeaderBytes));
     const std::uint64_t length = text.size();
     std::string prefix(sizeof length, '\0');
     std::memcpy(prefix.data(), &length, sizeof length);

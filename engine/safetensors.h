@@ -1,4 +1,5 @@
-// safetensors files (https://github.com/huggingface/safetensors): 8 bytes little-endian header length, a JSON header, the data.
+// safetensors files (https://github.com/huggingface/safetensors): 8 bytes little-endian header length, a JSON header,
+// the data.
 #pragma once
 
 #include <filesystem>
@@ -22,17 +23,18 @@ inline constexpr const char* kDataHashKey = "keel.xxh3";
 /// Likewise the XXH3-64 of all before the data (the length and the header, its own digits taken as zeros).
 inline constexpr const char* kHeaderHashKey = "keel.header_xxh3";
 
-/// Reads F32, F64, I32, I8, U8 as they are, BOOL as u8, F16 and BF16 as f32, I16 and I64 as s32. Files are taken as hostile: the
-/// header is valid JSON without duplicate or unknown keys, at most 100 MB; every tensor has a known type, at most four dims (none
-/// becomes {1}) and exactly the bytes that these imply; the tensors cover the data without overlap, hole or rest; I64 values fit 32
-/// bits; hashes of data and header, where there are some, are right. Memory is bounded by a small multiple of the file's size. Tensors whose names
-/// are not `wanted` count in all of this but the range of I64 values, and are left out. Throws InputError, which names the file and
-/// the tensor, or IoError.
-TensorFile read_safetensors(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted = {});
+/// Reads F32, F64, I32, I8, U8 as they are, BOOL as u8, F16 and BF16 as f32, I16 and I64 as s32. Files are taken as
+/// hostile: the header is valid JSON without duplicate or unknown keys, at most 100 MB; every tensor has a known type,
+/// at most four dims (none becomes {1}) and exactly the bytes that these imply; the tensors cover the data without
+/// overlap, hole or rest; I64 values fit 32 bits; hashes of data and header, where there are some, are right. Memory is
+/// bounded by a small multiple of the file's size. Tensors whose names are not `wanted` count in all of this but the
+/// range of I64 values, and are left out. Throws InputError, which names the file and the tensor, or IoError.
+TensorFile read_safetensors(const std::filesystem::path& path,
+                            const std::function<bool(const std::string&)>& wanted = {});
 
-/// Writes the tensors (converted to plain layout; sorted by element size, then name) and the hashes. The file appears under its
-/// name only when it is complete and on disk; whatever fails (IoError), an older file stays as it was. Throws UsageError for two
-/// tensors of one name or text that is not UTF-8.
+/// Writes the tensors (converted to plain layout; sorted by element size, then name) and the hashes. The file appears
+/// under its name only when it is complete and on disk; whatever fails (IoError), an older file stays as it was. Throws
+/// UsageError for two tensors of one name or text that is not UTF-8.
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 /// The same, and the commit is left to the caller.
 void write_safetensors(AtomicFile& output, const TensorFile& file);

@@ -26,7 +26,8 @@ constexpr std::uint64_t kMaxTensorBytes = std::uint64_t{1} << 46;
 Encoding encoding_named(const std::string& tensor, std::string_view name) {
     const auto found = std::ranges::find(kEncodings, name, &EncodingTraits::name);
     if (found == kEncodings.end())
-        refuse("tensor " + shown(tensor) + ": wanted dtype F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL, got " + shown(name));
+        refuse("tensor " + shown(tensor) + ": wanted dtype F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL, got " +
+               shown(name));
     return static_cast<Encoding>(found - kEncodings.begin());
 }
 
@@ -39,12 +40,16 @@ struct Draft {
 
 Entry checked(const Draft& draft, std::uint64_t data_bytes) {
     const std::string who = "tensor " + shown(draft.name) + ": ";
-    if (!draft.dtype || !draft.shape || !draft.offsets) refuse(who + "wanted dtype, shape and data_offsets, not all are there");
-    if (draft.shape->size() > Dims::kMaxRank) refuse(who + "wanted at most 4 dims, got " + std::to_string(draft.shape->size()));
-    if (draft.offsets->size() != 2) refuse(who + "wanted two data_offsets, got " + std::to_string(draft.offsets->size()));
+    if (!draft.dtype || !draft.shape || !draft.offsets)
+        refuse(who + "wanted dtype, shape and data_offsets, not all are there");
+    if (draft.shape->size() > Dims::kMaxRank)
+        refuse(who + "wanted at most 4 dims, got " + std::to_string(draft.shape->size()));
+    if (draft.offsets->size() != 2)
+        refuse(who + "wanted two data_offsets, got " + std::to_string(draft.offsets->size()));
 
     const Encoding encoding = encoding_named(draft.name, *draft.dtype);
-    // Both products count an extent of 0 as 1 too, so that no order of the extents overflows; as read, an element takes 8 at most.
+    // Both products count an extent of 0 as 1 too, so that no order of the extents overflows; as read, an element takes
+    // 8 at most.
     std::uint64_t bytes = traits(encoding).bytes, bound = 8;
     std::vector<std::int64_t> extents;
     for (const std::uint64_t extent : *draft.shape) {
@@ -60,7 +65,8 @@ Entry checked(const Draft& draft, std::uint64_t data_bytes) {
         refuse(who + "its bytes " + std::to_string(begin) + " to " + std::to_string(end) + " are not in the data of " +
                std::to_string(data_bytes));
     if (end - begin != bytes)
-        refuse(who + "its shape implies " + std::to_string(bytes) + " bytes, its offsets " + std::to_string(end - begin));
+        refuse(who + "its shape implies " + std::to_string(bytes) + " bytes, its offsets " +
+               std::to_string(end - begin));
     return {draft.name, encoding, Dims(std::span<const std::int64_t>(extents)), begin, end};
 }
 
@@ -140,7 +146,8 @@ private:
     enum class Where { outside, top, metadata, tensor, numbers };
 
     [[noreturn]] void unexpected(const std::string& what) const {
-        const std::string in = where_ == Where::tensor || where_ == Where::numbers ? " of tensor " + shown(draft_.name) : "";
+        const std::string in =
+            where_ == Where::tensor || where_ == Where::numbers ? " of tensor " + shown(draft_.name) : "";
         refuse("the header holds " + what + " where none belongs, at " + shown(key_) + in);
     }
 
@@ -179,7 +186,8 @@ Header parse_header(std::string_view json, std::uint64_t data_bytes) {
         covered = entry.end;
     }
     if (covered != data_bytes)
-        refuse("the tensors end at byte " + std::to_string(covered) + " of " + std::to_string(data_bytes) + " bytes of data");
+        refuse("the tensors end at byte " + std::to_string(covered) + " of " + std::to_string(data_bytes) +
+               " bytes of data");
     return header;
 }
 

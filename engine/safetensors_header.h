@@ -34,8 +34,8 @@ struct Header {
     std::vector<Entry> entries;  ///< by offset; together they cover the data section exactly
 };
 
-/// Parses the header of a file with `data_bytes` bytes of data; see read_safetensors for the rules. Throws InputError, without
-/// naming a file.
+/// Parses the header of a file with `data_bytes` bytes of data; see read_safetensors for the rules. Throws InputError,
+/// without naming a file.
 Header parse_header(std::string_view json, std::uint64_t data_bytes);
 
 /// A name from a file, fit for a message: shortened, without control characters.

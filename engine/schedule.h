@@ -1,4 +1,5 @@
-// Learning rates as a pure function of where the run is; only `plateau` has a state, a plain struct that checkpoints hold.
+// Learning rates as a pure function of where the run is; only `plateau` has a state, a plain struct that checkpoints
+// hold.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +16,16 @@ ScheduleKind schedule_kind(const std::string& word);
 
 struct ScheduleOptions {
     ScheduleKind kind = ScheduleKind::constant;
-    double lr = 0.1;                       ///< after warm-up, before any decay
-    double floor = 0;                      ///< lowest learning rate of cosine, step and plateau
-    std::int64_t warmup_steps = 0;         ///< step s < warmup_steps runs at (s + 1) / warmup_steps of its rate
-    std::vector<std::int64_t> milestones;  ///< step: epochs, ascending, from which on the rate is multiplied by gamma once more
-    std::int64_t every = 0;                ///< step: multiply by gamma every so many epochs; 0: milestones alone
-    double gamma = 0.1;                    ///< step, plateau: the factor
-    std::int64_t patience = 10;            ///< plateau: epochs without a better metric that are tolerated
-    double threshold = 1e-4;               ///< plateau: the relative change that counts as better
-    bool higher_is_better = true;          ///< plateau: of the metric
+    double lr = 0.1;                ///< after warm-up, before any decay
+    double floor = 0;               ///< lowest learning rate of cosine, step and plateau
+    std::int64_t warmup_steps = 0;  ///< step s < warmup_steps runs at (s + 1) / warmup_steps of its rate
+    std::vector<std::int64_t>
+        milestones;                ///< step: epochs, ascending, from which on the rate is multiplied by gamma once more
+    std::int64_t every = 0;        ///< step: multiply by gamma every so many epochs; 0: milestones alone
+    double gamma = 0.1;            ///< step, plateau: the factor
+    std::int64_t patience = 10;    ///< plateau: epochs without a better metric that are tolerated
+    double threshold = 1e-4;       ///< plateau: the relative change that counts as better
+    bool higher_is_better = true;  ///< plateau: of the metric
 };
 
 /// Throws UsageError for options out of range.
@@ -42,8 +44,8 @@ struct PlateauState {
     bool operator==(const PlateauState&) const = default;
 };
 
-/// The rate of step at.step. Cosine (Loshchilov & Hutter 2017, no restarts) falls from lr at the end of warm-up to floor at
-/// total_steps.
+/// The rate of step at.step. Cosine (Loshchilov & Hutter 2017, no restarts) falls from lr at the end of warm-up to
+/// floor at total_steps.
 double learning_rate(const ScheduleOptions& options, const SchedulePoint& at, const PlateauState& plateau = {});
 
 /// Tells `plateau` of an epoch's metric; one that is not finite counts as no better.

@@ -18,8 +18,8 @@ double number(std::int64_t count) { return static_cast<double>(count); }  // bel
 template <class Use>
 void for_each_sample(std::span<const double> scores, std::span<const float> targets, Use&& use) {
     if (scores.size() != targets.size())
-        throw UsageError("[scores] " + std::to_string(scores.size()) + " scores, but " + std::to_string(targets.size()) +
-                         " targets");
+        throw UsageError("[scores] " + std::to_string(scores.size()) + " scores, but " +
+                         std::to_string(targets.size()) + " targets");
     for (std::size_t i = 0; i < scores.size(); ++i) {
         if (std::isnan(scores[i]) || std::isnan(targets[i]))
             throw InputError("[scores] wanted a number for sample " + std::to_string(i) + ", got NaN");
@@ -37,8 +37,9 @@ template <class Use>
 void for_each_tie(const ScoreCurve& curve, Use&& use) {
     CurvePoint above{0, 0, 0};
     for (const CurvePoint& point : curve.points) {
-        use(Tie{number(point.true_positives - above.true_positives), number(point.false_positives - above.false_positives),
-                number(above.false_positives), number(above.true_positives)});
+        use(Tie{number(point.true_positives - above.true_positives),
+                number(point.false_positives - above.false_positives), number(above.false_positives),
+                number(above.true_positives)});
         above = point;
     }
 }
@@ -57,7 +58,8 @@ ScoreCurve score_curve(std::span<const double> scores, std::span<const float> ta
     ScoreCurve curve;
     for (std::size_t i = 0; i < samples.size();) {
         const double score = samples[i].score;
-        for (; i < samples.size() && samples[i].score == score; ++i) ++(samples[i].positive ? curve.positives : curve.negatives);
+        for (; i < samples.size() && samples[i].score == score; ++i)
+            ++(samples[i].positive ? curve.positives : curve.negatives);
         curve.points.push_back({score, curve.positives, curve.negatives});
     }
     return curve;
@@ -72,15 +74,17 @@ std::optional<double> auroc(const ScoreCurve& curve) {
     return pairs / (number(curve.positives) * number(curve.negatives));
 }
 
-// A positive's placement is the share of negatives below it, a negative's that of positives above it, ties counting half; both
-// have the mean AUROC. DeLong's variance is var(placements of positives) / positives + the same of negatives.
+// A positive's placement is the share of negatives below it, a negative's that of positives above it, ties counting
+// half; both have the mean AUROC. DeLong's variance is var(placements of positives) / positives + the same of
+// negatives.
 std::optional<Interval> auroc_interval(const ScoreCurve& curve) {
     if (curve.positives < 2 || curve.negatives < 2) return std::nullopt;
     const double positives = number(curve.positives), negatives = number(curve.negatives), area = *auroc(curve);
     const auto square = [](double value) { return value * value; };
     double of_positives = 0, of_negatives = 0;
     for_each_tie(curve, [&](const Tie& tie) {
-        of_positives += tie.positives * square((negatives - tie.negatives_above - 0.5 * tie.negatives) / negatives - area);
+        of_positives +=
+            tie.positives * square((negatives - tie.negatives_above - 0.5 * tie.negatives) / negatives - area);
         of_negatives += tie.negatives * square((tie.positives_above + 0.5 * tie.positives) / positives - area);
     });
     const double variance = of_positives / (positives - 1) / positives + of_negatives / (negatives - 1) / negatives;
@@ -105,13 +109,15 @@ std::optional<BestF1> best_f1(const ScoreCurve& curve) {
     BestF1 best{0, -1};
     for (const CurvePoint& point : curve.points) {
         // 2 TP + FP + FN are the samples called positive and those that are.
-        const double f1 = 2 * number(point.true_positives) / number(point.true_positives + point.false_positives + curve.positives);
+        const double f1 =
+            2 * number(point.true_positives) / number(point.true_positives + point.false_positives + curve.positives);
         if (f1 > best.f1) best = {point.threshold, f1};
     }
     return best;
 }
 
-std::optional<double> calibration_error(std::span<const double> probabilities, std::span<const float> targets, int bins) {
+std::optional<double> calibration_error(std::span<const double> probabilities, std::span<const float> targets,
+                                        int bins) {
     if (bins < 1) throw UsageError("[scores] wanted at least one bin, got " + std::to_string(bins));
     std::vector<double> excess(static_cast<std::size_t>(bins));  // sum of probability - truth
     std::int64_t samples = 0;

@@ -8,13 +8,14 @@ namespace keel {
 class StatisticsSync {
 public:
     virtual ~StatisticsSync() = default;
-    /// values[i] = sum over the ranks that share statistics, the same bits on all of them. All call it, with equally many values.
+    /// values[i] = sum over the ranks that share statistics, the same bits on all of them. All call it, with equally
+    /// many values.
     virtual void sum(std::span<double> values) = 0;
 };
 
-/// What batch norms of this thread's forward passes in training mode do, and their backward passes: sum over `sync`; null: over the
-/// rows at hand alone. With `counts` false this rank's rows are stand-ins, of which nothing may depend: they take part in the
-/// calls, weigh nothing in the statistics and get no gradient through them. Scopes nest.
+/// What batch norms of this thread's forward passes in training mode do, and their backward passes: sum over `sync`;
+/// null: over the rows at hand alone. With `counts` false this rank's rows are stand-ins, of which nothing may depend:
+/// they take part in the calls, weigh nothing in the statistics and get no gradient through them. Scopes nest.
 class StatisticsScope {
 public:
     StatisticsScope(StatisticsSync* sync, bool counts);

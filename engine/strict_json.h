@@ -1,5 +1,5 @@
-// Numbers of JSON documents from outside. nlohmann's own get() converts whatever it finds: fractions to integers, and numbers that
-// the type cannot hold, which is undefined for floating-point ones.
+// Numbers of JSON documents from outside. nlohmann's own get() converts whatever it finds: fractions to integers, and
+// numbers that the type cannot hold, which is undefined for floating-point ones.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -24,8 +24,8 @@ void copy_rows(const Tensor& src, const std::byte* from, const Tensor& dst, std:
     }
     const std::size_t size = size_of(src.dtype());
     for (std::int64_t r = 0; r < g.rows; ++r)
-        std::memcpy(to + static_cast<std::size_t>(r * g.dst_ld) * size, from + static_cast<std::size_t>(r * g.src_ld) * size,
-                    static_cast<std::size_t>(g.c) * size);
+        std::memcpy(to + static_cast<std::size_t>(r * g.dst_ld) * size,
+                    from + static_cast<std::size_t>(r * g.src_ld) * size, static_cast<std::size_t>(g.c) * size);
 }
 
 std::byte* first_byte(const Tensor& tensor) {
@@ -70,7 +70,8 @@ To converted(double value) {
         return static_cast<To>(value);
     } else {
         using Limits = std::numeric_limits<To>;
-        return std::isnan(value) ? To{0} : static_cast<To>(std::clamp(value, double{Limits::min()}, double{Limits::max()}));
+        return std::isnan(value) ? To{0}
+                                 : static_cast<To>(std::clamp(value, double{Limits::min()}, double{Limits::max()}));
     }
 }
 
@@ -92,7 +93,8 @@ Storage::~Storage() {
 Dims::Dims(std::initializer_list<std::int64_t> extents) : Dims(std::span(extents.begin(), extents.size())) {}
 
 Dims::Dims(std::span<const std::int64_t> extents) {
-    if (extents.size() > kMaxRank) throw UsageError("[tensor] wanted at most 4 dims, got " + std::to_string(extents.size()));
+    if (extents.size() > kMaxRank)
+        throw UsageError("[tensor] wanted at most 4 dims, got " + std::to_string(extents.size()));
     rank_ = static_cast<int>(extents.size());
     std::copy(extents.begin(), extents.end(), extents_.begin());
 }
@@ -164,7 +166,8 @@ void* Tensor::raw(DType type) const {
 }
 
 void Tensor::require_plain() const {
-    if (!dense() || layout()) throw UsageError("[tensor] wanted a dense tensor in plain layout, got a view or blocked weights");
+    if (!dense() || layout())
+        throw UsageError("[tensor] wanted a dense tensor in plain layout, got a view or blocked weights");
 }
 
 void Tensor::fill_from(const void* values, std::size_t count) const {
@@ -181,8 +184,8 @@ double Tensor::item() const {
 
 Tensor Tensor::channel_slice(std::int64_t begin, std::int64_t count) const {
     if (rank() == 0 || begin < 0 || count < 0 || begin > channels() - count || layout())
-        throw UsageError("[tensor] channels " + std::to_string(begin) + " + " + std::to_string(count) + " are not in dims " +
-                         dims().text());
+        throw UsageError("[tensor] channels " + std::to_string(begin) + " + " + std::to_string(count) +
+                         " are not in dims " + dims().text());
     auto impl = view();
     impl->dims = with_channels(dims(), count);
     impl->offset += begin;
@@ -193,7 +196,8 @@ Tensor Tensor::widened(std::int64_t count) const {
     const Impl& impl = get();
     if (count < 0 || impl.offset % std::max<std::int64_t>(impl.ld, 1) != 0 || channels() > impl.ld - count)
         throw UsageError("[tensor] a buffer of " + std::to_string(impl.ld) + " channels a pixel has no room for " +
-                         std::to_string(count) + " behind the " + std::to_string(channels()) + " of dims " + dims().text());
+                         std::to_string(count) + " behind the " + std::to_string(channels()) + " of dims " +
+                         dims().text());
     Tensor wide = channel_slice(0, channels());
     wide.impl_->dims = with_channels(dims(), channels() + count);
     return wide;
@@ -202,7 +206,8 @@ Tensor Tensor::widened(std::int64_t count) const {
 Tensor Tensor::reshape(const Dims& wanted) const {
     require_plain();
     checked_bytes(wanted, dtype());  // so that the product below cannot overflow
-    if (wanted.elements() != elements()) throw UsageError("[tensor] cannot reshape " + dims().text() + " to " + wanted.text());
+    if (wanted.elements() != elements())
+        throw UsageError("[tensor] cannot reshape " + dims().text() + " to " + wanted.text());
     auto impl = view();
     impl->dims = wanted;
     impl->ld = wanted.rank() > 0 ? wanted[-1] : 1;
@@ -251,8 +256,8 @@ void Tensor::set_layout(const kernels::WeightsLayout& layout) const {
 
 Tensor Tensor::like_at(std::byte* memory, std::shared_ptr<void> owner) const {
     auto impl = std::make_shared<Impl>();
-    impl->storage =
-        std::make_shared<Storage>(memory, static_cast<std::size_t>(storage_elements()) * size_of(dtype()), std::move(owner));
+    impl->storage = std::make_shared<Storage>(memory, static_cast<std::size_t>(storage_elements()) * size_of(dtype()),
+                                              std::move(owner));
     impl->dims = dims();
     impl->ld = rank() > 0 ? dims()[-1] : 1;
     impl->type = dtype();
@@ -292,7 +297,8 @@ void Tensor::assign(const Tensor& src) const {
     require_like(src);
     if (kernels::same_layout(layout(), src.layout())) {
         if (layout())
-            std::memcpy(first_byte(*this), first_byte(src), static_cast<std::size_t>(storage_elements()) * size_of(dtype()));
+            std::memcpy(first_byte(*this), first_byte(src),
+                        static_cast<std::size_t>(storage_elements()) * size_of(dtype()));
         else
             copy_rows(src, first_byte(src), *this, first_byte(*this));
     } else if (!src.layout()) {

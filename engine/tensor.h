@@ -1,8 +1,9 @@
 // Tensor: a shared handle to a typed, strided block of memory, and its place in the autograd graph.
 //
-// Activations are NHWC: dims {n, h, w, c}, where the pixels of c channels lie `ld() >= c` elements apart, so that a slice of the
-// channels is a view. Matrices are {n, c} with rows `ld()` apart, vectors {c}. Convolution weights are {oc, ic / groups, kh, kw};
-// they may be kept in the layout that the convolutions read (`layout()`), which only `copy_plain` and those look into.
+// Activations are NHWC: dims {n, h, w, c}, where the pixels of c channels lie `ld() >= c` elements apart, so that a
+// slice of the channels is a view. Matrices are {n, c} with rows `ld()` apart, vectors {c}. Convolution weights are
+// {oc, ic / groups, kh, kw}; they may be kept in the layout that the convolutions read (`layout()`), which only
+// `copy_plain` and those look into.
 #pragma once
 
 #include <array>
@@ -115,12 +116,13 @@ public:
 
     /// Channels [begin, begin + count) as a view on the same memory.
     Tensor channel_slice(std::int64_t begin, std::int64_t count) const;
-    /// A view that also takes in the next `count` channels of the buffer this is the front of; throws UsageError if there is no
-    /// room.
+    /// A view that also takes in the next `count` channels of the buffer this is the front of; throws UsageError if
+    /// there is no room.
     Tensor widened(std::int64_t count) const;
     /// The same dense memory with other extents. Not differentiable; see ops.h's `flatten`.
     Tensor reshape(const Dims& dims) const;
-    /// A dense copy in plain layout, outside the graph; this very tensor (detached) where it is dense and plain already.
+    /// A dense copy in plain layout, outside the graph; this very tensor (detached) where it is dense and plain
+    /// already.
     Tensor contiguous() const;
     Tensor clone() const;
     /// The values in another type, outside the graph. Integers are rounded towards 0 and saturate; a NaN becomes 0.
@@ -135,13 +137,14 @@ public:
     void set_layout(const kernels::WeightsLayout& layout) const;
     /// An undefined-valued or zeroed tensor of the same type, dims and layout; dense.
     Tensor empty_like() const;
-    /// The same in memory of somebody else, of storage_elements(); `owner`, which may be null, is kept as long as it is used.
+    /// The same in memory of somebody else, of storage_elements(); `owner`, which may be null, is kept as long as it is
+    /// used.
     Tensor like_at(std::byte* memory, std::shared_ptr<void> owner) const;
     Tensor zeros_like() const;
     /// Overwrites the values with those of `src` (same dims and type; any two layouts and distances).
     void assign(const Tensor& src) const;
-    /// The same without a copy: every handle of this tensor sees src's memory from now on, which both share. Views made before keep
-    /// the old memory.
+    /// The same without a copy: every handle of this tensor sees src's memory from now on, which both share. Views made
+    /// before keep the old memory.
     void share(const Tensor& src) const;
 
     /// True if no other tensor shares the memory, so it may be overwritten.
@@ -150,7 +153,8 @@ public:
     /// True if both are the same elements of the same memory.
     bool same_view(const Tensor& other) const;
 
-    /// What batch norms of this very map share; null for most (channel_statistics.h). Other views of the memory have none.
+    /// What batch norms of this very map share; null for most (channel_statistics.h). Other views of the memory have
+    /// none.
     const std::shared_ptr<ChannelStatistics>& statistics() const;
     void set_statistics(std::shared_ptr<ChannelStatistics> statistics) const;
     /// How this very map can be made again, so that backward need not keep it; null for most (recompute.h).
@@ -164,15 +168,15 @@ public:
     /// The gradient collected so far, undefined before the first.
     const Tensor& grad() const;
     void set_grad(Tensor grad) const;
-    /// From now on the gradient of this leaf lives in the memory of `home`, of the same dims and type, in home's layout; undefined:
-    /// wherever it comes to lie.
+    /// From now on the gradient of this leaf lives in the memory of `home`, of the same dims and type, in home's
+    /// layout; undefined: wherever it comes to lie.
     void set_grad_home(Tensor home) const;
     const Tensor& grad_home() const;
-    /// For an operator's backward pass: where to write this leaf's gradient. Its home where that is free and in the layout of the
-    /// leaf, so that nothing is copied, else new memory. Of any other tensor: new memory.
+    /// For an operator's backward pass: where to write this leaf's gradient. Its home where that is free and in the
+    /// layout of the leaf, so that nothing is copied, else new memory. Of any other tensor: new memory.
     Tensor empty_grad() const;
-    /// Called with this tensor when a backward pass has added all it will to its gradient. One hook a leaf; null removes it.
-    /// Throws UsageError if an operator produced the tensor.
+    /// Called with this tensor when a backward pass has added all it will to its gradient. One hook a leaf; null
+    /// removes it. Throws UsageError if an operator produced the tensor.
     void on_grad_ready(std::function<void(const Tensor&)> hook) const;
 
 private:

@@ -8,7 +8,8 @@ namespace keel {
 
 struct Node;
 
-/// A tensor's place in the graph, apart from its memory: the graph must not keep activations alive that backward does not read.
+/// A tensor's place in the graph, apart from its memory: the graph must not keep activations alive that backward does
+/// not read.
 struct AutogradMeta {
     bool requires_grad = false;
     std::shared_ptr<Node> producer;  // null for a leaf

@@ -7,20 +7,22 @@
 
 namespace keel {
 
-/// Whether `text` is UTF-8 (RFC 3629), not empty and without control characters: what tables, JSON and terminals take as it is.
+/// Whether `text` is UTF-8 (RFC 3629), not empty and without control characters: what tables, JSON and terminals take
+/// as it is.
 bool printable(std::string_view text);
 
 /// `text` as a message may show it: at most 80 bytes of it, `...` where it was cut, what is not printable as `?`.
 std::string excerpt(std::string_view text);
 
-/// The candidate nearest to `word` by edit distance, or empty where none is near (more than a third of the word differs, and more
-/// than 2 letters).
+/// The candidate nearest to `word` by edit distance, or empty where none is near (more than a third of the word
+/// differs, and more than 2 letters).
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 /// ", did you mean 'x'?" or nothing.
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
 
-/// Columns aligned with two spaces between them, the first to the left, the others to the right; the first row is the head.
+/// Columns aligned with two spaces between them, the first to the left, the others to the right; the first row is the
+/// head.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace keel

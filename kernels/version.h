@@ -1,4 +1,5 @@
-/* Keel's version: of the library that these headers belong to. keel_version() (embed/keel.h) tells that of the one linked. */
+/* Keel's version: of the library that these headers belong to. keel_version() (embed/keel.h) tells that of the one
+ * linked. */
 #ifndef KEEL_VERSION_H
 #define KEEL_VERSION_H
 

@@ -139,12 +139,12 @@ std::unique_ptr<nn::Module> make(const ModelOptions& options) {
     return std::make_unique<DenseNet>(kShape, options);
 }
 
-constexpr nn::Initialisation kInitialisation{};
+constexpr nn::Initialization kInitialization{};
 constexpr ModelEntry kModels[] = {
-    {"densenet121", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 24, 16}, 64}>, kInitialisation},
-    {"densenet161", "classifier.", "features", true, make<DenseNetShape{48, {6, 12, 36, 24}, 96}>, kInitialisation},
-    {"densenet169", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 32, 32}, 64}>, kInitialisation},
-    {"densenet201", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 48, 32}, 64}>, kInitialisation},
+    {"densenet121", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 24, 16}, 64}>, kInitialization},
+    {"densenet161", "classifier.", "features", true, make<DenseNetShape{48, {6, 12, 36, 24}, 96}>, kInitialization},
+    {"densenet169", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 32, 32}, 64}>, kInitialization},
+    {"densenet201", "classifier.", "features", true, make<DenseNetShape{32, {6, 12, 48, 32}, 64}>, kInitialization},
 };
 
 }  // namespace

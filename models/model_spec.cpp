@@ -29,7 +29,7 @@ std::string fault(const ModelSpec& spec) {
         return std::to_string(o.classes) + " outputs but " + std::to_string(spec.label_names.size()) + " label names";
     if (!within(o.channels, 1, 1024) || !within(spec.image_size, 1, kMaxImageSize) || !fits(spec.mean) ||
         !fits(spec.std) || std::ranges::any_of(spec.std, [](float v) { return v <= 0; }))
-        return "the input's size or normalisation is out of range";
+        return "the input's size or normalization is out of range";
     if (o.dropout >= 1) return "dropout is out of range";
     if (!std::ranges::all_of(spec.label_names, [](const std::string& name) { return printable(name); }))
         return "a label name is empty or holds control characters";

@@ -26,7 +26,7 @@ public:
         compute(before, after);
         update();
     }
-    /// Run the two parts of a step: forward and backward; the optimiser, and gradients set back.
+    /// Run the two parts of a step: forward and backward; the optimizer, and gradients set back.
     void compute(const Hook& before = {}, const Hook& after = {});
     void update();
 

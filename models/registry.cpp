@@ -37,7 +37,7 @@ std::unique_ptr<nn::Module> make_blank_model(const std::string& name, const Mode
 
 std::unique_ptr<nn::Module> make_model(const std::string& name, const ModelOptions& options, std::uint64_t seed) {
     auto model = make_blank_model(name, options);
-    nn::initialise(*model, find_model(name).initialisation, seed);
+    nn::initialize(*model, find_model(name).initialization, seed);
     return model;
 }
 

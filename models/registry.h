@@ -27,7 +27,7 @@ struct ModelEntry {
     const char* features;    ///< module that makes the last feature map, e.g. "layer4"
     bool pooled;             ///< the classifier is one linear layer that reads the mean of each of that map's channels
     std::unique_ptr<nn::Module> (*make)(const ModelOptions& options);
-    nn::Initialisation initialisation;
+    nn::Initialization initialization;
 };
 
 /// Returns all models: densenet121/161/169/201, resnet18/34/50/101/152, vgg16, vgg16_bn.

@@ -27,7 +27,7 @@ public:
     nn::BatchNorm2d& norm() { return norm_; }
 
 protected:
-    /// Not normalised yet: the join does that.
+    /// Not normalized yet: the join does that.
     Tensor forward(const Tensor& src) override { return conv_(src); }
 
 private:
@@ -158,13 +158,13 @@ std::unique_ptr<nn::Module> make(const ModelOptions& options) {
     return std::make_unique<ResNet>(kShape, options);
 }
 
-constexpr nn::Initialisation kInitialisation{.fan_out = true, .linear_bias = true};
+constexpr nn::Initialization kInitialization{.fan_out = true, .linear_bias = true};
 constexpr ModelEntry kModels[] = {
-    {"resnet18", "fc.", "layer4", true, make<ResNetShape{false, {2, 2, 2, 2}}>, kInitialisation},
-    {"resnet34", "fc.", "layer4", true, make<ResNetShape{false, {3, 4, 6, 3}}>, kInitialisation},
-    {"resnet50", "fc.", "layer4", true, make<ResNetShape{true, {3, 4, 6, 3}}>, kInitialisation},
-    {"resnet101", "fc.", "layer4", true, make<ResNetShape{true, {3, 4, 23, 3}}>, kInitialisation},
-    {"resnet152", "fc.", "layer4", true, make<ResNetShape{true, {3, 8, 36, 3}}>, kInitialisation},
+    {"resnet18", "fc.", "layer4", true, make<ResNetShape{false, {2, 2, 2, 2}}>, kInitialization},
+    {"resnet34", "fc.", "layer4", true, make<ResNetShape{false, {3, 4, 6, 3}}>, kInitialization},
+    {"resnet50", "fc.", "layer4", true, make<ResNetShape{true, {3, 4, 6, 3}}>, kInitialization},
+    {"resnet101", "fc.", "layer4", true, make<ResNetShape{true, {3, 4, 23, 3}}>, kInitialization},
+    {"resnet152", "fc.", "layer4", true, make<ResNetShape{true, {3, 8, 36, 3}}>, kInitialization},
 };
 
 }  // namespace

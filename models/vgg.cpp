@@ -1,5 +1,5 @@
 // VGG16 (Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015), with
-// or without batch normalisation.
+// or without batch normalization.
 #include "graph/trace.h"
 #include "models/families.h"
 
@@ -60,10 +60,10 @@ std::unique_ptr<nn::Module> make(const ModelOptions& options) {
     return std::make_unique<Vgg>(kBatchNorm, options);
 }
 
-constexpr nn::Initialisation kInitialisation{.fan_out = true, .linear_std = 0.01};
+constexpr nn::Initialization kInitialization{.fan_out = true, .linear_std = 0.01};
 constexpr ModelEntry kModels[] = {
-    {"vgg16", "classifier.6.", "features", false, make<false>, kInitialisation},
-    {"vgg16_bn", "classifier.6.", "features", false, make<true>, kInitialisation},
+    {"vgg16", "classifier.6.", "features", false, make<false>, kInitialization},
+    {"vgg16_bn", "classifier.6.", "features", false, make<true>, kInitialization},
 };
 
 }  // namespace

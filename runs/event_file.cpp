@@ -19,11 +19,13 @@ namespace {
 
 constexpr std::string_view kPrefix = "events.out.tfevents.";
 
-double seconds_since_1970() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+double seconds_since_1970() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 /// The fields of Event, Summary and SessionLog that are written (TensorFlow, core/util/event.proto and
-/// core/framework/summary.proto), in protobuf's wire format: a tag (number << 3 | kind), then a varint, 8 or 4 bytes, or a length
-/// and bytes.
+/// core/framework/summary.proto), in protobuf's wire format: a tag (number << 3 | kind), then a varint, 8 or 4 bytes,
+/// or a length and bytes.
 class Message {
 public:
     Message& varint(int number, std::uint64_t value) {
@@ -60,7 +62,9 @@ private:
     std::string text_;
 };
 
-Message event(std::int64_t step) { return Message().real(1, seconds_since_1970()).varint(2, static_cast<std::uint64_t>(step)); }
+Message event(std::int64_t step) {
+    return Message().real(1, seconds_since_1970()).varint(2, static_cast<std::uint64_t>(step));
+}
 
 std::string version_event() { return Message().real(1, seconds_since_1970()).bytes(3, "brain.Event:2").text(); }
 
@@ -111,7 +115,9 @@ void EventFile::append(const Json& row) {
     for (const auto& [key, value] : row.items())
         if (value.is_number() && key != "step" && std::isfinite(value.get<double>()))
             summary +=
-                Message().bytes(1, Message().bytes(1, tag_of(key)).real(2, static_cast<float>(value.get<double>())).text()).text();
+                Message()
+                    .bytes(1, Message().bytes(1, tag_of(key)).real(2, static_cast<float>(value.get<double>())).text())
+                    .text();
     write((begun_ ? "" : tfrecord(start_event(step))) + tfrecord(event(step).bytes(5, summary).text()));
     begun_ = true;
 }

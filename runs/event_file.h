@@ -24,9 +24,9 @@ public:
     /// A new file in `folder`, which is made: "events.out.tfevents.SECONDS.HOST.PID". Throws IoError.
     explicit EventFile(const std::filesystem::path& folder);
 
-    /// Every number of a row of metrics as a scalar at the row's "step": "val_loss" becomes "val/loss", so that TensorBoard shows
-    /// what belongs together side by side. The first row tells TensorBoard to forget what earlier files of a resumed run say from
-    /// there on.
+    /// Every number of a row of metrics as a scalar at the row's "step": "val_loss" becomes "val/loss", so that
+    /// TensorBoard shows what belongs together side by side. The first row tells TensorBoard to forget what earlier
+    /// files of a resumed run say from there on.
     void append(const Json& row);
 
 private:

@@ -15,32 +15,40 @@ namespace keel {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr Color kOutline{0, 229, 255};  // cyan: no colour of the maps comes near it
+constexpr Color kOutline{0, 229, 255};  // cyan: no color of the maps comes near it
 
 std::int64_t find_label(const std::vector<std::string>& names, const std::string& label, const std::string& where) {
     const auto it = std::ranges::find(names, label);
     if (it == names.end())
-        throw UsageError(fmt::format("[heatmaps] {}: the model knows no label '{}'{}", where, label, suggestion(label, names)));
+        throw UsageError(
+            fmt::format("[heatmaps] {}: the model knows no label '{}'{}", where, label, suggestion(label, names)));
     return it - names.begin();
 }
 
-/// Letters, digits and a few signs as they are, `_` for the rest: labels come from a file and must not lead out of the folder.
+/// Letters, digits and a few signs as they are, `_` for the rest: labels come from a file and must not lead out of the
+/// folder.
 std::string as_file_name(const std::string& text) {
     std::string name = text;
     for (char& c : name) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        const bool plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
         if (!plain) c = '_';
     }
     return name;
 }
 
-/// The share of a picture that boxes cover together, by the pixels' centres.
-double covered(const std::vector<Box>& boxes, const Image& picture) {
+/// The share of an image that boxes cover together, by the pixels' centres.
+double covered(const std::vector<Box>& boxes, const Image& image) {
     std::int64_t inside = 0;
-    for (int y = 0; y < picture.height; ++y)
-        for (int x = 0; x < picture.width; ++x)
-            inside += std::ranges::any_of(boxes, [&](const Box& box) { return holds(box, {x + 0.5, y + 0.5}); }) ? 1 : 0;
-    return static_cast<double>(inside) / (static_cast<double>(picture.width) * picture.height);
+    for (int y = 0; y < image.height; ++y)
+        for (int x = 0; x < image.width; ++x)
+            inside += std::ranges::any_of(boxes,
+                                          [&](const Box& box) {
+                                              return holds(box, {x + 0.5, y + 0.5});
+                                          })
+                          ? 1
+                          : 0;
+    return static_cast<double>(inside) / (static_cast<double>(image.width) * image.height);
 }
 
 }  // namespace
@@ -48,7 +56,8 @@ double covered(const std::vector<Box>& boxes, const Image& picture) {
 HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place) {
     HeatGrid grid{static_cast<int>(maps.dim(2)), static_cast<int>(maps.dim(1)), {}};
     const std::int64_t pixels = maps.dim(1) * maps.dim(2), labels = maps.dim(3);
-    for (std::int64_t p = 0; p < pixels; ++p) grid.values.push_back(maps.data<float>()[(image * pixels + p) * labels + place]);
+    for (std::int64_t p = 0; p < pixels; ++p)
+        grid.values.push_back(maps.data<float>()[(image * pixels + p) * labels + place]);
     normalize(grid, activation.uses_gradients() ? 0.0F : *std::ranges::min_element(grid.values));
     return grid;
 }
@@ -78,24 +87,25 @@ Heatmaps::Heatmaps(HeatmapOptions options, const std::string& checkpoint)
         }
     std::error_code error;
     fs::create_directories(options_.directory, error);
-    if (error) throw IoError(fmt::format("[heatmaps] cannot make the folder {}: {}", options_.directory, error.message()));
+    if (error)
+        throw IoError(fmt::format("[heatmaps] cannot make the folder {}: {}", options_.directory, error.message()));
 }
 
 std::vector<std::int64_t> Heatmaps::drawn_labels(std::span<const float> scores) const {
     return wanted_.empty() ? std::vector<std::int64_t>{std::ranges::max_element(scores) - scores.begin()} : wanted_;
 }
 
-std::vector<Box> Heatmaps::boxes_of(const std::string& image, std::int64_t label, const Image& picture) const {
+std::vector<Box> Heatmaps::boxes_of(const std::string& name, std::int64_t label, const Image& image) const {
     std::vector<Box> boxes;
-    const auto of_image = boxes_.find(image);
+    const auto of_image = boxes_.find(name);
     if (of_image == boxes_.end()) return boxes;
     for (const LabelledBox& b : of_image->second) {
         if (b.label != activation_.spec().label_names[static_cast<std::size_t>(label)]) continue;
-        if (b.box.x >= picture.width || b.box.y >= picture.height)
+        if (b.box.x >= image.width || b.box.y >= image.height)
             throw InputError(
-                fmt::format("[heatmaps] {}: a box of {} begins at {:.0f}, {:.0f}, the picture is {}x{}: wanted boxes "
+                fmt::format("[heatmaps] {}: a box of {} begins at {:.0f}, {:.0f}, the image is {}x{}: wanted boxes "
                             "in its own pixels",
-                            options_.boxes, image, b.box.x, b.box.y, picture.width, picture.height));
+                            options_.boxes, name, b.box.x, b.box.y, image.width, image.height));
         boxes.push_back(b.box);
     }
     return boxes;
@@ -110,24 +120,25 @@ std::string Heatmaps::file_for(const std::string& path, std::int64_t label) {
 }
 
 Json Heatmaps::explain(const std::string& path, const Tensor& input, std::span<const float> scores) {
-    const std::string image = fs::path(path).filename().string();
+    const std::string name = fs::path(path).filename().string();
     const std::vector<std::int64_t> drawn = drawn_labels(scores);
     std::vector<std::int64_t> labels = drawn;
-    if (const auto of_image = boxes_.find(image); of_image != boxes_.end())
+    if (const auto of_image = boxes_.find(name); of_image != boxes_.end())
         for (const LabelledBox& box : of_image->second) {
             const auto label = find_label(activation_.spec().label_names, box.label, options_.boxes);
             if (std::ranges::find(labels, label) == labels.end()) labels.push_back(label);
         }
     const Tensor maps = activation_.maps(input, labels);
-    const Image picture = load_image(path, 3);
+    const Image image = load_image(path, 3);
     Json entries = Json::array();
     for (std::size_t k = 0; k < labels.size(); ++k) {
         const HeatGrid heat = heat_of(activation_, maps, 0, static_cast<std::int64_t>(k));
-        const ImagePoint peak = peak_of(heat, picture.width, picture.height);
-        const std::vector<Box> boxes = boxes_of(image, labels[k], picture);
-        Json entry{{"label", activation_.spec().label_names[static_cast<std::size_t>(labels[k])]}, {"peak", {peak.x, peak.y}}};
+        const ImagePoint peak = peak_of(heat, image.width, image.height);
+        const std::vector<Box> boxes = boxes_of(name, labels[k], image);
+        Json entry{{"label", activation_.spec().label_names[static_cast<std::size_t>(labels[k])]},
+                   {"peak", {peak.x, peak.y}}};
         if (k < drawn.size()) {
-            Image over = overlay(picture, heat, options_.colours == "viridis" ? ColorMap::viridis : ColorMap::inferno);
+            Image over = overlay(image, heat, options_.colors == "viridis" ? ColorMap::viridis : ColorMap::inferno);
             for (const Box& box : boxes) draw_outline(over, box, kOutline, std::max(1, over.width / 400));
             const std::string file = file_for(path, labels[k]);
             const auto bytes = encode_png(over);
@@ -136,7 +147,7 @@ Json Heatmaps::explain(const std::string& path, const Tensor& input, std::span<c
         }
         if (!boxes.empty()) {
             const bool inside = std::ranges::any_of(boxes, [&](const Box& box) { return holds(box, peak); });
-            hits_[labels[k]].add({1, inside ? 1 : 0, covered(boxes, picture)});
+            hits_[labels[k]].add({1, inside ? 1 : 0, covered(boxes, image)});
             entry["boxes"] = boxes.size();
             entry["inside"] = inside;
         }
@@ -156,7 +167,7 @@ std::vector<std::pair<std::string, Heatmaps::Hits>> Heatmaps::hits_by_label() co
     return rows;
 }
 
-Json Heatmaps::localisation() const {
+Json Heatmaps::localization() const {
     if (options_.boxes.empty()) return nullptr;
     Json object = Json::object();
     for (const auto& [label, hits] : hits_by_label()) {
@@ -169,16 +180,16 @@ Json Heatmaps::localisation() const {
     return object;
 }
 
-std::string Heatmaps::localisation_text() const {
+std::string Heatmaps::localization_text() const {
     if (options_.boxes.empty()) return "";
-    std::vector<std::vector<std::string>> rows{{"label", "pictures with boxes", "peak inside", "share", "by chance"}};
+    std::vector<std::vector<std::string>> rows{{"label", "images with boxes", "peak inside", "share", "by chance"}};
     for (const auto& [label, of_label] : hits_by_label()) {
         const auto& hits = of_label;  // Clang 14 captures no structured binding
         const auto share = [&](double part) {
             return hits.pairs > 0 ? fmt::format("{:.3f}", part / static_cast<double>(hits.pairs)) : std::string("-");
         };
-        rows.push_back({label, std::to_string(hits.pairs), std::to_string(hits.inside), share(static_cast<double>(hits.inside)),
-                        share(hits.area)});
+        rows.push_back({label, std::to_string(hits.pairs), std::to_string(hits.inside),
+                        share(static_cast<double>(hits.inside)), share(hits.area)});
     }
     return "\n" + format_table(rows);
 }

@@ -1,4 +1,4 @@
-// keel predict --heatmaps: what a model saw in each picture, as pictures, and whether it looked where radiologists did.
+// keel predict --heatmaps: what a model saw in each image, as images, and whether it looked where radiologists did.
 #pragma once
 
 #include <map>
@@ -8,21 +8,21 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/json.h"
 #include "data/sources/boxes.h"
-#include "runs/heatmap.h"
 #include "embed/class_activation.h"
+#include "engine/json.h"
+#include "runs/heatmap.h"
 
 namespace keel {
 
 struct HeatmapOptions {
-    std::string directory;                          ///< empty: no heatmaps
-    std::vector<std::string> labels;                ///< empty: each picture's highest-scoring one; "all": all
-    std::string layer, boxes, colours = "inferno";  ///< empty layer: class activation maps; empty boxes: none
+    std::string directory;                         ///< empty: no heatmaps
+    std::vector<std::string> labels;               ///< empty: each image's highest-scoring one; "all": all
+    std::string layer, boxes, colors = "inferno";  ///< empty layer: class activation maps; empty boxes: none
 };
 
-/// The map of one label over one picture, in [0, 1]: class activation from its least value on, Grad-CAM from 0 on (its ReLU).
-/// `maps` as ClassActivation::maps gives them.
+/// The map of one label over one image, in [0, 1]: class activation from its least value on, Grad-CAM from 0 on (its
+/// ReLU). `maps` as ClassActivation::maps gives them.
 HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place);
 
 class Heatmaps {
@@ -30,25 +30,25 @@ public:
     /// Throws UsageError for options that do not fit the model, InputError or IoError for files.
     Heatmaps(HeatmapOptions options, const std::string& checkpoint);
 
-    /// Writes the heatmaps of one picture, each as DIR/NAME.LABEL.png of the picture's size, and compares with its boxes. `input`
-    /// {1, size, size, channels} is the picture as the model takes it, `scores` one probability a label. Returns
+    /// Writes the heatmaps of one image, each as DIR/NAME.LABEL.png of the image's size, and compares with its boxes.
+    /// `input` {1, size, size, channels} is the image as the model takes it, `scores` one probability a label. Returns
     /// [{label, file, peak [x, y], boxes, inside}]; file, boxes and inside only where there are.
     Json explain(const std::string& path, const Tensor& input, std::span<const float> scores);
 
-    /// {"LABEL": {"pairs", "inside", "share", "chance"}, ..., "all": ...}: pairs of a picture and a label with boxes, those whose
-    /// peak lies in one of them, and the share of the picture that the boxes take, where a random peak would lie. Null without
-    /// boxes.
-    Json localisation() const;
-    std::string localisation_text() const;
+    /// {"LABEL": {"pairs", "inside", "share", "chance"}, ..., "all": ...}: pairs of an image and a label with boxes,
+    /// those whose peak lies in one of them, and the share of the image that the boxes take, where a random peak would
+    /// lie. Null without boxes.
+    Json localization() const;
+    std::string localization_text() const;
 
 private:
     struct Hits {
         std::int64_t pairs = 0, inside = 0;
-        double area = 0;  ///< summed shares of the boxes in their pictures
+        double area = 0;  ///< summed shares of the boxes in their images
         void add(const Hits& other);
     };
     std::vector<std::int64_t> drawn_labels(std::span<const float> scores) const;
-    std::vector<Box> boxes_of(const std::string& image, std::int64_t label, const Image& picture) const;
+    std::vector<Box> boxes_of(const std::string& name, std::int64_t label, const Image& image) const;
     std::string file_for(const std::string& path, std::int64_t label);
     std::vector<std::pair<std::string, Hits>> hits_by_label() const;
 

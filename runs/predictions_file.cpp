@@ -27,7 +27,8 @@ std::string target_text(float target) { return target < 0 ? "" : target > 0.5F ?
 StoredPredictions read_heading(const std::vector<std::string>& heading, const std::string& file) {
     const auto refuse = [&](const std::string& what) {
         throw InputError(fmt::format(
-            "[predictions] {}:1: {}, wanted 'Image Index', 'prob_LABEL', ..., and 'true_LABEL', ... or 'class'", file, what));
+            "[predictions] {}:1: {}, wanted 'Image Index', 'prob_LABEL', ..., and 'true_LABEL', ... or 'class'", file,
+            what));
     };
     StoredPredictions stored;
     if (heading[0] != kName) refuse(fmt::format("'{}' came first", excerpt(heading[0])));
@@ -41,7 +42,8 @@ StoredPredictions read_heading(const std::vector<std::string>& heading, const st
     if (heading.size() != at + labels)
         refuse(fmt::format("{} labels and {} columns behind them came", labels, heading.size() - at));
     for (std::size_t k = 0; k < labels; ++k)
-        if (heading[at + k] != std::string(kTruth) + stored.labels[k]) refuse(fmt::format("'{}' came", excerpt(heading[at + k])));
+        if (heading[at + k] != std::string(kTruth) + stored.labels[k])
+            refuse(fmt::format("'{}' came", excerpt(heading[at + k])));
     return stored;
 }
 
@@ -56,7 +58,8 @@ float probability(const std::string& text, const std::string& where) {
 
 float target(const std::string& text, const std::string& where) {
     if (text.empty()) return -1;
-    if (text != "0" && text != "1") throw InputError(fmt::format("[predictions] {}: wanted 0 or 1, got '{}'", where, excerpt(text)));
+    if (text != "0" && text != "1")
+        throw InputError(fmt::format("[predictions] {}: wanted 0 or 1, got '{}'", where, excerpt(text)));
     return text == "1" ? 1 : 0;
 }
 

@@ -11,9 +11,9 @@ namespace keel {
 
 enum class Columns { probabilities, probabilities_and_truth };
 
-/// Columns `Image Index`, `prob_LABEL` for each label, then, if wanted, what is true: `true_LABEL` (0 or 1, empty where it is not
-/// known) for each label of multi-label data, else `class`, a label. Names with a comma or quote are quoted; a line end in one
-/// becomes a space.
+/// Columns `Image Index`, `prob_LABEL` for each label, then, if wanted, what is true: `true_LABEL` (0 or 1, empty where
+/// it is not known) for each label of multi-label data, else `class`, a label. Names with a comma or quote are quoted;
+/// a line end in one becomes a space.
 std::string predictions_csv(const ModelSpec& spec, const Predictions& predictions,
                             Columns columns = Columns::probabilities_and_truth);
 
@@ -22,7 +22,8 @@ struct StoredPredictions {
     bool multi_label = false;
     Predictions predictions;  ///< the loss is not in the file: 0
 
-    /// One column: probabilities, and targets as score_curve() takes them (1, 0, -1 missing); of classes one against the rest.
+    /// One column: probabilities, and targets as score_curve() takes them (1, 0, -1 missing); of classes one against
+    /// the rest.
     struct Column {
         std::vector<double> scores;
         std::vector<float> targets;
@@ -30,7 +31,8 @@ struct StoredPredictions {
     Column column(std::size_t label) const;
 };
 
-/// The inverse, of a file with truth. Throws IoError if it cannot be read, InputError that names file and line for what predictions_csv() does not write.
+/// The inverse, of a file with truth. Throws IoError if it cannot be read, InputError that names file and line for what
+/// predictions_csv() does not write.
 StoredPredictions read_predictions(const std::filesystem::path& path);
 
 }  // namespace keel

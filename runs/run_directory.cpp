@@ -142,9 +142,10 @@ void RunDirectory::attempt(Call&& call) {
 
 RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : path_(std::move(path)) {
     if (existing == ExistingRun::refuse && holds_run(path_))
-        throw UsageError(
-            fmt::format("[run] {} holds a run: go on with it by --resume auto, or replace it by --force", path_.string()));
-    must("make the folder", path_ / "checkpoints", [&](std::error_code& e) { fs::create_directories(path_ / "checkpoints", e); });
+        throw UsageError(fmt::format("[run] {} holds a run: go on with it by --resume auto, or replace it by --force",
+                                     path_.string()));
+    must("make the folder", path_ / "checkpoints",
+         [&](std::error_code& e) { fs::create_directories(path_ / "checkpoints", e); });
 
     lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     // File systems that cannot lock a folder report other errors; a run there goes unguarded.

@@ -1,5 +1,5 @@
-// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv, divergence.jsonl,
-// trace.json, log.txt, report.html, checkpoints/ and tensorboard/.
+// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv,
+// divergence.jsonl, trace.json, log.txt, report.html, checkpoints/ and tensorboard/.
 #pragma once
 
 #include <spdlog/logger.h>
@@ -20,11 +20,12 @@ enum class ExistingRun { refuse, resume, replace };
 
 class RunDirectory {
 public:
-    /// Makes the folder and opens log.txt. With `refuse` a UsageError that names --resume and --force if a run is there; `replace`
-    /// removes the run's own files and no others; `resume` keeps all and is content with a new folder, too. Throws UsageError if
-    /// another process writes to the run, IoError where the system refuses.
+    /// Makes the folder and opens log.txt. With `refuse` a UsageError that names --resume and --force if a run is
+    /// there; `replace` removes the run's own files and no others; `resume` keeps all and is content with a new folder,
+    /// too. Throws UsageError if another process writes to the run, IoError where the system refuses.
     RunDirectory(std::filesystem::path path, ExistingRun existing, bool quiet);
-    /// For a rank that is not the first: nothing is read or written here; warnings and errors go to stderr with its number.
+    /// For a rank that is not the first: nothing is read or written here; warnings and errors go to stderr with its
+    /// number.
     RunDirectory(std::filesystem::path path, int rank);
     ~RunDirectory();
     RunDirectory(const RunDirectory&) = delete;
@@ -48,16 +49,17 @@ public:
     /// From now on rows of metrics go to a new file in tensorboard/, too.
     void write_events();
 
-    /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a whole number;
-    /// all rows of a run have the same keys in the same order. NaN is an empty cell and null. A disk that refuses is logged, and
-    /// the row kept for the next try: with the next row, or when the run ends.
+    /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a
+    /// whole number; all rows of a run have the same keys in the same order. NaN is an empty cell and null. A disk that
+    /// refuses is logged, and the row kept for the next try: with the next row, or when the run ends.
     void append_metrics(const Json& row);
 
     /// Adds a step that was not applied to divergence.jsonl; a disk that refuses is logged.
     void record_divergence(const Json& step);
 
-    /// Removes the rows of later epochs than `epoch`, and a last row that a crash left half-written. For a resumed run, before its
-    /// first append. Throws InputError that names file and line where the files are not what append_metrics() writes.
+    /// Removes the rows of later epochs than `epoch`, and a last row that a crash left half-written. For a resumed run,
+    /// before its first append. Throws InputError that names file and line where the files are not what
+    /// append_metrics() writes.
     void cut_metrics_after(std::int64_t epoch);
 
     /// Goes to log.txt, with the time, and to stderr (only warnings and errors with `quiet`).

@@ -8,10 +8,10 @@
 #include <unordered_set>
 #include <utility>
 
-#include "train/option.h"
 #include "data/formats/csv.h"
 #include "engine/text.h"
 #include "kernels/error.h"
+#include "train/option.h"
 
 namespace keel {
 namespace {
@@ -49,13 +49,14 @@ Columns find_columns(const std::vector<std::string>& heading, std::span<const ch
             refuse(where, fmt::format("unknown label '{}'{}", excerpt(label),
                                       label.size() > 80 ? "" : suggestion(label, {known.begin(), known.end()})));
         const auto place_of = std::ranges::find(wanted, label);
-        if (place_of != wanted.end()) place(columns.labels[static_cast<std::size_t>(place_of - wanted.begin())], at, title, where);
+        if (place_of != wanted.end())
+            place(columns.labels[static_cast<std::size_t>(place_of - wanted.begin())], at, title, where);
     }
     if (columns.name == kNone) refuse(where, fmt::format("no column '{}'", kName));
     for (std::size_t i = 0; i < wanted.size(); ++i)
         if (columns.labels[i] == kNone)
-            refuse(where, fmt::format("no column '{}{}' or '{}'; --only scores the labels that are there", kProbability, wanted[i],
-                                      wanted[i]));
+            refuse(where, fmt::format("no column '{}{}' or '{}'; --only scores the labels that are there", kProbability,
+                                      wanted[i], wanted[i]));
     return columns;
 }
 
@@ -70,7 +71,8 @@ double finite(const std::string& text, const std::string& where) {
 
 }  // namespace
 
-ScoreTable read_score_table(const std::string& path, std::span<const char* const> known, const std::vector<std::string>& wanted) {
+ScoreTable read_score_table(const std::string& path, std::span<const char* const> known,
+                            const std::vector<std::string>& wanted) {
     const std::vector<std::string> lines = read_lines(path);
     if (lines.empty()) throw InputError(fmt::format("[score] {} is empty", path));
     const Columns columns = find_columns(split_fields(lines[0], ','), known, wanted, path + ":1");
@@ -80,7 +82,8 @@ ScoreTable read_score_table(const std::string& path, std::span<const char* const
         if (lines[i].empty()) continue;
         const std::string where = fmt::format("{}:{}", path, i + 1);
         std::vector<std::string> fields = split_fields(lines[i], ',');
-        if (fields.size() != columns.count) refuse(where, fmt::format("wanted {} fields, got {}", columns.count, fields.size()));
+        if (fields.size() != columns.count)
+            refuse(where, fmt::format("wanted {} fields, got {}", columns.count, fields.size()));
         std::string& name = fields[columns.name];
         if (name.empty()) refuse(where, "the image's name is empty");
         if (!seen.insert(name).second) refuse(where, fmt::format("{} has a row already", excerpt(name)));

@@ -10,7 +10,8 @@ constexpr int kFirstSteps = 10;  // GradientBuckets try both ways in eight
 
 }  // namespace
 
-StepTrace::StepTrace(World& world, RunDirectory& directory, int steps) : world_(world), directory_(directory), steps_(steps) {}
+StepTrace::StepTrace(World& world, RunDirectory& directory, int steps)
+    : world_(world), directory_(directory), steps_(steps) {}
 
 void StepTrace::on_step(const StepReport&) {
     if (steps_ == 0) return;

@@ -17,7 +17,8 @@ namespace {
 CheckpointState read_metadata(const fs::path& file) {
     CheckpointState state = load_checkpoint(file, [](const std::string&) { return false; });
     if (!state.metadata.contains(kHeaderHashKey))
-        throw InputError(fmt::format("[checkpoint] {}: the header is damaged, or another program's: it has no hash", file.string()));
+        throw InputError(
+            fmt::format("[checkpoint] {}: the header is damaged, or another program's: it has no hash", file.string()));
     return state;
 }
 
@@ -32,8 +33,8 @@ void Checkpoints::save(const CheckpointState& state, bool best) const {
     } catch (const InputError& error) {
         throw IoError(fmt::format("[checkpoint] the disk does not give back what was written to it: {}", error.what()));
     }
-    // The best goes first: cut off in between, the run repeats its last steps and gets the same best again. The other way round it
-    // would take a best for saved that is not.
+    // The best goes first: cut off in between, the run repeats its last steps and gets the same best again. The other
+    // way round it would take a best for saved that is not.
     if (best) link_file(file.temporary(), this->best());
     if (fs::exists(last())) link_file(last(), previous());
     file.commit();
@@ -58,7 +59,8 @@ std::optional<Checkpoints::Found> Checkpoints::newest() const {
     }
     if (newest) newest->refused = std::move(refused);
     if (!newest && !refused.empty())
-        throw InputError(fmt::format("[run] {} holds no checkpoint that verifies: {}", folder_.string(), fmt::join(refused, "; ")));
+        throw InputError(
+            fmt::format("[run] {} holds no checkpoint that verifies: {}", folder_.string(), fmt::join(refused, "; ")));
     return newest;
 }
 

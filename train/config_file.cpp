@@ -81,7 +81,7 @@ bool put_number(T& to, double number, const Row& option) {
     } else {
         const NumberRange* range = std::get_if<NumberRange>(&option.allowed);
         if (range == nullptr || !range->holds(number)) return false;
-        to = static_cast<T>(number) + T{0};  // -0 would be written as the whole number -0 and come back as 0
+        to = static_cast<T>(number) + T{0};            // -0 would be written as the whole number -0 and come back as 0
         return range->holds(static_cast<double>(to));  // a float may round to 0, or to what is excluded
     }
 }
@@ -96,7 +96,8 @@ bool put(T& to, const Value& value, const Row& option) {
     } else if constexpr (std::is_same_v<T, std::string>) {
         const std::string* text = std::get_if<std::string>(&value);
         const Words* words = std::get_if<Words>(&option.allowed);
-        if (text == nullptr || (words != nullptr && std::find(words->begin(), words->end(), *text) == words->end())) return false;
+        if (text == nullptr || (words != nullptr && std::find(words->begin(), words->end(), *text) == words->end()))
+            return false;
         to = *text;
         return true;
     } else if constexpr (kIsList<T>) {
@@ -130,8 +131,8 @@ void assign(TrainConfig& config, const Row& option, const Value& value, const st
             if (const Words* words = std::get_if<Words>(&option.allowed);
                 words != nullptr && std::holds_alternative<std::string>(value))
                 hint = suggestion(std::get<std::string>(value), {words->begin(), words->end()});
-            throw UsageError(
-                fmt::format("[config] {}: {} must be {}, not {}{}", origin, option.key, wanted<T>(option), text_of(value), hint));
+            throw UsageError(fmt::format("[config] {}: {} must be {}, not {}{}", origin, option.key, wanted<T>(option),
+                                         text_of(value), hint));
         },
         option.member);
 }
@@ -202,7 +203,8 @@ void check_range(const TrainConfig& config, const Row& option) {
             else
                 given = value;
             if (!put(value, given, option))
-                throw UsageError(fmt::format("[config] {} must be {}, not {}", option.key, wanted<T>(option), text_of(given)));
+                throw UsageError(
+                    fmt::format("[config] {} must be {}, not {}", option.key, wanted<T>(option), text_of(given)));
         },
         option.member);
 }
@@ -230,7 +232,9 @@ std::string option_text(const TrainConfig& config, const Option<TrainConfig>& op
 TomlSource read_toml(const std::filesystem::path& file) { return {read_file(file, kFileLimit), file.string()}; }
 
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin) {
-    const auto at_line = [&](const toml::source_region& where) { return fmt::format("{}:{}", origin, where.begin.line); };
+    const auto at_line = [&](const toml::source_region& where) {
+        return fmt::format("{}:{}", origin, where.begin.line);
+    };
     toml::table table;
     try {
         table = toml::parse(text, origin);
@@ -254,8 +258,8 @@ void check_train_config(const TrainConfig& config) {
         throw UsageError("[config] schedule step wants step_epochs or milestones, neither came");
     for (std::size_t i = 1; i < config.milestones.size(); ++i)
         if (config.milestones[i] <= config.milestones[i - 1])
-            throw UsageError(
-                fmt::format("[config] milestones must rise, {} came behind {}", config.milestones[i], config.milestones[i - 1]));
+            throw UsageError(fmt::format("[config] milestones must rise, {} came behind {}", config.milestones[i],
+                                         config.milestones[i - 1]));
     if (config.nesterov && config.optimizer == "sgd" && config.momentum == 0.0)
         throw UsageError("[config] nesterov wants momentum above 0, not 0");
     if (config.min_lr > config.lr)
@@ -266,7 +270,8 @@ std::vector<std::string> changes_that_matter(const TrainConfig& before, const Tr
     std::vector<std::string> changes;
     for (const Row& option : train_options()) {
         const std::string was = option_text(before, option), is = option_text(now, option);
-        if (was != is && !may_change_on_resume(option.key)) changes.push_back(fmt::format("{} was {}, is {}", option.key, was, is));
+        if (was != is && !may_change_on_resume(option.key))
+            changes.push_back(fmt::format("{} was {}, is {}", option.key, was, is));
     }
     return changes;
 }

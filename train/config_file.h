@@ -19,14 +19,15 @@ TomlSource read_toml(const std::filesystem::path& file);
 /// Sets what a TOML text says. `origin` (a file's name) is how messages call it.
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin);
 
-/// Sets `key` from text as a flag or --set gives it: lists have commas, truth values are true or false. `origin` is for messages.
+/// Sets `key` from text as a flag or --set gives it: lists have commas, truth values are true or false. `origin` is for
+/// messages.
 void apply_text(TrainConfig& config, const std::string& key, const std::string& text, const std::string& origin);
 
 /// Throws UsageError where a value is out of its range or values contradict each other.
 void check_train_config(const TrainConfig& config);
 
-/// The options whose change would make a resumed run another one, as "lr was 0.1, is 0.2"; none for those that cannot (where the run
-/// lies, how long it goes on, how many threads work on it).
+/// The options whose change would make a resumed run another one, as "lr was 0.1, is 0.2"; none for those that cannot
+/// (where the run lies, how long it goes on, how many threads work on it).
 std::vector<std::string> changes_that_matter(const TrainConfig& before, const TrainConfig& now);
 
 /// Returns the value of one option as config.toml holds it.

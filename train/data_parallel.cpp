@@ -10,7 +10,8 @@
 
 namespace keel {
 
-BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap, double bucket_mb) {
+BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap,
+                             double bucket_mb) {
     BucketOptions options;
     options.bucket_bytes = static_cast<std::int64_t>(bucket_mb * 1e6);
     if (allreduce != "auto") options.algorithm = algorithm_of(allreduce);
@@ -40,8 +41,9 @@ DataParallel::DataParallel(World& world, const TrainConfig& config, const std::v
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
     BucketOptions options = bucket_options(config.allreduce, config.wire, config.overlap, config.bucket_mb);
     if (config.reproducible) {
-        options.algorithm = Algorithm::halving_doubling;                           // the one whose sums have a fixed shape
-        if (config.virtual_shards > world.size()) options.overlap = Overlap::off;  // gradients are not yet the sum over the shards
+        options.algorithm = Algorithm::halving_doubling;  // the one whose sums have a fixed shape
+        if (config.virtual_shards > world.size())
+            options.overlap = Overlap::off;  // gradients are not yet the sum over the shards
     }
     buckets_ = std::make_unique<GradientBuckets>(world, parameters, costs, options);
     if (config.bn_ranks != 1) statistics_ = std::make_unique<RankStatistics>(world, config.bn_ranks);
@@ -67,15 +69,16 @@ std::string DataParallel::time_breakdown(double seconds, double input) {
     // What of the sums the compute threads waited for, split as the communication thread's time was.
     const double exposed = exposed_ / seconds, busy = std::max(skew + wire + sums, 1e-9);
     Shares mean{};
-    for (const Shares& rank :
-         world_.gather(Shares{input / seconds, exposed, exposed * skew / busy, exposed * wire / busy, exposed * sums / busy}))
+    for (const Shares& rank : world_.gather(
+             Shares{input / seconds, exposed, exposed * skew / busy, exposed * wire / busy, exposed * sums / busy}))
         mean = {mean.input + rank.input, mean.exposed + rank.exposed, mean.skew + rank.skew, mean.wire + rank.wire,
                 mean.sums + rank.sums};
     exposed_ = 0;
     traffic_before_ = now;
     const double percent = 100.0 / world_.size();
     return fmt::format(
-        "{:.1f} % compute, {:.1f} % waiting for input, {:.1f} % for sums over ranks ({:.1f} skew, {:.1f} wire, {:.1f} additions)",
+        "{:.1f} % compute, {:.1f} % waiting for input, {:.1f} % for sums over ranks ({:.1f} skew, {:.1f} wire, {:.1f} "
+        "additions)",
         100 - percent * (mean.input + mean.exposed), percent * mean.input, percent * mean.exposed, percent * mean.skew,
         percent * mean.wire, percent * mean.sums);
 }
@@ -103,7 +106,9 @@ void DataParallel::average(const std::vector<NamedTensor>& tensors) const {
     std::vector<double> values;
     for (const NamedTensor& buffer : tensors)
         for (const float value : buffer.tensor.values<float>()) values.push_back(double{value});
-    world_.call([&](Communicator& communicator) { Allreduce(communicator).sum(Algorithm::halving_doubling, std::span(values)); });
+    world_.call([&](Communicator& communicator) {
+        Allreduce(communicator).sum(Algorithm::halving_doubling, std::span(values));
+    });
     auto next = values.begin();
     for (const NamedTensor& buffer : tensors)
         for (float& value : buffer.tensor.values<float>()) value = static_cast<float>(*next++ / world_.size());
@@ -115,11 +120,13 @@ void require_equal(World& world, const std::string& what, const std::string& tex
         if (all[r] == all[0]) continue;
         std::istringstream first(all[0]), other(all[r]);
         for (std::string a, b;;) {
-            const bool more_a = static_cast<bool>(std::getline(first, a)), more_b = static_cast<bool>(std::getline(other, b));
+            const bool more_a = static_cast<bool>(std::getline(first, a)),
+                       more_b = static_cast<bool>(std::getline(other, b));
             if (!more_a && !more_b) break;
             if (more_a && more_b && a == b) continue;
-            throw UsageError(fmt::format("[ranks] {}: rank {} has '{}', rank 0 has '{}'; start all ranks with the same command",
-                                         what, r, more_b ? b : "", more_a ? a : ""));
+            throw UsageError(
+                fmt::format("[ranks] {}: rank {} has '{}', rank 0 has '{}'; start all ranks with the same command",
+                            what, r, more_b ? b : "", more_a ? a : ""));
         }
     }
 }

@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "train/train_config.h"
-#include "train/observer.h"
-#include "train/virtual_shards.h"
 #include "data/pipeline/loader.h"
 #include "distributed/collectives/gradient_buckets.h"
 #include "distributed/collectives/rank_statistics.h"
 #include "distributed/world.h"
 #include "engine/tensor.h"
+#include "train/observer.h"
+#include "train/train_config.h"
+#include "train/virtual_shards.h"
 
 namespace keel {
 
@@ -58,8 +58,8 @@ public:
     /// Tensors become their means over the ranks: running statistics of batch norms, which saw different samples.
     void average(const std::vector<NamedTensor>& tensors) const;
 
-    /// Returns where the time of steps went since the last call, of `seconds` altogether on this rank, `input` of them for want of
-    /// images: means over the ranks, for people. All ranks call it.
+    /// Returns where the time of steps went since the last call, of `seconds` altogether on this rank, `input` of them
+    /// for want of images: means over the ranks, for people. All ranks call it.
     std::string time_breakdown(double seconds, double input);
 
     const GradientBuckets* buckets() const { return buckets_ ? &*buckets_ : nullptr; }
@@ -75,9 +75,11 @@ private:
 };
 
 /// Of the words that the options take.
-BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap, double bucket_mb);
+BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap,
+                             double bucket_mb);
 
-/// Throws UsageError, on all ranks, which names one whose `text` is not that of rank 0, and the first line where they differ.
+/// Throws UsageError, on all ranks, which names one whose `text` is not that of rank 0, and the first line where they
+/// differ.
 void require_equal(World& world, const std::string& what, const std::string& text);
 
 }  // namespace keel

@@ -2,7 +2,8 @@
 
 namespace keel {
 
-EpochVerdict judge_epoch(const TrainerState& before, const ScheduleOptions& schedule, std::optional<double> metric, bool whole_epoch) {
+EpochVerdict judge_epoch(const TrainerState& before, const ScheduleOptions& schedule, std::optional<double> metric,
+                         bool whole_epoch) {
     EpochVerdict verdict{false, before.best_metric, before.epochs_since_best, before.plateau};
     if (!metric) return verdict;
     verdict.best = !before.best_metric || *metric > *before.best_metric;

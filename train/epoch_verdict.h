@@ -16,8 +16,9 @@ struct EpochVerdict {
     PlateauState plateau;
 };
 
-/// Returns what becomes of `before` by a validation's metric, the higher the better; none: the epoch was not validated. Patience and
-/// plateau count whole epochs alone. A pure function.
-EpochVerdict judge_epoch(const TrainerState& before, const ScheduleOptions& schedule, std::optional<double> metric, bool whole_epoch);
+/// Returns what becomes of `before` by a validation's metric, the higher the better; none: the epoch was not validated.
+/// Patience and plateau count whole epochs alone. A pure function.
+EpochVerdict judge_epoch(const TrainerState& before, const ScheduleOptions& schedule, std::optional<double> metric,
+                         bool whole_epoch);
 
 }  // namespace keel

@@ -26,8 +26,8 @@ Predictions evaluate(const Predictor& model, const Dataset& dataset, const Loade
     return *evaluate_unless([] { return false; }, model, dataset, options, progress);
 }
 
-std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset,
-                                           const LoaderOptions& options,
+std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, const Predictor& model,
+                                           const Dataset& dataset, const LoaderOptions& options,
                                            const std::function<void(std::int64_t, std::int64_t)>& progress) {
     const NoGrad no_grad;
     const ModelSpec& spec = model.spec();

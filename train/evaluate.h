@@ -7,20 +7,21 @@
 #include <vector>
 
 #include "data/pipeline/loader.h"
-#include "embed/pictures.h"
+#include "embed/images.h"
 #include "embed/predictor.h"
 #include "train/predictions.h"
 
 namespace keel {
 
-/// Feeds `options.split` to the model. Equal logits give equal predictions and an equal loss, on any ISA. Throws InputError if a prediction is NaN.
+/// Feeds `options.split` to the model. Equal logits give equal predictions and an equal loss, on any ISA. Throws
+/// InputError if a prediction is NaN.
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 /// The same, but none as soon as `stop` says so between two batches.
-std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset,
-                                           const LoaderOptions& options,
-                                           const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+std::optional<Predictions> evaluate_unless(
+    const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
+    const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 /// Throws InputError unless the data set's task and labels are those the model was trained for.
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint);

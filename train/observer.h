@@ -1,5 +1,5 @@
-// What a trainer tells as its run goes, and asks. A trainer prints nothing, writes nothing but checkpoints and polls nothing:
-// progress bars, run directories, traces, signals and time limits are observers.
+// What a trainer tells as its run goes, and asks. A trainer prints nothing, writes nothing but checkpoints and polls
+// nothing: progress bars, run directories, traces, signals and time limits are observers.
 #pragma once
 
 #include <cstdint>
@@ -26,17 +26,18 @@ struct TrainStart {
 /// A run goes on from a checkpoint.
 struct ResumeReport {
     std::filesystem::path file;
-    std::int64_t epoch = 0, step = 0;   ///< completed
-    std::int64_t epochs_recorded = 0;   ///< on_epoch() of later epochs, if it came before, is void: they are trained again
+    std::int64_t epoch = 0, step = 0;  ///< completed
+    std::int64_t epochs_recorded =
+        0;  ///< on_epoch() of later epochs, if it came before, is void: they are trained again
     std::vector<std::string> warnings;  ///< settings that are others than they were
 };
 
 struct StepReport {
-    std::int64_t epoch = 0, epochs = 0;         ///< the epoch under way, from 1, and how many there will be
-    std::int64_t step = 0;                      ///< completed, over all epochs
-    std::int64_t samples_done = 0, samples = 0; ///< of the epoch, all ranks
-    double mean_loss = 0;                       ///< of the epoch so far
-    double images_per_second = 0;               ///< all ranks, in this process's part of the epoch
+    std::int64_t epoch = 0, epochs = 0;          ///< the epoch under way, from 1, and how many there will be
+    std::int64_t step = 0;                       ///< completed, over all epochs
+    std::int64_t samples_done = 0, samples = 0;  ///< of the epoch, all ranks
+    double mean_loss = 0;                        ///< of the epoch so far
+    double images_per_second = 0;                ///< all ranks, in this process's part of the epoch
 };
 
 /// The steps of an epoch are done, its validation is not.
@@ -62,7 +63,7 @@ struct EpochReport {
 struct CheckpointReport {
     std::int64_t step = 0;
     bool best = false;
-    std::string error;                         ///< why it could not be saved; what was saved before is kept then
+    std::string error;  ///< why it could not be saved; what was saved before is kept then
     const ModelSpec* spec = nullptr;
     const Predictions* predictions = nullptr;  ///< those that made it the best, if it is saved
 };
@@ -97,7 +98,8 @@ public:
     /// No more steps come; the last checkpoint may not be saved yet.
     virtual void on_end() {}
 
-    /// Asked between steps and between batches of a validation. `seconds_needed`: what another step and a save may take.
+    /// Asked between steps and between batches of a validation. `seconds_needed`: what another step and a save may
+    /// take.
     virtual std::optional<StopRequest> should_stop([[maybe_unused]] double seconds_needed) { return std::nullopt; }
 };
 

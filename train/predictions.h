@@ -29,8 +29,8 @@ struct Scores {
 
 Scores score(const ModelSpec& spec, const Predictions& predictions);
 
-/// Returns what a model is chosen by, the higher the better: mean AUROC (labels) or AUC (classes); where it is undefined, minus the
-/// loss.
+/// Returns what a model is chosen by, the higher the better: mean AUROC (labels) or AUC (classes); where it is
+/// undefined, minus the loss.
 double selection_metric(const ModelSpec& spec, const Predictions& predictions, const Scores& scores);
 
 }  // namespace keel

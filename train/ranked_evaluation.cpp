@@ -50,7 +50,8 @@ std::optional<Predictions> evaluate_on_ranks(World& world, const std::function<b
     all.targets = joined(world, own->targets);
     all.labels = joined(world, own->labels);
     double sum = 0;
-    for (const double loss : world.gather(own->samples() > 0 ? own->loss * static_cast<double>(own->samples()) : 0.0)) sum += loss;
+    for (const double loss : world.gather(own->samples() > 0 ? own->loss * static_cast<double>(own->samples()) : 0.0))
+        sum += loss;
     all.loss = sum / static_cast<double>(all.samples());
     return all;
 }

@@ -41,13 +41,16 @@ std::span<const Option<TrainConfig>> train_options() {
         {"schedule", &C::schedule, "", Words{"constant", "step", "cosine", "plateau"}, "course of the learning rate"},
         {"warmup_steps", &C::warmup_steps, "steps", kWholeFromZero, "linear warm-up", "none"},
         {"min_lr", &C::min_lr, "", at_least(0), "lowest learning rate of step, cosine and plateau"},
-        {"step_epochs", &C::step_epochs, "epochs", kWholeFromZero, "step: decay every so many epochs", "at the milestones alone"},
+        {"step_epochs", &C::step_epochs, "epochs", kWholeFromZero, "step: decay every so many epochs",
+         "at the milestones alone"},
         {"milestones", &C::milestones, "epochs", kWholeFromOne, "step: decay at these epochs, rising", "none"},
         {"step_gamma", &C::step_gamma, "", {NumberRange{0, 1, true, false}}, "step: factor of a decay"},
-        {"plateau_patience", &C::plateau_patience, "epochs", kWholeFromZero, "plateau: epochs without progress before a decay"},
+        {"plateau_patience", &C::plateau_patience, "epochs", kWholeFromZero,
+         "plateau: epochs without progress before a decay"},
         {"plateau_factor", &C::plateau_factor, "", {NumberRange{0, 1, true, true}}, "plateau: factor of a decay"},
 
-        {"label_smoothing", &C::label_smoothing, "", kFractionBelowOne, "weight of the uniform distribution in the targets"},
+        {"label_smoothing", &C::label_smoothing, "", kFractionBelowOne,
+         "weight of the uniform distribution in the targets"},
         {"positive_weights", &C::positive_weights, "", Words{"none", "balanced"},
          "multi-label data: weight of positive samples; balanced: negatives / positives of each label"},
         {"clip_norm", &C::clip_norm, "", at_least(0), "largest L2 norm of all gradients together", "no clipping"},
@@ -60,7 +63,8 @@ std::span<const Option<TrainConfig>> train_options() {
         {"lr_scaling", &C::lr_scaling, "", Words{"none", "linear", "sqrt"},
          "several ranks: factor of the learning rate, their number or its root; warm it up"},
         {"ghost_batch", &C::ghost_batch, "images", kWholeFromZero,
-         "batch norm's statistics over sub-batches of at most so many; gradients are accumulated over them", "the rank's batch"},
+         "batch norm's statistics over sub-batches of at most so many; gradients are accumulated over them",
+         "the rank's batch"},
         {"bn_ranks", &C::bn_ranks, "ranks", kWholeFromZero, "ranks that share batch norm's statistics; 0: all"},
         {"reproducible",
          &C::reproducible,
@@ -68,8 +72,13 @@ std::span<const Option<TrainConfig>> train_options() {
          {},
          "weights are the same to the bit on any number of ranks that divides virtual_shards, and of threads"},
         {"virtual_shards", &C::virtual_shards, "shards", from_to(1, 65536),
-         "reproducible: parts of a step, a power of two; each is a batch of its own, whose gradients are summed in a fixed order"},
-        {"elastic", &C::elastic, "", {}, "a run resumed on another number of ranks may have another number of images a step"},
+         "reproducible: parts of a step, a power of two; each is a batch of its own, whose gradients are summed in a "
+         "fixed order"},
+        {"elastic",
+         &C::elastic,
+         "",
+         {},
+         "a run resumed on another number of ranks may have another number of images a step"},
         {"allreduce", &C::allreduce, "", kAllreduces, "how gradients are summed over ranks; auto: by measured costs"},
         {"wire", &C::wire, "", kWires, "what gradients travel as between ranks; sums are f32"},
         {"overlap", &C::overlap, "", kOverlaps,
@@ -97,15 +106,22 @@ std::span<const Option<TrainConfig>> train_options() {
         {"brightness", &C::brightness, "", kFraction, "augmentation: factor within 1 +- this"},
         {"contrast", &C::contrast, "", kFraction, "augmentation: factor within 1 +- this"},
         {"mean", &C::mean, "", kFraction, "subtracted from pixels in 0 to 1; one value or one a channel", "auto"},
-        {"std", &C::std, "", {NumberRange{0, 1, true, false}}, "pixels are divided by it; one value or one a channel", "auto"},
+        {"std",
+         &C::std,
+         "",
+         {NumberRange{0, 1, true, false}},
+         "pixels are divided by it; one value or one a channel",
+         "auto"},
 
         {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
         {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
         {"max_bad", &C::max_bad, "of the split", kFraction,
          "unreadable images, rounded up, that are skipped; more end the run with 3"},
-        {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne, "validation split, where the data have none"},
+        {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne,
+         "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
-        {"split_seed", &C::split_seed, "", kWholeFromZero, "seed of such splits; not the run's, which would hold out other images"},
+        {"split_seed", &C::split_seed, "", kWholeFromZero,
+         "seed of such splits; not the run's, which would hold out other images"},
 
         {"time_limit",
          &C::time_limit,
@@ -113,8 +129,8 @@ std::span<const Option<TrainConfig>> train_options() {
          {},
          "save and stop before so much time is over: minutes, HH:MM:SS, D-HH:MM:SS or none",
          "what Slurm grants"},
-        {"checkpoint_minutes", &C::checkpoint_minutes, "minutes", at_least(0), "time between checkpoints within an epoch",
-         "epochs' ends"},
+        {"checkpoint_minutes", &C::checkpoint_minutes, "minutes", at_least(0),
+         "time between checkpoints within an epoch", "epochs' ends"},
         {"eval_every", &C::eval_every, "epochs", kWholeFromOne, "epochs between validations"},
         {"patience", &C::patience, "epochs", kWholeFromZero, "stop after so many epochs without progress", "never"},
         {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
@@ -127,9 +143,10 @@ std::span<const Option<TrainConfig>> train_options() {
 }
 
 bool may_change_on_resume(std::string_view key) {
-    static constexpr std::string_view kFree[] = {
-        "out",     "epochs",        "max_steps",  "workers",     "prefetch", "max_bad", "patience",   "checkpoint_minutes",
-        "threads", "max_divergent", "time_limit", "tensorboard", "overlap",  "elastic", "trace_steps"};
+    static constexpr std::string_view kFree[] = {"out",      "epochs",        "max_steps",  "workers",
+                                                 "prefetch", "max_bad",       "patience",   "checkpoint_minutes",
+                                                 "threads",  "max_divergent", "time_limit", "tensorboard",
+                                                 "overlap",  "elastic",       "trace_steps"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

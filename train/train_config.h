@@ -1,5 +1,6 @@
-// Everything that shapes a training run. The options are declared once, in train_options() (train/train_config.cpp): the flags of
-// `keel train`, the keys of its TOML file and of --set, the range checks, config.toml and the help text all come from there.
+// Everything that shapes a training run. The options are declared once, in train_options() (train/train_config.cpp):
+// the flags of `keel train`, the keys of its TOML file and of --set, the range checks, config.toml and the help text
+// all come from there.
 #pragma once
 
 #include <cstdint>
@@ -92,8 +93,8 @@ inline const Words kAllreduces{"auto", "ring", "halving-doubling", "hierarchical
 /// The one declaration of all of TrainConfig's options, in the order of the help text.
 std::span<const Option<TrainConfig>> train_options();
 
-/// True for options that a resumed run may change: no weight of any step depends on them, but for the cosine's course on how long
-/// the run shall be.
+/// True for options that a resumed run may change: no weight of any step depends on them, but for the cosine's course
+/// on how long the run shall be.
 bool may_change_on_resume(std::string_view key);
 
 }  // namespace keel

@@ -3,17 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 #include "kernels/error.h"
-#include "embed/loaded_model.h"
 #include "models/registry.h"
 
 namespace keel {
 namespace {
 
-/// What pictures are centred and scaled by where nobody says: ImageNet's statistics for RGB, the middle grey for the rest.
-void default_normalisation(ModelSpec& spec) {
+/// What images are centred and scaled by where nobody says: ImageNet's statistics for RGB, the middle grey for the
+/// rest.
+void default_normalization(ModelSpec& spec) {
     const bool rgb = spec.options.channels == 3;
     if (spec.mean.empty()) spec.mean = rgb ? std::vector{0.485F, 0.456F, 0.406F} : std::vector{0.5F};
     if (spec.std.empty()) spec.std = rgb ? std::vector{0.229F, 0.224F, 0.225F} : std::vector{0.25F};
@@ -31,7 +32,7 @@ ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     spec.std = config.std;
     spec.multi_label = dataset.task() == Task::labels;
     spec.label_names = dataset.label_names();
-    default_normalisation(spec);
+    default_normalization(spec);
     return spec;
 }
 
@@ -42,7 +43,8 @@ Optimizer make_optimizer(const TrainConfig& config, const nn::Module& module, co
                                        {"classifier", {}, config.classifier_lr, 1},
                                        {"classifier vectors", {}, config.classifier_lr, 0}};
     for (const NamedTensor& parameter : module.parameters()) {
-        const std::size_t group = (parameter.name.starts_with(classifier) ? 2U : 0U) + (parameter.tensor.rank() == 1 ? 1U : 0U);
+        const std::size_t group =
+            (parameter.name.starts_with(classifier) ? 2U : 0U) + (parameter.tensor.rank() == 1 ? 1U : 0U);
         groups[group].parameters.push_back(parameter);
     }
     OptimizerOptions options;
@@ -60,7 +62,9 @@ Optimizer make_optimizer(const TrainConfig& config, const nn::Module& module, co
 ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
     ScheduleOptions schedule;
     schedule.kind = schedule_kind(config.schedule);
-    schedule.lr = config.lr * (config.lr_scaling == "linear" ? ranks : config.lr_scaling == "sqrt" ? std::sqrt(ranks) : 1);
+    schedule.lr = config.lr * (config.lr_scaling == "linear" ? ranks
+                               : config.lr_scaling == "sqrt" ? std::sqrt(ranks)
+                                                             : 1);
     schedule.floor = config.min_lr;
     schedule.warmup_steps = config.warmup_steps;
     schedule.milestones.assign(config.milestones.begin(), config.milestones.end());
@@ -86,8 +90,8 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
     const std::string classifier = find_model(state.spec.name).classifier;
     if (!config.init.empty())
-        state.skipped =
-            load_into(state.module->state(), model_weights(read_safetensors(config.init).tensors), config.init, {{classifier}});
+        state.skipped = load_into(state.module->state(), model_weights(read_safetensors(config.init).tensors),
+                                  config.init, {{classifier}});
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : state.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "train/loss.h"
-#include "train/train_config.h"
 #include "data/dataset.h"
 #include "engine/ema.h"
 #include "engine/nn/module.h"
 #include "engine/optimizer.h"
 #include "engine/schedule.h"
 #include "models/model_spec.h"
+#include "train/loss.h"
+#include "train/train_config.h"
 
 namespace keel {
 
@@ -32,8 +32,8 @@ struct TrainState {
     void load(const std::vector<NamedTensor>& tensors, const std::string& source);
 };
 
-/// Makes what `config` names, for the labels of `dataset`; the learning rate is scaled for so many ranks, if config says so. Throws
-/// UsageError or InputError for what does not fit together.
+/// Makes what `config` names, for the labels of `dataset`; the learning rate is scaled for so many ranks, if config
+/// says so. Throws UsageError or InputError for what does not fit together.
 TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks = 1);
 
 /// Takes back what forward passes do to a module's buffers (the running statistics of batch norms).

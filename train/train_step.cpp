@@ -7,8 +7,8 @@
 
 #include "data/pipeline/sampler.h"
 #include "engine/autograd.h"
-#include "engine/rng_scope.h"
 #include "engine/gradients.h"
+#include "engine/rng_scope.h"
 #include "engine/statistics_sync.h"
 #include "train/evaluate.h"
 
@@ -88,7 +88,8 @@ std::string TrainStep::apply(const Batch& batch, const StepStatus& status, Posit
     return "";
 }
 
-TrainStep::Result TrainStep::run(const Batch& batch, Position at, double lr, const std::function<StepStatus()>& own_status) {
+TrainStep::Result TrainStep::run(const Batch& batch, Position at, double lr,
+                                 const std::function<StepStatus()>& own_status) {
     parallel_.world().at(at.step);
     buffers_.keep();
     const double loss_sum = accumulate_gradients(batch, at);

@@ -27,9 +27,10 @@ public:
         std::string fault;  ///< what was not finite, where that is why the step was not applied
     };
 
-    /// Forward, loss, backward, clipping, optimizer and average, over the batches of all ranks, which call this together; a rank
-    /// without samples takes part. A step whose loss or gradient is not finite leaves weights, statistics and averages as they were,
-    /// and so does one of which a rank's status says that it failed. `own_status` is asked after the backward pass.
+    /// Forward, loss, backward, clipping, optimizer and average, over the batches of all ranks, which call this
+    /// together; a rank without samples takes part. A step whose loss or gradient is not finite leaves weights,
+    /// statistics and averages as they were, and so does one of which a rank's status says that it failed. `own_status`
+    /// is asked after the backward pass.
     Result run(const Batch& batch, Position at, double lr, const std::function<StepStatus()>& own_status);
 
 private:

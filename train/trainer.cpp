@@ -9,7 +9,7 @@
 #include <sstream>
 #include <utility>
 
-#include "embed/pictures.h"
+#include "embed/images.h"
 #include "engine/arena.h"
 #include "engine/hash.h"
 #include "kernels/error.h"
@@ -100,7 +100,8 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
       observer_(observer),
       dataset_(data_for(config, std::move(dataset))),
       train_(make_train_state(config, *dataset_, (world != nullptr ? world : own_world_.get())->size())),
-      parallel_(world != nullptr ? *world : *own_world_, config_, train_.module->parameters(), train_.module->buffers()),
+      parallel_(world != nullptr ? *world : *own_world_, config_, train_.module->parameters(),
+                train_.module->buffers()),
       step_(config_, train_, parallel_) {
     World& ranks = parallel_.world();
     fix_sums(config_.reproducible);
@@ -109,9 +110,11 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
     state_.data = hash_of(*dataset_);
     require_equal(ranks, "data and model", state_.data + "\n" + hash_of(train_.tensors()));
     const std::int64_t samples = dataset_->size(Split::train);
-    steps_per_epoch_ = ranks.is_single() ? (samples + config_.batch_size - 1) / config_.batch_size
-                                         : std::ssize(plan_shard(parallel_.shard(), samples, config_.batch_size, 0).batches);
-    if (steps_per_epoch_ == 0) throw UsageError(fmt::format("[train] {} samples are too few for {} ranks", samples, ranks.size()));
+    steps_per_epoch_ = ranks.is_single()
+                           ? (samples + config_.batch_size - 1) / config_.batch_size
+                           : std::ssize(plan_shard(parallel_.shard(), samples, config_.batch_size, 0).batches);
+    if (steps_per_epoch_ == 0)
+        throw UsageError(fmt::format("[train] {} samples are too few for {} ranks", samples, ranks.size()));
     state_.ranks = ranks.size();
     total_steps_ = steps_per_epoch_ * config_.epochs;
     if (config_.max_steps > 0) total_steps_ = std::min(total_steps_, config_.max_steps);
@@ -156,7 +159,8 @@ double Trainer::current_lr() const {
 
 bool Trainer::done() const {
     // A run stopped after its last step has that epoch still to validate and record.
-    const bool out_of_steps = state_.step >= total_steps_ && (state_.sample_offset == 0 || state_.recorded_step == state_.step);
+    const bool out_of_steps =
+        state_.step >= total_steps_ && (state_.sample_offset == 0 || state_.recorded_step == state_.step);
     return out_of_steps || state_.epoch >= config_.epochs || (state_.sample_offset == 0 && out_of_patience());
 }
 
@@ -169,8 +173,8 @@ StepStatus Trainer::own_status() const {
     StepStatus own;
     own.bad_images = bad_images_;
     if (const auto request = observer_.should_stop(seconds_needed())) own.request_stop(*request);
-    own.save =
-        parallel_.world().is_root() && config_.checkpoint_minutes > 0 && seconds_since(saved_at_) > 60 * config_.checkpoint_minutes;
+    own.save = parallel_.world().is_root() && config_.checkpoint_minutes > 0 &&
+               seconds_since(saved_at_) > 60 * config_.checkpoint_minutes;
     own.failed = !data_error_.empty();
     return own;
 }
@@ -192,8 +196,10 @@ bool Trainer::next_batch(Loader& loader, Batch& batch) {
 
 void Trainer::stop_without_data() {
     const std::vector<std::string> reasons = parallel_.world().gather_texts(data_error_);
-    const auto rank = std::ranges::find_if(reasons, [](const std::string& reason) { return !reason.empty(); }) - reasons.begin();
-    throw InputError(fmt::format("[train] rank {} has no more data: {}", rank, reasons[static_cast<std::size_t>(rank)]));
+    const auto rank =
+        std::ranges::find_if(reasons, [](const std::string& reason) { return !reason.empty(); }) - reasons.begin();
+    throw InputError(
+        fmt::format("[train] rank {} has no more data: {}", rank, reasons[static_cast<std::size_t>(rank)]));
 }
 
 void Trainer::skip_step(const Batch& batch, const std::string& what) {
@@ -205,10 +211,10 @@ void Trainer::skip_step(const Batch& batch, const std::string& what) {
     }
     observer_.on_skip(skipped);
     if (state_.divergent >= config_.max_divergent)
-        throw DivergedError(
-            fmt::format("[train] {} steps in a row were not finite ({} at step {}; its samples: {}); go on from the last "
-                        "checkpoint with a lower learning rate (--resume auto --lr X --force), or warm it up",
-                        state_.divergent, what, state_.step + 1, fmt::join(skipped.samples, ", ")));
+        throw DivergedError(fmt::format(
+            "[train] {} steps in a row were not finite ({} at step {}; its samples: {}); go on from the last "
+            "checkpoint with a lower learning rate (--resume auto --lr X --force), or warm it up",
+            state_.divergent, what, state_.step + 1, fmt::join(skipped.samples, ", ")));
 }
 
 void Trainer::train_step(const Batch& batch) {
@@ -226,13 +232,14 @@ void Trainer::train_step(const Batch& batch) {
 }
 
 void Trainer::report_step() {
-    observer_.on_step({.epoch = state_.epoch + 1,
-                       .epochs = config_.epochs,
-                       .step = state_.step,
-                       .samples_done = state_.sample_offset,
-                       .samples = dataset_->size(Split::train),
-                       .mean_loss = state_.loss_sum / static_cast<double>(std::max<std::int64_t>(state_.loss_samples, 1)),
-                       .images_per_second = static_cast<double>(epoch_images_) / epoch_seconds_});
+    observer_.on_step(
+        {.epoch = state_.epoch + 1,
+         .epochs = config_.epochs,
+         .step = state_.step,
+         .samples_done = state_.sample_offset,
+         .samples = dataset_->size(Split::train),
+         .mean_loss = state_.loss_sum / static_cast<double>(std::max<std::int64_t>(state_.loss_samples, 1)),
+         .images_per_second = static_cast<double>(epoch_images_) / epoch_seconds_});
 }
 
 bool Trainer::train_epoch() {
@@ -280,28 +287,29 @@ std::optional<Predictions> Trainer::validate() {
         Predictor(train_.spec, *train_.module, config_.batch_size), *dataset_, val_loader());
     if (!predictions) stop_ = parallel_.reduce_status(own_status()).stop_request();
     if (predictions && !std::ranges::all_of(predictions->probabilities, [](float p) { return std::isfinite(p); }))
-        throw DivergedError(
-            fmt::format("[train] at step {} the model answers NaN to the validation split; go on from the last checkpoint with a "
-                        "lower learning rate (--resume auto --lr X --force) or --clip-norm, and give batch norm more than {} "
-                        "images where maps are small",
-                        state_.step, config_.batch_size));
+        throw DivergedError(fmt::format(
+            "[train] at step {} the model answers NaN to the validation split; go on from the last checkpoint with a "
+            "lower learning rate (--resume auto --lr X --force) or --clip-norm, and give batch norm more than {} "
+            "images where maps are small",
+            state_.step, config_.batch_size));
     return predictions;
 }
 
 void Trainer::report_epoch(const Predictions* predictions, const Scores& scores) {
     constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-    observer_.on_epoch({.epoch = state_.epoch + 1,
-                        .epochs = config_.epochs,
-                        .step = state_.step,
-                        .lr = current_lr(),
-                        .train_loss = state_.mean_loss(),
-                        .images_per_second = epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : kNan,
-                        .seconds = epoch_seconds_,
-                        .bad_images = state_.bad_images,
-                        .peak_arena_bytes = static_cast<std::int64_t>(Arena::global().statistics().peak),
-                        .spec = &train_.spec,
-                        .predictions = predictions,
-                        .scores = scores});
+    observer_.on_epoch(
+        {.epoch = state_.epoch + 1,
+         .epochs = config_.epochs,
+         .step = state_.step,
+         .lr = current_lr(),
+         .train_loss = state_.mean_loss(),
+         .images_per_second = epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : kNan,
+         .seconds = epoch_seconds_,
+         .bad_images = state_.bad_images,
+         .peak_arena_bytes = static_cast<std::int64_t>(Arena::global().statistics().peak),
+         .spec = &train_.spec,
+         .predictions = predictions,
+         .scores = scores});
 }
 
 bool Trainer::finish_epoch() {
@@ -440,8 +448,9 @@ Trainer::Changes Trainer::changes_since(const TrainerState& then, const std::str
 void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force) {
     const ModelSpec spec = read_spec(checkpoint.metadata, file.string());
     if (spec.name != train_.spec.name || spec.label_names != train_.spec.label_names)
-        throw UsageError(fmt::format("[train] {} holds {} for {} labels, this run is {} for {} labels", file.string(), spec.name,
-                                     spec.label_names.size(), train_.spec.name, train_.spec.label_names.size()));
+        throw UsageError(fmt::format("[train] {} holds {} for {} labels, this run is {} for {} labels", file.string(),
+                                     spec.name, spec.label_names.size(), train_.spec.name,
+                                     train_.spec.label_names.size()));
     TrainerState state = read_trainer_state(checkpoint.metadata, file.string());
     Changes changes = changes_since(state, file.string());
     if (!changes.refused.empty() && !force)

@@ -45,23 +45,26 @@ struct TrainResult {
 ///     const TrainResult result = Trainer(config).run();
 class Trainer {
 public:
-    /// Opens the data and makes the model. `observer` and `world` must outlive the trainer; without a world one rank trains alone.
-    /// `dataset`: in place of config.data, which only names it then. Checkpoints go to config.out + "/checkpoints", none where it is
-    /// empty. Throws UsageError, InputError or IoError for what does not fit together, on this rank or between ranks.
-    Trainer(const TrainConfig& config, TrainObserver& observer, World& world, std::unique_ptr<Dataset> dataset = nullptr);
+    /// Opens the data and makes the model. `observer` and `world` must outlive the trainer; without a world one rank
+    /// trains alone. `dataset`: in place of config.data, which only names it then. Checkpoints go to config.out +
+    /// "/checkpoints", none where it is empty. Throws UsageError, InputError or IoError for what does not fit together,
+    /// on this rank or between ranks.
+    Trainer(const TrainConfig& config, TrainObserver& observer, World& world,
+            std::unique_ptr<Dataset> dataset = nullptr);
     explicit Trainer(const TrainConfig& config);
     Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<Dataset> dataset = nullptr);
     ~Trainer();
     Trainer(const Trainer&) = delete;
     Trainer& operator=(const Trainer&) = delete;
 
-    /// Goes on from a checkpoint of this run, inside an epoch if it was made there: the weights come out the same to the bit as
-    /// without the stop. Throws InputError that names `file` where it does not fit. Another configuration where that matters, or
-    /// other data: UsageError, or with `force` a warning to the observer.
+    /// Goes on from a checkpoint of this run, inside an epoch if it was made there: the weights come out the same to
+    /// the bit as without the stop. Throws InputError that names `file` where it does not fit. Another configuration
+    /// where that matters, or other data: UsageError, or with `force` a warning to the observer.
     void resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force = false);
 
-    /// Trains to the end, or until an observer asks to stop; then the state is saved. Throws DivergedError where too many steps in a
-    /// row are not finite, InputError where too many images cannot be read, IoError where the last state cannot be saved.
+    /// Trains to the end, or until an observer asks to stop; then the state is saved. Throws DivergedError where too
+    /// many steps in a row are not finite, InputError where too many images cannot be read, IoError where the last
+    /// state cannot be saved.
     TrainResult run();
 
     const ModelSpec& spec() const { return train_.spec; }
@@ -74,7 +77,9 @@ private:
             std::unique_ptr<Dataset> dataset);
 
     using Clock = std::chrono::steady_clock;
-    static double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+    static double seconds_since(Clock::time_point start) {
+        return std::chrono::duration<double>(Clock::now() - start).count();
+    }
 
     StepStatus own_status() const;
     /// What another step and a save may take.
@@ -84,7 +89,8 @@ private:
 
     /// Trains the rest of the current epoch; false if the run must stop before its end.
     bool train_epoch();
-    /// Fetches the next batch of this rank, if the epoch has one; a rank that cannot read its data says so after the step.
+    /// Fetches the next batch of this rank, if the epoch has one; a rank that cannot read its data says so after the
+    /// step.
     bool next_batch(Loader& loader, Batch& batch);
     void train_step(const Batch& batch);
     /// Throws InputError, on all ranks, where one of them cannot read its data.
@@ -105,7 +111,8 @@ private:
     bool try_save(bool best, const Predictions* predictions = nullptr);
     CheckpointState checkpoint() const;
 
-    /// What is other than when a checkpoint was made, as messages: of no consequence, and such that only --force goes on.
+    /// What is other than when a checkpoint was made, as messages: of no consequence, and such that only --force goes
+    /// on.
     struct Changes {
         std::vector<std::string> refused, allowed;
     };

@@ -68,7 +68,8 @@ void write_trainer_state(const TrainerState& state, std::map<std::string, std::s
         {"ranks", state.ranks},
         {"epochs_since_best", state.epochs_since_best},
         {"recorded_step", state.recorded_step},
-        {"data", state.data}}.dump();
+        {"data",
+         state.data}}.dump();
 }
 
 TrainerState read_trainer_state(const std::map<std::string, std::string>& metadata, const std::string& file) {
@@ -98,7 +99,8 @@ TrainerState read_trainer_state(const std::map<std::string, std::string>& metada
         json.at("recorded_step").get_to(state.recorded_step);
         json.at("data").get_to(state.data);
     } catch (const std::exception& error) {
-        throw InputError(fmt::format("[train] {}: '{}' in its metadata is missing or malformed: {}", file, kKey, error.what()));
+        throw InputError(
+            fmt::format("[train] {}: '{}' in its metadata is missing or malformed: {}", file, kKey, error.what()));
     }
     return state;
 }

@@ -35,8 +35,8 @@ struct TrainerState {
 /// Stores the state under the keys "keel.epoch", "keel.step", ..., "keel.trainer"; numbers keep every bit.
 void write_trainer_state(const TrainerState& state, std::map<std::string, std::string>& metadata);
 
-/// Reads what write_trainer_state() stored. Throws InputError that names `file` and the key where one is missing, malformed or out
-/// of range.
+/// Reads what write_trainer_state() stored. Throws InputError that names `file` and the key where one is missing,
+/// malformed or out of range.
 TrainerState read_trainer_state(const std::map<std::string, std::string>& metadata, const std::string& file);
 
 }  // namespace keel

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <bit>
 
-#include "train/data_parallel.h"
 #include "distributed/collectives/allreduce.h"
 #include "kernels/error.h"
+#include "train/data_parallel.h"
 
 namespace keel {
 namespace {
@@ -41,13 +41,14 @@ int shards_of(const World& world, const TrainConfig& config) {
     const auto shards = static_cast<unsigned>(config.virtual_shards), ranks = static_cast<unsigned>(world.size());
     if (!std::has_single_bit(shards)) refuse(fmt::format("wants virtual-shards to be a power of two, not {}", shards));
     if (!std::has_single_bit(ranks) || ranks > shards)
-        refuse(fmt::format("of {} virtual shards wants a power of two of ranks, {} at most, not {}", shards, shards, ranks));
+        refuse(fmt::format("of {} virtual shards wants a power of two of ranks, {} at most, not {}", shards, shards,
+                           ranks));
     if (config.sampler != "sharded") refuse("wants sampler sharded, not " + config.sampler);
     if (config.allreduce != "auto" && config.allreduce != "halving-doubling")
         refuse("wants allreduce halving-doubling, not " + config.allreduce);
     if (config.wire != "f32") refuse("wants wire f32, not " + config.wire);
     if (config.bn_ranks != 1 || config.ghost_batch != 0)
-        refuse("normalises each virtual shard by itself and wants neither bn-ranks nor ghost-batch");
+        refuse("normalizes each virtual shard by itself and wants neither bn-ranks nor ghost-batch");
     return config.virtual_shards;
 }
 
@@ -70,7 +71,8 @@ void VirtualShards::reset() {
 
 void VirtualShards::take() {
     auto statistic = statistic_sum_.next().begin();
-    for (const NamedTensor& buffer : statistics_) statistic = std::ranges::copy(buffer.tensor.values<float>(), statistic).out;
+    for (const NamedTensor& buffer : statistics_)
+        statistic = std::ranges::copy(buffer.tensor.values<float>(), statistic).out;
     statistic_sum_.add();
     ++taken_;
     if (own_ == 1) return;  // the gradients are the sum
@@ -96,7 +98,9 @@ void VirtualShards::average_statistics() {
     const std::span<const double> own = statistic_sum_.take();
     std::vector<double> sum(own.begin(), own.end());
     if (!world_.is_single())
-        world_.call([&](Communicator& communicator) { Allreduce(communicator).sum(Algorithm::halving_doubling, std::span(sum)); });
+        world_.call([&](Communicator& communicator) {
+            Allreduce(communicator).sum(Algorithm::halving_doubling, std::span(sum));
+        });
     auto next = sum.begin();
     for (const NamedTensor& buffer : statistics_)
         for (float& value : buffer.tensor.values<float>()) value = static_cast<float>(*next++ / all_);

@@ -1,19 +1,20 @@
-// `keel train --reproducible`: a step is cut into a fixed number of shards, each a batch of its own, whatever the number of ranks.
+// `keel train --reproducible`: a step is cut into a fixed number of shards, each a batch of its own, whatever the
+// number of ranks.
 #pragma once
 
 #include <optional>
 #include <vector>
 
-#include "train/train_config.h"
 #include "data/pipeline/loader.h"
 #include "distributed/collectives/pairwise_sum.h"
 #include "distributed/world.h"
 #include "engine/tensor.h"
+#include "train/train_config.h"
 
 namespace keel {
 
-/// Sums what the shards of this rank give: gradients and the running statistics of batch norms. With the sums over ranks by
-/// halving-doubling every weight comes out the same to the bit on 1, 2, 4, ... ranks.
+/// Sums what the shards of this rank give: gradients and the running statistics of batch norms. With the sums over
+/// ranks by halving-doubling every weight comes out the same to the bit on 1, 2, 4, ... ranks.
 class VirtualShards {
 public:
     /// Throws UsageError where options or the number of ranks do not go with it.
@@ -27,7 +28,8 @@ public:
 
     /// At the start of a step.
     void reset();
-    /// Behind the backward pass of each shard, in their order: takes the gradients, and leaves none behind the last but one.
+    /// Behind the backward pass of each shard, in their order: takes the gradients, and leaves none behind the last but
+    /// one.
     void take();
     /// Behind the last: gradients become the sum over this rank's shards. Then GradientBuckets sum over the ranks.
     void give_gradients();

@@ -28,8 +28,8 @@ void lower(std::optional<T>& limit, T value) {
     limit = std::min(value, limit.value_or(value));
 }
 
-/// `text` is the CPU time granted and the period it is granted for: "150000 100000" is 1.5 cores. Version 2 says "max" and version
-/// 1 -1 where there is no limit.
+/// `text` is the CPU time granted and the period it is granted for: "150000 100000" is 1.5 cores. Version 2 says "max"
+/// and version 1 -1 where there is no limit.
 void lower_cores(CgroupLimits& limits, const std::string& text) {
     std::istringstream words(text);
     double quota = 0, period = 0;
@@ -54,8 +54,9 @@ void lower_by_group(CgroupLimits& limits, const fs::path& group) {
 
 CgroupLimits read_cgroup_limits(const fs::path& root) {
     CgroupLimits limits;
-    // Lines "ID:CONTROLLERS:/GROUP"; version 2's has no controllers. A hierarchy of version 1 is mounted under its controllers'
-    // names. In a container the group may lie outside of what is mounted: then only the hierarchy's root is found.
+    // Lines "ID:CONTROLLERS:/GROUP"; version 2's has no controllers. A hierarchy of version 1 is mounted under its
+    // controllers' names. In a container the group may lie outside of what is mounted: then only the hierarchy's root
+    // is found.
     std::istringstream lines(contents(root / "proc/self/cgroup"));
     for (std::string line; std::getline(lines, line);) {
         const std::size_t first = line.find(':'), second = line.find(':', first + 1);

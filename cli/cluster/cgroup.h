@@ -12,8 +12,8 @@ struct CgroupLimits {
     std::optional<std::int64_t> memory_bytes;
 };
 
-/// Reads proc/self/cgroup and sys/fs/cgroup below `root`. Each group on the way to the hierarchy's root limits the process: the
-/// least of them counts. What is missing or malformed limits nothing.
+/// Reads proc/self/cgroup and sys/fs/cgroup below `root`. Each group on the way to the hierarchy's root limits the
+/// process: the least of them counts. What is missing or malformed limits nothing.
 CgroupLimits read_cgroup_limits(const std::filesystem::path& root = "/");
 
 }  // namespace keel::cli

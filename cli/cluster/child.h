@@ -12,17 +12,17 @@ namespace keel::cli {
 
 class Child {
 public:
-    /// Starts the program of the first word, found by PATH, in a process group of its own, without input; it ends with this
-    /// process. Its stderr can be read, its stdout is this process's stderr if `mute`, else stdout. Throws IoError where it cannot
-    /// be started.
+    /// Starts the program of the first word, found by PATH, in a process group of its own, without input; it ends with
+    /// this process. Its stderr can be read, its stdout is this process's stderr if `mute`, else stdout. Throws IoError
+    /// where it cannot be started.
     explicit Child(const std::vector<std::string>& words, bool mute = false);
     /// Kills what is left of its group.
     ~Child();
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
 
-    /// Waits for output or the end, `limit` at most; hands each whole line of stderr, its end included, to `line`. False once the
-    /// process has ended and all was read.
+    /// Waits for output or the end, `limit` at most; hands each whole line of stderr, its end included, to `line`.
+    /// False once the process has ended and all was read.
     bool wait(std::chrono::milliseconds limit, const std::function<void(const std::string&)>& line);
 
     /// To the program alone: what it started itself is its own business.

@@ -34,9 +34,9 @@ Json core_map_object(const CorePlan& plan, int nodes) {
 }
 
 std::string core_map_text(const CorePlan& plan, int nodes) {
-    std::string text =
-        fmt::format("Training by {} rank{} a node, {} thread{} each{}:\n\n", plan.ranks.size(), plan.ranks.size() == 1 ? "" : "s",
-                    plan.threads, plan.threads == 1 ? "" : "s", plan.own_core ? " and one core free of them" : "");
+    std::string text = fmt::format("Training by {} rank{} a node, {} thread{} each{}:\n\n", plan.ranks.size(),
+                                   plan.ranks.size() == 1 ? "" : "s", plan.threads, plan.threads == 1 ? "" : "s",
+                                   plan.own_core ? " and one core free of them" : "");
     std::vector<std::vector<std::string>> rows{{"rank", "sockets", "compute", "communication", "decoding"}};
     for (std::size_t r = 0; r < plan.ranks.size(); ++r) {
         const RankCores& rank = plan.ranks[r];

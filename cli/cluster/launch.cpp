@@ -12,11 +12,11 @@
 #include <thread>
 
 #include "cli/cluster/child.h"
-#include "cli/commands.h"
 #include "cli/cluster/core_map.h"
 #include "cli/cluster/launch_plan.h"
-#include "cli/output.h"
 #include "cli/cluster/signals.h"
+#include "cli/commands.h"
+#include "cli/output.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -49,8 +49,8 @@ std::vector<Host> this_machine(const Options& o) {
     return {{"", static_cast<int>(plan_cores(cores_of(read_machine()), {}).ranks.size())}};
 }
 
-/// Runs the ranks to their end. A signal that asks to stop is passed on as SIGUSR1, behind which ranks save and end with 75: mpirun
-/// gives them a second only behind SIGTERM.
+/// Runs the ranks to their end. A signal that asks to stop is passed on as SIGUSR1, behind which ranks save and end
+/// with 75: mpirun gives them a second only behind SIGTERM.
 Attempt attempt(const Options& o, const std::vector<Host>& hosts, bool mute) {
     Attempt result;
     Child child(launch_line(o.launch, hosts), mute);
@@ -138,12 +138,13 @@ int run(Options& o, const Globals& globals) {
             break;
         }
         hosts = std::move(left);
-        spdlog::warn("[launch] restart {} of {} behind exit code {}, with {} ranks ({})", restarts + 1, o.max_restarts, last.code,
-                     rank_count(hosts), text_of(hosts));
+        spdlog::warn("[launch] restart {} of {} behind exit code {}, with {} ranks ({})", restarts + 1, o.max_restarts,
+                     last.code, rank_count(hosts), text_of(hosts));
         std::this_thread::sleep_for(kPause);
     }
     if (globals.json)
-        print_result(globals, {{"exit_code", code}, {"restarts", attempts.size() - 1}, {"attempts", std::move(attempts)}}, "");
+        print_result(globals,
+                     {{"exit_code", code}, {"restarts", attempts.size() - 1}, {"attempts", std::move(attempts)}}, "");
     return code;
 }
 
@@ -151,15 +152,19 @@ int run(Options& o, const Globals& globals) {
 
 Run add_launch(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("command", o->launch.command, "keel command of every rank and its options, behind --: -- train --model ...")
+    app.add_option("command", o->launch.command,
+                   "keel command of every rank and its options, behind --: -- train --model ...")
         ->type_name("COMMAND");
-    app.add_option("--hosts", o->hosts, "hosts and how many ranks each runs [default: this machine]")->type_name("HOST:N,...");
-    add_number(app, "--ranks", o->ranks, from_to(0, 1024), "ranks of a host that --hosts gives no number; 0: as its cores suit");
-    add_number(app, "--max-restarts", o->max_restarts, from_to(0, 1'000'000), "restarts from the last checkpoint, at most");
+    app.add_option("--hosts", o->hosts, "hosts and how many ranks each runs [default: this machine]")
+        ->type_name("HOST:N,...");
+    add_number(app, "--ranks", o->ranks, from_to(0, 1024),
+               "ranks of a host that --hosts gives no number; 0: as its cores suit");
+    add_number(app, "--max-restarts", o->max_restarts, from_to(0, 1'000'000),
+               "restarts from the last checkpoint, at most");
     add_number(app, "--min-ranks", o->min_ranks, from_to(1, 1'000'000), "do not go on with fewer ranks");
-    app.add_flag(
-        "--same-ranks", o->same_ranks,
-        "start a lost rank again where its host can be reached; else it is left out, which makes the global batch smaller");
+    app.add_flag("--same-ranks", o->same_ranks,
+                 "start a lost rank again where its host can be reached; else it is left out, which makes the global "
+                 "batch smaller");
     app.add_flag("--oversubscribe", o->launch.oversubscribe, "let mpirun start more ranks than there are cores");
     app.add_option("--mpirun", o->mpirun, "program that starts the ranks, and options of its own")
         ->type_name("TEXT")

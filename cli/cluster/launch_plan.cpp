@@ -18,7 +18,8 @@ bool is_final(int code) {
 }
 
 bool says(const std::vector<std::string>& command, const std::string& flag) {
-    return std::ranges::any_of(command, [&](const std::string& word) { return word == flag || word.starts_with(flag + "="); });
+    return std::ranges::any_of(command,
+                               [&](const std::string& word) { return word == flag || word.starts_with(flag + "="); });
 }
 
 }  // namespace
@@ -36,7 +37,8 @@ std::vector<Host> parse_hosts(const std::string& text, int ranks) {
         // What begins with a dash would be an option of mpirun.
         if (host.name.empty() || host.name.front() == '-' || host.name.find_first_of(" \t") != std::string::npos ||
             host.ranks < 1 || host.ranks > 1024)
-            throw UsageError(fmt::format("[launch] hosts: wanted NAME or NAME:RANKS with commas between them, not '{}'", word));
+            throw UsageError(
+                fmt::format("[launch] hosts: wanted NAME or NAME:RANKS with commas between them, not '{}'", word));
         if (std::ranges::find(hosts, host.name, &Host::name) != hosts.end())
             throw UsageError(fmt::format("[launch] hosts: '{}' is there twice", host.name));
         hosts.push_back(std::move(host));

@@ -25,13 +25,13 @@ std::optional<int> positive(const std::string& text) {
 std::vector<std::string> warnings_of(const Machine& m) {
     std::vector<std::string> out;
     if (m.threads > m.allowed_cores)
-        out.push_back(fmt::format("{} compute threads share {} allowed cores: set --threads {}", m.threads, m.allowed_cores,
-                                  m.allowed_cores));
+        out.push_back(fmt::format("{} compute threads share {} allowed cores: set --threads {}", m.threads,
+                                  m.allowed_cores, m.allowed_cores));
     // A quota between two whole numbers is used by the larger one.
     if (m.cgroup.cores && m.threads > std::max(1.0, std::ceil(*m.cgroup.cores)))
-        out.push_back(
-            fmt::format("{} compute threads exceed the cgroup's quota of {:.2f} cores and will be throttled: set --threads {}",
-                        m.threads, *m.cgroup.cores, static_cast<int>(std::max(1.0, std::ceil(*m.cgroup.cores)))));
+        out.push_back(fmt::format(
+            "{} compute threads exceed the cgroup's quota of {:.2f} cores and will be throttled: set --threads {}",
+            m.threads, *m.cgroup.cores, static_cast<int>(std::max(1.0, std::ceil(*m.cgroup.cores)))));
     const auto check_variable = [&](const char* name, const std::string& value) {
         if (!value.empty() && !positive(value))
             out.push_back(fmt::format("{}='{}' is no whole number above 0 and is ignored", name, value));
@@ -40,9 +40,9 @@ std::vector<std::string> warnings_of(const Machine& m) {
     check_variable("SLURM_CPUS_PER_TASK", m.slurm_cpus_per_task);
     if (const auto slurm = positive(m.slurm_cpus_per_task)) {
         if (*slurm > m.allowed_cpus)
-            out.push_back(
-                fmt::format("SLURM_CPUS_PER_TASK is {}, but the affinity mask allows {} processors: start the program with srun",
-                            *slurm, m.allowed_cpus));
+            out.push_back(fmt::format(
+                "SLURM_CPUS_PER_TASK is {}, but the affinity mask allows {} processors: start the program with srun",
+                *slurm, m.allowed_cpus));
         if (m.threads < std::min(*slurm, m.allowed_cores))
             out.push_back(fmt::format("{} compute threads leave cores of the {} of this task idle", m.threads, *slurm));
     }
@@ -85,9 +85,11 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
     const auto or_unset = [](const std::string& text) { return text.empty() ? std::string("not set") : text; };
     const std::vector<std::pair<const char*, std::string>> rows{
         {"CPU", m.cpu},
-        {"Features", m.features.empty() ? "none that Keel has kernels for" : fmt::format("{}", fmt::join(m.features, " "))},
+        {"Features",
+         m.features.empty() ? "none that Keel has kernels for" : fmt::format("{}", fmt::join(m.features, " "))},
         {"ISA of the kernels", m.forced_isa.empty() ? m.isa : m.isa + " (forced by KEEL_ISA)"},
-        {"Processors", fmt::format("{} online, {} allowed, of {} cores", m.online_cpus, m.allowed_cpus, m.allowed_cores)},
+        {"Processors",
+         fmt::format("{} online, {} allowed, of {} cores", m.online_cpus, m.allowed_cpus, m.allowed_cores)},
         {"Cgroup's quota", m.cgroup.cores ? fmt::format("{:.2f} cores", *m.cgroup.cores) : "none"},
         {"SLURM_CPUS_PER_TASK", or_unset(m.slurm_cpus_per_task)},
         {"OMP_NUM_THREADS", or_unset(m.omp_num_threads)},
@@ -110,7 +112,9 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
 
 std::string chosen_word(const std::string& text) {
     const std::size_t open = text.find('['), close = text.find(']');
-    return open == std::string::npos || close == std::string::npos || close < open ? "" : text.substr(open + 1, close - open - 1);
+    return open == std::string::npos || close == std::string::npos || close < open
+               ? ""
+               : text.substr(open + 1, close - open - 1);
 }
 
 DoctorReport diagnose(const Machine& machine) {

@@ -34,11 +34,12 @@ struct DoctorReport {
     std::string text;                   ///< for people
 };
 
-/// A pure function of `machine`. Warns of more threads than cores or quota, fewer than the batch system gave, unusable huge pages,
-/// memory that is almost used up, and variables that are no numbers.
+/// A pure function of `machine`. Warns of more threads than cores or quota, fewer than the batch system gave, unusable
+/// huge pages, memory that is almost used up, and variables that are no numbers.
 DoctorReport diagnose(const Machine& machine);
 
-/// Reads the machine that this process runs on; `threads` are those of the compute pool. What cannot be read stays as above.
+/// Reads the machine that this process runs on; `threads` are those of the compute pool. What cannot be read stays as
+/// above.
 Machine read_machine();
 
 /// The chosen word of "always [madvise] never"; empty where there is none.

@@ -15,7 +15,8 @@ constexpr const char* kSpinCount = "10000";
 }  // namespace
 
 void settle_openmp(char** argv) {
-    if (std::any_of(std::begin(kOpenMpVariables), std::end(kOpenMpVariables), [](const char* name) { return std::getenv(name); }))
+    if (std::any_of(std::begin(kOpenMpVariables), std::end(kOpenMpVariables),
+                    [](const char* name) { return std::getenv(name); }))
         return;
     if (::setenv("GOMP_SPINCOUNT", kSpinCount, 1) != 0) return;
     ::execv("/proc/self/exe", argv);

@@ -24,7 +24,8 @@ std::vector<int> numbers(const std::vector<Cpu>& cpus) {
 }
 
 bool asked_of_launcher() {
-    for (const char* variable : {"OMPI_MCA_rmaps_base_oversubscribe", "PRTE_MCA_rmaps_base_oversubscribe", "SLURM_OVERCOMMIT"})
+    for (const char* variable :
+         {"OMPI_MCA_rmaps_base_oversubscribe", "PRTE_MCA_rmaps_base_oversubscribe", "SLURM_OVERCOMMIT"})
         if (const char* text = std::getenv(variable); text != nullptr && std::string_view(text) != "0") return true;
     return false;
 }
@@ -56,7 +57,8 @@ std::vector<std::string> take_cores(World& world, int threads, bool oversubscrib
     const int local = static_cast<int>(std::ranges::find(members, world.rank()) - members.begin());
     if (kind == Masks::mixed)
         return {
-            "the processors that the launcher gave to the ranks of a node overlap in part, so that none is bound: start with "
+            "the processors that the launcher gave to the ranks of a node overlap in part, so that none is bound: "
+            "start with "
             "--bind-to none (mpirun) or --cpu-bind=none (srun)"};
 
     CoreRequest request{.ranks = kind == Masks::equal ? static_cast<int>(members.size()) : 1,
@@ -70,12 +72,13 @@ std::vector<std::string> take_cores(World& world, int threads, bool oversubscrib
     world.call([&](Communicator&) { bind_thread(cores.communication); });
 
     std::vector<std::string> notes = plan.notes;
-    const auto online = static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_ONLN)), given = process_cpus().size() * members.size();
+    const auto online = static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_ONLN)),
+               given = process_cpus().size() * members.size();
     if (kind == Masks::apart && given < online)
-        notes.push_back(
-            fmt::format("the launcher bound the {} ranks of a node to {} of its {} processors: with --bind-to none (mpirun) or "
-                        "--cpu-bind=none (srun) Keel divides all of them",
-                        members.size(), given, online));
+        notes.push_back(fmt::format(
+            "the launcher bound the {} ranks of a node to {} of its {} processors: with --bind-to none (mpirun) or "
+            "--cpu-bind=none (srun) Keel divides all of them",
+            members.size(), given, online));
     return notes;
 }
 

@@ -20,8 +20,9 @@
 namespace keel::cli {
 namespace {
 
-/// Seconds in which a rank that hears of another's error may come to the same one by itself: all of them see a NaN or a wrong
-/// configuration, each a moment earlier or later. And the other way round: in which the heartbeat may tell why MPI failed.
+/// Seconds in which a rank that hears of another's error may come to the same one by itself: all of them see a NaN or a
+/// wrong configuration, each a moment earlier or later. And the other way round: in which the heartbeat may tell why
+/// MPI failed.
 constexpr std::chrono::seconds kGrace{2};
 
 /// Whether this rank is ending by itself.
@@ -54,7 +55,8 @@ void say(const std::string& line) {
     ::_exit(kPeerLost);
 }
 
-/// Between MPI's start, which waits for a rank that has died or stands still as long as it takes, and the first heartbeat.
+/// Between MPI's start, which waits for a rank that has died or stands still as long as it takes, and the first
+/// heartbeat.
 class StartLimit {
 public:
     explicit StartLimit(double seconds) {
@@ -62,10 +64,10 @@ public:
         thread_ = std::thread([this, limit = std::chrono::duration<double>(seconds)] {
             std::unique_lock lock(mutex_);
             if (changed_.wait_for(lock, limit, [&] { return met_; })) return;
-            end_for_another(
-                fmt::format("keel train: [ranks] on {}: not all of {} ranks were there within {} s (--start-limit): one died, "
-                            "stands still or is late\n",
-                            tcp::host_name(), launched_ranks(), limit.count()));
+            end_for_another(fmt::format(
+                "keel train: [ranks] on {}: not all of {} ranks were there within {} s (--start-limit): one died, "
+                "stands still or is late\n",
+                tcp::host_name(), launched_ranks(), limit.count()));
         });
     }
     ~StartLimit() { meet(); }
@@ -92,7 +94,8 @@ int with_heartbeat(World& world, const RankGuardOptions& options, const std::fun
     Ending ending;
     const auto end = [&](const RankFailure& failure) {
         if (failure.kind == FailureKind::left && ending.begins_soon()) return;
-        end_for_another(fmt::format("keel train: [rank {} on {}] {}\n", world.rank(), tcp::host_name(), failure.text()));
+        end_for_another(
+            fmt::format("keel train: [rank {} on {}] {}\n", world.rank(), tcp::host_name(), failure.text()));
     };
     HeartbeatOptions beats{.rank = world.rank(), .size = world.size(), .limits = {.silence = options.silence}};
     // A sum that an exception leaves half done may outlive this call.

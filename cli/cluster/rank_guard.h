@@ -13,10 +13,10 @@ struct RankGuardOptions {
     double deadline = 600;  ///< seconds for what all ranks do together
 };
 
-/// Calls `body`, which trains, with the ranks that were started, and returns its exit code once all of them have come to their end.
-/// If another rank does not start or is lost meanwhile, prints a line that says so, and names it if it is known, and ends this
-/// process with kPeerLost, whatever its threads are blocked in. If `body` throws, the others learn that this rank leaves, and with
-/// which code; rethrows. With one rank alone it only calls `body`.
+/// Calls `body`, which trains, with the ranks that were started, and returns its exit code once all of them have come
+/// to their end. If another rank does not start or is lost meanwhile, prints a line that says so, and names it if it is
+/// known, and ends this process with kPeerLost, whatever its threads are blocked in. If `body` throws, the others learn
+/// that this rank leaves, and with which code; rethrows. With one rank alone it only calls `body`.
 int guarded(const RankGuardOptions& options, const std::function<int(World&)>& body);
 
 }  // namespace keel::cli

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "distributed/mpi/mpi_communicator.h"
 #include "distributed/collectives/self_test.h"
+#include "distributed/mpi/mpi_communicator.h"
 
 namespace keel::cli {
 
@@ -22,7 +22,8 @@ RankReport report_ranks(World& world) {
                      {"node_alpha_us", costs.node_alpha * 1e6},
                      {"node_gamma_ns_per_kb", costs.node_gamma * 1e12}};
     report.text = fmt::format(
-        "{}: {} ranks on {} nodes; a message {:.1f} us, {:.2f} GB/s between ranks, {:.2f} GB/s added; in shared memory a wait "
+        "{}: {} ranks on {} nodes; a message {:.1f} us, {:.2f} GB/s between ranks, {:.2f} GB/s added; in shared memory "
+        "a wait "
         "{:.1f} us, "
         "{:.2f} GB/s summed\n",
         mpi_library(), world.size(), world.topology().nodes(), costs.alpha * 1e6, 1e-9 / costs.beta, 1e-9 / costs.gamma,

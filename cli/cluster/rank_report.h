@@ -11,8 +11,8 @@ struct RankReport {
     std::string text;
 };
 
-/// Runs the self-test; all ranks call it. Costs, and the predicted time of each algorithm for the gradients of the two models that
-/// Keel is measured by.
+/// Runs the self-test; all ranks call it. Costs, and the predicted time of each algorithm for the gradients of the two
+/// models that Keel is measured by.
 RankReport report_ranks(World& world);
 
 }  // namespace keel::cli

@@ -51,7 +51,8 @@ std::optional<double> duration(std::string_view text) {
 /// The first line of what `squeue` prints as the job's time left.
 std::optional<double> ask_squeue(const std::string& job) {
     if (job.empty() || job.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(("squeue -h -o %L -j " + job + " 2>/dev/null").c_str(), "r"), ::pclose);
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
+        ::popen(("squeue -h -o %L -j " + job + " 2>/dev/null").c_str(), "r"), ::pclose);
     std::array<char, 64> line{};
     if (!pipe || std::fgets(line.data(), line.size(), pipe.get()) == nullptr) return std::nullopt;
     std::string text = line.data();
@@ -64,7 +65,8 @@ std::optional<double> ask_squeue(const std::string& job) {
 double parse_duration(const std::string& text) {
     const auto seconds = duration(text);
     if (!seconds || *seconds <= 0)
-        throw UsageError(fmt::format("[train] time_limit: wanted minutes, HH:MM:SS, D-HH:MM:SS or none, not '{}'", text));
+        throw UsageError(
+            fmt::format("[train] time_limit: wanted minutes, HH:MM:SS, D-HH:MM:SS or none, not '{}'", text));
     return *seconds;
 }
 

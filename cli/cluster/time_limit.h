@@ -7,8 +7,8 @@
 
 namespace keel::cli {
 
-/// Seconds of a time as Slurm's --time has it: "90" (minutes), "MM:SS", "HH:MM:SS", "D-HH", "D-HH:MM" or "D-HH:MM:SS". Throws
-/// UsageError for anything else, and for no time at all.
+/// Seconds of a time as Slurm's --time has it: "90" (minutes), "MM:SS", "HH:MM:SS", "D-HH", "D-HH:MM" or "D-HH:MM:SS".
+/// Throws UsageError for anything else, and for no time at all.
 double parse_duration(const std::string& text);
 
 class TimeLimit {
@@ -23,7 +23,8 @@ public:
     bool exists() const { return seconds_.has_value(); }
     /// Of the whole limit; 0 without one.
     double seconds() const { return seconds_.value_or(0); }
-    /// True if `needed` more seconds, and a margin for what nobody measured (5 % of the limit, at most 30 s), do not fit any more.
+    /// True if `needed` more seconds, and a margin for what nobody measured (5 % of the limit, at most 30 s), do not
+    /// fit any more.
     bool is_over(double needed, Clock::time_point now = Clock::now()) const;
 
 private:
@@ -31,8 +32,8 @@ private:
     Clock::time_point start_;
 };
 
-/// What Slurm grants this process's job from now on, in seconds: SLURM_JOB_END_TIME (Slurm 22.05 and later), else `squeue` is asked.
-/// None outside a job, or where the job has no limit or nobody can tell.
+/// What Slurm grants this process's job from now on, in seconds: SLURM_JOB_END_TIME (Slurm 22.05 and later), else
+/// `squeue` is asked. None outside a job, or where the job has no limit or nobody can tell.
 std::optional<double> time_granted_by_slurm();
 
 /// The limit of the option's text: "none", "" (what Slurm grants, if anything), or a time for parse_duration().

@@ -16,7 +16,7 @@
 namespace keel {
 namespace {
 
-constexpr const char* kNames[kFindingKinds] = {"truncated",      "too_large",        "unreadable", "missing_picture",
+constexpr const char* kNames[kFindingKinds] = {"truncated",      "too_large",        "unreadable", "missing_image",
                                                "patient_across", "duplicate_across", "duplicate",  "other_size",
                                                "unlabelled",     "unlisted"};
 

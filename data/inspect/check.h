@@ -24,7 +24,7 @@ enum class FindingKind {
 };
 inline constexpr int kFindingKinds = 10;
 
-/// Returns the finding's name in tables: "truncated", "missing_picture", ...
+/// Returns the finding's name in tables: "truncated", "missing_image", ...
 const char* finding_name(FindingKind kind);
 /// Returns whether training would lose data by it, or its scores mean less than they say: the first five kinds.
 bool is_error(FindingKind kind);

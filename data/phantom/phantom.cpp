@@ -35,7 +35,7 @@ constexpr double kNihImages = 112120;
 
 constexpr const char* kReadme =
     "SYNTHETIC. These are not X-rays of anybody.\n\n"
-    "The pictures in this folder were drawn by a program (`keel data synth`) to test software. They look like stylised "
+    "The images in this folder were drawn by a program (`keel data synth`) to test software. They look like stylised "
     "frontal\n"
     "chest X-rays and carry the word SYNTHETIC. They have no diagnostic meaning, and a model trained on them has none "
     "either.\n"

@@ -8,7 +8,7 @@
 
 namespace keel {
 
-/// Aligns to a cache line; elements made without a value are left uninitialised, which saves a pass over the memory.
+/// Aligns to a cache line; elements made without a value are left uninitialized, which saves a pass over the memory.
 template <class T>
 struct AlignedAllocator {
     using value_type = T;

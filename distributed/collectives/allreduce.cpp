@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kTag = 1;
 constexpr std::int64_t kAhead = 4;  // messages under way either way before their turn
-/// Elements that are summed over all windows at once: they stay in the second-level cache until all windows are written.
+/// Elements that are summed over all windows at once: they stay in the second-level cache until all windows are
+/// written.
 constexpr std::int64_t kShareStep = 16384;
 
 bool overlap(const Range& a, const Range& b) { return a.begin < b.end() && b.begin < a.end(); }
@@ -45,7 +46,8 @@ Allreduce::Allreduce(Communicator& communicator, std::int64_t segment_bytes, Wir
     std::iota(everybody_.begin(), everybody_.end(), 0);
     const Topology& topology = communicator.topology();
     const auto node_mates = topology.members(topology.node_of[static_cast<std::size_t>(communicator.rank())]);
-    const auto place = static_cast<std::size_t>(std::ranges::find(node_mates, communicator.rank()) - node_mates.begin());
+    const auto place =
+        static_cast<std::size_t>(std::ranges::find(node_mates, communicator.rank()) - node_mates.begin());
     if (topology.per_node() > 0)
         for (int node = 0; node < topology.nodes(); ++node) peers_.push_back(topology.members(node)[place]);
 }
@@ -152,7 +154,8 @@ void Allreduce::execute(const AllreducePlan& plan, const std::vector<int>& membe
     for (std::int64_t i = 0; i <= steps; ++i) {
         for (; sent < std::min(steps, i + kAhead) && step_at(sent).after < i; ++sent)
             if (step_at(sent).to >= 0) send(sent, step_at(sent), rank_of(step_at(sent).to), data);
-        for (; posted < std::min(steps, i + kAhead) && (posted == i || step_at(posted).adds || !in_use(posted)); ++posted)
+        for (; posted < std::min(steps, i + kAhead) && (posted == i || step_at(posted).adds || !in_use(posted));
+             ++posted)
             if (step_at(posted).from >= 0) post_receive(posted);
         if (i < steps && step_at(i).from >= 0) finish_receive(i);
     }
@@ -162,7 +165,8 @@ void Allreduce::execute(const AllreducePlan& plan, const std::vector<int>& membe
 }
 
 void Allreduce::sum_shared(SharedMemory& memory, const Range& range) {
-    if (peers_.empty()) throw UsageError("[allreduce] the hierarchical algorithm wants equally many ranks on each node");
+    if (peers_.empty())
+        throw UsageError("[allreduce] the hierarchical algorithm wants equally many ranks on each node");
     const Range share = part_of(range, memory.rank(), memory.size());
     const bool several_nodes = peers_.size() > 1;
     const auto barrier = [&] {

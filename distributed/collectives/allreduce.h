@@ -31,11 +31,13 @@ public:
     void sum(Algorithm algorithm, std::span<float> data) { sum_over(algorithm, everybody_, data); }
     void sum(Algorithm algorithm, std::span<double> data) { sum_over(algorithm, everybody_, data); }
     /// The same among these ranks, of which this is one.
-    void sum(Algorithm algorithm, const std::vector<int>& members, std::span<double> data) { sum_over(algorithm, members, data); }
+    void sum(Algorithm algorithm, const std::vector<int>& members, std::span<double> data) {
+        sum_over(algorithm, members, data);
+    }
 
-    /// The same, hierarchical, of elements `range` of each rank's part of memory that the ranks of a node share: each rank of a
-    /// node sums its share over the windows, then over the ranks of its place in other nodes, in a ring. Nodes must have equally
-    /// many ranks, else UsageError.
+    /// The same, hierarchical, of elements `range` of each rank's part of memory that the ranks of a node share: each
+    /// rank of a node sums its share over the windows, then over the ranks of its place in other nodes, in a ring.
+    /// Nodes must have equally many ranks, else UsageError.
     void sum_shared(SharedMemory& memory, const Range& range);
 
     const Traffic& traffic() const { return traffic_; }

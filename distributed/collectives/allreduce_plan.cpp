@@ -10,8 +10,8 @@ std::int64_t segments_of(std::int64_t count, std::int64_t segment) {
     return std::max<std::int64_t>(1, (count + segment - 1) / std::max<std::int64_t>(segment, 1));
 }
 
-/// Adds an exchange in `segments` messages; empty ones are left out on both sides. Message k waits for the one that came in
-/// `distance` messages before it, or with distance 0 for all that came in before the exchange.
+/// Adds an exchange in `segments` messages; empty ones are left out on both sides. Message k waits for the one that
+/// came in `distance` messages before it, or with distance 0 for all that came in before the exchange.
 void exchange(AllreducePlan& plan, const Transfer& whole, std::int64_t segments, std::int64_t distance) {
     const std::int64_t before = std::ssize(plan);
     for (std::int64_t k = 0; k < segments; ++k) {
@@ -55,7 +55,9 @@ AllreducePlan plan_halving_doubling(int rank, int ranks, std::int64_t count, std
     const auto rank_of = [&](int member) { return member < extra ? 2 * member + 1 : member + extra; };
     const Range all{0, count};
     // Both partners cut into as many messages.
-    const auto longer = [&](const Transfer& t) { return segments_of(std::max(t.sent.count, t.received.count), segment); };
+    const auto longer = [&](const Transfer& t) {
+        return segments_of(std::max(t.sent.count, t.received.count), segment);
+    };
 
     Transfer fold;
     fold.adds = true;

@@ -1,4 +1,5 @@
-// The steps of an allreduce, made by pure functions; allreduce.h only runs through them. docs/collectives.md draws them.
+// The steps of an allreduce, made by pure functions; allreduce.h only runs through them. docs/collectives.md draws
+// them.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +22,21 @@ struct Transfer {
     int to = -1, from = -1;  ///< ranks; -1: no such message
     Range sent, received;
     bool adds = false;  ///< what comes in is added to what is there, else it takes its place
-    /// The transfer whose incoming message must be dealt with before this one's goes out; -1: none. Never falls in a plan.
+    /// The transfer whose incoming message must be dealt with before this one's goes out; -1: none. Never falls in a
+    /// plan.
     std::int64_t after = -1;
 };
 
 using AllreducePlan = std::vector<Transfer>;
 
-/// Reduce-scatter, then allgather, each rank to the next one: 2 (P - 1) blocks of count / P out of each rank. A block travels in
-/// segments of at most `segment` elements, so that one is added while the next is on the wire (Patarasu and Yuan 2009).
+/// Reduce-scatter, then allgather, each rank to the next one: 2 (P - 1) blocks of count / P out of each rank. A block
+/// travels in segments of at most `segment` elements, so that one is added while the next is on the wire (Patarasu and
+/// Yuan 2009).
 AllreducePlan plan_ring(int rank, int ranks, std::int64_t count, std::int64_t segment);
 
-/// Recursive vector halving and distance doubling, then the way back (Rabenseifner 2004): 2 log2 P messages out of each rank, and
-/// sums by a binary tree over the ranks. Of P that are no power of two, the first 2 (P - 2^k) ranks pair up before and after.
+/// Recursive vector halving and distance doubling, then the way back (Rabenseifner 2004): 2 log2 P messages out of each
+/// rank, and sums by a binary tree over the ranks. Of P that are no power of two, the first 2 (P - 2^k) ranks pair up
+/// before and after.
 AllreducePlan plan_halving_doubling(int rank, int ranks, std::int64_t count, std::int64_t segment);
 
 /// Elements that go out.

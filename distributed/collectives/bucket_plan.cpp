@@ -2,7 +2,8 @@
 
 namespace keel {
 
-BucketPlan plan_buckets(std::span<const std::int64_t> elements, std::int64_t bucket_bytes, std::int64_t first_bucket_bytes) {
+BucketPlan plan_buckets(std::span<const std::int64_t> elements, std::int64_t bucket_bytes,
+                        std::int64_t first_bucket_bytes) {
     BucketPlan plan;
     Bucket open{0, 0, 0, 0};
     for (const std::int64_t size : elements) {

@@ -23,9 +23,9 @@ constexpr std::int64_t kBucketAlignment = 16;  ///< elements: one line of the ca
 constexpr std::int64_t kBucketBytes = 8 << 20;
 constexpr std::int64_t kFirstBucketBytes = 1 << 20;
 
-/// `elements` are the sizes of the gradients (f32) in the order in which backward completes them. A bucket is closed once it holds
-/// `bucket_bytes`, the first one sooner, so that the wire has work early. An item larger than that is a bucket of its own size. A
-/// pure function: equal on all ranks.
+/// `elements` are the sizes of the gradients (f32) in the order in which backward completes them. A bucket is closed
+/// once it holds `bucket_bytes`, the first one sooner, so that the wire has work early. An item larger than that is a
+/// bucket of its own size. A pure function: equal on all ranks.
 BucketPlan plan_buckets(std::span<const std::int64_t> elements, std::int64_t bucket_bytes = kBucketBytes,
                         std::int64_t first_bucket_bytes = kFirstBucketBytes);
 

@@ -37,7 +37,10 @@ Allreduce make_allreduce(World& world, Wire wire) {
 
 GradientBuckets::GradientBuckets(World& world, std::vector<NamedTensor> parameters, const CostModel& costs,
                                  const BucketOptions& options)
-    : world_(world), costs_(costs), options_(options), sums_(std::make_shared<Sums>(Sums{make_allreduce(world, options.wire), {}})) {
+    : world_(world),
+      costs_(costs),
+      options_(options),
+      sums_(std::make_shared<Sums>(Sums{make_allreduce(world, options.wire), {}})) {
     for (NamedTensor& parameter : parameters)
         if (parameter.tensor.requires_grad()) parameters_.push_back(std::move(parameter));
     is_ready_.resize(parameters_.size());
@@ -86,7 +89,8 @@ void GradientBuckets::send_full_buckets() {
 
 Algorithm GradientBuckets::algorithm_of(const Bucket& bucket) const {
     if (options_.algorithm) return *options_.algorithm;
-    return fastest_algorithm(costs_, cluster_of(world_.topology()), bucket.elements * static_cast<std::int64_t>(sizeof(float)),
+    return fastest_algorithm(costs_, cluster_of(world_.topology()),
+                             bucket.elements * static_cast<std::int64_t>(sizeof(float)),
                              world_.topology().per_node() > 0);
 }
 

@@ -1,4 +1,5 @@
-// The gradients of a step summed over the ranks: they live in buckets, which go out in the order in which backward fills them.
+// The gradients of a step summed over the ranks: they live in buckets, which go out in the order in which backward
+// fills them.
 #pragma once
 
 #include <array>
@@ -33,24 +34,27 @@ struct BucketOptions {
 /// For one model on this rank. All ranks make one and call the same functions in the same order.
 class GradientBuckets {
 public:
-    /// `parameters` are f32 leaves; those that require no gradient are left out. The costs are those of measure_costs().
-    GradientBuckets(World& world, std::vector<NamedTensor> parameters, const CostModel& costs, const BucketOptions& options = {});
+    /// `parameters` are f32 leaves; those that require no gradient are left out. The costs are those of
+    /// measure_costs().
+    GradientBuckets(World& world, std::vector<NamedTensor> parameters, const CostModel& costs,
+                    const BucketOptions& options = {});
     ~GradientBuckets();
     GradientBuckets(const GradientBuckets&) = delete;
     GradientBuckets& operator=(const GradientBuckets&) = delete;
 
     /// Before the last backward pass of a step; with gradient accumulation those before it need nothing.
     void begin();
-    /// After it: every gradient is the sum over the ranks, the same bits on all. A parameter that got none has zeros. The first
-    /// call learns the order, and throws UsageError, which names the ranks, where their parameters differ.
+    /// After it: every gradient is the sum over the ranks, the same bits on all. A parameter that got none has zeros.
+    /// The first call learns the order, and throws UsageError, which names the ranks, where their parameters differ.
     void finish();
 
     const BucketPlan& plan() const { return plan_; }
     /// Whether buckets go out while backward goes on; known after the first steps.
     bool overlaps() const { return overlaps_; }
     Algorithm algorithm_of(const Bucket& bucket) const;
-    /// Seconds of the last step between begin() and finish() that the calling thread waited, that sums took on their thread, and
-    /// how many of those the thread had a processor, which it takes from the compute threads where no core is kept for it.
+    /// Seconds of the last step between begin() and finish() that the calling thread waited, that sums took on their
+    /// thread, and how many of those the thread had a processor, which it takes from the compute threads where no core
+    /// is kept for it.
     double exposed_seconds() const { return exposed_; }
     double busy_seconds() const { return sums_->busy; }
     double processor_seconds() const { return sums_->processor; }

@@ -1,4 +1,5 @@
-// Sums of a fixed shape, ((0+1)+(2+3))+((4+5)+(6+7)), which come out the same to the bit whoever adds which of the terms.
+// Sums of a fixed shape, ((0+1)+(2+3))+((4+5)+(6+7)), which come out the same to the bit whoever adds which of the
+// terms.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@
 
 namespace keel {
 
-/// Sums 2^k vectors of one length. With 2^m ranks that each sum 2^k neighbouring ones, halving-doubling (allreduce_plan.h) adds
-/// their sums in the shape in which one rank would have gone on. Memory for k + 1 vectors.
+/// Sums 2^k vectors of one length. With 2^m ranks that each sum 2^k neighbouring ones, halving-doubling
+/// (allreduce_plan.h) adds their sums in the shape in which one rank would have gone on. Memory for k + 1 vectors.
 template <class T>
 class PairwiseSum {
 public:
@@ -35,9 +36,11 @@ public:
         }
     }
 
-    /// The sum; what is added afterwards begins a new one, in the same memory. Throws UsageError unless there were 2^k terms.
+    /// The sum; what is added afterwards begins a new one, in the same memory. Throws UsageError unless there were 2^k
+    /// terms.
     std::span<T> take() {
-        if (held_ != 1) throw UsageError("[sum] wanted a number of terms that is a power of two, not " + std::to_string(terms_));
+        if (held_ != 1)
+            throw UsageError("[sum] wanted a number of terms that is a power of two, not " + std::to_string(terms_));
         reset();
         return levels_[0];
     }

@@ -12,7 +12,8 @@ constexpr std::size_t kSlot = 8192;  // doubles: two for each channel of any usu
 }  // namespace
 
 RankStatistics::RankStatistics(World& world, int group) : world_(world) {
-    if (group < 0) throw UsageError("[batch_norm] the ranks of a group must be 0 (all) or more, got " + std::to_string(group));
+    if (group < 0)
+        throw UsageError("[batch_norm] the ranks of a group must be 0 (all) or more, got " + std::to_string(group));
     const int size = group == 0 ? world.size() : group, first = world.rank() / size * size;
     for (int r = first; r < std::min(first + size, world.size()); ++r) members_.push_back(r);
     world.call([&](Communicator& communicator) {

@@ -1,4 +1,4 @@
-// Batch norms synchronised over groups of ranks.
+// Batch norms synchronized over groups of ranks.
 #pragma once
 
 #include <memory>

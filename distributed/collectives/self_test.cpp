@@ -28,7 +28,8 @@ double least_seconds(Work work) {
     return least;
 }
 
-/// Every rank sends to the next and receives from the one before at once, as in a ring: links are loaded as they will be.
+/// Every rank sends to the next and receives from the one before at once, as in a ring: links are loaded as they will
+/// be.
 void shift(Communicator& communicator, std::vector<std::byte>& out, std::vector<std::byte>& in, std::size_t bytes) {
     const int rank = communicator.rank(), ranks = communicator.size();
     const Request incoming = communicator.receive((rank + ranks - 1) % ranks, kTag, in.data(), bytes);

@@ -22,7 +22,9 @@ namespace {
 /// Seconds in which the last words have to arrive.
 constexpr double kParting = 0.5;
 
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double seconds_now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 /// Waits for something to read or write, or so many seconds.
 void wait(std::vector<pollfd>& list, double seconds) {
@@ -94,8 +96,8 @@ Heartbeat::Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, 
     const auto nobody_comes = [&] { on_failure_({.kind = FailureKind::missing, .seconds = options_.limits.start}); };
     const std::vector<std::string> all = within(options.limits.start, nobody_comes, [&] { return exchange(mine); });
     if (static_cast<int>(all.size()) != options.size)
-        throw IoError("[heartbeat] wanted the addresses of " + std::to_string(options.size) + " ranks, the exchange gave " +
-                      std::to_string(all.size()));
+        throw IoError("[heartbeat] wanted the addresses of " + std::to_string(options.size) +
+                      " ranks, the exchange gave " + std::to_string(all.size()));
     std::vector<std::string> hosts;
     for (const std::string& text : all) hosts.push_back(host_of(text));
 

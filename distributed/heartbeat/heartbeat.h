@@ -1,5 +1,5 @@
-// No silent hang: the ranks of a run tell each other over TCP, beside MPI, that they live and where they are. The thread that
-// does so works whatever the others are blocked in.
+// No silent hang: the ranks of a run tell each other over TCP, beside MPI, that they live and where they are. The
+// thread that does so works whatever the others are blocked in.
 #pragma once
 
 #include <condition_variable>
@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include "distributed/rank_failure.h"
 #include "distributed/heartbeat/rank_watch.h"
 #include "distributed/heartbeat/tcp.h"
+#include "distributed/rank_failure.h"
 
 namespace keel {
 
@@ -22,22 +22,23 @@ struct HeartbeatOptions {
     double interval = 0.5;  ///< seconds between beats
 };
 
-/// All ranks talk to rank 0, which judges (distributed/heartbeat/rank_watch.h) and tells all others; rank 0 itself is watched by each of
-/// them. A process that dies is noticed at once, since its connection closes, one that is stopped or cut off after
-/// `limits.silence`, a rank that does not come to a collective at the deadline of those that wait in it. A process that was stopped
-/// itself and goes on does not judge by the time that it missed.
+/// All ranks talk to rank 0, which judges (distributed/heartbeat/rank_watch.h) and tells all others; rank 0 itself is
+/// watched by each of them. A process that dies is noticed at once, since its connection closes, one that is stopped or
+/// cut off after `limits.silence`, a rank that does not come to a collective at the deadline of those that wait in it.
+/// A process that was stopped itself and goes on does not judge by the time that it missed.
 ///
 /// One port of rank 0 is open until all ranks are there; who does not know the run's token is disconnected.
 class Heartbeat {
 public:
-    /// Called by all ranks at once: gives each the texts of all, by rank. May be MPI's allgather; must not fail silently.
+    /// Called by all ranks at once: gives each the texts of all, by rank. May be MPI's allgather; must not fail
+    /// silently.
     using Exchange = std::function<std::vector<std::string>(const std::string& mine)>;
-    /// Called once at most, on the heartbeat's own thread, when the run cannot go on. What else runs in this process may be blocked
-    /// for ever: a program prints the text and ends here. Nothing of the heartbeat may be called.
+    /// Called once at most, on the heartbeat's own thread, when the run cannot go on. What else runs in this process
+    /// may be blocked for ever: a program prints the text and ends here. Nothing of the heartbeat may be called.
     using OnFailure = std::function<void(const RankFailure&)>;
 
-    /// All ranks at once. Returns when rank 0 has been reached; who does not come within limits.start is a failure, too. Throws
-    /// IoError where rank 0 cannot be reached at all, and where the exchange gave no sense.
+    /// All ranks at once. Returns when rank 0 has been reached; who does not come within limits.start is a failure,
+    /// too. Throws IoError where rank 0 cannot be reached at all, and where the exchange gave no sense.
     Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure);
 
     /// Behind finish() it does nothing; else the others learn that this rank left early.
@@ -45,8 +46,8 @@ public:
     Heartbeat(const Heartbeat&) = delete;
     Heartbeat& operator=(const Heartbeat&) = delete;
 
-    /// This rank enters a collective that all ranks enter in the same order, and expects to be out again in so many seconds. From
-    /// any thread, one at a time.
+    /// This rank enters a collective that all ranks enter in the same order, and expects to be out again in so many
+    /// seconds. From any thread, one at a time.
     void enter(const Place& place, double deadline_seconds);
     void leave();
 
@@ -56,7 +57,8 @@ public:
     /// This rank is done. Returns when all are; throws IoError with the failure's text where one fails before.
     void finish();
 
-    /// This rank is about to end with this exit code though others may need it: they learn it at once. Takes half a second at most.
+    /// This rank is about to end with this exit code though others may need it: they learn it at once. Takes half a
+    /// second at most.
     void abandon(int exit_code);
 
 private:

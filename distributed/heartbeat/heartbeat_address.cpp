@@ -54,7 +54,8 @@ FrameStream try_all(const HubAddress& hub, int rank, Clock::time_point until) {
     while (!attempts.empty() && Clock::now() < until) {
         std::vector<pollfd> sockets;
         for (const FrameStream& attempt : attempts)
-            sockets.push_back({attempt.descriptor(), static_cast<short>(POLLIN | (attempt.flushed() ? 0 : POLLOUT)), 0});
+            sockets.push_back(
+                {attempt.descriptor(), static_cast<short>(POLLIN | (attempt.flushed() ? 0 : POLLOUT)), 0});
         static_cast<void>(::poll(sockets.data(), sockets.size(), 50));
         for (FrameStream& attempt : attempts) {
             attempt.flush();
@@ -71,18 +72,22 @@ FrameStream try_all(const HubAddress& hub, int rank, Clock::time_point until) {
 }  // namespace
 
 std::string to_text(const HubAddress& hub) {
-    return fmt::format("{}|{}|{}|{}|{}", hub.host, hub.port, hex(hub.hello), hex(hub.welcome), fmt::join(hub.addresses, ","));
+    return fmt::format("{}|{}|{}|{}|{}", hub.host, hub.port, hex(hub.hello), hex(hub.welcome),
+                       fmt::join(hub.addresses, ","));
 }
 
 HubAddress hub_of(const std::string& text) {
     const std::vector<std::string> parts = split(text, '|');
     HubAddress hub;
-    const auto fail = [&] { throw IoError("[heartbeat] wanted host|port|token|token|addresses of rank 0, got '" + text + "'"); };
+    const auto fail = [&] {
+        throw IoError("[heartbeat] wanted host|port|token|token|addresses of rank 0, got '" + text + "'");
+    };
     if (parts.size() != 5) fail();
     hub.host = parts[0];
     const auto [end, error] = std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), hub.port);
     const std::optional<Token> hello = unhex(parts[2]), welcome = unhex(parts[3]);
-    if (error != std::errc() || end != parts[1].data() + parts[1].size() || hub.port == 0 || !hello || !welcome || parts[4].empty())
+    if (error != std::errc() || end != parts[1].data() + parts[1].size() || hub.port == 0 || !hello || !welcome ||
+        parts[4].empty())
         fail();
     hub.hello = *hello;
     hub.welcome = *welcome;
@@ -100,13 +105,15 @@ void draw_tokens(HubAddress& hub) {
 }
 
 FrameStream reach(const HubAddress& hub, int rank, double seconds) {
-    const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    const auto until =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
     while (Clock::now() < until) {
         if (FrameStream stream = try_all(hub, rank, until); stream.open()) return stream;
         std::this_thread::sleep_for(milliseconds(100));
     }
-    throw IoError(fmt::format("[heartbeat] rank {} cannot reach rank 0 on {} within {} s (port {} of {}): is there a firewall?",
-                              rank, hub.host, seconds, hub.port, fmt::join(hub.addresses, ", ")));
+    throw IoError(
+        fmt::format("[heartbeat] rank {} cannot reach rank 0 on {} within {} s (port {} of {}): is there a firewall?",
+                    rank, hub.host, seconds, hub.port, fmt::join(hub.addresses, ", ")));
 }
 
 }  // namespace keel

@@ -10,8 +10,8 @@
 
 namespace keel {
 
-/// Where rank 0 listens, and the words by which the two sides of a connection know each other: `hello` is what a rank says,
-/// `welcome` what rank 0 answers.
+/// Where rank 0 listens, and the words by which the two sides of a connection know each other: `hello` is what a rank
+/// says, `welcome` what rank 0 answers.
 struct HubAddress {
     std::string host = {};
     std::uint16_t port = 0;

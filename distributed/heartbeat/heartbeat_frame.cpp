@@ -34,7 +34,8 @@ FrameBytes encode(const Frame& frame) {
     put(bytes, at, static_cast<std::uint8_t>(frame.kind));
     put(bytes, at, static_cast<std::uint8_t>(frame.failure));
     put(bytes, at,
-        static_cast<std::uint8_t>((beat.inside ? kInside : 0) | (beat.done ? kDone : 0) | (beat.overdue ? kOverdue : 0)));
+        static_cast<std::uint8_t>((beat.inside ? kInside : 0) | (beat.done ? kDone : 0) |
+                                  (beat.overdue ? kOverdue : 0)));
     put(bytes, at, std::uint8_t{0});
     put(bytes, at, frame.rank);
     put(bytes, at, frame.exit_code);
@@ -49,9 +50,11 @@ FrameBytes encode(const Frame& frame) {
 std::optional<Frame> decode(std::span<const std::uint8_t, kFrameBytes> bytes) {
     std::size_t at = 0;
     if (take<std::uint32_t>(bytes, at) != kMagic) return std::nullopt;
-    const auto kind = take<std::uint8_t>(bytes, at), failure = take<std::uint8_t>(bytes, at), flags = take<std::uint8_t>(bytes, at);
+    const auto kind = take<std::uint8_t>(bytes, at), failure = take<std::uint8_t>(bytes, at),
+               flags = take<std::uint8_t>(bytes, at);
     if (kind < static_cast<std::uint8_t>(FrameKind::hello) || kind > static_cast<std::uint8_t>(FrameKind::all_done) ||
-        failure > static_cast<std::uint8_t>(FailureKind::missing) || flags > kAllFlags || take<std::uint8_t>(bytes, at) != 0)
+        failure > static_cast<std::uint8_t>(FailureKind::missing) || flags > kAllFlags ||
+        take<std::uint8_t>(bytes, at) != 0)
         return std::nullopt;
     Frame frame;
     frame.kind = static_cast<FrameKind>(kind);

@@ -1,4 +1,5 @@
-// What ranks say to each other beside MPI: frames of one size, so that a reader can neither wait for a length nor allocate by one.
+// What ranks say to each other beside MPI: frames of one size, so that a reader can neither wait for a length nor
+// allocate by one.
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@ using Token = std::array<std::uint8_t, 16>;
 
 enum class FrameKind : std::uint8_t { hello = 1, welcome, beat, farewell, failure, all_done };
 
-/// One message. Which members count depends on the kind: hello (rank, token), welcome (token), beat (beat), farewell (beat.place,
-/// exit_code), failure (all of it but its host, which each rank knows).
+/// One message. Which members count depends on the kind: hello (rank, token), welcome (token), beat (beat), farewell
+/// (beat.place, exit_code), failure (all of it but its host, which each rank knows).
 struct Frame {
     FrameKind kind = FrameKind::beat;
     std::int32_t rank = 0;

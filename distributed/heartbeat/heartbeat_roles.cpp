@@ -20,7 +20,8 @@ Frame frame_of(const RankFailure& failure) {
 }
 
 void add(std::vector<pollfd>& list, const FrameStream& stream) {
-    if (stream.open()) list.push_back({stream.descriptor(), static_cast<short>(POLLIN | (stream.flushed() ? 0 : POLLOUT)), 0});
+    if (stream.open())
+        list.push_back({stream.descriptor(), static_cast<short>(POLLIN | (stream.flushed() ? 0 : POLLOUT)), 0});
 }
 
 /// Says no more and forgets what comes; true when the other side has closed.
@@ -33,7 +34,8 @@ bool drain(FrameStream& stream) {
 
 }  // namespace
 
-Hub::Hub(tcp::Descriptor listener, const HubAddress& address, std::vector<std::string> hosts, const WatchLimits& limits, double now)
+Hub::Hub(tcp::Descriptor listener, const HubAddress& address, std::vector<std::string> hosts, const WatchLimits& limits,
+         double now)
     : listener_(std::move(listener)),
       address_(address),
       limits_(limits),

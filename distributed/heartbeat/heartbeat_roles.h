@@ -1,5 +1,5 @@
-// The two sides of a heartbeat: rank 0 and the others. Each does a turn of work whenever something came or a beat is due, and never
-// waits.
+// The two sides of a heartbeat: rank 0 and the others. Each does a turn of work whenever something came or a beat is
+// due, and never waits.
 #pragma once
 
 #include <poll.h>
@@ -25,7 +25,8 @@ struct Turn {
 /// Rank 0.
 class Hub {
 public:
-    Hub(tcp::Descriptor listener, const HubAddress& address, std::vector<std::string> hosts, const WatchLimits& limits, double now);
+    Hub(tcp::Descriptor listener, const HubAddress& address, std::vector<std::string> hosts, const WatchLimits& limits,
+        double now);
 
     void turn(const Turn& turn);
     /// Time went by in which this process was stopped: nobody is judged by it.

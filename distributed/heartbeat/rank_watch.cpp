@@ -28,7 +28,8 @@ RankFailure blame(std::span<const RankState> ranks, const Beat& waiting) {
 
 }  // namespace
 
-std::optional<RankFailure> judge(std::span<const RankState> ranks, double started, double now, const WatchLimits& limits) {
+std::optional<RankFailure> judge(std::span<const RankState> ranks, double started, double now,
+                                 const WatchLimits& limits) {
     std::int64_t entered = 0;  // by those that are inside
     for (const RankState& rank : ranks)
         if (rank.beat.inside) entered = std::max(entered, rank.beat.collectives);
@@ -41,7 +42,8 @@ std::optional<RankFailure> judge(std::span<const RankState> ranks, double starte
         if (ranks[r].beat.done && ranks[r].beat.collectives < entered) return failure(FailureKind::left, ranks, r);
     for (std::size_t r = 0; r < ranks.size(); ++r) {
         const RankState& rank = ranks[r];
-        if (!rank.connected && now - started > limits.start) return failure(FailureKind::missing, ranks, r, now - started);
+        if (!rank.connected && now - started > limits.start)
+            return failure(FailureKind::missing, ranks, r, now - started);
         if (rank.connected && !rank.closed && now - rank.heard > limits.silence)
             return failure(FailureKind::silent, ranks, r, now - rank.heard);
     }

@@ -31,7 +31,9 @@ void send_at_once(int socket) {
     static_cast<void>(::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
 }
 
-bool would_wait() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == EINPROGRESS || errno == ENOTCONN; }
+bool would_wait() {
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == EINPROGRESS || errno == ENOTCONN;
+}
 
 sockaddr* generic(auto& address) { return reinterpret_cast<sockaddr*>(&address); }
 
@@ -52,7 +54,8 @@ Listener listen(int backlog) {
 
     const int off = 0;
     Listener listener{Descriptor(::socket(AF_INET6, kKind, 0))};
-    bool bound = listener.socket && ::setsockopt(listener.socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0 &&
+    bool bound = listener.socket &&
+                 ::setsockopt(listener.socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0 &&
                  ::bind(listener.socket.get(), generic(any6), sizeof any6) == 0;
     if (!bound) {
         listener.socket = Descriptor(::socket(AF_INET, kKind, 0));
@@ -85,7 +88,8 @@ Descriptor connect(const std::string& address, std::uint16_t port) {
     Descriptor socket(::socket(is4 ? AF_INET : AF_INET6, kKind, 0));
     if (!socket) return {};
     send_at_once(socket.get());
-    const int result = is4 ? ::connect(socket.get(), generic(to4), sizeof to4) : ::connect(socket.get(), generic(to6), sizeof to6);
+    const int result =
+        is4 ? ::connect(socket.get(), generic(to4), sizeof to4) : ::connect(socket.get(), generic(to6), sizeof to6);
     return result == 0 || errno == EINPROGRESS ? std::move(socket) : Descriptor();
 }
 
@@ -98,7 +102,8 @@ std::vector<std::string> own_addresses() {
         std::array<char, INET6_ADDRSTRLEN> text{};
         const int family = entry->ifa_addr->sa_family;
         if (family == AF_INET) {
-            ::inet_ntop(family, &reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr, text.data(), text.size());
+            ::inet_ntop(family, &reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr, text.data(),
+                        text.size());
         } else if (family == AF_INET6) {
             const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
             if (IN6_IS_ADDR_LINKLOCAL(&address)) continue;  // means nothing on another host

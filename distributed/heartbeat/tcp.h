@@ -40,8 +40,8 @@ Listener listen(int backlog);
 /// A connection that waits at the listener; none is there: an empty one.
 Descriptor accept(const Descriptor& listener);
 
-/// Begins to connect to a numeric address (IPv4 or IPv6); an empty one where that fails at once. poll() for writing tells when it
-/// is done, the first send() whether it worked.
+/// Begins to connect to a numeric address (IPv4 or IPv6); an empty one where that fails at once. poll() for writing
+/// tells when it is done, the first send() whether it worked.
 Descriptor connect(const std::string& address, std::uint16_t port);
 
 /// This host's addresses, those for the host alone last.

@@ -32,8 +32,8 @@ struct MpiMessage final : Message {
     MPI_Request request = MPI_REQUEST_NULL;
 };
 
-/// Grows from doing nothing to sleeping: a wait of microseconds must not cost more, one of milliseconds must leave the core to
-/// whoever computes.
+/// Grows from doing nothing to sleeping: a wait of microseconds must not cost more, one of milliseconds must leave the
+/// core to whoever computes.
 class Patience {
 public:
     void lose() {
@@ -108,7 +108,8 @@ public:
         MPI_Win window = MPI_WIN_NULL;
         // A line more, for where the block begins is up to MPI.
         const std::size_t wanted = SharedMemory::block_bytes(bytes) + kLine;
-        const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(wanted), 1, info, node_, static_cast<void*>(&own), &window);
+        const int code =
+            MPI_Win_allocate_shared(static_cast<MPI_Aint>(wanted), 1, info, node_, static_cast<void*>(&own), &window);
         MPI_Info_free(&info);
         check(code, "MPI_Win_allocate_shared (is /dev/shm large enough?)");
         windows_.push_back(window);
@@ -122,7 +123,8 @@ public:
         }
         SharedMemory::prepare(aligned(own));
         check(MPI_Barrier(node_), "MPI_Barrier");
-        return std::make_unique<SharedMemory>(local, std::move(blocks), bytes, nullptr);  // the window lives until MPI ends
+        return std::make_unique<SharedMemory>(local, std::move(blocks), bytes,
+                                              nullptr);  // the window lives until MPI ends
     }
 
 private:

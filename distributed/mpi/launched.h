@@ -7,12 +7,13 @@
 
 namespace keel {
 
-/// Returns how many ranks mpirun or srun started, of which this process is one; 1 where neither did. Reads the environment alone.
+/// Returns how many ranks mpirun or srun started, of which this process is one; 1 where neither did. Reads the
+/// environment alone.
 int launched_ranks();
 
-/// Runs `body` with the ranks that mpirun or srun started; with a world of one where none did. A world that an exception leaves is
-/// not taken down, which would wait for ranks that wait for this one: see abort_ranks(). Throws UsageError where ranks were started
-/// and Keel was built without MPI, IoError where MPI fails.
+/// Runs `body` with the ranks that mpirun or srun started; with a world of one where none did. A world that an
+/// exception leaves is not taken down, which would wait for ranks that wait for this one: see abort_ranks(). Throws
+/// UsageError where ranks were started and Keel was built without MPI, IoError where MPI fails.
 int with_launched_ranks(const std::function<int(World&)>& body);
 
 }  // namespace keel

@@ -60,9 +60,12 @@ int share_of(const std::vector<Cores>& domains, int ranks) {
 /// A quota between two whole numbers is used by the larger one.
 int whole_cores(double quota) { return static_cast<int>(std::ceil(quota)); }
 
-int within_quota(int share, int ranks, double quota) { return quota > 0 ? std::min(share, whole_cores(quota) / ranks) : share; }
+int within_quota(int share, int ranks, double quota) {
+    return quota > 0 ? std::min(share, whole_cores(quota) / ranks) : share;
+}
 
-/// The ranks that put most cores to work, where each has to be worth more than one; `threads` of each, 0: as many as it can have.
+/// The ranks that put most cores to work, where each has to be worth more than one; `threads` of each, 0: as many as it
+/// can have.
 int best_ranks(const std::vector<Cores>& domains, int cores, double quota, int threads = 0) {
     if (threads > 0) {
         const int slots = slots_of(domains, threads);
@@ -80,7 +83,8 @@ int best_ranks(const std::vector<Cores>& domains, int cores, double quota, int t
     return best;
 }
 
-/// The cores of each rank: `share` of one domain (or group of domains), or one in turn where there are fewer cores than ranks.
+/// The cores of each rank: `share` of one domain (or group of domains), or one in turn where there are fewer cores than
+/// ranks.
 std::vector<Cores> deal(const std::vector<Cores>& domains, int ranks, int share) {
     std::vector<Cores> dealt;
     const std::vector<Cores> groups = ranks < size_of(domains) ? joined(domains, ranks) : domains;
@@ -114,7 +118,8 @@ std::vector<int> siblings_of(const Cores& cores) {
 /// Places team, talking and decoding on the cores of one rank.
 RankCores place(const Cores& cores, int threads, bool own_core, bool hyper_threads) {
     RankCores rank;
-    for (int i = 0; i < threads; ++i) rank.compute.push_back(cores[static_cast<std::size_t>(i % size_of(cores))].front());
+    for (int i = 0; i < threads; ++i)
+        rank.compute.push_back(cores[static_cast<std::size_t>(i % size_of(cores))].front());
     const bool siblings = hyper_threads && threads <= size_of(cores);
     if (own_core) {
         rank.communication = rank.loaders = cores.back();
@@ -131,13 +136,16 @@ void refuse(bool condition, const std::string& message) {
     if (condition) throw UsageError("[cores] " + message);
 }
 
-std::string count(int number, const std::string& thing) { return std::to_string(number) + " " + thing + (number == 1 ? "" : "s"); }
+std::string count(int number, const std::string& thing) {
+    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
+}
 
 std::vector<std::string> notes_of(const CorePlan& plan, const std::vector<Cores>& domains, double quota) {
     std::vector<std::string> notes;
     const int ranks = size_of(plan.ranks);
     if (plan.oversubscribed)
-        notes.push_back(count(ranks * plan.threads, "thread") + " share " + count(plan.cores, "core") + ", as asked for");
+        notes.push_back(count(ranks * plan.threads, "thread") + " share " + count(plan.cores, "core") +
+                        ", as asked for");
     if (quota > 0 && quota < plan.cores)
         notes.push_back("a quota of " + count(whole_cores(quota), "core") + " limits the threads, not the " +
                         count(plan.cores, "core") + " of the node");
@@ -154,29 +162,35 @@ std::vector<std::string> notes_of(const CorePlan& plan, const std::vector<Cores>
 }  // namespace
 
 int CorePlan::ranks_on_socket(int socket) const {
-    return static_cast<int>(std::ranges::count_if(ranks, [&](const RankCores& rank) { return rank.sockets.front() == socket; }));
+    return static_cast<int>(
+        std::ranges::count_if(ranks, [&](const RankCores& rank) { return rank.sockets.front() == socket; }));
 }
 
 CorePlan plan_cores(const NodeCores& node, const CoreRequest& request) {
     refuse(node.cpus.empty(), "wanted a node with processors, got none");
     refuse(request.ranks < 0 || request.threads < 0, "wanted no negative number of ranks or threads, got " +
-                                                         std::to_string(request.ranks) + " and " + std::to_string(request.threads));
+                                                         std::to_string(request.ranks) + " and " +
+                                                         std::to_string(request.threads));
     const std::vector<Cores> domains = domains_of(node.cpus);
     CorePlan plan;
     plan.cores = core_count(node.cpus);
     const int ranks = request.ranks > 0 ? request.ranks : best_ranks(domains, plan.cores, node.quota, request.threads);
     // Cores that a rank may keep busy: where a quota forbids more, the other ones of its share stay idle.
     const int share = share_of(domains, ranks), busy = within_quota(share, ranks, node.quota);
-    const bool hyper_threads = std::ranges::all_of(
-        domains, [](const Cores& cores) { return std::ranges::all_of(cores, [](const Core& c) { return c.size() > 1; }); });
+    const bool hyper_threads = std::ranges::all_of(domains, [](const Cores& cores) {
+        return std::ranges::all_of(cores, [](const Core& c) { return c.size() > 1; });
+    });
     const bool spare = !request.alone && !hyper_threads;
 
-    plan.threads = request.threads > 0 ? request.threads : std::max(1, busy - (spare && busy >= kCoresToSpareOne ? 1 : 0));
+    plan.threads =
+        request.threads > 0 ? request.threads : std::max(1, busy - (spare && busy >= kCoresToSpareOne ? 1 : 0));
     plan.oversubscribed = plan.threads > busy;
     refuse(plan.oversubscribed && !request.oversubscribe,
-           count(ranks, "rank") + " of " + count(plan.threads, "thread") + " do not fit on " + count(plan.cores, "core") +
+           count(ranks, "rank") + " of " + count(plan.threads, "thread") + " do not fit on " +
+               count(plan.cores, "core") +
                (node.quota > 0 ? " with a quota of " + count(whole_cores(node.quota), "core") : "") +
-               (busy > 0 ? ", where each rank has " + count(busy, "core") : "") + ": ask for fewer, or for oversubscription");
+               (busy > 0 ? ", where each rank has " + count(busy, "core") : "") +
+               ": ask for fewer, or for oversubscription");
     plan.own_core = spare && !plan.oversubscribed && busy >= kCoresToSpareOne && plan.threads < busy;
 
     const int used = share == 0 ? 0 : std::min(plan.threads + (plan.own_core ? 1 : 0), share);
@@ -186,7 +200,8 @@ CorePlan plan_cores(const NodeCores& node, const CoreRequest& request) {
         if (used > 0) cores.resize(static_cast<std::size_t>(used));
         RankCores& rank = plan.ranks.emplace_back(place(cores, plan.threads, plan.own_core, hyper_threads));
         for (const int id : all_of(cores))
-            if (std::ranges::find(rank.sockets, socket_of[id]) == rank.sockets.end()) rank.sockets.push_back(socket_of[id]);
+            if (std::ranges::find(rank.sockets, socket_of[id]) == rank.sockets.end())
+                rank.sockets.push_back(socket_of[id]);
         std::ranges::sort(rank.sockets);
     }
     plan.idle_cores = share == 0 ? std::max(0, plan.cores - ranks) : plan.cores - ranks * used;
@@ -225,8 +240,8 @@ std::string srun_line(const CorePlan& plan, int nodes, const std::string& comman
         processors = std::max(processors, ids.size());
     }
     return "srun --mpi=pmix --nodes=" + std::to_string(nodes) + " --ntasks-per-node=" + std::to_string(ranks) +
-           " --cpus-per-task=" + std::to_string(processors) + " --cpu-bind=none" + (plan.oversubscribed ? " --overcommit" : "") +
-           " " + command;
+           " --cpus-per-task=" + std::to_string(processors) + " --cpu-bind=none" +
+           (plan.oversubscribed ? " --overcommit" : "") + " " + command;
 }
 
 }  // namespace keel

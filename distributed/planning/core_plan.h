@@ -8,8 +8,8 @@
 
 namespace keel {
 
-/// What a node has for its ranks: the processors they may use (a cpuset or a batch system may hold back some), and a quota of CPU
-/// time per time where a control group sets one (0: none).
+/// What a node has for its ranks: the processors they may use (a cpuset or a batch system may hold back some), and a
+/// quota of CPU time per time where a control group sets one (0: none).
 struct NodeCores {
     std::vector<Cpu> cpus;
     double quota = 0;
@@ -42,29 +42,31 @@ struct CorePlan {
     int ranks_on_socket(int socket) const;
 };
 
-/// From how many cores a rank keeps one free of its team. Work is split evenly over the team, so that whoever disturbs one
-/// of its threads holds up all: a core less costs 1/12 at most from here on.
+/// From how many cores a rank keeps one free of its team. Work is split evenly over the team, so that whoever disturbs
+/// one of its threads holds up all: a core less costs 1/12 at most from here on.
 constexpr int kCoresToSpareOne = 12;
 
 /// Plans the cores of a node; a pure function.
 ///
-/// Each rank gets cores of its own, all the same number and, where there are at least as many ranks as NUMA nodes, all of one NUMA
-/// node; with fewer ranks, whole NUMA nodes. The team sits on the first hyper-thread of each core. Where all cores have a second
-/// one, the communication thread has that of the rank's last core and the decoders those of the others. Where not, a rank of
-/// kCoresToSpareOne cores or more keeps its last core for both, and a smaller one lets them run on all its cores.
+/// Each rank gets cores of its own, all the same number and, where there are at least as many ranks as NUMA nodes, all
+/// of one NUMA node; with fewer ranks, whole NUMA nodes. The team sits on the first hyper-thread of each core. Where
+/// all cores have a second one, the communication thread has that of the rank's last core and the decoders those of the
+/// others. Where not, a rank of kCoresToSpareOne cores or more keeps its last core for both, and a smaller one lets
+/// them run on all its cores.
 ///
-/// `ranks` = 0 takes one rank a NUMA node, or, where a cpuset made those unequal, as many as leave few cores idle (a rank more has
-/// to put more than a core more to work).
+/// `ranks` = 0 takes one rank a NUMA node, or, where a cpuset made those unequal, as many as leave few cores idle (a
+/// rank more has to put more than a core more to work).
 ///
-/// Throws UsageError where ranks x threads exceed the cores or the quota, unless `oversubscribe`: then ranks share cores in turn,
-/// and threads are one a rank where nobody says how many. Throws UsageError for negative numbers and for a node without processors.
+/// Throws UsageError where ranks x threads exceed the cores or the quota, unless `oversubscribe`: then ranks share
+/// cores in turn, and threads are one a rank where nobody says how many. Throws UsageError for negative numbers and for
+/// a node without processors.
 CorePlan plan_cores(const NodeCores& node, const CoreRequest& request);
 
 /// The processors as Linux writes them: "0-19,40-59"; "-" for none.
 std::string cpu_list(std::vector<int> ids);
 
-/// What a launcher has to be told so that each node of `nodes` runs the ranks of `plan`. Keel binds its threads itself: the
-/// launcher must leave all cores of the node to each rank. `command` is what comes behind: "keel train ...".
+/// What a launcher has to be told so that each node of `nodes` runs the ranks of `plan`. Keel binds its threads itself:
+/// the launcher must leave all cores of the node to each rank. `command` is what comes behind: "keel train ...".
 std::string mpirun_line(const CorePlan& plan, int nodes, const std::string& command);
 std::string srun_line(const CorePlan& plan, int nodes, const std::string& command);
 

@@ -12,7 +12,9 @@ namespace keel {
 namespace {
 
 constexpr std::array<std::pair<Algorithm, std::string_view>, 3> kNames{
-    {{Algorithm::ring, "ring"}, {Algorithm::halving_doubling, "halving-doubling"}, {Algorithm::hierarchical, "hierarchical"}}};
+    {{Algorithm::ring, "ring"},
+     {Algorithm::halving_doubling, "halving-doubling"},
+     {Algorithm::hierarchical, "hierarchical"}}};
 
 double messages_of(double bytes, double segment) { return std::max(1.0, std::ceil(bytes / segment)); }
 
@@ -21,7 +23,8 @@ double ring_seconds(const CostModel& m, double ranks, double lanes, double bytes
     const double steps = ranks - 1, block = bytes / ranks, beta = m.beta * lanes;
     const double latency = m.alpha * messages_of(block, segment);
     // While a segment is added the next is on the wire; only one segment is not hidden.
-    const double scatter = latency + block * std::max(beta, m.gamma) + std::min(block, segment) * std::min(beta, m.gamma);
+    const double scatter =
+        latency + block * std::max(beta, m.gamma) + std::min(block, segment) * std::min(beta, m.gamma);
     return steps * (scatter + latency + block * beta);
 }
 

@@ -1,6 +1,6 @@
-// What an allreduce costs, from a few measured numbers: alpha (a message), beta (a byte on the wire), gamma (a byte added). The
-// formulas are those of Thakur, Rabenseifner and Gropp (Optimization of Collective Communication Operations in MPICH, 2005), with
-// pipelined segments and a level of shared memory; docs/collectives.md derives them.
+// What an allreduce costs, from a few measured numbers: alpha (a message), beta (a byte on the wire), gamma (a byte
+// added). The formulas are those of Thakur, Rabenseifner and Gropp (Optimization of Collective Communication Operations
+// in MPICH, 2005), with pipelined segments and a level of shared memory; docs/collectives.md derives them.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace keel {
 enum class Algorithm : std::uint8_t {
     ring,              ///< reduce-scatter and allgather round a ring, in segments
     halving_doubling,  ///< recursive halving, then doubling: few messages
-    hierarchical       ///< sums in the shared memory of each node, then rings between nodes, one for each rank of a node
+    hierarchical  ///< sums in the shared memory of each node, then rings between nodes, one for each rank of a node
 };
 
 std::string_view name(Algorithm algorithm);
@@ -21,11 +21,12 @@ Algorithm algorithm_of(std::string_view word);
 
 /// Seconds; the bytes are those of the payload.
 struct CostModel {
-    double alpha = 20e-6;       ///< a message, from one rank to another that waits for it
-    double beta = 1e-10;        ///< a byte, through the slowest link between two ranks (one network port a node)
-    double gamma = 2e-10;       ///< a byte received, added to what is there
-    double node_alpha = 5e-6;   ///< the ranks of a node wait for one another in shared memory, once
-    double node_gamma = 2e-10;  ///< a byte of one rank's share, summed over two windows of shared memory and written to both
+    double alpha = 20e-6;      ///< a message, from one rank to another that waits for it
+    double beta = 1e-10;       ///< a byte, through the slowest link between two ranks (one network port a node)
+    double gamma = 2e-10;      ///< a byte received, added to what is there
+    double node_alpha = 5e-6;  ///< the ranks of a node wait for one another in shared memory, once
+    double node_gamma =
+        2e-10;  ///< a byte of one rank's share, summed over two windows of shared memory and written to both
 };
 
 /// Ranks, evenly over nodes; `per_node` ranks share memory.

@@ -14,7 +14,8 @@ struct Interval {
     double begin, end;
 };
 
-/// When `work` seconds of compute that begin at `now` are done, if a share of the speed is lost during the (rising) intervals.
+/// When `work` seconds of compute that begin at `now` are done, if a share of the speed is lost during the (rising)
+/// intervals.
 double advance(double now, double work, const std::vector<Interval>& busy, double stolen) {
     for (const Interval& interval : busy) {
         if (interval.end <= now) continue;
@@ -50,8 +51,9 @@ public:
           clocks_(factors_.size()),
           random_(options.seed) {
         for (const std::int64_t bytes : profile.bytes)
-            seconds_.push_back(predicted_seconds(fastest_algorithm(options.costs, cluster_, bytes, cluster_.per_node > 1),
-                                                 options.costs, cluster_, bytes));
+            seconds_.push_back(
+                predicted_seconds(fastest_algorithm(options.costs, cluster_, bytes, cluster_.per_node > 1),
+                                  options.costs, cluster_, bytes));
         agree_ = options.costs.alpha * std::bit_width(static_cast<unsigned>(cluster_.ranks - 1));
     }
 

@@ -1,5 +1,5 @@
-// How fast many ranks would train: a simulation of their steps from what one rank's step was measured to take, the plan of its
-// buckets and the costs of an allreduce.
+// How fast many ranks would train: a simulation of their steps from what one rank's step was measured to take, the plan
+// of its buckets and the costs of an allreduce.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace keel {
 /// A rank's step without others; seconds.
 struct StepProfile {
     double compute = 0;               ///< forward and backward
-    double update = 0;                ///< optimiser, behind the last sum
+    double update = 0;                ///< optimizer, behind the last sum
     std::vector<double> ready;        ///< from the step's begin until bucket b is full; rising, at most `compute`
     std::vector<std::int64_t> bytes;  ///< of each bucket
     std::vector<double> factors;      ///< of `compute`, as steps were measured to differ; empty: all are equal
@@ -22,8 +22,9 @@ struct ScaleOptions {
     CostModel costs;
     int ranks_per_node = 1;
     bool overlap = true;  ///< buckets are summed while backward goes on, not behind it
-    double stolen = 0;    ///< share of a rank's speed that is lost while its buckets are summed: 0 where a core is kept for that
-    int steps = 200;      ///< simulated
+    double stolen =
+        0;  ///< share of a rank's speed that is lost while its buckets are summed: 0 where a core is kept for that
+    int steps = 200;  ///< simulated
     std::uint64_t seed = 0;
 };
 
@@ -39,9 +40,10 @@ struct ScalePoint {
     double efficiency = 1;  ///< a rank's throughput beside that of one alone
 };
 
-/// A bucket's sum begins when all ranks have filled it and the one before it is done, and takes as long as the fastest algorithm is
-/// predicted to. All ranks end a step together (they agree on how it went: log2(P) messages). Each rank's compute in each step is
-/// drawn from the measured factors, independently. Throws UsageError for profiles or options that make no sense.
+/// A bucket's sum begins when all ranks have filled it and the one before it is done, and takes as long as the fastest
+/// algorithm is predicted to. All ranks end a step together (they agree on how it went: log2(P) messages). Each rank's
+/// compute in each step is drawn from the measured factors, independently. Throws UsageError for profiles or options
+/// that make no sense.
 ScalePoint simulate(const StepProfile& profile, const ScaleOptions& options, int nodes);
 
 }  // namespace keel

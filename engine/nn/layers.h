@@ -1,5 +1,5 @@
 // The layers that models are built of. A new BatchNorm2d is the identity and a bias zero; the weights of Conv2d and
-// Linear are undefined until `initialise` or a checkpoint fills them, so that a model to be loaded costs no memory
+// Linear are undefined until `initialize` or a checkpoint fills them, so that a model to be loaded costs no memory
 // before.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace keel::nn {
 
-/// Batch normalisation with an optional ReLU in the same pass. Parameters `weight` (gamma) and `bias` (beta), buffers
+/// Batch normalization with an optional ReLU in the same pass. Parameters `weight` (gamma) and `bias` (beta), buffers
 /// `running_mean` and `running_var`. A frozen one (its parameters require no gradient) keeps its running statistics, as
 /// in transfer learning.
 class BatchNorm2d final : public Module {
@@ -23,11 +23,11 @@ public:
     const Tensor& weight() const { return weight_; }
     const Tensor& bias() const { return bias_; }
 
-    /// Return what an operator with a normalisation in front wants to know.
+    /// Return what an operator with a normalization in front wants to know.
     BatchNormParameters norm() const { return {weight_, bias_, running_mean_, running_var_}; }
     BatchNormOptions norm_options() const;
     /// Returns relu(this(src) + residual), made by one operator (norm_add_relu); with a residual_norm the residual is
-    /// normalised by it.
+    /// normalized by it.
     Tensor join(const Tensor& src, const Tensor& residual, BatchNorm2d* residual_norm = nullptr);
 
 protected:
@@ -154,13 +154,13 @@ private:
 /// (`fan_in`, as torchvision's DenseNet) or oc * kh * kw (`fan_out`, as its ResNet and VGG); linear weights uniform in
 /// +-1/sqrt(in), or normal with `linear_std` if that is positive; biases 0, except linear ones in +-1/sqrt(in) with
 /// `linear_bias`.
-struct Initialisation {
+struct Initialization {
     bool fan_out = false;
     double linear_std = 0;
     bool linear_bias = false;
 };
 
 /// Fills every Conv2d and Linear below `module`; a parameter's draws depend on the seed and its place alone.
-void initialise(Module& module, const Initialisation& how, std::uint64_t seed);
+void initialize(Module& module, const Initialization& how, std::uint64_t seed);
 
 }  // namespace keel::nn

@@ -1,22 +1,22 @@
 #include <optional>
 
 #include "engine/ops/check.h"
-#include "engine/ops/normalisation.h"
+#include "engine/ops/normalization.h"
 #include "engine/recompute.h"
 
 namespace keel {
 namespace {
 
-using ops::Normalisation;
-using MaybeNormalisation = std::optional<Normalisation>;
+using ops::Normalization;
+using MaybeNormalization = std::optional<Normalization>;
 
 BatchNormOptions linear(BatchNormOptions options) {
     options.relu = false;
     return options;
 }
 
-/// relu(a + residual), the residual normalised by b if there is one.
-Tensor joined(const Normalisation& a, const Tensor& residual, const MaybeNormalisation& b) {
+/// relu(a + residual), the residual normalized by b if there is one.
+Tensor joined(const Normalization& a, const Tensor& residual, const MaybeNormalization& b) {
     const Tensor& src = a.src();
     Tensor dst = Tensor::empty(src.dims(), src.dtype());
     dispatch_float("norm_add_relu", src.dtype(), [&]<class T>(T) {
@@ -30,10 +30,10 @@ Tensor joined(const Normalisation& a, const Tensor& residual, const MaybeNormali
 }  // namespace
 
 Tensor batch_norm(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options) {
-    const Normalisation normalisation("batch_norm", src, norm, options);
-    return record_adding(normalisation.normalised(), {src, norm.gamma, norm.beta},
-                         [normalisation](Tensor diff_dst, Tensor& sum) {
-                             auto [diff_src, diff_gamma, diff_beta] = normalisation.backward(std::move(diff_dst), sum);
+    const Normalization normalization("batch_norm", src, norm, options);
+    return record_adding(normalization.normalized(), {src, norm.gamma, norm.beta},
+                         [normalization](Tensor diff_dst, Tensor& sum) {
+                             auto [diff_src, diff_gamma, diff_beta] = normalization.backward(std::move(diff_dst), sum);
                              return Gradients{diff_src, diff_gamma, diff_beta};
                          });
 }
@@ -42,8 +42,8 @@ Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const B
                      const Residual& residual) {
     ops::require_dims("norm_add_relu", "residual", residual.src, src.dims());
     ops::require_type("norm_add_relu", "residual", residual.src, src.dtype());
-    const Normalisation a("norm_add_relu", src, norm, linear(options));
-    MaybeNormalisation b;
+    const Normalization a("norm_add_relu", src, norm, linear(options));
+    MaybeNormalization b;
     if (residual.norm.gamma) b.emplace("norm_add_relu", residual.src, residual.norm, linear(residual.options));
     Tensor dst = joined(a, residual.src, b);
     if (grad_enabled() && !residual.src.recompute())

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "engine/ops/check.h"
-#include "engine/ops/normalisation.h"
+#include "engine/ops/normalization.h"
 #include "engine/recompute.h"
 
 namespace keel {
@@ -87,13 +87,13 @@ Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tens
     return diff_src;
 }
 
-/// Returns the gradients of a normalisation in front of the convolution.
-ops::Normalisation::Diffs norm_backward(const Conv2dGeometry& g, const ops::Normalisation& normalisation,
+/// Returns the gradients of a normalization in front of the convolution.
+ops::Normalization::Diffs norm_backward(const Conv2dGeometry& g, const ops::Normalization& normalization,
                                         const Tensor& diff_dst, const Tensor& weights, Tensor& sum) {
     Tensor none;
     if (!kernels::backward_data_streams(g, weights.layout()))
-        return normalisation.backward(backward_data(g, diff_dst, weights, none), sum);
-    return normalisation.backward_from(
+        return normalization.backward(backward_data(g, diff_dst, weights, none), sum);
+    return normalization.backward_from(
         [&](kernels::Map dst, kernels::RowEpilogue& epilogue) {
             kernels::conv2d_backward_data(g, source(diff_dst), weights.data<float>(), weights.layout(), dst, false,
                                           &epilogue);
@@ -115,14 +115,14 @@ Tensor backward_weights(const Conv2dGeometry& g, const Tensor& src, const kernel
     return diff_weights;
 }
 
-/// What a convolution with a normalisation in front reads: src and an affine where its kernels can, else the normalised
+/// What a convolution with a normalization in front reads: src and an affine where its kernels can, else the normalized
 /// map.
-struct NormalisedSource {
+struct NormalizedSource {
     Tensor map;
     kernels::ConvAffine affine{};
 
-    NormalisedSource(const ops::Normalisation& norm, bool takes_affine)
-        : map(takes_affine ? norm.src() : norm.normalised()) {
+    NormalizedSource(const ops::Normalization& norm, bool takes_affine)
+        : map(takes_affine ? norm.src() : norm.normalized()) {
         if (!takes_affine) return;
         const auto [scale, shift] = norm.affine<float>();
         affine = {scale, shift, norm.relu()};
@@ -161,11 +161,11 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
     const Dims dims{g.n, g.oh(), g.ow(), g.oc};
     if (given_dst) ops::require_dims("norm_conv2d", "dst", given_dst, dims);
     if (given_dst) ops::require_type("norm_conv2d", "dst", given_dst, src.dtype());
-    const ops::Normalisation normalisation("norm_conv2d", src, norm, norm_options);
+    const ops::Normalization normalization("norm_conv2d", src, norm, norm_options);
     const bool written = given_dst && (any_distance(weights) || given_dst.dense());
     Tensor dst = written ? given_dst : Tensor::empty(dims, src.dtype());
     {
-        const NormalisedSource from(normalisation, kernels::forward_takes_affine(g, weights.layout()));
+        const NormalizedSource from(normalization, kernels::forward_takes_affine(g, weights.layout()));
         forward(g, from.map, from.affine, weights, {}, dst, options.statistics);
     }
     if (given_dst && !written) {
@@ -176,15 +176,15 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
     const bool wants_weights = weights.requires_grad();
     const bool wants_norm = src.requires_grad() || norm.gamma.requires_grad() || norm.beta.requires_grad();
     return record_adding(dst, {src, norm.gamma, norm.beta, weights},
-                         [g, normalisation, weights, wants_weights, wants_norm](Tensor any_diff, Tensor& sum) {
+                         [g, normalization, weights, wants_weights, wants_norm](Tensor any_diff, Tensor& sum) {
                              const Tensor diff_dst = readable(std::exchange(any_diff, {}), weights);
                              Tensor diff_weights;
                              if (wants_weights) {
-                                 const NormalisedSource from(normalisation, any_distance(weights));
+                                 const NormalizedSource from(normalization, any_distance(weights));
                                  diff_weights = backward_weights(g, from.map, from.affine, diff_dst, weights, {});
                              }
-                             ops::Normalisation::Diffs diffs;
-                             if (wants_norm) diffs = norm_backward(g, normalisation, diff_dst, weights, sum);
+                             ops::Normalization::Diffs diffs;
+                             if (wants_norm) diffs = norm_backward(g, normalization, diff_dst, weights, sum);
                              return Gradients{diffs.src, diffs.gamma, diffs.beta, diff_weights};
                          });
 }

@@ -1,4 +1,4 @@
-/* Loads a model that Keel trained, and prints a probability for each of its labels and each picture:
+/* Loads a model that Keel trained, and prints a probability for each of its labels and each image:
  *     embed_c best.safetensors PICTURE... */
 #include <keel/keel.h>
 #include <stdio.h>

@@ -22,8 +22,8 @@ void Affine::check(const NodeCheck& node) const {
 void Affine::run(const Node& node, const RunMemory& memory) const {
     const kernels::ConstMap src = memory.from(node.src);
     const kernels::Map dst = memory.to(node.dst);
-    kernels::affine_forward({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), scale.data(), shift.data(),
-                            relu, dst.floats());
+    kernels::affine_forward({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), scale.data(),
+                            shift.data(), relu, dst.floats());
 }
 
 }  // namespace keel::graph

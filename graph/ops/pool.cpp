@@ -52,12 +52,12 @@ void Pool::run(const Node& node, const RunMemory& memory) const {
     kernels::ConstMap src = memory.from(node.src);
     const kernels::Map dst = memory.to(node.dst);
     const std::int64_t c = node.src.c, pixels = memory.pixels(node.src);
-    Tensor normalised;
+    Tensor normalized;
     if (prologue) {
-        normalised = Tensor::empty({pixels * c});
-        kernels::affine_forward({pixels, c, src.ld, c}, src.floats(), prologue->scale.data(), prologue->shift.data(), true,
-                                normalised.data<float>());
-        src = {normalised.data<float>(), c};
+        normalized = Tensor::empty({pixels * c});
+        kernels::affine_forward({pixels, c, src.ld, c}, src.floats(), prologue->scale.data(), prologue->shift.data(),
+                                true, normalized.data<float>());
+        src = {normalized.data<float>(), c};
     }
     kernels::PoolGeometry g = pool_geometry(memory, node, window);
     g.src_ld = src.ld;

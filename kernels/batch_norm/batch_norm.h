@@ -1,4 +1,4 @@
-// Batch normalisation over the rows of an NHWC matrix (Ioffe & Szegedy 2015), fused with ReLU:
+// Batch normalization over the rows of an NHWC matrix (Ioffe & Szegedy 2015), fused with ReLU:
 //   dst = src * scale + shift, then max(0, .) if relu;
 //   scale = gamma / sigma, shift = beta - mean * scale, sigma^2 = variance + eps
 // This family makes the coefficients and goes backward. Forward is any kernel that takes an affine of its source

@@ -1,4 +1,4 @@
-// Batch normalisation in float lanes; see variants.h for the contracts.
+// Batch normalization in float lanes; see variants.h for the contracts.
 #pragma once
 
 #include "kernels/batch_norm/variants.h"

@@ -1,4 +1,4 @@
-// The variants of batch normalisation: serial, over the rows they are given. Buffers of double are padded_columns(c)
+// The variants of batch normalization: serial, over the rows they are given. Buffers of double are padded_columns(c)
 // long.
 #pragma once
 

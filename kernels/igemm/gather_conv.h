@@ -112,7 +112,7 @@ public:
         next_pixels_.resize(static_cast<std::size_t>(taps));
     }
 
-    /// Returns the floats of the buffer: source pixels, normalised or apart in the map, and the spare row.
+    /// Returns the floats of the buffer: source pixels, normalized or apart in the map, and the spare row.
     static std::int64_t floats(const IgemmVariant& v, const GatherConv& conv) { return v.rows * kRow + conv.columns; }
 
     /// Finds the tile's points before `end`.

@@ -13,11 +13,8 @@ namespace keel::kernels {
 namespace {
 
 template <class T>
-constexpr LossVariant<T> kReference{Isa::scalar,
-                                    reference::softmax<T>,
-                                    reference::subtract_scale<T>,
-                                    reference::sigmoid_bce<T>,
-                                    reference::sigmoid_bce_backward<T>};
+constexpr LossVariant<T> kReference{Isa::scalar, reference::softmax<T>, reference::subtract_scale<T>,
+                                    reference::sigmoid_bce<T>, reference::sigmoid_bce_backward<T>};
 
 template <class T>
 const LossVariant<T>& chosen() {
@@ -31,7 +28,9 @@ const LossVariant<float>& chosen() {
 constexpr std::int64_t kGrain = 4096;  // exponentials worth waking a thread for
 
 /// Rows of a fixed chunk, and of a thread's least share.
-std::int64_t chunk_of(const LossGeometry& g) { return std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(g.classes, 1)); }
+std::int64_t chunk_of(const LossGeometry& g) {
+    return std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(g.classes, 1));
+}
 
 /// Calls row(r, offset of the row) for every row, on all threads.
 template <class Row>
@@ -51,7 +50,8 @@ double sum_in_order(const std::vector<double>& terms) {
 class PositiveWeights {
 public:
     PositiveWeights(const LossGeometry& g, const float* given)
-        : ones_(static_cast<std::size_t>(given == nullptr ? g.classes : 0), 1.0F), data_(given == nullptr ? ones_.data() : given) {}
+        : ones_(static_cast<std::size_t>(given == nullptr ? g.classes : 0), 1.0F),
+          data_(given == nullptr ? ones_.data() : given) {}
     PositiveWeights(const PositiveWeights&) = delete;
     PositiveWeights& operator=(const PositiveWeights&) = delete;
     const float* data() const { return data_; }
@@ -66,8 +66,8 @@ private:
 const LossVariant<float> loss_scalar = kReference<float>;
 
 template <class T>
-double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, const std::int32_t* labels, double smoothing,
-                                     T* probabilities) {
+double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, const std::int32_t* labels,
+                                     double smoothing, T* probabilities) {
     const profile::Span span("softmax_cross_entropy_forward", profile::per_element<T>(g.n * g.classes, 4, 2));
     const auto row_softmax = chosen<T>().softmax;
     const double share = smoothing / static_cast<double>(g.classes);
@@ -84,8 +84,8 @@ double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, con
 }
 
 template <class T>
-void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilities, const std::int32_t* labels, double smoothing,
-                                    double scale, T* diff_logits) {
+void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilities, const std::int32_t* labels,
+                                    double smoothing, double scale, T* diff_logits) {
     const profile::Span span("softmax_cross_entropy_backward", profile::per_element<T>(g.n * g.classes, 2, 2));
     const auto subtract_scale = chosen<T>().subtract_scale;
     const T factor = static_cast<T>(scale / static_cast<double>(g.n));
@@ -98,7 +98,8 @@ void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilitie
 }
 
 template <class T>
-double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights) {
+double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* targets,
+                           const float* positive_weights) {
     const profile::Span span("sigmoid_bce_forward", profile::per_element<T>(g.n * g.classes, 8, 2));
     const auto kernel = chosen<T>().sigmoid_bce;
     const PositiveWeights weights(g, positive_weights);
@@ -107,7 +108,8 @@ double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* 
     parallel_for(chunks, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t chunk = begin; chunk < end; ++chunk) {
             const std::int64_t first = chunk * rows, at = first * g.classes;
-            const BceSums sums = kernel({std::min(rows, g.n - first), g.classes}, logits + at, targets + at, weights.data());
+            const BceSums sums =
+                kernel({std::min(rows, g.n - first), g.classes}, logits + at, targets + at, weights.data());
             losses[static_cast<std::size_t>(chunk)] = sums.loss;
             present[static_cast<std::size_t>(chunk)] = sums.present;
         }
@@ -117,8 +119,8 @@ double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* 
 }
 
 template <class T>
-void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights, double scale,
-                          T* diff_logits) {
+void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights,
+                          double scale, T* diff_logits) {
     const profile::Span span("sigmoid_bce_backward", profile::per_element<T>(g.n * g.classes, 6, 3));
     const auto kernel = chosen<T>().sigmoid_bce_backward;
     const PositiveWeights weights(g, positive_weights);
@@ -130,10 +132,11 @@ void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* t
     });
 }
 
-#define KEEL_INSTANTIATE(T)                                                                                               \
-    template double softmax_cross_entropy_forward(const LossGeometry&, const T*, const std::int32_t*, double, T*);        \
-    template void softmax_cross_entropy_backward(const LossGeometry&, const T*, const std::int32_t*, double, double, T*); \
-    template double sigmoid_bce_forward(const LossGeometry&, const T*, const float*, const float*);                       \
+#define KEEL_INSTANTIATE(T)                                                                                          \
+    template double softmax_cross_entropy_forward(const LossGeometry&, const T*, const std::int32_t*, double, T*);   \
+    template void softmax_cross_entropy_backward(const LossGeometry&, const T*, const std::int32_t*, double, double, \
+                                                 T*);                                                                \
+    template double sigmoid_bce_forward(const LossGeometry&, const T*, const float*, const float*);                  \
     template void sigmoid_bce_backward(const LossGeometry&, const T*, const float*, const float*, double, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)

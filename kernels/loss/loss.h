@@ -14,13 +14,13 @@ struct LossGeometry {
 /// returns mean over n of -sum_k q_k * log p_k. Writes p = softmax(logits) to `probabilities`.
 /// labels[i] in [0, classes); the caller checks. logits == probabilities is allowed.
 template <class T>
-double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, const std::int32_t* labels, double smoothing,
-                                     T* probabilities);
+double softmax_cross_entropy_forward(const LossGeometry& g, const T* logits, const std::int32_t* labels,
+                                     double smoothing, T* probabilities);
 
 /// diff_logits = scale * (p - q) / n
 template <class T>
-void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilities, const std::int32_t* labels, double smoothing,
-                                    double scale, T* diff_logits);
+void softmax_cross_entropy_backward(const LossGeometry& g, const T* probabilities, const std::int32_t* labels,
+                                    double smoothing, double scale, T* diff_logits);
 
 /// Sigmoid binary cross-entropy of x = logits, t = targets in [0, 1], w = positive_weights (null: all 1):
 ///   l = (1 - t) * x + (1 + (w - 1) * t) * log(1 + exp(-x))     (stable for large |x|; PyTorch's BCEWithLogitsLoss)
@@ -30,7 +30,7 @@ double sigmoid_bce_forward(const LossGeometry& g, const T* logits, const float* 
 
 /// diff_logits = scale / present * dl/dx, 0 for missing labels.
 template <class T>
-void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights, double scale,
-                          T* diff_logits);
+void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights,
+                          double scale, T* diff_logits);
 
 }  // namespace keel::kernels

@@ -50,7 +50,8 @@ struct Sigmoids {
     }
 };
 
-/// l = (1 - t) * softplus(x) + w * t * softplus(-x), where softplus(x) = log(1 + exp(x)) = max(0, x) + log(1 + exp(-|x|))
+/// l = (1 - t) * softplus(x) + w * t * softplus(-x), where softplus(x) = log(1 + exp(x)) = max(0, x) + log(1 +
+/// exp(-|x|))
 BceSums sigmoid_bce(const LossGeometry& g, const float* logits, const float* targets, const float* positive_weights) {
     double losses[kWidth] = {}, present[kWidth] = {};
     const Vec one = broadcast(1);
@@ -68,8 +69,8 @@ BceSums sigmoid_bce(const LossGeometry& g, const float* logits, const float* tar
 }
 
 /// dl/dx = (1 - t) * sigmoid(x) - w * t * sigmoid(-x)
-void sigmoid_bce_backward(const LossGeometry& g, const float* logits, const float* targets, const float* positive_weights,
-                          float factor, float* diff_logits) {
+void sigmoid_bce_backward(const LossGeometry& g, const float* logits, const float* targets,
+                          const float* positive_weights, float factor, float* diff_logits) {
     for (std::int64_t row = 0; row < g.n; ++row)
         for_lanes(g.classes, [&](std::int64_t i, auto lanes) {
             const std::int64_t at = row * g.classes + i;

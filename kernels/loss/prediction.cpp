@@ -14,7 +14,9 @@ namespace {
 constexpr std::int64_t kGrain = 1024;  // exponentials worth waking a thread for
 
 /// Not below any of the row but a NaN, whose exponential is NaN in any case.
-double largest_of(const float* row, std::int64_t classes) { return static_cast<double>(*std::max_element(row, row + classes)); }
+double largest_of(const float* row, std::int64_t classes) {
+    return static_cast<double>(*std::max_element(row, row + classes));
+}
 
 double exponential(float x, double largest) { return portable::exp_nonpositive(static_cast<double>(x) - largest); }
 
@@ -35,17 +37,18 @@ void sigmoid(std::int64_t n, const float* src, float* dst) {
 
 void softmax(const LossGeometry& g, const float* src, float* dst) {
     const profile::Span span("softmax", profile::per_element<float>(g.n * g.classes, 4, 2));
-    parallel_for(g.n, chunk_count(kGrain, std::max<std::int64_t>(1, g.classes)), [&](std::int64_t begin, std::int64_t end) {
-        std::vector<double> exponentials(static_cast<std::size_t>(g.classes));
-        for (std::int64_t at = begin * g.classes; at < end * g.classes; at += g.classes) {
-            const double largest = largest_of(src + at, g.classes);
-            double sum = 0;
-            for (std::int64_t k = 0; k < g.classes; ++k)
-                sum += exponentials[static_cast<std::size_t>(k)] = exponential(src[at + k], largest);
-            for (std::int64_t k = 0; k < g.classes; ++k)
-                dst[at + k] = static_cast<float>(exponentials[static_cast<std::size_t>(k)] / sum);
-        }
-    });
+    parallel_for(g.n, chunk_count(kGrain, std::max<std::int64_t>(1, g.classes)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                     std::vector<double> exponentials(static_cast<std::size_t>(g.classes));
+                     for (std::int64_t at = begin * g.classes; at < end * g.classes; at += g.classes) {
+                         const double largest = largest_of(src + at, g.classes);
+                         double sum = 0;
+                         for (std::int64_t k = 0; k < g.classes; ++k)
+                             sum += exponentials[static_cast<std::size_t>(k)] = exponential(src[at + k], largest);
+                         for (std::int64_t k = 0; k < g.classes; ++k)
+                             dst[at + k] = static_cast<float>(exponentials[static_cast<std::size_t>(k)] / sum);
+                     }
+                 });
 }
 
 double reported_cross_entropy(const LossGeometry& g, const float* logits, const std::int32_t* labels) {

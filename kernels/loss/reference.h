@@ -45,8 +45,8 @@ BceSums sigmoid_bce(const LossGeometry& g, const T* logits, const float* targets
 }
 
 template <class T>
-void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights, T factor,
-                          T* diff_logits) {
+void sigmoid_bce_backward(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights,
+                          T factor, T* diff_logits) {
     for (std::int64_t at = 0; at < g.n * g.classes; ++at) {
         const T t = static_cast<T>(targets[at]), w = static_cast<T>(positive_weights[at % g.classes]), x = logits[at];
         diff_logits[at] = t < 0 ? T(0) : factor * ((1 - t) * sigmoid(x) - w * t * sigmoid(-x));

@@ -24,8 +24,8 @@ struct LossVariant {
     void (*subtract_scale)(std::int64_t classes, const T* p, T base, T factor, T* dst);
     BceSums (*sigmoid_bce)(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights);
     /// diff_logits = factor * dl/dx
-    void (*sigmoid_bce_backward)(const LossGeometry& g, const T* logits, const float* targets, const float* positive_weights,
-                                 T factor, T* diff_logits);
+    void (*sigmoid_bce_backward)(const LossGeometry& g, const T* logits, const float* targets,
+                                 const float* positive_weights, T factor, T* diff_logits);
 };
 
 extern const LossVariant<float> loss_avx512, loss_avx2, loss_scalar;

@@ -1,4 +1,4 @@
-// Optimiser updates over n weights, in the order of operations of PyTorch's (foreach=False) implementations.
+// Optimizer updates over n weights, in the order of operations of PyTorch's (foreach=False) implementations.
 // T is float (dispatched by ISA) or double (the reference).
 #pragma once
 

@@ -1,4 +1,4 @@
-// Optimiser updates in float lanes; the constants are rounded once, from double.
+// Optimizer updates in float lanes; the constants are rounded once, from double.
 #pragma once
 
 #include "kernels/optimizer/variants.h"

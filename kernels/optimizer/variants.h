@@ -1,4 +1,4 @@
-// The variants of the optimiser updates: serial.
+// The variants of the optimizer updates: serial.
 #pragma once
 
 #include "kernels/isa.h"

@@ -1,4 +1,5 @@
-// Exponential and logarithm in float lanes; include avx2.h or avx512.h first. Polynomials of Cephes (S. Moshier): expf, logf.
+// Exponential and logarithm in float lanes; include avx2.h or avx512.h first. Polynomials of Cephes (S. Moshier): expf,
+// logf.
 #pragma once
 
 namespace keel::kernels::simd {

@@ -18,8 +18,9 @@ namespace {
 using Runs = std::vector<RunData>;
 
 constexpr std::string_view kExplanation =
-    "AUROC on each run's validation split by its best checkpoint, with DeLong's 95 % interval; the dashed mark is 0.5, chance. "
-    "Intervals of runs on the same pictures are not independent: they may overlap although one run is better.";
+    "AUROC on each run's validation split by its best checkpoint, with DeLong's 95 % interval; the dashed mark is 0.5, "
+    "chance. "
+    "Intervals of runs on the same images are not independent: they may overlap although one run is better.";
 
 /// Runs are called by their folders; where two folders have one name, by their paths.
 void name_apart(Runs& runs) {
@@ -44,9 +45,10 @@ std::string overview(const Runs& runs) {
         };
         double seconds = 0;
         for (const double s : run.metrics.column("seconds")) seconds += std::isfinite(s) ? s : 0;
-        rows.push_back({run_cell(runs, i), escape(run.config.model), escape(run.metric_name()), number(at_best(run.metric_key())),
-                        number(at_best("epoch"), 0), fmt::format("{} of {}", run.metrics.rows, run.config.epochs),
-                        number(at_best("val_loss")), number(at_best("images_per_second"), 1), escape(duration(seconds))});
+        rows.push_back({run_cell(runs, i), escape(run.config.model), escape(run.metric_name()),
+                        number(at_best(run.metric_key())), number(at_best("epoch"), 0),
+                        fmt::format("{} of {}", run.metrics.rows, run.config.epochs), number(at_best("val_loss")),
+                        number(at_best("images_per_second"), 1), escape(duration(seconds))});
     }
     return table(rows, "runs");
 }
@@ -57,7 +59,8 @@ std::string course(const Runs& runs) {
     return "<div class=\"grid\">\n" + curve_figure("Validation mean AUROC", "AUROC", "val_auroc_mean", all) +
            curve_figure("Validation AUC", "AUC", "val_auc", all) +
            curve_figure("Validation accuracy", "accuracy", "val_accuracy", all) +
-           curve_figure("Validation loss", "loss", "val_loss", all) + curve_figure("Training loss", "loss", "train_loss", all) +
+           curve_figure("Validation loss", "loss", "val_loss", all) +
+           curve_figure("Training loss", "loss", "train_loss", all) +
            curve_figure("Learning rate", "learning rate", "lr", all, {.logarithmic = true}) +
            curve_figure("Throughput", "images per second", "images_per_second", all, {.low = 0}) + "</div>\n";
 }
@@ -81,10 +84,11 @@ std::string labels(const Runs& runs) {
             const auto& of_run = scores[i];
             const auto s = std::ranges::find(of_run, name, &LabelScore::label);
             const bool known = s != of_run.end() && !std::isnan(s->auroc);
-            row.push_back(!known
-                              ? "–"
-                              : number(s->auroc, 3) +
-                                    (std::isnan(s->low) ? "" : fmt::format(" ({} – {})", number(s->low, 3), number(s->high, 3))));
+            row.push_back(
+                !known
+                    ? "–"
+                    : number(s->auroc, 3) +
+                          (std::isnan(s->low) ? "" : fmt::format(" ({} – {})", number(s->low, 3), number(s->high, 3))));
             row.push_back(known ? interval(s->auroc, s->low, s->high, 0.4, 1, 0.5, static_cast<int>(i)) : "");
         }
     }
@@ -100,7 +104,8 @@ std::string differences(const Runs& runs) {
     }
     for (const auto& [key_of_entry, first_value] : entries[0]) {
         const auto &key = key_of_entry, &first = first_value;  // Clang 14 captures no structured binding
-        const bool same = std::ranges::all_of(entries, [&](const ConfigEntries& e) { return value_of(e, key) == first; });
+        const bool same =
+            std::ranges::all_of(entries, [&](const ConfigEntries& e) { return value_of(e, key) == first; });
         if (same || key == "out") continue;
         auto& row = rows.emplace_back(1, escape(key));
         for (const ConfigEntries& e : entries) row.push_back(escape(value_of(e, key)));

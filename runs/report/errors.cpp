@@ -8,11 +8,11 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "runs/heatmaps.h"
-#include "runs/report/page.h"
 #include "data/dataset.h"
 #include "data/formats/stb.h"
-#include "embed/pictures.h"
+#include "embed/images.h"
+#include "runs/heatmaps.h"
+#include "runs/report/page.h"
 
 namespace keel::report {
 namespace {
@@ -22,7 +22,8 @@ constexpr int kThumbnail = 256;  // pixels of the longer side
 constexpr int kQuality = 85;     // of JPEG
 
 constexpr std::string_view kExplanation =
-    "Validation pictures where the model was surest of what is wrong by their labels; beside each, where it found what speaks for "
+    "Validation images where the model was surest of what is wrong by their labels; beside each, where it found what "
+    "speaks for "
     "the label named (inferno: the lighter, the more).";
 
 /// The surest first; ties in the order of the samples, so that a report does not depend on the sort.
@@ -63,39 +64,41 @@ std::vector<ConfidentError> class_errors(const StoredPredictions& stored, std::s
         const auto begin = stored.predictions.probabilities.begin() + static_cast<std::ptrdiff_t>(i * classes);
         const auto best = std::max_element(begin, begin + static_cast<std::ptrdiff_t>(classes));
         const auto given = static_cast<std::size_t>(best - begin);
-        if (static_cast<std::int32_t>(given) != stored.predictions.labels[i]) all.push_back({i, given, false, double{*best}});
+        if (static_cast<std::int32_t>(given) != stored.predictions.labels[i])
+            all.push_back({i, given, false, double{*best}});
     }
     rank(all);
     all.resize(std::min(all.size(), most));
     return all;
 }
 
-/// Finds pictures by name and shows what the best checkpoint saw in them.
-class Pictures {
+/// Finds images by name and shows what the best checkpoint saw in them.
+class Images {
 public:
-    explicit Pictures(const RunData& run)
-        : dataset_(open_dataset(run.config.data, {run.config.split_seed, run.config.val_fraction, run.config.test_fraction})),
+    explicit Images(const RunData& run)
+        : dataset_(open_dataset(run.config.data,
+                                {run.config.split_seed, run.config.val_fraction, run.config.test_fraction})),
           activation_(load_model(run.best_checkpoint())) {
         const auto& samples = dataset_->samples(Split::val);
         for (std::size_t i = 0; i < samples.size(); ++i) index_.emplace(samples[i].name, static_cast<std::int64_t>(i));
     }
 
-    /// Picture and heatmap side by side.
+    /// Image and heatmap side by side.
     std::string html(const std::string& name, std::size_t label) {
         const auto found = index_.find(name);
         if (found == index_.end()) throw InputError("[report] " + name + " is not in the validation split any more");
         const TransformOptions transform = transform_of(activation_.spec());
         LeastSize least = least_size(transform, {});
         least = {std::max(least.width, kThumbnail), std::max(least.height, kThumbnail)};
-        const Image picture = dataset_->load(Split::val, found->second, least);
-        const Tensor input = input_of({&picture, 1}, transform);
+        const Image image = dataset_->load(Split::val, found->second, least);
+        const Tensor input = input_of({&image, 1}, transform);
         const auto wanted = static_cast<std::int64_t>(label);
         const Tensor maps = activation_.maps(input, {&wanted, 1});
-        const double scale = static_cast<double>(kThumbnail) / std::max(picture.width, picture.height);
+        const double scale = static_cast<double>(kThumbnail) / std::max(image.width, image.height);
         const auto scaled = [&](int side) { return std::max(1, static_cast<int>(side * scale + 0.5)); };
-        const Image small = resize(picture, scaled(picture.width), scaled(picture.height));
+        const Image small = resize(image, scaled(image.width), scaled(image.height));
         const Image over = overlay(small, heat_of(activation_, maps, 0, 0), ColorMap::inferno);
-        return "<div class=\"pair\">" + img(small, "the picture") + img(over, "the heatmap over it") + "</div>\n";
+        return "<div class=\"pair\">" + img(small, "the image") + img(over, "the heatmap over it") + "</div>\n";
     }
 
 private:
@@ -112,8 +115,8 @@ private:
 std::string caption(const StoredPredictions& stored, const ConfidentError& error) {
     const std::string& label = stored.labels[error.label];
     if (!stored.multi_label)
-        return fmt::format("{} taken for {}", stored.labels[static_cast<std::size_t>(stored.predictions.labels[error.sample])],
-                           label);
+        return fmt::format("{} taken for {}",
+                           stored.labels[static_cast<std::size_t>(stored.predictions.labels[error.sample])], label);
     return label + (error.missed ? " missed" : " seen, not labelled");
 }
 
@@ -132,29 +135,30 @@ std::string errors_html(const RunData& run) {
     if (!run.predictions) return "";
     const StoredPredictions& stored = *run.predictions;
     const auto errors = confident_errors(stored, kMostErrors);
-    if (errors.empty()) return note("No label was given or missed against the truth with a probability beyond one half.");
-    std::optional<Pictures> pictures;
+    if (errors.empty())
+        return note("No label was given or missed against the truth with a probability beyond one half.");
+    std::optional<Images> images;
     std::string trouble;
     try {
-        pictures.emplace(run);
+        images.emplace(run);
     } catch (const Error& error) {
         trouble = error.what();
     }
     std::string html;
     for (const ConfidentError& error : errors) {
         const std::string& name = stored.predictions.names[error.sample];
-        std::string images;
+        std::string pair;
         try {
-            if (pictures) images = pictures->html(name, error.label);
+            if (images) pair = images->html(name, error.label);
         } catch (const Error& failed) {
             trouble = failed.what();
         }
-        html +=
-            fmt::format("<figure class=\"error\"><figcaption>{}<small>{} · probability {:.3f}</small></figcaption>\n{}</figure>\n",
-                        escape(caption(stored, error)), escape(name), error.probability, images);
+        html += fmt::format(
+            "<figure class=\"error\"><figcaption>{}<small>{} · probability {:.3f}</small></figcaption>\n{}</figure>\n",
+            escape(caption(stored, error)), escape(name), error.probability, pair);
     }
-    return note(kExplanation) + (trouble.empty() ? "" : note("Pictures are missing: " + trouble)) +
-           "<div class=\"grid pictures\">\n" + html + "</div>\n";
+    return note(kExplanation) + (trouble.empty() ? "" : note("Images are missing: " + trouble)) +
+           "<div class=\"grid images\">\n" + html + "</div>\n";
 }
 
 }  // namespace keel::report

@@ -16,12 +16,13 @@ struct ConfidentError {
     double probability;  ///< of the label
 };
 
-/// At most `most`, the surest first. Multi-label data: half of them labels seen that are not there, half labels missed, ranked by
-/// probability among those of their kind, at most two of one label and one of a sample. Classes: samples taken for another class.
+/// At most `most`, the surest first. Multi-label data: half of them labels seen that are not there, half labels missed,
+/// ranked by probability among those of their kind, at most two of one label and one of a sample. Classes: samples
+/// taken for another class.
 std::vector<ConfidentError> confident_errors(const StoredPredictions& stored, std::size_t most);
 
-/// The section's HTML: pictures and, beside each, the heatmap of the label in question, where the data and the best checkpoint are
-/// still there; else it says why there are none.
+/// The section's HTML: images and, beside each, the heatmap of the label in question, where the data and the best
+/// checkpoint are still there; else it says why there are none.
 std::string errors_html(const RunData& run);
 
 }  // namespace keel::report

@@ -27,7 +27,7 @@ h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; padding-bottom: .3rem; border-
 .sub, .note { color: var(--muted); margin: 0 0 1rem; overflow-wrap: anywhere; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(27rem, 100%), 1fr)); }
 .grid.small { grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); }
-.grid.pictures { grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
+.grid.images { grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
 .grid.tiles { grid-template-columns: repeat(auto-fit, minmax(min(9.5rem, 100%), 1fr)); gap: .75rem; }
 figure, .tile { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem .9rem; }
 figure { break-inside: avoid; min-width: 0; }
@@ -161,7 +161,8 @@ std::string figure(std::string_view caption, const std::vector<std::string>& ser
 std::string tiles(const std::vector<Tile>& list) {
     std::string html = "<div class=\"grid tiles\">\n";
     for (const Tile& tile : list)
-        html += fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span></div>\n", escape(tile.value), escape(tile.name));
+        html +=
+            fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span></div>\n", escape(tile.value), escape(tile.name));
     return html + "</div>\n";
 }
 
@@ -179,8 +180,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::string
 std::string facts(const std::vector<Fact>& list) {
     std::string html = "<div class=\"facts\">\n";
     for (const Fact& fact : list)
-        html += fmt::format("<div{}><span>{}</span><b>{}</b></div>\n", fact.strong ? " class=\"strong\"" : "", escape(fact.name),
-                            escape(fact.value));
+        html += fmt::format("<div{}><span>{}</span><b>{}</b></div>\n", fact.strong ? " class=\"strong\"" : "",
+                            escape(fact.name), escape(fact.value));
     return html + "</div>\n";
 }
 

@@ -37,7 +37,8 @@ public:
     std::vector<double> marks(int count, bool whole) const {
         if (!logarithmic_ || high_ / low_ < 100) return ticks(low_, high_, count, whole);
         std::vector<double> decades;
-        for (double e = std::ceil(std::log10(low_) - 1e-9); e <= std::log10(high_) + 1e-9; ++e) decades.push_back(std::pow(10, e));
+        for (double e = std::ceil(std::log10(low_) - 1e-9); e <= std::log10(high_) + 1e-9; ++e)
+            decades.push_back(std::pow(10, e));
         return decades;
     }
 
@@ -82,31 +83,35 @@ std::string axes(const Plot& plot, const Frame& f) {
     std::string svg;
     for (const double v : f.y.marks(kRows, plot.y.whole)) {
         const double y = f.y.at(v);
-        svg += fmt::format("<line class=\"grid-line\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", f.left, y,
-                           f.right, y);
-        svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", f.left - 6, y + 4, tick_text(v));
+        svg += fmt::format("<line class=\"grid-line\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>",
+                           f.left, y, f.right, y);
+        svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", f.left - 6, y + 4,
+                           tick_text(v));
     }
     const int room = static_cast<int>((f.right - f.left) / 55);
     for (const double v : f.x.marks(std::max(2, room), plot.x.whole)) {
         const double x = f.x.at(v);
-        svg += fmt::format("<line class=\"axis\" x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\"/>", x, f.bottom,
-                           f.bottom + 4);
-        svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x, f.bottom + 16, tick_text(v));
+        svg += fmt::format("<line class=\"axis\" x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\"/>", x,
+                           f.bottom, f.bottom + 4);
+        svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x, f.bottom + 16,
+                           tick_text(v));
     }
-    svg += fmt::format("<line class=\"axis\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n", f.left, f.bottom,
-                       f.right, f.bottom);
+    svg += fmt::format("<line class=\"axis\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n", f.left,
+                       f.bottom, f.right, f.bottom);
     const double middle = (f.top + f.bottom) / 2;
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", (f.left + f.right) / 2, f.bottom + 32,
-                       escape(plot.x.label));
-    svg += fmt::format("<text x=\"10\" y=\"{0:.1f}\" text-anchor=\"middle\" transform=\"rotate(-90 10 {0:.1f})\">{1}</text>\n",
-                       middle, escape(plot.y.label));
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", (f.left + f.right) / 2,
+                       f.bottom + 32, escape(plot.x.label));
+    svg += fmt::format(
+        "<text x=\"10\" y=\"{0:.1f}\" text-anchor=\"middle\" transform=\"rotate(-90 10 {0:.1f})\">{1}</text>\n", middle,
+        escape(plot.y.label));
     return svg;
 }
 
 std::string guides(const Plot& plot, const Frame& f) {
     std::string svg;
     const auto guide = [&](double x1, double y1, double x2, double y2) {
-        svg += fmt::format("<line class=\"guide\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n", x1, y1, x2, y2);
+        svg += fmt::format("<line class=\"guide\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n", x1, y1,
+                           x2, y2);
     };
     if (plot.diagonal) guide(f.left, f.bottom, f.right, f.top);
     if (drawable(plot.level)) guide(f.left, f.y.at(plot.level), f.right, f.y.at(plot.level));
@@ -130,7 +135,7 @@ std::string line(const Series& series, const Frame& f) {
         open = true;
     }
     return fmt::format("<path class=\"line{} c{}\" d=\"{}\"><title>{}</title></path>\n", series.faint ? " faint" : "",
-                       series.colour % 8, path, escape(series.name));
+                       series.color % 8, path, escape(series.name));
 }
 
 /// A dot, and around it a larger area that shows the values where the pointer rests on it.
@@ -139,11 +144,12 @@ std::string dots(const Series& series, const Plot& plot, const Frame& f) {
     for (std::size_t i = 0; i < series.x.size(); ++i) {
         if (!drawable(series.x[i]) || !drawable(series.y[i])) continue;
         const double x = f.x.at(series.x[i]), y = f.y.at(series.y[i]);
-        svg +=
-            fmt::format("<g class=\"c{}\"><circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\"/>", series.colour % 8, x, y);
+        svg += fmt::format("<g class=\"c{}\"><circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\"/>",
+                           series.color % 8, x, y);
         svg += fmt::format(
-            "<circle class=\"hover\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"9\"><title>{}: {:.6g} ({} {:.6g})</title></circle></g>\n", x,
-            y, escape(series.name), series.y[i], escape(plot.x.label), series.x[i]);
+            "<circle class=\"hover\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"9\"><title>{}: {:.6g} ({} "
+            "{:.6g})</title></circle></g>\n",
+            x, y, escape(series.name), series.y[i], escape(plot.x.label), series.x[i]);
     }
     return svg;
 }
@@ -159,14 +165,15 @@ std::vector<double> ticks(double low, double high, int count, bool whole) {
     if (whole) step = std::max(1.0, std::round(step));
     // Counted: where the axis is far from 0 for its length, adding 1 to the first may not change it.
     const double first = std::ceil(low / step - 1e-9);
-    for (int i = 0; i <= 2 * count && (first + i) * step <= high + 1e-9 * step; ++i) values.push_back((first + i) * step);
+    for (int i = 0; i <= 2 * count && (first + i) * step <= high + 1e-9 * step; ++i)
+        values.push_back((first + i) * step);
     return values;
 }
 
 std::string to_svg(const Plot& plot) {
     const Frame f = frame_of(plot);
-    std::string svg = fmt::format("<svg class=\"plot\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", plot.width,
-                                  plot.height, escape(plot.y.label + " against " + plot.x.label));
+    std::string svg = fmt::format("<svg class=\"plot\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n",
+                                  plot.width, plot.height, escape(plot.y.label + " against " + plot.x.label));
     svg += axes(plot, f) + guides(plot, f);
     for (const bool faint : {true, false})
         for (const Series& series : plot.series)

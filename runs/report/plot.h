@@ -11,7 +11,7 @@ namespace keel::report {
 struct Series {
     std::string name;  ///< shown where the pointer rests on a point
     std::vector<double> x, y;
-    int colour = 0;      ///< from 0; repeats after 8
+    int color = 0;       ///< from 0; repeats after 8
     bool faint = false;  ///< in the background
 };
 

@@ -2,22 +2,23 @@
 
 #include <fmt/format.h>
 
+#include "engine/files.h"
 #include "runs/report/errors.h"
 #include "runs/report/page.h"
 #include "runs/report/scores.h"
 #include "runs/report/sections.h"
-#include "engine/files.h"
 
 namespace keel::report {
 
 std::filesystem::path write_report(const std::filesystem::path& path) {
     const RunData run = read_run_data(path);
-    std::string body = fmt::format("<h1>{}</h1>\n<p class=\"sub\">{} on {}</p>\n", escape(run.name), escape(run.config.model),
-                                   escape(run.config.data));
+    std::string body = fmt::format("<h1>{}</h1>\n<p class=\"sub\">{} on {}</p>\n", escape(run.name),
+                                   escape(run.config.model), escape(run.config.data));
     body += summary_html(run);
     body += section("Course", run.metrics.rows > 0 ? curves_html(run) : note("No epoch has been finished yet."));
     body += section("Scores", scores_html(run));
-    if (run.predictions && !run.predictions->multi_label) body += section("Confusion", confusion_html(*run.predictions));
+    if (run.predictions && !run.predictions->multi_label)
+        body += section("Confusion", confusion_html(*run.predictions));
     if (run.predictions) body += section("Most confident errors", errors_html(run));
     body += section("Configuration", config_html(run));
     body += section("Machine", machine_html(run));

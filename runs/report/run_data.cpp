@@ -6,8 +6,8 @@
 #include <limits>
 #include <sstream>
 
-#include "train/config_file.h"
 #include "engine/files.h"
+#include "train/config_file.h"
 
 namespace keel::report {
 namespace fs = std::filesystem;
@@ -23,7 +23,8 @@ Metrics read_metrics(const fs::path& file) {
     for (std::string line; std::getline(lines, line);) {
         if (lines.eof()) break;  // half a line is what a crash left
         const Json row = Json::parse(line, nullptr, false);
-        if (!row.is_object()) throw InputError(fmt::format("[report] {}:{} is no row of metrics", file.string(), metrics.rows + 1));
+        if (!row.is_object())
+            throw InputError(fmt::format("[report] {}:{} is no row of metrics", file.string(), metrics.rows + 1));
         ++metrics.rows;
         for (const auto& [key, value] : row.items()) {
             if (!value.is_number() && !value.is_null()) continue;
@@ -74,7 +75,8 @@ std::optional<std::size_t> RunData::best_row() const {
     const std::vector<double> values = metrics.column(key);
     std::optional<std::size_t> best;
     for (std::size_t i = 0; i < values.size(); ++i)
-        if (std::isfinite(values[i]) && (!best || (lower ? values[i] < values[*best] : values[i] > values[*best]))) best = i;
+        if (std::isfinite(values[i]) && (!best || (lower ? values[i] < values[*best] : values[i] > values[*best])))
+            best = i;
     return best;
 }
 
@@ -84,7 +86,8 @@ RunData read_run_data(const fs::path& path) {
     run.name = fs::absolute(path).lexically_normal().filename().string();
     if (run.name.empty()) run.name = fs::absolute(path).lexically_normal().parent_path().filename().string();
     const fs::path config = path / "config.toml";
-    if (!fs::exists(config)) throw UsageError(fmt::format("[report] {} holds no run: there is no config.toml", path.string()));
+    if (!fs::exists(config))
+        throw UsageError(fmt::format("[report] {} holds no run: there is no config.toml", path.string()));
     apply_toml(run.config, read_file(config, kConfigLimit), config.string());
     run.metrics = read_metrics(path / "metrics.jsonl");
     run.machine = read_machine_file(path / "machine.json");

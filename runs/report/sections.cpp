@@ -6,8 +6,8 @@
 #include <limits>
 #include <sstream>
 
-#include "train/config_file.h"
 #include "runs/report/page.h"
+#include "train/config_file.h"
 
 namespace keel::report {
 namespace {
@@ -73,8 +73,8 @@ std::string curve_figure(const std::string& caption, const std::string& unit, co
     bool any = false;
     for (std::size_t i = 0; i < runs.size(); ++i) {
         any = any || runs[i]->metrics.has(key);
-        plot.series.push_back(
-            {runs.size() > 1 ? runs[i]->name : caption, epochs_of(*runs[i]), runs[i]->metrics.column(key), static_cast<int>(i)});
+        plot.series.push_back({runs.size() > 1 ? runs[i]->name : caption, epochs_of(*runs[i]),
+                               runs[i]->metrics.column(key), static_cast<int>(i)});
         names.push_back(runs[i]->name);
     }
     return any ? figure(caption, runs.size() > 1 ? names : std::vector<std::string>{}, to_svg(plot)) : "";
@@ -91,14 +91,15 @@ std::string duration(double seconds) {
 std::string summary_html(const RunData& run) {
     const auto best = run.best_row();
     const auto at_best = [&](const char* key) { return best ? run.metrics.column(key)[*best] : kNaN; };
-    std::vector<Tile> list{{best ? number(run.metrics.column(run.metric_key())[*best]) : "–", "best " + run.metric_name()},
-                           {best ? fmt::format("{:.0f}", at_best("epoch")) : "–", "its epoch"},
-                           {fmt::format("{} of {}", run.metrics.rows, run.config.epochs), "epochs done"},
-                           {number(last_of(run.metrics.column("train_loss"))), "last training loss"},
-                           {number(last_of(run.metrics.column("images_per_second")), 1), "images per second"},
-                           {duration(sum_of(run.metrics.column("seconds"))), "training time"}};
+    std::vector<Tile> list{
+        {best ? number(run.metrics.column(run.metric_key())[*best]) : "–", "best " + run.metric_name()},
+        {best ? fmt::format("{:.0f}", at_best("epoch")) : "–", "its epoch"},
+        {fmt::format("{} of {}", run.metrics.rows, run.config.epochs), "epochs done"},
+        {number(last_of(run.metrics.column("train_loss"))), "last training loss"},
+        {number(last_of(run.metrics.column("images_per_second")), 1), "images per second"},
+        {duration(sum_of(run.metrics.column("seconds"))), "training time"}};
     if (const double bad = last_of(run.metrics.column("bad_images")); bad > 0)
-        list.push_back({fmt::format("{:.0f}", bad), "unreadable pictures skipped"});
+        list.push_back({fmt::format("{:.0f}", bad), "unreadable images skipped"});
     return tiles(list);
 }
 
@@ -126,7 +127,8 @@ std::string value_of(const ConfigEntries& entries, const std::string& key) {
 std::string config_html(const RunData& run) {
     const ConfigEntries defaults = config_entries({});
     std::vector<Fact> list;
-    for (const auto& [key, value] : config_entries(run.config)) list.push_back({key, value, value != value_of(defaults, key)});
+    for (const auto& [key, value] : config_entries(run.config))
+        list.push_back({key, value, value != value_of(defaults, key)});
     return facts(list) + note("Bold: not the default.");
 }
 
@@ -148,7 +150,8 @@ std::string machine_html(const RunData& run) {
         else if (key.ends_with("_bytes") && value.is_number())
             text = fmt::format("{:.1f} GB", value.get<double>() / 1e9);
         else
-            text = value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+            text = value.is_string() ? value.get<std::string>()
+                                     : value.dump(-1, ' ', false, Json::error_handler_t::replace);
         list.push_back({key.ends_with("_bytes") ? key.substr(0, key.size() - 6) : key, text});
     }
     return facts(list) + warnings;

@@ -59,7 +59,8 @@ ProgramResult KeelProcess::wait() {
     process_ = -1;
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (code == 126 || code == 127) throw std::runtime_error("cannot start " KEEL_BINARY);
-    return {code, out_.empty() ? read_file(folder_ / "out", kOutputLimit) : "", read_file(folder_ / "err", kOutputLimit)};
+    return {code, out_.empty() ? read_file(folder_ / "out", kOutputLimit) : "",
+            read_file(folder_ / "err", kOutputLimit)};
 }
 
 ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,

@@ -16,7 +16,8 @@ struct ProgramResult {
 /// keel at work; its output goes to files.
 class KeelProcess {
 public:
-    /// Arguments and errors as for run_keel(). `launcher` is a command that keel and its arguments are added to, e.g. mpirun's.
+    /// Arguments and errors as for run_keel(). `launcher` is a command that keel and its arguments are added to, e.g.
+    /// mpirun's.
     explicit KeelProcess(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
                          const std::string& out = "", const std::vector<std::string>& launcher = {});
     ~KeelProcess();
@@ -32,8 +33,8 @@ private:
     int process_ = -1;  // -1 behind wait()
 };
 
-/// Runs keel with these arguments and with `environment` ("NAME=value") added to this process's; `out` is a file to take stdout
-/// instead of the result. Throws std::runtime_error if it cannot be started.
+/// Runs keel with these arguments and with `environment` ("NAME=value") added to this process's; `out` is a file to
+/// take stdout instead of the result. Throws std::runtime_error if it cannot be started.
 ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
                        const std::string& out = "");
 

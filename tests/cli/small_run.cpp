@@ -15,8 +15,10 @@ std::string draw_phantom(const TemporaryFolder& folder) {
     return "phantom:" + path;
 }
 
-std::vector<std::string> train_command(const std::string& data, const std::string& out, const std::vector<std::string>& more) {
-    std::vector<std::string> command{"train", "--model", "resnet18", "--data", data, "--out", out, "--image-size", "32", "--quiet"};
+std::vector<std::string> train_command(const std::string& data, const std::string& out,
+                                       const std::vector<std::string>& more) {
+    std::vector<std::string> command{"train", "--model", "resnet18",     "--data", data,
+                                     "--out", out,       "--image-size", "32",     "--quiet"};
     command.insert(command.end(), more.begin(), more.end());
     if (std::ranges::find(more, "--batch-size") == more.end()) command.insert(command.end(), {"--batch-size", "8"});
     if (std::ranges::find(more, "--epochs") == more.end()) command.insert(command.end(), {"--epochs", "2"});

@@ -39,7 +39,7 @@ std::string draw_phantom(const TemporaryFolder& folder, const std::string& count
     return path;
 }
 
-/// The same set with its pictures resized.
+/// The same set with its images resized.
 void copy_resized(const std::string& from, const std::string& to, int size) {
     fs::copy(from, to, fs::copy_options::recursive);
     for (const auto& entry : fs::directory_iterator(to + "/images")) {
@@ -69,35 +69,38 @@ std::string trained_weights(const std::string& data, const std::string& out, con
 
 }  // namespace
 
-TEST_CASE("Training from a pack gives, to the bit, the weights of training from the same pictures", "[pack]") {
+TEST_CASE("Training from a pack gives, to the bit, the weights of training from the same images", "[pack]") {
     const TemporaryFolder folder;
     const std::string set = draw_phantom(folder, "30", "64"), pack = folder / "pack";
     const json packed = object(run_keel({"data", "pack", "phantom:" + set, pack, "--size", "32", "--json", "--quiet"}));
     CHECK(packed["bad_images"] == 0);
     CHECK(packed["shards"] == 1);
     CHECK(packed["bytes"] == 16 + 30 * 32 * 32);
-    CHECK(packed["samples"]["train"].get<int>() + packed["samples"]["val"].get<int>() + packed["samples"]["test"].get<int>() == 30);
+    CHECK(packed["samples"]["train"].get<int>() + packed["samples"]["val"].get<int>() +
+              packed["samples"]["test"].get<int>() ==
+          30);
     copy_resized(set, folder / "small", 32);
 
     const Words crops{"--scale-min", "0.5"};
     const std::string weights = trained_weights("pack:" + pack, folder / "run", crops);
     CHECK(weights.size() > 10'000'000);
     CHECK((weights == trained_weights("phantom:" + (folder / "small"), folder / "run_small", crops)));
-    // Without crops the pack is what training makes of the pictures themselves.
-    CHECK(
-        (trained_weights("pack:" + pack, folder / "whole", {}) == trained_weights("phantom:" + set, folder / "whole_source", {})));
+    // Without crops the pack is what training makes of the images themselves.
+    CHECK((trained_weights("pack:" + pack, folder / "whole", {}) ==
+           trained_weights("phantom:" + set, folder / "whole_source", {})));
 
     const std::string checkpoint = folder / "run/checkpoints/last.safetensors";
     const auto eval = [&](const std::string& data, const std::string& csv) {
-        return object(run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"}));
+        return object(
+            run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"}));
     };
     const json scores = eval("pack:" + pack, folder / "p.csv");
     CHECK(scores == eval("phantom:" + (folder / "small"), folder / "s.csv"));
     CHECK(read_text(folder / "p.csv") == read_text(folder / "s.csv"));
 
     // And keel score agrees with keel eval.
-    const json judged =
-        object(run_keel({"score", "--predictions", folder / "p.csv", "--labels", set + "/Data_Entry_2017.csv", "--json"}));
+    const json judged = object(
+        run_keel({"score", "--predictions", folder / "p.csv", "--labels", set + "/Data_Entry_2017.csv", "--json"}));
     CHECK(judged["samples"] == scores["samples"]);
     CHECK(judged["auroc"].size() == 15);
     for (const auto& [label, value] : scores["auroc"].items()) {
@@ -155,9 +158,9 @@ TEST_CASE("A pack that is killed leaves nothing that opens", "[pack]") {
 TEST_CASE("keel data pack names what it leaves out", "[pack]") {
     const TemporaryFolder folder;
     const std::string set = draw_phantom(folder, "20", "64");
-    write_text(set + "/images/00000001_000.png", "no picture");
-    const json packed =
-        object(run_keel({"data", "pack", "phantom:" + set, folder / "pack", "--size", "0", "--json", "--split", "train"}));
+    write_text(set + "/images/00000001_000.png", "no image");
+    const json packed = object(
+        run_keel({"data", "pack", "phantom:" + set, folder / "pack", "--size", "0", "--json", "--split", "train"}));
     CHECK(packed["bad_images"].get<int>() + packed["samples"]["train"].get<int>() ==
           object(run_keel({"data", "info", "phantom:" + set, "--json"}))["splits"]["train"]["samples"]);
     CHECK(packed["samples"]["test"] == 0);
@@ -174,7 +177,7 @@ TEST_CASE("keel data check: exit codes, JSON and CSV", "[check]") {
     const ProgramResult clean = run_keel({"data", "check", "--data", "phantom:" + set, "--csv", csv});
     CHECK(clean.code == 0);
     CHECK_THAT(clean.out, contains("Cardiomegaly"));
-    CHECK_THAT(clean.out, contains("20 pictures, most of 64 x 64\nnothing found\n"));
+    CHECK_THAT(clean.out, contains("20 images, most of 64 x 64\nnothing found\n"));
     CHECK_THAT(clean.err, contains("20/20"));
     CHECK(read_text(csv) == "severity,finding,split,name,detail\n");
 
@@ -186,21 +189,22 @@ TEST_CASE("keel data check: exit codes, JSON and CSV", "[check]") {
     CHECK(warned["findings"]["other_size"] == 1);
     CHECK(warned["splits"]["train"]["labels"].size() == 14);
 
-    write_text(set + "/images/00000001_000.png", "no picture");
+    write_text(set + "/images/00000001_000.png", "no image");
     fs::rename(set + "/images/00000002_000.png", set + "/images/a,b.png");
-    const ProgramResult bad = run_keel({"data", "check", "--data", "phantom:" + set, "--csv", csv, "--json", "--workers", "1"});
+    const ProgramResult bad =
+        run_keel({"data", "check", "--data", "phantom:" + set, "--csv", csv, "--json", "--workers", "1"});
     const json found = object(bad, 3);
     CHECK(found["errors"] == 2);
     CHECK(found["warnings"] == 1);
     CHECK(found["findings"]["unreadable"] == 1);
-    CHECK(found["findings"]["missing_picture"] == 1);
+    CHECK(found["findings"]["missing_image"] == 1);
     CHECK(found["findings"]["unlabelled"] == 1);
     const std::string rows = read_text(csv);
     CHECK(std::ranges::count(rows, '\n') == 4);
-    CHECK_THAT(rows, contains("\nerror,missing_picture,,00000002_000.png,\n"));
+    CHECK_THAT(rows, contains("\nerror,missing_image,,00000002_000.png,\n"));
     CHECK_THAT(rows, contains("\nwarning,unlabelled,,\"a,b.png\",\n"));
     CHECK_THAT(run_keel({"data", "check", "--data", "phantom:" + set}).out,
-               contains("\nerror missing_picture: 1\n  00000002_000.png\n"));
+               contains("\nerror missing_image: 1\n  00000002_000.png\n"));
 
     CHECK(run_keel({"data", "check", "--data", "phantom:" + (folder / "none")}).code == 2);
     CHECK(run_keel({"data", "check", "--data", "phantom:" + set, "--csv", folder / "no/such/folder.csv"}).code == 5);
@@ -210,8 +214,8 @@ TEST_CASE("keel data bench measures several storages in turn, and says what empt
     const TemporaryFolder folder;
     const std::string set = draw_phantom(folder, "30", "64");
     REQUIRE(run_keel({"data", "pack", "phantom:" + set, folder / "pack", "--size", "64", "--quiet"}).code == 0);
-    const json cost = object(run_keel({"data", "bench", set, folder / "pack", "phantom:" + set, "--image-size", "32", "--images",
-                                       "20", "--batch", "4", "--rounds", "3", "--cold", "--json"}));
+    const json cost = object(run_keel({"data", "bench", set, folder / "pack", "phantom:" + set, "--image-size", "32",
+                                       "--images", "20", "--batch", "4", "--rounds", "3", "--cold", "--json"}));
     CHECK(cost["rounds"] == 3);
     REQUIRE(cost["results"].size() == 3);
     const Words specs{"phantom:" + set, "pack:" + (folder / "pack"), "phantom:" + set};
@@ -223,7 +227,7 @@ TEST_CASE("keel data bench measures several storages in turn, and says what empt
         CHECK(result["cache_emptied"].is_boolean());
         CHECK(result["storage_mb_per_second"] >= 0);
     }
-    // A picture of the pack has 4,096 bytes; the few that are decoded ahead are read as well.
+    // An image of the pack has 4,096 bytes; the few that are decoded ahead are read as well.
     const json& pack = cost["results"][1];
     CHECK(pack["mb_per_second"].get<double>() >= 0.9 * 4096e-6 * pack["images_per_second"].get<double>());
 

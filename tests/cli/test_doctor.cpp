@@ -119,7 +119,8 @@ TEST_CASE("The limits of cgroup version 2 are the least on the way to the root",
 TEST_CASE("The limits of cgroup version 1 stand in its controllers' hierarchies", "[doctor]") {
     const TemporaryFolder root;
     const std::string cpu = root / "sys/fs/cgroup/cpu,cpuacct", memory = root / "sys/fs/cgroup/memory";
-    write_text(root / "proc/self/cgroup", "12:memory:/slurm/job_7\n4:cpu,cpuacct:/slurm/job_7\n1:name=systemd:/init.scope\n0::/\n");
+    write_text(root / "proc/self/cgroup",
+               "12:memory:/slurm/job_7\n4:cpu,cpuacct:/slurm/job_7\n1:name=systemd:/init.scope\n0::/\n");
     write_text(cpu + "/cpu.cfs_quota_us", "-1\n");
     write_text(cpu + "/cpu.cfs_period_us", "100000\n");
     write_text(memory + "/memory.limit_in_bytes", "9223372036854771712\n");
@@ -141,7 +142,8 @@ TEST_CASE("The limits of cgroup version 1 stand in its controllers' hierarchies"
 TEST_CASE("Malformed cgroup files limit nothing", "[doctor]") {
     const TemporaryFolder root;
     write_text(root / "proc/self/cgroup", "no colon\n0:none\n0::/\n::::/../..\n");
-    const std::string text = GENERATE(as<std::string>{}, "", "0 100000", "100000", "100000 0", "-1 100000", "x y", "nan nan");
+    const std::string text =
+        GENERATE(as<std::string>{}, "", "0 100000", "100000", "100000 0", "-1 100000", "x y", "nan nan");
     write_text(root / "sys/fs/cgroup/cpu.max", text);
     write_text(root / "sys/fs/cgroup/memory.max", "-5");
     CHECK_FALSE(read_cgroup_limits(root.path()).cores.has_value());

@@ -1,4 +1,5 @@
-// Hostile input through the program: what it ends with and says. docs/troubleshooting.md explains every one of these messages.
+// Hostile input through the program: what it ends with and says. docs/troubleshooting.md explains every one of these
+// messages.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -33,7 +34,7 @@ class Scratch {
 public:
     Scratch() {
         write_small_checkpoint(folder_ / "model");
-        write_sample_pictures(folder_.path(), 1);
+        write_sample_images(folder_.path(), 1);
         for (const auto& table : fs::directory_iterator(KEEL_CORPUS "/csv")) {
             const std::string set = folder_ / ("csv/" + table.path().stem().string());
             write_text(set + "/images/a.png", "");
@@ -49,7 +50,7 @@ public:
         write_text(folder_ / "lists/test_list.txt", "a.png\n");
         write_text(folder_ / "cifar/data_batch_1.bin", std::string(3072, '\0'));
         write_text(folder_ / "class/train/a\x1B[31m/x.png", "");
-        write_text(folder_ / "unread/train/a/x.png", "no picture");
+        write_text(folder_ / "unread/train/a/x.png", "no image");
         write_text(folder_ / "large.toml", std::string(2 << 20, '#'));
         write_text(folder_ / "run/config.toml", "");
         fs::create_directories(folder_ / "nothing");
@@ -65,42 +66,42 @@ private:
     TemporaryFolder folder_;
 };
 
-Words predict(const std::string& picture) { return {"predict", "--checkpoint", "%model", picture}; }
-Words load(const std::string& checkpoint) { return {"predict", "--checkpoint", checkpoint, "%picture0.png"}; }
+Words predict(const std::string& image) { return {"predict", "--checkpoint", "%model", image}; }
+Words load(const std::string& checkpoint) { return {"predict", "--checkpoint", checkpoint, "%image0.png"}; }
 Words info(const std::string& spec) { return {"data", "info", spec}; }
 Words config(const std::string& file) { return {"train", "--config", file}; }
 Words set(const std::string& assignment) { return {"train", "--set", assignment}; }
 
-std::vector<Row> pictures() {
+std::vector<Row> images() {
     return {
-        {predict("@picture/empty.png"), 3, "neither PNG nor JPEG nor BMP"},
-        {predict("@picture/text.png"), 3, "neither PNG nor JPEG nor BMP"},
-        {predict("@picture/gif.png"), 3, "neither PNG nor JPEG nor BMP"},
-        {predict("@picture/png_truncated.png"), 3, "truncated PNG file"},
-        {predict("@picture/png_signature_alone.png"), 3, "truncated PNG file"},
-        {predict("@picture/png_chunk_too_long.png"), 3, "truncated PNG file"},
-        {predict("@picture/png_bad_crc.png"), 3, "CRC of a PNG chunk does not match"},
-        {predict("@picture/png_no_header.png"), 3, "PNG file without a header"},
-        {predict("@picture/png_bad_colour.png"), 3, "damaged PNG header"},
-        {predict("@picture/png_bad_interlacing.png"), 3, "damaged PNG header"},
-        {predict("@picture/png_bad_filter.png"), 3, "unknown PNG filter"},
-        {predict("@picture/png_few_pixels.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@picture/png_no_pixels.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@picture/png_not_zlib.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@picture/png_bomb.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@picture/png_of_no_size.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@picture/png_huge.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@picture/png_largest.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@picture/jpeg_truncated.jpg"), 3, "Premature end of JPEG file"},
-        {predict("@picture/jpeg_few_data.jpg"), 3, "Corrupt JPEG data: premature end of data segment"},
-        {predict("@picture/jpeg_start_alone.jpg"), 3, "Premature end of JPEG file"},
-        {predict("@picture/jpeg_bad_code.jpg"), 3, "Corrupt JPEG data: bad Huffman code"},
-        {predict("@picture/jpeg_of_two_components.jpg"), 3, "a JPEG of 2 components"},
-        {predict("@picture/jpeg_of_no_size.jpg"), 3, "Empty JPEG image (DNL not supported)"},
-        {predict("@picture/jpeg_huge.jpg"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@picture/jpeg_many_scans.jpg"), 3, "more than 500 scans"},
-        {predict("@picture/jpeg_lossless.jpg"), 3, "Unsupported JPEG process"},
-        {predict("@picture/bmp_truncated.bmp"), 3, "truncated BMP file"},
+        {predict("@image/empty.png"), 3, "neither PNG nor JPEG nor BMP"},
+        {predict("@image/text.png"), 3, "neither PNG nor JPEG nor BMP"},
+        {predict("@image/gif.png"), 3, "neither PNG nor JPEG nor BMP"},
+        {predict("@image/png_truncated.png"), 3, "truncated PNG file"},
+        {predict("@image/png_signature_alone.png"), 3, "truncated PNG file"},
+        {predict("@image/png_chunk_too_long.png"), 3, "truncated PNG file"},
+        {predict("@image/png_bad_crc.png"), 3, "CRC of a PNG chunk does not match"},
+        {predict("@image/png_no_header.png"), 3, "PNG file without a header"},
+        {predict("@image/png_bad_color.png"), 3, "damaged PNG header"},
+        {predict("@image/png_bad_interlacing.png"), 3, "damaged PNG header"},
+        {predict("@image/png_bad_filter.png"), 3, "unknown PNG filter"},
+        {predict("@image/png_few_pixels.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@image/png_no_pixels.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@image/png_not_zlib.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@image/png_bomb.png"), 3, "the PNG's pixels are damaged"},
+        {predict("@image/png_of_no_size.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/png_huge.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/png_largest.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/jpeg_truncated.jpg"), 3, "Premature end of JPEG file"},
+        {predict("@image/jpeg_few_data.jpg"), 3, "Corrupt JPEG data: premature end of data segment"},
+        {predict("@image/jpeg_start_alone.jpg"), 3, "Premature end of JPEG file"},
+        {predict("@image/jpeg_bad_code.jpg"), 3, "Corrupt JPEG data: bad Huffman code"},
+        {predict("@image/jpeg_of_two_components.jpg"), 3, "a JPEG of 2 components"},
+        {predict("@image/jpeg_of_no_size.jpg"), 3, "Empty JPEG image (DNL not supported)"},
+        {predict("@image/jpeg_huge.jpg"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/jpeg_many_scans.jpg"), 3, "more than 500 scans"},
+        {predict("@image/jpeg_lossless.jpg"), 3, "Unsupported JPEG process"},
+        {predict("@image/bmp_truncated.bmp"), 3, "truncated BMP file"},
         {predict("%missing.png"), 3, "No such file or directory"},
         {predict("%pipe"), 3, "wanted a regular file"},
         {predict("%nothing"), 3, "holds no PNG, JPEG or BMP files"},
@@ -116,7 +117,7 @@ std::vector<Row> checkpoints() {
         {load("@safetensors/seven_bytes.safetensors"), 3, "the file is too short for a header"},
         {load("@safetensors/header_too_long.safetensors"), 3, "wanted a header of at most"},
         {load("@safetensors/header_beyond_end.safetensors"), 3, "wanted a header of at most"},
-        {load("@picture/png_rgb.png"), 3, "wanted a header of at most"},
+        {load("@image/png_rgb.png"), 3, "wanted a header of at most"},
         {load("@safetensors/not_json.safetensors"), 3, "the header is not valid JSON"},
         {load("@safetensors/deep.safetensors"), 3, "where none belongs"},
         {load("@safetensors/bad_utf8.safetensors"), 3, "the header is not valid JSON"},
@@ -145,11 +146,11 @@ std::vector<Row> checkpoints() {
         {load("@checkpoint/unknown_model.safetensors"), 3, "there is no model"},
         {load("@checkpoint/classes_and_names.safetensors"), 3, "label names"},
         {load("@checkpoint/classes_huge.safetensors"), 3, "label names"},
-        {load("@checkpoint/channels_huge.safetensors"), 3, "the input's size or normalisation is out of range"},
-        {load("@checkpoint/size_zero.safetensors"), 3, "the input's size or normalisation is out of range"},
-        {load("@checkpoint/size_huge.safetensors"), 3, "the input's size or normalisation is out of range"},
-        {load("@checkpoint/std_zero.safetensors"), 3, "the input's size or normalisation is out of range"},
-        {load("@checkpoint/mean_many.safetensors"), 3, "the input's size or normalisation is out of range"},
+        {load("@checkpoint/channels_huge.safetensors"), 3, "the input's size or normalization is out of range"},
+        {load("@checkpoint/size_zero.safetensors"), 3, "the input's size or normalization is out of range"},
+        {load("@checkpoint/size_huge.safetensors"), 3, "the input's size or normalization is out of range"},
+        {load("@checkpoint/std_zero.safetensors"), 3, "the input's size or normalization is out of range"},
+        {load("@checkpoint/mean_many.safetensors"), 3, "the input's size or normalization is out of range"},
         {load("@checkpoint/dropout.safetensors"), 3, "dropout is out of range"},
         {load("@checkpoint/names_twice.safetensors"), 3, "two labels have one name"},
         {load("@checkpoint/names_control.safetensors"), 3, "a label name is empty or holds control characters"},
@@ -197,7 +198,7 @@ std::vector<Row> data_sets() {
         {info("nih:%csv/short_row"), 3, "fields, at least 4 are wanted"},
         {info("nih:%csv/twice"), 3, "has a row already"},
         {info("nih:%csv/no_patient"), 3, "image or patient is empty"},
-        {info("nih:%csv/no_picture"), 3, "images is there"},
+        {info("nih:%csv/no_image"), 3, "images is there"},
         {info("nih:%lists"), 3, "has one of train_val_list.txt and test_list.txt, not both"},
         {info("nih:%nothing"), 3, "has no images*/ folder with images"},
         {info("cifar10:%cifar"), 3, "a multiple of 3073 is wanted"},
@@ -236,12 +237,15 @@ std::vector<Row> predictions() {
         {score("cell_nan.csv"), 3, "wanted a finite number, got 'nan'"},
         {score("cell_huge.csv"), 3, "wanted a finite number, got '"},
         {score("short_row.csv"), 3, "wanted 2 fields, got 1"},
-        {score("header_alone.csv"), 3, "have no picture in common"},
+        {score("header_alone.csv"), 3, "have no image in common"},
         {score("binary.csv"), 3, "unknown label '"},
-        {{"score", "--predictions", "@predictions/labels.csv", "--labels", "@csv/good.csv", "--list", "@csv/header_alone.csv"},
+        {{"score", "--predictions", "@predictions/labels.csv", "--labels", "@csv/good.csv", "--list",
+          "@csv/header_alone.csv"},
          3,
-         "names no picture of the label file"},
-        {{"score", "--predictions", "@predictions/header_alone.csv", "--labels", "@csv/good.csv"}, 3, "no column 'prob_"},
+         "names no image of the label file"},
+        {{"score", "--predictions", "@predictions/header_alone.csv", "--labels", "@csv/good.csv"},
+         3,
+         "no column 'prob_"},
         {{"score", "--predictions", "%missing.csv", "--labels", "@csv/good.csv"}, 5, "No such file or directory"},
     };
 }
@@ -277,7 +281,9 @@ std::vector<Row> configurations() {
         {set("epochs"), 2, "wanted KEY=VALUE"},
         {set("=1"), 2, "unknown key"},
         {{"train", "--lr", "0x10"}, 2, "lr must be a number above 0"},
-        {{"train", "--model", "resnet19", "--data", "medmnist:@npz/good.npz", "--out", "%out"}, 2, "there is no model 'resnet19'"},
+        {{"train", "--model", "resnet19", "--data", "medmnist:@npz/good.npz", "--out", "%out"},
+         2,
+         "there is no model 'resnet19'"},
         {{"train", "--model", "resnet18", "--data", "medmnist:@npz/good.npz", "--out", "%run"}, 2, "holds a run"},
         {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
         {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
@@ -288,7 +294,8 @@ void check(const std::vector<Row>& rows, const Scratch& scratch) {
     const std::string documented = read_text(KEEL_SOURCE_DIR "/docs/troubleshooting.md");
     for (const Row& row : rows) {
         Words line;
-        std::ranges::transform(row.line, std::back_inserter(line), [&](const std::string& word) { return scratch.resolve(word); });
+        std::ranges::transform(row.line, std::back_inserter(line),
+                               [&](const std::string& word) { return scratch.resolve(word); });
         const ProgramResult result = run_keel(line, {"OMP_NUM_THREADS=1"});
         CAPTURE(row.line, result.err);
         CHECK(result.code == row.code);
@@ -303,7 +310,7 @@ void check(const std::vector<Row>& rows, const Scratch& scratch) {
 
 TEST_CASE("Hostile input ends with its code and its message, which the documentation explains", "[hostile]") {
     const Scratch scratch;
-    SECTION("pictures") { check(pictures(), scratch); }
+    SECTION("pictures") { check(images(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }

@@ -27,10 +27,12 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-/// A stand-in for mpirun: notes its words in `folder`/calls and then does what `body` says; $n is the number of the call.
+/// A stand-in for mpirun: notes its words in `folder`/calls and then does what `body` says; $n is the number of the
+/// call.
 std::string fake_mpirun(const TemporaryFolder& folder, const std::string& body) {
     const std::string file = folder / "mpirun";
-    write_text(file, "#!/bin/bash\ncd '" + folder.path() + "'\necho \"$@\" >> calls\nn=$(wc -l < calls)\n" + body + "\n");
+    write_text(file,
+               "#!/bin/bash\ncd '" + folder.path() + "'\necho \"$@\" >> calls\nn=$(wc -l < calls)\n" + body + "\n");
     ::chmod(file.c_str(), 0700);
     return file;
 }
@@ -47,11 +49,13 @@ TEST_CASE("Hosts and the line that starts their ranks", "[launch]") {
     for (const char* bad : {":2", "a:", "a:0", "a:x", "a:2x", "a,,b", "a,a", "-x", "a b", "a:99999999999"})
         CHECK_THROWS_AS(parse_hosts(bad, 1), UsageError);
     const LaunchOptions options{.mpirun = {"mpirun", "-q"}, .keel = "/bin/keel", .command = {"train", "--out", "run"}};
-    CHECK(launch_line(options, hosts) == Texts{"mpirun", "-q", "-np", "5", "--map-by", "slot", "--bind-to", "none", "--host",
-                                               "a:2,b:3", "/bin/keel", "train", "--out", "run", "--resume", "auto", "--elastic"});
+    CHECK(launch_line(options, hosts) == Texts{"mpirun", "-q", "-np", "5", "--map-by", "slot", "--bind-to", "none",
+                                               "--host", "a:2,b:3", "/bin/keel", "train", "--out", "run", "--resume",
+                                               "auto", "--elastic"});
     const LaunchOptions own{.command = {"train", "--resume=x"}, .oversubscribe = true};
-    CHECK(launch_line(own, {{"", 2}}) == Texts{"mpirun", "-np", "2", "--map-by", "slot", "--bind-to", "none", "--oversubscribe",
-                                               "--mca", "mpi_yield_when_idle", "1", "keel", "train", "--resume=x"});
+    CHECK(launch_line(own, {{"", 2}}) == Texts{"mpirun", "-np", "2", "--map-by", "slot", "--bind-to", "none",
+                                               "--oversubscribe", "--mca", "mpi_yield_when_idle", "1", "keel", "train",
+                                               "--resume=x"});
     CHECK(launch_line({.command = {"bench"}}, {{"", 1}}).back() == "bench");
 }
 
@@ -76,24 +80,26 @@ TEST_CASE("What is worth a restart, and with which ranks", "[launch]") {
 
 TEST_CASE("A lost rank is left out, and the run goes on", "[launch]") {
     const TemporaryFolder folder;
-    const std::string mpirun = fake_mpirun(
-        folder,
-        "[ $n -le 2 ] && { echo \"keel train: [rank 0 on h] rank 1 on h died, last heard of at step 7\" >&2; exit 137; }\nexit 0");
-    const auto result = run_keel({"launch", "--json", "--mpirun", mpirun + " -v", "--ranks", "4", "--", "train", "--model", "x"});
+    const std::string mpirun = fake_mpirun(folder,
+                                           "[ $n -le 2 ] && { echo \"keel train: [rank 0 on h] rank 1 on h died, last "
+                                           "heard of at step 7\" >&2; exit 137; }\nexit 0");
+    const auto result =
+        run_keel({"launch", "--json", "--mpirun", mpirun + " -v", "--ranks", "4", "--", "train", "--model", "x"});
     INFO(result.err);
     CHECK(result.code == 0);
     const std::string calls = read_text(folder / "calls");
     CHECK_THAT(calls, contains("-v -np 4 --map-by slot --bind-to none") && contains("-np 3 ") && contains("-np 2 "));
     CHECK_THAT(calls, contains("train --model x --resume auto --elastic\n"));
-    CHECK_THAT(result.err, contains("rank 1 on h died") && contains("restart 1 of 3 behind exit code 137, with 3 ranks"));
+    CHECK_THAT(result.err,
+               contains("rank 1 on h died") && contains("restart 1 of 3 behind exit code 137, with 3 ranks"));
     CHECK_THAT(result.out, contains("\"restarts\":2") && contains("\"failed_rank\":1") && contains("\"exit_code\":0"));
 }
 
 TEST_CASE("A host that cannot be reached is left out", "[launch]") {
     const TemporaryFolder folder;
-    const std::string mpirun = fake_mpirun(
-        folder,
-        "case \"$*\" in *'--host b true') exit 1;; *a:2,b:2*) echo 'rank 3 on b is silent for 9 s' >&2; exit 69;; esac\nexit 0");
+    const std::string mpirun = fake_mpirun(folder,
+                                           "case \"$*\" in *'--host b true') exit 1;; *a:2,b:2*) echo 'rank 3 on b is "
+                                           "silent for 9 s' >&2; exit 69;; esac\nexit 0");
     const auto result = run_keel({"launch", "--mpirun", mpirun, "--hosts", "a:2,b:2", "--", "train"});
     CHECK(result.code == 0);
     CHECK_THAT(result.err, contains("b cannot be reached") && contains("with 2 ranks (a:2)"));
@@ -103,22 +109,25 @@ TEST_CASE("A host that cannot be reached is left out", "[launch]") {
 TEST_CASE("Restarts end: by their number, by too few ranks, by what no restart mends", "[launch]") {
     const TemporaryFolder folder;
     const std::string lost = "echo 'rank 0 on h died' >&2; exit 69";
-    CHECK(run_keel({"launch", "--mpirun", fake_mpirun(folder, lost), "--ranks", "2", "--same-ranks", "--max-restarts", "1", "--",
-                    "train"})
+    CHECK(run_keel({"launch", "--mpirun", fake_mpirun(folder, lost), "--ranks", "2", "--same-ranks", "--max-restarts",
+                    "1", "--", "train"})
               .code == 69);
     CHECK(read_text(folder / "calls").find("-np 2") != read_text(folder / "calls").rfind("-np 2"));
-    const auto few = run_keel({"launch", "--mpirun", fake_mpirun(folder, lost), "--ranks", "2", "--min-ranks", "2", "--", "train"});
+    const auto few =
+        run_keel({"launch", "--mpirun", fake_mpirun(folder, lost), "--ranks", "2", "--min-ranks", "2", "--", "train"});
     CHECK(few.code == 69);
     CHECK_THAT(few.err, contains("1 ranks are left, --min-ranks asks for 2"));
     for (const int code : {2, 3, 4, 75}) {
         std::filesystem::remove(folder / "calls");
-        CHECK(run_keel({"launch", "--mpirun", fake_mpirun(folder, "exit " + std::to_string(code)), "--ranks", "2", "--", "train"})
+        CHECK(run_keel({"launch", "--mpirun", fake_mpirun(folder, "exit " + std::to_string(code)), "--ranks", "2", "--",
+                        "train"})
                   .code == code);
         CHECK(read_text(folder / "calls").find('\n') == read_text(folder / "calls").rfind('\n'));
     }
-    const auto bad = run_keel({"launch", "--mpirun",
-                               fake_mpirun(folder, "echo 'rank 1 on h left early at step 2 with exit code 3' >&2; exit 69"),
-                               "--ranks", "2", "--", "train"});
+    const auto bad =
+        run_keel({"launch", "--mpirun",
+                  fake_mpirun(folder, "echo 'rank 1 on h left early at step 2 with exit code 3' >&2; exit 69"),
+                  "--ranks", "2", "--", "train"});
     CHECK(bad.code == 3);
 }
 
@@ -127,8 +136,9 @@ TEST_CASE("A signal to the launcher asks the ranks to save and stop", "[launch]"
     const int signal = GENERATE(SIGTERM, SIGINT, SIGUSR1);
     KeelProcess process(
         {"launch", "--ranks", "2", "--mpirun",
-         fake_mpirun(folder, "trap 'exit 75' USR1\ni=0\ntouch ready\nwhile [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"), "--",
-         "train"});
+         fake_mpirun(folder,
+                     "trap 'exit 75' USR1\ni=0\ntouch ready\nwhile [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done"),
+         "--", "train"});
     for (int i = 0; i < 6000 && !std::filesystem::exists(folder / "ready"); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     REQUIRE(std::filesystem::exists(folder / "ready"));

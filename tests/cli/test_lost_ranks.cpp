@@ -1,5 +1,5 @@
-// Ranks under the real mpirun that die and stop: the others end, with a line that names them, and keel launch goes on with what is
-// left.
+// Ranks under the real mpirun that die and stop: the others end, with a line that names them, and keel launch goes on
+// with what is left.
 #include <unistd.h>
 
 #include <chrono>
@@ -51,13 +51,15 @@ bool until(Condition condition) {
 }
 
 /// keel launch of four ranks that train for long.
-std::vector<std::string> command(const std::string& data, const std::string& out, const std::vector<std::string>& launch,
-                                 const std::vector<std::string>& train, const std::string& start_limit = "60") {
+std::vector<std::string> command(const std::string& data, const std::string& out,
+                                 const std::vector<std::string>& launch, const std::vector<std::string>& train,
+                                 const std::string& start_limit = "60") {
     std::vector<std::string> words{"launch",          "--ranks",  std::to_string(kRanks),
                                    "--oversubscribe", "--mpirun", "mpirun --allow-run-as-root"};
     words.insert(words.end(), launch.begin(), launch.end());
     words.emplace_back("--");
-    std::vector<std::string> more{"--start-limit", start_limit, "--heartbeat", "2", "--threads", "1", "--batch-size", "2"};
+    std::vector<std::string> more{"--start-limit", start_limit, "--heartbeat",  "2",
+                                  "--threads",     "1",         "--batch-size", "2"};
     more.insert(more.end(), train.begin(), train.end());
     const std::vector<std::string> run = keel::test::train_command(data, out, more);
     words.insert(words.end(), run.begin(), run.end());
@@ -65,13 +67,15 @@ std::vector<std::string> command(const std::string& data, const std::string& out
 }
 
 /// A signal hits a rank, `delay` after its run has come to `phase`; all must end within 30 s and say who it was.
-void check_lost(const std::string& data, const TemporaryFolder& folder, int victim, int signal, const std::string& phase,
-                std::chrono::milliseconds delay) {
+void check_lost(const std::string& data, const TemporaryFolder& folder, int victim, int signal,
+                const std::string& phase, std::chrono::milliseconds delay) {
     CAPTURE(victim, signal, phase, delay.count());
     const std::string out = folder / "run";
     fs::remove_all(out);
-    // A rank that is lost before the others know it is missed by the limit alone; else a busy machine may take long to start.
-    KeelProcess process(command(data, out, {"--max-restarts", "0"}, {"--epochs", "100000"}, phase == "starting" ? "10" : "60"));
+    // A rank that is lost before the others know it is missed by the limit alone; else a busy machine may take long to
+    // start.
+    KeelProcess process(
+        command(data, out, {"--max-restarts", "0"}, {"--epochs", "100000"}, phase == "starting" ? "10" : "60"));
     pid_t target = 0;
     REQUIRE(until([&] { return (target = process_of(victim, out)) != 0; }));
     if (phase == "training") REQUIRE(until([&] { return fs::exists(out + "/metrics.jsonl"); }));
@@ -115,7 +119,8 @@ TEST_CASE("A rank that is killed or stopped in any phase ends all", "[ranks][slo
             check_lost(data, folder, victim, signal, "starting", 0ms);
             check_lost(data, folder, victim, signal, "opened", 100ms);
             // Forward, backward, sums, validation and saving follow each other within a second.
-            for (const auto delay : {50ms, 300ms, 700ms, 1100ms}) check_lost(data, folder, victim, signal, "training", delay);
+            for (const auto delay : {50ms, 300ms, 700ms, 1100ms})
+                check_lost(data, folder, victim, signal, "training", delay);
         }
 }
 

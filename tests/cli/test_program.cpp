@@ -59,7 +59,9 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
         {{"data", "bench", "nih:/nowhere", "--rate", "0"}, 2, "--rate"},
         {{"train"}, 2, "keel train: [config] --model NAME is required"},
         {{"train", "--epocs", "3"}, 2, "unknown option '--epocs', did you mean '--epochs'?"},
-        {{"train", "--epochs", "0"}, 2, "keel train: [config] --epochs: epochs must be a whole number at least 1, not 0"},
+        {{"train", "--epochs", "0"},
+         2,
+         "keel train: [config] --epochs: epochs must be a whole number at least 1, not 0"},
         {{"train", "--set", "epocs=1"}, 2, "[config] --set: unknown key 'epocs', did you mean 'epochs'?"},
         {{"train", "--config", "/nowhere/x.toml"}, 5, "/nowhere/x.toml"},
     }));
@@ -77,20 +79,25 @@ TEST_CASE("A number out of its range ends with 2 and names option, range and num
         std::string option, low, high;  ///< `low` and `high` lie just outside; empty: any number of 64 bits is allowed
         std::string range;
     };
-    const Words eval{"eval"}, predict{"predict"}, bench{"bench"}, models{"models"}, info{"data", "info"}, synth{"data", "synth"};
+    const Words eval{"eval"}, predict{"predict"}, bench{"bench"}, models{"models"}, info{"data", "info"},
+        synth{"data", "synth"};
     const auto limit = GENERATE_COPY(
         Limit{eval, "--batch-size", "0", "4097", "1 to 4096"}, Limit{eval, "--workers", "0", "1025", "1 to 1024"},
         Limit{eval, "--max-bad", "-0.01", "1.01", "0 to 1"}, Limit{eval, "--val-fraction", "-0.1", "1", "0 to below 1"},
-        Limit{eval, "--test-fraction", "-0.1", "1", "0 to below 1"}, Limit{eval, "--split-seed", "-1", "", "at least 0"},
-        Limit{eval, "--threads", "-1", "1025", "0 to 1024"}, Limit{eval, "--seed", "-1", "", "at least 0"},
-        Limit{predict, "--batch-size", "0", "4097", "1 to 4096"}, Limit{bench, "--batch", "0", "4097", "1 to 4096"},
-        Limit{bench, "--image-size", "27", "4097", "28 to 4096"}, Limit{bench, "--steps", "-3", "100001", "1 to 100000"},
-        Limit{bench, "--warmup", "-1", "1001", "0 to 1000"}, Limit{bench, "--channels", "0", "1025", "1 to 1024"},
-        Limit{bench, "--classes", "0", "1000001", "1 to 1000000"}, Limit{models, "--image-size", "27", "4097", "28 to 4096"},
-        Limit{models, "--channels", "0", "1025", "1 to 1024"}, Limit{models, "--classes", "0", "1000001", "1 to 1000000"},
-        Limit{info, "--val-fraction", "-0.1", "1", "0 to below 1"}, Limit{info, "--test-fraction", "-0.1", "1", "0 to below 1"},
+        Limit{eval, "--test-fraction", "-0.1", "1", "0 to below 1"},
+        Limit{eval, "--split-seed", "-1", "", "at least 0"}, Limit{eval, "--threads", "-1", "1025", "0 to 1024"},
+        Limit{eval, "--seed", "-1", "", "at least 0"}, Limit{predict, "--batch-size", "0", "4097", "1 to 4096"},
+        Limit{bench, "--batch", "0", "4097", "1 to 4096"}, Limit{bench, "--image-size", "27", "4097", "28 to 4096"},
+        Limit{bench, "--steps", "-3", "100001", "1 to 100000"}, Limit{bench, "--warmup", "-1", "1001", "0 to 1000"},
+        Limit{bench, "--channels", "0", "1025", "1 to 1024"}, Limit{bench, "--classes", "0", "1000001", "1 to 1000000"},
+        Limit{models, "--image-size", "27", "4097", "28 to 4096"},
+        Limit{models, "--channels", "0", "1025", "1 to 1024"},
+        Limit{models, "--classes", "0", "1000001", "1 to 1000000"},
+        Limit{info, "--val-fraction", "-0.1", "1", "0 to below 1"},
+        Limit{info, "--test-fraction", "-0.1", "1", "0 to below 1"},
         Limit{info, "--split-seed", "-1", "", "at least 0"}, Limit{synth, "--count", "0", "10000001", "1 to 10000000"},
-        Limit{synth, "--size", "63", "2049", "64 to 2048"}, Limit{{"data", "pack"}, "--size", "-1", "16385", "0 to 16384"},
+        Limit{synth, "--size", "63", "2049", "64 to 2048"},
+        Limit{{"data", "pack"}, "--size", "-1", "16385", "0 to 16384"},
         Limit{{"data", "pack"}, "--shard-mb", "0", "65537", "1 to 65536"},
         Limit{{"data", "pack"}, "--max-bad", "-0.1", "1.1", "0 to 1"},
         Limit{{"data", "check"}, "--workers", "0", "1025", "1 to 1024"},
@@ -152,8 +159,8 @@ TEST_CASE("--help and --version", "[program]") {
 }
 
 TEST_CASE("Every command takes the common options", "[program]") {
-    const Words command = GENERATE(Words{"train"}, Words{"eval"}, Words{"predict"}, Words{"data", "info"}, Words{"data", "synth"},
-                                   Words{"models"}, Words{"bench"}, Words{"doctor"});
+    const Words command = GENERATE(Words{"train"}, Words{"eval"}, Words{"predict"}, Words{"data", "info"},
+                                   Words{"data", "synth"}, Words{"models"}, Words{"bench"}, Words{"doctor"});
     Words line = command;
     line.emplace_back("--help");
     const std::string help = run_keel(line).out;
@@ -178,7 +185,8 @@ TEST_CASE("How OpenMP's threads wait is set for the user, who may set it himself
     REQUIRE(own["openmp"].size() == 1);
     CHECK(contains(own["openmp"][0], "GOMP_SPINCOUNT="));
     CHECK(object(run_keel(doctor, {"OMP_WAIT_POLICY=passive"}))["openmp"] == json{"OMP_WAIT_POLICY=passive"});
-    // The runtime then binds the first thread to one processor before main(): the others are the program's all the same.
+    // The runtime then binds the first thread to one processor before main(): the others are the program's all the
+    // same.
     const json bound = object(run_keel(doctor, {"OMP_PROC_BIND=true"}));
     CHECK(bound["openmp"] == json{"OMP_PROC_BIND=true"});
 #ifndef __clang__  // LLVM's runtime starts behind libgomp, which oneDNN brings along, and sees the one processor alone
@@ -211,8 +219,8 @@ TEST_CASE("data synth writes a set that data info counts", "[program]") {
     CHECK(text.code == 0);
     CHECK(contains(text.out, "Cardiomegaly"));
 
-    const json cost = object(run_keel({"data", "bench", "phantom:" + set, "--image-size", "32", "--images", "50", "--batch", "8",
-                                       "--augment", "--rate", "100", "--json"}));
+    const json cost = object(run_keel({"data", "bench", "phantom:" + set, "--image-size", "32", "--images", "50",
+                                       "--batch", "8", "--augment", "--rate", "100", "--json"}));
     REQUIRE(cost["results"].size() == 1);
     const json& result = cost["results"][0];
     CHECK(result["images"] >= 50);  // more than the split has: it is read again
@@ -234,7 +242,8 @@ TEST_CASE("docs/cli.md holds the help of every command", "[program]") {
     // The document is scripts/update_cli_docs.sh's output: a heading, the command line and the help between fences.
     const std::string document = read_text(KEEL_SOURCE_DIR "/docs/cli.md");
     int commands = 0;
-    for (std::size_t at = document.find("\n## keel"); at != std::string::npos; at = document.find("\n## keel", at + 1)) {
+    for (std::size_t at = document.find("\n## keel"); at != std::string::npos;
+         at = document.find("\n## keel", at + 1)) {
         const std::size_t end = document.find('\n', at + 1);
         std::istringstream title(document.substr(at + 4, end - at - 4));
         Words line;

@@ -21,8 +21,8 @@ namespace {
 struct Made {
     Made() {
         REQUIRE(run_keel(train_command(data, run)).code == 0);
-        const ProgramResult result = run_keel({"quantize", "--checkpoint", checkpoint, "--data", data, "--out", model, "--images",
-                                               "16", "--batch-size", "4", "--json", "--quiet"});
+        const ProgramResult result = run_keel({"quantize", "--checkpoint", checkpoint, "--data", data, "--out", model,
+                                               "--images", "16", "--batch-size", "4", "--json", "--quiet"});
         INFO(result.err);
         REQUIRE(result.code == 0);
         report = json::parse(result.out);
@@ -49,8 +49,8 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     CHECK(made.report["bytes"] == std::filesystem::file_size(made.model));
 
     const auto evaluated = [&](const std::string& file, const std::vector<std::string>& environment = {}) {
-        const ProgramResult result =
-            run_keel({"eval", "--checkpoint", file, "--data", made.data, "--split", "train", "--json", "--quiet"}, environment);
+        const ProgramResult result = run_keel(
+            {"eval", "--checkpoint", file, "--data", made.data, "--split", "train", "--json", "--quiet"}, environment);
         REQUIRE(result.code == 0);
         return json::parse(result.out);
     };
@@ -59,31 +59,32 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     CHECK(codes["loss"].get<double>() == Approx(floats["loss"].get<double>()).epsilon(0.05));
     const std::string truth = made.folder / "scores.csv", other = made.folder / "other.csv";
     const auto predictions = [&](const std::string& file, const std::vector<std::string>& environment) {
-        REQUIRE(run_keel(
-                    {"eval", "--checkpoint", made.model, "--data", made.data, "--split", "train", "--predictions", file, "--quiet"},
-                    environment)
+        REQUIRE(run_keel({"eval", "--checkpoint", made.model, "--data", made.data, "--split", "train", "--predictions",
+                          file, "--quiet"},
+                         environment)
                     .code == 0);
         return read_text(file);
     };
     const std::string scores_of_all = predictions(truth, {});
     for (const Isa isa : available_isas()) {
-        INFO("ISA " << name(isa));
-        const std::vector<std::string> environment{"KEEL_ISA=" + std::string(name(isa)), "OMP_NUM_THREADS=3"};
+        INFO("ISA " << isa.name);
+        const std::vector<std::string> environment{"KEEL_ISA=" + std::string(isa.name), "OMP_NUM_THREADS=3"};
         CHECK(evaluated(made.model, environment) == codes);
         CHECK(predictions(other, environment) == scores_of_all);
     }
 
     const std::string folder = made.folder / "pictures";
     std::filesystem::create_directory(folder);
-    const std::vector<std::string> pictures = write_sample_pictures(folder, 3);
+    const std::vector<std::string> images = write_sample_images(folder, 3);
     const ProgramResult predicted = run_keel({"predict", "--checkpoint", made.model, folder, "--json", "--quiet"});
     REQUIRE(predicted.code == 0);
     keel_model* model = nullptr;
     REQUIRE(keel_model_load(made.model.c_str(), 1, &model) == KEEL_OK);
     std::vector<float> scores(keel_model_label_count(model));
-    REQUIRE(keel_predict_file(model, pictures[1].c_str(), scores.data(), scores.size()) == KEEL_OK);
-    const json of_picture = json::parse(predicted.out)["images"][1]["scores"];
-    for (std::size_t i = 0; i < scores.size(); ++i) CHECK(of_picture[keel_model_label(model, i)].get<float>() == scores[i]);
+    REQUIRE(keel_predict_file(model, images[1].c_str(), scores.data(), scores.size()) == KEEL_OK);
+    const json of_image = json::parse(predicted.out)["images"][1]["scores"];
+    for (std::size_t i = 0; i < scores.size(); ++i)
+        CHECK(of_image[keel_model_label(model, i)].get<float>() == scores[i]);
     keel_model_free(model);
 }
 
@@ -118,7 +119,8 @@ TEST_CASE("keel quantize: what cannot be", "[quantize]") {
         CHECK_THAT(result.err, contains(why));
         CHECK(result.out.empty());
     };
-    const std::vector<std::string> again{"quantize", "--checkpoint", made.checkpoint, "--data", made.data, "--out", made.model};
+    const std::vector<std::string> again{"quantize", "--checkpoint", made.checkpoint, "--data",
+                                         made.data,  "--out",        made.model};
     const auto with = [&](std::vector<std::string> more) {
         std::vector<std::string> all = again;
         all.insert(all.end(), more.begin(), more.end());
@@ -129,16 +131,19 @@ TEST_CASE("keel quantize: what cannot be", "[quantize]") {
     refused(3, "wanted two batches", with({"--force", "--batch-size", "4000"}));
     refused(3, "is a quantized model",
             {"quantize", "--checkpoint", made.model, "--data", made.data, "--out", made.folder / "twice.safetensors"});
-    refused(3, "is a quantized model",
-            {"predict", "--checkpoint", made.model, "--heatmaps", made.folder / "maps", made.folder / "phantom/images"});
+    refused(
+        3, "is a quantized model",
+        {"predict", "--checkpoint", made.model, "--heatmaps", made.folder / "maps", made.folder / "phantom/images"});
     const std::string fingerprint_before = fingerprint(made.model);
-    CHECK(run_keel(with({"--force", "--keep", "layer1.0.conv1", "--images", "8", "--batch-size", "4", "--quiet"})).code == 0);
+    CHECK(
+        run_keel(with({"--force", "--keep", "layer1.0.conv1", "--images", "8", "--batch-size", "4", "--quiet"})).code ==
+        0);
     CHECK(fingerprint(made.model) != fingerprint_before);
 }
 
 TEST_CASE("keel bench --mode int8", "[quantize]") {
-    const ProgramResult result = run_keel({"bench", "--model", "resnet18", "--mode", "int8", "--batch", "2", "--image-size", "32",
-                                           "--steps", "1", "--warmup", "0", "--json", "--quiet"});
+    const ProgramResult result = run_keel({"bench", "--model", "resnet18", "--mode", "int8", "--batch", "2",
+                                           "--image-size", "32", "--steps", "1", "--warmup", "0", "--json", "--quiet"});
     REQUIRE(result.code == 0);
     CHECK(json::parse(result.out)["mode"] == "int8");
 }

@@ -24,10 +24,12 @@ using keel::test::TemporaryFolder;
 
 namespace {
 
-/// mpirun of `ranks`, more than there are cores if need be; `script` is what each rank's shell runs in place of keel ("$0" "$@").
+/// mpirun of `ranks`, more than there are cores if need be; `script` is what each rank's shell runs in place of keel
+/// ("$0" "$@").
 std::vector<std::string> mpirun(int ranks, const std::string& script = "") {
-    std::vector<std::string> words{"mpirun", "--oversubscribe",    "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
-                                   "-n",     std::to_string(ranks)};
+    std::vector<std::string> words{
+        "mpirun", "--oversubscribe",    "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
+        "-n",     std::to_string(ranks)};
     if (::getuid() == 0) words.insert(words.begin() + 1, "--allow-run-as-root");
     if (!script.empty()) words.insert(words.end(), {"sh", "-c", script});
     return words;
@@ -38,8 +40,9 @@ ProgramResult run_on_ranks(int ranks, const std::vector<std::string>& arguments,
 }
 
 std::vector<std::string> command(const std::string& data, const std::string& out, std::vector<std::string> more) {
-    more.insert(more.begin(), {"train", "--model", "resnet18", "--data", data, "--out", out, "--image-size", "64", "--quiet",
-                               "--threads", "1", "--optimizer", "sgd", "--weight-decay", "0", "--lr", "0.001"});
+    more.insert(more.begin(),
+                {"train", "--model", "resnet18", "--data", data, "--out", out, "--image-size", "64", "--quiet",
+                 "--threads", "1", "--optimizer", "sgd", "--weight-decay", "0", "--lr", "0.001"});
     return more;
 }
 
@@ -59,8 +62,8 @@ double difference(const std::string& a, const std::string& b) {
     return std::sqrt(apart / size);
 }
 
-/// A picture of the training split, by a run's default split.
-std::string unreadable_picture(const std::string& data) {
+/// An image of the training split, by a run's default split.
+std::string unreadable_image(const std::string& data) {
     const auto dataset = open_dataset(data, {});
     return dataset->samples(Split::train)[3].name;
 }
@@ -69,7 +72,7 @@ std::string last(const std::string& run) { return run + "/checkpoints/last.safet
 
 }  // namespace
 
-TEST_CASE("a step of two ranks with synchronised batch norms is one rank's step on the joined batch", "[ranks]") {
+TEST_CASE("a step of two ranks with synchronized batch norms is one rank's step on the joined batch", "[ranks]") {
     if (!has_mpirun()) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder);
@@ -85,12 +88,13 @@ TEST_CASE("a step of two ranks with synchronised batch norms is one rank's step 
         INFO(two.err);
         REQUIRE(two.code == 0);
         CHECK(std::ranges::count(two.out, '\n') == 1);  // rank 0 alone prints
-        // Each of some 40 operators deep sums otherwise rounded terms, which err by 2^-24 relative each; ReLUs let next to nothing
-        // flip in one step.
+        // Each of some 40 operators deep sums otherwise rounded terms, which err by 2^-24 relative each; ReLUs let next
+        // to nothing flip in one step.
         CHECK(difference(last(folder / "one"), last(folder / "two")) < 40 * 0x1p-24);
     }
-    // Without, every rank normalises by its own four pictures: another step.
-    REQUIRE(run_on_ranks(2, command(data, folder / "apart", {"--batch-size", "4", "--max-steps", "1", "--epochs", "1"})).code == 0);
+    // Without, every rank normalizes by its own four images: another step.
+    REQUIRE(run_on_ranks(2, command(data, folder / "apart", {"--batch-size", "4", "--max-steps", "1", "--epochs", "1"}))
+                .code == 0);
     CHECK(difference(last(folder / "one"), last(folder / "apart")) > 1e-3);
 }
 
@@ -98,11 +102,12 @@ TEST_CASE("a reproducible run has the same weights to the bit on any number of r
     if (!has_mpirun()) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder);
-    // The last step of an epoch is smaller than its number of shards, and one picture cannot be read.
-    std::ofstream(data.substr(data.find(':') + 1) + "/images/" + unreadable_picture(data), std::ios::trunc) << "no picture";
+    // The last step of an epoch is smaller than its number of shards, and one image cannot be read.
+    std::ofstream(data.substr(data.find(':') + 1) + "/images/" + unreadable_image(data), std::ios::trunc) << "no image";
     const auto more = [](int images, const std::string& threads, std::vector<std::string> rest = {}) {
-        rest.insert(rest.end(), {"--reproducible", "--virtual-shards", "4", "--batch-size", std::to_string(images), "--epochs", "2",
-                                 "--momentum", "0.9", "--schedule", "constant", "--max-bad", "1", "--threads", threads});
+        rest.insert(rest.end(),
+                    {"--reproducible", "--virtual-shards", "4", "--batch-size", std::to_string(images), "--epochs", "2",
+                     "--momentum", "0.9", "--schedule", "constant", "--max-bad", "1", "--threads", threads});
         return rest;
     };
     const auto train = [&](const std::string& out, const std::vector<std::string>& rest) {
@@ -125,8 +130,8 @@ TEST_CASE("a reproducible run has the same weights to the bit on any number of r
 
     // Stopped on two ranks and resumed on one.
     REQUIRE(run_on_ranks(2, train(folder / "stopped", more(6, "1", {"--max-steps", "2"}))).code == 0);
-    const auto resumed = keel::test::run_keel(
-        {"train", "--out", folder / "stopped", "--resume", "auto", "--quiet", "--batch-size", "12", "--max-steps", "0"});
+    const auto resumed = keel::test::run_keel({"train", "--out", folder / "stopped", "--resume", "auto", "--quiet",
+                                               "--batch-size", "12", "--max-steps", "0"});
     INFO(resumed.err);
     REQUIRE(resumed.code == 0);
     CHECK((keel::test::fingerprint(last(folder / "stopped")) == truth));
@@ -137,9 +142,13 @@ TEST_CASE("a reproducible run has the same weights to the bit on any number of r
         std::string says;
     };
     for (const Refused& refused : {
-             Refused{1, {"--virtual-shards", "3"}, "[train] --reproducible wants virtual-shards to be a power of two, not 3"},
-             Refused{3, {}, "[train] --reproducible of 4 virtual shards wants a power of two of ranks, 4 at most, not 3"},
-             Refused{2, {"--virtual-shards", "1"}, "of 1 virtual shards wants a power of two of ranks, 1 at most, not 2"},
+             Refused{1,
+                     {"--virtual-shards", "3"},
+                     "[train] --reproducible wants virtual-shards to be a power of two, not 3"},
+             Refused{
+                 3, {}, "[train] --reproducible of 4 virtual shards wants a power of two of ranks, 4 at most, not 3"},
+             Refused{
+                 2, {"--virtual-shards", "1"}, "of 1 virtual shards wants a power of two of ranks, 1 at most, not 2"},
              Refused{1, {"--wire", "bf16"}, "wants wire f32, not bf16"},
              Refused{1, {"--allreduce", "ring"}, "wants allreduce halving-doubling, not ring"},
              Refused{1, {"--sampler", "independent"}, "wants sampler sharded, not independent"},
@@ -157,15 +166,17 @@ TEST_CASE("a trace shows the kernels, the waits and the sums of all ranks", "[ra
     if (!has_mpirun()) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run";
-    const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "1", "--max-steps", "13", "--trace-steps", "2"}));
+    const auto run =
+        run_on_ranks(2, command(data, out, {"--batch-size", "1", "--max-steps", "13", "--trace-steps", "2"}));
     INFO(run.err);
     REQUIRE(run.code == 0);
     const Json trace = Json::parse(keel::test::read_text(out + "/trace.json"));
     for (const int rank : {0, 1})
         for (const std::string name : {"wait for input", "layer1.0.conv1", "wait for sums", "allreduce"}) {
             CAPTURE(rank, name);
-            const auto times = std::ranges::count_if(
-                trace.at("traceEvents"), [&](const Json& event) { return event.at("pid") == rank && event.at("name") == name; });
+            const auto times = std::ranges::count_if(trace.at("traceEvents"), [&](const Json& event) {
+                return event.at("pid") == rank && event.at("name") == name;
+            });
             CHECK(times >= 2);
         }
 }
@@ -174,13 +185,14 @@ TEST_CASE("ranks of a node compute on cores of their own", "[ranks]") {
     if (!has_mpirun() || allowed_cores() < 2) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run", masks = folder / "masks";
-    // Each rank's shell notes which processors its first thread may run on, once the run is under way, and stops it when both have.
+    // Each rank's shell notes which processors its first thread may run on, once the run is under way, and stops it
+    // when both have.
     const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "2", "--epochs", "100000"}),
                                   "\"$0\" \"$@\" & rank=$!; while [ ! -e " + last(out) +
                                       " ]; do sleep 0.1; done; sed -n "
                                       "'s/Cpus_allowed_list:\t//p' /proc/$rank/status > " +
-                                      masks + ".$OMPI_COMM_WORLD_RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " + masks +
-                                      ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
+                                      masks + ".$OMPI_COMM_WORLD_RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " +
+                                      masks + ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
     INFO(run.err);
     CHECK(run.code == 75);
     const std::string first = keel::test::read_text(masks + ".0"), second = keel::test::read_text(masks + ".1");
@@ -207,7 +219,8 @@ TEST_CASE("a signal to one rank stops all at the same step, and another number o
     CHECK_THAT(stopped.err, contains("stopped by signal 10 at step"));
 
     // As many images a step: the same run.
-    const std::vector<std::string> all{"train", "--out", out, "--resume", "auto", "--quiet", "--threads", "1", "--epochs", "1"};
+    const std::vector<std::string> all{"train",   "--out",     out, "--resume", "auto",
+                                       "--quiet", "--threads", "1", "--epochs", "1"};
     auto alone = all;
     alone.insert(alone.end(), {"--batch-size", "4"});
     const auto refused = keel::test::run_keel(alone);

@@ -5,13 +5,15 @@
 #include <filesystem>
 #include <fstream>
 
-#include "train/trainer.h"
 #include "kernels/error.h"
-#include "tests/support/disk_faults.h"
+#include "runs/run_recorder.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "tests/support/disk_faults.h"
+#include "train/trainer.h"
+#include "train/trainer_state.h"
 
 using namespace keel;
 using keel::test::contains;
@@ -24,7 +26,9 @@ using keel::test::write_text;
 
 namespace {
 
-std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 std::vector<std::string> resume(const std::string& out, const std::vector<std::string>& more = {}) {
     std::vector<std::string> command{"train", "--out", out, "--resume", "auto", "--quiet"};
@@ -44,14 +48,13 @@ TrainConfig small_config(const std::string& data, const std::string& out) {
     return config;
 }
 
-int train(const TrainConfig& config) {
-    cli::Globals globals;
-    globals.quiet = true;
-    cli::RunDirectory directory(config.out, ExistingRun::resume, true);
-    World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
-    Trainer trainer(config, directory, globals, world);
+/// Trains on from the newest checkpoint, as keel train --resume auto does.
+TrainEnd train(const TrainConfig& config) {
+    RunDirectory directory(config.out, ExistingRun::resume, true);
+    RunRecorder recorder(directory);
+    Trainer trainer(config, recorder);
     if (const auto found = directory.checkpoints().newest()) trainer.resume(found->state, found->file);
-    return trainer.run();
+    return trainer.run().end;
 }
 
 }  // namespace
@@ -64,13 +67,16 @@ TEST_CASE("A run that ends after every step and goes on has the same weights to 
     config.dropout = 0.2;
     config.rotate = 10;
     config.ema_decay = 0.9;
-    REQUIRE(train(config) == 0);
+    REQUIRE(train(config) == TrainEnd::finished);
     const std::string whole_metrics = read_text(folder / "whole/metrics.csv");
     config.out = folder / "stopped";
-    const std::int64_t whole_steps = read_trainer_state(Checkpoints(folder / "whole/checkpoints").newest()->state.metadata, "").step;
+    const std::int64_t whole_steps =
+        read_trainer_state(Checkpoints(folder / "whole/checkpoints").newest()->state.metadata, "").step;
     REQUIRE(whole_steps > 4);
-    for (config.max_steps = 1; config.max_steps <= whole_steps; ++config.max_steps) REQUIRE(train(config) == 0);
-    CHECK(fingerprint(config.out + "/checkpoints/last.safetensors") == fingerprint(folder / "whole/checkpoints/last.safetensors"));
+    for (config.max_steps = 1; config.max_steps <= whole_steps; ++config.max_steps)
+        REQUIRE(train(config) == TrainEnd::finished);
+    CHECK(fingerprint(config.out + "/checkpoints/last.safetensors") ==
+          fingerprint(folder / "whole/checkpoints/last.safetensors"));
     CHECK(lines(read_text(config.out + "/metrics.csv")) == lines(whole_metrics));
     CHECK(lines(read_text(config.out + "/metrics.jsonl")) == lines(whole_metrics) - 1);
 }
@@ -95,7 +101,8 @@ TEST_CASE("Options that matter are refused when they change, and taken by force;
     CHECK(run_keel(resume(out, {"--max-steps", "5"})).code == 0);
     CHECK_THAT(read_text(out + "/config.toml"), contains("lr = 0.5"));
 
-    const auto more = run_keel(resume(out, {"--max-steps", "0", "--epochs", "3", "--threads", "1", "--workers", "1", "--json"}));
+    const auto more =
+        run_keel(resume(out, {"--max-steps", "0", "--epochs", "3", "--threads", "1", "--workers", "1", "--json"}));
     INFO(more.err);
     CHECK(more.code == 0);
     CHECK_THAT(more.out, contains("\"epochs\":3"));
@@ -121,8 +128,10 @@ TEST_CASE("Other samples or labels than the checkpoint's are refused", "[resume]
 
 TEST_CASE("--resume auto takes the newest checkpoint that verifies, and says which did not", "[resume]") {
     const TemporaryFolder folder;
-    const std::string data = test::draw_phantom(folder), out = folder / "run", last = out + "/checkpoints/last.safetensors";
-    const auto never = run_keel(train_command(data, out, {"--resume", "auto"}));  // from the start, as there is nothing yet
+    const std::string data = test::draw_phantom(folder), out = folder / "run",
+                      last = out + "/checkpoints/last.safetensors";
+    const auto never =
+        run_keel(train_command(data, out, {"--resume", "auto"}));  // from the start, as there is nothing yet
     INFO(never.err);
     REQUIRE(never.code == 0);
     const std::string whole = fingerprint(last);
@@ -133,7 +142,8 @@ TEST_CASE("--resume auto takes the newest checkpoint that verifies, and says whi
     CHECK_THAT(resumed.err, contains(last));
     CHECK(fingerprint(last) == whole);  // the second epoch was trained again
 
-    for (const char* name : {"last", "previous", "best"}) write_text(out + "/checkpoints/" + name + ".safetensors", "damaged");
+    for (const char* name : {"last", "previous", "best"})
+        write_text(out + "/checkpoints/" + name + ".safetensors", "damaged");
     const auto refused = run_keel(resume(out));
     CHECK(refused.code == 3);
     CHECK_THAT(refused.err, contains("last.safetensors") && contains("previous.safetensors"));
@@ -160,7 +170,7 @@ TEST_CASE("A save that fails is reported and tried again; the run ends well only
     const int fsync = static_cast<int>(test::Call::fsync), error = GENERATE(ENOSPC, EIO);
     SECTION("once") {
         const test::DiskFaultScope scope({.at = 1, .error = error, .only = fsync});
-        REQUIRE(train(config) == 0);
+        REQUIRE(train(config) == TrainEnd::finished);
         CHECK(scope.calls() > 1);
         CHECK_THAT(read_text(folder / "run/log.txt"), contains("is not saved") && contains(" error "));
         const auto found = Checkpoints(folder / "run/checkpoints").newest();
@@ -170,7 +180,7 @@ TEST_CASE("A save that fails is reported and tried again; the run ends well only
     }
     SECTION("for good") {
         config.epochs = 1;
-        REQUIRE(train(config) == 0);
+        REQUIRE(train(config) == TrainEnd::finished);
         const std::string before = fingerprint(folder / "run/checkpoints/last.safetensors");
         config.epochs = 2;
         const test::DiskFaultScope scope({.at = 1, .error = error, .for_good = true, .only = fsync});
@@ -186,9 +196,10 @@ TEST_CASE("A disk that fills up during a run loses nothing that was saved", "[re
     std::filesystem::create_directory(disk);
     // Weights and moments of ResNet18 take 134 MB, so that the first checkpoint fits and the second does not.
     const std::string script = "mount -t tmpfs -o size=200m none '" + disk +
-                               "' || exit 99; '" KEEL_BINARY "' train --model resnet18 --data '" + data + "' --out '" + disk +
-                               "/run' --image-size 32 --batch-size 8 --epochs 3 2> '" + (folder / "err") + "'; echo $? > '" +
-                               (folder / "code") + "'; cp -r '" + disk + "/run' '" + (folder / "kept") + "'";
+                               "' || exit 99; '" KEEL_BINARY "' train --model resnet18 --data '" + data + "' --out '" +
+                               disk + "/run' --image-size 32 --batch-size 8 --epochs 3 2> '" + (folder / "err") +
+                               "'; echo $? > '" + (folder / "code") + "'; cp -r '" + disk + "/run' '" +
+                               (folder / "kept") + "'";
     write_text(folder / "script", script);
     const int status = std::system(("unshare -m sh '" + (folder / "script") + "' > /dev/null 2>&1").c_str());
     if (!std::filesystem::exists(folder / "code")) {

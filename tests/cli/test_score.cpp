@@ -122,15 +122,15 @@ TEST_CASE("keel score: every figure of a small table, by hand", "[score]") {
     CHECK(object.at("without_label") == json{{"count", 1}, {"names", {"extra"}}});
     CHECK(object.at("without_prediction") == json{{"count", 1}, {"names", {"z"}}});
     CHECK_THAT(result.err, contains("1 predictions have no label and are left out: extra\n"));
-    CHECK_THAT(result.err, contains("1 labelled pictures have no prediction and are left out: z\n"));
+    CHECK_THAT(result.err, contains("1 labelled images have no prediction and are left out: z\n"));
 
     const ProgramResult text = score(folder, predictions, labels, {"--only", "Mass,Nodule"});
     CHECK_THAT(text.out, contains("0.8750"));
     CHECK_THAT(text.out, contains("undefined"));
 
     write_text(folder / "list.txt", "a\nc\r\n");
-    const json listed =
-        json::parse(score(folder, predictions, labels, {"--json", "--only", "Mass", "--list", folder / "list.txt"}).out);
+    const json listed = json::parse(
+        score(folder, predictions, labels, {"--json", "--only", "Mass", "--list", folder / "list.txt"}).out);
     CHECK(listed.at("samples") == 2);
     CHECK(listed.at("auroc").at("Mass") == 1);
     CHECK(listed.at("without_label").at("count") == 3);
@@ -141,7 +141,8 @@ TEST_CASE("keel score: names at most ten of the rows that one side lacks", "[sco
     const TemporaryFolder folder;
     std::string predictions = "Image Index,Mass\na,1\nb,0\n";
     for (int i = 0; i < 12; ++i) predictions += "x" + std::to_string(i) + ",0\n";
-    const ProgramResult result = score(folder, predictions, kHead + "a,Mass,1\nb,No Finding,1\n", {"--json", "--only", "Mass"});
+    const ProgramResult result =
+        score(folder, predictions, kHead + "a,Mass,1\nb,No Finding,1\n", {"--json", "--only", "Mass"});
     REQUIRE(result.code == 0);
     const json object = json::parse(result.out);
     CHECK(object.at("without_label").at("count") == 12);
@@ -171,8 +172,8 @@ TEST_CASE("keel score: hostile tables end with 3 and the line", "[score]") {
         {head + "a,0.5,1\n", "p.csv:2: wanted 2 fields, got 3"},
         {head + "a\n", "p.csv:2: wanted 2 fields, got 1"},
         {head + ",0.5\n", "p.csv:2: the image's name is empty"},
-        {head + huge + ",0.5\n", "have no picture in common"},
-        {head, "have no picture in common"},
+        {head + huge + ",0.5\n", "have no image in common"},
+        {head, "have no image in common"},
     }));
     const ProgramResult result = score(folder, text, labels, {"--json", "--only", "Mass"});
     CAPTURE(result.err);
@@ -188,13 +189,14 @@ TEST_CASE("keel score: bad labels and options", "[score]") {
     CHECK(score(folder, good, "Image Index,Patient ID\na,1\n").code == 3);
     CHECK_THAT(score(folder, good, kHead + "a,Mas,1\n").err, contains("l.csv:2: unknown label 'Mas'"));
     CHECK_THAT(score(folder, good, kHead + "a,Mass,1\na,Mass,1\n").err, contains("l.csv:3: a has a row already"));
-    CHECK_THAT(score(folder, good, kHead).err, contains("prob_Atelectasis"));  // all 14 are wanted where --only is not given
+    CHECK_THAT(score(folder, good, kHead).err,
+               contains("prob_Atelectasis"));  // all 14 are wanted where --only is not given
     const ProgramResult only = score(folder, good, kHead + "a,Mass,1\n", {"--only", "Mass,Nodul"});
     CHECK(only.code == 2);
     CHECK_THAT(only.err, contains("there is no label 'Nodul', did you mean 'Nodule'?"));
     write_text(folder / "list.txt", "elsewhere\n");
     CHECK_THAT(score(folder, good, kHead + "a,Mass,1\n", {"--only", "Mass", "--list", folder / "list.txt"}).err,
-               contains("names no picture of the label file"));
+               contains("names no image of the label file"));
     CHECK(run_keel({"score", "--predictions", folder / "none.csv", "--labels", folder / "l.csv"}).code == 5);
     CHECK(run_keel({"score", "--predictions", folder / "p.csv"}).code == 2);
 }

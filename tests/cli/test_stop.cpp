@@ -21,8 +21,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Runs `command` to its end, stopped by SIGTERM at random times on the way and resumed; returns how often it was stopped.
-int run_with_stops(std::vector<std::string> command, std::mt19937& random, int most, std::chrono::duration<double> whole) {
+/// Runs `command` to its end, stopped by SIGTERM at random times on the way and resumed; returns how often it was
+/// stopped.
+int run_with_stops(std::vector<std::string> command, std::mt19937& random, int most,
+                   std::chrono::duration<double> whole) {
     std::uniform_real_distribution<double> share(0, 1);
     command.insert(command.end(), {"--resume", "auto"});
     int stops = 0;
@@ -41,11 +43,13 @@ int run_with_stops(std::vector<std::string> command, std::mt19937& random, int m
     }
 }
 
-/// Stopped and resumed at random, `runs` times for 1 and for 2 threads: the weights are those of the run that nobody stopped.
+/// Stopped and resumed at random, `runs` times for 1 and for 2 threads: the weights are those of the run that nobody
+/// stopped.
 void stop_and_compare(const std::string& data, const TemporaryFolder& folder, int runs, unsigned seed) {
     std::mt19937 random(seed);
     for (const char* threads : {"1", "2"}) {
-        const std::vector<std::string> more{"--threads", threads, "--dropout", "0.2", "--rotate", "10", "--ema-decay", "0.9"};
+        const std::vector<std::string> more{"--threads", threads, "--dropout",   "0.2",
+                                            "--rotate",  "10",    "--ema-decay", "0.9"};
         const std::string whole = folder / (std::string("whole") + threads);
         const auto start = Clock::now();
         REQUIRE(run_keel(keel::test::train_command(data, whole, more)).code == 0);
@@ -109,7 +113,8 @@ TEST_CASE("A run that is stopped says so, saves, and its code tells a batch syst
     const auto result = process.wait();
     INFO(result.err);
     CHECK(result.code == (signal == SIGINT ? 130 : 75));
-    CHECK_THAT(result.err, contains("stopped by signal " + std::to_string(signal) + " at step") && contains("--resume auto"));
+    CHECK_THAT(result.err,
+               contains("stopped by signal " + std::to_string(signal) + " at step") && contains("--resume auto"));
     CHECK(std::filesystem::exists(out + "/report.html"));
 }
 
@@ -121,7 +126,7 @@ TEST_CASE("A run stopped at random and resumed ends with the same weights to the
 TEST_CASE("Twenty runs stopped at random and resumed end with the same weights to the bit", "[stop][slow]") {
     const TemporaryFolder folder;
     std::string data = keel::test::draw_phantom(folder);
-    SECTION("from pictures") {}
+    SECTION("from images") {}
     SECTION("from a pack") {
         REQUIRE(run_keel({"data", "pack", data, folder / "pack", "--size", "32", "--quiet"}).code == 0);
         data = "pack:" + (folder / "pack");

@@ -4,13 +4,14 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "train/checkpoints.h"
 #include "kernels/error.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/environment.h"
+#include "train/checkpoints.h"
+#include "train/trainer_state.h"
 
 using namespace keel;
 using namespace keel::cli;
@@ -97,8 +98,8 @@ TEST_CASE("A run stops and saves before its time is over, and goes on", "[time_l
     REQUIRE(found);
     const std::int64_t steps = read_trainer_state(found->state.metadata, "").step;
     CHECK(steps > 0);
-    const auto again = test::run_keel({"train", "--out", out, "--resume", "auto", "--time-limit", "none", "--quiet", "--max-steps",
-                                       std::to_string(steps + 3), "--json"});
+    const auto again = test::run_keel({"train", "--out", out, "--resume", "auto", "--time-limit", "none", "--quiet",
+                                       "--max-steps", std::to_string(steps + 3), "--json"});
     INFO(again.err);
     CHECK(again.code == 0);
     CHECK_THAT(again.out, contains("\"steps\":" + std::to_string(steps + 3)));

@@ -22,7 +22,9 @@ using nlohmann::json;
 
 namespace {
 
-std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 }  // namespace
 
@@ -50,7 +52,8 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
     CHECK(again.err.find("--force") != std::string::npos);
 
     const std::string checkpoint = out + "/checkpoints/best.safetensors", csv = folder / "scores.csv";
-    const auto scored = run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"});
+    const auto scored =
+        run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"});
     INFO(scored.err);
     REQUIRE(scored.code == 0);
     const json scores = json::parse(scored.out);
@@ -74,14 +77,16 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
         CHECK(score.get<double>() <= 1);
     }
 
-    SECTION("a bad picture is named, the others are answered, the exit code says so") {
-        keel::test::write_text(folder / "broken.png", "no picture");
+    SECTION("a bad image is named, the others are answered, the exit code says so") {
+        keel::test::write_text(folder / "broken.png", "no image");
         const auto mixed = run_keel({"predict", "--checkpoint", checkpoint, image, folder / "broken.png", "--json"});
         CHECK(mixed.code == 3);
         CHECK(mixed.err.find("broken.png") != std::string::npos);
         CHECK(json::parse(mixed.out).at("images").size() == 1);
     }
-    SECTION("another task's weights are taken over but for the classifier, and only it is trained when the rest is frozen") {
+    SECTION(
+        "another task's weights are taken over but for the classifier, and only it is trained when the rest is "
+        "frozen") {
         const auto tuned =
             run_keel({"train", "--model", "resnet18", "--data", data, "--out", folder / "tuned", "--image-size", "32",
                       "--batch-size", "8", "--epochs", "1", "--init", checkpoint, "--freeze", "backbone", "--quiet"});
@@ -111,11 +116,11 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
     }
 }
 
-TEST_CASE("Too many bad pictures end a run with exit 3", "[train]") {
+TEST_CASE("Too many bad images end a run with exit 3", "[train]") {
     const TemporaryFolder folder;
     const std::string data = draw_phantom(folder);
     for (const auto& entry : std::filesystem::directory_iterator(folder / "phantom/images"))
-        keel::test::write_text(entry.path().string(), "no picture");
+        keel::test::write_text(entry.path().string(), "no image");
     const auto result = run_keel(train_command(data, folder / "run"));
     CHECK(result.code == 3);
     CHECK(result.err.find(".png") != std::string::npos);
@@ -161,12 +166,13 @@ TEST_CASE("threads of a file, of --set and of the flag size the compute pool", "
 
 TEST_CASE("A bench line holds the contract's fields", "[bench]") {
     const auto mode = GENERATE("train", "infer");
-    const auto result = run_keel({"bench", "--model", "resnet18", "--mode", mode, "--batch", "2", "--image-size", "32", "--steps",
-                                  "2", "--json", "--quiet"});
+    const auto result = run_keel({"bench", "--model", "resnet18", "--mode", mode, "--batch", "2", "--image-size", "32",
+                                  "--steps", "2", "--json", "--quiet"});
     REQUIRE(result.code == 0);
     const json line = json::parse(result.out);
-    for (const char* key : {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second", "step_ms_median",
-                            "step_ms_min", "peak_rss_mb", "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
+    for (const char* key :
+         {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second", "step_ms_median",
+          "step_ms_min", "peak_rss_mb", "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
         INFO(key);
         CHECK(line.contains(key));
     }
@@ -216,8 +222,8 @@ TEST_CASE("bench --profile shows where the time goes, and --trace writes it", "[
 }
 
 TEST_CASE("A trace that cannot be written ends bench with its code", "[bench]") {
-    const auto result = run_keel({"bench", "--model", "resnet18", "--batch", "1", "--image-size", "32", "--steps", "1", "--warmup",
-                                  "0", "--quiet", "--trace", "/dev/null/trace.json"});
+    const auto result = run_keel({"bench", "--model", "resnet18", "--batch", "1", "--image-size", "32", "--steps", "1",
+                                  "--warmup", "0", "--quiet", "--trace", "/dev/null/trace.json"});
     CHECK(result.code == 5);
     CHECK(result.out.empty());
 }

@@ -6,6 +6,7 @@
 
 #include "cli/train_options.h"
 #include "engine/files.h"
+#include "engine/text.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -73,8 +74,8 @@ TEST_CASE("Flags outdo --set, --set outdoes the file, the file outdoes the run r
 }
 
 TEST_CASE("Every kind of value can be given as a flag and as a key", "[config]") {
-    const TrainConfig flags = parse({"--small-stem", "--no-flip", "--seed", "7", "--max-steps", "1e4", "--milestones", "3,6",
-                                     "--mean", "0.5,0.25,1", "--optimizer=sgd", "--weight-decay", "0"});
+    const TrainConfig flags = parse({"--small-stem", "--no-flip", "--seed", "7", "--max-steps", "1e4", "--milestones",
+                                     "3,6", "--mean", "0.5,0.25,1", "--optimizer=sgd", "--weight-decay", "0"});
     CHECK(flags.small_stem);
     CHECK_FALSE(flags.flip);
     CHECK(flags.seed == 7);
@@ -85,10 +86,11 @@ TEST_CASE("Every kind of value can be given as a flag and as a key", "[config]")
     CHECK(flags.weight_decay == 0.0);
 
     TrainConfig keys;
-    apply_toml(keys,
-               "small_stem = true\nflip = false\nseed = 7\nmax_steps = 10000\nmilestones = [3, 6]\nmean = [0.5, 0.25, 1]\n"
-               "optimizer = 'sgd'\nweight_decay = 0\nmodel = 'resnet18'\ndata = 'phantom:d'\nout = 'run'\n",
-               "run.toml");
+    apply_toml(
+        keys,
+        "small_stem = true\nflip = false\nseed = 7\nmax_steps = 10000\nmilestones = [3, 6]\nmean = [0.5, 0.25, 1]\n"
+        "optimizer = 'sgd'\nweight_decay = 0\nmodel = 'resnet18'\ndata = 'phantom:d'\nout = 'run'\n",
+        "run.toml");
     CHECK(to_toml(keys) == to_toml(flags));
     CHECK(parse({"--mean", "0.5", "--set", "mean=0.25"}).mean == std::vector<float>{0.5F});
     CHECK(parse({"--mean", "auto"}).mean.empty());

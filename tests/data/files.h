@@ -1,4 +1,4 @@
-// Files that the data tests make: encoded pictures, and the tables of a small NIH set.
+// Files that the data tests make: encoded images, and the tables of a small NIH set.
 #pragma once
 
 #include <stb/stb_image_write.h>
@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "data/image.h"
 #include "data/formats/stb.h"
+#include "data/image.h"
 #include "kernels/random.h"
 #include "tests/support/temporary_folder.h"
 
@@ -15,7 +15,9 @@ namespace keel::test {
 
 using Bytes = std::vector<std::uint8_t>;
 
-inline void write_bytes(const std::string& path, const Bytes& bytes) { write_text(path, std::string(bytes.begin(), bytes.end())); }
+inline void write_bytes(const std::string& path, const Bytes& bytes) {
+    write_text(path, std::string(bytes.begin(), bytes.end()));
+}
 
 inline Image noise_image(int width, int height, int channels, std::uint64_t seed) {
     Image image(width, height, channels);
@@ -41,7 +43,7 @@ inline Bytes encode_bmp(const Image& image) {
     return bytes;
 }
 
-/// A set in NIH's layout: `patients` patients with two pictures of 8x8 each.
+/// A set in NIH's layout: `patients` patients with two images of 8x8 each.
 inline void write_nih(const std::string& root, int patients, bool lists = true) {
     std::string table =
         "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
@@ -51,7 +53,8 @@ inline void write_nih(const std::string& root, int patients, bool lists = true) 
         for (int k = 0; k < 2; ++k) {
             const std::string number = std::to_string(p);
             const std::string name = std::string(8 - number.size(), '0') + number + "_00" + std::to_string(k) + ".png";
-            write_bytes(root + "/images/" + name, encode_png(noise_image(8, 8, 1, static_cast<std::uint64_t>(p * 2 + k))));
+            write_bytes(root + "/images/" + name,
+                        encode_png(noise_image(8, 8, 1, static_cast<std::uint64_t>(p * 2 + k))));
             table += name + (k == 0 ? ",No Finding," : ",Effusion|Hernia,") + std::to_string(k) + "," + number +
                      ",61,F,PA,2482,2991,0.143,0.143\n";
             (p % 4 == 0 ? test : train) += name + "\n";

@@ -15,7 +15,7 @@
 
 namespace keel::test {
 
-Image stb_picture(std::span<const std::uint8_t> file) {
+Image stb_image(std::span<const std::uint8_t> file) {
     int width = 0, height = 0, stored = 0;
     const int length = static_cast<int>(file.size());
     const bool wide = stbi_is_16_bit_from_memory(file.data(), length) != 0;
@@ -24,7 +24,8 @@ Image stb_picture(std::span<const std::uint8_t> file) {
     if (pixels == nullptr) return {};
     Image image(width, height, stored <= 2 ? 1 : 3);
     for (std::size_t i = 0; i < image.pixels.size(); ++i) {
-        const auto kept = static_cast<std::size_t>(image.channels), at = i / kept * static_cast<std::size_t>(stored) + i % kept;
+        const auto kept = static_cast<std::size_t>(image.channels),
+                   at = i / kept * static_cast<std::size_t>(stored) + i % kept;
         image.pixels[i] = wide ? static_cast<std::uint8_t>((static_cast<stbi_us*>(pixels)[at] * 255U + 32767U) / 65535U)
                                : static_cast<stbi_uc*>(pixels)[at];
     }

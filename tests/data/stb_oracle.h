@@ -8,6 +8,6 @@
 namespace keel::test {
 
 /// Without alpha; 16-bit samples v become round(v * 255 / 65535). Empty where stb_image refuses the file.
-Image stb_picture(std::span<const std::uint8_t> file);
+Image stb_image(std::span<const std::uint8_t> file);
 
 }  // namespace keel::test

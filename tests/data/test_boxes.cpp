@@ -13,10 +13,11 @@ using namespace keel::test;
 
 TEST_CASE("NIH's table of boxes is read as it is published", "[boxes]") {
     const TemporaryFolder folder;
-    write_text(folder / "boxes.csv",
-               "Image Index,Finding Label,Bbox [x,y,w,h],,,\r\n"
-               "00013118_008.png,Atelectasis,225.084745762712,547.019216763771,86.7796610169491,79.1864406779661,,,\r\n"
-               "00014716_007.png,Infiltrate,686.101694915254,131.543498023429,185.491525423729,313.491525423729,,,\r\n\r\n");
+    write_text(
+        folder / "boxes.csv",
+        "Image Index,Finding Label,Bbox [x,y,w,h],,,\r\n"
+        "00013118_008.png,Atelectasis,225.084745762712,547.019216763771,86.7796610169491,79.1864406779661,,,\r\n"
+        "00014716_007.png,Infiltrate,686.101694915254,131.543498023429,185.491525423729,313.491525423729,,,\r\n\r\n");
     const auto boxes = read_boxes(folder / "boxes.csv");
     REQUIRE(boxes.size() == 2);
     CHECK(boxes[0].image == "00013118_008.png");
@@ -61,7 +62,8 @@ TEST_CASE("A phantom's boxes hold its signs", "[boxes][phantom]") {
         REQUIRE(boxes.size() == 2);  // NIH has none for hernias
         CHECK(boxes[0].label == "Cardiomegaly");
         CHECK(boxes[1].label == "Mass");
-        // A mass is 0.048 to 0.075 of the side in radius, its soft edge reaches 15 % further, a pose scales by 0.93 to 1.05.
+        // A mass is 0.048 to 0.075 of the side in radius, its soft edge reaches 15 % further, a pose scales by 0.93
+        // to 1.05.
         CHECK(boxes[1].box.width >= 128 * 2 * 0.048 * 0.75 * 0.93);
         CHECK(boxes[1].box.width <= 128 * 2 * 0.075 * 1.10 * 1.15 * 1.05 + 2);
         for (const LabelledBox& b : boxes) {

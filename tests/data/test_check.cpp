@@ -31,11 +31,12 @@ TEST_CASE("A clean set has no findings", "[check]") {
     const TemporaryFolder scratch;
     write_nih(scratch.path(), 12);
     std::int64_t last = 0;
-    const CheckReport report = check_dataset(*open_dataset("nih:" + scratch.path()), 3, [&](std::int64_t done, std::int64_t total) {
-        CHECK(done == last + 1);
-        CHECK(total == 24);
-        last = done;
-    });
+    const CheckReport report =
+        check_dataset(*open_dataset("nih:" + scratch.path()), 3, [&](std::int64_t done, std::int64_t total) {
+            CHECK(done == last + 1);
+            CHECK(total == 24);
+            last = done;
+        });
     CHECK(last == 24);
     CHECK(report.findings.empty());
     CHECK(report.good());
@@ -49,7 +50,7 @@ TEST_CASE("Every kind of finding is found, once, and only where it is", "[check]
     const auto image = [&](const std::string& name) { return scratch / ("images/" + name + ".png"); };
     const std::string whole = read_text(image("00000001_000"));
     write_text(image("00000001_000"), whole.substr(0, whole.size() - 20));
-    write_text(image("00000001_001"), "no picture");
+    write_text(image("00000001_001"), "no image");
     std::string large = whole;
     large[16] = '\x7F';  // the width's highest byte; its chunk's CRC covers bytes 12 to 28
     const auto crc = static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(large.data()) + 12, 17));
@@ -83,7 +84,8 @@ TEST_CASE("Every kind of finding is found, once, and only where it is", "[check]
     CHECK(only(FindingKind::other_size).name == "00000002_001.png");
     CHECK(only(FindingKind::other_size).detail == "9 x 8, most have 8 x 8");
     const Finding duplicate = only(FindingKind::duplicate);
-    CHECK((duplicate.name == "00000003_001.png" && duplicate.detail.starts_with("the same pixels as 00000003_000.png of ")));
+    CHECK((duplicate.name == "00000003_001.png" &&
+           duplicate.detail.starts_with("the same pixels as 00000003_000.png of ")));
     const Finding across = only(FindingKind::duplicate_across);
     CHECK((across.name == "00000008_000.png" && across.split == "test"));
     CHECK_THAT(across.detail, contains("00000005_000.png of "));
@@ -101,8 +103,8 @@ TEST_CASE("Which findings are errors", "[check]") {
     for (int k = 0; k < kFindingKinds; ++k) {
         const auto kind = static_cast<FindingKind>(k);
         const std::string name = finding_name(kind);
-        CHECK(is_error(kind) == (name == "truncated" || name == "too_large" || name == "unreadable" || name == "missing_picture" ||
-                                 name == "patient_across"));
+        CHECK(is_error(kind) == (name == "truncated" || name == "too_large" || name == "unreadable" ||
+                                 name == "missing_image" || name == "patient_across"));
         CheckReport report;
         report.findings.push_back({kind, "", "x", ""});
         CHECK(report.good() == !is_error(kind));

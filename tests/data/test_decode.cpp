@@ -37,10 +37,12 @@ Bytes pack(const Bytes& raw) {
 
 struct PngKind {
     std::uint32_t width, height;
-    int bits = 8, colour = 0;
+    int bits = 8, color = 0;
     bool interlaced = false;
-    int samples() const { return (colour == 2 || colour == 6 ? 3 : 1) + (colour == 4 || colour == 6 ? 1 : 0); }
-    std::size_t row_bytes(std::uint32_t columns) const { return (columns * static_cast<std::size_t>(samples() * bits) + 7) / 8; }
+    int samples() const { return (color == 2 || color == 6 ? 3 : 1) + (color == 4 || color == 6 ? 1 : 0); }
+    std::size_t row_bytes(std::uint32_t columns) const {
+        return (columns * static_cast<std::size_t>(samples() * bits) + 7) / 8;
+    }
 };
 
 /// A PNG of the claimed kind whose IDAT chunks are `parts`.
@@ -48,9 +50,9 @@ Bytes make_png(const PngKind& kind, const std::vector<Bytes>& parts) {
     Bytes png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'}, header;
     put32(header, kind.width);
     put32(header, kind.height);
-    for (int v : {kind.bits, kind.colour, 0, 0, kind.interlaced ? 1 : 0}) header.push_back(static_cast<std::uint8_t>(v));
+    for (int v : {kind.bits, kind.color, 0, 0, kind.interlaced ? 1 : 0}) header.push_back(static_cast<std::uint8_t>(v));
     put_chunk(png, "IHDR", header);
-    if (kind.colour == 3) {
+    if (kind.color == 3) {
         Bytes palette(3 * 256);
         for (std::size_t i = 0; i < palette.size(); ++i) palette[i] = static_cast<std::uint8_t>(i * 7 + i / 3);
         put_chunk(png, "PLTE", palette);
@@ -60,7 +62,7 @@ Bytes make_png(const PngKind& kind, const std::vector<Bytes>& parts) {
     return png;
 }
 
-/// Scanlines of noise: under a filter, too, any bytes are a picture.
+/// Scanlines of noise: under a filter, too, any bytes are an image.
 Bytes noise_rows(const PngKind& kind, std::uint32_t columns, std::uint32_t rows, Random& random) {
     Bytes raw;
     for (std::uint32_t y = 0; y < rows; ++y) {
@@ -111,31 +113,32 @@ TEST_CASE("PNG and BMP come back exactly, JPEG nearly") {
     Image flat(16, 16, 3);
     std::ranges::fill(flat.pixels, std::uint8_t{120});
     for (int v : decode_image(encode_jpeg(flat), 0, "x").pixels)
-        CHECK(std::abs(v - 120) <= 2);  // a constant block: only the DC is quantised
+        CHECK(std::abs(v - 120) <= 2);  // a constant block: only the DC is quantized
 }
 
 TEST_CASE("PNG of every kind is what stb_image makes of it") {
     Random random(5, Draw::bench);
     std::vector<PngKind> kinds;
-    for (int colour : {0, 2, 4, 6}) {
+    for (int color : {0, 2, 4, 6}) {
         // around the sixteen rows and bytes that are unfiltered at once
-        for (auto [w, h] : {std::pair{1U, 1U}, {2U, 15U}, {5U, 16U}, {15U, 17U}, {16U, 33U}, {17U, 2U}, {101U, 40U}, {333U, 64U}})
-            kinds.push_back({w, h, 8, colour});
-        kinds.push_back({21, 19, 16, colour});
-        kinds.push_back({21, 19, 8, colour, true});
-        kinds.push_back({3, 3, 16, colour, true});
+        for (auto [w, h] :
+             {std::pair{1U, 1U}, {2U, 15U}, {5U, 16U}, {15U, 17U}, {16U, 33U}, {17U, 2U}, {101U, 40U}, {333U, 64U}})
+            kinds.push_back({w, h, 8, color});
+        kinds.push_back({21, 19, 16, color});
+        kinds.push_back({21, 19, 8, color, true});
+        kinds.push_back({3, 3, 16, color, true});
     }
     for (int bits : {1, 2, 4, 8}) {
-        for (int colour : {0, 3}) {
-            kinds.push_back({23, 18, bits, colour});
-            kinds.push_back({23, 18, bits, colour, true});
+        for (int color : {0, 3}) {
+            kinds.push_back({23, 18, bits, color});
+            kinds.push_back({23, 18, bits, color, true});
         }
     }
     for (const PngKind& kind : kinds) {
-        INFO(kind.width << " x " << kind.height << ", " << kind.bits << " bits, colour type " << kind.colour << ", interlaced "
-                        << kind.interlaced);
+        INFO(kind.width << " x " << kind.height << ", " << kind.bits << " bits, color type " << kind.color
+                        << ", interlaced " << kind.interlaced);
         const Bytes png = noise_png(kind, random);
-        const Image image = decode_image(png, 0, "x"), want = stb_picture(png);
+        const Image image = decode_image(png, 0, "x"), want = stb_image(png);
         CHECK(image.width == static_cast<int>(kind.width));
         CHECK(image.height == static_cast<int>(kind.height));
         CHECK(image.channels == want.channels);
@@ -160,7 +163,7 @@ TEST_CASE("PNG pixels that are too few, or filtered or packed in no known way, a
     CHECK_THROWS_AS(decode(pack(filter)), InputError);
     header[0] ^= 1;
     CHECK_THROWS_AS(decode(header), InputError);
-    // Damage within the stream under a CRC that is right: a picture or an error, nothing else.
+    // Damage within the stream under a CRC that is right: an image or an error, nothing else.
     const Bytes packed = pack(raw);
     int ended = 0;
     for (int i = 0; i < 1000; ++i) {
@@ -193,7 +196,8 @@ TEST_CASE("Alpha is dropped and channels are converted") {
     const Image rgb = decode_image(encode_png(rgba), 0, "x"), grey = decode_image(encode_png(grey_alpha), 0, "x");
     REQUIRE(rgb.channels == 3);
     REQUIRE(grey.channels == 1);
-    const Image luminance = decode_image(encode_png(rgba), 1, "x"), triple = decode_image(encode_png(grey_alpha), 3, "x");
+    const Image luminance = decode_image(encode_png(rgba), 1, "x"),
+                triple = decode_image(encode_png(grey_alpha), 3, "x");
     for (std::size_t p = 0; p < 20; ++p) {
         for (std::size_t c = 0; c < 3; ++c) CHECK(rgb.pixels[3 * p + c] == rgba.pixels[4 * p + c]);
         CHECK(grey.pixels[p] == grey_alpha.pixels[2 * p]);
@@ -220,8 +224,8 @@ TEST_CASE("16 bits become 8 by rounding") {
 
 TEST_CASE("A PNG of 16 bits keeps them if and only if it is asked to", "[decode]") {
     Random random(9, Draw::bench);
-    for (const int colour : {0, 2, 4, 6}) {
-        const PngKind kind{13, 7, 16, colour};
+    for (const int color : {0, 2, 4, 6}) {
+        const PngKind kind{13, 7, 16, color};
         const Bytes png = noise_png(kind, random);
         for (const int channels : {0, 1, 3}) {
             const Image deep = decode_image(png, channels, "x", {.keep_16_bits = true});
@@ -232,7 +236,8 @@ TEST_CASE("A PNG of 16 bits keeps them if and only if it is asked to", "[decode]
             const Image rounded = to_8_bits(deep);
             for (std::size_t i = 0; i < rounded.pixels.size(); ++i)
                 most = std::max(most, std::abs(rounded.pixels[i] - shallow.pixels[i]));
-            CHECK(most <= (channels == 1 && deep.channels == 1 && colour % 4 == 2 ? 1 : 0));  // grey is rounded at another depth
+            CHECK(most <=
+                  (channels == 1 && deep.channels == 1 && color % 4 == 2 ? 1 : 0));  // grey is rounded at another depth
         }
     }
     const Image eight = decode_image(encode_png(noise_image(5, 5, 1, 1)), 0, "x", {.keep_16_bits = true});
@@ -240,8 +245,12 @@ TEST_CASE("A PNG of 16 bits keeps them if and only if it is asked to", "[decode]
 }
 
 TEST_CASE("A header that claims too much is refused before decoding") {
-    for (auto [w, h] :
-         {std::pair{50000U, 50000U}, {16385U, 1U}, {1U, 16385U}, {10001U, 10000U}, {0U, 5U}, {0xFFFFFFFFU, 0xFFFFFFFFU}}) {
+    for (auto [w, h] : {std::pair{50000U, 50000U},
+                        {16385U, 1U},
+                        {1U, 16385U},
+                        {10001U, 10000U},
+                        {0U, 5U},
+                        {0xFFFFFFFFU, 0xFFFFFFFFU}}) {
         CHECK_THROWS_AS(decode_image(make_png({w, h}, {pack(Bytes(4))}), 0, "huge.png"), InputError);
     }
     try {
@@ -252,8 +261,8 @@ TEST_CASE("A header that claims too much is refused before decoding") {
 }
 
 TEST_CASE("Every truncation of a file is an error") {
-    const Image picture = noise_image(24, 24, 3, 5);
-    for (const Bytes& whole : {encode_png(picture), encode_jpeg(picture), encode_bmp(picture)}) {
+    const Image image = noise_image(24, 24, 3, 5);
+    for (const Bytes& whole : {encode_png(image), encode_jpeg(image), encode_bmp(image)}) {
         REQUIRE_NOTHROW(decode_image(whole, 0, "x"));
         for (std::size_t keep = 0; keep < whole.size(); ++keep) {
             INFO(keep << " of " << whole.size());
@@ -277,7 +286,8 @@ TEST_CASE("A JPEG Huffman table of more than 256 symbols is refused, before and 
     const auto table = std::search(good.begin(), good.end(), kTable, kTable + 2);
     REQUIRE(table != good.end());
     Bytes claims = good;
-    std::fill_n(claims.begin() + (table - good.begin()) + 5, 16, std::uint8_t{0xFF});  // 16 counts behind marker, length and class
+    std::fill_n(claims.begin() + (table - good.begin()) + 5, 16,
+                std::uint8_t{0xFF});  // 16 counts behind marker, length and class
     CHECK_THROWS_AS(decode_image(claims, 0, "x"), InputError);
     Bytes segment{0xFF, 0xC4, 0x10, 0x03, 0x00};
     segment.resize(2 + 0x1003, std::uint8_t{0xFF});
@@ -286,14 +296,15 @@ TEST_CASE("A JPEG Huffman table of more than 256 symbols is refused, before and 
     CHECK_THROWS_AS(decode_image(second, 0, "x"), InputError);
 }
 
-TEST_CASE("Damaged JPEG and BMP files end in a picture or an InputError") {
-    const Image picture = noise_image(24, 24, 3, 7);
+TEST_CASE("Damaged JPEG and BMP files end in an image or an InputError") {
+    const Image image = noise_image(24, 24, 3, 7);
     Random random(1, Draw::bench);
     int decoded = 0, refused = 0;
-    for (const Bytes& whole : {encode_jpeg(picture), encode_bmp(picture)}) {
+    for (const Bytes& whole : {encode_jpeg(image), encode_bmp(image)}) {
         for (int i = 0; i < 500; ++i) {
             Bytes damaged = whole;
-            damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] = static_cast<std::uint8_t>(random.below(256));
+            damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
+                static_cast<std::uint8_t>(random.below(256));
             try {
                 const Image image = decode_image(damaged, 0, "x");
                 decoded += image.pixels.size() == image.row_bytes() * static_cast<std::size_t>(image.height);
@@ -305,7 +316,7 @@ TEST_CASE("Damaged JPEG and BMP files end in a picture or an InputError") {
     CHECK(decoded + refused == 1000);
 }
 
-TEST_CASE("Files that are no pictures, missing or too long") {
+TEST_CASE("Files that are no images, missing or too long") {
     const TemporaryFolder scratch;
     write_text(scratch / "text.png", "hello");
     write_bytes(scratch / "empty.png", {});

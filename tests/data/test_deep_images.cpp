@@ -185,7 +185,4 @@ TEST_CASE("What wants 8 bits says so, or makes them", "[deep]") {
     Image deep = deep_noise(4, 4, 3, 8);
     CHECK_THROWS_AS(encode_png(deep), UsageError);
     CHECK_THROWS_AS(keel::encode_jpeg(deep, 90), UsageError);
-    CHECK_THROWS_AS(draw_outline(deep, {0, 0, 2, 2}, {1, 2, 3}, 1), UsageError);
-    const Image over = overlay(deep, {1, 1, {0}}, ColorMap::viridis);
-    CHECK(over.pixels == to_8_bits(deep).pixels);
 }

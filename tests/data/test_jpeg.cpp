@@ -107,10 +107,10 @@ TEST_CASE("JPEG is what stb_image makes of it, to the rounding of two decoders",
                                      {.horizontal = 2, .vertical = 2, .progressive = true, .restart = 3},
                                      {.quality = 30, .restart = 1}}) {
             const Bytes jpeg = encode(image, kind);
-            const Image got = decode_image(jpeg, 0, "x"), want = stb_picture(jpeg);
+            const Image got = decode_image(jpeg, 0, "x"), want = stb_image(jpeg);
             CHECK(got.channels == channels);
-            // Each inverse transform errs by at most 1. Chroma is interpolated with one more rounding and weighs up to 1.772 in
-            // RGB, where everything is rounded once more.
+            // Each inverse transform errs by at most 1. Chroma is interpolated with one more rounding and weighs up
+            // to 1.772 in RGB, where everything is rounded once more.
             CHECK(worst_difference(got, want) <= (channels == 1 ? 2 : 8));
         }
     }
@@ -121,7 +121,8 @@ TEST_CASE("A JPEG is reduced exactly, and no further than what is wanted of it",
         const Image image = decode_image(jpeg, 0, "x", {.least = least});
         return std::pair(image.width, image.height);
     };
-    const Bytes jpeg = encode(waves(64, 48, 3), {}), uneven = encode(waves(60, 44, 1), {}), odd = encode(waves(61, 44, 1), {});
+    const Bytes jpeg = encode(waves(64, 48, 3), {}), uneven = encode(waves(60, 44, 1), {}),
+                odd = encode(waves(61, 44, 1), {});
     CHECK(size(jpeg, {8, 6}) == std::pair(8, 6));
     CHECK(size(jpeg, {9, 6}) == std::pair(16, 12));
     CHECK(size(jpeg, {8, 7}) == std::pair(16, 12));
@@ -134,18 +135,19 @@ TEST_CASE("A JPEG is reduced exactly, and no further than what is wanted of it",
 
 TEST_CASE("A reduced JPEG holds the means of the pixels it stands for", "[jpeg]") {
     const Image noise = noise_image(64, 40, 1, 3);
-    const auto compare = [](const Image& picture, int reduce, double bound) {
-        const Image small =
-            decode_image(encode(picture, {.quality = 100}), 0, "x", {.least = {picture.width / reduce, picture.height / reduce}});
-        REQUIRE(small.width * reduce == picture.width);
-        const std::vector<double> means = block_means(picture, reduce);
+    const auto compare = [](const Image& image, int reduce, double bound) {
+        const Image small = decode_image(encode(image, {.quality = 100}), 0, "x",
+                                         {.least = {image.width / reduce, image.height / reduce}});
+        REQUIRE(small.width * reduce == image.width);
+        const std::vector<double> means = block_means(image, reduce);
         double worst = 0;
         for (std::size_t i = 0; i < means.size(); ++i) worst = std::max(worst, std::abs(small.pixels[i] - means[i]));
         CHECK(worst <= bound);
     };
     // By 8 only the mean of a block is left, stored in steps of 1/8: half a step, and a half for rounding.
     compare(noise, 8, 0.5 + 0.07);
-    // Of a ramp along both axes the transform's low frequencies hold all but a ripple: of a slope of 2 per pixel about 0.4.
+    // Of a ramp along both axes the transform's low frequencies hold all but a ripple: of a slope of 2 per pixel about
+    // 0.4.
     Image ramp(64, 32, 1);
     for (int y = 0; y < 32; ++y)
         for (int x = 0; x < 64; ++x) ramp.row(y)[x] = static_cast<std::uint8_t>(20 + 2 * x + 2 * y);
@@ -163,20 +165,21 @@ TEST_CASE("A reduced JPEG becomes nearly the same input as a whole one", "[jpeg]
     transform_image(small, options, {}, reduced.data());
     double sum = 0;
     for (std::size_t i = 0; i < whole.size(); ++i) sum += std::pow(whole[i] - reduced[i], 2);
-    // One step of 8 bits is 1/255: the roundings of three passes, and what the shorter filter lets through of the waves.
+    // One step of 8 bits is 1/255: the roundings of three passes, and what the shorter filter lets through of the
+    // waves.
     CHECK(std::sqrt(sum / static_cast<double>(whole.size())) <= 2.0 / 255);
 }
 
 TEST_CASE("CMYK becomes RGB", "[jpeg]") {
     Image inks(16, 16, 4);
-    const std::uint8_t colour[] = {200, 100, 50, 180};  // inverted, as libjpeg's Adobe marker says
-    for (std::size_t i = 0; i < inks.pixels.size(); ++i) inks.pixels[i] = colour[i % 4];
+    const std::uint8_t color[] = {200, 100, 50, 180};  // inverted, as libjpeg's Adobe marker says
+    for (std::size_t i = 0; i < inks.pixels.size(); ++i) inks.pixels[i] = color[i % 4];
     const Bytes jpeg = encode(inks, {.quality = 100});
     CHECK(probe_image(jpeg, "x").channels == 4);
     const Image rgb = decode_image(jpeg, 0, "x");
     REQUIRE(rgb.channels == 3);
     for (std::size_t i = 0; i < rgb.pixels.size(); ++i)
-        CHECK(std::abs(rgb.pixels[i] - colour[i % 3] * 180.0 / 255.0) <= 2);  // each ink to 1, and their product rounded
+        CHECK(std::abs(rgb.pixels[i] - color[i % 3] * 180.0 / 255.0) <= 2);  // each ink to 1, and their product rounded
 }
 
 TEST_CASE("JPEG data that end early are an error, stray bytes before a marker are not", "[jpeg]") {

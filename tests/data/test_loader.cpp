@@ -17,7 +17,7 @@ using namespace keel::test;
 
 namespace {
 
-/// Pictures made from their number; every one whose number is in `bad` fails to load. Counts how many were asked for.
+/// Images made from their number; every one whose number is in `bad` fails to load. Counts how many were asked for.
 class FakeDataset : public Dataset {
 public:
     FakeDataset(std::int64_t n, std::set<std::int64_t> bad, Task task = Task::labels)
@@ -91,7 +91,7 @@ Epoch run(const Dataset& data, LoaderOptions options) {
 
 }  // namespace
 
-TEST_CASE("An epoch is the same for any number of workers, bad pictures included") {
+TEST_CASE("An epoch is the same for any number of workers, bad images included") {
     for (const std::set<std::int64_t>& bad : {std::set<std::int64_t>{}, std::set<std::int64_t>{0, 5, 6, 7, 41, 99}}) {
         const FakeDataset data(100, bad);
         LoaderOptions options = base_options();
@@ -150,8 +150,10 @@ TEST_CASE("An epoch resumed behind any batch is the tail of the whole one") {
         delivered += static_cast<std::size_t>(whole.sizes[b]);
         options.start_sample = whole.resume_at[b];
         const Epoch tail = run(data, options);
-        CHECK(tail.indices == std::vector(whole.indices.begin() + static_cast<std::ptrdiff_t>(delivered), whole.indices.end()));
-        CHECK(tail.images == std::vector(whole.images.begin() + static_cast<std::ptrdiff_t>(64 * delivered), whole.images.end()));
+        CHECK(tail.indices ==
+              std::vector(whole.indices.begin() + static_cast<std::ptrdiff_t>(delivered), whole.indices.end()));
+        CHECK(tail.images ==
+              std::vector(whole.images.begin() + static_cast<std::ptrdiff_t>(64 * delivered), whole.images.end()));
     }
 }
 
@@ -165,7 +167,7 @@ TEST_CASE("The last batch is kept or dropped") {
     CHECK(run(data, options).sizes.empty());
 }
 
-TEST_CASE("More bad pictures than max_bad end the epoch at the same place for any number of workers") {
+TEST_CASE("More bad images than max_bad end the epoch at the same place for any number of workers") {
     const FakeDataset data(100, {10, 20, 30, 40, 50});
     LoaderOptions options = base_options();
     options.max_bad = 0.05;
@@ -242,7 +244,7 @@ TEST_CASE("Loader options outside their range are refused") {
     refused([](LoaderOptions& o) { o.transform.image_size = -1; });
 }
 
-TEST_CASE("Ranks share an epoch: every picture once, bad ones make a batch smaller, as many batches for all") {
+TEST_CASE("Ranks share an epoch: every image once, bad ones make a batch smaller, as many batches for all") {
     const FakeDataset data(21, {3, 16, 17, 18, 19, 20});
     for (const int ranks : {2, 3}) {
         std::vector<int> seen(21);

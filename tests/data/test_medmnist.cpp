@@ -20,10 +20,12 @@ void put(Bytes& bytes, std::uint64_t value, int count) {
 }
 
 void patch(Bytes& bytes, std::size_t at, std::uint64_t value, int count) {
-    for (int i = 0; i < count; ++i) bytes[at + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
+    for (int i = 0; i < count; ++i)
+        bytes[at + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
 }
 
-Bytes npy(const std::string& descr, const std::string& shape, const Bytes& data, int version = 1, const char* order = "False") {
+Bytes npy(const std::string& descr, const std::string& shape, const Bytes& data, int version = 1,
+          const char* order = "False") {
     std::string header = "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': (" + shape + "), }\n";
     Bytes bytes{0x93, 'N', 'U', 'M', 'P', 'Y', static_cast<std::uint8_t>(version), 0};
     put(bytes, header.size(), version == 1 ? 2 : 4);
@@ -93,17 +95,19 @@ Bytes zip(const std::vector<Member>& members, bool deflated) {
     return bytes;
 }
 
-/// Splits of 3, 2 and 1 pictures of 4x5.
+/// Splits of 3, 2 and 1 images of 4x5.
 std::vector<Member> medmnist_members(bool rgb, int labels) {
     std::vector<Member> members;
     std::uint64_t seed = 0;
     for (auto [split, n] : {std::pair{"train", 3}, {"val", 2}, {"test", 1}}) {
         const std::string count = std::to_string(n);
-        members.push_back({std::string(split) + "_images.npy",
-                           npy("|u1", count + ", 4, 5" + (rgb ? ", 3" : ""), noise_image(5, 4 * n, rgb ? 3 : 1, ++seed).pixels)});
+        members.push_back({std::string(split) + "_images.npy", npy("|u1", count + ", 4, 5" + (rgb ? ", 3" : ""),
+                                                                   noise_image(5, 4 * n, rgb ? 3 : 1, ++seed).pixels)});
         Bytes values(static_cast<std::size_t>(n * labels));
-        for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint8_t>(i % (labels == 1 ? 3 : 2));
-        members.push_back({std::string(split) + "_labels.npy", npy("|u1", count + ", " + std::to_string(labels), values)});
+        for (std::size_t i = 0; i < values.size(); ++i)
+            values[i] = static_cast<std::uint8_t>(i % (labels == 1 ? 3 : 2));
+        members.push_back(
+            {std::string(split) + "_labels.npy", npy("|u1", count + ", " + std::to_string(labels), values)});
     }
     return members;
 }
@@ -134,7 +138,8 @@ TEST_CASE("Zip members come back, stored and deflated") {
 TEST_CASE("Every truncation of an archive is an error") {
     const Bytes archive = zip({{"a", noise_image(9, 9, 1, 1).pixels}, {"b", {7}}}, true);
     for (std::size_t keep = 0; keep < archive.size(); ++keep) {
-        CHECK_THROWS_AS(read_all(Bytes(archive.begin(), archive.begin() + static_cast<std::ptrdiff_t>(keep))), InputError);
+        CHECK_THROWS_AS(read_all(Bytes(archive.begin(), archive.begin() + static_cast<std::ptrdiff_t>(keep))),
+                        InputError);
     }
 }
 
@@ -203,17 +208,19 @@ TEST_CASE("npy headers of all versions and integer types") {
 TEST_CASE("Malformed npy files are refused") {
     const Bytes six(6);
     for (const Bytes& bad :
-         {npy("<f4", "1,", Bytes(4)), npy(">i4", "1,", Bytes(4)), npy("|O", "1,", Bytes(8)), npy("|u1", "2, 3", six, 1, "True"),
-          npy("|u1", "2, 3", six, 4), npy("|u1", "7,", six), npy("|u1", "5,", six), npy("|u1", "-6,", six), npy("|u1", "2 3", six),
-          npy("|u1", "9223372036854775807, 9223372036854775807", six), npy("|u1", "4294967296, 4294967296, 6", six),
-          npy("|u1", "99999999999999999999", six), npy("|u1", "6, 1, 1, 1, 1, 1, 1, 1, 1", six),
-          npy("|u1", "2, 3), 'shape': (6,", six), npy("|u1", "2, 3), 'more': (6,", six), npy("<u1", "6,", six),
-          npy("|b2", "3,", six), Bytes{}, Bytes(200, 'x')}) {
+         {npy("<f4", "1,", Bytes(4)), npy(">i4", "1,", Bytes(4)), npy("|O", "1,", Bytes(8)),
+          npy("|u1", "2, 3", six, 1, "True"), npy("|u1", "2, 3", six, 4), npy("|u1", "7,", six), npy("|u1", "5,", six),
+          npy("|u1", "-6,", six), npy("|u1", "2 3", six), npy("|u1", "9223372036854775807, 9223372036854775807", six),
+          npy("|u1", "4294967296, 4294967296, 6", six), npy("|u1", "99999999999999999999", six),
+          npy("|u1", "6, 1, 1, 1, 1, 1, 1, 1, 1", six), npy("|u1", "2, 3), 'shape': (6,", six),
+          npy("|u1", "2, 3), 'more': (6,", six), npy("<u1", "6,", six), npy("|b2", "3,", six), Bytes{},
+          Bytes(200, 'x')}) {
         CHECK_THROWS_AS(parse_npy(bad, "x"), InputError);
     }
     const Bytes good = npy("|u1", "2, 3", six);
     for (std::size_t keep = 0; keep < good.size(); ++keep) {
-        CHECK_THROWS_AS(parse_npy(Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(keep)), "x"), InputError);
+        CHECK_THROWS_AS(parse_npy(Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(keep)), "x"),
+                        InputError);
     }
 }
 

@@ -9,9 +9,9 @@
 #include <map>
 
 #include "data/formats/decode.h"
+#include "data/formats/pack_format.h"
 #include "data/inspect/info.h"
 #include "data/pipeline/loader.h"
-#include "data/formats/pack_format.h"
 #include "kernels/error.h"
 #include "tests/data/files.h"
 #include "tests/support/catch.h"
@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A set in NIH's layout with pictures of width x height, each another.
+/// A set in NIH's layout with images of width x height, each another.
 void write_noise_set(const std::string& root, int patients, int width, int height) {
     write_nih(root, patients);
     std::uint64_t seed = 1;
@@ -36,7 +36,8 @@ void write_noise_set(const std::string& root, int patients, int width, int heigh
 
 PackSummary pack_set(const Dataset& source, const std::string& directory, int size, int workers = 2) {
     return write_pack(
-        source, {.directory = directory, .split = {}, .size = size, .workers = workers, .on_bad_image = {}, .on_progress = {}});
+        source,
+        {.directory = directory, .split = {}, .size = size, .workers = workers, .on_bad_image = {}, .on_progress = {}});
 }
 
 LoaderOptions training(int image_size, float scale_min) {
@@ -78,7 +79,8 @@ std::string refusal(const std::function<void()>& body) {
 
 std::map<std::string, std::string> contents(const std::string& directory) {
     std::map<std::string, std::string> files;
-    for (const auto& entry : fs::directory_iterator(directory)) files[entry.path().filename().string()] = read_text(entry.path());
+    for (const auto& entry : fs::directory_iterator(directory))
+        files[entry.path().filename().string()] = read_text(entry.path());
     return files;
 }
 
@@ -98,7 +100,7 @@ void put(std::string& bytes, std::size_t at, T value) {
 
 }  // namespace
 
-TEST_CASE("A pack keeps splits, order, names, patients, labels and pictures", "[pack]") {
+TEST_CASE("A pack keeps splits, order, names, patients, labels and images", "[pack]") {
     const TemporaryFolder scratch;
     write_noise_set(scratch / "set", 12, 20, 14);
     const auto source = open_dataset("nih:" + (scratch / "set"));
@@ -135,7 +137,8 @@ TEST_CASE("A pack of classes, one split of it alone", "[pack]") {
     }
     const auto source = open_dataset("folder:" + (scratch / "set"));
     const PackSummary summary = write_pack(
-        *source, {.directory = scratch / "pack", .split = Split::test, .size = 9, .on_bad_image = {}, .on_progress = {}});
+        *source,
+        {.directory = scratch / "pack", .split = Split::test, .size = 9, .on_bad_image = {}, .on_progress = {}});
     CHECK(summary.samples == std::array<std::int64_t, 3>{0, 0, 2});
     const auto packed = open_dataset("pack:" + (scratch / "pack"));
     CHECK(packed->task() == Task::classes);
@@ -150,7 +153,7 @@ TEST_CASE("A pack of classes, one split of it alone", "[pack]") {
     }
 }
 
-TEST_CASE("An epoch from a pack is, to the bit, one from PNG files of the same pictures", "[pack]") {
+TEST_CASE("An epoch from a pack is, to the bit, one from PNG files of the same images", "[pack]") {
     const TemporaryFolder scratch;
     write_noise_set(scratch / "set", 12, 70, 50);
     const auto source = open_dataset("nih:" + (scratch / "set"));
@@ -196,7 +199,7 @@ TEST_CASE("A pack's bytes do not depend on the threads, shards keep their limit"
                              .on_progress = {}});
     const auto files = contents(scratch / "1");
     CHECK(files == contents(scratch / "5"));
-    REQUIRE(files.size() == 4);  // 15 pictures of 65,536 bytes a shard
+    REQUIRE(files.size() == 4);  // 15 images of 65,536 bytes a shard
     std::size_t pixels = 0;
     for (const auto& [name, bytes] : files) {
         CHECK(bytes.size() <= 1 << 20);
@@ -204,15 +207,16 @@ TEST_CASE("A pack's bytes do not depend on the threads, shards keep their limit"
     }
     CHECK(pixels == 40 * 65536);
     const auto packed = open_dataset("pack:" + (scratch / "1"));
-    CHECK(packed->files() == std::vector<std::string>{scratch / "1/shard-00000.keelpack", scratch / "1/shard-00001.keelpack",
+    CHECK(packed->files() == std::vector<std::string>{scratch / "1/shard-00000.keelpack",
+                                                      scratch / "1/shard-00001.keelpack",
                                                       scratch / "1/shard-00002.keelpack"});
     packed->will_load(Split::test, packed->size(Split::test) - 1);
 }
 
-TEST_CASE("Bad pictures are left out of a pack up to a limit", "[pack]") {
+TEST_CASE("Bad images are left out of a pack up to a limit", "[pack]") {
     const TemporaryFolder scratch;
     write_noise_set(scratch / "set", 12, 8, 8);
-    write_text(scratch / "set/images/00000001_000.png", "no picture");
+    write_text(scratch / "set/images/00000001_000.png", "no image");
     const auto source = open_dataset("nih:" + (scratch / "set"));
     std::vector<std::string> bad;
     PackOptions options{
@@ -285,9 +289,10 @@ TEST_CASE("Damaged packs are refused by file and record", "[pack]") {
 
     SECTION("shards") {
         std::string damaged = shard;
-        damaged[sizeof(pack::ShardHeader) + 2 * 64 + 5] ^= 1;  // of the third picture
+        damaged[sizeof(pack::ShardHeader) + 2 * 64 + 5] ^= 1;  // of the third image
         write_text(shard_file, damaged);
-        CHECK_THAT(message(), contains("shard-00000.keelpack: record 2 (") && contains(".png) is damaged: its XXH3 is "));
+        CHECK_THAT(message(),
+                   contains("shard-00000.keelpack: record 2 (") && contains(".png) is damaged: its XXH3 is "));
         const auto packed = open_dataset("pack:" + directory);
         CHECK(packed->load(Split::train, 1).width == 8);  // the others are good
         write_text(shard_file, shard.substr(0, shard.size() - 1));
@@ -349,11 +354,13 @@ TEST_CASE("Damaged packs are refused by file and record", "[pack]") {
         CHECK_THAT(lie(u32{65}, 24), contains("out of range"));
         CHECK_THAT(lie(u32{0}, 24), contains("out of range"));
         for (const u64 count : {u64{25}, u64{1} << 40, ~u64{0}, ~u64{0} / 48 + 1}) {
-            for (const std::size_t at : {32U, 40U, 48U, 56U}) CHECK_THAT(lie(count, at), contains("its header claims other contents"));
+            for (const std::size_t at : {32U, 40U, 48U, 56U})
+                CHECK_THAT(lie(count, at), contains("its header claims other contents"));
         }
         CHECK_THAT(lie(~u32{0}, 28), contains("its header claims other contents"));
         CHECK_THAT(lie(~u64{0}, 64), contains("the index says 18446744073709551615"));  // a shard's size
-        CHECK_THAT(lie(u64{15}, 64), contains("record 0 claims 64 bytes at byte 16 of shard-00000.keelpack, which has 15"));
+        CHECK_THAT(lie(u64{15}, 64),
+                   contains("record 0 claims 64 bytes at byte 16 of shard-00000.keelpack, which has 15"));
         CHECK_THAT(lie(u64{15}, kSecond), contains("record 1 claims 64 bytes at byte 15"));
         CHECK_THAT(lie(~u64{0} - 10, kSecond), contains("record 1 claims"));
         CHECK_THAT(lie(u64{1552 - 63}, kSecond), contains("record 1 claims 64 bytes at byte 1489"));

@@ -32,7 +32,8 @@ PhantomOptions small(const std::string& directory, int threads, std::uint64_t se
 std::map<std::string, Bytes> snapshot(const std::string& root) {
     std::map<std::string, Bytes> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-        if (entry.is_regular_file()) files[std::filesystem::relative(entry.path(), root)] = read_file(entry.path(), 1 << 24);
+        if (entry.is_regular_file())
+            files[std::filesystem::relative(entry.path(), root)] = read_file(entry.path(), 1 << 24);
     }
     return files;
 }
@@ -97,22 +98,25 @@ TEST_CASE("Frequencies are met and patients stay on one side") {
         for (const auto& [patient, n] : images) squares += n * n;
         for (std::size_t i = 0; i < 14; ++i) {
             const double p = balanced ? kBalancedPrevalence : nih[i] / 112120;
-            // Images of a patient are at most wholly correlated: variance of the count <= p (1 - p) sum n_i^2; five deviations.
+            // Images of a patient are at most wholly correlated: variance of the count <= p (1 - p) sum n_i^2; five
+            // deviations.
             CHECK(std::abs(counts[i] - 20000 * p) <= 5 * std::sqrt(p * (1 - p) * squares));
         }
     }
 }
 
-TEST_CASE("Every sign changes the picture, and the patient's anatomy stays") {
+TEST_CASE("Every sign changes the image, and the patient's anatomy stays") {
     PhantomImage image;
     image.patient = 3;
     const Image healthy = draw_phantom(image, 96, 1);
     for (std::size_t i = 0; i < nih_labels().size(); ++i) {
         image.mask = std::uint64_t{1} << i;
         const Image sick = draw_phantom(image, 96, 1);
-        // The noise is drawn alike, so all that differs is the sign; the smallest, a nodule of radius 0.018, covers 9 pixels.
+        // The noise is drawn alike, so all that differs is the sign; the smallest, a nodule of radius 0.018, covers 9
+        // pixels.
         int changed = 0;
-        for (std::size_t p = 0; p < sick.pixels.size(); ++p) changed += std::abs(sick.pixels[p] - healthy.pixels[p]) >= 12;
+        for (std::size_t p = 0; p < sick.pixels.size(); ++p)
+            changed += std::abs(sick.pixels[p] - healthy.pixels[p]) >= 12;
         INFO(nih_labels()[i]);
         CHECK(changed >= 6);
     }
@@ -121,18 +125,18 @@ TEST_CASE("Every sign changes the picture, and the patient's anatomy stays") {
     CHECK(draw_phantom(image, 96, 1).pixels != healthy.pixels);
 }
 
-TEST_CASE("Every picture carries the word SYNTHETIC") {
-    PhantomImage image;
-    image.patient = 1;
+TEST_CASE("Every image carries the word SYNTHETIC") {
+    PhantomImage what;
+    what.patient = 1;
     for (int size : {64, 128, 256}) {
         // The word alone is brighter than 0.94 in the lower left corner's line of text on each of several patients.
         const int scale = std::max(1, size / 160), margin = std::max(2, size / 50), top = size - margin - 7 * scale;
         for (std::int64_t patient : {1, 2, 3}) {
-            image.patient = patient;
-            const Image picture = draw_phantom(image, size, 9);
-            CHECK(picture.row(top)[margin + 1 * scale] == 242);                              // S begins with dots 1 to 4
-            CHECK(picture.row(top)[margin + 3 * 6 * scale] == 242);                          // T begins with dots 0 to 4
-            CHECK(picture.row(top + 6 * scale)[margin + 8 * 6 * scale + 2 * scale] == 242);  // the last C ends below
+            what.patient = patient;
+            const Image image = draw_phantom(what, size, 9);
+            CHECK(image.row(top)[margin + 1 * scale] == 242);                              // S begins with dots 1 to 4
+            CHECK(image.row(top)[margin + 3 * 6 * scale] == 242);                          // T begins with dots 0 to 4
+            CHECK(image.row(top + 6 * scale)[margin + 8 * 6 * scale + 2 * scale] == 242);  // the last C ends below
         }
     }
 }

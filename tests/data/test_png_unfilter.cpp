@@ -12,7 +12,8 @@ using namespace keel;
 namespace {
 
 /// The specification's text, one sample after the other.
-void unfilter(int bpp, std::int64_t length, int rows, const std::uint8_t* src, const std::uint8_t* above, std::uint8_t* dst) {
+void unfilter(int bpp, std::int64_t length, int rows, const std::uint8_t* src, const std::uint8_t* above,
+              std::uint8_t* dst) {
     for (int r = 0; r < rows; ++r, above = dst, dst += length) {
         const int type = *src++;
         for (std::int64_t i = 0; i < length; ++i) {
@@ -36,7 +37,8 @@ TEST_CASE("Sixteen rows at once are unfiltered as one by one", "[png]") {
                 const auto bytes = [&](std::int64_t n) {
                     std::vector<std::uint8_t> v(static_cast<std::size_t>(n));
                     // Half of the steps small, so that all of Paeth's cases occur.
-                    for (auto& value : v) value = static_cast<std::uint8_t>(random.below(random.chance(0.5F) ? 4 : 256));
+                    for (auto& value : v)
+                        value = static_cast<std::uint8_t>(random.below(random.chance(0.5F) ? 4 : 256));
                     return v;
                 };
                 std::vector<std::uint8_t> src = bytes(rows * (length + 1)), above = bytes(length);

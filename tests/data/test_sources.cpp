@@ -64,8 +64,8 @@ std::string shared_data() {
 
 TEST_CASE("Unknown schemes and missing paths are usage errors that say what is known") {
     const TemporaryFolder scratch;
-    for (const std::string& spec :
-         {"nihh:" + scratch.path(), scratch.path(), std::string(), std::string("nih:/no/such/folder"), std::string("nih:")}) {
+    for (const std::string& spec : {"nihh:" + scratch.path(), scratch.path(), std::string(),
+                                    std::string("nih:/no/such/folder"), std::string("nih:")}) {
         CHECK_THROWS_AS(open_dataset(spec), UsageError);
     }
     CHECK(message_of("nihh:.").find("phantom: nih: medmnist: folder: cifar10: pack:") != std::string::npos);
@@ -96,7 +96,8 @@ TEST_CASE("nih: labels, lists and a validation split by patient") {
     CHECK(counts[0].per_label[2] == 27);
     CHECK(counts[0].per_label[3] == 0);
 
-    const auto again = open_dataset("nih:" + scratch.path()), other = open_dataset("nih:" + scratch.path(), {.split_seed = 1});
+    const auto again = open_dataset("nih:" + scratch.path()),
+               other = open_dataset("nih:" + scratch.path(), {.split_seed = 1});
     CHECK(patients(*again, Split::val) == patients(*data, Split::val));
     CHECK(patients(*other, Split::val) != patients(*data, Split::val));
     CHECK(patients(*other, Split::test) == patients(*data, Split::test));
@@ -112,7 +113,7 @@ TEST_CASE("nih: without lists the test set is split off by patient") {
     CHECK_THROWS_AS(open_dataset("nih:" + scratch.path()), InputError);
 }
 
-TEST_CASE("nih: several folders, missing pictures, unlisted ones, Windows line ends") {
+TEST_CASE("nih: several folders, missing images, unlisted ones, Windows line ends") {
     const TemporaryFolder scratch;
     write_nih(scratch.path(), 8);
     std::filesystem::create_directories(scratch / "images_001/images");
@@ -149,7 +150,8 @@ TEST_CASE("nih: malformed tables are refused with file and line") {
     refused("Effusion|Hernia", "No Finding|Hernia", ":3: unknown label 'No Finding'");
     refused("Patient ID", "Patient", ":1: no column 'Patient ID'");
     refused("00000002_000.png,", "00000001_000.png,", ":4: 00000001_000.png has a row already");
-    refused("00000002_000.png,No Finding,0,2,61,F,PA,2482,2991,0.143,0.143", "00000002_000.png,No Finding", ":4: 2 fields");
+    refused("00000002_000.png,No Finding,0,2,61,F,PA,2482,2991,0.143,0.143", "00000002_000.png,No Finding",
+            ":4: 2 fields");
     const TemporaryFolder scratch;
     write_nih(scratch.path(), 4);
     write_text(scratch / "Data_Entry_2017.csv", "");
@@ -160,7 +162,7 @@ TEST_CASE("nih: malformed tables are refused with file and line") {
     CHECK_THROWS_AS(open_dataset("nih:" + scratch.path()), InputError);
 }
 
-TEST_CASE("nih: a name in both lists, no picture at all, no marker of a phantom set") {
+TEST_CASE("nih: a name in both lists, no image at all, no marker of a phantom set") {
     const TemporaryFolder scratch;
     write_nih(scratch.path(), 4);
     CHECK_THROWS_AS(open_dataset("phantom:" + scratch.path()), InputError);
@@ -170,7 +172,7 @@ TEST_CASE("nih: a name in both lists, no picture at all, no marker of a phantom 
     CHECK_THROWS_AS(open_dataset("nih:" + scratch.path()), InputError);
 }
 
-TEST_CASE("nih: a damaged picture is named when it is loaded, not before") {
+TEST_CASE("nih: a damaged image is named when it is loaded, not before") {
     const TemporaryFolder scratch;
     write_nih(scratch.path(), 4);
     write_text(scratch / "images/00000004_000.png", "damaged");
@@ -183,13 +185,13 @@ TEST_CASE("nih: a damaged picture is named when it is loaded, not before") {
     }
 }
 
-TEST_CASE("folder: splits, classes in order, pictures of any name") {
+TEST_CASE("folder: splits, classes in order, images of any name") {
     const TemporaryFolder scratch;
     const Bytes grey = encode_png(noise_image(6, 6, 1, 1)), rgb = encode_jpeg(noise_image(8, 8, 3, 2));
     write_bytes(scratch / "set/train/cat/a.PNG", grey);
     write_bytes(scratch / "set/train/ape/b.jpeg", rgb);
     write_bytes(scratch / "set/train/ape/c.png", grey);
-    write_text(scratch / "set/train/ape/notes.txt", "no picture");
+    write_text(scratch / "set/train/ape/notes.txt", "no image");
     write_bytes(scratch / "set/valid/cat/d.bmp", encode_bmp(noise_image(6, 6, 3, 3)));
     write_bytes(scratch / "set/test/cat/e.Jpg", rgb);
     const auto data = open_dataset("folder:" + (scratch / "set"));
@@ -211,7 +213,8 @@ TEST_CASE("folder: missing splits are made, the same every time") {
         write_bytes(scratch / ("flat/" + name), encode_png(noise_image(4, 4, 1, 1)));
         write_bytes(scratch / ("split/train/" + name), encode_png(noise_image(4, 4, 1, 1)));
     }
-    const auto flat = open_dataset("folder:" + (scratch / "flat")), again = open_dataset("folder:" + (scratch / "flat"));
+    const auto flat = open_dataset("folder:" + (scratch / "flat")),
+               again = open_dataset("folder:" + (scratch / "flat"));
     CHECK((flat->size(Split::test) == 5 && flat->size(Split::val) == 5 && flat->size(Split::train) == 40));
     CHECK(flat->channels() == 1);
     for (std::size_t i = 0; i < 5; ++i) CHECK(flat->samples(Split::val)[i].name == again->samples(Split::val)[i].name);
@@ -280,7 +283,8 @@ TEST_CASE("Real data: the NIH sample and PneumoniaMNIST") {
     const Image image = nih->load(Split::test, 0);
     CHECK((image.width == 256 && image.height == 256 && image.channels == 1));
     const auto pneumonia = open_dataset("medmnist:" + root + "/pneumoniamnist/pneumoniamnist.npz");
-    CHECK((pneumonia->size(Split::train) == 4708 && pneumonia->size(Split::val) == 524 && pneumonia->size(Split::test) == 624));
+    CHECK((pneumonia->size(Split::train) == 4708 && pneumonia->size(Split::val) == 524 &&
+           pneumonia->size(Split::test) == 624));
     CHECK(pneumonia->label_names().size() == 2);
     CHECK(pneumonia->load(Split::test, 623).width == 28);
 }

@@ -38,7 +38,8 @@ void compare_resize(const Image& src, const Box& box, int width, int height) {
     for (int y = 0; y < height; ++y) {
         for (int x = 0; x < width; ++x) {
             for (int c = 0; c < src.channels; ++c) {
-                worst = std::max(worst, std::abs(dst.row(y)[x * src.channels + c] - resize_at(src, box, width, height, x, y, c)));
+                worst = std::max(
+                    worst, std::abs(dst.row(y)[x * src.channels + c] - resize_at(src, box, width, height, x, y, c)));
             }
         }
     }
@@ -58,7 +59,7 @@ TEST_CASE("Resize agrees with the definition in double") {
     }
 }
 
-TEST_CASE("Resize to the same size, and of one colour, is exact") {
+TEST_CASE("Resize to the same size, and of one color, is exact") {
     const Image src = noise_image(31, 17, 3, 2);
     CHECK(resize(src, 31, 17).pixels == src.pixels);
     Image white(50, 40, 1);
@@ -81,7 +82,9 @@ TEST_CASE("Warp agrees with its formula") {
     }
     const double angle = 0.3, dx = 1.25, dy = -0.5, centre = 11.5;
     const Image turned = warp(src, 0.3F, 1.25F, -0.5F);
-    const auto at = [&](int x, int y, int c) { return x < 0 || y < 0 || x >= 24 || y >= 24 ? 0.0 : src.row(y)[3 * x + c]; };
+    const auto at = [&](int x, int y, int c) {
+        return x < 0 || y < 0 || x >= 24 || y >= 24 ? 0.0 : src.row(y)[3 * x + c];
+    };
     double worst = 0;
     for (int y = 0; y < 24; ++y) {
         for (int x = 0; x < 24; ++x) {
@@ -96,11 +99,12 @@ TEST_CASE("Warp agrees with its formula") {
             }
         }
     }
-    // Coordinates are kept to 2^-17 with a step error of 2^-17 over 24 steps, in x and y: 50 * 2^-17 * 255 = 0.1, plus rounding.
+    // Coordinates are kept to 2^-17 with a step error of 2^-17 over 24 steps, in x and y: 50 * 2^-17 * 255 = 0.1, plus
+    // rounding.
     CHECK(worst <= 0.5 + 0.1);
 }
 
-TEST_CASE("Without augmentation the transform is resize and normalise") {
+TEST_CASE("Without augmentation the transform is resize and normalize") {
     const Image src = noise_image(20, 20, 1, 4);
     TransformOptions options{.image_size = 12, .channels = 3, .mean = {0.1F, 0.2F, 0.3F}, .std = {0.5F, 0.25F, 2.0F}};
     std::vector<float> dst(12 * 12 * 3);
@@ -117,15 +121,17 @@ TEST_CASE("Without augmentation the transform is resize and normalise") {
     CHECK_THROWS_AS(transform_image(src, options, {}, dst.data()), InputError);
 }
 
-TEST_CASE("Pictures become the same bits on every ISA") {
+TEST_CASE("Images become the same bits on every ISA") {
     for (const auto& [width, height] : {std::pair{31, 17}, {224, 200}, {1023, 61}, {5, 301}})
         for (const int channels : {1, 3})
             for (const int size : {1, 33, 64}) {
                 CAPTURE(width, height, channels, size);
                 const Image src = noise_image(width, height, channels, 7);
-                TransformOptions o{.image_size = size, .mean = {0.485F, 0.456F, 0.406F}, .std = {0.229F, 0.224F, 0.225F}};
+                TransformOptions o{
+                    .image_size = size, .mean = {0.485F, 0.456F, 0.406F}, .std = {0.229F, 0.224F, 0.225F}};
                 Augmentation moved;
-                moved.crop_x = 0.1F, moved.crop_w = 0.7F, moved.crop_h = 0.9F, moved.angle = 0.1F, moved.contrast = 1.2F;
+                moved.crop_x = 0.1F, moved.crop_w = 0.7F, moved.crop_h = 0.9F, moved.angle = 0.1F,
+                moved.contrast = 1.2F;
                 for (const Augmentation& a : {Augmentation{}, moved}) {
                     std::vector<float> truth;
                     for_each_isa([&] {
@@ -157,7 +163,7 @@ TEST_CASE("Flip, brightness and contrast follow their formula") {
     }
 }
 
-TEST_CASE("The least size of a picture is twice what its crop becomes", "[transform]") {
+TEST_CASE("The least size of an image is twice what its crop becomes", "[transform]") {
     const TransformOptions options{.image_size = 100};
     const LeastSize whole = least_size(options, {}), part = least_size(options, {.crop_w = 0.5F, .crop_h = 0.3F});
     CHECK((whole.width == 200 && whole.height == 200));
@@ -170,7 +176,8 @@ TEST_CASE("Augmentations are functions of seed, epoch and sample, within their r
     int flips = 0;
     for (std::uint64_t i = 0; i < 400; ++i) {
         const Augmentation a = draw_augmentation(options, 7, 1, i), again = draw_augmentation(options, 7, 1, i);
-        CHECK((a.crop_x == again.crop_x && a.angle == again.angle && a.flip == again.flip && a.contrast == again.contrast));
+        CHECK((a.crop_x == again.crop_x && a.angle == again.angle && a.flip == again.flip &&
+               a.contrast == again.contrast));
         CHECK(a.angle != draw_augmentation(options, 7, 2, i).angle);
         flips += a.flip;
         CHECK(std::abs(a.angle) <= 0.1746F);
@@ -225,7 +232,8 @@ TEST_CASE("Shards of all ranks are every position once, in steps of equal parts"
                         CHECK(begin == std::ssize(shard.positions));
                         for (const std::int64_t position : shard.positions) ++seen[static_cast<std::size_t>(position)];
                     }
-                    for (std::int64_t i = 0; i < n; ++i) CHECK(seen[static_cast<std::size_t>(i)] == (i >= start ? 1 : 0));
+                    for (std::int64_t i = 0; i < n; ++i)
+                        CHECK(seen[static_cast<std::size_t>(i)] == (i >= start ? 1 : 0));
                 }
 }
 
@@ -246,7 +254,8 @@ TEST_CASE("Steps cut into parts have the same parts on any number of ranks", "[s
                         CHECK(b.next_sample == one.batches[k].next_sample);
                         positions.insert(positions.end(), shard.positions.begin() + b.begin,
                                          shard.positions.begin() + b.begin + b.size);
-                        parts.insert(parts.end(), shard.parts.begin() + b.begin, shard.parts.begin() + b.begin + b.size);
+                        parts.insert(parts.end(), shard.parts.begin() + b.begin,
+                                     shard.parts.begin() + b.begin + b.size);
                     }
                     const Shard::Batch& all = one.batches[k];
                     REQUIRE(std::ssize(positions) == all.size);

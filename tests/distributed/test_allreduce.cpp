@@ -129,7 +129,8 @@ TEST_CASE("nodes with different numbers of ranks have no hierarchy", "[allreduce
     });
 }
 
-TEST_CASE("bfloat16 on the wire: the same bits on all ranks, half the bytes, rounded as often as it is sent", "[allreduce]") {
+TEST_CASE("bfloat16 on the wire: the same bits on all ranks, half the bytes, rounded as often as it is sent",
+          "[allreduce]") {
     for (const int ranks : {2, 3, 4, 7, 8})
         for (const Algorithm algorithm : {Algorithm::ring, Algorithm::halving_doubling}) {
             CAPTURE(ranks, std::string(name(algorithm)));
@@ -158,7 +159,8 @@ TEST_CASE("bfloat16 on the wire: the same bits on all ranks, half the bytes, rou
             if (algorithm == Algorithm::ring) CHECK(bytes == 2 * (ranks - 1) * static_cast<std::int64_t>(kCount) * 2);
             // A term is rounded to 8 bits (2^-8 of it at most) at each of at most P hops, and in float far less.
             std::size_t far = 0;
-            for (std::size_t i = 0; i < kCount; ++i) far += std::abs(results[0][i] - truth[i]) > ranks * 0x1.08p-8 * sizes[i];
+            for (std::size_t i = 0; i < kCount; ++i)
+                far += std::abs(results[0][i] - truth[i]) > ranks * 0x1.08p-8 * sizes[i];
             CHECK(far == 0);
         }
 }

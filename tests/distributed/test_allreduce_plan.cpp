@@ -1,4 +1,5 @@
-// Plans, run by a simulation: every rank in turn does what it can, so that whatever order the network may choose is one of many.
+// Plans, run by a simulation: every rank in turn does what it can, so that whatever order the network may choose is one
+// of many.
 #include "distributed/collectives/allreduce_plan.h"
 
 #include <bit>
@@ -80,7 +81,8 @@ void check_planner(Planner planner) {
                 CHECK(wrong == 0);
                 for (const AllreducePlan& plan : plans)
                     for (const Transfer& step : plan) {
-                        if (step.sent.count > segment || step.received.count > segment) FAIL_CHECK("a message is too long");
+                        if (step.sent.count > segment || step.received.count > segment)
+                            FAIL_CHECK("a message is too long");
                         if ((step.to >= 0) != (step.sent.count > 0)) FAIL_CHECK("an empty message is sent");
                     }
             }
@@ -103,7 +105,9 @@ TEST_CASE("parts cover a range, their sizes differ by one at most", "[allreduce]
 }
 
 TEST_CASE("every rank ends with every sum: ring", "[allreduce]") { check_planner(plan_ring); }
-TEST_CASE("every rank ends with every sum: halving and doubling", "[allreduce]") { check_planner(plan_halving_doubling); }
+TEST_CASE("every rank ends with every sum: halving and doubling", "[allreduce]") {
+    check_planner(plan_halving_doubling);
+}
 
 TEST_CASE("a ring sends 2 (P - 1) / P of the elements from each rank", "[allreduce]") {
     for (const int ranks : {2, 3, 4, 8, 9, 16})
@@ -114,7 +118,8 @@ TEST_CASE("a ring sends 2 (P - 1) / P of the elements from each rank", "[allredu
         }
 }
 
-TEST_CASE("halving sends as much in 2 log2 P messages; ranks beyond a power of two give all and get all", "[allreduce]") {
+TEST_CASE("halving sends as much in 2 log2 P messages; ranks beyond a power of two give all and get all",
+          "[allreduce]") {
     for (const int ranks : {2, 4, 8, 16})
         for (int r = 0; r < ranks; ++r) {
             const AllreducePlan plan = plan_halving_doubling(r, ranks, 6 * ranks, 1000);

@@ -16,8 +16,8 @@ TEST_CASE("every rank gets what every rank gave", "[collectives]") {
         run_ranks({ranks, 1, {}}, [&](Communicator& communicator) {
             const int rank = communicator.rank();
             const auto numbers = gather(communicator, 100 + rank);
-            const auto texts =
-                gather_texts(communicator, std::string(static_cast<std::size_t>(rank % 5), static_cast<char>('a' + rank % 26)));
+            const auto texts = gather_texts(
+                communicator, std::string(static_cast<std::size_t>(rank % 5), static_cast<char>('a' + rank % 26)));
             for (int r = 0; r < ranks; ++r) {
                 wrong += numbers[static_cast<std::size_t>(r)] != 100 + r;
                 wrong += texts[static_cast<std::size_t>(r)] !=

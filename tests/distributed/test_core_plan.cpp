@@ -62,7 +62,8 @@ void check_plan(const NodeCores& node, const CorePlan& plan) {
     CHECK(cores.size() == threads);      // each core one thread of a team
     CHECK(processors.size() == listed);  // no processor with two ranks
     CHECK(plan.cores == core_count(node.cpus));
-    CHECK(plan.cores - plan.idle_cores == static_cast<int>(plan.ranks.size()) * (plan.threads + (plan.own_core ? 1 : 0)));
+    CHECK(plan.cores - plan.idle_cores ==
+          static_cast<int>(plan.ranks.size()) * (plan.threads + (plan.own_core ? 1 : 0)));
 }
 
 }  // namespace
@@ -182,7 +183,8 @@ TEST_CASE("A quota of CPU time limits the threads", "[core_plan]") {
     check_plan(node, plan);
     CHECK(plan.threads == 4);
     CHECK_THAT(plan.notes.at(0), contains("quota of 9 cores"));
-    CHECK_THROWS_WITH(plan_cores(node, {.ranks = 10}), contains("10 ranks of 1 thread") && contains("quota of 9 cores"));
+    CHECK_THROWS_WITH(plan_cores(node, {.ranks = 10}),
+                      contains("10 ranks of 1 thread") && contains("quota of 9 cores"));
     CHECK_THROWS_AS(plan_cores(node, {.ranks = 2, .threads = 5}), UsageError);
     node.quota = 0.5;
     CHECK(plan_cores(node, {}).ranks.size() == 1);
@@ -198,7 +200,8 @@ TEST_CASE("Oversubscription is refused unless asked for", "[core_plan]") {
     const CorePlan four = plan_cores(node, {.ranks = 4, .oversubscribe = true});
     CHECK(four.oversubscribed);
     CHECK(four.threads == 1);
-    for (int rank = 0; rank < 4; ++rank) CHECK(four.ranks[static_cast<std::size_t>(rank)].compute == std::vector{rank % 2});
+    for (int rank = 0; rank < 4; ++rank)
+        CHECK(four.ranks[static_cast<std::size_t>(rank)].compute == std::vector{rank % 2});
     CHECK(four.notes.at(0) == "4 threads share 2 cores, as asked for");
     const CorePlan two = plan_cores(node, {.ranks = 2, .threads = 3, .oversubscribe = true});
     CHECK(two.ranks[1].compute == std::vector{1, 1, 1});
@@ -222,7 +225,8 @@ TEST_CASE("Any number of ranks and threads gives a plan that holds, or a refusal
                     ++plans;
                 } catch (const UsageError&) {
                     ++refusals;
-                    const CorePlan asked = plan_cores(node, {.ranks = ranks, .threads = threads, .oversubscribe = true});
+                    const CorePlan asked =
+                        plan_cores(node, {.ranks = ranks, .threads = threads, .oversubscribe = true});
                     CHECK(asked.oversubscribed);
                     if (ranks > 0) CHECK(static_cast<int>(asked.ranks.size()) == ranks);
                 }
@@ -244,7 +248,8 @@ TEST_CASE("Lists of processors and the lines for launchers", "[core_plan]") {
     CHECK(cpu_list({3, 1, 2, 7, 8, 8, 10}) == "1-3,7-8,10");
     const CorePlan plan = plan_cores(machine(2, 20, 2), {});
     CHECK(mpirun_line(plan, 1, "keel train") == "mpirun -np 2 --map-by ppr:2:node --bind-to none keel train");
-    CHECK(mpirun_line(plan, 32, "keel train") == "mpirun -np 64 --hostfile hosts --map-by ppr:2:node --bind-to none keel train");
+    CHECK(mpirun_line(plan, 32, "keel train") ==
+          "mpirun -np 64 --hostfile hosts --map-by ppr:2:node --bind-to none keel train");
     CHECK(srun_line(plan, 32, "keel train") ==
           "srun --mpi=pmix --nodes=32 --ntasks-per-node=2 --cpus-per-task=40 --cpu-bind=none keel train");
     const CorePlan crowded = plan_cores(machine(1, 2, 1), {.ranks = 4, .oversubscribe = true});

@@ -24,15 +24,17 @@ TEST_CASE("one rank needs no time", "[cost_model]") {
 }
 
 TEST_CASE("a ring's steps, bytes and additions", "[cost_model]") {
-    // Four ranks, 64 bytes, blocks of 16 in two segments of 8: three steps of two messages each way; the wire is slower than the
-    // additions, of which one segment in each step is not hidden.
-    CHECK(predicted_seconds(Algorithm::ring, kModel, {4, 1}, 64, 8) == 3 * (2 + 16 * 0.25 + 8 * 0.125) + 3 * (2 + 16 * 0.25));
+    // Four ranks, 64 bytes, blocks of 16 in two segments of 8: three steps of two messages each way; the wire is slower
+    // than the additions, of which one segment in each step is not hidden.
+    CHECK(predicted_seconds(Algorithm::ring, kModel, {4, 1}, 64, 8) ==
+          3 * (2 + 16 * 0.25 + 8 * 0.125) + 3 * (2 + 16 * 0.25));
 }
 
 TEST_CASE("halving and doubling, and ranks beyond a power of two", "[cost_model]") {
     const double four = 2 * ((1 + 32 * 0.25) + (1 + 16 * 0.25)) + (32 + 16) * 0.125;
     CHECK(predicted_seconds(Algorithm::halving_doubling, kModel, {4, 1}, 64, 64) == four);
-    CHECK(predicted_seconds(Algorithm::halving_doubling, kModel, {5, 1}, 64, 64) == four + 2 * (1 + 64 * 0.25) + 64 * 0.125);
+    CHECK(predicted_seconds(Algorithm::halving_doubling, kModel, {5, 1}, 64, 64) ==
+          four + 2 * (1 + 64 * 0.25) + 64 * 0.125);
 }
 
 TEST_CASE("shared memory first, then rings that share the node's port", "[cost_model]") {

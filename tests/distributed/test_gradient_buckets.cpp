@@ -35,7 +35,8 @@ struct Net {
     void backward_of(std::int64_t first, std::int64_t rows, bool uses_all) const {
         const Tensor all = integers({32, 16}, 5);
         const Tensor src = Tensor::from<float>(
-            all.values<float>().subspan(static_cast<std::size_t>(first * 16), static_cast<std::size_t>(rows * 16)), {rows, 16});
+            all.values<float>().subspan(static_cast<std::size_t>(first * 16), static_cast<std::size_t>(rows * 16)),
+            {rows, 16});
         Tensor dst = linear(linear(linear(src, a, {}), b, {}), a, {});
         if (uses_all) dst = linear(dst, integers({5, 24}, 6), unused);
         backward(dst, Tensor::full(dst.dims(), 1));
@@ -45,7 +46,8 @@ struct Net {
 std::vector<float> gradients(const Net& net) {
     std::vector<float> all;
     for (const auto& [name, tensor] : net.parameters())
-        if (tensor.grad()) all.insert(all.end(), tensor.grad().values<float>().begin(), tensor.grad().values<float>().end());
+        if (tensor.grad())
+            all.insert(all.end(), tensor.grad().values<float>().begin(), tensor.grad().values<float>().end());
     return all;
 }
 
@@ -118,15 +120,16 @@ TEST_CASE("gradients of several backward passes are summed once", "[buckets]") {
 }
 
 TEST_CASE("ranks with other parameters are told apart", "[buckets]") {
-    CHECK_THROWS_WITH(run_ranks({2, 1, {}},
-                                [&](Communicator& communicator) {
-                                    World world([&] { return borrowed(communicator); });
-                                    const Tensor weights = integers({2, world.rank() == 1 ? 5 : 4}, 1).set_requires_grad();
-                                    GradientBuckets buckets(world, {{"w", weights}}, CostModel{});
-                                    buckets.begin();
-                                    const Tensor dst = linear(integers({3, weights.dim(1)}, 2), weights, {});
-                                    backward(dst, Tensor::full(dst.dims(), 1));
-                                    buckets.finish();
-                                }),
-                      keel::test::contains("rank 1 has another"));
+    CHECK_THROWS_WITH(
+        run_ranks({2, 1, {}},
+                  [&](Communicator& communicator) {
+                      World world([&] { return borrowed(communicator); });
+                      const Tensor weights = integers({2, world.rank() == 1 ? 5 : 4}, 1).set_requires_grad();
+                      GradientBuckets buckets(world, {{"w", weights}}, CostModel{});
+                      buckets.begin();
+                      const Tensor dst = linear(integers({3, weights.dim(1)}, 2), weights, {});
+                      backward(dst, Tensor::full(dst.dims(), 1));
+                      buckets.finish();
+                  }),
+        keel::test::contains("rank 1 has another"));
 }

@@ -91,7 +91,8 @@ public:
         int status = 0;
         pid_t ended = 0;
         pid_t& process = processes_[static_cast<std::size_t>(rank)];
-        for (int i = 0; i < 2000 && (ended = ::waitpid(process, &status, WNOHANG)) == 0; ++i) std::this_thread::sleep_for(10ms);
+        for (int i = 0; i < 2000 && (ended = ::waitpid(process, &status, WNOHANG)) == 0; ++i)
+            std::this_thread::sleep_for(10ms);
         if (ended == 0) return -1;
         process = -1;
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -279,7 +280,8 @@ TEST_CASE("A rank that beats but does not come to a collective is named at the d
     });
     CHECK(ranks.codes() == std::vector<int>(3, kPeerLost));
     for (const int rank : {0, 1, 2})
-        CHECK_THAT(ranks.line(rank), contains("rank 1 on") && contains("keeps the others waiting") && contains("step 9, bucket 6"));
+        CHECK_THAT(ranks.line(rank),
+                   contains("rank 1 on") && contains("keeps the others waiting") && contains("step 9, bucket 6"));
 }
 
 TEST_CASE("A collective that all ranks are in and that does not end is named", "[heartbeat]") {
@@ -366,8 +368,8 @@ TEST_CASE("Strangers on the port disturb nobody", "[heartbeat]") {
     std::atomic<int> finished = 0;
     for (int rank = 0; rank < 3; ++rank)
         ranks.emplace_back([&, rank] {
-            Heartbeat heartbeat({.rank = rank, .size = 3, .limits = {.silence = 5, .start = 10}, .interval = 0.02}, exchange(rank),
-                                note);
+            Heartbeat heartbeat({.rank = rank, .size = 3, .limits = {.silence = 5, .start = 10}, .interval = 0.02},
+                                exchange(rank), note);
             for (int step = 0; step < 20; ++step) {
                 heartbeat.enter({step, 0}, 10);
                 std::this_thread::sleep_for(10ms);

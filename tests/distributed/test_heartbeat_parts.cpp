@@ -3,8 +3,8 @@
 
 #include "distributed/heartbeat/heartbeat_address.h"
 #include "distributed/heartbeat/heartbeat_frame.h"
-#include "distributed/rank_failure.h"
 #include "distributed/heartbeat/rank_watch.h"
+#include "distributed/rank_failure.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
@@ -17,11 +17,14 @@ namespace {
 /// Ranks that are all connected and were heard at second 100.
 std::vector<RankState> sound(std::size_t count) {
     std::vector<RankState> ranks(count);
-    for (std::size_t r = 0; r < count; ++r) ranks[r] = {.host = "node" + std::to_string(r), .connected = true, .heard = 100};
+    for (std::size_t r = 0; r < count; ++r)
+        ranks[r] = {.host = "node" + std::to_string(r), .connected = true, .heard = 100};
     return ranks;
 }
 
-std::optional<RankFailure> judged(const std::vector<RankState>& ranks, double now = 101) { return judge(ranks, 90, now, {}); }
+std::optional<RankFailure> judged(const std::vector<RankState>& ranks, double now = 101) {
+    return judge(ranks, 90, now, {});
+}
 
 }  // namespace
 
@@ -100,7 +103,8 @@ TEST_CASE("Each kind of failure is told with rank, host and place", "[heartbeat]
     }
     SECTION("silent") {
         ranks[2].heard = 92.5;
-        CHECK(text_of() == "rank 2 on node2 is silent for 8.5 s (stopped, or cut off), last heard of at step 12, bucket 3");
+        CHECK(text_of() ==
+              "rank 2 on node2 is silent for 8.5 s (stopped, or cut off), last heard of at step 12, bucket 3");
         CHECK(text_of(100) == "");
     }
     SECTION("left with an error") {
@@ -132,9 +136,13 @@ TEST_CASE("Each kind of failure is told with rank, host and place", "[heartbeat]
 }
 
 TEST_CASE("A launcher reads from the line who failed", "[heartbeat]") {
-    for (const FailureKind kind :
-         {FailureKind::died, FailureKind::silent, FailureKind::left, FailureKind::late, FailureKind::missing, FailureKind::stuck}) {
-        const RankFailure failure{.kind = kind, .rank = kind == FailureKind::stuck ? -1 : 7, .host = "n1.x-y", .place = {3, -1}, .exit_code = 4};
+    for (const FailureKind kind : {FailureKind::died, FailureKind::silent, FailureKind::left, FailureKind::late,
+                                   FailureKind::missing, FailureKind::stuck}) {
+        const RankFailure failure{.kind = kind,
+                                  .rank = kind == FailureKind::stuck ? -1 : 7,
+                                  .host = "n1.x-y",
+                                  .place = {3, -1},
+                                  .exit_code = 4};
         const auto found = failed_rank("keel train: [rank 2 on node9] " + failure.text());
         CHECK(found.has_value() == (kind != FailureKind::stuck));
         if (found) {

@@ -10,7 +10,9 @@ using namespace keel;
 namespace {
 
 /// Two buckets of 8 MB, full at 0.6 and 1.0 s of a step of 1 s.
-StepProfile profile() { return {.compute = 1, .update = 0.1, .ready = {0.6, 1}, .bytes = {8 << 20, 8 << 20}, .factors = {}}; }
+StepProfile profile() {
+    return {.compute = 1, .update = 0.1, .ready = {0.6, 1}, .bytes = {8 << 20, 8 << 20}, .factors = {}};
+}
 
 /// Costs by which a sum of 8 MB over 2 ranks takes about `seconds`.
 ScaleOptions wire_of(double seconds) {
@@ -55,9 +57,11 @@ TEST_CASE("All wait for the slowest rank, more so with more ranks", "[scale]") {
     uneven.factors = {0.9, 1.0, 1.0, 1.1};
     ScaleOptions options = wire_of(0);
     options.steps = 4000;
-    const ScalePoint alone = simulate(uneven, options, 1), two = simulate(uneven, options, 2), many = simulate(uneven, options, 64);
+    const ScalePoint alone = simulate(uneven, options, 1), two = simulate(uneven, options, 2),
+                     many = simulate(uneven, options, 64);
     CHECK(alone.efficiency == Approx(1));
-    // The larger of two draws: 1.1 in 7 of 16 cases, 0.9 in 1 of 16. Its mean's deviation over 4000 steps is about 0.001.
+    // The larger of two draws: 1.1 in 7 of 16 cases, 0.9 in 1 of 16. Its mean's deviation over 4000 steps is about
+    // 0.001.
     const double larger = 1.1 * 7 / 16 + 0.9 / 16 + 1.0 * 8 / 16;
     CHECK(two.step == Approx(larger + 0.1).margin(0.005));
     CHECK(two.skew == Approx(larger - 1).margin(0.005));

@@ -28,16 +28,18 @@ std::vector<double> copied(const Tensor& tensor) {
 /// What kind of batch norm: alone, two that share a wide buffer's statistics, or at the join of a residual block.
 enum class Kind { plain, wide, join };
 
-/// A batch norm of rows [begin, begin + count) of the batch, and its gradients for a loss that weighs every value otherwise.
+/// A batch norm of rows [begin, begin + count) of the batch, and its gradients for a loss that weighs every value
+/// otherwise.
 Result run(Kind kind, std::int64_t begin, std::int64_t count, bool counts) {
     constexpr std::int64_t kRows = 16;
     const Tensor all = test::uniform({kRows, 1, 1, kChannels}, 1), weight = test::uniform({kRows, 1, 1, kChannels}, 2);
     const auto rows = [&](const Tensor& t) {
-        return Tensor::from<double>(
-            t.values<double>().subspan(static_cast<std::size_t>(begin * kChannels), static_cast<std::size_t>(count * kChannels)),
-            {count, 1, 1, kChannels});
+        return Tensor::from<double>(t.values<double>().subspan(static_cast<std::size_t>(begin * kChannels),
+                                                               static_cast<std::size_t>(count * kChannels)),
+                                    {count, 1, 1, kChannels});
     };
-    const Tensor src = rows(all).set_requires_grad(), gamma = test::uniform({kChannels}, 3, 0.5, 1.5).set_requires_grad(),
+    const Tensor src = rows(all).set_requires_grad(),
+                 gamma = test::uniform({kChannels}, 3, 0.5, 1.5).set_requires_grad(),
                  beta = test::uniform({kChannels}, 4).set_requires_grad();
     const Tensor mean = Tensor::zeros({kChannels}, DType::f64), variance = Tensor::full({kChannels}, 1, DType::f64);
     BatchNormOptions options;
@@ -64,11 +66,12 @@ double distance(const std::vector<double>& a, const double* b) {
 
 }  // namespace
 
-TEST_CASE("synchronised batch norms are those of the joined batch", "[sync_batch_norm]") {
+TEST_CASE("synchronized batch norms are those of the joined batch", "[sync_batch_norm]") {
     // Every value is a sum over 16 rows of terms below 10, in double.
     constexpr double kTolerance = 16 * 10 * 16 * 0x1p-53 * 10;
     for (const Kind kind : {Kind::plain, Kind::wide, Kind::join})
-        for (const std::vector<std::int64_t>& shares : {std::vector<std::int64_t>{8, 8}, {5, 11}, {1, 2, 13}, {16, 0}, {4, 0, 12}})
+        for (const std::vector<std::int64_t>& shares :
+             {std::vector<std::int64_t>{8, 8}, {5, 11}, {1, 2, 13}, {16, 0}, {4, 0, 12}})
             for (const int per_node : {1, 8}) {
                 CAPTURE(static_cast<int>(kind), shares, per_node);
                 const Result whole = run(kind, 0, 16, true);
@@ -77,7 +80,8 @@ TEST_CASE("synchronised batch norms are those of the joined batch", "[sync_batch
                 run_ranks({ranks, per_node, {}}, [&](Communicator& communicator) {
                     World world([&] { return std::shared_ptr<Communicator>(&communicator, [](Communicator*) {}); });
                     const auto r = static_cast<std::size_t>(world.rank());
-                    const std::int64_t begin = std::accumulate(shares.begin(), shares.begin() + world.rank(), std::int64_t{0});
+                    const std::int64_t begin =
+                        std::accumulate(shares.begin(), shares.begin() + world.rank(), std::int64_t{0});
                     RankStatistics statistics(world, 0);
                     const StatisticsScope scope(&statistics, shares[r] > 0);
                     // A rank without rows of its own has a stand-in that counts for nothing.

@@ -2,8 +2,8 @@
 
 #include <atomic>
 
-#include "distributed/mpi/launched.h"
 #include "distributed/collectives/self_test.h"
+#include "distributed/mpi/launched.h"
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
@@ -49,15 +49,16 @@ TEST_CASE("the self-test measures something, the same for all ranks", "[world]")
     for (const CostModel& model : models) {
         CHECK(model.alpha == models[0].alpha);
         CHECK(model.node_gamma == models[0].node_gamma);
-        for (const double value : {model.alpha, model.beta, model.gamma, model.node_alpha, model.node_gamma}) CHECK(value > 0);
+        for (const double value : {model.alpha, model.beta, model.gamma, model.node_alpha, model.node_gamma})
+            CHECK(value > 0);
     }
     CHECK(cluster_of(Topology{{0, 0, 1, 1}}).nodes() == 2);
 }
 
 TEST_CASE("who started this process is read from the environment", "[world]") {
     using test::EnvironmentScope;
-    const EnvironmentScope none1("OMPI_COMM_WORLD_SIZE", nullptr), none2("PMI_SIZE", nullptr), none3("PMIX_RANK", nullptr),
-        none4("SLURM_STEP_NUM_TASKS", nullptr);
+    const EnvironmentScope none1("OMPI_COMM_WORLD_SIZE", nullptr), none2("PMI_SIZE", nullptr),
+        none3("PMIX_RANK", nullptr), none4("SLURM_STEP_NUM_TASKS", nullptr);
     CHECK(launched_ranks() == 1);
     {
         const EnvironmentScope open_mpi("OMPI_COMM_WORLD_SIZE", "4");

@@ -1,10 +1,10 @@
 #include "tests/embed/small_model.h"
 
 #include "data/formats/stb.h"
-#include "embed/pictures.h"
+#include "embed/images.h"
+#include "embed/predictor.h"
 #include "engine/checkpoint.h"
 #include "kernels/random.h"
-#include "embed/predictor.h"
 #include "tests/support/temporary_folder.h"
 
 namespace keel::test {
@@ -23,29 +23,29 @@ void write_small_checkpoint(const std::string& path, int channels) {
     save_checkpoint(path, state);
 }
 
-Image sample_picture(int width, int height, int channels, std::uint64_t seed) {
-    Image picture(width, height, channels);
+Image sample_image(int width, int height, int channels, std::uint64_t seed) {
+    Image image(width, height, channels);
     Random random(seed, Draw::bench);
     for (int y = 0; y < height; ++y)
-        for (std::size_t i = 0; i < picture.row_bytes(); ++i)
-            picture.row(y)[i] = static_cast<std::uint8_t>((static_cast<std::size_t>(y) + i + random.below(64)) % 256);
-    return picture;
+        for (std::size_t i = 0; i < image.row_bytes(); ++i)
+            image.row(y)[i] = static_cast<std::uint8_t>((static_cast<std::size_t>(y) + i + random.below(64)) % 256);
+    return image;
 }
 
-std::vector<std::string> write_sample_pictures(const std::string& folder, int count) {
+std::vector<std::string> write_sample_images(const std::string& folder, int count) {
     std::vector<std::string> paths;
     for (int i = 0; i < count; ++i) {
-        const auto file = encode_png(sample_picture(70 + 13 * i, 90, i % 2 == 0 ? 3 : 1, static_cast<std::uint64_t>(i)));
-        paths.push_back(folder + "/picture" + std::to_string(i) + ".png");
+        const auto file = encode_png(sample_image(70 + 13 * i, 90, i % 2 == 0 ? 3 : 1, static_cast<std::uint64_t>(i)));
+        paths.push_back(folder + "/image" + std::to_string(i) + ".png");
         write_text(paths.back(), std::string(file.begin(), file.end()));
     }
     return paths;
 }
 
-std::vector<float> predicted(const std::string& checkpoint, const std::string& picture) {
+std::vector<float> predicted(const std::string& checkpoint, const std::string& file) {
     const Predictor model(checkpoint);
     const TransformOptions transform = transform_of(model.spec());
-    const Image image = load_picture(picture, transform);
+    const Image image = load_image(file, transform);
     const Tensor scores = model.predict(input_of({&image, 1}, transform));
     return {scores.values<float>().begin(), scores.values<float>().end()};
 }

@@ -1,4 +1,4 @@
-// A checkpoint and pictures that the embedding tests predict.
+// A checkpoint and images that the embedding tests predict.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@ namespace keel::test {
 /// A resnet18 for 64 x 64 pixels with weights of its own, multi-label, labels "a", "b" and "c".
 void write_small_checkpoint(const std::string& path, int channels = 3);
 
-/// A picture of noise on a slope, every one another.
-Image sample_picture(int width, int height, int channels, std::uint64_t seed);
+/// An image of noise on a slope, every one another.
+Image sample_image(int width, int height, int channels, std::uint64_t seed);
 /// `count` PNG files of them, of different sizes, the odd ones grey; returns their paths.
-std::vector<std::string> write_sample_pictures(const std::string& folder, int count);
+std::vector<std::string> write_sample_images(const std::string& folder, int count);
 
 /// The probabilities that a fresh predictor of the checkpoint gives one file.
-std::vector<float> predicted(const std::string& checkpoint, const std::string& picture);
+std::vector<float> predicted(const std::string& checkpoint, const std::string& image);
 
 }  // namespace keel::test

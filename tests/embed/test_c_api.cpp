@@ -19,14 +19,16 @@ namespace {
 
 /// A loaded model of the C API.
 struct Loaded {
-    explicit Loaded(const std::string& checkpoint) { REQUIRE(keel_model_load(checkpoint.c_str(), 1, &model) == KEEL_OK); }
+    explicit Loaded(const std::string& checkpoint) {
+        REQUIRE(keel_model_load(checkpoint.c_str(), 1, &model) == KEEL_OK);
+    }
     ~Loaded() { keel_model_free(model); }
     keel_model* model = nullptr;
 };
 
 std::string last_error() { return keel_last_error(); }
 
-#ifdef __SANITIZE_THREAD__  // libgomp is not instrumented: how a team synchronises looks like a race
+#ifdef __SANITIZE_THREAD__  // libgomp is not instrumented: how a team synchronizes looks like a race
 constexpr int kTeams[] = {1};
 #else
 constexpr int kTeams[] = {1, 2};
@@ -50,11 +52,11 @@ TEST_CASE("The C API says what a model is", "[c]") {
     keel_model_free(nullptr);
 }
 
-TEST_CASE("Paths, encoded files and pixels of one picture have the C++ predictor's scores, to the bit", "[c]") {
+TEST_CASE("Paths, encoded files and pixels of one image have the C++ predictor's scores, to the bit", "[c]") {
     const TemporaryFolder folder;
     write_small_checkpoint(folder / "model");
     const Loaded loaded(folder / "model");
-    for (const std::string& path : write_sample_pictures(folder.path(), 2)) {
+    for (const std::string& path : write_sample_images(folder.path(), 2)) {
         const std::vector<float> wanted = predicted(folder / "model", path);
         std::vector<float> scores(3);
         REQUIRE(keel_predict_file(loaded.model, path.c_str(), scores.data(), 3) == KEEL_OK);
@@ -72,13 +74,13 @@ TEST_CASE("Paths, encoded files and pixels of one picture have the C++ predictor
         for (int y = 0; y < image.height; ++y)
             std::memcpy(pixels.data() + static_cast<std::size_t>(y) * stride, image.row(y), image.row_bytes());
         scores.assign(3, 0);
-        REQUIRE(keel_predict_pixels(loaded.model, pixels.data(), image.width, image.height, image.channels, stride, scores.data(),
-                                    3) == KEEL_OK);
+        REQUIRE(keel_predict_pixels(loaded.model, pixels.data(), image.width, image.height, image.channels, stride,
+                                    scores.data(), 3) == KEEL_OK);
         CHECK(scores == wanted);
     }
 }
 
-TEST_CASE("Normalised images go in together", "[c]") {
+TEST_CASE("Normalized images go in together", "[c]") {
     const TemporaryFolder folder;
     write_small_checkpoint(folder / "model", 2);
     const Loaded loaded(folder / "model");
@@ -128,9 +130,12 @@ TEST_CASE("Each failure has its status and says what was wrong", "[c]") {
     CHECK(keel_predict_pixels(loaded.model, pixels.data(), 2, 2, 3, 5, scores.data(), 3) == KEEL_USAGE_ERROR);
     CHECK(keel_predict_pixels(loaded.model, pixels.data(), 2, 2, 2, 4, scores.data(), 3) == KEEL_INPUT_ERROR);
     for (const int bad : {0, -1, 16'385}) {
-        CHECK(keel_predict_pixels(loaded.model, pixels.data(), bad, 1, 1, 20'000, scores.data(), 3) == KEEL_USAGE_ERROR);
-        CHECK(keel_predict_pixels(loaded.model, pixels.data(), 1, bad, 1, 20'000, scores.data(), 3) == KEEL_USAGE_ERROR);
-        CHECK(keel_predict_pixels(loaded.model, pixels.data(), 1, 1, bad, 20'000, scores.data(), 3) == KEEL_USAGE_ERROR);
+        CHECK(keel_predict_pixels(loaded.model, pixels.data(), bad, 1, 1, 20'000, scores.data(), 3) ==
+              KEEL_USAGE_ERROR);
+        CHECK(keel_predict_pixels(loaded.model, pixels.data(), 1, bad, 1, 20'000, scores.data(), 3) ==
+              KEEL_USAGE_ERROR);
+        CHECK(keel_predict_pixels(loaded.model, pixels.data(), 1, 1, bad, 20'000, scores.data(), 3) ==
+              KEEL_USAGE_ERROR);
     }
 }
 
@@ -156,26 +161,27 @@ TEST_CASE("A message is the calling thread's own, of one line and cut between ch
 TEST_CASE("Threads of the host share one model", "[c][sharing]") {
     const TemporaryFolder folder;
     write_small_checkpoint(folder / "model");
-    const auto pictures = write_sample_pictures(folder.path(), 6);
+    const auto images = write_sample_images(folder.path(), 6);
     const int team = thread_count();
     for (const int threads_of_each : kTeams) {
         REQUIRE(keel_set_threads(threads_of_each) == KEEL_OK);
         const Loaded loaded(folder / "model");
         std::vector<std::array<float, 3>> alone;
-        for (const std::string& picture : pictures)
-            REQUIRE(keel_predict_file(loaded.model, picture.c_str(), alone.emplace_back().data(), 3) == KEEL_OK);
+        for (const std::string& image : images)
+            REQUIRE(keel_predict_file(loaded.model, image.c_str(), alone.emplace_back().data(), 3) == KEEL_OK);
 
-        // Every thread predicts all pictures, each from another one on, so that different calls meet.
+        // Every thread predicts all images, each from another one on, so that different calls meet.
         constexpr std::size_t kThreads = 4;
         std::array<std::vector<std::array<float, 3>>, kThreads> together;
         std::array<int, kThreads> failures{};
         std::vector<std::thread> threads;
         for (std::size_t t = 0; t < kThreads; ++t) {
-            together[t].resize(pictures.size());
+            together[t].resize(images.size());
             threads.emplace_back([&, t] {
-                for (std::size_t i = 0; i < pictures.size(); ++i) {
-                    const std::size_t at = (i + t) % pictures.size();
-                    failures[t] += keel_predict_file(loaded.model, pictures[at].c_str(), together[t][at].data(), 3) != KEEL_OK;
+                for (std::size_t i = 0; i < images.size(); ++i) {
+                    const std::size_t at = (i + t) % images.size();
+                    failures[t] +=
+                        keel_predict_file(loaded.model, images[at].c_str(), together[t][at].data(), 3) != KEEL_OK;
                 }
             });
         }
@@ -192,16 +198,16 @@ TEST_CASE("Threads of the host share one model", "[c][sharing]") {
 TEST_CASE("The threads of a host's own parallel region share one model", "[c][sharing]") {
     const TemporaryFolder folder;
     write_small_checkpoint(folder / "model");
-    const std::string picture = write_sample_pictures(folder.path(), 1).front();
+    const std::string image = write_sample_images(folder.path(), 1).front();
     const int team = thread_count();
     set_thread_count(2);
     const Loaded loaded(folder / "model");
-    const std::vector<float> alone = predicted(folder / "model", picture);
+    const std::vector<float> alone = predicted(folder / "model", image);
     std::array<std::vector<float>, 4> together;
 #pragma omp parallel for num_threads(4)
     for (std::size_t i = 0; i < together.size(); ++i) {
         together[i].resize(3);
-        if (keel_predict_file(loaded.model, picture.c_str(), together[i].data(), 3) != KEEL_OK) together[i].clear();
+        if (keel_predict_file(loaded.model, image.c_str(), together[i].data(), 3) != KEEL_OK) together[i].clear();
     }
     for (const auto& scores : together) CHECK(scores == alone);
     set_thread_count(team);

@@ -35,7 +35,8 @@ std::vector<std::int64_t> all_labels(std::int64_t count) {
     return labels;
 }
 
-/// What a module reads and makes in a pass over images that records gradients of the parameters; backward of one image's logit.
+/// What a module reads and makes in a pass over images that records gradients of the parameters; backward of one
+/// image's logit.
 struct Observed {
     Tensor src, dst;
 };
@@ -56,9 +57,9 @@ Observed differentiate(LoadedModel& model, const std::string& layer, const Tenso
     return observed;
 }
 
-/// Checks maps(images)[p] * pixels against sum_c alpha_sum[c] * A[p, c] of one image, where alpha_sum sums the layer's gradient
-/// over its pixels. Both sides are sums of products whose float factors come from the same gradients by other orders of addition:
-/// `depth` roundoffs bound what the factors differ by, relative to the terms' magnitudes.
+/// Checks maps(images)[p] * pixels against sum_c alpha_sum[c] * A[p, c] of one image, where alpha_sum sums the layer's
+/// gradient over its pixels. Both sides are sums of products whose float factors come from the same gradients by other
+/// orders of addition: `depth` roundoffs bound what the factors differ by, relative to the terms' magnitudes.
 void check_maps(const Tensor& maps, const Tensor& map, const std::vector<double>& alpha_sum, double depth) {
     const std::int64_t pixels = map.dim(1) * map.dim(2), c = map.channels();
     REQUIRE(maps.dims() == Dims{1, map.dim(1), map.dim(2), 1});
@@ -113,19 +114,22 @@ TEST_CASE("The mean of a class activation map plus the bias is the logit", "[cla
                 mean /= static_cast<double>(pixels);
                 for (std::int64_t p = 0; p < pixels; ++p)
                     magnitude = std::max(magnitude, std::abs(double{maps.data<float>()[(i * pixels + p) * 5 + k]}));
-                // The network sums `pixels` terms a channel, then c channels, in float. The terms of a channel are not negative;
-                // those of the channels have any sign, their magnitudes sum to at most c times the largest product.
+                // The network sums `pixels` terms a channel, then c channels, in float. The terms of a channel are not
+                // negative; those of the channels have any sign, their magnitudes sum to at most c times the largest
+                // product.
                 double largest = 0;
                 for (std::int64_t j = 0; j < c; ++j) largest += std::abs(double{weights.data<float>()[k * c + j]});
                 const double tolerance = static_cast<double>(pixels + c + 2) * 0x1p-24 * (magnitude + largest);
                 CAPTURE(i, k);
-                CHECK(mean + double{bias.data<float>()[k]} == Approx(double{logits.data<float>()[i * 5 + k]}).margin(tolerance));
+                CHECK(mean + double{bias.data<float>()[k]} ==
+                      Approx(double{logits.data<float>()[i * 5 + k]}).margin(tolerance));
             }
     }
 }
 
 TEST_CASE("Grad-CAM on the last feature map is the class activation map over its pixels", "[class_activation]") {
-    for (const auto& [name, features] : {std::pair{"densenet121", "features"}, {"resnet18", "layer4"}, {"resnet50", "layer4.2"}}) {
+    for (const auto& [name, features] :
+         {std::pair{"densenet121", "features"}, {"resnet18", "layer4"}, {"resnet50", "layer4.2"}}) {
         CAPTURE(name);
         const ModelOptions options{.classes = 3};
         const Tensor images = random_images(2, 77, 3, 0);
@@ -138,8 +142,9 @@ TEST_CASE("Grad-CAM on the last feature map is the class activation map over its
         const double pixels = static_cast<double>(cam.dim(1) * cam.dim(2));
         double scale = 0;
         for (const float value : cam.values<float>()) scale = std::max(scale, std::abs(double{value}));
-        // A gradient is one weight over the number of pixels, rounded once or twice; each map is a sum in double, rounded once.
-        // Its terms may cancel, so the roundoffs count against the sum of their magnitudes: a few times the largest value.
+        // A gradient is one weight over the number of pixels, rounded once or twice; each map is a sum in double,
+        // rounded once. Its terms may cancel, so the roundoffs count against the sum of their magnitudes: a few times
+        // the largest value.
         for (std::size_t i = 0; i < cam.values<float>().size(); ++i)
             CHECK(double{grad_cam.values<float>()[i]} * pixels ==
                   Approx(double{cam.values<float>()[i]}).margin(64 * 0x1p-24 * scale));
@@ -169,7 +174,8 @@ TEST_CASE("Grad-CAM's weights are what the norm behind a dense block sees", "[cl
         CAPTURE(layer);
         LoadedModel model = model_of("densenet121", {.classes = 4}, 65);
         const Observed seen = differentiate(model, layer, images, 3);
-        // The transition's norm alone reads the block: d logit / d A = gamma / sigma * d logit / d norm(A), whose sum is d beta.
+        // The transition's norm alone reads the block: d logit / d A = gamma / sigma * d logit / d norm(A), whose sum
+        // is d beta.
         const Tensor gamma = state_of(*model.module, norm + ".weight"), beta = state_of(*model.module, norm + ".bias"),
                      variance = state_of(*model.module, norm + ".running_var");
         std::vector<double> alpha;
@@ -192,7 +198,8 @@ TEST_CASE("VGG is explained by Grad-CAM on its last feature map", "[class_activa
 TEST_CASE("Layers and labels that cannot be explained are refused by name", "[class_activation]") {
     const auto message = [](const std::string& layer, std::int64_t label = 0) -> std::string {
         try {
-            ClassActivation(model_of("resnet18", {.classes = 2}, 33), layer).maps(random_images(1, 33, 3, 0), {&label, 1});
+            ClassActivation(model_of("resnet18", {.classes = 2}, 33), layer)
+                .maps(random_images(1, 33, 3, 0), {&label, 1});
         } catch (const UsageError& error) {
             return error.what();
         }

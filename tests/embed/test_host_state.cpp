@@ -35,7 +35,8 @@ struct HostState {
         for (int signal = 1; signal < NSIG; ++signal) {
             struct sigaction action {};
             if (::sigaction(signal, nullptr, &action) != 0) continue;
-            state.handlers.push_back({reinterpret_cast<std::uintptr_t>(action.sa_sigaction), std::uintptr_t(action.sa_flags)});
+            state.handlers.push_back(
+                {reinterpret_cast<std::uintptr_t>(action.sa_sigaction), std::uintptr_t(action.sa_flags)});
         }
         ::pthread_sigmask(SIG_BLOCK, nullptr, &state.blocked);
         state.mxcsr = _mm_getcsr();
@@ -113,14 +114,14 @@ private:
 };
 
 /// Good and bad calls of everything there is.
-void use_keel(const std::string& checkpoint, const std::vector<std::string>& pictures, const TemporaryFolder& folder) {
+void use_keel(const std::string& checkpoint, const std::vector<std::string>& images, const TemporaryFolder& folder) {
     keel_model* model = nullptr;
     keel_model_load((folder / "missing").c_str(), 1, &model);
-    write_text(folder / "broken", "neither a picture nor a checkpoint");
+    write_text(folder / "broken", "neither an image nor a checkpoint");
     keel_model_load((folder / "broken").c_str(), 1, &model);
     REQUIRE(keel_model_load(checkpoint.c_str(), 2, &model) == KEEL_OK);
     std::array<float, 3> scores{};
-    for (const std::string& picture : pictures) CHECK(keel_predict_file(model, picture.c_str(), scores.data(), 3) == KEEL_OK);
+    for (const std::string& image : images) CHECK(keel_predict_file(model, image.c_str(), scores.data(), 3) == KEEL_OK);
     CHECK(keel_predict_file(model, (folder / "broken").c_str(), scores.data(), 3) == KEEL_INPUT_ERROR);
     CHECK(keel_predict_file(model, (folder / "missing").c_str(), scores.data(), 3) == KEEL_IO_ERROR);
     const std::vector<std::uint8_t> pixels(64 * 128, 128);
@@ -135,7 +136,7 @@ TEST_CASE("A program that embeds Keel keeps its signals, floating point, OpenMP 
     const TemporaryFolder folder;
     const std::string checkpoint = folder / "model.safetensors";
     write_small_checkpoint(checkpoint);
-    const auto pictures = write_sample_pictures(folder.path(), 2);
+    const auto images = write_sample_images(folder.path(), 2);
 
     // Settings that are not the defaults, as a host may have them.
     const int threads = omp_get_max_threads();
@@ -144,7 +145,7 @@ TEST_CASE("A program that embeds Keel keeps its signals, floating point, OpenMP 
     _mm_setcsr(mxcsr | 0x8040U);  // flush denormals to zero
     Captured output(folder / "output");
     const HostState before = HostState::now();
-    use_keel(checkpoint, pictures, folder);
+    use_keel(checkpoint, images, folder);
     const HostState after = HostState::now();
     const std::string printed = output.text();
     _mm_setcsr(mxcsr);
@@ -157,7 +158,7 @@ TEST_CASE("A program that embeds Keel keeps its signals, floating point, OpenMP 
     // Another thread of the host sees nothing either.
     std::thread([&] {
         const HostState fresh = HostState::now();
-        use_keel(checkpoint, pictures, folder);
+        use_keel(checkpoint, images, folder);
         check_equal(fresh, HostState::now());
     }).join();
 }

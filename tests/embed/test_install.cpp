@@ -1,4 +1,5 @@
-// The installed package as other people's builds find it: outside the tree, by find_package, pkg-config and add_subdirectory.
+// The installed package as other people's builds find it: outside the tree, by find_package, pkg-config and
+// add_subdirectory.
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -53,41 +54,42 @@ std::string library_folder() {
     return "";
 }
 
-/// A checkpoint and pictures, and what `keel predict` says of them.
+/// A checkpoint and images, and what `keel predict` says of them.
 struct Expected {
-    /// `batch`: how many of the two pictures the example predicts at once, and so does the program.
+    /// `batch`: how many of the two images the example predicts at once, and so does the program.
     explicit Expected(int batch) {
         write_small_checkpoint(folder / "model.safetensors");
-        for (const std::string& picture : write_sample_pictures(folder.path(), 2)) arguments += " " + picture;
-        const Shell keel(prefix() + "/bin/keel predict --quiet --json --batch-size " + std::to_string(batch) + " --checkpoint" +
-                         arguments);
+        for (const std::string& image : write_sample_images(folder.path(), 2)) arguments += " " + image;
+        const Shell keel(prefix() + "/bin/keel predict --quiet --json --batch-size " + std::to_string(batch) +
+                         " --checkpoint" + arguments);
         const auto result = nlohmann::json::parse(keel.output);
         for (const auto& image : result.at("images"))
-            for (const auto& [label, score] : image.at("scores").items()) by_picture[image.at("path")][label] = score.get<float>();
+            for (const auto& [label, score] : image.at("scores").items())
+                by_image[image.at("path")][label] = score.get<float>();
     }
 
     /// Runs an example and compares what it prints, to the bit.
     void check(const std::string& program) const {
         const Shell run(program + arguments);
         std::istringstream lines(run.output);
-        std::string word, picture;
+        std::string word, image;
         std::size_t scores = 0;
         while (lines >> word) {
-            if (by_picture.contains(word)) {
-                picture = word;
+            if (by_image.contains(word)) {
+                image = word;
                 continue;
             }
-            REQUIRE(by_picture.contains(picture));
+            REQUIRE(by_image.contains(image));
             std::string number;
             REQUIRE(lines >> number);
-            CHECK(by_picture.at(picture).at(word) == std::strtof(number.c_str(), nullptr));
+            CHECK(by_image.at(image).at(word) == std::strtof(number.c_str(), nullptr));
             ++scores;
         }
         CHECK(scores == 6);
     }
 
     TemporaryFolder folder;
-    std::map<std::string, std::map<std::string, float>> by_picture;
+    std::map<std::string, std::map<std::string, float>> by_image;
     std::string arguments = " " + (folder / "model.safetensors");
 };
 
@@ -104,7 +106,8 @@ TEST_CASE("Programs find Keel by find_package and predict what keel predict does
                "add_subdirectory(" KEEL_SOURCE_DIR
                "/examples/embed_c c)\n"
                "add_subdirectory(" KEEL_SOURCE_DIR "/examples/embed_cpp cpp)\n");
-    const Shell configure(kConfigure + "-S " + build.path() + " -B " + (build / "build") + " -DCMAKE_PREFIX_PATH=" + prefix());
+    const Shell configure(kConfigure + "-S " + build.path() + " -B " + (build / "build") +
+                          " -DCMAKE_PREFIX_PATH=" + prefix());
     REQUIRE(configure.good);
     REQUIRE(Shell("cmake --build " + (build / "build")).good);
     Expected(1).check(build / "build/c/embed_c");
@@ -117,7 +120,8 @@ TEST_CASE("Programs find Keel by pkg-config", "[install]") {
         return;
     }
     const TemporaryFolder build;
-    const std::string flags = "$(PKG_CONFIG_PATH=" + library_folder() + "/pkgconfig pkg-config --static --cflags --libs keel)";
+    const std::string flags =
+        "$(PKG_CONFIG_PATH=" + library_folder() + "/pkgconfig pkg-config --static --cflags --libs keel)";
     const std::string examples = KEEL_SOURCE_DIR "/examples/";
     REQUIRE(Shell(KEEL_C_COMPILER " -std=c99 -Wall -Wextra -pedantic -Werror " + examples + "embed_c/main.c -o " +
                   (build / "embed_c") + " " + flags)
@@ -146,7 +150,8 @@ TEST_CASE("A project of C alone is told what it lacks", "[install]") {
     write_text(project / "CMakeLists.txt",
                "cmake_minimum_required(VERSION 3.25)\nproject(c LANGUAGES C)\nfind_package(keel REQUIRED)\n");
     Shell::allowed_to_fail() = true;
-    const Shell configure(kConfigure + "-S " + project.path() + " -B " + (project / "build") + " -DCMAKE_PREFIX_PATH=" + prefix());
+    const Shell configure(kConfigure + "-S " + project.path() + " -B " + (project / "build") +
+                          " -DCMAKE_PREFIX_PATH=" + prefix());
     Shell::allowed_to_fail() = false;
     CHECK_FALSE(configure.good);
     CHECK_THAT(configure.output, contains("LANGUAGES C CXX"));

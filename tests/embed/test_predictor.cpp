@@ -30,7 +30,9 @@ struct Model {
     Tensor images(std::int64_t n, std::uint64_t seed = 0) const {
         return random_images(n, spec.image_size, spec.options.channels, seed);
     }
-    graph::Graph graph() const { return graph::trace(*module, spec.image_size, spec.image_size, spec.options.channels); }
+    graph::Graph graph() const {
+        return graph::trace(*module, spec.image_size, spec.image_size, spec.options.channels);
+    }
     Tensor logits(const Tensor& images) const {
         const NoGrad no_grad;
         return (*module)(images);
@@ -52,25 +54,29 @@ double difference(const Tensor& a, const Tensor& b) {
     return scale > 0 ? worst / scale : worst;
 }
 
-/// Two ways to round the same sums. A sum of k products is off by about sqrt(k) roundoffs (its bound is k of them, but their signs
-/// are random), as much again comes from rounded weights, and the errors of the layers add up in the same way, so one result is off
-/// by the root of the sum of all k roundoffs, two by sqrt(2) as much; eight times that is beyond chance.
+/// Two ways to round the same sums. A sum of k products is off by about sqrt(k) roundoffs (its bound is k of them, but
+/// their signs are random), as much again comes from rounded weights, and the errors of the layers add up in the same
+/// way, so one result is off by the root of the sum of all k roundoffs, two by sqrt(2) as much; eight times that is
+/// beyond chance.
 double tolerance(const Model& model) {
     double products = 0;
     for (const graph::Node& node : model.graph().nodes)
-        if (const auto* conv = node.as<graph::Conv>()) products += static_cast<double>(conv->weights.elements() / node.dst.c);
+        if (const auto* conv = node.as<graph::Conv>())
+            products += static_cast<double>(conv->weights.elements() / node.dst.c);
     return 8 * std::sqrt(2 * products) * 0x1p-24;
 }
 
 void check_against_module(const Model& model, std::int64_t n, std::int64_t batch) {
-    CAPTURE(model.spec.name, model.spec.image_size, model.spec.options.channels, model.spec.options.small_stem, n, batch);
+    CAPTURE(model.spec.name, model.spec.image_size, model.spec.options.channels, model.spec.options.small_stem, n,
+            batch);
     const Predictor predictor(model.spec, *model.module, batch);
     const Tensor images = model.images(n);
     CHECK(difference(predictor.logits(images), model.logits(images)) <= tolerance(model));
 }
 
 bool equal(const Tensor& a, const Tensor& b) {
-    return a.dims() == b.dims() && std::equal(a.values<float>().begin(), a.values<float>().end(), b.values<float>().begin());
+    return a.dims() == b.dims() &&
+           std::equal(a.values<float>().begin(), a.values<float>().end(), b.values<float>().begin());
 }
 
 }  // namespace
@@ -142,7 +148,8 @@ TEST_CASE("Threads share a predictor", "[predictor]") {
     for (int t = 0; t < kThreads; ++t)
         threads.emplace_back([&, t] {
             for (int i = t * kCalls; i < (t + 1) * kCalls; ++i)
-                together[static_cast<std::size_t>(i)] = predictor.logits(model.images(1 + i % 3, static_cast<std::uint64_t>(i)));
+                together[static_cast<std::size_t>(i)] =
+                    predictor.logits(model.images(1 + i % 3, static_cast<std::uint64_t>(i)));
         });
     for (std::thread& thread : threads) thread.join();
     for (std::size_t i = 0; i < alone.size(); ++i) CHECK(equal(alone[i], together[i]));

@@ -141,8 +141,9 @@ TEST_CASE("trim gives back what lies behind the last block", "[arena]") {
 TEST_CASE("absurd sizes are refused and leave the arena as it was", "[arena]") {
     Scratch scratch;
     Arena& arena = scratch.arena;
-    for (const std::size_t bytes : {std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max() - 63,
-                                    std::numeric_limits<std::size_t>::max() / 2, (std::size_t{1} << 46) + 1})
+    for (const std::size_t bytes :
+         {std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max() - 63,
+          std::numeric_limits<std::size_t>::max() / 2, (std::size_t{1} << 46) + 1})
         CHECK_THROWS_AS(arena.allocate(bytes), std::bad_alloc);
     CHECK(arena.statistics().in_use == 0);
     CHECK(arena.statistics().reserved == 0);

@@ -120,7 +120,8 @@ TEST_CASE("backward wants one element, or a gradient of the loss's dims", "[auto
     CHECK_THROWS_AS(backward(Tensor()), UsageError);
     const Tensor diff = uniform({2, 3}, 2), before = diff.clone();
     backward(add(x, x), diff);
-    CHECK(std::ranges::equal(diff.values<double>(), before.values<double>()));  // the caller's tensor is not accumulated into
+    CHECK(std::ranges::equal(diff.values<double>(),
+                             before.values<double>()));  // the caller's tensor is not accumulated into
     CHECK(x.grad().values<double>()[4] == 2 * diff.values<double>()[4]);
 }
 
@@ -186,7 +187,9 @@ TEST_CASE("a hook sees the complete gradient, once a pass, in the order of the p
     watch(second, "second");
     watch(shared, "shared");
     // shared is read by the last operator and by the second one: complete only after both.
-    const auto forward = [&] { return linear(linear(linear(linear(src, first, {}), shared, {}), second, {}), shared, {}); };
+    const auto forward = [&] {
+        return linear(linear(linear(linear(src, first, {}), shared, {}), second, {}), shared, {});
+    };
     Tensor dst = forward();
     backward(dst, uniform(dst.dims(), 5));
     CHECK(calls == std::vector<std::string>{"second", "shared", "first"});
@@ -223,7 +226,8 @@ TEST_CASE("a graph frees its memory with its last handle, whether backward ran o
         {
             const Tensor src = uniform({2, 8, 8, 3}, 1).to(DType::f32).set_requires_grad();
             const Tensor weights = uniform({4, 3, 3, 3}, 2).to(DType::f32).set_requires_grad();
-            const Tensor gamma = Tensor::full({4}, 1).set_requires_grad(), beta = Tensor::zeros({4}).set_requires_grad();
+            const Tensor gamma = Tensor::full({4}, 1).set_requires_grad(),
+                         beta = Tensor::zeros({4}).set_requires_grad();
             Tensor x = conv2d(src, weights, {}, {1, 1});
             x = batch_norm(x, {gamma, beta, Tensor::zeros({4}), Tensor::full({4}, 1)}, {});
             x = append_channels(wide_buffer(relu(x), 8), x);

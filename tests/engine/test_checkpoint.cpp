@@ -51,7 +51,8 @@ bool equal_state(const nn::Module& a, const nn::Module& b) {
         x, y, [](const NamedTensor& s, const NamedTensor& t) { return s.name == t.name && equal(s.tensor, t.tensor); });
 }
 
-std::string load_error(const nn::Module& net, const std::vector<NamedTensor>& tensors, const LoadOptions& options = {}) {
+std::string load_error(const nn::Module& net, const std::vector<NamedTensor>& tensors,
+                       const LoadOptions& options = {}) {
     try {
         load_into(net.state(), tensors, "weights.safetensors", options);
     } catch (const InputError& error) {
@@ -87,7 +88,8 @@ TEST_CASE("checkpoint: model, optimizer and average come back as they were, in a
     Ema other_ema(other.parameters(), 0.9);
     other_ema.load_state(back.tensors);
     const auto same = [](const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
-        return std::ranges::equal(a, b, [](const auto& s, const auto& t) { return s.name == t.name && equal(s.tensor, t.tensor); });
+        return std::ranges::equal(
+            a, b, [](const auto& s, const auto& t) { return s.name == t.name && equal(s.tensor, t.tensor); });
     };
     CHECK(same(optimizer.state(), other_optimizer.state()));
     CHECK(same(ema.state(), other_ema.state()));

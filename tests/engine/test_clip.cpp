@@ -56,7 +56,8 @@ TEST_CASE("clip: gradients that share memory, are views or blocked are scaled on
 }
 
 TEST_CASE("finite watch: names the first bad gradient") {
-    for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::nanf(""), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
         auto parameters = three_four();
         CHECK(!first_non_finite(parameters));
         CHECK_NOTHROW(require_finite(1.0, parameters, 7));

@@ -41,8 +41,9 @@ TEST_CASE("a float kernel that is wrong is found, rounding passes", "[gradcheck]
         return [factor](const Inputs& x) { return skewed(x[0], x[0].dtype() == DType::f32 ? factor : 1); };
     };
     CHECK(precision_mismatch("skewed", wrong_in_float(1 + 0x1p-23), inputs, {1, 1}) == "");
-    CHECK(precision_mismatch("skewed", wrong_in_float(1 + 1e-5), inputs, {1, 1}).find("gradient of input 0 on scalar") !=
-          std::string::npos);
+    CHECK(
+        precision_mismatch("skewed", wrong_in_float(1 + 1e-5), inputs, {1, 1}).find("gradient of input 0 on scalar") !=
+        std::string::npos);
 }
 
 TEST_CASE("the report says how far backward is from the differences, and where", "[gradcheck]") {

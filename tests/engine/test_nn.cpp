@@ -2,8 +2,8 @@
 #include <cmath>
 #include <thread>
 
-#include "engine/rng_scope.h"
 #include "engine/nn/layers.h"
+#include "engine/rng_scope.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradcheck.h"
 
@@ -12,7 +12,7 @@ using namespace keel::test;
 
 namespace {
 
-/// A convolution, its normalisation, and a head of layers in order.
+/// A convolution, its normalization, and a head of layers in order.
 class Net final : public nn::Module {
 public:
     Net()
@@ -88,9 +88,11 @@ TEST_CASE("parameters and buffers carry dotted names in the order of registratio
 TEST_CASE("for_each visits parents first, with names", "[nn]") {
     Net net;
     std::vector<std::string> visited;
-    net.for_each([&](const std::string& name, nn::Module& module) { visited.push_back(name + ":" + module.describe()); });
-    CHECK(visited == std::vector<std::string>{":Net", "conv:Conv2d 3x3", "norm:BatchNorm2d + ReLU", "pool:MaxPool2d 2x2/2",
-                                              "head:Sequential", "head.0:Dropout", "head.fc:Linear"});
+    net.for_each(
+        [&](const std::string& name, nn::Module& module) { visited.push_back(name + ":" + module.describe()); });
+    CHECK(visited == std::vector<std::string>{":Net", "conv:Conv2d 3x3", "norm:BatchNorm2d + ReLU",
+                                              "pool:MaxPool2d 2x2/2", "head:Sequential", "head.0:Dropout",
+                                              "head.fc:Linear"});
     CHECK(net.has_children());
     CHECK_FALSE(net.conv.has_children());
 }
@@ -105,7 +107,7 @@ TEST_CASE("train and evaluation reach every module", "[nn]") {
 
 TEST_CASE("evaluation neither drops nor moves statistics, training does both", "[nn]") {
     Net net;
-    nn::initialise(net, {}, 1);
+    nn::initialize(net, {}, 1);
     const Tensor src = images({2, 6, 6, 3});
     const Tensor mean = named(net.buffers(), "norm.running_mean");
     net.train(false);
@@ -119,7 +121,7 @@ TEST_CASE("evaluation neither drops nor moves statistics, training does both", "
     CHECK(values(mean) != std::vector<double>(16, 0));
 }
 
-TEST_CASE("a frozen BatchNorm2d keeps its statistics and normalises with them", "[nn]") {
+TEST_CASE("a frozen BatchNorm2d keeps its statistics and normalizes with them", "[nn]") {
     nn::BatchNorm2d norm(3);
     const Tensor src = images({2, 4, 4, 3});
     for (const NamedTensor& p : norm.parameters()) p.tensor.set_requires_grad(false);
@@ -134,7 +136,7 @@ TEST_CASE("a frozen BatchNorm2d keeps its statistics and normalises with them", 
 TEST_CASE("Conv2d adopts a layout at the first forward pass and computes what plain weights do", "[nn]") {
     for (const bool training : {true, false}) {
         nn::Conv2d conv(8, 24, 3, {2, 1}, true);
-        nn::initialise(conv, {}, 3);
+        nn::initialize(conv, {}, 3);
         conv.bias().assign(images({24}, 2));
         conv.train(training);
         const Tensor plain = conv.weight().clone(), src = images({2, 9, 9, 8});
@@ -161,15 +163,15 @@ TEST_CASE("a Conv2d that cannot be is refused", "[nn]") {
         std::int64_t ic, oc;
         int kernel, groups;
     };
-    const auto s = GENERATE(Shape{4, 4, 3, 0}, Shape{4, 4, 3, -1}, Shape{4, 6, 3, 4}, Shape{6, 4, 3, 4}, Shape{4, 4, 0, 1},
-                            Shape{0, 4, 3, 1}, Shape{4, 0, 3, 1}, Shape{4, 4, -3, 1});
+    const auto s = GENERATE(Shape{4, 4, 3, 0}, Shape{4, 4, 3, -1}, Shape{4, 6, 3, 4}, Shape{6, 4, 3, 4},
+                            Shape{4, 4, 0, 1}, Shape{0, 4, 3, 1}, Shape{4, 0, 3, 1}, Shape{4, 4, -3, 1});
     CHECK_THROWS_AS(nn::Conv2d(s.ic, s.oc, s.kernel, {.groups = s.groups}), UsageError);
 }
 
 TEST_CASE("two threads may make the first forward pass", "[nn]") {
     for (std::uint64_t repeat = 0; repeat < 10; ++repeat) {
         Net net;
-        nn::initialise(net, {}, repeat);
+        nn::initialize(net, {}, repeat);
         net.train(false);
         const Tensor src = images({1, 6, 6, 3});
         std::vector<double> results[2];
@@ -214,9 +216,9 @@ TEST_CASE("an observer is told of every call, children before parents", "[nn]") 
     CHECK(dims[6] == Dims{1, 4});
 }
 
-TEST_CASE("initialise draws with the variance asked for", "[nn]") {
-    // A mean of N draws lies within 5 sigma / sqrt(N) of its expectation and a mean square within 5 sqrt(2 / N) of the variance,
-    // relatively (normal; less for uniform draws), but for one case in a million.
+TEST_CASE("initialize draws with the variance asked for", "[nn]") {
+    // A mean of N draws lies within 5 sigma / sqrt(N) of its expectation and a mean square within 5 sqrt(2 / N) of the
+    // variance, relatively (normal; less for uniform draws), but for one case in a million.
     const auto check = [](const Tensor& tensor, double variance) {
         const auto v = values(tensor);
         const auto n = static_cast<double>(v.size());
@@ -225,14 +227,14 @@ TEST_CASE("initialise draws with the variance asked for", "[nn]") {
     };
     for (const bool fan_out : {false, true}) {
         nn::Conv2d conv(32, 48, 3, {1, 1, 1, 2}, true);
-        nn::initialise(conv, {fan_out}, 5);
+        nn::initialize(conv, {fan_out}, 5);
         check(conv.weight(), 2.0 / ((fan_out ? 48 : 16) * 9));  // two groups: 16 input channels each
         CHECK(values(conv.bias()) == std::vector<double>(48, 0));
     }
     nn::Linear plain(100, 200), biased(100, 200), normal(100, 200);
-    nn::initialise(plain, {}, 5);
-    nn::initialise(biased, {false, 0, true}, 5);
-    nn::initialise(normal, {false, 0.02}, 5);
+    nn::initialize(plain, {}, 5);
+    nn::initialize(biased, {false, 0, true}, 5);
+    nn::initialize(normal, {false, 0.02}, 5);
     check(plain.weight(), 0.01 / 3);  // uniform in +-0.1
     for (const double w : values(plain.weight())) REQUIRE(std::abs(w) <= 0.1 * (1 + 0x1p-23));
     CHECK(values(plain.bias()) == std::vector<double>(200, 0));
@@ -240,10 +242,10 @@ TEST_CASE("initialise draws with the variance asked for", "[nn]") {
     check(normal.weight(), 0.0004);
 }
 
-TEST_CASE("initialise depends on the seed alone", "[nn]") {
+TEST_CASE("initialize depends on the seed alone", "[nn]") {
     const auto weights = [](std::uint64_t seed) {
         Net net;
-        nn::initialise(net, {}, seed);
+        nn::initialize(net, {}, seed);
         std::vector<double> all;
         for (const NamedTensor& p : net.parameters())
             for (const double value : values(p.tensor)) all.push_back(value);
@@ -254,7 +256,7 @@ TEST_CASE("initialise depends on the seed alone", "[nn]") {
     nn::Sequential two;
     two.append<nn::Linear>("a", 5, 5);
     two.append<nn::Linear>("b", 5, 5);
-    nn::initialise(two, {}, 1);
+    nn::initialize(two, {}, 1);
     CHECK(values(named(two.parameters(), "a.weight")) != values(named(two.parameters(), "b.weight")));
 }
 
@@ -273,7 +275,7 @@ TEST_CASE("pooling layers pass maps that are too small for their window", "[nn]"
 
 TEST_CASE("a network of layers trains: the loss falls along its gradient", "[nn]") {
     Net net;
-    nn::initialise(net, {}, 2);
+    nn::initialize(net, {}, 2);
     const Tensor src = images({4, 6, 6, 3});
     const Tensor labels = Tensor::from<std::int32_t>({0, 1, 2, 3}, {4});
     const auto loss = [&] {

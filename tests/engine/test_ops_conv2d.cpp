@@ -28,7 +28,8 @@ const Case kCases[] = {
     {"2x3, stride 3, pad 1", {1, 7, 8, 2}, {3, 2, 2, 3}, {3, 1}},
 };
 
-/// Sums over the window's inputs and the bias; over all positions (gradient of weights); over the windows that read a pixel.
+/// Sums over the window's inputs and the bias; over all positions (gradient of weights); over the windows that read a
+/// pixel.
 Rounding rounding(const Case& c) {
     const Tensor src = Tensor::empty(c.src), weights = Tensor::empty(c.weights);
     const auto g = conv2d_geometry(src.dims(), weights, c.options);
@@ -44,7 +45,8 @@ TEST_CASE("conv2d: gradients and precision", "[ops][gradcheck]") {
         const Inputs inputs{uniform(c.src, 1), uniform(c.weights, 2), uniform({c.weights[0]}, 3)};
         const std::string name = std::string("conv2d ") + c.name;
         check_operator(
-            name, [&](const Inputs& x) { return conv2d(x[0], x[1], {}, c.options); }, {inputs[0], inputs[1]}, rounding(c));
+            name, [&](const Inputs& x) { return conv2d(x[0], x[1], {}, c.options); }, {inputs[0], inputs[1]},
+            rounding(c));
         check_operator(
             name + ", bias", [&](const Inputs& x) { return conv2d(x[0], x[1], x[2], c.options); }, inputs, rounding(c));
     }
@@ -59,15 +61,17 @@ TEST_CASE("conv2d of a channel slice: gradients and precision", "[ops][gradcheck
 
 TEST_CASE("conv2d whose result continues a wide buffer: the gradient comes as a slice", "[ops][gradcheck]") {
     const Case c{"into a slice", {1, 3, 4, 5}, {5, 5, 3, 3}, {1, 1}};
-    check_operator("conv2d into a slice",
-                   [&](const Inputs& x) { return append_channels(wide_buffer(x[0], 10), conv2d(x[0], x[1], {}, c.options)); },
-                   {uniform(c.src, 1), uniform(c.weights, 2)}, {rounding(c).additions + 1, rounding(c).magnitude + 1});
+    check_operator(
+        "conv2d into a slice",
+        [&](const Inputs& x) { return append_channels(wide_buffer(x[0], 10), conv2d(x[0], x[1], {}, c.options)); },
+        {uniform(c.src, 1), uniform(c.weights, 2)}, {rounding(c).additions + 1, rounding(c).magnitude + 1});
 }
 
 TEST_CASE("conv2d computes only the gradients wanted", "[ops]") {
     const auto run = [](bool src_wanted, bool weights_wanted, bool bias_wanted) {
         const Inputs x{uniform({1, 4, 4, 2}, 1).set_requires_grad(src_wanted),
-                       uniform({3, 2, 3, 3}, 2).set_requires_grad(weights_wanted), uniform({3}, 3).set_requires_grad(bias_wanted)};
+                       uniform({3, 2, 3, 3}, 2).set_requires_grad(weights_wanted),
+                       uniform({3}, 3).set_requires_grad(bias_wanted)};
         const Tensor dst = conv2d(x[0], x[1], x[2], {1, 1});
         CHECK(dst.requires_grad() == (src_wanted || weights_wanted || bias_wanted));
         if (dst.requires_grad()) backward(dst, uniform(dst.dims(), 4));
@@ -82,7 +86,8 @@ TEST_CASE("conv2d computes only the gradients wanted", "[ops]") {
             for (const bool bias : {false, true}) {
                 const Inputs x = run(src, weights, bias);
                 for (std::size_t i = 0; i < x.size(); ++i)
-                    if (x[i].grad()) CHECK(std::ranges::equal(x[i].grad().values<double>(), all[i].grad().values<double>()));
+                    if (x[i].grad())
+                        CHECK(std::ranges::equal(x[i].grad().values<double>(), all[i].grad().values<double>()));
             }
 }
 

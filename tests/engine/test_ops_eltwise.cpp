@@ -21,7 +21,8 @@ TEST_CASE("relu: gradients and precision", "[ops][gradcheck]") {
         check_operator("relu of a slice", [c](const Inputs& x) { return relu(wide_buffer(x[0], c + 5)); },
                        {away_from_zero({2, 2, 2, c}, 2)}, {1, 1});
     }
-    check_operator("relu of a matrix", [](const Inputs& x) { return relu(x[0]); }, {away_from_zero({5, 11}, 3)}, {1, 1});
+    check_operator("relu of a matrix", [](const Inputs& x) { return relu(x[0]); }, {away_from_zero({5, 11}, 3)},
+                   {1, 1});
 }
 
 TEST_CASE("relu lets nothing pass at 0 and below", "[ops]") {
@@ -39,11 +40,13 @@ TEST_CASE("relu lets nothing pass at 0 and below", "[ops]") {
 TEST_CASE("add: gradients and precision", "[ops][gradcheck]") {
     for (const std::int64_t c : kChannels) {
         const Dims dims{2, 2, 3, c};
-        check_operator("add", [](const Inputs& x) { return add(x[0], x[1]); }, {uniform(dims, 1), uniform(dims, 2)}, {2, 2});
+        check_operator("add", [](const Inputs& x) { return add(x[0], x[1]); }, {uniform(dims, 1), uniform(dims, 2)},
+                       {2, 2});
         check_operator("add of a slice", [c](const Inputs& x) { return add(x[0], wide_buffer(x[1], c + 3)); },
                        {uniform(dims, 3), uniform(dims, 4)}, {2, 2});
     }
-    check_operator("add of a tensor to itself", [](const Inputs& x) { return add(x[0], x[0]); }, {uniform({4, 5}, 5)}, {2, 2});
+    check_operator("add of a tensor to itself", [](const Inputs& x) { return add(x[0], x[0]); }, {uniform({4, 5}, 5)},
+                   {2, 2});
 }
 
 TEST_CASE("add_relu: gradients and precision", "[ops][gradcheck]") {
@@ -52,8 +55,8 @@ TEST_CASE("add_relu: gradients and precision", "[ops][gradcheck]") {
         const Dims dims{2, 2, 3, c};
         const Inputs inputs{away_from_zero(dims, 1), uniform(dims, 2, -0.05, 0.05)};
         check_operator("add_relu", [](const Inputs& x) { return add_relu(x[0], x[1]); }, inputs, {2, 2});
-        check_operator("add_relu of a slice", [c](const Inputs& x) { return add_relu(wide_buffer(x[0], c + 1), x[1]); }, inputs,
-                       {2, 2});
+        check_operator("add_relu of a slice", [c](const Inputs& x) { return add_relu(wide_buffer(x[0], c + 1), x[1]); },
+                       inputs, {2, 2});
     }
 }
 

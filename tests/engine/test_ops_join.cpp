@@ -1,4 +1,5 @@
-// Chains of residual joins, of which some are made again in the backward pass, against a chain of operators that keep everything.
+// Chains of residual joins, of which some are made again in the backward pass, against a chain of operators that keep
+// everything.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -31,7 +32,7 @@ Inputs draw(std::int64_t c, std::int64_t extent, int kernel, std::uint64_t seed)
     return x;
 }
 
-/// join(i, branch, residual) along the chain; the first residual is normalised by the last block's parameters.
+/// join(i, branch, residual) along the chain; the first residual is normalized by the last block's parameters.
 template <class Join>
 Tensor chain(const Inputs& x, Join join) {
     const int pad = static_cast<int>(x[4].dim(2)) / 2;
@@ -42,7 +43,8 @@ Tensor chain(const Inputs& x, Join join) {
 
 BatchNormParameters parameters(const Inputs& x, std::size_t block) {
     const Tensor& gamma = x[2 + 3 * block];
-    return {gamma, x[3 + 3 * block], Tensor::full(gamma.dims(), 0, gamma.dtype()), Tensor::full(gamma.dims(), 1, gamma.dtype())};
+    return {gamma, x[3 + 3 * block], Tensor::full(gamma.dims(), 0, gamma.dtype()),
+            Tensor::full(gamma.dims(), 1, gamma.dtype())};
 }
 
 Tensor fused(const Inputs& x) {
@@ -106,7 +108,8 @@ TEST_CASE("a chain of joins is the chain of operators that it stands for", "[ops
         for (const bool panels : {false, true}) {
             const double reference = worst(run(narrowed(x, panels), plain, cotangent.to(DType::f32)), truth);
             const double ours = worst(run(narrowed(x, panels), fused, cotangent.to(DType::f32)), truth);
-            INFO("kernel " << kernel << ", panels " << panels << ": error of the chain " << reference << ", of the joins " << ours);
+            INFO("kernel " << kernel << ", panels " << panels << ": error of the chain " << reference
+                           << ", of the joins " << ours);
             // A ReLU decided the other way would cost 1e-3 and more.
             CHECK(reference < 1e-4);
             CHECK(ours < 4 * reference);

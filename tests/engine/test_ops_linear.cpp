@@ -41,8 +41,8 @@ TEST_CASE("linear reads rows at any distance", "[ops]") {
 
 TEST_CASE("linear computes only the gradients wanted", "[ops]") {
     for (int wanted = 1; wanted < 8; ++wanted) {
-        const Inputs x{uniform({2, 3}, 1).set_requires_grad(wanted & 1), uniform({4, 3}, 2).set_requires_grad(wanted & 2),
-                       uniform({4}, 3).set_requires_grad(wanted & 4)};
+        const Inputs x{uniform({2, 3}, 1).set_requires_grad(wanted & 1),
+                       uniform({4, 3}, 2).set_requires_grad(wanted & 2), uniform({4}, 3).set_requires_grad(wanted & 4)};
         const Tensor dst = linear(x[0], x[1], x[2]);
         backward(dst, uniform(dst.dims(), 4));
         for (std::size_t i = 0; i < x.size(); ++i) CHECK(x[i].grad().defined() == x[i].requires_grad());

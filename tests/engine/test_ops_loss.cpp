@@ -67,8 +67,8 @@ TEST_CASE("bce_with_logits: gradients and precision", "[ops][gradcheck]") {
         check_operator(
             "bce_with_logits", [&](const Inputs& x) { return bce_with_logits(x[0], targets); }, {logits}, rounding);
         check_operator(
-            "bce_with_logits, weights", [&](const Inputs& x) { return bce_with_logits(x[0], targets, weights); }, {logits},
-            rounding);
+            "bce_with_logits, weights", [&](const Inputs& x) { return bce_with_logits(x[0], targets, weights); },
+            {logits}, rounding);
     }
 }
 
@@ -96,7 +96,9 @@ TEST_CASE("a scaled loss has scaled gradients", "[ops]") {
     const Tensor labels = Tensor::from<std::int32_t>({0, 2}, {2});
     for (const bool multi_label : {false, true}) {
         const Tensor once = uniform({2, 3}, 1).set_requires_grad(), scaled = uniform({2, 3}, 1).set_requires_grad();
-        const auto loss = [&](const Tensor& x) { return multi_label ? bce_with_logits(x, targets) : cross_entropy(x, labels); };
+        const auto loss = [&](const Tensor& x) {
+            return multi_label ? bce_with_logits(x, targets) : cross_entropy(x, labels);
+        };
         backward(loss(once));
         backward(loss(scaled), Tensor::full({1}, 0.25, DType::f64));
         for (std::size_t i = 0; i < 6; ++i)
@@ -119,7 +121,8 @@ TEST_CASE("losses refuse what does not fit", "[ops]") {
     CHECK_THROWS_AS(bce_with_logits(logits, Tensor::zeros({3, 2})), UsageError);
     CHECK_THROWS_AS(bce_with_logits(logits, Tensor::zeros({2, 3}, DType::f64)), UsageError);
     CHECK_THROWS_AS(bce_with_logits(logits, Tensor::full({2, 3}, 1.5)), UsageError);
-    CHECK_THROWS_AS(bce_with_logits(logits, Tensor::full({2, 3}, std::numeric_limits<double>::quiet_NaN())), UsageError);
+    CHECK_THROWS_AS(bce_with_logits(logits, Tensor::full({2, 3}, std::numeric_limits<double>::quiet_NaN())),
+                    UsageError);
     CHECK_THROWS_AS(bce_with_logits(logits, Tensor::zeros({2, 3}), Tensor::zeros({2})), UsageError);
     CHECK_THROWS_AS(bce_with_logits(logits, Tensor()), UsageError);
 }

@@ -54,8 +54,8 @@ Tensor fused(const Inputs& x, const Running& r) {
         const Tensor *t = &x[1 + 6 * i], *s = &r.tensors[4 * i];
         const Tensor bottleneck = norm_conv2d(features, {t[0], t[1], s[0], s[1]}, {.relu = true}, t[2], {});
         const Tensor room = room_behind(features, t[5].dim(0));
-        features =
-            append_channels(features, norm_conv2d(bottleneck, {t[3], t[4], s[2], s[3]}, {.relu = true}, t[5], {.pad = 1}, room));
+        features = append_channels(
+            features, norm_conv2d(bottleneck, {t[3], t[4], s[2], s[3]}, {.relu = true}, t[5], {.pad = 1}, room));
     }
     return features;
 }
@@ -75,14 +75,15 @@ Tensor chain(const Inputs& x, const Running& r) {
     for (std::size_t i = 0; i < kLayers; ++i) {
         const Tensor *t = &x[1 + 6 * i], *s = &r.tensors[4 * i];
         const Tensor bottleneck = conv2d(batch_norm(features, {t[0], t[1], s[0], s[1]}, {.relu = true}), t[2], {});
-        const Tensor added = conv2d(batch_norm(bottleneck, {t[3], t[4], s[2], s[3]}, {.relu = true}), t[5], {}, {.pad = 1});
+        const Tensor added =
+            conv2d(batch_norm(bottleneck, {t[3], t[4], s[2], s[3]}, {.relu = true}), t[5], {}, {.pad = 1});
         features = concatenated(features, added);
     }
     return features;
 }
 
-/// In double no two values are as near to the kink of a ReLU as the step of the gradient check moves them, for nearly every seed:
-/// the first seed whose mismatch is none must come soon.
+/// In double no two values are as near to the kink of a ReLU as the step of the gradient check moves them, for nearly
+/// every seed: the first seed whose mismatch is none must come soon.
 bool gradients_agree(const Shape& shape) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed)
         if (gradient_mismatch(
@@ -152,7 +153,8 @@ TEST_CASE("a dense block on Keel's own kernels", "[ops]") {
     for (std::size_t i = 1; i < narrow.size(); i += 3) {
         const Tensor& weights = narrow[i + 2];
         const Dims src{2, 5, 6, weights.dim(1)};
-        weights.set_layout(kernels::panel_layout(conv2d_geometry(src, weights, {.pad = static_cast<int>(weights.dim(2) / 2)})));
+        weights.set_layout(
+            kernels::panel_layout(conv2d_geometry(src, weights, {.pad = static_cast<int>(weights.dim(2) / 2)})));
     }
     CHECK(worst(run(narrow, fused, cotangent.to(DType::f32)), truth) < 1e-4);
 }
@@ -177,7 +179,8 @@ TEST_CASE("norm_conv2d: gradients, with and without statistics of its own, whate
                             for (std::size_t i = 0, next = 0; i < 4; ++i)
                                 x.push_back((wanted >> i & 1U) != 0 ? some[next++] : all[i]);
                             return norm_conv2d(x[0], {x[1], x[2], mean.clone(), variance.clone()},
-                                               {.training = training, .relu = relu}, x[3], {.stride = stride, .pad = 1});
+                                               {.training = training, .relu = relu}, x[3],
+                                               {.stride = stride, .pad = 1});
                         },
                         given);
                 }
@@ -190,11 +193,13 @@ TEST_CASE("norm_conv2d keeps its source alone, and leaves a source that is read 
     src.set_requires_grad();
     const auto in_use = [] { return Arena::global().statistics().in_use; };
     const std::size_t before = in_use(), map = static_cast<std::size_t>(dims.elements()) * sizeof(float);
-    const Tensor once = norm_conv2d(src, {gamma, beta, beta.clone(), gamma.clone()}, {.relu = true}, weights, {.pad = 1});
+    const Tensor once =
+        norm_conv2d(src, {gamma, beta, beta.clone(), gamma.clone()}, {.relu = true}, weights, {.pad = 1});
     CHECK(in_use() - before < map + map / 2);  // the result, and vectors
 
     const Tensor copy = src.clone();
-    const Tensor both = add(norm_conv2d(src, {gamma, beta, beta.clone(), gamma.clone()}, {.relu = true}, weights, {.pad = 1}), src);
+    const Tensor both =
+        add(norm_conv2d(src, {gamma, beta, beta.clone(), gamma.clone()}, {.relu = true}, weights, {.pad = 1}), src);
     backward(both, Tensor::full(both.dims(), 1));
     CHECK(std::ranges::equal(src.values<float>(), copy.values<float>()));
 }
@@ -202,12 +207,14 @@ TEST_CASE("norm_conv2d keeps its source alone, and leaves a source that is read 
 TEST_CASE("norm_conv2d writes where it is told to", "[ops]") {
     const Tensor gamma = Tensor::full({32}, 1), beta = Tensor::zeros({32});
     for (const bool panels : {false, true}) {
-        const Tensor src = uniform({2, 5, 5, 32}, 1).to(DType::f32), weights = uniform({32, 32, 1, 1}, 2).to(DType::f32);
+        const Tensor src = uniform({2, 5, 5, 32}, 1).to(DType::f32),
+                     weights = uniform({32, 32, 1, 1}, 2).to(DType::f32);
         if (panels) weights.set_layout(kernels::panel_layout(conv2d_geometry(src.dims(), weights, {})));
         const BatchNormParameters norm{gamma, beta, beta.clone(), gamma.clone()};
         const Tensor head = wide_buffer(uniform({2, 5, 5, 3}, 3).to(DType::f32), 40);
         const Tensor room = room_behind(head, 32);
-        const Tensor there = norm_conv2d(src, norm, {}, weights, {}, room), elsewhere = norm_conv2d(src, norm, {}, weights, {});
+        const Tensor there = norm_conv2d(src, norm, {}, weights, {}, room),
+                     elsewhere = norm_conv2d(src, norm, {}, weights, {});
         CHECK(there.same_view(room));
         CHECK(std::ranges::equal(there.clone().values<float>(), elsewhere.values<float>()));
         const Tensor all = append_channels(head, there);

@@ -20,7 +20,8 @@ const PoolOptions kWindows[] = {{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {2, 1, 0}, {2, 
 Rounding rounding(const PoolOptions& o) { return {o.kernel * o.kernel, static_cast<double>(o.kernel * o.kernel)}; }
 
 std::string text(const char* who, const PoolOptions& o) {
-    return std::string(who) + " " + std::to_string(o.kernel) + "/" + std::to_string(o.stride) + " pad " + std::to_string(o.pad);
+    return std::string(who) + " " + std::to_string(o.kernel) + "/" + std::to_string(o.stride) + " pad " +
+           std::to_string(o.pad);
 }
 
 }  // namespace
@@ -32,8 +33,8 @@ TEST_CASE("max_pool: gradients and precision", "[ops][gradcheck]") {
             check_operator(
                 text("max_pool", o), [&](const Inputs& x) { return max_pool(x[0], o); }, {src}, rounding(o));
             check_operator(
-                text("max_pool of a slice", o), [&](const Inputs& x) { return max_pool(wide_buffer(x[0], c + 2), o); }, {src},
-                rounding(o));
+                text("max_pool of a slice", o), [&](const Inputs& x) { return max_pool(wide_buffer(x[0], c + 2), o); },
+                {src}, rounding(o));
         }
 }
 
@@ -53,21 +54,23 @@ TEST_CASE("avg_pool: gradients and precision", "[ops][gradcheck]") {
             check_operator(
                 text("avg_pool", o), [&](const Inputs& x) { return avg_pool(x[0], o); }, {src}, rounding(o));
             check_operator(
-                text("avg_pool of a slice", o), [&](const Inputs& x) { return avg_pool(wide_buffer(x[0], c + 2), o); }, {src},
-                rounding(o));
+                text("avg_pool of a slice", o), [&](const Inputs& x) { return avg_pool(wide_buffer(x[0], c + 2), o); },
+                {src}, rounding(o));
         }
 }
 
 TEST_CASE("avg_pool counts the border as zeros", "[ops]") {
     const Tensor dst = avg_pool(Tensor::full({1, 2, 2, 1}, 9), {3, 1, 1});
-    CHECK(std::ranges::all_of(dst.values<float>(), [](float value) { return value == 4; }));  // 4 of 9 pixels lie inside
+    CHECK(
+        std::ranges::all_of(dst.values<float>(), [](float value) { return value == 4; }));  // 4 of 9 pixels lie inside
 }
 
 TEST_CASE("adaptive_avg_pool: gradients and precision", "[ops][gradcheck]") {
     for (const Dims& maps : {Dims{5, 7, 2, 3}, {7, 7, 7, 7}, {4, 6, 1, 1}, {3, 2, 7, 5}, {8, 3, 3, 2}}) {
         const std::int64_t ih = maps[0], iw = maps[1], oh = maps[2], ow = maps[3];
         for (const std::int64_t c : {1, 5, 9}) {
-            const std::int64_t longest = ih * iw + oh * ow;  // more pixels than any area has, more areas than read any pixel
+            const std::int64_t longest =
+                ih * iw + oh * ow;  // more pixels than any area has, more areas than read any pixel
             const Rounding rounding{longest, static_cast<double>(longest)};
             const Tensor src = uniform({2, ih, iw, c}, 1);
             check_operator(
@@ -87,8 +90,8 @@ TEST_CASE("adaptive_avg_pool's areas are PyTorch's", "[ops]") {
 
 TEST_CASE("global_avg_pool: gradients and precision", "[ops][gradcheck]") {
     for (const std::int64_t c : {1, 5, 9}) {
-        check_operator("global_avg_pool", [](const Inputs& x) { return global_avg_pool(x[0]); }, {uniform({2, 4, 3, c}, 1)},
-                       {12, 12});
+        check_operator("global_avg_pool", [](const Inputs& x) { return global_avg_pool(x[0]); },
+                       {uniform({2, 4, 3, c}, 1)}, {12, 12});
         const Tensor dst = global_avg_pool(Tensor::full({2, 4, 3, c}, 0.5));
         CHECK(dst.dims() == Dims{2, c});
         CHECK(std::ranges::all_of(dst.values<float>(), [](float value) { return value == 0.5F; }));

@@ -13,7 +13,8 @@ namespace {
 
 using Inputs = std::vector<Tensor>;
 
-/// A dense block in little: each layer reads all channels so far and appends its own; every result is read twice or more.
+/// A dense block in little: each layer reads all channels so far and appends its own; every result is read twice or
+/// more.
 Tensor dense_block(const Inputs& x) {
     Tensor features = wide_buffer(x[0], 3 + 2 + 2);
     Tensor before;
@@ -41,35 +42,40 @@ TEST_CASE("flatten: gradients and precision", "[ops][gradcheck]") {
 
 TEST_CASE("flatten's order is channel, row, column", "[ops]") {
     Tensor src = Tensor::empty({2, 2, 3, 2}, DType::f64);
-    for (std::size_t i = 0; i < 24; ++i) src.values<double>()[i] = static_cast<double>(i);  // ((n * 2 + y) * 3 + x) * 2 + c
+    for (std::size_t i = 0; i < 24; ++i)
+        src.values<double>()[i] = static_cast<double>(i);  // ((n * 2 + y) * 3 + x) * 2 + c
     const Tensor dst = flatten(src);
     CHECK(dst.dims() == Dims{2, 12});
-    const std::vector<double> wanted{0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11, 12, 14, 16, 18, 20, 22, 13, 15, 17, 19, 21, 23};
+    const std::vector<double> wanted{0,  2,  4,  6,  8,  10, 1,  3,  5,  7,  9,  11,
+                                     12, 14, 16, 18, 20, 22, 13, 15, 17, 19, 21, 23};
     CHECK(std::ranges::equal(dst.values<double>(), wanted));
 }
 
 TEST_CASE("wide_buffer and append_channels: gradients and precision", "[ops][gradcheck]") {
     for (const auto& [c, added] : {std::pair{1, 1}, {3, 2}, {8, 5}, {5, 16}}) {
         const Inputs inputs{uniform({2, 2, 3, c}, 1), uniform({2, 2, 3, added}, 2), uniform({2, 2, 3, added}, 3)};
-        check_operator("wide_buffer", [c = c](const Inputs& x) { return wide_buffer(x[0], c + 4); }, {inputs[0]}, {1, 1});
+        check_operator("wide_buffer", [c = c](const Inputs& x) { return wide_buffer(x[0], c + 4); }, {inputs[0]},
+                       {1, 1});
         check_operator("append_channels",
                        [c = c, added = added](const Inputs& x) {
                            return append_channels(append_channels(wide_buffer(x[0], c + 2 * added + 1), x[1]), x[2]);
                        },
                        inputs, {1, 1});
         // Each gradient adds what comes by way of the result and what comes from the other readers.
-        check_operator("append_channels of tensors that are read elsewhere",
-                       [c = c, added = added](const Inputs& x) {
-                           const Tensor head = wide_buffer(x[0], c + 2 * added);
-                           const Tensor whole = append_channels(append_channels(head, add(x[1], x[1])), x[2]);
-                           return add(whole, append_channels(append_channels(wide_buffer(relu(head), c + 2 * added), x[2]), x[1]));
-                       },
-                       {away_from_zero({2, 2, 3, c}, 1), inputs[1], inputs[2]}, {6, 6});
+        check_operator(
+            "append_channels of tensors that are read elsewhere",
+            [c = c, added = added](const Inputs& x) {
+                const Tensor head = wide_buffer(x[0], c + 2 * added);
+                const Tensor whole = append_channels(append_channels(head, add(x[1], x[1])), x[2]);
+                return add(whole, append_channels(append_channels(wide_buffer(relu(head), c + 2 * added), x[2]), x[1]));
+            },
+            {away_from_zero({2, 2, 3, c}, 1), inputs[1], inputs[2]}, {6, 6});
     }
 }
 
 TEST_CASE("a dense block: gradients", "[ops][gradcheck]") {
-    check_gradients("dense block", dense_block, {uniform({2, 3, 3, 3}, 1), uniform({2, 3, 3, 3}, 2), uniform({2, 5, 3, 3}, 3)});
+    check_gradients("dense block", dense_block,
+                    {uniform({2, 3, 3, 3}, 1), uniform({2, 3, 3, 3}, 2), uniform({2, 5, 3, 3}, 3)});
 }
 
 TEST_CASE("append_channels concatenates in the head's memory", "[ops]") {
@@ -105,7 +111,8 @@ TEST_CASE("operators that move elements refuse what does not fit", "[ops]") {
     CHECK_THROWS_AS(append_channels(head, src), UsageError);  // room for two more, not for three
     CHECK_THROWS_AS(append_channels(head, Tensor::zeros({1, 2, 1, 2})), UsageError);
     CHECK_THROWS_AS(append_channels(head, Tensor::zeros({1, 2, 2, 2}, DType::f64)), UsageError);
-    CHECK_THROWS_AS(append_channels(head.channel_slice(1, 2), Tensor::zeros({1, 2, 2, 1})), UsageError);  // not the front
+    CHECK_THROWS_AS(append_channels(head.channel_slice(1, 2), Tensor::zeros({1, 2, 2, 1})),
+                    UsageError);  // not the front
     CHECK_THROWS_AS(append_channels(head, Tensor()), UsageError);
     CHECK_NOTHROW(append_channels(head, Tensor::zeros({1, 2, 2, 2})));
 }

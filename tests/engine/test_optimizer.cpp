@@ -66,8 +66,8 @@ double change(const Tensor& a, double before) { return a.item() - before; }
 }  // namespace
 
 TEST_CASE("optimizer: five steps follow the formulas, plain and blocked, with plain and blocked gradients") {
-    // A step rounds each of about 10 operations on values below 4 (relative error u each); 5 steps of rate 0.1 add up to less than
-    // 5 * 10 * 4 u, with u = 2^-24 for float and 2^-53 for double.
+    // A step rounds each of about 10 operations on values below 4 (relative error u each); 5 steps of rate 0.1 add up
+    // to less than 5 * 10 * 4 u, with u = 2^-24 for float and 2^-53 for double.
     const auto layout = kernels::preferred_layout(kGeometry, true);
     for (const OptimizerOptions& options : kOptions)
         for (const DType type : {DType::f32, DType::f64})
@@ -79,7 +79,8 @@ TEST_CASE("optimizer: five steps follow the formulas, plain and blocked, with pl
                 if (blocked) w.set_layout(layout);
                 std::vector<Reference> references;
                 for (std::int64_t i = 0; i < w.elements(); ++i)
-                    references.push_back({weights_of(type).to(DType::f64).values<double>()[static_cast<std::size_t>(i)]});
+                    references.push_back(
+                        {weights_of(type).to(DType::f64).values<double>()[static_cast<std::size_t>(i)]});
                 Optimizer optimizer({{"all", {{"w", w}}}}, options);
                 for (int step = 0; step < 5; ++step) {
                     const Tensor g = filled(gradient, step, type);
@@ -134,7 +135,8 @@ TEST_CASE("optimizer: groups, frozen parameters and parameters without a gradien
     OptimizerOptions options;
     options.momentum = 0;
     options.weight_decay = 0.5;
-    Optimizer optimizer({{"a", {{"a", a}, {"frozen", frozen}, {"idle", idle}}, 1, 0}, {"b", {{"b", b}}, 10, 2}}, options);
+    Optimizer optimizer({{"a", {{"a", a}, {"frozen", frozen}, {"idle", idle}}, 1, 0}, {"b", {{"b", b}}, 10, 2}},
+                        options);
     optimizer.step(0.01);
     // Each is a handful of double operations on values near 1.
     CHECK(change(a, 1) == Approx(-0.01).epsilon(1e-14));
@@ -179,8 +181,9 @@ TEST_CASE("optimizer: a state that does not fit changes nothing") {
     CHECK(sgd.state().front().tensor.values<float>()[0] == 1.0F);
     Optimizer adam({{"all", {{"w", w}}}}, {OptimizerKind::adam});
     CHECK_THROWS_AS(adam.load_state({{"exp_avg.w", two}, {"exp_avg_sq.w", two}}), InputError);
-    CHECK_THROWS_AS(adam.load_state({{"exp_avg.w", two}, {"exp_avg_sq.w", two}, {"adam_step.w", Tensor::zeros({1}, DType::s32)}}),
-                    InputError);
+    CHECK_THROWS_AS(
+        adam.load_state({{"exp_avg.w", two}, {"exp_avg_sq.w", two}, {"adam_step.w", Tensor::zeros({1}, DType::s32)}}),
+        InputError);
     adam.load_state({{"exp_avg.w", two}, {"exp_avg_sq.w", two}, {"adam_step.w", number}});
     CHECK(adam.state().size() == 3);
 }

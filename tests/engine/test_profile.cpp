@@ -43,7 +43,8 @@ TEST_CASE("a layer's backward pass is recorded for the layer", "[profile]") {
     const auto forward = profile::Pass::forward, backward = profile::Pass::backward;
     CHECK(layers_of(recording, "conv2d_forward 1x1", forward) == Texts{"block.conv1", "block.conv2"});
     CHECK(layers_of(recording, "conv2d_backward_weights 1x1", backward) == Texts{"block.conv2", "block.conv1"});
-    CHECK(layers_of(recording, "conv2d_backward_data 1x1", backward) == Texts{"block.conv2"});  // the images want no gradient
+    CHECK(layers_of(recording, "conv2d_backward_data 1x1", backward) ==
+          Texts{"block.conv2"});  // the images want no gradient
     CHECK(layers_of(recording, "batch_norm_backward", backward) == Texts{"block.norm1"});
     CHECK(layers_of(recording, "softmax_cross_entropy_backward", backward) == Texts{""});
     CHECK(layers_of(recording, "sgd_update", forward) == Texts(4, "optimizer"));

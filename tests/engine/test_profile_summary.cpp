@@ -14,8 +14,8 @@ namespace {
 
 constexpr Place kRoot{0, Pass::forward}, kForward{1, Pass::forward}, kBackward{1, Pass::backward};
 
-/// A step of 100 us: a layer's forward pass of 40 us with 30 us of work in two kernels, its backward pass of 50 us with 45 us of
-/// work, a kernel inside which another works for 5 us; beside it a thread of its own.
+/// A step of 100 us: a layer's forward pass of 40 us with 30 us of work in two kernels, its backward pass of 50 us with
+/// 45 us of work, a kernel inside which another works for 5 us; beside it a thread of its own.
 Recording step() {
     const std::int64_t us = 1000;
     return {{"", "conv1"},
@@ -63,8 +63,10 @@ TEST_CASE("totals by layer tell forward from backward and add up to the time of 
 }
 
 TEST_CASE("spans that begin and end together are told apart by the order of their ends", "[profile]") {
-    const Summary summary = summarize(
-        {{"", "conv1"}, {{"gemm", kForward, 0, 5, 9, {}}, {kEngine, kForward, 0, 5, 9, {}}, {kEngine, kRoot, 0, 5, 9, {}}}, 0});
+    const Summary summary =
+        summarize({{"", "conv1"},
+                   {{"gemm", kForward, 0, 5, 9, {}}, {kEngine, kForward, 0, 5, 9, {}}, {kEngine, kRoot, 0, 5, 9, {}}},
+                   0});
     CHECK(summary.kinds.front().kind == "gemm");
     CHECK(1e9 * summary.kinds.front().totals.seconds == Approx(4));
     CHECK(summary.layers.front().layer.empty());
@@ -95,7 +97,8 @@ TEST_CASE("a trace is valid JSON whose events nest on a track for each thread", 
         for (const json& b : spans) {
             if (a.at("tid") != b.at("tid") || a.at("ts") > b.at("ts")) continue;
             INFO(a << b);
-            CHECK((b.at("ts") >= end(a) || end(b) <= end(a) || a.at("ts") == b.at("ts")));  // apart, or one in the other
+            CHECK(
+                (b.at("ts") >= end(a) || end(b) <= end(a) || a.at("ts") == b.at("ts")));  // apart, or one in the other
         }
     }
     const auto gemm = std::ranges::find_if(spans, [](const json& e) { return e.at("name") == "gemm"; });

@@ -84,7 +84,8 @@ TEST_CASE("dropout: gradients and precision", "[ops][gradcheck]") {
                 return dropout(src, p);
             };
             check_operator("dropout", [&](const Inputs& x) { return f(x[0]); }, {uniform({2, 3, 1, c}, 1)}, {1, 2});
-            check_operator("dropout of a matrix", [&](const Inputs& x) { return f(x[0]); }, {uniform({2, c}, 1)}, {1, 2});
+            check_operator("dropout of a matrix", [&](const Inputs& x) { return f(x[0]); }, {uniform({2, c}, 1)},
+                           {1, 2});
             check_operator("dropout of a slice", [&](const Inputs& x) { return f(wide_buffer(x[0], c + 3)); },
                            {uniform({2, 3, 1, c}, 1)}, {1, 2});
         }

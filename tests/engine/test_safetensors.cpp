@@ -30,7 +30,9 @@ std::string length_prefix(std::uint64_t length) {
 }
 
 /// A file as the format's text describes it.
-std::string file_of(const std::string& header, const std::string& data) { return length_prefix(header.size()) + header + data; }
+std::string file_of(const std::string& header, const std::string& data) {
+    return length_prefix(header.size()) + header + data;
+}
 
 template <class T>
 std::string bytes_of(std::initializer_list<T> values) {
@@ -79,7 +81,8 @@ TEST_CASE("safetensors: what is written reads back to the bit") {
         CHECK(other.dtype() == tensor.dtype());
         REQUIRE(other.dims() == tensor.dims());
         const Tensor wanted = tensor.to(DType::f64), came = other.to(DType::f64);
-        CHECK(std::equal(wanted.values<double>().begin(), wanted.values<double>().end(), came.values<double>().begin()));
+        CHECK(
+            std::equal(wanted.values<double>().begin(), wanted.values<double>().end(), came.values<double>().begin()));
     }
     CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }
@@ -119,7 +122,8 @@ TEST_CASE("safetensors: types that are converted") {
     // Half: 1, -2, the smallest subnormal 2^-24, the largest 65504, infinity, -0. BF16: 1, -3.
     const std::string data = bytes_of<std::uint16_t>({0x3C00, 0xC000, 0x0001, 0x7BFF, 0x7C00, 0x8000}) +
                              bytes_of<std::uint16_t>({0x3F80, 0xC040}) + bytes_of<std::int64_t>({-5, 2147483647}) +
-                             bytes_of<std::int16_t>({-32768, 9}) + std::string("\x01\x00", 2) + bytes_of<std::int64_t>({42});
+                             bytes_of<std::int16_t>({-32768, 9}) + std::string("\x01\x00", 2) +
+                             bytes_of<std::int64_t>({42});
     const std::string header =
         R"({"h":{"dtype":"F16","shape":[6],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[12,16]},)"
         R"("l":{"dtype":"I64","shape":[2],"data_offsets":[16,32]},"s":{"dtype":"I16","shape":[2],"data_offsets":[32,36]},)"
@@ -177,11 +181,15 @@ TEST_CASE("safetensors: a hostile file is an InputError that names the file") {
         {"no offsets", file_of(one(R"("dtype":"F32","shape":[2])"), eight)},
         {"negative extent", file_of(one(R"("dtype":"F32","shape":[-2],"data_offsets":[0,8])"), eight)},
         {"fractional extent", file_of(one(R"("dtype":"F32","shape":[2.0],"data_offsets":[0,8])"), eight)},
-        {"extent beyond 64 bits", file_of(one(R"("dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8])"), eight)},
+        {"extent beyond 64 bits",
+         file_of(one(R"("dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8])"), eight)},
         {"text as extent", file_of(one(R"("dtype":"F32","shape":["2"],"data_offsets":[0,8])"), eight)},
-        {"product that wraps to 8", file_of(one(R"("dtype":"F32","shape":[4611686018427387906],"data_offsets":[0,8])"), eight)},
-        {"product that wraps to 0", file_of(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"), "")},
-        {"huge beside zero", file_of(one(R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])"), "")},
+        {"product that wraps to 8",
+         file_of(one(R"("dtype":"F32","shape":[4611686018427387906],"data_offsets":[0,8])"), eight)},
+        {"product that wraps to 0",
+         file_of(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"), "")},
+        {"huge beside zero",
+         file_of(one(R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])"), "")},
         {"five dims", file_of(one(R"("dtype":"F32","shape":[1,1,1,1,2],"data_offsets":[0,8])"), eight)},
         {"one offset", file_of(one(R"("dtype":"F32","shape":[2],"data_offsets":[0])"), eight)},
         {"three offsets", file_of(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8,8])"), eight)},
@@ -193,7 +201,8 @@ TEST_CASE("safetensors: a hostile file is an InputError that names the file") {
         {"smaller than its shape", file_of(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), four)},
         {"larger than its shape", file_of(one(R"("dtype":"F32","shape":[1],"data_offsets":[0,8])"), eight)},
         {"a hole", file_of(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), eight)},
-        {"an overlap", file_of("{\"t\":{" + good + R"(},"u":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", eight + four)},
+        {"an overlap",
+         file_of("{\"t\":{" + good + R"(},"u":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", eight + four)},
         {"the same bytes twice", file_of("{\"t\":{" + good + "},\"u\":{" + good + "}}", eight)},
         {"I64 beyond 32 bits",
          file_of(one(R"("dtype":"I64","shape":[1],"data_offsets":[0,8])"), bytes_of<std::int64_t>({1LL << 31}))},

@@ -92,9 +92,10 @@ TEST_CASE("schedule: a plateau's state survives JSON to the bit") {
     CHECK(plateau_from_json(to_json(state)) == state);
     CHECK(plateau_from_json(to_json({})) == PlateauState{});
     for (const char* text :
-         {"", "{}", "[]", "null", R"({"scale":1,"seen":true,"best":0})", R"({"scale":2,"seen":true,"best":0,"bad_epochs":0})",
-          R"({"scale":1,"seen":1,"best":0,"bad_epochs":0})", R"({"scale":1,"seen":true,"best":"0","bad_epochs":0})",
-          R"({"scale":1,"seen":true,"best":0,"bad_epochs":-1})", R"({"scale":1,"seen":true,"best":0,"bad_epochs":0.5})",
+         {"", "{}", "[]", "null", R"({"scale":1,"seen":true,"best":0})",
+          R"({"scale":2,"seen":true,"best":0,"bad_epochs":0})", R"({"scale":1,"seen":1,"best":0,"bad_epochs":0})",
+          R"({"scale":1,"seen":true,"best":"0","bad_epochs":0})", R"({"scale":1,"seen":true,"best":0,"bad_epochs":-1})",
+          R"({"scale":1,"seen":true,"best":0,"bad_epochs":0.5})",
           R"({"scale":1,"seen":true,"best":0,"bad_epochs":18446744073709551615})",
           R"({"scale":1,"seen":true,"best":0,"bad_epochs":0,"more":0})"}) {
         INFO(text);

@@ -44,7 +44,8 @@ double variance(const std::vector<double>& values) {  // of the sample, about it
     return sum / static_cast<double>(values.size() - 1);
 }
 
-/// DeLong's equations as they stand in the paper: the structural components of every positive and every negative, from all pairs.
+/// DeLong's equations as they stand in the paper: the structural components of every positive and every negative, from
+/// all pairs.
 Interval interval_by_pairs(const Set& set) {
     std::vector<double> x, y;
     for (std::size_t i = 0; i < set.scores.size(); ++i) (set.targets[i] > 0.5F ? x : y).push_back(set.scores[i]);
@@ -70,7 +71,8 @@ TEST_CASE("score curve: AUROC and average precision are scikit-learn's", "[score
     REQUIRE(golden.size() > 40);
     for (const auto& entry : golden) {
         INFO(entry);
-        const Set set = random_set(entry.at("seed"), entry.at("samples"), entry.at("levels"), entry.at("positives_per_mille"));
+        const Set set =
+            random_set(entry.at("seed"), entry.at("samples"), entry.at("levels"), entry.at("positives_per_mille"));
         const ScoreCurve curve = score_curve(set.scores, set.targets);
         CHECK(std::abs(*auroc(curve) - entry.at("auroc").get<double>()) < 1e-12);
         CHECK(std::abs(*average_precision(curve) - entry.at("average_precision").get<double>()) < 1e-12);
@@ -87,8 +89,8 @@ TEST_CASE("score curve: DeLong's interval equals the one from all pairs", "[scor
         if (!interval) continue;
         ++checked;
         const Interval wanted = interval_by_pairs(set);
-        // The area and the variance, at most 1, are sums of at most 154 rounded terms; the root of a variance that small
-        // lets its rounding through by half as many digits.
+        // The area and the variance, at most 1, are sums of at most 154 rounded terms; the root of a variance that
+        // small lets its rounding through by half as many digits.
         CHECK(std::abs(interval->low - wanted.low) < 1e-7);
         CHECK(std::abs(interval->high - wanted.high) < 1e-7);
         if (*auroc(curve) > 0.3 && *auroc(curve) < 0.7 && curve.positives > 3 && curve.negatives > 3)
@@ -102,7 +104,8 @@ TEST_CASE("score curve: DeLong's interval equals the one from all pairs", "[scor
 }
 
 TEST_CASE("score curve: its points, by hand", "[scores]") {
-    const ScoreCurve curve = score_curve(std::vector<double>{0.2, 0.9, 0.5, 0.5, 0.9, 0.7}, std::vector<float>{0, 1, 1, 0, 1, -1});
+    const ScoreCurve curve =
+        score_curve(std::vector<double>{0.2, 0.9, 0.5, 0.5, 0.9, 0.7}, std::vector<float>{0, 1, 1, 0, 1, -1});
     REQUIRE(curve.points.size() == 3);  // the sample of 0.7 is missing
     CHECK(curve.positives == 3);
     CHECK(curve.negatives == 2);
@@ -145,7 +148,8 @@ TEST_CASE("score curve: the best F1 is the best of all thresholds, the highest o
 TEST_CASE("score curve: undefined scores are empty, bad ones are refused", "[scores]") {
     using D = std::vector<double>;
     using F = std::vector<float>;
-    const ScoreCurve none = score_curve(D{}, F{}), positive = score_curve(D{1, 2}, F{1, 1}), negative = score_curve(D{1}, F{0});
+    const ScoreCurve none = score_curve(D{}, F{}), positive = score_curve(D{1, 2}, F{1, 1}),
+                     negative = score_curve(D{1}, F{0});
     for (const ScoreCurve* curve : {&none, &positive, &negative}) {
         CHECK(!auroc(*curve));
         CHECK(!auroc_interval(*curve));
@@ -165,8 +169,8 @@ TEST_CASE("calibration error: the bins' distance between probability and truth",
     using F = std::vector<float>;
     // Two bins: {0.1, 0.3} with one positive of two, {0.5, 0.9, 1} with two of three.
     const D p{0.1, 0.3, 0.5, 0.9, 1};
-    CHECK(std::abs(*calibration_error(p, F{0, 1, 1, 0, 1}, 2) - (2 * std::abs(0.2 - 0.5) + 3 * std::abs(0.8 - 2.0 / 3)) / 5) <
-          1e-15);
+    CHECK(std::abs(*calibration_error(p, F{0, 1, 1, 0, 1}, 2) -
+                   (2 * std::abs(0.2 - 0.5) + 3 * std::abs(0.8 - 2.0 / 3)) / 5) < 1e-15);
     CHECK(*calibration_error(D{0, 1, 1}, F{0, 1, 1}) == 0);
     CHECK(*calibration_error(D{0, 1}, F{1, 0}) == 1);
     CHECK(*calibration_error(D{0.25, 0.9}, F{0, -1}) == 0.25);  // the second one is missing

@@ -93,7 +93,8 @@ TEST_CASE("from copies as many values as the dims hold", "[tensor]") {
     values[0] = 9;
     CHECK(tensor.values<float>()[0] == 1);
     CHECK(tensor.values<float>()[5] == 6);
-    CHECK_THROWS_WITH(Tensor::from(std::span<const float>(values), {2, 4}), "[tensor] dims [2, 4] hold 8 values, got 6");
+    CHECK_THROWS_WITH(Tensor::from(std::span<const float>(values), {2, 4}),
+                      "[tensor] dims [2, 4] hold 8 values, got 6");
 }
 
 TEST_CASE("access to the wrong type, to nothing or to a view is refused", "[tensor]") {
@@ -138,7 +139,8 @@ TEST_CASE("the front of a buffer widens up to its end", "[tensor]") {
     CHECK(same_values(front.widened(3), whole.channel_slice(0, 5)));
     CHECK(front.widened(4).same_memory(whole));
     CHECK(same_values(front.widened(0), front));
-    CHECK_THROWS_WITH(front.widened(5), "[tensor] a buffer of 6 channels a pixel has no room for 5 behind the 2 of dims [2, 2]");
+    CHECK_THROWS_WITH(front.widened(5),
+                      "[tensor] a buffer of 6 channels a pixel has no room for 5 behind the 2 of dims [2, 2]");
     CHECK_THROWS_AS(front.widened(-1), UsageError);
     CHECK_THROWS_AS(front.widened(kHuge), UsageError);
     CHECK_THROWS_AS(whole.channel_slice(1, 2).widened(1), UsageError);
@@ -185,8 +187,10 @@ TEST_CASE("conversion between all types", "[tensor]") {
 TEST_CASE("integers are rounded towards 0 and saturate", "[tensor]") {
     const double inf = std::numeric_limits<double>::infinity();
     const Tensor values = Tensor::from({1.9, -1.9, 300.0, -300.0, 1e300, -inf, std::nan("")}, {7});
-    CHECK(std::ranges::equal(values.to(DType::u8).values<std::uint8_t>(), std::vector<std::uint8_t>{1, 0, 255, 0, 255, 0, 0}));
-    CHECK(std::ranges::equal(values.to(DType::s8).values<std::int8_t>(), std::vector<std::int8_t>{1, -1, 127, -128, 127, -128, 0}));
+    CHECK(std::ranges::equal(values.to(DType::u8).values<std::uint8_t>(),
+                             std::vector<std::uint8_t>{1, 0, 255, 0, 255, 0, 0}));
+    CHECK(std::ranges::equal(values.to(DType::s8).values<std::int8_t>(),
+                             std::vector<std::int8_t>{1, -1, 127, -128, 127, -128, 0}));
     CHECK(std::ranges::equal(values.to(DType::s32).values<std::int32_t>(),
                              std::vector<std::int32_t>{1, -1, 300, -300, 2147483647, -2147483647 - 1, 0}));
     CHECK(Tensor::full({1}, 1000, DType::u8).item() == 255);
@@ -202,7 +206,8 @@ TEST_CASE("assign copies between any two distances", "[tensor]") {
         CHECK(same_values(dst.channel_slice(0, 1), Tensor::full({3, 1}, 9)));
         CHECK(same_values(dst.channel_slice(5, 1), Tensor::full({3, 1}, 9)));
     }
-    CHECK_THROWS_WITH(Tensor::zeros({2}).assign(Tensor::zeros({3}, DType::u8)), "[tensor] cannot assign u8[3] to f32[2]");
+    CHECK_THROWS_WITH(Tensor::zeros({2}).assign(Tensor::zeros({3}, DType::u8)),
+                      "[tensor] cannot assign u8[3] to f32[2]");
 }
 
 TEST_CASE("share makes all handles see the other's memory", "[tensor]") {
@@ -220,8 +225,10 @@ TEST_CASE("share makes all handles see the other's memory", "[tensor]") {
 }
 
 TEST_CASE("weights survive a round trip through blocked layouts to the bit", "[tensor]") {
-    for (const auto& g : {kernels::Conv2dGeometry{1, 16, 8, 8, 32, 3, 3}, {1, 13, 8, 8, 19, 1, 1}, {1, 3, 16, 16, 20, 7, 7}}) {
-        const Tensor plain = uniform({g.oc, g.ic, g.kh, g.kw}, 1).to(DType::f32), weights = plain.clone(), handle = weights;
+    for (const auto& g :
+         {kernels::Conv2dGeometry{1, 16, 8, 8, 32, 3, 3}, {1, 13, 8, 8, 19, 1, 1}, {1, 3, 16, 16, 20, 7, 7}}) {
+        const Tensor plain = uniform({g.oc, g.ic, g.kh, g.kw}, 1).to(DType::f32), weights = plain.clone(),
+                     handle = weights;
         const auto layout = kernels::preferred_layout(g, true);
         weights.set_layout(layout);
         CHECK(handle.layout() == layout);  // every handle sees it
@@ -248,8 +255,9 @@ TEST_CASE("weights survive a round trip through blocked layouts to the bit", "[t
         CHECK_FALSE(weights.layout());
         CHECK(std::ranges::equal(weights.values<float>(), plain.values<float>()));
     }
-    CHECK_THROWS_AS(Tensor::zeros({32, 16, 3, 3}, DType::f64).set_layout(kernels::preferred_layout({1, 16, 8, 8, 32, 3, 3}, true)),
-                    UsageError);
+    CHECK_THROWS_AS(
+        Tensor::zeros({32, 16, 3, 3}, DType::f64).set_layout(kernels::preferred_layout({1, 16, 8, 8, 32, 3, 3}, true)),
+        UsageError);
 }
 
 TEST_CASE("unique tells whether memory is shared", "[tensor]") {

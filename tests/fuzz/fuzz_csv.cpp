@@ -1,4 +1,4 @@
-// Label tables in NIH's layout, beside a picture that they may name.
+// Label tables in NIH's layout, beside an image that they may name.
 #include "data/dataset.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/temporary_folder.h"
@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto dataset = open_dataset("nih:" + folder.path());
         std::int64_t samples = 0;
         for (const Split split : kSplits) samples += dataset->size(split);
-        fuzz::require(samples >= 1 && samples <= 2, "more samples than pictures");
+        fuzz::require(samples >= 1 && samples <= 2, "more samples than images");
     });
     return 0;
 }

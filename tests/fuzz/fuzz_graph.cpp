@@ -23,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (elements > 1'000'000) return;  // right, but slow
         const Tensor src = Tensor::full({graph.map(graph.src).elements()}, 0.5),
                      dst = Tensor::empty({graph.map(graph.dst).elements()});
-        if (graph.map(graph.src).quantized || graph.map(graph.dst).quantized) throw InputError("a quantized model alone");
+        if (graph.map(graph.src).quantized || graph.map(graph.dst).quantized)
+            throw InputError("a quantized model alone");
         try {
             Runtime(graph, 1).run(1, src.data<float>(), dst.data<float>());
         } catch (const UsageError& error) {  // sums too long for 32 bits; Predictor makes it the file's fault

@@ -11,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (const Split split : kSplits)
             for (std::int64_t i = 0; i < dataset->size(split); ++i) {
                 const Image image = dataset->load(split, i);
-                fuzz::require(image.channels == dataset->channels() && !image.pixels.empty(), "an image of other channels");
+                fuzz::require(image.channels == dataset->channels() && !image.pixels.empty(),
+                              "an image of other channels");
             }
     });
     return 0;

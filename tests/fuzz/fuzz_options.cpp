@@ -2,11 +2,10 @@
 #include <algorithm>
 #include <string>
 
-#include "train/config_file.h"
 #include "tests/fuzz/target.h"
+#include "train/config_file.h"
 
 using namespace keel;
-using namespace keel::cli;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string text(reinterpret_cast<const char*>(data), size);
@@ -17,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         begin = end + 1;
         const std::size_t equals = line.find('=');
         if (equals == std::string::npos) continue;
-        fuzz::accept_or_refuse<UsageError>([&] { apply_text(config, line.substr(0, equals), line.substr(equals + 1), "--set"); });
+        fuzz::accept_or_refuse<UsageError>(
+            [&] { apply_text(config, line.substr(0, equals), line.substr(equals + 1), "--set"); });
     }
     fuzz::accept_or_refuse<UsageError>([&] { check_train_config(config); });
     return 0;

@@ -1,5 +1,5 @@
-// The index of a pack, beside a shard that it may describe: as it is, and with the checksum that it should have, without which
-// hardly an input would get past it.
+// The index of a pack, beside a shard that it may describe: as it is, and with the checksum that it should have,
+// without which hardly an input would get past it.
 #include <xxhash.h>
 
 #include <cstring>
@@ -22,7 +22,8 @@ void open(const test::TemporaryFolder& folder, const std::string& index) {
             for (std::int64_t i = 0; i < dataset->size(split); ++i)
                 fuzz::accept_or_refuse<InputError>([&] {
                     const Image image = dataset->load(split, i);
-                    fuzz::require(image.channels == dataset->channels() && !image.pixels.empty(), "an image of other channels");
+                    fuzz::require(image.channels == dataset->channels() && !image.pixels.empty(),
+                                  "an image of other channels");
                 });
     });
 }

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "data/sources/nih_table.h"
 #include "runs/predictions_file.h"
 #include "runs/score_table.h"
-#include "data/sources/nih_table.h"
 #include "tests/fuzz/target.h"
 
 using namespace keel;
@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (std::size_t k = 0; k < stored.labels.size(); ++k)
             fuzz::require(stored.column(k).targets.size() == p.names.size(), "a column of another length");
     });
-    for (const std::vector<std::string>& wanted : {std::vector<std::string>{"Mass"}, std::vector<std::string>{"Mass", "Hernia"}})
+    for (const std::vector<std::string>& wanted :
+         {std::vector<std::string>{"Mass"}, std::vector<std::string>{"Mass", "Hernia"}})
         fuzz::accept_or_refuse<InputError>([&] {
             const ScoreTable table = read_score_table(file.path(), nih_labels(), wanted);
             fuzz::require(table.scores.size() == table.names.size() * wanted.size(), "rows of other lengths");

@@ -1,9 +1,9 @@
 // What a checkpoint's metadata says: the model, its input and labels, the run.
 #include "data/pipeline/transform.h"
-#include "embed/pictures.h"
-#include "train/trainer_state.h"
+#include "embed/images.h"
 #include "models/registry.h"
 #include "tests/fuzz/target.h"
+#include "train/trainer_state.h"
 
 using namespace keel;
 
@@ -21,14 +21,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     });
     fuzz::accept_or_refuse<InputError>([&] {
         read_trainer_state({{"keel.epoch", "1"},
-                  {"keel.step", "2"},
-                  {"keel.sample_offset", "0"},
-                  {"keel.seed", text},
-                  {"keel.best_metric", text},
-                  {"keel.config", ""},
-                  {"keel.plateau", text},
-                  {"keel.trainer", text}},
-                 "input");
+                            {"keel.step", "2"},
+                            {"keel.sample_offset", "0"},
+                            {"keel.seed", text},
+                            {"keel.best_metric", text},
+                            {"keel.config", ""},
+                            {"keel.plateau", text},
+                            {"keel.trainer", text}},
+                           "input");
     });
     fuzz::accept_or_refuse<InputError>([&] { plateau_from_json(text); });
     return 0;

@@ -1,11 +1,10 @@
 // Configuration files of keel train. What is accepted is written and read again as the same.
 #include <string_view>
 
-#include "train/config_file.h"
 #include "tests/fuzz/target.h"
+#include "train/config_file.h"
 
 using namespace keel;
-using namespace keel::cli;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::accept_or_refuse<UsageError>([&] {

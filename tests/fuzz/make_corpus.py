@@ -8,7 +8,7 @@ import struct
 import sys
 import zlib
 
-from corpus_pictures import pictures
+from corpus_images import images
 
 ROOT = pathlib.Path(sys.argv[1])
 
@@ -116,7 +116,7 @@ def csv():
     put("csv", "short_row.csv", HEADER + "a.png,Mass\n")
     put("csv", "twice.csv", HEADER + "a.png,Mass,0,1\na.png,Mass,0,1\n")
     put("csv", "no_patient.csv", HEADER + "a.png,Mass,0,\n")
-    put("csv", "no_picture.csv", HEADER + "elsewhere.png,Mass,0,1\n")
+    put("csv", "no_image.csv", HEADER + "elsewhere.png,Mass,0,1\n")
     put("csv", "binary.csv", bytes(range(256)) * 4)
     put("csv", "many_commas.csv", HEADER + "," * 5000 + "\n")
     put("csv", "zeros.csv", b"\0" * 500)
@@ -168,7 +168,7 @@ def packs():
     put("pack", "labels.keelpack", good)
     put("pack", "classes.keelpack", pack_index(task=0, labels=("cat", "dog", "owl")))
     put("pack", "own_sizes.keelpack", pack_index([pack_record(width=3, height=5), pack_record(width=16, height=12)], side=0))
-    put("pack", "colours.keelpack", pack_index([pack_record()], channels=3))
+    put("pack", "colors.keelpack", pack_index([pack_record()], channels=3))
     put("pack", "splits.keelpack", pack_index(samples=(1, 1, 1)))
     put("pack", "nothing.keelpack", pack_index([], shards=()))
     put("pack", "empty.keelpack", b"")
@@ -380,7 +380,7 @@ def frames():
         put("frames", name, text)
 
 
-pictures(put)
+images(put)
 npz()
 csv()
 packs()

@@ -1,4 +1,5 @@
-// What the fuzz targets share. Each is one file that defines LLVMFuzzerTestOneInput; libFuzzer drives it (Clang), or replay.cpp.
+// What the fuzz targets share. Each is one file that defines LLVMFuzzerTestOneInput; libFuzzer drives it (Clang), or
+// replay.cpp.
 #pragma once
 
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
-// A quantized graph run slowly: plain loops over int64 sums, no packing, no tiles, no ISA. What the runtime must give to the bit.
+// A quantized graph run slowly: plain loops over int64 sums, no packing, no tiles, no ISA. What the runtime must give
+// to the bit.
 #pragma once
 
 #include <vector>
@@ -35,7 +36,8 @@ private:
     std::uint8_t* bytes(const graph::Value& v) { return bytes_[static_cast<std::size_t>(v.buffer)].data() + v.first; }
     /// The value of channel c of pixel p of dst, to wherever it belongs.
     void store(const graph::Value& dst, std::int64_t p, std::int64_t c, float v) {
-        const auto at = static_cast<std::size_t>(p * g_.map(dst).c + dst.first + c), buffer = static_cast<std::size_t>(dst.buffer);
+        const auto at = static_cast<std::size_t>(p * g_.map(dst).c + dst.first + c),
+                   buffer = static_cast<std::size_t>(dst.buffer);
         if (g_.map(dst).quantized)
             bytes_[buffer][at] = oracle_quantized(v);
         else
@@ -64,9 +66,9 @@ private:
         if (op.residual) o.residual = {bytes(*op.residual), g_.map(*op.residual).c};
         const float none = -INFINITY;
         o.least = g_.map(node.dst).quantized ? (op.relu ? op.zero : 0) : (op.relu ? 0 : none);
-        const std::vector<float> results =
-            qconv_oracle(graph::conv_geometry(g_, node, op.weights, op.options, n_),
-                         {op.weights.data<std::int8_t>(), op.scale.data(), op.shift.data(), op.residual_scale.data()}, o);
+        const std::vector<float> results = qconv_oracle(
+            graph::conv_geometry(g_, node, op.weights, op.options, n_),
+            {op.weights.data<std::int8_t>(), op.scale.data(), op.shift.data(), op.residual_scale.data()}, o);
         for (std::int64_t p = 0; p < pixels(node.dst); ++p)
             for (std::int64_t c = 0; c < node.dst.c; ++c)
                 store(node.dst, p, c, results[static_cast<std::size_t>(p * node.dst.c + c)]);
@@ -87,7 +89,8 @@ private:
                         const bool inside = y >= 0 && y < in.h && x >= 0 && x < in.w;
                         std::int64_t code = op.pad.empty() ? 0 : op.pad[static_cast<std::size_t>(c)];
                         if (inside)
-                            code = oracle_prologue(op.prologue.view(), bytes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
+                            code = oracle_prologue(op.prologue.view(),
+                                                   bytes(node.src)[((n * in.h + y) * in.w + x) * in.c + c], c);
                         sum += code;
                         most = std::max(most, inside ? code : 0);
                     }

@@ -1,4 +1,5 @@
-// The worked example of docs/adding_an_op.md: an operator that is defined nowhere but here, from its gradient to an int8 model.
+// The worked example of docs/adding_an_op.md: an operator that is defined nowhere but here, from its gradient to an
+// int8 model.
 #include "engine/gradcheck.h"
 #include "engine/ops.h"
 #include "graph/builder.h"
@@ -56,8 +57,8 @@ struct LeakyRelu {
         parallel_for(memory.pixels(node.src), 256, [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t p = begin; p < end; ++p)
                 for (std::int64_t c = 0; c < node.src.c; ++c) {
-                    const float x = src.data[p * src.ld + c];
-                    dst.data[p * dst.ld + c] = x > 0 ? x : slope * x;
+                    const float x = src.floats()[p * src.ld + c];
+                    dst.floats()[p * dst.ld + c] = x > 0 ? x : slope * x;
                 }
         });
     }

@@ -1,4 +1,5 @@
-// The builder, of tensors alone: what each call adds, what is folded, and that the result computes the engine's operators.
+// The builder, of tensors alone: what each call adds, what is folded, and that the result computes the engine's
+// operators.
 #include "graph/builder.h"
 
 #include <algorithm>
@@ -77,13 +78,15 @@ TEST_CASE("An affine folds into a convolution, goes into a prologue, or stays a 
         return y;
     };
     Builder after(4, 4, 3);
-    const Graph folded = after.finish(after.affine("a", after.conv("c", after.src(), weights, {}, {}), scale, shift, true));
+    const Graph folded =
+        after.finish(after.affine("a", after.conv("c", after.src(), weights, {}, {}), scale, shift, true));
     REQUIRE(folded.nodes.size() == 1);
     CHECK(folded.nodes[0].as<Conv>()->relu);
     check_near(run(folded, src), list_of(relu(affine(conv2d(src, weights, {})))));
 
     Builder before(4, 4, 3);
-    const Graph read = before.finish(before.conv("c", before.affine("a", before.src(), scale, shift, true), weights, {}, {}));
+    const Graph read =
+        before.finish(before.conv("c", before.affine("a", before.src(), scale, shift, true), weights, {}, {}));
     REQUIRE(read.nodes.size() == 1);
     CHECK(read.nodes[0].op.prologue() != nullptr);
     check_near(run(read, src), list_of(conv2d(relu(affine(src)), weights, {})));
@@ -131,7 +134,8 @@ TEST_CASE("A sum that no convolution makes is an operator of its own", "[builder
     const Value value = twice.conv("c", twice.src(), values({3, 3, 1, 1}, 2), {}, {});
     const Graph doubled = twice.finish(twice.add("sum", value, value));
     CHECK(doubled.nodes.size() == 2);
-    check_near(run(doubled, src), list_of(add(conv2d(src, values({3, 3, 1, 1}, 2), {}), conv2d(src, values({3, 3, 1, 1}, 2), {}))));
+    check_near(run(doubled, src),
+               list_of(add(conv2d(src, values({3, 3, 1, 1}, 2), {}), conv2d(src, values({3, 3, 1, 1}, 2), {}))));
 
     Graph lone = doubled;
     lone.nodes[1].as<Add>()->residual.reset();
@@ -146,9 +150,11 @@ TEST_CASE("Pools compute the engine's, and a map too small for a window passes",
     Builder max(6, 6, 3);
     CHECK(run(max.finish(max.max_pool("p", max.src(), {3, 2, 1})), src) == list_of(max_pool(src, {3, 2, 1})));
     Builder average(6, 6, 3);
-    check_near(run(average.finish(average.avg_pool("p", average.src(), {2, 2, 0})), src), list_of(avg_pool(src, {2, 2, 0})));
+    check_near(run(average.finish(average.avg_pool("p", average.src(), {2, 2, 0})), src),
+               list_of(avg_pool(src, {2, 2, 0})));
     Builder adaptive(6, 6, 3);
-    check_near(run(adaptive.finish(adaptive.adaptive_avg_pool(adaptive.src(), 4, 4)), src), list_of(adaptive_avg_pool(src, 4, 4)));
+    check_near(run(adaptive.finish(adaptive.adaptive_avg_pool(adaptive.src(), 4, 4)), src),
+               list_of(adaptive_avg_pool(src, 4, 4)));
     Builder small(1, 1, 3);
     CHECK(small.max_pool("p", small.src(), {2, 2, 0}) == small.src());
     CHECK(small.adaptive_avg_pool(small.src(), 1, 1) == small.src());

@@ -20,7 +20,7 @@ Graph graph_of(const std::string& model, std::int64_t size = 224, const ModelOpt
 }
 
 struct Counts {
-    int convs = 0, relus = 0, residuals = 0, normalised = 0, pools = 0, normalised_pools = 0, affines = 0;
+    int convs = 0, relus = 0, residuals = 0, normalized = 0, pools = 0, normalized_pools = 0, affines = 0;
     bool operator==(const Counts&) const = default;
 };
 
@@ -31,10 +31,10 @@ Counts count(const Graph& graph) {
             ++counts.convs;
             counts.relus += conv->relu;
             counts.residuals += conv->residual.has_value();
-            counts.normalised += conv->prologue.has_value();
+            counts.normalized += conv->prologue.has_value();
         } else if (const auto* pool = node.as<Pool>()) {
             ++counts.pools;
-            counts.normalised_pools += pool->prologue.has_value();
+            counts.normalized_pools += pool->prologue.has_value();
         } else {
             ++counts.affines;
         }
@@ -71,7 +71,8 @@ TEST_CASE("A ResNet becomes convolutions and two pools", "[graph]") {
     // Of each block's last convolution the ReLU comes after the sum; the four projections and the classifier have none.
     CHECK(count(graph_of("resnet50")) == Counts{.convs = 54, .relus = 49, .residuals = 16, .pools = 2});
     CHECK(count(graph_of("resnet18")) == Counts{.convs = 21, .relus = 17, .residuals = 8, .pools = 2});
-    CHECK(count(graph_of("resnet18", 32, {.small_stem = true})) == Counts{.convs = 21, .relus = 17, .residuals = 8, .pools = 1});
+    CHECK(count(graph_of("resnet18", 32, {.small_stem = true})) ==
+          Counts{.convs = 21, .relus = 17, .residuals = 8, .pools = 1});
 }
 
 TEST_CASE("A residual is overwritten by the sum", "[graph]") {
@@ -83,8 +84,9 @@ TEST_CASE("A residual is overwritten by the sum", "[graph]") {
 
 TEST_CASE("A DenseNet's layers read and write slices of one buffer a block", "[graph]") {
     const Graph graph = graph_of("densenet121");
-    // Stem, two convolutions a layer, three transitions, classifier; every 1x1 and every pool but the stem's normalises first.
-    CHECK(count(graph) == Counts{.convs = 121, .relus = 59, .normalised = 58, .pools = 5, .normalised_pools = 4});
+    // Stem, two convolutions a layer, three transitions, classifier; every 1x1 and every pool but the stem's normalizes
+    // first.
+    CHECK(count(graph) == Counts{.convs = 121, .relus = 59, .normalized = 58, .pools = 5, .normalized_pools = 4});
     std::set<int> wide;
     for (const Node& node : graph.nodes)
         if (node.dst.c == 32) {
@@ -102,7 +104,8 @@ TEST_CASE("VGG's linear layers are convolutions over the whole map", "[graph]") 
         CHECK(count(graph) == Counts{.convs = 16, .relus = 15, .pools = 5});
         CHECK(graph.nodes[18].as<Conv>()->weights.dims() == Dims{4096, 512, 7, 7});
     }
-    CHECK(count(graph_of("vgg16", 96)) == Counts{.convs = 16, .relus = 15, .pools = 6});  // 3x3 pixels are spread over 7x7
+    CHECK(count(graph_of("vgg16", 96)) ==
+          Counts{.convs = 16, .relus = 15, .pools = 6});  // 3x3 pixels are spread over 7x7
 }
 
 TEST_CASE("Nodes bear the names of their modules", "[graph]") {
@@ -144,9 +147,10 @@ TEST_CASE("What cannot be folded stays a node", "[graph]") {
     const Graph relu = sketched([](Sketch&, Tracer& g, Value src) { return g.relu(src); });
     CHECK(count(relu) == Counts{.affines = 1});
     // A second batch norm behind a ReLU goes into the next convolution.
-    const Graph chain = sketched(
-        [](Sketch& s, Tracer& g, Value src) { return g.conv(s.conv2, g.norm(s.norm, g.norm(s.norm, g.conv(s.conv1, src)))); });
-    CHECK(count(chain) == Counts{.convs = 2, .relus = 1, .normalised = 1});
+    const Graph chain = sketched([](Sketch& s, Tracer& g, Value src) {
+        return g.conv(s.conv2, g.norm(s.norm, g.norm(s.norm, g.conv(s.conv1, src))));
+    });
+    CHECK(count(chain) == Counts{.convs = 2, .relus = 1, .normalized = 1});
 }
 
 TEST_CASE("A residual that is read later is kept", "[graph]") {
@@ -178,8 +182,8 @@ TEST_CASE("A second reader of what became part of another operator is found out"
                       }),
                       contains("reads what no node before has written"));
     CHECK_THROWS_WITH(sketched([](Sketch& s, Tracer& g, Value src) {
-                          const Value normalised = g.norm(s.norm, src);
-                          return g.conv(s.conv2, g.add(g.conv(s.conv1, normalised), normalised));
+                          const Value normalized = g.norm(s.norm, src);
+                          return g.conv(s.conv2, g.add(g.conv(s.conv1, normalized), normalized));
                       }),
                       contains("reads what no node before has written"));
 }

@@ -1,7 +1,8 @@
 // Files of graphs as they have been written so far: what they predict, and that they are written again byte for byte.
 //
-// tests/graph/files/: a small network with every operator (a block of slices, prologues, padded and adaptive pools, a residual, an
-// affine of its own), as floats, as int8, and as int8 with two layers and that affine in fp32; what each gave for two images.
+// tests/graph/files/: a small network with every operator (a block of slices, prologues, padded and adaptive pools, a
+// residual, an affine of its own), as floats, as int8, and as int8 with two layers and that affine in fp32; what each
+// gave for two images.
 #include "graph/graph_file.h"
 
 #include <cmath>
@@ -67,8 +68,9 @@ TEST_CASE("An int8 file predicts what it did, to the bit, on every ISA", "[graph
 }
 
 TEST_CASE("Files with layers of floats predict what they did", "[graph_file]") {
-    // Ten layers of sums of 72 products at most, of magnitudes near 1, in another order: 10 * 72 * 2^-24 = 4e-5. An fp32 layer that
-    // differs in the last bit may round to the next of 256 quantized values, a step of which is 0.02 of the logits here.
+    // Ten layers of sums of 72 products at most, of magnitudes near 1, in another order: 10 * 72 * 2^-24 = 4e-5. An
+    // fp32 layer that differs in the last bit may round to the next of 256 quantized values, a step of which is 0.02 of
+    // the logits here.
     for_each_isa([] {
         CHECK(difference("floats") < 1e-4);
         CHECK(difference("mixed") < 0.05);

@@ -1,4 +1,5 @@
-// The plan of activations: nothing alive at once overlaps, and little more memory is taken than is alive at the worst moment.
+// The plan of activations: nothing alive at once overlaps, and little more memory is taken than is alive at the worst
+// moment.
 #include "graph/memory_plan.h"
 
 #include <algorithm>

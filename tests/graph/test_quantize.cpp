@@ -10,6 +10,8 @@
 #include "embed/predictor.h"
 #include "engine/safetensors.h"
 #include "graph/graph_file.h"
+#include "graph/ops/affine.h"
+#include "graph/ops/pool.h"
 #include "graph/trace.h"
 #include "kernels/random.h"
 #include "models/random_training.h"
@@ -110,7 +112,8 @@ void check_bits(const std::string& name, std::int64_t size) {
 }  // namespace
 
 TEST_CASE("Whole quantized networks are what the simulator gives, on every ISA, team and batch size", "[quantize]") {
-    const auto [name, size] = GENERATE(std::pair("resnet18", 40), std::pair("resnet50", 32), std::pair("densenet121", 32));
+    const auto [name, size] =
+        GENERATE(std::pair("resnet18", 40), std::pair("resnet50", 32), std::pair("densenet121", 32));
     check_bits(name, size);
 }
 
@@ -126,8 +129,8 @@ TEST_CASE("Probabilities of quantized networks are the same bits on every ISA, t
     // logits as they are; many that saturate, some near the ends of float's range, subnormal ones
     const auto [name, image_size, channels, small_stem, factors] =
         GENERATE(Case{"resnet18", 10, 1, true, {1, 40, 1e37F, 1e-40F}}, Case{"resnet18", 33, 3, false, {1}},
-                 Case{"resnet34", 9, 2, true, {1}}, Case{"resnet50", 32, 3, false, {1}}, Case{"densenet121", 32, 1, false, {1}},
-                 Case{"densenet121", 11, 3, true, {1}});
+                 Case{"resnet34", 9, 2, true, {1}}, Case{"resnet50", 32, 3, false, {1}},
+                 Case{"densenet121", 32, 1, false, {1}}, Case{"densenet121", 11, 3, true, {1}});
     const std::uint64_t seed = GENERATE(1, 2);
     CAPTURE(name, image_size, channels, seed);
     const std::int64_t classes = 3 + 8 * static_cast<std::int64_t>(seed), pixels = image_size * image_size * channels;
@@ -137,7 +140,8 @@ TEST_CASE("Probabilities of quantized networks are the same bits on every ISA, t
                    .mean = {0.5F},
                    .std = {0.25F}};
     const graph::Graph floats = graph::trace(*make_model(name, spec.options, seed), image_size, image_size, channels);
-    const std::vector<Tensor> batches{random_images(2, image_size, channels, seed), random_images(2, image_size, channels, 77)};
+    const std::vector<Tensor> batches{random_images(2, image_size, channels, seed),
+                                      random_images(2, image_size, channels, 77)};
     const graph::Graph whole = quantize(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph;
     REQUIRE(!graph::multiplies_floats(whole));
     const Tensor images = random_images(2, image_size, channels, seed + 9);
@@ -170,7 +174,8 @@ TEST_CASE("Probabilities of quantized networks are the same bits on every ISA, t
 TEST_CASE("What is not a convolution gives the same bits on every ISA in floats as well", "[quantize]") {
     // docs/quantization.md says so of layers in fp32 that multiply nothing: pools, and batch norms that stand alone.
     const Tensor images = random_images(3, 23, 19, 4);
-    for (const graph::PoolKind kind : {graph::PoolKind::max, graph::PoolKind::average, graph::PoolKind::adaptive_average})
+    for (const graph::PoolKind kind :
+         {graph::PoolKind::max, graph::PoolKind::average, graph::PoolKind::adaptive_average})
         for (const bool prologue : {false, true}) {
             graph::Affine affine{{}, {}, true};
             for (int c = 0; c < 19; ++c) {
@@ -186,8 +191,9 @@ TEST_CASE("What is not a convolution gives the same bits on every ISA in floats 
                 {"pool",
                  {1, 0, 19},
                  {2, 0, 19},
-                 graph::Pool{
-                     kind, {.kernel = 3, .stride = 2, .pad = 1}, prologue ? std::optional(graph::Prologue{affine.scale, affine.shift}) : std::nullopt}});
+                 graph::Pool{kind,
+                             {.kernel = 3, .stride = 2, .pad = 1},
+                             prologue ? std::optional(graph::Prologue{affine.scale, affine.shift}) : std::nullopt}});
             check(graph);
             REQUIRE(!graph::multiplies_floats(graph));
             std::vector<std::uint32_t> truth;
@@ -219,13 +225,15 @@ TEST_CASE("A quantized network is near the one of floats, whatever makes the ran
 
 TEST_CASE("DenseNet runs without floats, the wide buffers quantized by channel", "[quantize]") {
     Network network("densenet121", 64);
-    network.graph = graph::trace(*make_model("densenet121", network.spec.options, 3), 64, 64, 3);  // batch norms of even slopes
+    network.graph =
+        graph::trace(*make_model("densenet121", network.spec.options, 3), 64, 64, 3);  // batch norms of even slopes
     const Quantized quantized = network.quantized();
     const Tensor images = random_images(4, 64, 3, 9);
     CHECK(snr(network.logits(quantized.graph, images), network.logits(network.graph, images)) > 20);
     for (const graph::Node& node : quantized.graph.nodes) {
         INFO(node.name);
-        CHECK((node.as<graph::QuantConv>() != nullptr || node.as<graph::QuantPool>() != nullptr || node.name == "images"));
+        CHECK((node.as<graph::QuantConv>() != nullptr || node.as<graph::QuantPool>() != nullptr ||
+               node.name == "images"));
     }
     CHECK(!conv_named(quantized.graph, "features.denseblock2.denselayer3.conv1").prologue.low.empty());
     const auto& scales = conv_named(quantized.graph, "features.denseblock2.denselayer3.conv2").scale;
@@ -273,7 +281,8 @@ TEST_CASE("Where a channel leaves the others too few levels, the layers at both 
         auto* w = conv.weights.data<float>();
         if (node.name == writer) {
             REQUIRE(conv.relu);
-            channel = std::ranges::max_element(conv.bias) - conv.bias.begin();  // not one that its ReLU leaves nothing of
+            channel =
+                std::ranges::max_element(conv.bias) - conv.bias.begin();  // not one that its ReLU leaves nothing of
             for (std::int64_t i = 0; i < of_output; ++i) w[channel * of_output + i] *= kMuch;
             conv.bias[static_cast<std::size_t>(channel)] *= kMuch;
         } else {
@@ -299,7 +308,8 @@ TEST_CASE("Where a channel leaves the others too few levels, the layers at both 
         INFO(layer.name);
         CHECK((layer.arithmetic == Arithmetic::fp32) == (layer.name == writer || layer.name == reader));
     }
-    for (const graph::Node& node : fallen.graph.nodes) CHECK(node.name != reader + ".dequantise");  // its map is of floats
+    for (const graph::Node& node : fallen.graph.nodes)
+        CHECK(node.name != reader + ".dequantise");  // its map is of floats
     const graph::Graph even = graph::trace(*make_model("resnet18", network.spec.options, 3), 64, 64, 3);
     CHECK(quantize(even, network.batches, {.method = RangeMethod::minmax}).report.fallbacks.empty());
 }
@@ -312,8 +322,8 @@ TEST_CASE("A batch norm too uneven for a clamp is applied as values are read", "
         if (node.name != name) continue;
         auto& conv = *node.as<graph::Conv>();
         conv.weights = conv.weights.clone();
-        // One channel that is almost nothing after the batch norm, with weights that make up for it: its product is ordinary, but
-        // the folded weights of all others vanish beside one that is folded the other way.
+        // One channel that is almost nothing after the batch norm, with weights that make up for it: its product is
+        // ordinary, but the folded weights of all others vanish beside one that is folded the other way.
         for (std::size_t c = 0; c < 8; ++c) conv.prologue->scale[c] *= 300;
     }
     const Quantized quantized = quantize(graph, network.batches, {.method = RangeMethod::minmax});
@@ -332,7 +342,8 @@ TEST_CASE("Corrected biases give back the mean of what a layer lost", "[quantize
     const Tensor images = random_images(16, 64, 3, 5);
     const std::vector<float> truth = network.logits(network.graph, images);
     const auto mean_error = [&](bool correct) {
-        const auto values = network.logits(network.quantized({.method = RangeMethod::kl, .correct_bias = correct}).graph, images);
+        const auto values =
+            network.logits(network.quantized({.method = RangeMethod::kl, .correct_bias = correct}).graph, images);
         double sum = 0;
         for (std::size_t label = 0; label < 5; ++label) {
             double mean = 0;
@@ -401,7 +412,9 @@ TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[q
     refused("wanted a tensor", [](TensorFile& file, Json&) {
         std::erase_if(file.tensors, [](const NamedTensor& t) { return t.name.ends_with("conv1.weights"); });
     });
-    refused("belongs to no layer", [](TensorFile& file, Json&) { file.tensors.push_back({"rest", Tensor::zeros({3})}); });
+    refused("belongs to no layer", [](TensorFile& file, Json&) {
+        file.tensors.push_back({"rest", Tensor::zeros({3})});
+    });
     refused("finite factors", [](TensorFile& file, Json&) {
         for (NamedTensor& t : file.tensors)
             if (t.name.ends_with("fc.scale")) t.tensor = Tensor::full({5}, INFINITY);
@@ -415,7 +428,8 @@ TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[q
 TEST_CASE("Histograms do not depend on the order of values, and know their ranges", "[quantize]") {
     std::vector<float> values;
     Random random(3, Draw::synthesize);
-    for (int i = 0; i < 20000; ++i) values.push_back(random.uniform(-1, 1) * random.uniform(0, 2) * (i % 500 == 0 ? 30.0F : 1.0F));
+    for (int i = 0; i < 20000; ++i)
+        values.push_back(random.uniform(-1, 1) * random.uniform(0, 2) * (i % 500 == 0 ? 30.0F : 1.0F));
     Histogram forward, backward;
     for (std::size_t i = 0; i < values.size(); i += 100) forward.add(values.data() + i, 100);
     for (std::size_t i = values.size(); i > 0; i -= 1000) backward.add(values.data() + i - 1000, 1000);

@@ -30,8 +30,8 @@ Tensor values(const Dims& dims, std::uint64_t seed) { return uniform(dims, seed,
 /// A convolution, a batch norm with ReLU in front of a 1x1 convolution, a maximum, a linear layer; of images 4 x 4 x 3.
 graph::Graph network() {
     graph::Builder builder(4, 4, 3);
-    graph::Value value =
-        builder.max_pool("pool", builder.conv("first", builder.src(), values({4, 3, 3, 3}, 1), {}, {.pad = 1}), {2, 1, 0});
+    graph::Value value = builder.max_pool(
+        "pool", builder.conv("first", builder.src(), values({4, 3, 3, 3}, 1), {}, {.pad = 1}), {2, 1, 0});
     value = builder.affine("norm", value, {0.8, -1.5, 2, 0.5}, {-0.3, 1, 0.5, 0.7}, true);
     value = builder.conv("second", value, values({5, 4, 1, 1}, 2), {}, {});
     return builder.finish(builder.linear("fc", value, values({2, 5 * 9}, 3), values({2}, 4)));
@@ -71,11 +71,13 @@ TEST_CASE("A requantized batch norm with ReLU is the nearest value", "[quantize]
             const float v = std::fma(static_cast<float>(q), reading.prologue.scale[c], reading.prologue.shift[c]);
             const double read = std::nearbyint(std::clamp(v, 0.0F, 255.0F));
             // v is off by the rounding of two floats of up to 1000, by far less than a hundredth of a step.
-            CHECK(std::abs(reading.factor[c] * (read - reading.offset[c]) - std::min(truth(c, q), 255 * 0.25)) <= 0.51 * 0.25);
+            CHECK(std::abs(reading.factor[c] * (read - reading.offset[c]) - std::min(truth(c, q), 255 * 0.25)) <=
+                  0.51 * 0.25);
         }
 }
 
-TEST_CASE("Calibration sees results, what prologues make, and which buffers want a scale for each channel", "[quantize]") {
+TEST_CASE("Calibration sees results, what prologues make, and which buffers want a scale for each channel",
+          "[quantize]") {
     const graph::Graph graph = network();
     REQUIRE(graph.nodes.size() == 4);
     // The 1x1 convolution's batch norm reads the pool's result, and the pool the first convolution's.
@@ -98,7 +100,7 @@ TEST_CASE("Calibration sees results, what prologues make, and which buffers want
     float low = 0, high = 0;
     std::vector<double> square(4);
     Watch watch;
-    watch.prologue = [&](std::size_t step, const void* first, std::int64_t ld) {
+    watch.before = [&](std::size_t step, const void* first, std::int64_t ld) {
         if (step != 2) return;
         std::vector<float> made;
         run_prologue(*graph.nodes[2].op.prologue(), static_cast<const float*>(first), 4 * 9, 4, ld, made);
@@ -123,7 +125,8 @@ TEST_CASE("A buffer of floats takes the nodes at both of its ends along", "[quan
     const std::vector<Tensor> images = batches();
     const Calibration calibration = calibrate(runtime, images);
     const QuantizedGraph all = quantize_graph(graph, calibration, RangeMethod::minmax, {});
-    const QuantizedGraph some = quantize_graph(graph, calibration, RangeMethod::minmax, {{}, {graph.nodes[2].dst.buffer}});
+    const QuantizedGraph some =
+        quantize_graph(graph, calibration, RangeMethod::minmax, {{}, {graph.nodes[2].dst.buffer}});
     const auto fp32 = [](const QuantizedGraph& quantized) {
         std::vector<int> nodes;
         for (const QuantizedNode& node : quantized.nodes)

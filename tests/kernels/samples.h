@@ -37,7 +37,8 @@ inline bool same(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 /// How many values lie further from the truth than their bound (a NaN lies too far from everything).
-inline std::size_t outliers(const std::vector<float>& values, const std::vector<double>& truth, const std::vector<double>& bounds) {
+inline std::size_t outliers(const std::vector<float>& values, const std::vector<double>& truth,
+                            const std::vector<double>& bounds) {
     std::size_t count = 0;
     for (std::size_t i = 0; i < values.size(); ++i)
         if (!(std::abs(static_cast<double>(values[i]) - truth[i]) <= bounds[i])) ++count;

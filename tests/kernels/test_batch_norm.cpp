@@ -1,4 +1,4 @@
-// Batch normalisation against its definition in double. Bounds count roundings: u = kRoundoff each.
+// Batch normalization against its definition in double. Bounds count roundings: u = kRoundoff each.
 #include "kernels/batch_norm/batch_norm.h"
 
 #include "tests/kernels/samples.h"
@@ -11,7 +11,8 @@ using namespace keel::test;
 namespace {
 
 constexpr float kEps = 1e-5F;
-constexpr BatchNormGradient kGradients[] = {BatchNormGradient::whole, BatchNormGradient::direct, BatchNormGradient::added};
+constexpr BatchNormGradient kGradients[] = {BatchNormGradient::whole, BatchNormGradient::direct,
+                                            BatchNormGradient::added};
 
 /// Distances of src, dst and diff_src between pixels differ unless `gap` is 0.
 struct Case {
@@ -36,16 +37,21 @@ struct Case {
                                 scale.data(), shift.data());
     }
 
-    BatchNormCoefficients<float> coefficients() const { return {mean.data(), inverse_sigma.data(), scale.data(), shift.data()}; }
+    BatchNormCoefficients<float> coefficients() const {
+        return {mean.data(), inverse_sigma.data(), scale.data(), shift.data()};
+    }
     std::size_t src_at(std::int64_t r, std::size_t i) const { return static_cast<std::size_t>(r * g.src_ld) + i; }
     std::size_t dst_at(std::int64_t r, std::size_t i) const { return static_cast<std::size_t>(r * g.dst_ld) + i; }
     std::size_t diff_at(std::int64_t r, std::size_t i) const { return static_cast<std::size_t>(r * g.diff_src_ld) + i; }
     double x(std::int64_t r, std::size_t i) const { return src[src_at(r, i)]; }
     double centred(std::int64_t r, std::size_t i) const { return x(r, i) - mean[i]; }
-    double sigma(std::size_t i) const { return std::sqrt(static_cast<double>(variance[i]) + static_cast<double>(kEps)); }
+    double sigma(std::size_t i) const {
+        return std::sqrt(static_cast<double>(variance[i]) + static_cast<double>(kEps));
+    }
     double y(std::int64_t r, std::size_t i) const { return centred(r, i) * gamma[i] / sigma(i) + beta[i]; }
 
-    /// diff_dst of the elements that the ReLU let pass, after `diff_dst` is 0 where float and double may disagree on that.
+    /// diff_dst of the elements that the ReLU let pass, after `diff_dst` is 0 where float and double may disagree on
+    /// that.
     std::vector<double> dy_of_relu() {
         std::vector<double> dy(diff_dst.size());
         for (std::int64_t r = 0; r < g.rows; ++r)
@@ -76,8 +82,9 @@ Truth truth_of(const Case& t, const std::vector<double>& dy, BatchNormGradient g
             const double d = dy[t.dst_at(r, i)], xhat = t.centred(r, i) / t.sigma(i);
             truth.beta[i] += d;
             truth.gamma[i] += d * xhat;
-            truth.beta_bounds[i] += 8 * kRoundoff * std::abs(d);           // a sum of eight, the result
-            truth.gamma_bounds[i] += 11 * kRoundoff * std::abs(d * xhat);  // and the difference, the product and 1 / sigma
+            truth.beta_bounds[i] += 8 * kRoundoff * std::abs(d);  // a sum of eight, the result
+            truth.gamma_bounds[i] +=
+                11 * kRoundoff * std::abs(d * xhat);  // and the difference, the product and 1 / sigma
         }
     truth.diff_src.assign(static_cast<std::size_t>(t.g.rows * t.g.diff_src_ld), kBefore);
     truth.diff_src_bounds.assign(truth.diff_src.size(), 0);
@@ -106,7 +113,8 @@ template <class Backward>
 void check(const Case& t, const Truth& truth, BatchNormGradient gradient, Backward backward) {
     for_each_isa([&] {
         CAPTURE(t.g.rows, t.g.c, t.g.relu, static_cast<int>(gradient));
-        std::vector<float> diff_src(truth.diff_src.size(), kBefore), diff_gamma(t.mean.size()), diff_beta(t.mean.size());
+        std::vector<float> diff_src(truth.diff_src.size(), kBefore), diff_gamma(t.mean.size()),
+            diff_beta(t.mean.size());
         backward(diff_src.data(), diff_gamma.data(), diff_beta.data());
         CHECK(outliers(diff_beta, truth.beta, truth.beta_bounds) == 0);
         CHECK(outliers(diff_gamma, truth.gamma, truth.gamma_bounds) == 0);
@@ -134,14 +142,15 @@ TEST_CASE("statistics lose no digits to a mean far from zero", "[batch_norm]") {
                         farthest = std::max(farthest, distance);
                     }
                     const double negligible = 1e-12 * (1 + m * m);  // products of roundings, and double's own
-                    // Differences are from a centre amid the values, so at most `farthest` from the mean. Of the mean: the result;
-                    // a difference and a sum of eight.
+                    // Differences are from a centre amid the values, so at most `farthest` from the mean. Of the mean:
+                    // the result; a difference and a sum of eight.
                     const double moved = 8 * kRoundoff * (spread + farthest);
                     mean_bounds.push_back(kRoundoff * std::abs(m) + moved + negligible);
-                    // Of the variance: difference (counts twice), square, sum of eight and result, 11 in all, of the squares around
-                    // the centre; then the square of the mean's distance from the centre, and of the chunks' means from each other,
-                    // both at most `farthest` and off by `moved`.
-                    variance_bounds.push_back(11 * kRoundoff * (v + farthest * farthest) + 4 * farthest * moved + negligible);
+                    // Of the variance: difference (counts twice), square, sum of eight and result, 11 in all, of the
+                    // squares around the centre; then the square of the mean's distance from the centre, and of the
+                    // chunks' means from each other, both at most `farthest` and off by `moved`.
+                    variance_bounds.push_back(11 * kRoundoff * (v + farthest * farthest) + 4 * farthest * moved +
+                                              negligible);
                 }
                 for_each_isa([&] {
                     CAPTURE(c, rows, offset);
@@ -172,7 +181,7 @@ TEST_CASE("a constant channel has variance 0, and an odd start of a chunk does n
     });
 }
 
-TEST_CASE("coefficients make the normalisation one multiply-add", "[batch_norm]") {
+TEST_CASE("coefficients make the normalization one multiply-add", "[batch_norm]") {
     const Case t(29, 61, 3, false);
     for (std::size_t i = 0; i < t.mean.size(); ++i) {
         const double scale = t.gamma[i] / t.sigma(i), shift = t.beta[i] - t.mean[i] * scale;
@@ -188,10 +197,11 @@ TEST_CASE("backward is the gradient, whole and in parts", "[batch_norm]") {
             for (const bool relu : {false, true})
                 for (const BatchNormGradient gradient : kGradients) {
                     Case t(gap == 0 ? 45 : 1201, c, gap, relu);
-                    check(t, truth_of(t, t.dy_of_relu(), gradient), gradient, [&](float* diff_src, float* gamma, float* beta) {
-                        batch_norm_backward(t.g, gradient, t.coefficients(), t.src.data(), t.diff_dst.data(), diff_src, gamma,
-                                            beta);
-                    });
+                    check(t, truth_of(t, t.dy_of_relu(), gradient), gradient,
+                          [&](float* diff_src, float* gamma, float* beta) {
+                              batch_norm_backward(t.g, gradient, t.coefficients(), t.src.data(), t.diff_dst.data(),
+                                                  diff_src, gamma, beta);
+                          });
                 }
 }
 
@@ -205,8 +215,8 @@ TEST_CASE("backward of a join masks by its result, and hands the residual its gr
                     check(t, truth_of(t, dy, gradient), gradient, [&](float* diff_src, float* gamma, float* beta) {
                         std::vector<float> residual = in_place ? t.diff_dst : std::vector<float>(dy.size(), kBefore);
                         batch_norm_join_backward(t.g, gradient, t.coefficients(), t.src.data(), t.dst.data(),
-                                                 in_place ? residual.data() : t.diff_dst.data(), residual.data(), diff_src, gamma,
-                                                 beta);
+                                                 in_place ? residual.data() : t.diff_dst.data(), residual.data(),
+                                                 diff_src, gamma, beta);
                         std::int64_t wrong = 0;
                         for (std::int64_t r = 0; r < t.g.rows; ++r)
                             for (std::size_t i = 0; i < t.mean.size(); ++i)
@@ -225,8 +235,9 @@ TEST_CASE("backward in place, and without diff_src", "[batch_norm]") {
             for (int k = 0; k < 3; ++k) {
                 gamma[k].resize(21);
                 beta[k].resize(21);
-                batch_norm_backward(t.g, gradient, t.coefficients(), t.src.data(), k == 1 ? in_place.data() : t.diff_dst.data(),
-                                    targets[k], gamma[k].data(), beta[k].data());
+                batch_norm_backward(t.g, gradient, t.coefficients(), t.src.data(),
+                                    k == 1 ? in_place.data() : t.diff_dst.data(), targets[k], gamma[k].data(),
+                                    beta[k].data());
                 CHECK(gamma[k] == gamma[0]);
                 CHECK(beta[k] == beta[0]);
             }
@@ -239,13 +250,15 @@ TEST_CASE("a correction takes off a constant and a slope of each channel", "[bat
         for (const std::int64_t gap : {0, 3}) {
             const Case t(gap == 0 ? 45 : 1201, c, gap, false);
             const std::vector<float> offset = uniform(c, 6), slope = uniform(c, 7);
-            std::vector<double> truth(static_cast<std::size_t>(t.g.rows * t.g.diff_src_ld), kBefore), bounds(truth.size(), 0);
+            std::vector<double> truth(static_cast<std::size_t>(t.g.rows * t.g.diff_src_ld), kBefore),
+                bounds(truth.size(), 0);
             for (std::int64_t r = 0; r < t.g.rows; ++r)
                 for (std::size_t i = 0; i < t.mean.size(); ++i) {
                     const double diff = t.diff_dst[t.dst_at(r, i)], tilt = t.centred(r, i) * slope[i];
                     truth[t.diff_at(r, i)] = diff - offset[i] - tilt;
                     // two differences, a product, a sum
-                    bounds[t.diff_at(r, i)] = 4 * kRoundoff * (std::abs(diff) + std::abs(double{offset[i]}) + std::abs(tilt));
+                    bounds[t.diff_at(r, i)] =
+                        4 * kRoundoff * (std::abs(diff) + std::abs(double{offset[i]}) + std::abs(tilt));
                 }
             for_each_isa([&] {
                 CAPTURE(c, gap);
@@ -264,11 +277,11 @@ TEST_CASE("statistics and gradients have the same bits for any number of threads
             std::vector<std::vector<float>> results[3];
             for (const int threads : {1, 2, 3}) {
                 const ThreadScope scope(threads);
-                std::vector<float> m(37), v(37), diff_src(static_cast<std::size_t>(t.g.rows * t.g.diff_src_ld)), gamma(37),
-                    beta(37);
+                std::vector<float> m(37), v(37), diff_src(static_cast<std::size_t>(t.g.rows * t.g.diff_src_ld)),
+                    gamma(37), beta(37);
                 batch_norm_statistics(t.g.rows, t.g.c, t.g.src_ld, t.src.data(), m.data(), v.data());
-                batch_norm_backward(t.g, gradient, t.coefficients(), t.src.data(), t.diff_dst.data(), diff_src.data(), gamma.data(),
-                                    beta.data());
+                batch_norm_backward(t.g, gradient, t.coefficients(), t.src.data(), t.diff_dst.data(), diff_src.data(),
+                                    gamma.data(), beta.data());
                 results[threads - 1] = {m, v, diff_src, gamma, beta};
             }
             CHECK(results[0] == results[1]);

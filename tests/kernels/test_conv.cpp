@@ -40,16 +40,17 @@ Doubles magnitudes(const Floats& values) {
 
 std::string text(const Conv2dGeometry& g) {
     std::string result;
-    for (const std::int64_t v : {g.n, g.ic, g.ih, g.iw, g.oc, std::int64_t{g.kh}, std::int64_t{g.kw}, std::int64_t{g.stride_h},
-                                 std::int64_t{g.stride_w}, std::int64_t{g.pad_h}, std::int64_t{g.pad_w}, std::int64_t{g.dilation_h},
-                                 std::int64_t{g.dilation_w}, std::int64_t{g.groups}})
+    for (const std::int64_t v :
+         {g.n, g.ic, g.ih, g.iw, g.oc, std::int64_t{g.kh}, std::int64_t{g.kw}, std::int64_t{g.stride_h},
+          std::int64_t{g.stride_w}, std::int64_t{g.pad_h}, std::int64_t{g.pad_w}, std::int64_t{g.dilation_h},
+          std::int64_t{g.dilation_w}, std::int64_t{g.groups}})
         result += std::to_string(v) + " ";
     return result;
 }
 
-/// Elements of `got` further from the truth than any order of summing k products in float can bring them. With unit roundoff
-/// u = 2^-24 that is k u / (1 - k u) times the sum of the products' magnitudes (Higham, 2002, section 3.1); k + 2 in its place
-/// covers the denominator, which is below 1.002 here, and the bias.
+/// Elements of `got` further from the truth than any order of summing k products in float can bring them. With unit
+/// roundoff u = 2^-24 that is k u / (1 - k u) times the sum of the products' magnitudes (Higham, 2002, section 3.1); k
+/// + 2 in its place covers the denominator, which is below 1.002 here, and the bias.
 std::size_t outliers(const Floats& got, const Doubles& truth, const Doubles& magnitude, std::int64_t k) {
     constexpr double kUnitRoundoff = 0x1p-24;
     std::size_t count = 0;
@@ -58,7 +59,8 @@ std::size_t outliers(const Floats& got, const Doubles& truth, const Doubles& mag
     return count;
 }
 
-/// One geometry's random data, with the true results of the three directions and the magnitudes that bound their errors.
+/// One geometry's random data, with the true results of the three directions and the magnitudes that bound their
+/// errors.
 struct Case {
     explicit Case(const Conv2dGeometry& geometry)
         : g(geometry),
@@ -95,9 +97,11 @@ struct Case {
 
     std::size_t forward_outliers(bool training, const WeightsLayout& layout, bool with_bias) const {
         Floats dst(diff_dst.size(), 9.0F);
-        conv2d_forward(g, training, src.data(), packed(layout).data(), layout, with_bias ? bias.data() : nullptr, dst.data());
+        conv2d_forward(g, training, src.data(), packed(layout).data(), layout, with_bias ? bias.data() : nullptr,
+                       dst.data());
         const std::int64_t k = g.ic / g.groups * g.kh * g.kw;
-        return with_bias ? outliers(dst, truth.dst, magnitude.dst, k) : outliers(dst, truth.dst_no_bias, magnitude.dst_no_bias, k);
+        return with_bias ? outliers(dst, truth.dst, magnitude.dst, k)
+                         : outliers(dst, truth.dst_no_bias, magnitude.dst_no_bias, k);
     }
 
     std::size_t backward_data_outliers(const WeightsLayout& layout) const {
@@ -198,7 +202,8 @@ TEST_CASE("float and double references agree", "[conv]") {
     Floats dst(test.diff_dst.size()), diff_src(test.src.size()), diff_weights(test.weights.size()), diff_bias(4);
     conv2d_forward_reference(test.g, test.src.data(), test.weights.data(), test.bias.data(), dst.data());
     conv2d_backward_data_reference(test.g, test.diff_dst.data(), test.weights.data(), diff_src.data());
-    conv2d_backward_weights_reference(test.g, test.src.data(), test.diff_dst.data(), diff_weights.data(), diff_bias.data());
+    conv2d_backward_weights_reference(test.g, test.src.data(), test.diff_dst.data(), diff_weights.data(),
+                                      diff_bias.data());
     const std::int64_t rows = test.g.n * test.g.oh() * test.g.ow();
     CHECK(outliers(dst, test.truth.dst, test.magnitude.dst, 27) == 0);
     CHECK(outliers(diff_src, test.truth.diff_src, test.magnitude.diff_src, 18) == 0);
@@ -342,7 +347,8 @@ TEST_CASE("threads share a geometry", "[conv]") {
             bad[me] += test.backward_data_outliers(layout);
             Floats diff_weights(test.weights.size());
             conv2d_backward_weights(g, test.src.data(), test.diff_dst.data(), diff_weights.data(), nullptr, nullptr);
-            bad[me] += outliers(diff_weights, test.truth.diff_weights, test.magnitude.diff_weights, g.n * g.oh() * g.ow());
+            bad[me] +=
+                outliers(diff_weights, test.truth.diff_weights, test.magnitude.diff_weights, g.n * g.oh() * g.ow());
         }
     };
     std::thread first(work, 0), second(work, 1);
@@ -383,12 +389,14 @@ TEST_CASE("a geometry that makes no sense is refused with its numbers", "[conv]"
         FAIL("16 channels in 5 groups");
     } catch (const UsageError& e) {
         CHECK(std::string(e.what()) ==
-              "[conv2d] wanted channels divisible by the groups, got src 2x10x10x16, oc 24, kernel 3x3, stride 1x1, pad 0x0, "
+              "[conv2d] wanted channels divisible by the groups, got src 2x10x10x16, oc 24, kernel 3x3, stride 1x1, "
+              "pad 0x0, "
               "dilation 1x1, groups 5");
     }
 }
 
-TEST_CASE("pixels may lie apart where there is one, and are refused by oneDNN's kernels where there are more", "[conv]") {
+TEST_CASE("pixels may lie apart where there is one, and are refused by oneDNN's kernels where there are more",
+          "[conv]") {
     const Conv2dGeometry one{1, 8, 1, 1, 8, 1, 1};
     const Floats src = random_floats(2 * 8, 1), weights = random_floats(8 * 8, 2);
     Floats dense(8), apart(8), diff(8), diff_apart(8), gradient(64), gradient_apart(64);
@@ -404,6 +412,8 @@ TEST_CASE("pixels may lie apart where there is one, and are refused by oneDNN's 
 
     const Conv2dGeometry two{1, 8, 1, 2, 8, 1, 1};
     Floats dst(16);
-    CHECK_THROWS_AS(conv2d_forward(two, true, {src.data(), 100}, weights.data(), nullptr, nullptr, dst.data()), UsageError);
-    CHECK_THROWS_AS(conv2d_forward(two, true, src.data(), weights.data(), nullptr, nullptr, {dst.data(), 200}), UsageError);
+    CHECK_THROWS_AS(conv2d_forward(two, true, {src.data(), 100}, weights.data(), nullptr, nullptr, dst.data()),
+                    UsageError);
+    CHECK_THROWS_AS(conv2d_forward(two, true, src.data(), weights.data(), nullptr, nullptr, {dst.data(), 200}),
+                    UsageError);
 }

@@ -22,7 +22,8 @@ std::vector<float> spiced(std::int64_t n, std::uint64_t seed) {
     return values;
 }
 
-/// Runs run(geometry, src, dst) for every length, dense, spread and in place, and holds dst against formula(src, dst before).
+/// Runs run(geometry, src, dst) for every length, dense, spread and in place, and holds dst against formula(src, dst
+/// before).
 template <class Run, class Formula>
 void check_unary(Run run, Formula formula) {
     for (const std::int64_t c : kLengths)
@@ -56,12 +57,13 @@ void check_binary(Run run, Formula formula) {
                 auto wanted = before;
                 for (std::int64_t r = 0; r < kRows; ++r)
                     for (std::int64_t i = 0; i < c; ++i)
-                        wanted[static_cast<std::size_t>(r * dst_ld + i)] =
-                            formula(src0[static_cast<std::size_t>(r * ld0 + i)], src1[static_cast<std::size_t>(r * ld1 + i)]);
+                        wanted[static_cast<std::size_t>(r * dst_ld + i)] = formula(
+                            src0[static_cast<std::size_t>(r * ld0 + i)], src1[static_cast<std::size_t>(r * ld1 + i)]);
                 for_each_isa([&] {
                     CAPTURE(c, gap, in_place);
                     auto dst = before;
-                    run(BinaryGeometry{kRows, c, ld0, ld1, dst_ld}, src0.data(), in_place ? dst.data() : src1.data(), dst.data());
+                    run(BinaryGeometry{kRows, c, ld0, ld1, dst_ld}, src0.data(), in_place ? dst.data() : src1.data(),
+                        dst.data());
                     CHECK(same(dst, wanted));
                 });
             }
@@ -70,7 +72,8 @@ void check_binary(Run run, Formula formula) {
 }  // namespace
 
 TEST_CASE("copy, accumulate, scale and relu are exact, in place and between the gaps of a wider buffer", "[eltwise]") {
-    check_unary([](const auto& g, const float* src, float* dst) { copy(g, src, dst); }, [](float s, float) { return s; });
+    check_unary([](const auto& g, const float* src, float* dst) { copy(g, src, dst); },
+                [](float s, float) { return s; });
     check_unary([](const auto& g, const float* src, float* dst) { accumulate(g, src, dst); },
                 [](float s, float d) { return d + s; });
     check_unary([](const auto& g, const float* src, float* dst) { scale(g, 0.3F, src, dst); },
@@ -119,14 +122,15 @@ TEST_CASE("affine_forward rounds once, in place and between the gaps of a wider 
                     for (std::int64_t r = 0; r < kRows; ++r)
                         for (std::int64_t i = 0; i < c; ++i) {
                             const auto k = static_cast<std::size_t>(i);
-                            const float value = std::fma(src[static_cast<std::size_t>(r * src_ld + i)], scales[k], shifts[k]);
+                            const float value =
+                                std::fma(src[static_cast<std::size_t>(r * src_ld + i)], scales[k], shifts[k]);
                             wanted[static_cast<std::size_t>(r * dst_ld + i)] = clip ? relu(value) : value;
                         }
                     for_each_isa([&] {
                         CAPTURE(c, gap, clip, in_place);
                         auto dst = before;
-                        affine_forward({kRows, c, src_ld, dst_ld}, in_place ? dst.data() : src.data(), scales.data(), shifts.data(),
-                                       clip, dst.data());
+                        affine_forward({kRows, c, src_ld, dst_ld}, in_place ? dst.data() : src.data(), scales.data(),
+                                       shifts.data(), clip, dst.data());
                         CHECK(same(dst, wanted));
                     });
                 }
@@ -138,7 +142,8 @@ TEST_CASE("add_bias adds the same row to every row", "[eltwise]") {
         const auto bias = spiced(c, 1), before = uniform(kRows * ld, 2);
         auto wanted = before;
         for (std::int64_t r = 0; r < kRows; ++r)
-            for (std::int64_t i = 0; i < c; ++i) wanted[static_cast<std::size_t>(r * ld + i)] += bias[static_cast<std::size_t>(i)];
+            for (std::int64_t i = 0; i < c; ++i)
+                wanted[static_cast<std::size_t>(r * ld + i)] += bias[static_cast<std::size_t>(i)];
         for_each_isa([&] {
             auto dst = before;
             add_bias({kRows, c, 0, ld}, bias.data(), dst.data());
@@ -147,7 +152,8 @@ TEST_CASE("add_bias adds the same row to every row", "[eltwise]") {
     }
 }
 
-TEST_CASE("column_sum errs by the four roundings of its float trees at most, whatever the number of threads", "[eltwise]") {
+TEST_CASE("column_sum errs by the four roundings of its float trees at most, whatever the number of threads",
+          "[eltwise]") {
     for (const std::int64_t c : kLengths)
         for (const std::int64_t rows : {0, 1, 7, 8, 9, 2111}) {
             const std::int64_t ld = c + 3;
@@ -200,7 +206,8 @@ TEST_CASE("double runs on the reference", "[eltwise]") {
 
 TEST_CASE("large maps, which are written past the caches, hold the same as small ones", "[eltwise]") {
     constexpr std::int64_t kManyRows = 70001, kPiece = 100, kC = 48, kLd = 64;  // beyond a million elements
-    const auto src = uniform(kManyRows * kLd, 1), other = uniform(kManyRows * kLd, 2), scale = uniform(kC, 3), shift = uniform(kC, 4);
+    const auto src = uniform(kManyRows * kLd, 1), other = uniform(kManyRows * kLd, 2), scale = uniform(kC, 3),
+               shift = uniform(kC, 4);
     const ThreadScope one(1);
     for_each_isa([&] {
         std::vector<float> storage(kManyRows * kLd + 16), pieces(storage.size());
@@ -210,8 +217,8 @@ TEST_CASE("large maps, which are written past the caches, hold the same as small
             float *whole = storage.data() + to + shifted, *part = pieces.data();
             affine_forward({kManyRows, kC, kLd, kLd}, src.data(), scale.data(), shift.data(), true, whole);
             for (std::int64_t r = 0; r < kManyRows; r += kPiece)
-                affine_forward({std::min(kPiece, kManyRows - r), kC, kLd, kLd}, src.data() + r * kLd, scale.data(), shift.data(), true,
-                               part + r * kLd);
+                affine_forward({std::min(kPiece, kManyRows - r), kC, kLd, kLd}, src.data() + r * kLd, scale.data(),
+                               shift.data(), true, part + r * kLd);
             const auto equal = [&] {
                 std::int64_t different = 0;
                 for (std::int64_t r = 0; r < kManyRows; ++r)

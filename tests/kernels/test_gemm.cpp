@@ -29,15 +29,17 @@ T at(const std::vector<T>& matrix, std::int64_t distance, bool transpose, std::i
     return matrix[static_cast<std::size_t>(transpose ? column * distance + row : row * distance + column)];
 }
 
-/// Elements of c further from the truth than k + 1 roundings can bring them (gamma_(k+1) of the sum of magnitudes, with one more
-/// for its denominator), and elements beyond the rows' ends that were touched.
+/// Elements of c further from the truth than k + 1 roundings can bring them (gamma_(k+1) of the sum of magnitudes, with
+/// one more for its denominator), and elements beyond the rows' ends that were touched.
 template <class T>
 std::size_t outliers(const GemmGeometry& g, bool accumulate) {
-    const auto a = random_matrix<T>(g.transpose_a ? g.k : g.m, g.lda, 1), b = random_matrix<T>(g.transpose_b ? g.n : g.k, g.ldb, 2);
+    const auto a = random_matrix<T>(g.transpose_a ? g.k : g.m, g.lda, 1),
+               b = random_matrix<T>(g.transpose_b ? g.n : g.k, g.ldb, 2);
     const auto before = random_matrix<T>(g.m, g.ldc, 3);
     auto c = before;
     if (!accumulate)  // what c held must not matter, not even as 0 * NaN
-        for (std::int64_t i = 0; i < g.m; ++i) std::fill_n(c.begin() + i * g.ldc, g.n, std::numeric_limits<T>::quiet_NaN());
+        for (std::int64_t i = 0; i < g.m; ++i)
+            std::fill_n(c.begin() + i * g.ldc, g.n, std::numeric_limits<T>::quiet_NaN());
     gemm(g, a.data(), b.data(), accumulate, c.data());
 
     const long double unit_roundoff = std::numeric_limits<T>::epsilon() / 2;
@@ -72,8 +74,10 @@ void check_shapes() {
                 for (const std::int64_t gap : {0, 3})
                     for (const bool accumulate : {false, true}) {
                         const GemmGeometry g{
-                            transpose_a, transpose_b, m, n, k, (transpose_a ? m : k) + gap, (transpose_b ? k : n) + gap, n + gap};
-                        INFO(m << " " << n << " " << k << " " << transpose_a << transpose_b << " " << gap << " " << accumulate);
+                            transpose_a, transpose_b, m, n, k, (transpose_a ? m : k) + gap, (transpose_b ? k : n) + gap,
+                            n + gap};
+                        INFO(m << " " << n << " " << k << " " << transpose_a << transpose_b << " " << gap << " "
+                               << accumulate);
                         CHECK(outliers<T>(g, accumulate) == 0);
                     }
 }

@@ -51,9 +51,9 @@ Doubles magnitudes(const Floats& values) {
     return result;
 }
 
-/// How far a sum of k products of float can be from the truth in any order: k u / (1 - k u) times the sum of their magnitudes
-/// (Higham, 2002, section 3.1), with u the unit roundoff; the 8 more cover the denominator, bias, residual and the affine of the
-/// source.
+/// How far a sum of k products of float can be from the truth in any order: k u / (1 - k u) times the sum of their
+/// magnitudes (Higham, 2002, section 3.1), with u the unit roundoff; the 8 more cover the denominator, bias, residual
+/// and the affine of the source.
 Doubles bounds(Doubles magnitude, std::int64_t k) {
     for (double& value : magnitude) value *= static_cast<double>(k + 8) * kRoundoff;
     return magnitude;
@@ -103,10 +103,10 @@ struct Case {
                     magnitude[i] = std::abs(double{src[i]} * double{scale[c]}) + std::abs(double{shift[c]});
                 }
             Doubles truth(diff_dst.size()), sizes(diff_dst.size());
-            conv2d_forward_reference(g, widened(source).data(), widened(weights).data(), fused ? widened(bias).data() : nullptr,
-                                     truth.data());
-            conv2d_forward_reference(g, magnitude.data(), magnitudes(weights).data(), fused ? magnitudes(bias).data() : nullptr,
-                                     sizes.data());
+            conv2d_forward_reference(g, widened(source).data(), widened(weights).data(),
+                                     fused ? widened(bias).data() : nullptr, truth.data());
+            conv2d_forward_reference(g, magnitude.data(), magnitudes(weights).data(),
+                                     fused ? magnitudes(bias).data() : nullptr, sizes.data());
             for (std::size_t i = 0; fused && i < truth.size(); ++i) {
                 truth[i] = std::max(0.0, truth[i] + double{residual[i]});
                 sizes[i] += std::abs(double{residual[i]});
@@ -147,15 +147,16 @@ struct Case {
                 source[i] = std::max(0.0F, std::fma(src[i], scale[c], shift[c]));
             }
             Doubles truth(weights.size()), sizes(weights.size());
-            conv2d_backward_weights_reference<double>(g, widened(source).data(), widened(diff_dst).data(), truth.data(), nullptr);
+            conv2d_backward_weights_reference<double>(g, widened(source).data(), widened(diff_dst).data(), truth.data(),
+                                                      nullptr);
             for (double& value : sizes) value = 0;
             Floats reach = source;  // the affine errs by two roundings of its terms, not of its result
             for (std::size_t i = 0; affine && i < reach.size(); ++i) {
                 const std::size_t c = i % static_cast<std::size_t>(g.ic);
                 reach[i] = std::abs(src[i] * scale[c]) + std::abs(shift[c]);
             }
-            conv2d_backward_weights_reference<double>(g, magnitudes(reach).data(), magnitudes(diff_dst).data(), sizes.data(),
-                                                      nullptr);
+            conv2d_backward_weights_reference<double>(g, magnitudes(reach).data(), magnitudes(diff_dst).data(),
+                                                      sizes.data(), nullptr);
             const std::int64_t src_ld = g.ic + 3, dst_ld = g.oc + 1;
             Floats diff_weights(weights.size(), 9.0F);
             igemm_backward_weights(g, {spread(src, g.ic, src_ld).data(), src_ld},
@@ -189,8 +190,8 @@ Doubles winograd_magnitudes(const Conv2dGeometry& g, const Doubles& src, const D
                 if (sy < 0 || sy >= g.ih || sx < 0 || sx >= g.iw) continue;
                 for (std::size_t i = 0; i < v.size(); ++i)
                     for (std::size_t p = 0; p < 16; ++p)
-                        v[i][p] +=
-                            kB[p / 4][y] * kB[p % 4][x] * src[static_cast<std::size_t>(((n * g.ih + sy) * g.iw + sx) * g.ic) + i];
+                        v[i][p] += kB[p / 4][y] * kB[p % 4][x] *
+                                   src[static_cast<std::size_t>(((n * g.ih + sy) * g.iw + sx) * g.ic) + i];
             }
         for (std::int64_t o = 0; o < g.oc; ++o) {
             std::array<double, 16> m{};
@@ -220,8 +221,8 @@ void check_winograd(const Conv2dGeometry& g) {
             magnitude[i] = std::abs(double{test.src[i]} * double{scale[c]}) + std::abs(double{shift[c]});
         }
         Doubles truth(test.diff_dst.size());
-        conv2d_forward_reference(g, widened(source).data(), widened(test.weights).data(), fused ? widened(bias).data() : nullptr,
-                                 truth.data());
+        conv2d_forward_reference(g, widened(source).data(), widened(test.weights).data(),
+                                 fused ? widened(bias).data() : nullptr, truth.data());
         Doubles sizes = winograd_magnitudes(g, magnitude, magnitudes(test.weights));
         for (std::size_t i = 0; fused && i < truth.size(); ++i) {
             truth[i] = std::max(0.0, truth[i] + double{residual[i]});
@@ -240,7 +241,8 @@ void check_winograd(const Conv2dGeometry& g) {
     Doubles truth(test.src.size()), flipped(test.weights.size());
     conv2d_backward_data_reference(g, widened(test.diff_dst).data(), widened(test.weights).data(), truth.data());
     for (std::size_t k = 0; k < flipped.size(); ++k) {
-        const std::size_t o = k / 9 / static_cast<std::size_t>(g.ic), i = k / 9 % static_cast<std::size_t>(g.ic), tap = k % 9;
+        const std::size_t o = k / 9 / static_cast<std::size_t>(g.ic), i = k / 9 % static_cast<std::size_t>(g.ic),
+                          tap = k % 9;
         flipped[(i * static_cast<std::size_t>(g.oc) + o) * 9 + 8 - tap] = std::abs(double{test.weights[k]});
     }
     const Conv2dGeometry back{g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w};
@@ -267,15 +269,16 @@ Doubles winograd_weights_magnitudes(const Conv2dGeometry& g, const Doubles& src,
                 const std::int64_t sy = top + y - g.pad_h, sx = left + x - g.pad_w;
                 for (std::size_t i = 0; sy >= 0 && sy < g.ih && sx >= 0 && sx < g.iw && i < v.size(); ++i)
                     for (std::size_t p = 0; p < 16; ++p)
-                        v[i][p] +=
-                            kB[p / 4][y] * kB[p % 4][x] * src[static_cast<std::size_t>(((n * g.ih + sy) * g.iw + sx) * g.ic) + i];
+                        v[i][p] += kB[p / 4][y] * kB[p % 4][x] *
+                                   src[static_cast<std::size_t>(((n * g.ih + sy) * g.iw + sx) * g.ic) + i];
             }
         for (std::int64_t y = 0; y < 2 && top + y < g.oh(); ++y)
             for (std::int64_t x = 0; x < 2 && left + x < g.ow(); ++x)
                 for (std::size_t o = 0; o < z.size(); ++o)
                     for (std::size_t p = 0; p < 16; ++p)
-                        z[o][p] += kA[y][p / 4] * kA[x][p % 4] *
-                                   diff_dst[static_cast<std::size_t>(((n * g.oh() + top + y) * g.ow() + left + x) * g.oc) + o];
+                        z[o][p] +=
+                            kA[y][p / 4] * kA[x][p % 4] *
+                            diff_dst[static_cast<std::size_t>(((n * g.oh() + top + y) * g.ow() + left + x) * g.oc) + o];
         for (std::size_t o = 0; o < z.size(); ++o)
             for (std::size_t i = 0; i < v.size(); ++i)
                 for (std::size_t p = 0; p < 16; ++p) u[o * v.size() + i][p] += v[i][p] * z[o][p];
@@ -300,7 +303,8 @@ void check_winograd_weights(const Conv2dGeometry& g) {
             magnitude[i] = std::abs(double{test.src[i]} * double{scale[c]}) + std::abs(double{shift[c]});
         }
         Doubles truth(test.weights.size());
-        conv2d_backward_weights_reference<double>(g, widened(source).data(), widened(test.diff_dst).data(), truth.data(), nullptr);
+        conv2d_backward_weights_reference<double>(g, widened(source).data(), widened(test.diff_dst).data(),
+                                                  truth.data(), nullptr);
         Doubles sizes = winograd_weights_magnitudes(g, magnitude, magnitudes(test.diff_dst));
         const auto tiles = static_cast<double>(g.n * ((g.oh() + 1) / 2) * ((g.ow() + 1) / 2));
         for (double& size : sizes) size *= (tiles + 16) * kRoundoff;
@@ -343,8 +347,8 @@ TEST_CASE("the implicit products agree with the reference in all directions", "[
     for_each_isa([] {
         for (const Conv2dGeometry& units : kGeometries) {
             const Conv2dGeometry g = of_panels(units);
-            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", kernel " << g.kh << "x"
-                      << g.kw);
+            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", kernel " << g.kh
+                      << "x" << g.kw);
             REQUIRE(igemm_serves(g));
             const Case test(g);
             for (const int threads : {1, 2, 7}) {
@@ -365,8 +369,8 @@ TEST_CASE("Winograd's products keep to their bounds in all directions", "[igemm]
               Conv2dGeometry{3, 1, 6, 9, 2, 3, 3}, Conv2dGeometry{1, 1, 1, 1, 1, 3, 3, 1, 1, 2, 2},
               Conv2dGeometry{2, 1, 13, 3, 1, 3, 3, 1, 1, 0, 1}, Conv2dGeometry{5, 1, 15, 14, 1, 3, 3, 1, 1, 1, 1}}) {
             const Conv2dGeometry g = of_panels(units);
-            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", pad " << g.pad_h << " "
-                      << g.pad_w);
+            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", pad " << g.pad_h
+                      << " " << g.pad_w);
             REQUIRE(winograd_serves(g));
             for (const int threads : {1, 3}) {
                 const ThreadScope team(threads);

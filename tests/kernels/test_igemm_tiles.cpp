@@ -23,14 +23,15 @@ void check_forward(const Conv2dGeometry& g) {
     const std::vector<double> wide_src = widened(src), wide_weights = widened(plain);
     const auto count = static_cast<std::size_t>(g.n * g.oh() * g.ow() * g.oc);
     std::vector<double> truth(count);
-    conv2d_forward_reference(g, wide_src.data(), wide_weights.data(), static_cast<const double*>(nullptr), truth.data());
+    conv2d_forward_reference(g, wide_src.data(), wide_weights.data(), static_cast<const double*>(nullptr),
+                             truth.data());
 
     const WeightsLayout layout = panel_layout(g);
     Floats weights(plain.size()), dst(count, 9.0F);
     pack_weights(layout, plain.data(), weights.data());
     conv2d_forward(g, false, src.data(), weights.data(), layout, nullptr, dst.data());
-    // k products of magnitude 1 at most, each rounded, added up in any order: k u times the sum of their magnitudes, which is k or
-    // less (Higham, 2002, section 3.1).
+    // k products of magnitude 1 at most, each rounded, added up in any order: k u times the sum of their magnitudes,
+    // which is k or less (Higham, 2002, section 3.1).
     const auto products = static_cast<double>(g.ic * g.kh * g.kw);
     CHECK(outliers(dst, truth, std::vector<double>(count, (products + 8) * kRoundoff * products)) == 0);
 }

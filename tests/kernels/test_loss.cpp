@@ -48,7 +48,8 @@ TEST_CASE("softmax and its cross-entropy, with and without smoothing, in place",
                 for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(x[k]));
                 for (std::int64_t k = 0; k < classes; ++k) {
                     const double q = target_of(k, labels[static_cast<std::size_t>(r)], smoothing, classes);
-                    const double pk = p[static_cast<std::size_t>(r * classes + k)] = std::exp(static_cast<double>(x[k])) / sum;
+                    const double pk = p[static_cast<std::size_t>(r * classes + k)] =
+                        std::exp(static_cast<double>(x[k])) / sum;
                     loss -= q * std::log(pk) / static_cast<double>(g.n);
                     // x - max <= 20 errs by 20 u, exp by 2 ulp, both in p and in the sum; two roundings and a division
                     p_bounds.push_back(52 * kRoundoff * pk);
@@ -60,8 +61,9 @@ TEST_CASE("softmax and its cross-entropy, with and without smoothing, in place",
                 CAPTURE(classes, smoothing);
                 auto values = logits;
                 // only the sum of exponentials comes from float: 24 u of error in its logarithm
-                CHECK(std::abs(softmax_cross_entropy_forward(g, logits.data(), labels.data(), smoothing, values.data()) - loss) <=
-                      24 * kRoundoff + 1e-14 * std::abs(loss));
+                CHECK(
+                    std::abs(softmax_cross_entropy_forward(g, logits.data(), labels.data(), smoothing, values.data()) -
+                             loss) <= 24 * kRoundoff + 1e-14 * std::abs(loss));
                 CHECK(outliers(values, p, p_bounds) == 0);
                 auto in_place = logits;
                 softmax_cross_entropy_forward(g, in_place.data(), labels.data(), smoothing, in_place.data());
@@ -80,7 +82,8 @@ TEST_CASE("softmax of extremes", "[loss]") {
     for_each_isa([&] {
         std::vector<float> p(12);
         softmax_cross_entropy_forward(g, logits.data(), labels.data(), 0, p.data());
-        CHECK(std::vector<float>(p.begin(), p.begin() + 9) == std::vector<float>{1, 0, 0, 0.5F, 0.5F, 0, 0.5F, 0, 0.5F});
+        CHECK(std::vector<float>(p.begin(), p.begin() + 9) ==
+              std::vector<float>{1, 0, 0, 0.5F, 0.5F, 0, 0.5F, 0, 0.5F});
         for (std::size_t i = 9; i < 12; ++i) CHECK(std::isnan(p[i]));
     });
 }
@@ -107,7 +110,8 @@ TEST_CASE("sigmoid BCE with positive weights and missing labels", "[loss]") {
             for_each_isa([&] {
                 CAPTURE(classes, weighted);
                 // all terms are positive: exp 2 ulp, log1p 3 ulp and six more operations
-                CHECK(std::abs(sigmoid_bce_forward(g, logits.data(), targets.data(), given) - loss) <= 16 * kRoundoff * loss);
+                CHECK(std::abs(sigmoid_bce_forward(g, logits.data(), targets.data(), given) - loss) <=
+                      16 * kRoundoff * loss);
                 std::vector<float> diff(logits.size(), kNaN);
                 sigmoid_bce_backward(g, logits.data(), targets.data(), given, 2.0, diff.data());
                 CHECK(outliers(diff, gradient, bounds) == 0);
@@ -118,7 +122,8 @@ TEST_CASE("sigmoid BCE with positive weights and missing labels", "[loss]") {
 TEST_CASE("sigmoid BCE of extremes, of nothing, of a NaN", "[loss]") {
     for_each_isa([&] {
         const std::vector<float> logits{1000, -1000, 0, 1e30F}, targets{0, 1, 1, -1};
-        CHECK(sigmoid_bce_forward({1, 4}, logits.data(), targets.data(), nullptr) == Approx((2000 + std::log(2.0)) / 3));
+        CHECK(sigmoid_bce_forward({1, 4}, logits.data(), targets.data(), nullptr) ==
+              Approx((2000 + std::log(2.0)) / 3));
         const std::vector<float> missing(4, -1.0F);
         CHECK(sigmoid_bce_forward({2, 2}, logits.data(), missing.data(), nullptr) == 0);
         std::vector<float> diff(4, 1.0F);

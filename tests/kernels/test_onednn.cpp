@@ -58,7 +58,8 @@ TEST_CASE("the lists of the models' convolutions are complete", "[onednn]") {
     // torchvision's 4.09 and 2.83 billion multiply-adds without those of the classifiers and batch norms.
     CHECK(macs(resnet50) == 4'087'136'256);
     CHECK(macs(published) == 2'833'137'664);
-    CHECK(macs(published) - macs(pooled_first) == 3 * (56 * 56 * 256 * 128 + 28 * 28 * 512 * 256 + 14 * 14 * 1024 * 512) / 4);
+    CHECK(macs(published) - macs(pooled_first) ==
+          3 * (56 * 56 * 256 * 128 + 28 * 28 * 512 * 256 + 14 * 14 * 1024 * 512) / 4);
 }
 
 TEST_CASE("oneDNN stays within the ISA that KEEL_ISA forces", "[onednn]") {

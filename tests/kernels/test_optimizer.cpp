@@ -1,4 +1,4 @@
-// Optimiser updates against their formulas in double, over several steps.
+// Optimizer updates against their formulas in double, over several steps.
 #include "kernels/optimizer/optimizer.h"
 
 #include "tests/kernels/samples.h"
@@ -36,12 +36,14 @@ TEST_CASE("SGD with momentum, Nesterov and weight decay", "[optimizer]") {
                     auto w = before;
                     std::vector<float> v(w.size(), kNaN);  // the first step must not read it
                     for (int k = 0; k < kSteps; ++k)
-                        sgd_update(n, {0.1, momentum, 1e-2, nesterov, k == 0}, gradient_of(n, k).data(), v.data(), w.data());
+                        sgd_update(n, {0.1, momentum, 1e-2, nesterov, k == 0}, gradient_of(n, k).data(), v.data(),
+                                   w.data());
                     CHECK(outliers(w, weights, bounds) == 0);
                     if (momentum != 0) return;
                     auto plain = before;
                     for (int k = 0; k < kSteps; ++k)
-                        sgd_update<float>(n, {0.1, 0, 1e-2, nesterov, k == 0}, gradient_of(n, k).data(), nullptr, plain.data());
+                        sgd_update<float>(n, {0.1, 0, 1e-2, nesterov, k == 0}, gradient_of(n, k).data(), nullptr,
+                                          plain.data());
                     CHECK(plain == w);
                 });
             }
@@ -62,11 +64,11 @@ TEST_CASE("Adam and AdamW", "[optimizer]") {
                         g += 1e-2 * weights[i];
                     m[i] = 0.9 * m[i] + (1 - 0.9) * g;
                     v[i] = 0.999 * v[i] + (1 - 0.999) * g * g;
-                    weights[i] -=
-                        0.1 / (1 - std::pow(0.9, k)) * m[i] / (std::sqrt(v[i]) / std::sqrt(1 - std::pow(0.999, k)) + 1e-3);
+                    weights[i] -= 0.1 / (1 - std::pow(0.9, k)) * m[i] /
+                                  (std::sqrt(v[i]) / std::sqrt(1 - std::pow(0.999, k)) + 1e-3);
                 }
-            // per step at most 16 roundings; w < 2, and |step| <= 0.1 * sqrt(k); a g near eps = 1e-3 passes an error of w in g
-            // (u * 1e-2) on a hundredfold at most
+            // per step at most 16 roundings; w < 2, and |step| <= 0.1 * sqrt(k); a g near eps = 1e-3 passes an error of
+            // w in g (u * 1e-2) on a hundredfold at most
             const std::vector<double> bounds(weights.size(), kSteps * 16 * kRoundoff * 4);
             for_each_isa([&] {
                 CAPTURE(n, decoupled);
@@ -88,7 +90,8 @@ TEST_CASE("updates of many weights have the same bits for any number of threads"
         auto& w = results[threads - 1] = uniform(kN, 1);
         std::vector<float> v(w.size()), first(w.size()), second(w.size());
         sgd_update(kN, {0.1, 0.9, 1e-4, true, true}, gradient_of(kN, 1).data(), v.data(), w.data());
-        adam_update(kN, {0.1, 0.9, 0.999, 1e-8, 1e-2, true, 1}, gradient_of(kN, 2).data(), first.data(), second.data(), w.data());
+        adam_update(kN, {0.1, 0.9, 0.999, 1e-8, 1e-2, true, 1}, gradient_of(kN, 2).data(), first.data(), second.data(),
+                    w.data());
     }
     CHECK(results[0] == results[1]);
     CHECK(results[0] == results[2]);

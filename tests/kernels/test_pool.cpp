@@ -31,7 +31,8 @@ void for_pairs(const PoolGeometry& g, bool adaptive, Body body) {
     for (std::int64_t n = 0; n < g.n; ++n)
         for (std::int64_t oy = 0; oy < g.oh; ++oy)
             for (std::int64_t ox = 0; ox < g.ow; ++ox) {
-                const Window ys = window(g, adaptive, oy, g.ih, g.oh, g.kh), xs = window(g, adaptive, ox, g.iw, g.ow, g.kw);
+                const Window ys = window(g, adaptive, oy, g.ih, g.oh, g.kh),
+                             xs = window(g, adaptive, ox, g.iw, g.ow, g.kw);
                 for (std::int64_t y = ys.begin; y < ys.end; ++y)
                     for (std::int64_t x = xs.begin; x < xs.end; ++x)
                         body(static_cast<std::size_t>((n * g.oh + oy) * g.ow + ox),
@@ -71,10 +72,12 @@ void check_max(const PoolGeometry& g) {
             where = static_cast<std::uint8_t>(position);
         }
     });
-    for (std::size_t in = 0; in < size.src / size.src_ld; ++in) std::fill_n(&wanted_diff[in * size.src_ld], size.c, 0.0F);
+    for (std::size_t in = 0; in < size.src / size.src_ld; ++in)
+        std::fill_n(&wanted_diff[in * size.src_ld], size.c, 0.0F);
     for_pairs(g, false, [&](std::size_t out, std::size_t in, std::int64_t position, std::int64_t) {
         for (std::size_t i = 0; i < size.c; ++i)
-            if (wanted_argmax[out * size.c + i] == position) wanted_diff[in * size.src_ld + i] += diff_dst[out * size.dst_ld + i];
+            if (wanted_argmax[out * size.c + i] == position)
+                wanted_diff[in * size.src_ld + i] += diff_dst[out * size.dst_ld + i];
     });
     for_each_isa([&] {
         CAPTURE(g.c, g.kh, g.kw, g.stride, g.pad);
@@ -92,7 +95,8 @@ void check_max(const PoolGeometry& g) {
 
 void check_average(const PoolGeometry& g, bool adaptive) {
     const Sizes size(g);
-    const auto src = uniform(static_cast<std::int64_t>(size.src), 1), diff_dst = uniform(static_cast<std::int64_t>(size.dst), 2);
+    const auto src = uniform(static_cast<std::int64_t>(size.src), 1),
+               diff_dst = uniform(static_cast<std::int64_t>(size.dst), 2);
     std::vector<double> truth(size.dst, 9), diff_truth(size.src, 9), bounds(size.dst), diff_bounds(size.src);
     for (std::size_t out = 0; out < size.dst / size.dst_ld; ++out) std::fill_n(&truth[out * size.dst_ld], size.c, 0.0);
     for (std::size_t in = 0; in < size.src / size.src_ld; ++in) std::fill_n(&diff_truth[in * size.src_ld], size.c, 0.0);
@@ -183,10 +187,12 @@ TEST_CASE("the gradient of a large average pool, which is written past the cache
             for (std::int64_t y = 0; y < g.ih; ++y)
                 for (std::int64_t x = 0; x < g.iw; ++x)
                     for (std::int64_t i = 0; i < g.c; ++i)
-                        different += to[((n * g.ih + y) * g.iw + x) * g.c + i] !=
-                                             diff_dst[static_cast<std::size_t>(((n * g.oh + y / 2) * g.ow + x / 2) * g.c + i)] / 4
-                                         ? 1
-                                         : 0;
+                        different +=
+                            to[((n * g.ih + y) * g.iw + x) * g.c + i] !=
+                                    diff_dst[static_cast<std::size_t>(((n * g.oh + y / 2) * g.ow + x / 2) * g.c + i)] /
+                                        4
+                                ? 1
+                                : 0;
         CHECK(different == 0);
     });
 }

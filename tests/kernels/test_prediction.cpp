@@ -1,5 +1,5 @@
-// Probabilities and reported losses against long double, of 64 digits. u = kUnit is half the distance between 1 and the next
-// double; what is rounded to float errs by half its last digit more.
+// Probabilities and reported losses against long double, of 64 digits. u = kUnit is half the distance between 1 and the
+// next double; what is rounded to float errs by half its last digit more.
 #include "kernels/loss/prediction.h"
 
 #include <bit>
@@ -35,7 +35,7 @@ std::vector<float> of_all_magnitudes(std::int64_t n, std::uint64_t seed) {
         0.0F,        -0.0F,       0x1p-149F, -0x1p-149F, 0x1p-126F,   -0x1p-126F, 0x1.fffffep127F, -0x1.fffffep127F,
         1e-30F,      1.0F,        -1.0F,     16.635532F, -17.328680F, 87.3F,      -87.3F,          88.72284F,
         -103.97208F, -103.97210F, -150.0F,   708.0F,     -708.0F,     -709.0F,    -745.2F,         -746.0F};
-    Random random(seed, Draw::synthesise);
+    Random random(seed, Draw::synthesize);
     while (std::ssize(values) < n) {
         const auto value = std::bit_cast<float>(random.bits());
         if (std::isfinite(value)) values.push_back(value);
@@ -46,8 +46,9 @@ std::vector<float> of_all_magnitudes(std::int64_t n, std::uint64_t seed) {
 
 /// Bits, so that 0 and -0 differ.
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](float x, float y) { return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+        return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+    });
 }
 
 long double softplus(long double x) { return std::max(0.0L, x) + std::log1p(std::exp(-std::abs(x))); }
@@ -55,7 +56,7 @@ long double softplus(long double x) { return std::max(0.0L, x) + std::log1p(std:
 }  // namespace
 
 TEST_CASE("The portable exponential is within 2 u, the logarithms within 6 u and 8 u", "[prediction]") {
-    Random random(1, Draw::synthesise);
+    Random random(1, Draw::synthesize);
     long double of_exp = 0, of_log = 0, of_log1p = 0;
     const auto try_exp = [&](double x) {
         const long double truth = std::exp(static_cast<long double>(x));
@@ -74,7 +75,8 @@ TEST_CASE("The portable exponential is within 2 u, the logarithms within 6 u and
         const double x = uniform(), scale = std::ldexp(1.0, -static_cast<int>(random.below(60)));
         try_exp(-708 * x);
         try_exp(-x * scale);
-        try_exp(-0.34657359027997264 * (2.0 * static_cast<double>(random.below(1000)) + 1 + (x - 0.5) * scale));  // roundings of n
+        try_exp(-0.34657359027997264 *
+                (2.0 * static_cast<double>(random.below(1000)) + 1 + (x - 0.5) * scale));  // roundings of n
         try_log(1 + 1000 * x);
         try_log(1 + x * scale);
         try_log(std::ldexp(1 + x, static_cast<int>(random.below(2000)) - 1000));
@@ -98,7 +100,8 @@ TEST_CASE("The portable exponential is within 2 u, the logarithms within 6 u and
 }
 
 TEST_CASE("The portable exponential has known bits", "[prediction]") {
-    // Worked out once. Another compiler, processor or C library that gave other bits would break what is promised of int8 models.
+    // Worked out once. Another compiler, processor or C library that gave other bits would break what is promised of
+    // int8 models.
     const std::pair<double, std::uint64_t> known[] = {{-0x1p-60, 0x3ff0000000000000},
                                                       {-0x1.999999999999ap-4, 0x3fecf46d99d52b3a},
                                                       {-0x1.62e42fefa39efp-2, 0x3fe6a09e667f3bcc},
@@ -161,10 +164,13 @@ TEST_CASE("softmax is the truth rounded to float, and the same bits on every ISA
                 const long double largest = *std::max_element(x, x + classes);
                 long double sum = 0;
                 for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(x[k] - largest);
-                // x - max, of at most 708, errs by 708 u, exp by 2 u, both in p and in the sum; its roundings, and a division
+                // x - max, of at most 708, errs by 708 u, exp by 2 u, both in p and in the sum; its roundings, and a
+                // division
                 const long double error = (2 * 710 + static_cast<long double>(classes)) * kUnit;
                 for (std::int64_t k = 0; k < classes; ++k)
-                    if (!rounds(truth[static_cast<std::size_t>(r * classes + k)], std::exp(x[k] - largest) / sum, error)) ++wrong;
+                    if (!rounds(truth[static_cast<std::size_t>(r * classes + k)], std::exp(x[k] - largest) / sum,
+                                error))
+                        ++wrong;
             }
             CHECK(wrong == 0);
             for_each_isa([&] {
@@ -179,7 +185,8 @@ TEST_CASE("softmax is the truth rounded to float, and the same bits on every ISA
 }
 
 TEST_CASE("softmax of infinities and NaN", "[prediction]") {
-    const std::vector<float> logits{0, -kInfinity, 0, kNaN, 1, 2, 1, 2, kNaN, 0, kInfinity, 0, -kInfinity, -kInfinity, -kInfinity};
+    const std::vector<float> logits{0,    -kInfinity, 0,         kNaN, 1,          2,          1,         2,
+                                    kNaN, 0,          kInfinity, 0,    -kInfinity, -kInfinity, -kInfinity};
     std::vector<float> p(logits.size());
     softmax({5, 3}, logits.data(), p.data());
     CHECK(std::vector<float>(p.begin(), p.begin() + 3) == std::vector<float>{0.5F, 0, 0.5F});
@@ -215,7 +222,8 @@ TEST_CASE("Reported losses are their formulas", "[prediction]") {
                     ++present;
                 }
             }
-            // of each row: 1420 u and the classes' of the sum in its logarithm, 6 u of that, a sum, and the sum over rows
+            // of each row: 1420 u and the classes' of the sum in its logarithm, 6 u of that, a sum, and the sum over
+            // rows
             const long double n = g.n, of_sum = 1420 + static_cast<long double>(classes);
             CHECK(std::abs(reported_cross_entropy(g, logits.data(), labels.data()) - entropy / n) <=
                   (of_sum + 8 + n) * kUnit * parts / n);

@@ -29,18 +29,19 @@ struct Truth {
     Doubles values, bounds;
 };
 
-/// The formula of ConvFusion in double. An error bound as in test_conv.cpp: with k products a sum, (k + 4) roundoffs of the sum of
-/// magnitudes (bias, residual and the rounded affine included, whose own roundings are the 4 - 2 more).
-Truth truth_of(const Conv2dGeometry& g, const ConvFusion& fusion, const TestMap& src, const Floats& scale, const Floats& shift,
-               const Floats& weights, const Floats& bias, const TestMap& residual) {
+/// The formula of ConvFusion in double. An error bound as in test_conv.cpp: with k products a sum, (k + 4) roundoffs of
+/// the sum of magnitudes (bias, residual and the rounded affine included, whose own roundings are the 4 - 2 more).
+Truth truth_of(const Conv2dGeometry& g, const ConvFusion& fusion, const TestMap& src, const Floats& scale,
+               const Floats& shift, const Floats& weights, const Floats& bias, const TestMap& residual) {
     const std::int64_t pixels = g.n * g.ih * g.iw, rows = g.n * g.oh() * g.ow(), k = g.ic / g.groups * g.kh * g.kw;
     Doubles x(static_cast<std::size_t>(pixels * g.ic)), magnitude(x.size());
     for (std::int64_t p = 0; p < pixels; ++p)
         for (std::int64_t i = 0; i < g.ic; ++i) {
             const auto at = static_cast<std::size_t>(p * g.ic + i), c = static_cast<std::size_t>(i);
-            x[at] = fusion.src_affine ? std::max(0.0, src.at(p, i) * double{scale[c]} + double{shift[c]}) : src.at(p, i);
-            magnitude[at] =
-                fusion.src_affine ? std::abs(src.at(p, i) * double{scale[c]}) + std::abs(double{shift[c]}) : std::abs(x[at]);
+            x[at] =
+                fusion.src_affine ? std::max(0.0, src.at(p, i) * double{scale[c]} + double{shift[c]}) : src.at(p, i);
+            magnitude[at] = fusion.src_affine ? std::abs(src.at(p, i) * double{scale[c]}) + std::abs(double{shift[c]})
+                                              : std::abs(x[at]);
         }
     Doubles w = widened(weights), b = widened(bias);
     Truth truth{Doubles(static_cast<std::size_t>(rows * g.oc)), Doubles(static_cast<std::size_t>(rows * g.oc))};
@@ -61,10 +62,11 @@ Truth truth_of(const Conv2dGeometry& g, const ConvFusion& fusion, const TestMap&
     return truth;
 }
 
-/// Prepares for g.n images, runs on `n`, and counts the results that lie too far from the truth; the elements between dst's pixels
-/// must stay what they were.
+/// Prepares for g.n images, runs on `n`, and counts the results that lie too far from the truth; the elements between
+/// dst's pixels must stay what they were.
 void check(Conv2dGeometry g, std::int64_t n, const ConvFusion& fusion, std::int64_t gap, bool in_place) {
-    CAPTURE(g.ic, g.oc, g.kh, g.stride_h, n, fusion.src_affine, fusion.bias, fusion.residual, fusion.relu, gap, in_place);
+    CAPTURE(g.ic, g.oc, g.kh, g.stride_h, n, fusion.src_affine, fusion.bias, fusion.residual, fusion.relu, gap,
+            in_place);
     const auto conv = prepare_conv(g, fusion);
     CAPTURE(conv->algorithm());
     g.n = n;
@@ -125,7 +127,8 @@ TEST_CASE("a prepared convolution computes its formula with every fusion", "[pre
                     for (const bool relu : {false, true}) check(g, g.n, {src_affine, bias, residual, relu}, 0, false);
 }
 
-TEST_CASE("a prepared convolution reads and writes slices of wider maps, and may overwrite its residual", "[prepared_conv]") {
+TEST_CASE("a prepared convolution reads and writes slices of wider maps, and may overwrite its residual",
+          "[prepared_conv]") {
     for (const Conv2dGeometry& g : kGeometries) {
         check(g, g.n, {}, 5, false);
         check(g, g.n, {.src_affine = true, .bias = true, .residual = true, .relu = true}, 8, false);

@@ -85,8 +85,9 @@ TEST_CASE("layers nest by name and come back for the backward pass", "[profile]"
     }
     CHECK(profile::place().layer == 0);
     CHECK(placed(profile::stop()) == Texts{"features.conv0/forward work", "features.conv0/forward engine",
-                                           "features.pool0/forward engine", "features/forward engine", "/forward engine",
-                                           "features.conv0/backward work", "features.conv0/backward engine"});
+                                           "features.pool0/forward engine", "features/forward engine",
+                                           "/forward engine", "features.conv0/backward work",
+                                           "features.conv0/backward engine"});
 }
 
 TEST_CASE("every thread has its track, the one that started the first", "[profile]") {

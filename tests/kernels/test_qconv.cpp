@@ -35,11 +35,11 @@ std::string text(const Case& c) {
     const auto number = [](auto value) { return std::to_string(value) + " "; };
     const Conv2dGeometry& g = c.g;
     return "n, map, channels " + number(g.n) + number(g.ih) + number(g.iw) + number(g.ic) + number(g.oc) + "kernel " +
-           number(g.kh) + number(g.kw) + "stride " + number(g.stride_h) + number(g.stride_w) + "pad " + number(g.pad_h) +
-           number(g.pad_w) + "dilation " + number(g.dilation_h) + number(g.dilation_w) + "groups " + number(g.groups) + "read " +
-           number(static_cast<int>(c.read)) + "residual, floats, pad, extremes " + number(c.residual) + number(c.floats) +
-           number(c.padded_with_codes) + number(c.extremes) + "gaps " + number(c.src_gap) + number(c.dst_gap) + "least " +
-           number(c.least);
+           number(g.kh) + number(g.kw) + "stride " + number(g.stride_h) + number(g.stride_w) + "pad " +
+           number(g.pad_h) + number(g.pad_w) + "dilation " + number(g.dilation_h) + number(g.dilation_w) + "groups " +
+           number(g.groups) + "read " + number(static_cast<int>(c.read)) + "residual, floats, pad, extremes " +
+           number(c.residual) + number(c.floats) + number(c.padded_with_codes) + number(c.extremes) + "gaps " +
+           number(c.src_gap) + number(c.dst_gap) + "least " + number(c.least);
 }
 
 struct Problem {
@@ -163,33 +163,37 @@ TEST_CASE("qconv: everything around the sums") {
     const Conv2dGeometry g = square(2, 9, 40, 52, 3);
     for (const Read read : {Read::plain, Read::clamped, Read::affine})
         for (const bool residual : {false, true})
-            for (const bool floats : {false, true}) check({g, read, residual, floats, true, false, 24, 12, floats ? kNone : 31.0F});
+            for (const bool floats : {false, true})
+                check({g, read, residual, floats, true, false, 24, 12, floats ? kNone : 31.0F});
     check({square(2, 9, 5, 20, 3), Read::clamped, true, false, true});
     check({square(2, 9, 5, 20, 3), Read::affine, false, true, true, false, 3, 3, kNone});
 }
 
 TEST_CASE("qconv: the ends of the ranges, and long sums") {
-    for (const Conv2dGeometry& g : {square(1, 7, 64, 64, 3), square(1, 5, 3, 16, 7), Conv2dGeometry{1, 65793, 1, 1, 3, 1, 1},
-                                    Conv2dGeometry{1, 7310, 3, 3, 2, 3, 3}})
+    for (const Conv2dGeometry& g : {square(1, 7, 64, 64, 3), square(1, 5, 3, 16, 7),
+                                    Conv2dGeometry{1, 65793, 1, 1, 3, 1, 1}, Conv2dGeometry{1, 7310, 3, 3, 2, 3, 3}})
         check({g, Read::plain, true, false, true, true});
     // All 255 times all -128 or 127: the largest sums that there are.
     for (const int weight : {-128, 127})
         for_each_isa([&] {
             const std::int64_t products = 65793;
-            Problem problem({Conv2dGeometry{1, products, 1, 1, 1, 1, 1}, Read::plain, false, true, false, true, 0, 0, kNone}, 1);
+            Problem problem(
+                {Conv2dGeometry{1, products, 1, 1, 1, 1, 1}, Read::plain, false, true, false, true, 0, 0, kNone}, 1);
             std::fill(problem.src.begin(), problem.src.end(), std::uint8_t{255});
             std::fill(problem.weights.begin(), problem.weights.end(), static_cast<std::int8_t>(weight));
             problem.scale = {1};
             problem.shift = {0};
             CHECK(problem.result().front() == static_cast<float>(products * 255 * weight));
         });
-    CHECK_THROWS_WITH(Qconv(Conv2dGeometry{1, 65794, 1, 1, 1, 1, 1}), contains("wanted sums of at most 65793 products, got 65794"));
+    CHECK_THROWS_WITH(Qconv(Conv2dGeometry{1, 65794, 1, 1, 1, 1, 1}),
+                      contains("wanted sums of at most 65793 products, got 65794"));
 }
 
 TEST_CASE("qconv: halves are rounded to the even code, results beyond the codes saturate") {
     for_each_isa([&] {
         std::vector<float> results, wanted{0, 0, 2, 2, 4, 254, 254, 255, 255, 255, 0, 0, 255, 0};
-        for (const float v : {-0.5F, 0.5F, 1.5F, 2.5F, 3.5F, 253.5F, 254.5F, 255.4F, 255.5F, 3e9F, -1.0F, -3e9F, 3e38F, -3e38F}) {
+        for (const float v :
+             {-0.5F, 0.5F, 1.5F, 2.5F, 3.5F, 253.5F, 254.5F, 255.4F, 255.5F, 3e9F, -1.0F, -3e9F, 3e38F, -3e38F}) {
             Problem problem({Conv2dGeometry{1, 4, 1, 1, 1, 1, 1}}, 1);
             problem.scale = {0};
             problem.shift = {v};

@@ -37,7 +37,8 @@ struct Pooling {
         return {};
     }
     std::int64_t results() const { return g.n * g.oh * g.ow * g.dst_ld; }
-    /// f(sum or maximum so far, code) over the window of a result, from the codes that lie in it; -1 is a pixel outside.
+    /// f(sum or maximum so far, code) over the window of a result, from the codes that lie in it; -1 is a pixel
+    /// outside.
     template <class F>
     void for_window(std::int64_t pixel, std::int64_t c, const QuantPrologue& b, bool adaptive, F f) const {
         const std::int64_t n = pixel / g.ow / g.oh, oy = pixel / g.ow % g.oh, ox = pixel % g.ow;
@@ -85,7 +86,8 @@ TEST_CASE("quant: floats to codes and back") {
                     dequantize(g, from.data(), back.data(), shift.data(), floats.data());
                     for (std::int64_t r = 0; r < rows; ++r)
                         for (std::int64_t i = 0; i < c; ++i) {
-                            const auto at = static_cast<std::size_t>(r * g.src_ld + i), channel = static_cast<std::size_t>(i);
+                            const auto at = static_cast<std::size_t>(r * g.src_ld + i),
+                                       channel = static_cast<std::size_t>(i);
                             const float v = std::fmaf(src[at], scale[channel], shift[channel]);
                             wanted[at] = std::isnan(v) ? std::uint8_t{0} : oracle_quantized(v);
                             wanted_floats[at] = std::fmaf(from[at], back[channel], shift[channel]);
@@ -148,9 +150,10 @@ TEST_CASE("quant: average pools, to codes and to floats") {
                             sum += code < 0 ? p.pad[static_cast<std::size_t>(c)] : code;
                             ++area;
                         });
-                        const auto at = static_cast<std::size_t>(pixel * g.dst_ld + c), channel = static_cast<std::size_t>(c);
-                        wanted[at] = std::fmaf(static_cast<float>(sum) * (1.0F / static_cast<float>(area)), p.scale[channel],
-                                               p.shift[channel]);
+                        const auto at = static_cast<std::size_t>(pixel * g.dst_ld + c),
+                                   channel = static_cast<std::size_t>(c);
+                        wanted[at] = std::fmaf(static_cast<float>(sum) * (1.0F / static_cast<float>(area)),
+                                               p.scale[channel], p.shift[channel]);
                         wanted_quantized[at] = oracle_quantized(wanted[at]);
                     }
                 for_each_isa([&] {

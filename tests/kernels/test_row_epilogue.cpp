@@ -54,7 +54,10 @@ double sum_bound(std::int64_t rows, double size) { return 16 * static_cast<doubl
 
 struct Coefficients {
     explicit Coefficients(std::int64_t c)
-        : mean(uniform(c, 4, -0.2F, 0.2F)), inverse(uniform(c, 5, 0.5F, 2.0F)), scale(uniform(c, 6, -2, 2)), shift(uniform(c, 7)) {}
+        : mean(uniform(c, 4, -0.2F, 0.2F)),
+          inverse(uniform(c, 5, 0.5F, 2.0F)),
+          scale(uniform(c, 6, -2, 2)),
+          shift(uniform(c, 7)) {}
     BatchNormCoefficients<float> all() const { return {mean.data(), inverse.data(), scale.data(), shift.data()}; }
     Floats mean, inverse, scale, shift;
 };
@@ -72,18 +75,21 @@ TEST_CASE("a forward pass takes its result's statistics along", "[row_epilogue]"
             const Conv2dGeometry& g = test.g;
             CAPTURE(g.n, g.ic, g.ih, g.iw, g.oc, g.kh, g.stride_h);
             const auto c = static_cast<std::size_t>(g.oc);
-            Floats plain(test.diff_dst.size()), dst(plain.size()), mean(c), variance(c), wanted_mean(c), wanted_variance(c);
+            Floats plain(test.diff_dst.size()), dst(plain.size()), mean(c), variance(c), wanted_mean(c),
+                wanted_variance(c);
             conv2d_forward(g, true, test.src.data(), test.weights.data(), test.layout, nullptr, plain.data());
-            batch_norm_statistics(test.dst_rows(), g.oc, g.oc, plain.data(), wanted_mean.data(), wanted_variance.data());
+            batch_norm_statistics(test.dst_rows(), g.oc, g.oc, plain.data(), wanted_mean.data(),
+                                  wanted_variance.data());
             Floats first_mean;
             for (const int threads : {1, 2, 3}) {
                 const ThreadScope team(threads);
                 BatchNormMoments moments(g.oc);
-                conv2d_forward(g, true, test.src.data(), test.weights.data(), test.layout, nullptr, dst.data(), {}, &moments);
+                conv2d_forward(g, true, test.src.data(), test.weights.data(), test.layout, nullptr, dst.data(), {},
+                               &moments);
                 moments.result(mean.data(), variance.data());
                 CHECK(dst == plain);
-                const double size = std::abs(double{
-                    *std::max_element(plain.begin(), plain.end(), [](float a, float b) { return std::abs(a) < std::abs(b); })});
+                const double size = std::abs(double{*std::max_element(
+                    plain.begin(), plain.end(), [](float a, float b) { return std::abs(a) < std::abs(b); })});
                 check_sums(mean, wanted_mean, sum_bound(1, 2 * size));
                 check_sums(variance, wanted_variance, sum_bound(1, 4 * size * size));
                 if (threads == 1) first_mean = mean;
@@ -107,11 +113,12 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
                 Floats diff(test.src.size()), direct(diff.size()), added = before, gamma(c), beta(c), wanted_gamma(c),
                                                                    wanted_beta(c);
                 conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout, diff.data());
-                batch_norm_backward(norm, BatchNormGradient::direct, k.all(), test.src.data(), diff.data(), direct.data(),
-                                    wanted_gamma.data(), wanted_beta.data());
+                batch_norm_backward(norm, BatchNormGradient::direct, k.all(), test.src.data(), diff.data(),
+                                    direct.data(), wanted_gamma.data(), wanted_beta.data());
                 batch_norm_backward(norm, BatchNormGradient::added, k.all(), test.src.data(), diff.data(), added.data(),
                                     wanted_gamma.data(), wanted_beta.data());
-                const double size = static_cast<double>(g.oc * g.kh * g.kw) * 0.1;  // of an element of diff; xhat is below 3
+                const double size =
+                    static_cast<double>(g.oc * g.kh * g.kw) * 0.1;  // of an element of diff; xhat is below 3
                 const auto check = [&](BatchNormBackward& epilogue) {
                     epilogue.result(gamma.data(), beta.data());
                     check_sums(beta, wanted_beta, sum_bound(test.src_rows(), size));
@@ -120,7 +127,8 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
 
                 Floats result(diff.size());
                 BatchNormBackward overwriting(norm, k.all(), test.src.data(), true, nullptr);
-                conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout, result.data(), false, &overwriting);
+                conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout, result.data(), false,
+                                     &overwriting);
                 CHECK(result == direct);
                 check(overwriting);
 
@@ -133,9 +141,9 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
                 CHECK(sum == added);
                 check(adding);
                 if (!streams)
-                    CHECK_THROWS_AS(
-                        conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout, {}, false, &adding),
-                        UsageError);
+                    CHECK_THROWS_AS(conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout, {},
+                                                         false, &adding),
+                                    UsageError);
             }
     });
 }
@@ -154,8 +162,10 @@ TEST_CASE("backward data adds to a gradient", "[row_epilogue]") {
             const double products = static_cast<double>(g.oc * g.kh * g.kw);
             std::vector<double> truth(diff.size());
             for (std::size_t i = 0; i < truth.size(); ++i) truth[i] = double{before[i]} + double{diff[i]};
-            // Each side rounds once a product, of magnitude 0.1 at most (a few of that in Winograd's transforms), and sums up.
-            CHECK(outliers(sum, truth, std::vector<double>(truth.size(), 8 * products * kRoundoff * (0.1 * products + 1))) == 0);
+            // Each side rounds once a product, of magnitude 0.1 at most (a few of that in Winograd's transforms), and
+            // sums up.
+            CHECK(outliers(sum, truth,
+                           std::vector<double>(truth.size(), 8 * products * kRoundoff * (0.1 * products + 1))) == 0);
         }
     });
 }

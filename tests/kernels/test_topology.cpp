@@ -15,8 +15,8 @@ using namespace keel::test;
 
 namespace {
 
-/// Linux's usual numbering of `sockets` sockets with `cores` cores each: the first hyper-threads of all cores, then the second
-/// ones.
+/// Linux's usual numbering of `sockets` sockets with `cores` cores each: the first hyper-threads of all cores, then the
+/// second ones.
 std::vector<Cpu> machine(int sockets, int cores, int hyper_threads) {
     std::vector<Cpu> cpus;
     for (int id = 0; id < sockets * cores * hyper_threads; ++id) {
@@ -89,7 +89,8 @@ TEST_CASE("Every plan uses allowed processors, and as many as it can", "[topolog
                 CAPTURE(sockets, hyper_threads, threads);
                 CHECK(std::ssize(team) == threads);
                 const std::set<int> used(team.begin(), team.end());
-                CHECK(std::ranges::all_of(used, [&](int id) { return std::ranges::find(cpus, id, &Cpu::id) != cpus.end(); }));
+                CHECK(std::ranges::all_of(used,
+                                          [&](int id) { return std::ranges::find(cpus, id, &Cpu::id) != cpus.end(); }));
                 std::set<int> cores;
                 for (const Cpu& cpu : cpus)
                     if (used.contains(cpu.id)) cores.insert(cpu.core);

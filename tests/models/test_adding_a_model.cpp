@@ -1,4 +1,5 @@
-// The worked example of docs/adding_a_model.md: a model that is in no registry, trained a step, run as a graph and as int8.
+// The worked example of docs/adding_a_model.md: a model that is in no registry, trained a step, run as a graph and as
+// int8.
 #include "engine/gradients.h"
 #include "engine/optimizer.h"
 #include "graph/quantize/quantize.h"
@@ -47,10 +48,10 @@ std::unique_ptr<nn::Module> make(const ModelOptions& options) {
     return std::make_unique<PlainNet>(kWidth, options);
 }
 
-constexpr nn::Initialisation kInitialisation{.fan_out = true, .linear_bias = true};
+constexpr nn::Initialization kInitialization{.fan_out = true, .linear_bias = true};
 constexpr ModelEntry kModels[] = {
-    {"plainnet16", "fc.", "bn2", true, make<16>, kInitialisation},
-    {"plainnet32", "fc.", "bn2", true, make<32>, kInitialisation},
+    {"plainnet16", "fc.", "bn2", true, make<16>, kInitialization},
+    {"plainnet32", "fc.", "bn2", true, make<32>, kInitialization},
 };
 
 }  // namespace
@@ -81,7 +82,7 @@ TEST_CASE("The guide's model learns, and its graph computes what its modules do"
     for (const ModelEntry& entry : plainnet_models()) {
         INFO(entry.name);
         const auto model = entry.make({.classes = 3});
-        nn::initialise(*model, entry.initialisation, 1);
+        nn::initialize(*model, entry.initialization, 1);
         const Tensor images = random_images(4, 12, 3, 1), labels = Tensor::from<std::int32_t>({0, 1, 2, 1}, {4});
         Optimizer optimizer({{"all", model->parameters()}}, {.kind = OptimizerKind::sgd, .momentum = 0.9});
         double first = 0, last = 0;

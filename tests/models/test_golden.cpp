@@ -1,5 +1,5 @@
-// The models against PyTorch's float64 results (golden/*.case.json, made by make_golden.py): logits in both modes, the loss, every
-// parameter's gradient, the running statistics.
+// The models against PyTorch's float64 results (golden/*.case.json, made by make_golden.py): logits in both modes, the
+// loss, every parameter's gradient, the running statistics.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -23,7 +23,8 @@ Tensor loss_of(const std::string& kind, const Tensor& logits) {
     if (kind == "cross_entropy") {
         const Tensor labels = Tensor::empty({n}, DType::s32);
         for (std::int64_t i = 0; i < n; ++i)
-            labels.values<std::int32_t>()[static_cast<std::size_t>(i)] = static_cast<std::int32_t>((7 * i + 3) % classes);
+            labels.values<std::int32_t>()[static_cast<std::size_t>(i)] =
+                static_cast<std::int32_t>((7 * i + 3) % classes);
         return cross_entropy(logits, labels);
     }
     const Tensor targets = Tensor::empty({n, classes});  // below 0: missing
@@ -48,9 +49,9 @@ double error_of(const Tensor& tensor, const json& truth) {
     return error / scale;
 }
 
-/// Largest error, over the named tensors, of the L2 norm and of the dot product with the tensor's probe vector, relative to the
-/// true norm, or to a thousandth of the norm of all tensors together where that is larger: some gradients are 0 in exact arithmetic
-/// (of a shift that the next batch norm takes away again).
+/// Largest error, over the named tensors, of the L2 norm and of the dot product with the tensor's probe vector,
+/// relative to the true norm, or to a thousandth of the norm of all tensors together where that is larger: some
+/// gradients are 0 in exact arithmetic (of a shift that the next batch norm takes away again).
 double error_of(const std::vector<NamedTensor>& tensors, const json& truth) {
     REQUIRE(tensors.size() == truth.size());
     double whole = 0;
@@ -83,10 +84,10 @@ std::vector<NamedTensor> gradients_of(const nn::Module& model) {
     return gradients;
 }
 
-/// The tolerance is derived from PyTorch's float32 error, the worst of four runs: an implementation that rounds as often but sums
-/// in another order draws its error from the same distribution, and four times the largest of four draws is beyond it, while a
-/// wrong formula is off by orders of magnitude more. Below it lies the float32 rounding of the result itself: 2^-22 for sums that
-/// PyTorch's order happened to favour.
+/// The tolerance is derived from PyTorch's float32 error, the worst of four runs: an implementation that rounds as
+/// often but sums in another order draws its error from the same distribution, and four times the largest of four draws
+/// is beyond it, while a wrong formula is off by orders of magnitude more. Below it lies the float32 rounding of the
+/// result itself: 2^-22 for sums that PyTorch's order happened to favour.
 double tolerance(const json& golden, const char* quantity) {
     return std::max(4 * golden["torch_fp32_error"][quantity].get<double>(), 0x1p-22);
 }
@@ -104,7 +105,8 @@ void check_case(const json& golden) {
         const NoGrad scope;
         CHECK(error_of((*model)(src), golden["eval_logits"]) <= tolerance(golden, "eval_logits"));
     }
-    const Predictor predictor({.name = golden["model"], .options = options, .image_size = golden["image_size"]}, *model, n);
+    const Predictor predictor({.name = golden["model"], .options = options, .image_size = golden["image_size"]}, *model,
+                              n);
     CHECK(error_of(predictor.logits(src), golden["eval_logits"]) <= tolerance(golden, "eval_logits"));
     model->train(true);
     const Tensor logits = (*model)(src);

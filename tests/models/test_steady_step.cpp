@@ -43,7 +43,8 @@ TEST_CASE("a steady training step maps no memory and takes no page fault", "[tra
             faults.push_back(page_faults() - before);
         }
         CHECK(Arena::global().statistics().reserved == reserved);
-        // The C library's heap may still settle by a page in some steps, and the kernel may move pages; a step as such takes none.
+        // The C library's heap may still settle by a page in some steps, and the kernel may move pages; a step as such
+        // takes none.
         std::ranges::sort(faults);
         CAPTURE(faults);
         if (!kSanitized) CHECK(faults[kSteady / 2] == 0);

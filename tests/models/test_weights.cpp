@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint.h"
 #include "embed/loaded_model.h"
+#include "engine/checkpoint.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 

@@ -36,7 +36,8 @@ void write_run(const std::string& path, const std::string& hostile, bool multi_l
     row["val_loss"] = 0.55;
     if (multi_label) row["val_auroc_mean"] = 0.8;
     write_text(path + "/metrics.jsonl", rows + dumped(row) + "\n");
-    write_text(path + "/machine.json", dumped(nlohmann::json{{"cpu", hostile}, {"threads", 2}, {"warnings", {hostile}}}));
+    write_text(path + "/machine.json",
+               dumped(nlohmann::json{{"cpu", hostile}, {"threads", 2}, {"warnings", {hostile}}}));
     ModelSpec spec;
     spec.multi_label = multi_label;
     spec.label_names = {hostile, "B"};

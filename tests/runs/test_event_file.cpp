@@ -27,7 +27,8 @@ std::uint32_t crc32c(const std::string& bytes) {
 
 std::uint64_t little_endian(const std::string& bytes) {
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
     return value;
 }
 
@@ -102,7 +103,8 @@ std::map<std::string, float> scalars(const Fields& event) {
     for (const auto& [number, text] : summary.bytes) {
         REQUIRE(number == 1);
         const Fields value = parse(text);
-        values[value.bytes.find(1)->second] = std::bit_cast<float>(static_cast<std::uint32_t>(value.numbers.find(2)->second));
+        values[value.bytes.find(1)->second] =
+            std::bit_cast<float>(static_cast<std::uint32_t>(value.numbers.find(2)->second));
     }
     return values;
 }
@@ -130,8 +132,12 @@ TEST_CASE("CRC-32C has the values of RFC 3720", "[events]") {
 TEST_CASE("Rows of metrics become scalars that TensorFlow's format describes", "[events]") {
     const TemporaryFolder folder;
     EventFile events(folder / "tensorboard");
-    events.append(
-        {{"epoch", 1}, {"step", 300}, {"val_loss", 0.25}, {"val_auroc_mean", std::nan("")}, {"lr", 1e-3}, {"note", nullptr}});
+    events.append({{"epoch", 1},
+                   {"step", 300},
+                   {"val_loss", 0.25},
+                   {"val_auroc_mean", std::nan("")},
+                   {"lr", 1e-3},
+                   {"note", nullptr}});
     events.append({{"epoch", 2}, {"step", 600}, {"val_loss", 0.125}});
     const std::string file = only_file(folder / "tensorboard");
     CHECK(std::filesystem::path(file).filename().string().starts_with("events.out.tfevents."));

@@ -1,7 +1,6 @@
 // Reports: escaping, plots, what is picked as an error, and pages of runs that are made up here.
 #include "runs/report/report.h"
 
-
 #include "runs/report/errors.h"
 #include "runs/report/marks.h"
 #include "runs/report/page.h"
@@ -39,7 +38,8 @@ void check_nesting(const std::string& html) {
         const bool closes = tag.starts_with("/");
         const std::string name = tag.substr(closes ? 1 : 0, tag.find_first_of(" /", 1) - (closes ? 1 : 0));
         REQUIRE_FALSE(name.empty());
-        CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == std::string::npos);
+        CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ==
+              std::string::npos);
         if (closes) {
             if (name == "html") continue;  // opened before the body
             REQUIRE_FALSE(open.empty());
@@ -85,7 +85,8 @@ TEST_CASE("Ticks are round and within the axis", "[report]") {
     CHECK(ticks(3, 97, 4) == std::vector<double>{20, 40, 60, 80});
     CHECK(ticks(2, 2, 5).empty());
     CHECK(ticks(0, INFINITY, 5).empty());
-    for (const auto& [low, high] : {std::pair{-3e-7, 2e9}, {1e-12, 3e-12}, {-5.0, -4.9}, {1e300, 1.0000000000000002e300}}) {
+    for (const auto& [low, high] :
+         {std::pair{-3e-7, 2e9}, {1e-12, 3e-12}, {-5.0, -4.9}, {1e300, 1.0000000000000002e300}}) {
         const auto values = ticks(low, high, 5);
         CHECK(values.size() <= 12);
         for (const double v : values) CHECK((v >= low - (high - low) * 1e-6 && v <= high + (high - low) * 1e-6));
@@ -129,7 +130,7 @@ TEST_CASE("The surest errors come first", "[report]") {
         stored.predictions.targets = {0, 0, 0, 0, 0, 1, 0, -1, 1, 0};
         const auto errors = confident_errors(stored, 12);
         REQUIRE(errors.size() == 4);
-        CHECK((errors[0].sample == 0 && errors[0].label == 1 && !errors[0].missed));  // 0.95, not the same picture's 0.9
+        CHECK((errors[0].sample == 0 && errors[0].label == 1 && !errors[0].missed));  // 0.95, not the same image's 0.9
         CHECK((errors[1].sample == 1 && errors[1].label == 0));
         CHECK((errors[2].sample == 2 && errors[2].label == 0));  // the third of A is left out
         CHECK((errors[3].sample == 4 && errors[3].missed));
@@ -158,12 +159,13 @@ TEST_CASE("A report stands alone and keeps what comes from outside harmless", "[
             CHECK(count(html, part) == 0);
         CHECK(count(html, "</title>") == 1 + count(html, "<title>") - 1);
         CHECK_THAT(html, contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"));
-        for (const char* part : {"<h2>Course</h2>", "<h2>Scores</h2>", "<h2>Most confident errors</h2>", "<h2>Configuration</h2>",
-                                 "<h2>Machine</h2>", "Loss", "Learning rate", "Throughput", "2 of 10"})
+        for (const char* part :
+             {"<h2>Course</h2>", "<h2>Scores</h2>", "<h2>Most confident errors</h2>", "<h2>Configuration</h2>",
+              "<h2>Machine</h2>", "Loss", "Learning rate", "Throughput", "2 of 10"})
             CHECK_THAT(html, contains(part));
         CHECK((html.find("<h2>Confusion</h2>") != std::string::npos) == !multi_label);
         CHECK(count(html, "label-curves\"") == 2);
-        CHECK_THAT(html, contains("Pictures are missing"));  // the data are not there
+        CHECK_THAT(html, contains("Images are missing"));  // the data are not there
         CHECK_THAT(html, contains("2 min 2 s"));
     }
 }

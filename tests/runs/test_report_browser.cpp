@@ -16,13 +16,14 @@ namespace {
 
 bool has_chromium() { return std::system("command -v chromium >/dev/null 2>&1") == 0; }
 
-/// Runs Chromium without a screen on a page; what it prints goes to `out`, what it logs, console messages included, to `log`.
+/// Runs Chromium without a screen on a page; what it prints goes to `out`, what it logs, console messages included, to
+/// `log`.
 int browse(const TemporaryFolder& folder, const std::string& options, const std::string& page) {
     const std::string command =
         "timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
         "--user-data-dir=" +
-        (folder / "profile") + " --enable-logging=stderr " + options + " 'file://" + page + "' >" + (folder / "out") + " 2>" +
-        (folder / "log");
+        (folder / "profile") + " --enable-logging=stderr " + options + " 'file://" + page + "' >" + (folder / "out") +
+        " 2>" + (folder / "log");
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -64,8 +65,8 @@ TEST_CASE("Chromium shows pages whole, without a word on its console", "[report]
         CHECK_THAT(read_text(folder / "log"), contains("CONSOLE"));
     }
     SECTION("and prints them") {
-        REQUIRE(browse(folder, "--no-pdf-header-footer --print-to-pdf=" + (folder / "page.pdf"), folder / "labels/report.html") ==
-                0);
+        REQUIRE(browse(folder, "--no-pdf-header-footer --print-to-pdf=" + (folder / "page.pdf"),
+                       folder / "labels/report.html") == 0);
         CHECK(read_text(folder / "page.pdf").starts_with("%PDF"));
     }
 }

@@ -115,6 +115,7 @@ TEST_CASE("Metrics that are not ours are refused, not cut", "[run]") {
     CHECK_THROWS_AS(run.cut_metrics_after(9), InputError);
     CHECK(read_text(folder / "metrics.csv") == csv);
     fs::remove(folder / "metrics.csv");
-    write_text(folder / "metrics.jsonl", GENERATE(as<std::string>{}, "{}\n", "[1]\n", "{\"epoch\":\"1\"}\n", "{\"epoch\":1\n"));
+    write_text(folder / "metrics.jsonl",
+               GENERATE(as<std::string>{}, "{}\n", "[1]\n", "{\"epoch\":\"1\"}\n", "{\"epoch\":1\n"));
     CHECK_THROWS_AS(run.cut_metrics_after(9), InputError);
 }

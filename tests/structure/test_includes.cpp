@@ -53,7 +53,8 @@ std::string violation(const std::string& file, const std::string& line) {
     if ((target == "tests" || kMayInclude.contains(target)) && path.find('/') != std::string::npos &&
         !kMayInclude.at(folder).contains(target))
         return file + " includes " + path +
-               ", against the one way kernels <- engine <- graph <- {models, data, distributed} <- embed <- train <- runs <- cli";
+               ", against the one way kernels <- engine <- graph <- {models, data, distributed} <- embed <- train <- "
+               "runs <- cli";
     if (path.find("dnnl") != std::string::npos && !file.starts_with("kernels/onednn/"))
         return file + " includes " + path + ", which only kernels/onednn may";
     return "";

@@ -30,7 +30,8 @@ inline __m256 half(simde__m512 v, int k) {
 
 inline simde__m512i cvtps_epi32(simde__m512 v) {
     std::int32_t words[16];
-    for (int k = 0; k < 2; ++k) _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 8 * k), _mm256_cvtps_epi32(half(v, k)));
+    for (int k = 0; k < 2; ++k)
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 8 * k), _mm256_cvtps_epi32(half(v, k)));
     return simde_mm512_loadu_si512(words);
 }
 

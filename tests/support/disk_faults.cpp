@@ -56,7 +56,8 @@ int rename(const char* from, const char* to) noexcept {
 }
 
 int link(const char* from, const char* to) noexcept {
-    return keel::test::goes_wrong(keel::test::Call::link) ? -1
-                                                          : static_cast<int>(::syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
+    return keel::test::goes_wrong(keel::test::Call::link)
+               ? -1
+               : static_cast<int>(::syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 }

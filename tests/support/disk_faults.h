@@ -6,10 +6,10 @@ namespace keel::test {
 enum class Call { write, fsync, rename, link };
 
 struct DiskFault {
-    int at = 1;            ///< the call that goes wrong, counted from 1 over all kinds, or over `only` where given
-    int error = 0;         ///< what it fails with, an errno; 0: the process is killed instead, before the call is made
-    bool for_good = false; ///< all calls after it go wrong, too
-    int only = -1;         ///< a Call, as int; -1: any
+    int at = 1;             ///< the call that goes wrong, counted from 1 over all kinds, or over `only` where given
+    int error = 0;          ///< what it fails with, an errno; 0: the process is killed instead, before the call is made
+    bool for_good = false;  ///< all calls after it go wrong, too
+    int only = -1;          ///< a Call, as int; -1: any
 };
 
 /// Armed during its lifetime; one at a time.

@@ -14,8 +14,8 @@ std::string sentence(const std::string& who, const std::string& what, std::size_
                      double tolerance) {
     std::ostringstream text;
     text.precision(12);
-    text << "[" << who << "] " << what << ", element " << element << ": wanted " << wanted << " within " << tolerance << ", got "
-         << got;
+    text << "[" << who << "] " << what << ", element " << element << ": wanted " << wanted << " within " << tolerance
+         << ", got " << got;
     return text.str();
 }
 
@@ -33,7 +33,8 @@ std::string first_difference(const std::string& who, const std::string& what, co
 Tensor uniform(const Dims& dims, std::uint64_t seed, double low, double high) {
     Tensor tensor = Tensor::empty(dims, DType::f64);
     Random random(seed, Draw::bench);
-    for (double& value : tensor.values<double>()) value = double{random.uniform(static_cast<float>(low), static_cast<float>(high))};
+    for (double& value : tensor.values<double>())
+        value = double{random.uniform(static_cast<float>(low), static_cast<float>(high))};
     return tensor;
 }
 
@@ -60,9 +61,10 @@ std::string gradient_mismatch(const std::string& who, const Operator& f, const s
 
 std::string precision_mismatch(const std::string& who, const Operator& f, const std::vector<Tensor>& inputs,
                                const Rounding& rounding) {
-    // A sum of k terms in any order is off by at most (k - 1) u / (1 - (k - 1) u) times the sum of their magnitudes (Higham,
-    // "Accuracy and Stability of Numerical Algorithms", 2002, section 4.2). Each term carries a few more roundings (a product, a
-    // quotient, a root, an exp of a few units in the last place) and so does what is done with the sum: 16 covers them.
+    // A sum of k terms in any order is off by at most (k - 1) u / (1 - (k - 1) u) times the sum of their magnitudes
+    // (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 4.2). Each term carries a few more
+    // roundings (a product, a quotient, a root, an exp of a few units in the last place) and so does what is done with
+    // the sum: 16 covers them.
     constexpr double kUnitRoundoff = 0x1p-24;
     const double tolerance = static_cast<double>(rounding.additions + 16) * kUnitRoundoff * rounding.magnitude;
     const gradcheck::Outcome wanted = gradcheck::run(f, inputs, DType::f64);
@@ -72,8 +74,8 @@ std::string precision_mismatch(const std::string& who, const Operator& f, const 
         const gradcheck::Outcome got = gradcheck::run(f, inputs, DType::f32);
         std::string difference = first_difference(who, "result" + on, got.dst, wanted.dst, tolerance);
         for (std::size_t k = 0; k < inputs.size() && difference.empty(); ++k)
-            difference = first_difference(who, "gradient of input " + std::to_string(k) + on, got.gradients[k], wanted.gradients[k],
-                                          tolerance);
+            difference = first_difference(who, "gradient of input " + std::to_string(k) + on, got.gradients[k],
+                                          wanted.gradients[k], tolerance);
         if (!difference.empty()) return difference;
     }
     return "";
@@ -83,7 +85,8 @@ void check_gradients(const std::string& who, const Operator& f, const std::vecto
     CHECK(gradient_mismatch(who, f, inputs) == "");
 }
 
-void check_operator(const std::string& who, const Operator& f, const std::vector<Tensor>& inputs, const Rounding& rounding) {
+void check_operator(const std::string& who, const Operator& f, const std::vector<Tensor>& inputs,
+                    const Rounding& rounding) {
     check_gradients(who, f, inputs);
     CHECK(precision_mismatch(who, f, inputs, rounding) == "");
 }

@@ -43,7 +43,8 @@ inline std::vector<float> qconv_oracle(const kernels::Conv2dGeometry& g, const k
                     }
             }
             float v = std::fmaf(static_cast<float>(sum), w.scale[out], w.shift[out]);
-            if (o.residual.data != nullptr) v = std::fmaf(o.residual.data[p * o.residual.ld + out], w.residual_scale[out], v);
+            if (o.residual.data != nullptr)
+                v = std::fmaf(o.residual.data[p * o.residual.ld + out], w.residual_scale[out], v);
             results.push_back(std::max(o.least, v));
         }
     }

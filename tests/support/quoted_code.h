@@ -20,7 +20,8 @@ inline std::vector<std::string> stripped_lines(const std::string& path) {
     return lines;
 }
 
-/// Returns the lines of a guide's ```cpp blocks that the test does not hold. Includes and comments of one line are the guide's own.
+/// Returns the lines of a guide's ```cpp blocks that the test does not hold. Includes and comments of one line are the
+/// guide's own.
 inline std::vector<std::string> missing_from(const std::string& guide, const std::string& test) {
     const std::vector<std::string> lines = stripped_lines(test);
     const std::set<std::string> held(lines.begin(), lines.end());

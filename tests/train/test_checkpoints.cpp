@@ -1,4 +1,5 @@
-// The checkpoints of a run under kills, failing disks and damage. States are tiny: what matters is the order of the calls.
+// The checkpoints of a run under kills, failing disks and damage. States are tiny: what matters is the order of the
+// calls.
 #include "train/checkpoints.h"
 
 #include <sys/wait.h>
@@ -8,10 +9,11 @@
 #include <filesystem>
 
 #include "kernels/error.h"
-#include "tests/support/disk_faults.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "tests/support/disk_faults.h"
 #include "tests/support/temporary_folder.h"
+#include "train/trainer_state.h"
 
 using namespace keel;
 using keel::test::Call;
@@ -165,7 +167,8 @@ TEST_CASE("File systems without hard links get copies", "[checkpoints]") {
     CHECK(!has_leftovers(folder.path()));
 }
 
-TEST_CASE("Cut or changed anywhere, the last checkpoint is refused by name and the one before serves", "[checkpoints]") {
+TEST_CASE("Cut or changed anywhere, the last checkpoint is refused by name and the one before serves",
+          "[checkpoints]") {
     const TemporaryFolder folder;
     const Checkpoints checkpoints(folder.path());
     checkpoints.save(state_of(1), false);
@@ -197,10 +200,11 @@ TEST_CASE("Where no checkpoint verifies, all are named", "[checkpoints]") {
     const Checkpoints checkpoints(folder.path());
     checkpoints.save(state_of(1), true);
     checkpoints.save(state_of(2), false);
-    for (const fs::path& file : {checkpoints.last(), checkpoints.previous(), checkpoints.best()}) write_text(file, "no checkpoint");
+    for (const fs::path& file : {checkpoints.last(), checkpoints.previous(), checkpoints.best()})
+        write_text(file, "no checkpoint");
     CHECK_THROWS_AS(checkpoints.newest(), InputError);
-    CHECK_THROWS_WITH(checkpoints.newest(), contains("last.safetensors") && contains("previous.safetensors") &&
-                                                contains("best.safetensors"));
+    CHECK_THROWS_WITH(checkpoints.newest(),
+                      contains("last.safetensors") && contains("previous.safetensors") && contains("best.safetensors"));
     // The best alone serves where it is all there is.
     checkpoints.save(state_of(3), true);
     fs::remove(checkpoints.last());

@@ -40,7 +40,8 @@ StepStatus agreed(Own own) {
 
 }  // namespace
 
-TEST_CASE("what one rank cannot do, none does: a loss that is no number, a signal, the end of its time or of its data", "[ranks]") {
+TEST_CASE("what one rank cannot do, none does: a loss that is no number, a signal, the end of its time or of its data",
+          "[ranks]") {
     const StepStatus fine = agreed([](int rank) { return StepStatus{.loss_sum = rank + 0.5, .samples = 2 + rank}; });
     CHECK(fine.loss_sum == 4.5);
     CHECK(fine.samples == 9);
@@ -52,11 +53,17 @@ TEST_CASE("what one rank cannot do, none does: a loss that is no number, a signa
         if (rank != 0) status.request_stop(request);
         return status;
     };
-    const auto stop = agreed([&](int rank) { return asking(rank, {rank, std::string(60, 'a' + static_cast<char>(rank))}); });
+    const auto stop = agreed([&](int rank) {
+        return asking(rank, {rank, std::string(60, 'a' + static_cast<char>(rank))});
+    });
     REQUIRE(stop.stop_request());
     CHECK(stop.stop_request()->code == 2);  // the highest
     CHECK(stop.stop_request()->reason == std::string(47, 'c'));
-    CHECK(agreed([&](int rank) { return asking(rank, {0, "its time limit"}); }).stop_request()->reason == "its time limit");
+    CHECK(agreed([&](int rank) {
+              return asking(rank, {0, "its time limit"});
+          })
+              .stop_request()
+              ->reason == "its time limit");
     CHECK(agreed([](int rank) { return StepStatus{.save = rank == 0}; }).save);
     CHECK(agreed([](int rank) { return StepStatus{.failed = rank == 2}; }).failed);
 }
@@ -69,9 +76,10 @@ TEST_CASE("texts that differ name the rank and the line", "[ranks]") {
         try {
             require_equal(world, "configuration", world.rank() == 2 ? "lr = 1\nseed = 2\n" : "lr = 1\nseed = 0\n");
         } catch (const UsageError& error) {
-            refused += error.what() == std::string(
-                                           "[ranks] configuration: rank 2 has 'seed = 2', rank 0 has 'seed = 0'; start all "
-                                           "ranks with the same command");
+            refused +=
+                error.what() == std::string(
+                                    "[ranks] configuration: rank 2 has 'seed = 2', rank 0 has 'seed = 0'; start all "
+                                    "ranks with the same command");
         }
     });
     CHECK(refused == 3);

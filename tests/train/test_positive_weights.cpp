@@ -1,7 +1,6 @@
 // The weights that balance labels of which some are not known.
 #include "train/loss.h"
 
-
 #include "tests/support/catch.h"
 
 using namespace keel;

@@ -71,7 +71,8 @@ TEST_CASE("A state that is missing or malformed names the file and the key", "[t
             if (std::string(key) == "keel.best_metric" && std::string(value) == "99999999999999999999999") continue;
             CHECK_THROWS_WITH(read_trainer_state(bad, "f.st"), test::contains("f.st") && test::contains(key));
         }
-    for (const char* key : {"keel.epoch", "keel.step", "keel.sample_offset", "keel.seed", "keel.plateau", "keel.config", "keel.trainer"}) {
+    for (const char* key : {"keel.epoch", "keel.step", "keel.sample_offset", "keel.seed", "keel.plateau", "keel.config",
+                            "keel.trainer"}) {
         auto bad = good;
         bad.erase(key);
         CHECK_THROWS_WITH(read_trainer_state(bad, "f.st"), test::contains("f.st") && test::contains(key));
@@ -81,4 +82,3 @@ TEST_CASE("A state that is missing or malformed names the file and the key", "[t
     good["keel.plateau"] = "[[[[";
     CHECK_THROWS_AS(read_trainer_state(good, "f.st"), InputError);
 }
-

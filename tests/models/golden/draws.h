@@ -1,4 +1,5 @@
-// Weights and images that make_golden.py draws in the same way, bit for bit, so that the golden files need not hold them.
+// Weights and images that make_golden.py draws in the same way, bit for bit, so that the golden files need not hold
+// them.
 #pragma once
 
 #include <cmath>

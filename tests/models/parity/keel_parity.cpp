@@ -1,6 +1,7 @@
 // Keel's side of scripts/parity.py: keel_parity MODEL PROBLEM RESULT BATCH STEPS LR MOMENTUM THREADS
-// PROBLEM holds `state.NAME`, `images` {n, c, h, w} and `labels`. With STEPS 0, RESULT gets the logits in both modes and, after one
-// backward pass, `gradient.NAME` and `statistic.NAME`; else `losses` of that many SGD steps on one batch after the other.
+// PROBLEM holds `state.NAME`, `images` {n, c, h, w} and `labels`. With STEPS 0, RESULT gets the logits in both modes
+// and, after one backward pass, `gradient.NAME` and `statistic.NAME`; else `losses` of that many SGD steps on one batch
+// after the other.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -27,12 +28,14 @@ Tensor image_rows(const Tensor& nchw, std::int64_t begin, std::int64_t n) {
     const float* src = nchw.data<float>() + begin * c * pixels;
     for (std::int64_t i = 0; i < n; ++i)
         for (std::int64_t k = 0; k < c; ++k)
-            for (std::int64_t p = 0; p < pixels; ++p) nhwc.data<float>()[(i * pixels + p) * c + k] = src[(i * c + k) * pixels + p];
+            for (std::int64_t p = 0; p < pixels; ++p)
+                nhwc.data<float>()[(i * pixels + p) * c + k] = src[(i * c + k) * pixels + p];
     return nhwc;
 }
 
 Tensor label_rows(const Tensor& labels, std::int64_t begin, std::int64_t n) {
-    return Tensor::from(std::span<const std::int32_t>(labels.data<std::int32_t>() + begin, static_cast<std::size_t>(n)), {n});
+    return Tensor::from(std::span<const std::int32_t>(labels.data<std::int32_t>() + begin, static_cast<std::size_t>(n)),
+                        {n});
 }
 
 TensorFile one_step(nn::Module& model, const Tensors& problem) {
@@ -53,7 +56,8 @@ TensorFile one_step(nn::Module& model, const Tensors& problem) {
     return result;
 }
 
-TensorFile sgd_steps(nn::Module& model, const Tensors& problem, std::int64_t batch, int steps, double lr, double momentum) {
+TensorFile sgd_steps(nn::Module& model, const Tensors& problem, std::int64_t batch, int steps, double lr,
+                     double momentum) {
     Optimizer optimizer({{.name = "all", .parameters = model.parameters()}}, {.momentum = momentum});
     std::vector<float> losses;
     for (int step = 0; step < steps; ++step) {
@@ -75,8 +79,8 @@ void run(char** arguments) {
     const auto model = make_model(arguments[1], {});
     for (const auto& [name, tensor] : model->state()) tensor.assign(problem.at("state." + name));
     write_safetensors(arguments[3], steps == 0 ? one_step(*model, problem)
-                                               : sgd_steps(*model, problem, std::atoi(arguments[4]), steps, std::atof(arguments[6]),
-                                                           std::atof(arguments[7])));
+                                               : sgd_steps(*model, problem, std::atoi(arguments[4]), steps,
+                                                           std::atof(arguments[6]), std::atof(arguments[7])));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-#include "embed/pictures.h"
+#include "embed/images.h"
 
 namespace keel {
 namespace {
 
-/// What the decoder is asked for: grey and RGB are made of one another, any other number is the picture's own or does
+/// What the decoder is asked for: grey and RGB are made of one another, any other number is the image's own or does
 /// not fit.
 int decoded_channels(const TransformOptions& transform) {
     return transform.channels == 1 || transform.channels == 3 ? transform.channels : 0;
@@ -20,23 +20,23 @@ TransformOptions transform_of(const ModelSpec& spec) {
     return transform;
 }
 
-Image load_picture(const std::string& path, const TransformOptions& transform) {
+Image load_image(const std::string& path, const TransformOptions& transform) {
     return load_image(path, decoded_channels(transform), {.least = least_size(transform, {})});
 }
 
-Image decode_picture(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name) {
+Image decode_image(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name) {
     return decode_image(file, decoded_channels(transform), name, {.least = least_size(transform, {})});
 }
 
-Tensor input_of(std::span<const Image> pictures, const TransformOptions& transform) {
+Tensor input_of(std::span<const Image> images, const TransformOptions& transform) {
     const std::int64_t side = transform.image_size, channels = transform.channels;
-    Tensor images = Tensor::empty({std::ssize(pictures), side, side, channels});
-    float* dst = images.data<float>();
-    for (const Image& picture : pictures) {
-        transform_image(picture, transform, {}, dst);
+    Tensor input = Tensor::empty({std::ssize(images), side, side, channels});
+    float* dst = input.data<float>();
+    for (const Image& image : images) {
+        transform_image(image, transform, {}, dst);
         dst += side * side * channels;
     }
-    return images;
+    return input;
 }
 
 }  // namespace keel

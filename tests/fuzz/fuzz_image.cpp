@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             const DecodeOptions options{.least = channels == 3 ? least_size(transform, {}) : LeastSize{},
                                         .keep_16_bits = channels == 0};
             const Image image = decode_image(file, channels, "input", options);
-            fuzz::require(image.width >= 1 && image.height >= 1 && image.width <= header.width && image.height <= header.height &&
+            fuzz::require(image.width >= 1 && image.height >= 1 && image.width <= header.width &&
+                              image.height <= header.height &&
                               image.pixels.size() == image.row_bytes() * static_cast<std::size_t>(image.height),
                           "the image does not fit its header");
             std::vector<float> dst(16 * 16 * static_cast<std::size_t>(transform.channels));

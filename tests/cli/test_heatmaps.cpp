@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/sources/boxes.h"
 #include "data/formats/decode.h"
+#include "data/sources/boxes.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
@@ -22,8 +22,9 @@ struct Trained {
     std::string data = folder / "phantom", run = folder / "run", checkpoint = run + "/checkpoints/best.safetensors";
     Trained() {
         REQUIRE(run_keel({"data", "synth", data, "--count", "40", "--size", "64", "--balanced", "--quiet"}).code == 0);
-        const auto trained = run_keel({"train", "--model", "resnet18", "--data", "phantom:" + data, "--out", run, "--image-size",
-                                       "64", "--batch-size", "8", "--epochs", "1", "--tensorboard", "--quiet"});
+        const auto trained =
+            run_keel({"train", "--model", "resnet18", "--data", "phantom:" + data, "--out", run, "--image-size", "64",
+                      "--batch-size", "8", "--epochs", "1", "--tensorboard", "--quiet"});
         INFO(trained.err);
         REQUIRE(trained.code == 0);
         CHECK(trained.err.empty());  // a report that failed would be told
@@ -42,12 +43,12 @@ const Trained& trained() {
 
 }  // namespace
 
-TEST_CASE("A run leaves a report with pictures, predictions, the machine and event files", "[report][train]") {
+TEST_CASE("A run leaves a report with images, predictions, the machine and event files", "[report][train]") {
     const Trained& t = trained();
     const std::string html = read_text(t.run + "/report.html");
     CHECK_THAT(html, contains("<h2>Most confident errors</h2>"));
     CHECK_THAT(html, contains("phantom:"));
-    CHECK(html.find("Pictures are missing") == std::string::npos);
+    CHECK(html.find("Images are missing") == std::string::npos);
     if (html.find("class=\"error\"") != std::string::npos) CHECK_THAT(html, contains("data:image/jpeg;base64,"));
     CHECK(json::parse(read_text(t.run + "/machine.json")).contains("cpu"));
     CHECK(read_text(t.run + "/val_predictions.csv").starts_with("Image Index,prob_Atelectasis,"));
@@ -67,7 +68,7 @@ TEST_CASE("A run leaves a report with pictures, predictions, the machine and eve
     CHECK(run_keel({"report", t.data}).code == 2);
 }
 
-TEST_CASE("Heatmaps are pictures of the picture's size, named after picture and label", "[heatmap]") {
+TEST_CASE("Heatmaps are images of the image's size, named after image and label", "[heatmap]") {
     const Trained& t = trained();
     const std::string image = t.data + "/images/00000001_000.png";
     const auto asked = run_keel(t.predict({image}));
@@ -86,11 +87,12 @@ TEST_CASE("Heatmaps are pictures of the picture's size, named after picture and 
     CHECK((over.width == 64 && over.height == 64 && over.channels == 3));
     for (const auto& part : map.at("peak")) CHECK((part > 0 && part < 64));
 
-    SECTION("labels as asked, by gradient and in another colour, names that collide kept apart") {
+    SECTION("labels as asked, by gradient and in another color, names that collide kept apart") {
         fs::create_directories(t.folder / "other");
         fs::copy_file(image, t.folder / "other/00000001_000.png", fs::copy_options::overwrite_existing);
-        const auto two = run_keel(t.predict({"--heatmap-label", "Mass", "--heatmap-label", "Hernia", "--heatmap-layer", "layer3",
-                                             "--heatmap-colours", "viridis", image, t.folder / "other/00000001_000.png"}));
+        const auto two =
+            run_keel(t.predict({"--heatmap-label", "Mass", "--heatmap-label", "Hernia", "--heatmap-layer", "layer3",
+                                "--heatmap-colours", "viridis", image, t.folder / "other/00000001_000.png"}));
         INFO(two.err);
         REQUIRE(two.code == 0);
         std::set<std::string> files;
@@ -116,8 +118,9 @@ TEST_CASE("Heatmaps are pictures of the picture's size, named after picture and 
         CHECK(refused({"--heatmap-layer", "layer7", image}, "has no layer 'layer7'") == 2);
         CHECK(refused({"--heatmap-layer", "layer1.0.bn1", image}, "makes no map of its own") == 2);
         CHECK(refused({"--boxes", "/nowhere.csv", image}, "/nowhere.csv") == 5);
-        write_text(t.folder / "boxes.csv", "Image Index,Finding Label,Bbox [x,y,w,h],,,\n00000001_000.png,Mass,600,2,3,4\n");
-        CHECK(refused({"--boxes", t.folder / "boxes.csv", image}, "the picture is 64x64") == 3);
+        write_text(t.folder / "boxes.csv",
+                   "Image Index,Finding Label,Bbox [x,y,w,h],,,\n00000001_000.png,Mass,600,2,3,4\n");
+        CHECK(refused({"--boxes", t.folder / "boxes.csv", image}, "the image is 64x64") == 3);
         CHECK(run_keel({"predict", "--checkpoint", t.checkpoint, "--boxes", "x.csv", image}).code == 2);
     }
 }

@@ -17,7 +17,7 @@ void fill_uniform(const Tensor& tensor, double bound, Random random) {
 
 }  // namespace
 
-void initialise(Module& module, const Initialisation& how, std::uint64_t seed) {
+void initialize(Module& module, const Initialization& how, std::uint64_t seed) {
     std::uint64_t place = 0;
     const auto next = [&] { return Random(seed, Draw::initialize, place++); };
     module.for_each([&](const std::string&, Module& part) {

@@ -1,4 +1,4 @@
-// A batch normalisation at the front of an operator: what batch_norm, norm_conv2d and norm_add_relu share.
+// A batch normalization at the front of an operator: what batch_norm, norm_conv2d and norm_add_relu share.
 #pragma once
 
 #include <functional>
@@ -12,36 +12,36 @@
 
 namespace keel::ops {
 
-/// Keeps src and four numbers a channel, no normalised map.
-class Normalisation {
+/// Keeps src and four numbers a channel, no normalized map.
+class Normalization {
 public:
     /// Takes the statistics of src where options ask for them (those of its buffer, if it is the front of one) and
     /// updates the running ones. Throws UsageError in the name of operator `who` for what does not fit.
-    Normalisation(const char* who, const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options);
+    Normalization(const char* who, const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options);
 
     const Tensor& src() const { return src_; }
     bool relu() const { return relu_; }
-    /// Returns what the normalisation, apart from the ReLU, does to src.
+    /// Returns what the normalization, apart from the ReLU, does to src.
     template <class T>
     kernels::Affine<T> affine() const {
         return {row<T>(kScale), row<T>(kShift)};
     }
-    /// Returns the normalised map, dense.
-    Tensor normalised() const;
+    /// Returns the normalized map, dense.
+    Tensor normalized() const;
 
     struct Diffs {
         Tensor src, gamma, beta;
     };
-    /// Returns gradients from that of the normalised map, which is overwritten if it is unique(). `sum` as in
+    /// Returns gradients from that of the normalized map, which is overwritten if it is unique(). `sum` as in
     /// record_adding.
     Diffs backward(Tensor diff_dst, Tensor& sum) const;
-    /// Makes the gradient of the normalised map: feeds it to `epilogue`, which may overwrite it, and leaves it in `dst`
+    /// Makes the gradient of the normalized map: feeds it to `epilogue`, which may overwrite it, and leaves it in `dst`
     /// if that is not null.
     using Producer = std::function<void(kernels::Map dst, kernels::RowEpilogue& epilogue)>;
     /// Makes gradients (f32) as that gradient is made, in one pass less; what becomes of it in memory is only what is
     /// wanted of src.
     Diffs backward_from(const Producer& produce, Tensor& sum) const;
-    /// Makes gradients for dst = relu(normalised map + residual); diff_dst, dense, becomes the residual's gradient.
+    /// Makes gradients for dst = relu(normalized map + residual); diff_dst, dense, becomes the residual's gradient.
     Diffs backward_of_join(const Tensor& dst, Tensor& diff_dst) const;
 
 private:
@@ -69,7 +69,7 @@ private:
     /// Returns whether nobody else takes off what the gradient of src lacks.
     bool settles_itself() const { return own_statistics_ && !shared_; }
     /// Returns whether the correction needs sums that other ranks have: then kernels cannot make it in one go.
-    bool synchronised() const { return setting_.sync != nullptr; }
+    bool synchronized() const { return setting_.sync != nullptr; }
     /// `sum`, to be added to in place.
     static Tensor taken(Tensor& sum);
 

@@ -1,4 +1,4 @@
-#include "engine/ops/normalisation.h"
+#include "engine/ops/normalization.h"
 
 #include <algorithm>
 #include <vector>
@@ -18,7 +18,7 @@ void update_running(double momentum, double correction, const Tensor& batch, con
 
 }  // namespace
 
-Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNormParameters& norm,
+Normalization::Normalization(const char* who, const Tensor& src, const BatchNormParameters& norm,
                              const BatchNormOptions& o)
     : src_(src.detach()), relu_(o.relu), own_statistics_(o.training), wants_src_(src.requires_grad()) {
     const std::int64_t c = src.channels(), rows = src.rows();
@@ -50,7 +50,7 @@ Normalisation::Normalisation(const char* who, const Tensor& src, const BatchNorm
     });
 }
 
-Tensor Normalisation::normalised() const {
+Tensor Normalization::normalized() const {
     Tensor dst = Tensor::empty(src_.dims(), src_.dtype());
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
         kernels::affine_forward({src_.rows(), src_.channels(), src_.ld(), dst.ld()}, src_.data<T>(), row<T>(kScale),
@@ -59,18 +59,18 @@ Tensor Normalisation::normalised() const {
     return dst;
 }
 
-kernels::BatchNormGeometry Normalisation::geometry(const Tensor& diff_dst, const Tensor& diff_src) const {
+kernels::BatchNormGeometry Normalization::geometry(const Tensor& diff_dst, const Tensor& diff_src) const {
     return {src_.rows(), src_.channels(), src_.ld(), diff_dst.ld(), diff_src ? diff_src.ld() : 0, relu_};
 }
 
 template <class T>
-Normalisation::Correction Normalisation::correction(std::int64_t channel, const Diffs& diffs) const {
+Normalization::Correction Normalization::correction(std::int64_t channel, const Diffs& diffs) const {
     const double per_row = double{row<T>(kScale)[channel]} / rows_;
     return {per_row * double{diffs.beta.data<T>()[channel]},
             per_row * double{diffs.gamma.data<T>()[channel]} * double{row<T>(kInverseSigma)[channel]}};
 }
 
-void Normalisation::defer(const Diffs& diffs) const {
+void Normalization::defer(const Diffs& diffs) const {
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
         for (std::int64_t i = 0; i < src_.channels(); ++i) {
             const auto [offset, slope] = correction<T>(i, diffs);
@@ -80,7 +80,7 @@ void Normalisation::defer(const Diffs& diffs) const {
 }
 
 template <class T>
-void Normalisation::correct(const Diffs& diffs) const {
+void Normalization::correct(const Diffs& diffs) const {
     const auto c = static_cast<std::size_t>(src_.channels());
     std::vector<double> corrections(2 * c);
     for (std::size_t i = 0; i < c; ++i) {
@@ -96,17 +96,17 @@ void Normalisation::correct(const Diffs& diffs) const {
                                 rounded.data() + c, src_.data<T>(), diff, diff);
 }
 
-Tensor Normalisation::taken(Tensor& sum) {
+Tensor Normalization::taken(Tensor& sum) {
     Tensor own = sum.unique() ? std::move(sum) : sum.clone();
     sum = {};
     return own;
 }
 
-Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const {
+Normalization::Diffs Normalization::backward(Tensor diff_dst, Tensor& sum) const {
     using enum kernels::BatchNormGradient;
     const std::int64_t c = src_.channels();
     Diffs diffs{{}, Tensor::empty({c}, src_.dtype()), Tensor::empty({c}, src_.dtype())};
-    auto gradient = settles_itself() && !synchronised() ? whole : direct;
+    auto gradient = settles_itself() && !synchronized() ? whole : direct;
     if (wants_src_) {
         if (gradient == direct && sum) {
             gradient = added;
@@ -119,13 +119,13 @@ Normalisation::Diffs Normalisation::backward(Tensor diff_dst, Tensor& sum) const
         kernels::batch_norm_backward(geometry(diff_dst, diffs.src), gradient, coefficients<T>(), src_.data<T>(),
                                      diff_dst.data<T>(), wants_src_ ? diffs.src.data<T>() : nullptr,
                                      diffs.gamma.data<T>(), diffs.beta.data<T>());
-        if (settles_itself() && synchronised() && wants_src_) correct<T>(diffs);
+        if (settles_itself() && synchronized() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);
     return diffs;
 }
 
-Normalisation::Diffs Normalisation::backward_from(const Producer& produce, Tensor& sum) const {
+Normalization::Diffs Normalization::backward_from(const Producer& produce, Tensor& sum) const {
     const std::int64_t c = src_.channels();
     Diffs diffs{{}, Tensor::empty({c}), Tensor::empty({c})};
     const bool added = wants_src_ && !settles_itself() && sum;
@@ -141,7 +141,7 @@ Normalisation::Diffs Normalisation::backward_from(const Producer& produce, Tenso
     return diffs;
 }
 
-Normalisation::Diffs Normalisation::backward_of_join(const Tensor& dst, Tensor& diff_dst) const {
+Normalization::Diffs Normalization::backward_of_join(const Tensor& dst, Tensor& diff_dst) const {
     using enum kernels::BatchNormGradient;
     const std::int64_t c = src_.channels();
     Diffs diffs{wants_src_ ? Tensor::empty(src_.dims(), src_.dtype()) : Tensor(), Tensor::empty({c}, src_.dtype()),
@@ -149,10 +149,10 @@ Normalisation::Diffs Normalisation::backward_of_join(const Tensor& dst, Tensor& 
     const Tensor diff_residual = diff_dst.unique() ? diff_dst : diff_dst.empty_like();
     dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
         kernels::batch_norm_join_backward(
-            geometry(dst, diffs.src), settles_itself() && !synchronised() ? whole : direct, coefficients<T>(),
+            geometry(dst, diffs.src), settles_itself() && !synchronized() ? whole : direct, coefficients<T>(),
             src_.data<T>(), dst.data<T>(), diff_dst.data<T>(), diff_residual.data<T>(),
             wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
-        if (settles_itself() && synchronised() && wants_src_) correct<T>(diffs);
+        if (settles_itself() && synchronized() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);
     diff_dst = diff_residual;
