@@ -1,4 +1,5 @@
 // keel bench: the speed of a model on random images.
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>

@@ -1,4 +1,5 @@
 // keel report, keel compare
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <memory>
 #include <string>

@@ -1,4 +1,5 @@
 // keel data info, keel data synth
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <array>
 #include <cstddef>

@@ -1,5 +1,6 @@
 // keel data bench: what the input pipeline costs, without a network behind it, from one storage or from several in
 // turn.
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/resource.h>
 

@@ -1,4 +1,5 @@
 // keel data check
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // keel data pack
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <iostream>

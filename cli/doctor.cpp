@@ -1,4 +1,5 @@
 // keel doctor
+#include <CLI/CLI.hpp>
 #include <unistd.h>
 #include <cstdlib>
 #include <sstream>

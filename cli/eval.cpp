@@ -1,4 +1,5 @@
 // keel eval
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <iostream>

@@ -1,5 +1,6 @@
 #include "cli/help.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <cstddef>
 #include <sstream>

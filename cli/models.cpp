@@ -1,4 +1,5 @@
 // keel models
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "cli/commands.h"

@@ -1,4 +1,5 @@
 // keel predict
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

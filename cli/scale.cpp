@@ -1,4 +1,5 @@
 // keel scale: how fast many nodes would train.
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // keel score: anybody's predictions against NIH's labels.
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

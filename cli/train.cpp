@@ -1,4 +1,5 @@
 // keel train
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <optional>

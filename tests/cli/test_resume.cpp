@@ -44,6 +44,8 @@ TrainConfig small_config(const std::string& data, const std::string& out) {
     config.image_size = 32;
     config.batch_size = 8;
     config.epochs = 2;
+    config.optimizer = "sgd";
+    config.momentum = 0;
     config.time_limit = "none";
     return config;
 }
@@ -63,6 +65,8 @@ TEST_CASE("A run that ends after every step and goes on has the same weights to 
     const TemporaryFolder folder;
     const std::string data = test::draw_phantom(folder);
     TrainConfig config = small_config(data, folder / "whole");
+    config.optimizer = "adamw";
+    config.batch_size = 11;
     config.schedule = "constant";  // a cosine's course depends on how many steps there shall be
     config.dropout = 0.2;
     config.rotate = 10;

@@ -47,8 +47,8 @@ int run_with_stops(std::vector<std::string> command, std::mt19937& random, int m
 void stop_and_compare(const std::string& data, const TemporaryFolder& folder, int runs, unsigned seed) {
     std::mt19937 random(seed);
     for (const char* threads : {"1", "2"}) {
-        const std::vector<std::string> more{"--threads", threads, "--dropout",   "0.2",
-                                            "--rotate",  "10",    "--ema-decay", "0.9"};
+        const std::vector<std::string> more{"--threads", threads,       "--dropout", "0.2",         "--rotate",
+                                            "10",        "--ema-decay", "0.9",       "--optimizer", "adamw"};
         const std::string whole = folder / (std::string("whole") + threads);
         const auto start = Clock::now();
         REQUIRE(run_keel(keel::test::train_command(data, whole, more)).code == 0);

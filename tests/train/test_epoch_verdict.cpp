@@ -22,7 +22,8 @@ TEST_CASE("An epoch that was not validated changes nothing", "[verdict]") {
     run.best_metric = 0.5;
     run.epochs_since_best = 2;
     run.plateau = {.scale = 0.1, .seen = true, .best = 0.5, .bad_epochs = 1};
-    const ScheduleOptions schedule{.kind = ScheduleKind::plateau};
+    ScheduleOptions schedule;
+    schedule.kind = ScheduleKind::plateau;
     const EpochVerdict verdict = judge_epoch(run, schedule, std::nullopt, true);
     CHECK((!verdict.best && verdict.best_metric == 0.5 && verdict.epochs_since_best == 2));
     CHECK(verdict.plateau == run.plateau);
@@ -33,7 +34,10 @@ TEST_CASE("Patience and plateau count whole epochs alone", "[verdict]") {
     run.best_metric = 0.5;
     run.epochs_since_best = 1;
     run.plateau = {.scale = 1, .seen = true, .best = 0.5, .bad_epochs = 0};
-    const ScheduleOptions schedule{.kind = ScheduleKind::plateau, .gamma = 0.25, .patience = 0};
+    ScheduleOptions schedule;
+    schedule.kind = ScheduleKind::plateau;
+    schedule.gamma = 0.25;
+    schedule.patience = 0;
     const EpochVerdict part = judge_epoch(run, schedule, 0.25, false);
     CHECK(part.epochs_since_best == 1);
     CHECK(part.plateau == run.plateau);
