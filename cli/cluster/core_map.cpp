@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <vector>
+
 #include "engine/text.h"
 
 namespace keel::cli {
