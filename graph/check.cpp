@@ -1,6 +1,5 @@
 #include "graph/check.h"
 
-
 #include <algorithm>
 #include <cmath>
 #include <utility>

@@ -14,7 +14,7 @@
 //     std::optional<Value> residual;
 //         a map of dst's extents that is read element by element as dst is written, so that dst may be that very map
 //     std::optional<Prologue> prologue;
-//         what src goes through as it is read (graph/ops/prologue.h)
+//         what src goes through as it is read (graph/prologue.h)
 //     std::unique_ptr<Step> prepare(const Graph&, const Node&, std::int64_t batch);
 //         in place of run: what is made once, such as packed weights
 //     void quantize(QuantizePass& pass, const Node& node) const;
@@ -124,7 +124,9 @@ private:
         explicit Holder(T value) : op(std::move(value)) {}
         std::unique_ptr<Held> clone() const override { return std::make_unique<Holder>(op); }
         std::string_view name() const override { return T::kName; }
-        bool multiplies_floats() const override { return requires { T::kMultipliesFloats; }; }
+        bool multiplies_floats() const override {
+            return requires { T::kMultipliesFloats; };
+        }
         void fields(Archive& archive) override { op.fields(archive); }
         void check(const NodeCheck& node) const override { op.check(node); }
         Value* residual() override {
