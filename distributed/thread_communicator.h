@@ -1,4 +1,5 @@
-// Ranks as threads of one process: any number of them without mpirun, for tests and for programs that divide one machine.
+// Ranks as threads of one process: any number of them without mpirun, for tests and for programs that divide one
+// machine.
 #pragma once
 
 #include <functional>
@@ -13,7 +14,7 @@ struct ThreadWorld {
     int ranks = 1;
     int per_node = 1;  ///< consecutive ranks that share memory
     /// Empty or called before each step of a rank (a send, a receive, a wait, a barrier), e.g. to lose time.
-    std::function<void(int rank)> before_step;
+    std::function<void(int rank)> before_step{};
 };
 
 /// Runs `body` on every rank, each a thread, and returns when all have. A send completes only when it is received. An

@@ -25,14 +25,13 @@ constexpr TypeRow kTypes[] = {{DType::f32, kDLFloat, 32},
 DType type_of(const DLDataType& type) {
     for (const TypeRow& row : kTypes)
         if (type.code == row.code && type.bits == row.bits && type.lanes == 1) return row.type;
-    refuse("f32, f64, u8, s8 or s32 of one lane",
-           "type code " + std::to_string(type.code) + " of " + std::to_string(type.bits) + " bits and " +
-               std::to_string(type.lanes) + " lanes");
+    refuse("f32, f64, u8, s8 or s32 of one lane", "type code " + std::to_string(type.code) + " of " +
+                                                      std::to_string(type.bits) + " bits and " +
+                                                      std::to_string(type.lanes) + " lanes");
 }
 
 Dims dims_of(const DLTensor& tensor) {
-    if (tensor.ndim < 0 || tensor.ndim > Dims::kMaxRank)
-        refuse("0 to 4 dims", std::to_string(tensor.ndim));
+    if (tensor.ndim < 0 || tensor.ndim > Dims::kMaxRank) refuse("0 to 4 dims", std::to_string(tensor.ndim));
     if (tensor.ndim > 0 && tensor.shape == nullptr) refuse("a shape", "none");
     return Dims(std::span<const std::int64_t>(tensor.shape, static_cast<std::size_t>(tensor.ndim)));
 }

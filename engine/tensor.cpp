@@ -342,7 +342,7 @@ void Tensor::assign(const Tensor& src) const {
     }
 }
 
-bool Tensor::unique() const { 
+bool Tensor::unique() const {
     return impl_.use_count() == 1 && get().storage.use_count() == 1 && !get().storage->borrowed;
 }
 
