@@ -26,7 +26,7 @@ enum class Overlap : std::uint8_t {
 
 struct BucketOptions {
     std::int64_t bucket_bytes = kBucketBytes;
-    std::optional<Algorithm> algorithm;  ///< none: the fastest by prediction, for each bucket
+    std::optional<Algorithm> algorithm{};  ///< none: the fastest by prediction, for each bucket
     Wire wire = Wire::f32;
     Overlap overlap = Overlap::automatic;
 };
