@@ -40,11 +40,13 @@ struct Globals {
 /// What a subcommand does once its options are parsed; returns the exit code. Errors are exceptions (kernels/error.h).
 using Run = std::function<int()>;
 
-/// A subcommand, or a group of them where `add` is null. `add` declares the options on `app`. `globals` outlives the
-/// Run.
+/// Declares a subcommand's options on `app` and returns what it does. `globals` outlives that.
+using AddCommand = Run(CLI::App& app, const Globals& globals);
+
+/// A subcommand, or a group of them where `add` is null.
 struct Command {
     std::string name, summary;
-    Run (*add)(CLI::App& app, const Globals& globals) = nullptr;
+    AddCommand* add = nullptr;
     std::vector<Command> children = {};
 };
 
@@ -68,8 +70,8 @@ const std::vector<Command>& commands();
 /// What the program returns for an error that ends it.
 int exit_code_of(const std::exception& error);
 
-/// Runs the program: parses, runs the subcommand, prints a one-line error `keel train: [nih] ...` on stderr; returns
-/// the exit code.
-int run_program(int argc, const char* const* argv);
+/// Runs the program with the subcommands of a table: parses, runs the one that is named, prints a one-line error
+/// `keel train: [nih] ...` on stderr. Returns the exit code.
+int run_program(int argc, const char* const* argv, const std::vector<Command>& table = commands());
 
 }  // namespace keel::cli

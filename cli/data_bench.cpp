@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "data/pipeline/loader.h"

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <random>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "cli/step_profile.h"
 #include "distributed/planning/scale_model.h"

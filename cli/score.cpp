@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "data/formats/csv.h"
 #include "data/sources/nih_table.h"

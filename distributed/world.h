@@ -34,11 +34,11 @@ public:
     const Topology& topology() const { return topology_; }
 
     /// Told of each job, on the communication thread: where in the run it belongs as it begins, and that it has ended.
-    struct Watch {
-        std::function<void(const Place&)> begins;
+    struct JobWatch {
+        std::function<void(const RunPlace&)> begins;
         std::function<void()> ends;
     };
-    void watch(Watch watch);
+    void watch_jobs(JobWatch watch);
     /// The step that the next jobs belong to.
     void at(std::int64_t step);
 
@@ -67,8 +67,8 @@ private:
     Topology topology_;
     std::mutex mutex_;
     std::condition_variable wanted_, done_;
-    std::deque<std::pair<Job, Place>> jobs_;
-    Watch watch_;
+    std::deque<std::pair<Job, RunPlace>> jobs_;
+    JobWatch watch_;
     std::int64_t step_ = -1;
     std::int64_t unfinished_ = 0;
     std::exception_ptr error_;

@@ -39,6 +39,8 @@ private:
     double accumulate_shards(const Batch& batch, Position at);
     /// Forward and backward of a part of the batch, whose samples may be dummies that do not count.
     double run_micro_batch(const Batch& batch, Position at, bool counts, bool last);
+    /// Takes part in a micro-batch of the others, for want of samples.
+    void run_dummy(const Batch& like, Position at, bool last);
     /// Scales, clips and applies the gradients; returns what is not finite, in place of applying them.
     std::string apply(const Batch& batch, const StepStatus& status, Position at, double lr);
 

@@ -11,11 +11,11 @@
 #include <sstream>
 #include <thread>
 
+#include "cli/app.h"
 #include "cli/cluster/child.h"
 #include "cli/cluster/core_map.h"
 #include "cli/cluster/launch_plan.h"
 #include "cli/cluster/signals.h"
-#include "cli/commands.h"
 #include "cli/output.h"
 #include "kernels/error.h"
 

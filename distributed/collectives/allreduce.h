@@ -38,11 +38,13 @@ public:
     /// The same, hierarchical, of elements `range` of each rank's part of memory that the ranks of a node share: each
     /// rank of a node sums its share over the windows, then over the ranks of its place in other nodes, in a ring.
     /// Nodes must have equally many ranks, else UsageError.
-    void sum_shared(SharedMemory& memory, const Range& range);
+    void sum_shared(SharedMemory& memory, const ElementRange& range);
 
     const Traffic& traffic() const { return traffic_; }
 
 private:
+    template <class T>
+    class Pass;
     struct Outgoing {
         std::int64_t index;
         Request request;
@@ -51,12 +53,6 @@ private:
 
     template <class T>
     void sum_over(Algorithm algorithm, const std::vector<int>& members, std::span<T> data);
-    template <class T>
-    void execute(const AllreducePlan& plan, const std::vector<int>& members, T* data);
-    template <class T>
-    void send(std::int64_t index, const Transfer& step, int to, T* data);
-    /// Forgets messages that are out, and waits for those that overlap `range`.
-    void settle(const AllreducePlan& plan, const Range& range);
 
     Communicator& communicator_;
     std::int64_t segment_bytes_;

@@ -8,19 +8,19 @@
 namespace keel {
 
 /// Elements [begin, begin + count).
-struct Range {
+struct ElementRange {
     std::int64_t begin = 0, count = 0;
     std::int64_t end() const { return begin + count; }
-    bool operator==(const Range&) const = default;
+    bool operator==(const ElementRange&) const = default;
 };
 
 /// Part i of `parts` of a range, whose sizes differ by one element at most.
-Range part_of(const Range& range, std::int64_t i, std::int64_t parts);
+ElementRange part_of(const ElementRange& range, std::int64_t i, std::int64_t parts);
 
 /// A message out and one in, side by side.
 struct Transfer {
     int to = -1, from = -1;  ///< ranks; -1: no such message
-    Range sent, received;
+    ElementRange sent, received;
     bool adds = false;  ///< what comes in is added to what is there, else it takes its place
     /// The transfer whose incoming message must be dealt with before this one's goes out; -1: none. Never falls in a
     /// plan.

@@ -48,11 +48,11 @@ public:
 
     /// This rank enters a collective that all ranks enter in the same order, and expects to be out again in so many
     /// seconds. From any thread, one at a time.
-    void enter(const Place& place, double deadline_seconds);
+    void enter(const RunPlace& place, double deadline_seconds);
     void leave();
 
     /// Where this rank is between collectives, for messages.
-    void at(const Place& place);
+    void at(const RunPlace& place);
 
     /// This rank is done. Returns when all are; throws IoError with the failure's text where one fails before.
     void finish();

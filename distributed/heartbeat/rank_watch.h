@@ -12,7 +12,7 @@ namespace keel {
 
 /// What a rank says of itself in each beat.
 struct Beat {
-    Place place = {};
+    RunPlace place = {};
     std::int64_t collectives = 0;  ///< entered so far
     bool inside = false;           ///< of the last one entered
     bool done = false;             ///< it needs the others no more
