@@ -151,14 +151,6 @@ std::function<std::string(const std::string&)> number(const NumberRange& range, 
     };
 }
 
-int exit_code_of(const std::exception& error) {
-    if (dynamic_cast<const UsageError*>(&error) != nullptr) return kUsageError;
-    if (dynamic_cast<const InputError*>(&error) != nullptr) return kBadInput;
-    if (dynamic_cast<const DivergedError*>(&error) != nullptr) return kDiverged;
-    if (dynamic_cast<const IoError*>(&error) != nullptr) return kIoFailure;
-    return kInternalError;
-}
-
 int run_program(int argc, const char* const* argv, const std::vector<Command>& table) {
     CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");
     app.set_help_flag("--help", "print this help");

@@ -1,8 +1,7 @@
-// The frame of the `keel` program: subcommands, what they have in common, and exit codes.
+// The frame of the `keel` program: subcommands, and what they have in common.
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,22 +10,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/cluster/exit_code.h"
 #include "train/option.h"
 
 namespace keel::cli {
-
-/// What the program returns; batch systems act on it.
-enum ExitCode : int {
-    kSuccess = 0,
-    kInternalError = 1,  ///< out of memory, or a bug
-    kUsageError = 2,
-    kBadInput = 3,
-    kDiverged = 4,
-    kIoFailure = 5,
-    kPeerLost = 69,  ///< another rank died, stopped or left
-    kStoppedResumable = 75,
-    kInterrupted = 130,
-};
 
 /// What every subcommand takes.
 struct Globals {
@@ -66,9 +53,6 @@ void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRa
 
 /// All subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();
-
-/// What the program returns for an error that ends it.
-int exit_code_of(const std::exception& error);
 
 /// Runs the program with the subcommands of a table: parses, runs the one that is named, prints a one-line error
 /// `keel train: [nih] ...` on stderr. Returns the exit code.

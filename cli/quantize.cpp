@@ -12,9 +12,9 @@
 #include "cli/progress.h"
 #include "cli/reading.h"
 #include "embed/loaded_model.h"
-#include "graph/graph_file.h"
+#include "graph/build/graph_file.h"
+#include "graph/build/trace.h"
 #include "graph/quantize/quantize.h"
-#include "graph/trace.h"
 #include "train/evaluate.h"
 
 namespace keel::cli {

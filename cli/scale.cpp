@@ -1,6 +1,9 @@
 // keel scale: how fast many nodes would train.
 #include <fmt/format.h>
 
+#include <iostream>
+#include <limits>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -9,10 +12,11 @@
 
 #include "cli/app.h"
 #include "cli/output.h"
-#include "cli/step_profile.h"
+#include "cli/progress.h"
 #include "distributed/planning/scale_model.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
+#include "train/step_profile.h"
 
 namespace keel::cli {
 namespace {
@@ -48,7 +52,11 @@ double spread(const std::vector<double>& factors) {
 StepProfile profile_of(const Options& o, const Globals& globals) {
     StepMeasurement what = o.step;
     what.seed = globals.seed.value_or(0);
-    StepProfile profile = measure_step(what, globals.quiet);
+    Progress progress(std::cerr, "measuring", stderr_progress(globals.quiet));
+    StepProfile profile = measure_step(what, [&](int done, double rate) {
+        progress.update(done, what.warmup + what.steps, std::numeric_limits<double>::quiet_NaN(), rate);
+    });
+    progress.finish();
     if (o.images_per_second > 0)
         profile = stretched(profile,
                             static_cast<double>(what.batch) / o.images_per_second / (profile.compute + profile.update));

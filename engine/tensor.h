@@ -119,7 +119,7 @@ public:
     /// A view that also takes in the next `count` channels of the buffer this is the front of; throws UsageError if
     /// there is no room.
     Tensor widened(std::int64_t count) const;
-    /// The same dense memory with other extents. Not differentiable; see ops.h's `flatten`.
+    /// Returns the same dense memory with other extents. Not differentiable; see ops.h's `flatten`.
     Tensor reshape(const Dims& dims) const;
     /// A dense copy in plain layout, outside the graph; this very tensor (detached) where it is dense and plain
     /// already.
@@ -127,7 +127,7 @@ public:
     Tensor clone() const;
     /// The values in another type, outside the graph. Integers are rounded towards 0 and saturate; a NaN becomes 0.
     Tensor to(DType type) const;
-    /// The same memory outside the graph.
+    /// Returns the same memory outside the graph.
     Tensor detach() const;
 
     /// Convolution weights: the layout that their memory is in (null: plain), and how many elements that memory holds.
@@ -137,13 +137,13 @@ public:
     void set_layout(const kernels::WeightsLayout& layout) const;
     /// An undefined-valued or zeroed tensor of the same type, dims and layout; dense.
     Tensor empty_like() const;
-    /// The same in memory of somebody else, of storage_elements(); `owner`, which may be null, is kept as long as it is
+    /// Returns such a tensor in memory of somebody else, of storage_elements(); `owner`, which may be null, is kept as long as it is
     /// used.
     Tensor like_at(std::byte* memory, std::shared_ptr<void> owner) const;
     Tensor zeros_like() const;
     /// Overwrites the values with those of `src` (same dims and type; any two layouts and distances).
     void assign(const Tensor& src) const;
-    /// The same without a copy: every handle of this tensor sees src's memory from now on, which both share. Views made
+    /// Assigns without a copy: every handle of this tensor sees src's memory from now on, which both share. Views made
     /// before keep the old memory.
     void share(const Tensor& src) const;
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "cli/app.h"
+#include "cli/cluster/exit_code.h"
 #include "distributed/heartbeat/heartbeat.h"
 #include "distributed/mpi/launched.h"
 #include "kernels/error.h"

@@ -1,0 +1,91 @@
+#include "runs/run_recorder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <limits>
+
+#include "kernels/parallel.h"
+#include "runs/predictions_file.h"
+
+namespace keel {
+namespace {
+
+/// The epoch as a row of metrics, NaN for what there is none of.
+Json row_of(const EpochReport& report) {
+    constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+    const ModelSpec& spec = *report.spec;
+    const Predictions* const predictions = report.predictions;
+    Json row{{"epoch", report.epoch},
+             {"step", report.step},
+             {"lr", report.lr},
+             {"train_loss", report.train_loss},
+             {"images_per_second", report.images_per_second},
+             {"seconds", report.seconds},
+             {"bad_images", report.bad_images},
+             {"peak_arena_mb", static_cast<double>(report.peak_arena_bytes) / 1e6},
+             {"val_loss", predictions != nullptr ? predictions->loss : kNan}};
+    if (spec.multi_label) {
+        row["val_auroc_mean"] = report.scores.auroc.mean.value_or(kNan);
+        for (std::size_t i = 0; i < spec.label_names.size(); ++i)
+            row["val_auroc_" + spec.label_names[i]] =
+                predictions != nullptr ? report.scores.auroc.per_label[i].value_or(kNan) : kNan;
+    } else {
+        row["val_accuracy"] = predictions != nullptr ? report.scores.accuracy : kNan;
+        row["val_auc"] = report.scores.auc.value_or(kNan);
+    }
+    return row;
+}
+
+}  // namespace
+
+void RunRecorder::on_resume(const ResumeReport& report) {
+    for (const std::string& warning : report.warnings) directory_.log().warn("{}", warning);
+    directory_.cut_metrics_after(report.epochs_recorded);
+    directory_.log().info("resumed {} at epoch {}, step {}", report.file.string(), report.epoch + 1, report.step);
+}
+
+void RunRecorder::on_start(const TrainStart& start) {
+    if (!start.weights_from.empty())
+        directory_.log().info(
+            "weights from {}{}", start.weights_from,
+            start.weights_skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(start.weights_skipped, ", ")));
+    directory_.log().info(
+        "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}", start.model,
+        start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,
+        thread_count(), start.ranks == 1 ? "" : fmt::format(" on each of {} ranks", start.ranks));
+}
+
+void RunRecorder::on_epoch_trained(const EpochTrained& report) {
+    if (!report.time_breakdown.empty())
+        directory_.log().info("epoch {}/{}: {}", report.epoch, report.epochs, report.time_breakdown);
+}
+
+void RunRecorder::on_epoch(const EpochReport& report) {
+    directory_.append_metrics(row_of(report));
+    std::string validation;
+    if (report.predictions != nullptr)
+        validation = fmt::format(", val loss {:.4f}, val {} {:.4f}", report.predictions->loss,
+                                 report.spec->multi_label ? "mean AUROC" : "AUC",
+                                 selection_metric(*report.spec, *report.predictions, report.scores));
+    directory_.log().info("epoch {}/{}: train loss {:.4f}, {:.1f} img/s{}", report.epoch, report.epochs,
+                          report.train_loss, report.images_per_second, validation);
+}
+
+void RunRecorder::on_checkpoint(const CheckpointReport& report) {
+    if (!report.error.empty() && directory_.writes())
+        directory_.log().error("step {} is not saved, what was saved before is kept: {}", report.step, report.error);
+    if (report.predictions != nullptr) directory_.write_predictions(predictions_csv(*report.spec, *report.predictions));
+}
+
+void RunRecorder::on_skip(const SkippedStep& step) {
+    if (directory_.writes())
+        directory_.log().warn("step {} was not applied: {}; its samples: {}", step.step, step.what,
+                              fmt::join(step.samples, ", "));
+    directory_.record_divergence(
+        {{"epoch", step.epoch}, {"step", step.step}, {"what", step.what}, {"lr", step.lr}, {"samples", step.samples}});
+}
+
+void RunRecorder::on_bad_image(const BadImage& bad) { directory_.log().warn("skipped {}: {}", bad.name, bad.reason); }
+
+}  // namespace keel
