@@ -37,8 +37,8 @@ struct Command {
     std::vector<Command> children = {};
 };
 
-/// For CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads -1 as the largest
-/// unsigned number and takes NaN for any.
+/// Returns a check for CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads
+/// -1 as the largest unsigned number and takes NaN for any.
 std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole);
 
 /// Declares an option that takes a number of `range`; the help names range and default.
@@ -51,7 +51,7 @@ void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRa
         ->capture_default_str();
 }
 
-/// All subcommands, in the order of the help text (cli/commands.cpp).
+/// Returns all subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();
 
 /// Runs the program with the subcommands of a table: parses, runs the one that is named, prints a one-line error

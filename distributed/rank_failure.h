@@ -15,7 +15,7 @@ struct RunPlace {
     bool operator==(const RunPlace&) const = default;
 };
 
-/// "step 12, bucket 4", "step 12" or "the start".
+/// Returns "step 12, bucket 4", "step 12" or "the start".
 std::string text(const RunPlace& place);
 
 enum class FailureKind : std::uint8_t {
@@ -35,16 +35,17 @@ struct RankFailure {
     double seconds = 0;   ///< silent, late, stuck, missing: for so long
     int exit_code = 0;    ///< left: what the rank is about to end with
 
-    /// One sentence that names rank, host, step and bucket.
+    /// Returns one sentence that names rank, host, step and bucket.
     std::string text() const;
 };
 
-/// What a line says that text() is in; none where it is not, or where it blames no rank.
+/// A failure as it is read back from a line.
 struct FailedRank {
     int rank = 0;
     std::string host = {};
     int exit_code = 0;  ///< of a rank that left; 0: it did not say
 };
+/// Returns the rank that a line blames which holds a text() of above; none where it holds none or blames no rank.
 std::optional<FailedRank> failed_rank(std::string_view line);
 
 }  // namespace keel

@@ -17,7 +17,8 @@ std::string hash_of(const Dataset& dataset);
 /// Returns a hash of names and values.
 std::string hash_of(const std::vector<NamedTensor>& tensors);
 
-/// What is other than when a checkpoint was made, as messages: such that only --force goes on, and of no consequence.
+/// Differences from when a checkpoint was made, as messages: those with which a run goes on by --force alone, and those
+/// of no consequence.
 struct ResumeChanges {
     std::vector<std::string> refused, allowed;
 };

@@ -182,7 +182,7 @@ Options process_options() {
         {"patience", &C::patience, "epochs", kWholeFromZero, "stop after so many epochs without progress", "never"},
         {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
         {"trace_steps", &C::trace_steps, "steps", from_to(0, 1000),
-         "record so many steps, behind the tenth, in trace.json of the run"},
+         "record so many steps, after the tenth, in trace.json of the run"},
         {"seed", &C::seed, "", kWholeFromZero, "seed of weights, order, augmentation and dropout"},
         {"threads", &C::threads, "threads", from_to(0, 1024), "compute threads", "the allowed cores"},
     };

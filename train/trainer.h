@@ -40,7 +40,7 @@ struct TrainResult {
     std::filesystem::path best, last;   ///< checkpoints; empty where config.out is
 };
 
-/// What a program brings of its own, in place of what the configuration names; null: nothing.
+/// Parts that a program brings of its own, in place of those that the configuration names; null: none.
 struct TrainParts {
     std::unique_ptr<Dataset> dataset = nullptr;  ///< config.data only names it then
     std::shared_ptr<const Loss> loss = nullptr;  ///< config.label_smoothing and positive_weights do nothing then
@@ -88,7 +88,7 @@ private:
     }
 
     StepStatus own_status() const;
-    /// What another step and a save may take.
+    /// Returns the seconds that another step and a save may take.
     double seconds_needed() const;
     std::function<void(const BadImage&)> on_bad_image() const;
 

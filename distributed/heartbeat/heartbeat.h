@@ -41,7 +41,7 @@ public:
     /// too. Throws IoError where rank 0 cannot be reached at all, and where the exchange gave no sense.
     Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure);
 
-    /// Behind finish() it does nothing; else the others learn that this rank left early.
+    /// Does nothing after finish(); else the others learn that this rank left early.
     ~Heartbeat();
     Heartbeat(const Heartbeat&) = delete;
     Heartbeat& operator=(const Heartbeat&) = delete;

@@ -14,7 +14,7 @@
 
 namespace keel {
 
-/// What this rank has to say, and when.
+/// What this rank has to say of itself, and when.
 struct OwnReport {
     Beat own;
     std::optional<int> exit_code;  ///< it leaves early
