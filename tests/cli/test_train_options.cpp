@@ -181,7 +181,7 @@ TEST_CASE("What is missing or contradicts itself is refused", "[config]") {
     CHECK(contains(usage_error([] { parse({"--data", "d"}); }), "--model NAME is required"));
     CHECK(contains(usage_error([] { parse({"--schedule", "step"}); }), "milestones"));
     CHECK_NOTHROW(parse({"--schedule", "step", "--step-epochs", "3"}));
-    CHECK(contains(usage_error([] { parse({"--milestones", "6,3"}); }), "3 came behind 6"));
+    CHECK(contains(usage_error([] { parse({"--milestones", "6,3"}); }), "3 came after 6"));
     CHECK(contains(usage_error([] { parse({"--optimizer", "sgd", "--nesterov", "--momentum", "0"}); }), "momentum"));
     CHECK(contains(usage_error([] { parse({"--lr", "0.1", "--min-lr", "0.2"}); }), "min_lr"));
 }
