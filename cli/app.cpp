@@ -151,7 +151,7 @@ std::function<std::string(const std::string&)> number(const NumberRange& range, 
     };
 }
 
-int run_program(int argc, const char* const* argv) {
+int run_program(int argc, const char* const* argv, const std::vector<Command>& table) {
     CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");
     app.set_help_flag("--help", "print this help");
     app.set_version_flag("--version", KEEL_VERSION, "print the version");
@@ -166,7 +166,7 @@ int run_program(int argc, const char* const* argv) {
         log_to_stderr();
         Globals globals;
         std::vector<Leaf> leaves;
-        add_commands(app, commands(), globals, leaves);
+        add_commands(app, table, globals, leaves);
         return parse_and_run(app, leaves, globals, argc, argv);
     } catch (const std::bad_alloc&) {
         return fail(kInternalError, "[memory] out of memory");

@@ -27,16 +27,18 @@ struct Globals {
 /// What a subcommand does once its options are parsed; returns the exit code. Errors are exceptions (kernels/error.h).
 using Run = std::function<int()>;
 
-/// A subcommand, or a group of them where `add` is null. `add` declares the options on `app`. `globals` outlives the
-/// Run.
+/// Declares a subcommand's options on `app` and returns what it does. `globals` outlives that.
+using AddCommand = Run(CLI::App& app, const Globals& globals);
+
+/// A subcommand, or a group of them where `add` is null.
 struct Command {
     std::string name, summary;
-    Run (*add)(CLI::App& app, const Globals& globals) = nullptr;
+    AddCommand* add = nullptr;
     std::vector<Command> children = {};
 };
 
-/// For CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads -1 as the largest
-/// unsigned number and takes NaN for any.
+/// Returns a check for CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads
+/// -1 as the largest unsigned number and takes NaN for any.
 std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole);
 
 /// Declares an option that takes a number of `range`; the help names range and default.
@@ -49,11 +51,11 @@ void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRa
         ->capture_default_str();
 }
 
-/// All subcommands, in the order of the help text (cli/commands.cpp).
+/// Returns all subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();
 
-/// Runs the program: parses, runs the subcommand, prints a one-line error `keel train: [nih] ...` on stderr; returns
-/// the exit code.
-int run_program(int argc, const char* const* argv);
+/// Runs the program with the subcommands of a table: parses, runs the one that is named, prints a one-line error
+/// `keel train: [nih] ...` on stderr. Returns the exit code.
+int run_program(int argc, const char* const* argv, const std::vector<Command>& table = commands());
 
 }  // namespace keel::cli

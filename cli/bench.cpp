@@ -8,9 +8,9 @@
 #include <functional>
 #include <iostream>
 
+#include "cli/app.h"
 #include "cli/bench_profile.h"
 #include "cli/cluster/rank_cores.h"
-#include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "distributed/collectives/gradient_buckets.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "engine/files.h"
 #include "runs/report/report.h"

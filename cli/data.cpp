@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"

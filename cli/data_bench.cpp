@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "data/inspect/input_rate.h"

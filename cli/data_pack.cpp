@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"

@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"

@@ -1,7 +1,7 @@
 // keel models
 #include <fmt/format.h>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "models/registry.h"
 #include "models/summary.h"

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "engine/text.h"
 #include "kernels/error.h"

@@ -3,12 +3,12 @@
 #include <spdlog/spdlog.h>
 #include <optional>
 
+#include "cli/app.h"
 #include "cli/cluster/machine.h"
 #include "cli/cluster/rank_cores.h"
 #include "cli/cluster/rank_guard.h"
 #include "cli/cluster/signals.h"
 #include "cli/cluster/stop_observer.h"
-#include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/train_options.h"
 #include "cli/train_progress.h"

@@ -40,7 +40,7 @@ StoredPredictions read_heading(const std::vector<std::string>& heading, const st
     if (heading.size() == at + 1 && heading[at] == kClass) return stored;
     stored.multi_label = true;
     if (heading.size() != at + labels)
-        refuse(fmt::format("{} labels and {} columns behind them came", labels, heading.size() - at));
+        refuse(fmt::format("{} labels and {} columns after them came", labels, heading.size() - at));
     for (std::size_t k = 0; k < labels; ++k)
         if (heading[at + k] != std::string(kTruth) + stored.labels[k])
             refuse(fmt::format("'{}' came", excerpt(heading[at + k])));

@@ -30,8 +30,8 @@ public:
         std::vector<std::string>
             refused;  ///< messages about newer files, or those whose age nobody can tell, that did not verify
     };
-    /// The newest (by steps) that verifies, none where there is none. Throws InputError that names all where none of
-    /// them verifies.
+    /// Returns the newest (by steps) that verifies, none where there is none. Throws InputError that names all where
+    /// none of them verifies.
     std::optional<Found> newest() const;
 
     /// Removes what a killed process left half-written.

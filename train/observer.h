@@ -76,7 +76,7 @@ struct SkippedStep {
     std::vector<std::string> samples;  ///< of all ranks
 };
 
-/// Asks a run to stop; what is learnt is saved first.
+/// A wish that the run stop; what is learnt is saved first.
 struct StopRequest {
     int code = 0;        ///< the observer's own; of several ranks' requests the one with the highest counts
     std::string reason;  ///< completes "stopped by ..."; at most 47 bytes are kept
@@ -98,8 +98,8 @@ public:
     /// No more steps come; the last checkpoint may not be saved yet.
     virtual void on_end() {}
 
-    /// Asked between steps and between batches of a validation. `seconds_needed`: what another step and a save may
-    /// take.
+    /// Returns a request to stop the run here, if there is one; asked between steps and between batches of a
+    /// validation. `seconds_needed`: what another step and a save may take.
     virtual std::optional<StopRequest> should_stop([[maybe_unused]] double seconds_needed) { return std::nullopt; }
 };
 

@@ -1,16 +1,15 @@
 // Signals: a run that is stopped anywhere and goes on ends as if nothing had happened.
-#include <sys/wait.h>
-#include <unistd.h>
 #include <chrono>
 #include <csignal>
 #include <random>
 #include <thread>
 
-#include "cli/cluster/signals.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "train/checkpoints.h"
+#include "train/trainer_state.h"
 
 using keel::test::contains;
 using keel::test::KeelProcess;
@@ -67,39 +66,7 @@ void stop_and_compare(const std::string& data, const TemporaryFolder& folder, in
     }
 }
 
-/// The status of a process that calls `f`.
-template <class F>
-int status_of(F&& f) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        f();
-        ::_exit(99);
-    }
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    return status;
-}
-
 }  // namespace
-
-TEST_CASE("The first signal asks, a second of any kind ends the process at once", "[stop]") {
-    const int first = GENERATE(SIGTERM, SIGUSR1, SIGINT), second = GENERATE(SIGTERM, SIGUSR1, SIGINT);
-    const int asked = status_of([&] {
-        keel::cli::catch_stop_signals();
-        if (keel::cli::stop_signal() != 0) ::_exit(1);
-        std::raise(first);
-        ::_exit(keel::cli::stop_signal() == first ? keel::cli::exit_code_of(first) : 2);
-    });
-    REQUIRE(WIFEXITED(asked));
-    CHECK(WEXITSTATUS(asked) == (first == SIGINT ? 130 : 75));
-    const int ended = status_of([&] {
-        keel::cli::catch_stop_signals();
-        std::raise(first);
-        std::raise(second);
-    });
-    REQUIRE(WIFSIGNALED(ended));
-    CHECK(WTERMSIG(ended) == second);
-}
 
 TEST_CASE("A run that is stopped says so, saves, and its code tells a batch system", "[stop]") {
     const TemporaryFolder folder;
@@ -132,4 +99,26 @@ TEST_CASE("Twenty runs stopped at random and resumed end with the same weights t
         data = "pack:" + (folder / "pack");
     }
     stop_and_compare(data, folder, 20, 8);
+}
+
+TEST_CASE("A run stops and saves before its time is over, and goes on", "[stop]") {
+    const TemporaryFolder folder;
+    const std::string data = keel::test::draw_phantom(folder), out = folder / "run";
+    const auto stopped =
+        keel::test::run_keel(keel::test::train_command(data, out, {"--epochs", "1000", "--time-limit", "0:02"}));
+    INFO(stopped.err);
+    CHECK(stopped.code == 75);
+    CHECK_THAT(stopped.err, contains("stopped by its time limit at step") && contains("--resume auto"));
+    const auto found = keel::Checkpoints(out + "/checkpoints").newest();
+    REQUIRE(found);
+    const std::int64_t steps = keel::read_trainer_state(found->state.metadata, "").step;
+    CHECK(steps > 0);
+    const auto again = keel::test::run_keel({"train", "--out", out, "--resume", "auto", "--time-limit", "none",
+                                             "--quiet", "--max-steps", std::to_string(steps + 3), "--json"});
+    INFO(again.err);
+    CHECK(again.code == 0);
+    CHECK_THAT(again.out, contains("\"steps\":" + std::to_string(steps + 3)));
+    const auto refused =
+        keel::test::run_keel(keel::test::train_command(data, folder / "other", {"--time-limit", "soon"}));
+    CHECK(refused.code == 2);
 }

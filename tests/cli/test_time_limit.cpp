@@ -5,13 +5,9 @@
 #include <ctime>
 
 #include "kernels/error.h"
-#include "tests/cli/run_keel.h"
-#include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/environment.h"
-#include "train/checkpoints.h"
-#include "train/trainer_state.h"
 
 using namespace keel;
 using namespace keel::cli;
@@ -85,24 +81,4 @@ TEST_CASE("Slurm is asked what it grants", "[time_limit]") {
         const EnvironmentScope strange("SLURM_JOB_ID", "4711;reboot");
         CHECK(!time_granted_by_slurm());
     }
-}
-
-TEST_CASE("A run stops and saves before its time is over, and goes on", "[time_limit]") {
-    const TemporaryFolder folder;
-    const std::string data = test::draw_phantom(folder), out = folder / "run";
-    const auto stopped = test::run_keel(test::train_command(data, out, {"--epochs", "1000", "--time-limit", "0:02"}));
-    INFO(stopped.err);
-    CHECK(stopped.code == 75);
-    CHECK_THAT(stopped.err, contains("stopped by its time limit at step") && contains("--resume auto"));
-    const auto found = Checkpoints(out + "/checkpoints").newest();
-    REQUIRE(found);
-    const std::int64_t steps = read_trainer_state(found->state.metadata, "").step;
-    CHECK(steps > 0);
-    const auto again = test::run_keel({"train", "--out", out, "--resume", "auto", "--time-limit", "none", "--quiet",
-                                       "--max-steps", std::to_string(steps + 3), "--json"});
-    INFO(again.err);
-    CHECK(again.code == 0);
-    CHECK_THAT(again.out, contains("\"steps\":" + std::to_string(steps + 3)));
-    const auto refused = test::run_keel(test::train_command(data, folder / "other", {"--time-limit", "soon"}));
-    CHECK(refused.code == 2);
 }

@@ -3,7 +3,10 @@
 #include <thread>
 
 #include "engine/nn/layers.h"
+#include "engine/ops.h"
+#include "engine/optimizer.h"
 #include "engine/rng_scope.h"
+#include "kernels/profile.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradcheck.h"
 
@@ -63,6 +66,15 @@ double mean_square(const std::vector<double>& v) {
     double sum = 0;
     for (const double x : v) sum += x * x;
     return sum / static_cast<double>(v.size());
+}
+
+/// The layers in which work of this kind was done in this direction, in order.
+std::vector<std::string> layers_of(const profile::Recording& recording, const std::string& kind, profile::Pass pass) {
+    std::vector<std::string> layers;
+    for (const profile::Record& record : recording.records)
+        if (record.kind == kind && record.place.pass == pass)
+            layers.push_back(recording.layers.at(static_cast<std::size_t>(record.place.layer)));
+    return layers;
 }
 
 }  // namespace
@@ -297,4 +309,31 @@ TEST_CASE("a network of layers trains: the loss falls along its gradient", "[nn]
         for (std::int64_t i = 0; i < p.tensor.storage_elements(); ++i)
             p.tensor.data<float>()[i] -= step * p.tensor.grad().data<float>()[i];
     CHECK(loss().item() < before.item());
+}
+
+TEST_CASE("a layer's backward pass is recorded for the layer", "[profile]") {
+    nn::Sequential model;
+    auto& block = model.append<nn::Sequential>("block");
+    block.append<nn::Conv2d>("conv1", 3, 4, 1);
+    block.append<nn::BatchNorm2d>("norm1", 4);
+    block.append<nn::Conv2d>("conv2", 4, 2, 1);
+    Optimizer optimizer({{"all", model.parameters()}}, {});
+    const Tensor labels = Tensor::zeros({2}, DType::s32);
+
+    profile::start();
+    backward(cross_entropy(global_avg_pool(model(Tensor::full({2, 5, 5, 3}, 1))), labels));
+    optimizer.step(0.1);
+    const profile::Recording recording = profile::stop();
+
+    const auto forward = profile::Pass::forward, backward = profile::Pass::backward;
+    CHECK(layers_of(recording, "conv2d_forward 1x1", forward) ==
+          std::vector<std::string>{"block.conv1", "block.conv2"});
+    CHECK(layers_of(recording, "conv2d_backward_weights 1x1", backward) ==
+          std::vector<std::string>{"block.conv2", "block.conv1"});
+    CHECK(layers_of(recording, "conv2d_backward_data 1x1", backward) ==
+          std::vector<std::string>{"block.conv2"});  // the images want no gradient
+    CHECK(layers_of(recording, "batch_norm_backward", backward) == std::vector<std::string>{"block.norm1"});
+    CHECK(layers_of(recording, "softmax_cross_entropy_backward", backward) == std::vector<std::string>{""});
+    CHECK(layers_of(recording, "sgd_update", forward) == std::vector<std::string>(4, "optimizer"));
+    CHECK(std::ranges::all_of(recording.records, [](const profile::Record& r) { return r.thread == 0; }));
 }

@@ -1,0 +1,58 @@
+#include "cli/cluster/cgroup.h"
+
+#include <string>
+
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace keel::cli;
+using keel::test::TemporaryFolder;
+using keel::test::write_text;
+
+TEST_CASE("The limits of cgroup version 2 are the least on the way to the root", "[cgroup]") {
+    const TemporaryFolder root;
+    CHECK_FALSE(read_cgroup_limits(root.path()).cores.has_value());
+    write_text(root / "proc/self/cgroup", "0::/user/job\n");
+    write_text(root / "sys/fs/cgroup/user/job/cpu.max", "350000 100000\n");
+    write_text(root / "sys/fs/cgroup/user/job/memory.max", "max\n");
+    write_text(root / "sys/fs/cgroup/user/cpu.max", "150000 100000\n");
+    write_text(root / "sys/fs/cgroup/user/memory.max", "4000000000\n");
+    write_text(root / "sys/fs/cgroup/other/cpu.max", "1000 100000\n");
+    const CgroupLimits limits = read_cgroup_limits(root.path());
+    CHECK(limits.cores == 1.5);
+    CHECK(limits.memory_bytes == 4'000'000'000);
+}
+
+TEST_CASE("The limits of cgroup version 1 stand in its controllers' hierarchies", "[cgroup]") {
+    const TemporaryFolder root;
+    const std::string cpu = root / "sys/fs/cgroup/cpu,cpuacct", memory = root / "sys/fs/cgroup/memory";
+    write_text(root / "proc/self/cgroup",
+               "12:memory:/slurm/job_7\n4:cpu,cpuacct:/slurm/job_7\n1:name=systemd:/init.scope\n0::/\n");
+    write_text(cpu + "/cpu.cfs_quota_us", "-1\n");
+    write_text(cpu + "/cpu.cfs_period_us", "100000\n");
+    write_text(memory + "/memory.limit_in_bytes", "9223372036854771712\n");
+    CHECK_FALSE(read_cgroup_limits(root.path()).cores.has_value());
+    CHECK_FALSE(read_cgroup_limits(root.path()).memory_bytes.has_value());
+
+    write_text(cpu + "/slurm/job_7/cpu.cfs_quota_us", "250000\n");
+    write_text(cpu + "/slurm/job_7/cpu.cfs_period_us", "100000\n");
+    write_text(memory + "/slurm/memory.limit_in_bytes", "8589934592\n");
+    CHECK(read_cgroup_limits(root.path()).cores == 2.5);
+    CHECK(read_cgroup_limits(root.path()).memory_bytes == 8589934592);
+
+    // A container that is shown its own group as the root.
+    write_text(root / "proc/self/cgroup", "4:cpu,cpuacct:/docker/0123\n");
+    write_text(cpu + "/cpu.cfs_quota_us", "50000\n");
+    CHECK(read_cgroup_limits(root.path()).cores == 0.5);
+}
+
+TEST_CASE("Malformed cgroup files limit nothing", "[cgroup]") {
+    const TemporaryFolder root;
+    write_text(root / "proc/self/cgroup", "no colon\n0:none\n0::/\n::::/../..\n");
+    const std::string text =
+        GENERATE(as<std::string>{}, "", "0 100000", "100000", "100000 0", "-1 100000", "x y", "nan nan");
+    write_text(root / "sys/fs/cgroup/cpu.max", text);
+    write_text(root / "sys/fs/cgroup/memory.max", "-5");
+    CHECK_FALSE(read_cgroup_limits(root.path()).cores.has_value());
+    CHECK_FALSE(read_cgroup_limits(root.path()).memory_bytes.has_value());
+}

@@ -1,0 +1,47 @@
+#include "cli/label_counts.h"
+
+#include "tests/data/small_dataset.h"
+#include "tests/support/catch.h"
+
+using namespace keel;
+using namespace keel::cli;
+using keel::test::small_contents;
+using keel::test::SmallDataset;
+
+TEST_CASE("Counts of labels name the samples without any", "[label_counts]") {
+    const SmallDataset data(small_contents(Task::labels, 5, 2));  // masks 0 1 2 3 0, and 0 1
+    const auto counts = count_labels(data);
+    CHECK(label_counts_json(data, counts).dump() ==
+          R"({"train":{"samples":5,"labels":{"A":2,"B":2},"without_label":2},)"
+          R"("val":{"samples":2,"labels":{"A":1,"B":0},"without_label":1},)"
+          R"("test":{"samples":0,"labels":{"A":0,"B":0},"without_label":0}})");
+    CHECK(label_counts_table(data, counts) ==
+          "label        train  val  test\n"
+          "A                2    1     0\n"
+          "B                2    0     0\n"
+          "without any      2    1     0\n"
+          "samples          5    2     0\n");
+}
+
+TEST_CASE("Counts of classes leave nobody without one", "[label_counts]") {
+    const SmallDataset data(small_contents(Task::classes, 3, 0, 1));
+    const auto counts = count_labels(data);
+    CHECK(label_counts_json(data, counts).at("train").dump() == R"({"samples":3,"labels":{"A":2,"B":1}})");
+    CHECK(label_counts_table(data, counts) ==
+          "class    train  val  test\n"
+          "A            2    0     1\n"
+          "B            1    0     0\n"
+          "samples      3    0     1\n");
+}
+
+TEST_CASE("The options that decide on the splits", "[label_counts]") {
+    CLI::App app;
+    DatasetOptions options;
+    add_split_options(app, options);
+    app.parse(std::vector<std::string>{"7", "--split-seed", "0", "--test-fraction", "0.25", "--val-fraction"});
+    CHECK(options.val_fraction == 0.25);
+    CHECK(options.test_fraction == 0);
+    CHECK(options.split_seed == 7);
+    CHECK_THROWS_AS(app.parse(std::vector<std::string>{"1", "--val-fraction"}), CLI::ValidationError);
+    CHECK_THROWS_AS(app.parse(std::vector<std::string>{"-1", "--split-seed"}), CLI::ValidationError);
+}

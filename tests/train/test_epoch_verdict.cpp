@@ -1,0 +1,49 @@
+#include "train/epoch_verdict.h"
+
+#include "tests/support/catch.h"
+
+using namespace keel;
+
+namespace {
+
+TrainerState after(std::optional<double> best, int since_best = 0) {
+    TrainerState state;
+    state.best_metric = best;
+    state.epochs_since_best = since_best;
+    return state;
+}
+
+}  // namespace
+
+TEST_CASE("An epoch is the best if its metric is above all before it", "[epoch_verdict]") {
+    const ScheduleOptions schedule;
+    const EpochVerdict first = judge_epoch(after(std::nullopt, 3), schedule, 0.5, true);
+    CHECK((first.best && first.best_metric == 0.5 && first.epochs_since_best == 0));
+    const EpochVerdict equal = judge_epoch(after(0.5, 1), schedule, 0.5, true);
+    CHECK((!equal.best && equal.best_metric == 0.5 && equal.epochs_since_best == 2));
+    const EpochVerdict better = judge_epoch(after(0.5, 1), schedule, 0.6, true);
+    CHECK((better.best && better.best_metric == 0.6 && better.epochs_since_best == 0));
+}
+
+TEST_CASE("An epoch that was not validated changes nothing", "[epoch_verdict]") {
+    TrainerState before = after(0.5, 4);
+    before.plateau = {0.5, true, 0.25, 2};
+    const EpochVerdict verdict = judge_epoch(before, {.kind = ScheduleKind::plateau}, std::nullopt, true);
+    CHECK((!verdict.best && verdict.best_metric == 0.5 && verdict.epochs_since_best == 4));
+    CHECK(verdict.plateau == before.plateau);
+}
+
+TEST_CASE("A part of an epoch may be the best, but patience and plateau do not count it", "[epoch_verdict]") {
+    const ScheduleOptions plateau{.kind = ScheduleKind::plateau, .patience = 0};
+    const EpochVerdict worse = judge_epoch(after(0.5, 4), plateau, 0.1, false);
+    CHECK((!worse.best && worse.epochs_since_best == 4 && worse.plateau == PlateauState{}));
+    const EpochVerdict better = judge_epoch(after(0.5, 4), plateau, 0.9, false);
+    CHECK((better.best && better.best_metric == 0.9 && better.epochs_since_best == 4));
+}
+
+TEST_CASE("A plateau hears of whole epochs, and only where it is the schedule", "[epoch_verdict]") {
+    const ScheduleOptions plateau{.kind = ScheduleKind::plateau}, cosine{.kind = ScheduleKind::cosine};
+    CHECK(judge_epoch(after(0.5), plateau, 0.4, true).plateau == observe(plateau, {}, 0.4));
+    CHECK_FALSE(judge_epoch(after(0.5), plateau, 0.4, true).plateau == PlateauState{});
+    CHECK(judge_epoch(after(0.5), cosine, 0.4, true).plateau == PlateauState{});
+}

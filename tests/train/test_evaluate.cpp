@@ -1,0 +1,121 @@
+#include "train/evaluate.h"
+
+#include <cmath>
+
+#include "distributed/thread_communicator.h"
+#include "kernels/error.h"
+#include "tests/data/small_dataset.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+#include "tests/support/isa.h"
+#include "tests/support/ranks.h"
+#include "train/ranked_evaluation.h"
+
+using namespace keel;
+using keel::test::contains;
+using keel::test::small_contents;
+using keel::test::SmallDataset;
+
+namespace {
+
+ModelSpec spec_of(Task task) {
+    return {.name = "resnet18",
+            .options = {.classes = 2, .channels = 1, .small_stem = true},
+            .image_size = 8,
+            .mean = {0.5F},
+            .std = {0.25F},
+            .multi_label = task == Task::labels,
+            .label_names = {"A", "B"}};
+}
+
+Predictor model_for(const ModelSpec& spec) {
+    const auto module = make_model(spec.name, spec.options, 1);
+    return {spec, *module};
+}
+
+LoaderOptions validation(const ModelSpec& spec) {
+    LoaderOptions options;
+    options.split = Split::val;
+    options.transform = transform_of(spec);
+    options.batch_size = 3;
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("Every sample of the split is predicted once, in order, and progress is told", "[evaluate]") {
+    for (const Task task : {Task::labels, Task::classes}) {
+        const ModelSpec spec = spec_of(task);
+        const SmallDataset data(small_contents(task, 0, 7));
+        const Predictor model = model_for(spec);
+        std::vector<std::int64_t> done;
+        const Predictions p = evaluate(model, data, validation(spec), [&](std::int64_t n, std::int64_t total) {
+            CHECK(total == 7);
+            done.push_back(n);
+        });
+        CHECK(done == std::vector<std::int64_t>{3, 6, 7});
+        REQUIRE(p.samples() == 7);
+        CHECK(p.names[4] == "val4");
+        REQUIRE(p.probabilities.size() == 14);
+        // The loss is what the definition makes of the probabilities.
+        double loss = 0;
+        for (std::size_t i = 0; i < 7; ++i) {
+            const double a = p.probabilities[2 * i], b = p.probabilities[2 * i + 1];
+            if (task == Task::classes) {
+                CHECK(p.labels[i] == static_cast<std::int32_t>(i % 2));
+                CHECK(a + b == Approx(1));
+                loss -= std::log(i % 2 == 0 ? a : b) / 7;
+            } else {
+                CHECK(p.targets[2 * i] == static_cast<float>(i & 1));
+                CHECK(p.targets[2 * i + 1] == static_cast<float>(i >> 1 & 1));
+                loss -= (std::log((i & 1) != 0 ? a : 1 - a) + std::log((i >> 1 & 1) != 0 ? b : 1 - b)) / 14;
+            }
+        }
+        CHECK(p.loss == Approx(loss).epsilon(1e-5));  // of probabilities rounded to float
+    }
+}
+
+TEST_CASE("An evaluation is given up between two batches", "[evaluate]") {
+    const ModelSpec spec = spec_of(Task::labels);
+    const SmallDataset data(small_contents(Task::labels, 0, 7));
+    const Predictor model = model_for(spec);
+    int asked = 0;
+    CHECK_FALSE(evaluate_unless([&] { return ++asked == 2; }, model, data, validation(spec)));
+    CHECK(asked == 2);
+    CHECK(evaluate_unless([] { return false; }, model, data, validation(spec)));
+}
+
+TEST_CASE("Ranks predict a part each and all have all of it, to the bit", "[evaluate]") {
+    const test::ThreadScope one(1);
+    const ModelSpec spec = spec_of(Task::labels);
+    const SmallDataset data(small_contents(Task::labels, 0, 7));
+    const Predictions alone = evaluate(model_for(spec), data, validation(spec));
+    Predictions all[3];
+    bool stopped[3] = {};
+    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
+        World world([&] { return test::borrowed(communicator); });
+        const auto rank = static_cast<std::size_t>(world.rank());
+        const Predictor model = model_for(spec);
+        all[rank] = evaluate_on_ranks(
+                        world, [] { return false; }, model, data, validation(spec))
+                        .value();
+        stopped[rank] = !evaluate_on_ranks(
+            world, [&] { return rank == 1; }, model, data, validation(spec));
+    });
+    for (std::size_t rank = 0; rank < 3; ++rank) {
+        CHECK(all[rank].names == alone.names);
+        CHECK(all[rank].probabilities == alone.probabilities);
+        CHECK(all[rank].targets == alone.targets);
+        CHECK(all[rank].loss == Approx(alone.loss).epsilon(1e-12));
+        CHECK(stopped[rank]);  // on one is on all
+    }
+}
+
+TEST_CASE("A model is only asked about the labels it was trained for", "[evaluate]") {
+    const SmallDataset labels(small_contents(Task::labels, 1)), classes(small_contents(Task::classes, 2));
+    CHECK_NOTHROW(require_same_labels(spec_of(Task::labels), labels, "c"));
+    CHECK_THROWS_AS(require_same_labels(spec_of(Task::labels), classes, "c"), InputError);
+    ModelSpec others = spec_of(Task::labels);
+    others.label_names[1] = "C";
+    CHECK_THROWS_WITH(require_same_labels(others, labels, "best.safetensors"), contains("best.safetensors"));
+}
