@@ -48,7 +48,7 @@ std::vector<std::vector<float>> trained_on(int ranks) {
     std::vector<std::vector<float>> weights(static_cast<std::size_t>(ranks));
     run_worlds({.ranks = ranks, .per_node = ranks}, [&](World& world) {
         TrainObserver observer;
-        Trainer trainer(config, observer, world, std::make_unique<Shades>());
+        Trainer trainer(config, observer, world, {.dataset = std::make_unique<Shades>()});
         trainer.run();
         for (const NamedTensor& parameter : trainer.module().parameters()) {
             const Tensor plain = parameter.tensor.contiguous();
