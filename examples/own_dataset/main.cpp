@@ -65,7 +65,7 @@ int train(keel::World& world, const char* out) {
     config.threads = 1;  // of each rank
 
     Printer printer(world);
-    const auto result = keel::Trainer(config, printer, world, std::make_unique<Shapes>()).run();
+    const auto result = keel::Trainer(config, printer, world, {.dataset = std::make_unique<Shapes>()}).run();
     if (world.is_root()) std::printf("%d ranks: %s\n", world.size(), result.best.c_str());
     return 0;
 }

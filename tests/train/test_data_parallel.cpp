@@ -13,12 +13,10 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
-#include "tests/support/ranks.h"
 #include "tests/train/small_training.h"
 #include "train/train_step.h"
 
 using namespace keel;
-using test::borrowed;
 
 namespace {
 
@@ -27,8 +25,7 @@ template <class Own>
 StepStatus agreed(Own own) {
     const test::ThreadScope one(1);
     StepStatus all[3];
-    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({3, 3, {}}, [&](World& world) {
         const DataParallel parallel(world, {}, {}, {});
         all[world.rank()] = parallel.reduce_status(own(world.rank()));
     });
@@ -78,8 +75,7 @@ TEST_CASE("what one rank cannot do, none does: a loss that is no number, a signa
 TEST_CASE("texts that differ name the rank and the line", "[ranks]") {
     const test::ThreadScope one(1);
     std::atomic<int> refused{0};
-    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({3, 3, {}}, [&](World& world) {
         try {
             require_equal(world, "configuration", world.rank() == 2 ? "lr = 1\nseed = 2\n" : "lr = 1\nseed = 0\n");
         } catch (const UsageError& error) {
@@ -137,8 +133,7 @@ TEST_CASE("A step that an exception ends while sums are under way hangs no rank 
     std::atomic<int> applied{0}, sprung{0}, let_down{0};
     const ThreadWorld slow{2, 2, [](int) { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }};
     const auto run = [&] {
-        run_ranks(slow, [&](Communicator& communicator) {
-            World world([&] { return borrowed(communicator); });
+        run_worlds(slow, [&](World& world) {
             TrainConfig config;
             config.allreduce = "ring";
             config.overlap = "on";

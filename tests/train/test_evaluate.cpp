@@ -8,7 +8,6 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
-#include "tests/support/ranks.h"
 #include "train/ranked_evaluation.h"
 
 using namespace keel;
@@ -92,8 +91,7 @@ TEST_CASE("Ranks predict a part each and all have all of it, to the bit", "[eval
     const Predictions alone = evaluate(model_for(spec), data, validation(spec));
     Predictions all[3];
     bool stopped[3] = {};
-    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
-        World world([&] { return test::borrowed(communicator); });
+    run_worlds({3, 3, {}}, [&](World& world) {
         const auto rank = static_cast<std::size_t>(world.rank());
         const Predictor model = model_for(spec);
         all[rank] = evaluate_on_ranks(

@@ -12,7 +12,6 @@
 #include "engine/ops.h"
 #include "tests/support/catch.h"
 #include "tests/support/isa.h"
-#include "tests/support/ranks.h"
 #include "tests/train/small_training.h"
 
 using namespace keel;
@@ -178,8 +177,7 @@ TEST_CASE("A rank without samples takes part with dummies that leave no trace", 
         std::array<std::string, 2> statistics;
         std::array<double, 2> losses{};
         std::string untouched;
-        run_ranks({2, 2, {}}, [&](Communicator& communicator) {
-            World world([&] { return borrowed(communicator); });
+        run_worlds({2, 2, {}}, [&](World& world) {
             Training training(config, &world);
             const auto rank = static_cast<std::size_t>(world.rank());
             if (rank == 1) untouched = bytes_of(training.state.module->buffers());
@@ -213,8 +211,7 @@ TEST_CASE("Micro-batches that a rank lacks samples for leave no trace either", "
     TrainConfig config;
     config.ghost_batch = 2;
     std::string statistics, wanted;
-    run_ranks({2, 2, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({2, 2, {}}, [&](World& world) {
         Training training(config, &world);
         Batch batch = tiny_batch(world.rank() == 0 ? 4 : 1, 1);  // two micro-batches; the second rank fills one
         batch.planned = 8;
