@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "cli/help.h"
@@ -150,6 +152,19 @@ std::function<std::string(const std::string&)> number(const NumberRange& range, 
         return fmt::format("wanted a {} {}, not '{}'", whole ? "whole number" : "number", range.text(), text);
     };
 }
+
+template <class T>
+void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRange& range, const std::string& help) {
+    constexpr bool kWhole = std::is_integral_v<T>;
+    app.add_option(flag, value, help + " [" + range.text() + "]")
+        ->type_name(kWhole ? "N" : "X")
+        ->check(number(range, kWhole))
+        ->capture_default_str();
+}
+template void add_number(CLI::App&, const std::string&, int&, const NumberRange&, const std::string&);
+template void add_number(CLI::App&, const std::string&, std::int64_t&, const NumberRange&, const std::string&);
+template void add_number(CLI::App&, const std::string&, std::uint64_t&, const NumberRange&, const std::string&);
+template void add_number(CLI::App&, const std::string&, double&, const NumberRange&, const std::string&);
 
 int run_program(int argc, const char* const* argv, const std::vector<Command>& table) {
     CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");

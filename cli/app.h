@@ -5,13 +5,15 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "cli/cluster/exit_code.h"
 #include "train/option.h"
+
+// CLI11 is costly to compile: headers only name its application, the files that declare options include it.
+namespace CLI {
+class App;
+}
 
 namespace keel::cli {
 
@@ -41,15 +43,10 @@ struct Command {
 /// -1 as the largest unsigned number and takes NaN for any.
 std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole);
 
-/// Declares an option that takes a number of `range`; the help names range and default.
+/// Declares an option that takes a number of `range`; the help names range and default. T: int, std::int64_t,
+/// std::uint64_t or double.
 template <class T>
-void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRange& range, const std::string& help) {
-    constexpr bool kWhole = std::is_integral_v<T>;
-    app.add_option(flag, value, help + " [" + range.text() + "]")
-        ->type_name(kWhole ? "N" : "X")
-        ->check(number(range, kWhole))
-        ->capture_default_str();
-}
+void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRange& range, const std::string& help);
 
 /// Returns all subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();

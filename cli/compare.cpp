@@ -1,5 +1,6 @@
 // keel report, keel compare
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>

@@ -1,5 +1,6 @@
 // keel data info, keel data synth
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <array>
 #include <cstddef>
 #include <iostream>

@@ -1,5 +1,6 @@
 // keel data check
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iostream>

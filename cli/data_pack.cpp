@@ -1,5 +1,6 @@
 // keel data pack
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <memory>

@@ -1,5 +1,6 @@
 // keel doctor
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <sstream>
 #include <string>

@@ -1,5 +1,6 @@
 // keel eval
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 

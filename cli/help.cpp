@@ -1,6 +1,7 @@
 #include "cli/help.h"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <sstream>
 

@@ -2,8 +2,11 @@
 // against it.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace keel::cli {
 

@@ -1,5 +1,6 @@
 // keel models
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
 #include "cli/output.h"

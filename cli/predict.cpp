@@ -1,5 +1,6 @@
 // keel predict
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <filesystem>

@@ -1,5 +1,6 @@
 // keel quantize
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>

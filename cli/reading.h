@@ -1,12 +1,15 @@
 // The options of commands that read a data set for a trained model: eval and quantize.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "data/dataset.h"
 #include "data/pipeline/loader.h"
 #include "models/model_spec.h"
+
+namespace CLI {
+class App;
+}
 
 namespace keel::cli {
 

@@ -1,5 +1,6 @@
 // keel scale: how fast many nodes would train.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <limits>

@@ -1,6 +1,7 @@
 // keel score: anybody's predictions against NIH's labels.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iostream>

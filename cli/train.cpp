@@ -1,6 +1,7 @@
 // keel train
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 #include <optional>
 
 #include "cli/app.h"

@@ -1,10 +1,12 @@
 // The options of `keel train` on the command line: defaults < the run resumed < --config < --set < flags.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "train/config_file.h"
 #include "train/train_config.h"
+
+namespace CLI {
+class App;
+}
 
 namespace keel::cli {
 

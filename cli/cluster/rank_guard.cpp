@@ -101,8 +101,9 @@ int with_heartbeat(World& world, const RankGuardOptions& options, const std::fun
     // A sum that an exception leaves half done may outlive this call.
     const auto heartbeat = std::make_shared<Heartbeat>(
         beats, [&](const std::string& mine) { return world.gather_texts(mine); }, end);
-    world.watch_jobs({[heartbeat, deadline = options.deadline](const RunPlace& place) { heartbeat->enter(place, deadline); },
-                 [heartbeat] { heartbeat->leave(); }});
+    world.watch_jobs(
+        {[heartbeat, deadline = options.deadline](const RunPlace& place) { heartbeat->enter(place, deadline); },
+         [heartbeat] { heartbeat->leave(); }});
     try {
         const int code = body(world);
         world.watch_jobs({});

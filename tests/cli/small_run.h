@@ -11,7 +11,7 @@ namespace keel::test {
 /// Draws 40 phantom images into `folder`/phantom; returns their SPEC.
 std::string draw_phantom(const TemporaryFolder& folder);
 
-/// keel train of ResNet18 at 32 pixels, batch 8, two epochs, and what `more` adds.
+/// keel train of ResNet18 at 32 pixels, batch 8, two epochs, by plain SGD, and what `more` adds.
 std::vector<std::string> train_command(const std::string& data, const std::string& out,
                                        const std::vector<std::string>& more = {});
 

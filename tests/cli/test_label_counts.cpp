@@ -1,5 +1,7 @@
 #include "cli/label_counts.h"
 
+#include <CLI/CLI.hpp>
+
 #include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
 

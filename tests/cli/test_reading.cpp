@@ -1,5 +1,9 @@
 #include "cli/reading.h"
 
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <sstream>
+
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 

@@ -44,41 +44,71 @@ TrainConfig small_config(const std::string& data, const std::string& out) {
     config.image_size = 32;
     config.batch_size = 8;
     config.epochs = 2;
+    config.optimizer = "sgd";
+    config.momentum = 0;
     config.time_limit = "none";
     return config;
 }
 
-/// Trains on from the newest checkpoint, as keel train --resume auto does.
-TrainEnd train(const TrainConfig& config) {
+/// Asks to stop after so many steps of a process; 0: never.
+class StopAfter final : public TrainObserver {
+public:
+    explicit StopAfter(int steps) : left_(steps) {}
+    void on_step(const StepReport&) override { --left_; }
+    std::optional<StopRequest> should_stop(double) override {
+        return left_ == 0 && asks_ ? std::optional(StopRequest{1, "the test"}) : std::nullopt;
+    }
+
+private:
+    int left_;
+    bool asks_ = left_ > 0;
+};
+
+/// Trains on from the newest checkpoint, as keel train --resume auto does, `steps` of them, if not 0.
+TrainEnd train(const TrainConfig& config, int steps = 0) {
     RunDirectory directory(config.out, ExistingRun::resume, true);
     RunRecorder recorder(directory);
-    Trainer trainer(config, recorder);
+    StopAfter stop(steps);
+    TrainObservers observers({&recorder, &stop});
+    Trainer trainer(config, observers);
     if (const auto found = directory.checkpoints().newest()) trainer.resume(found->state, found->file);
     return trainer.run().end;
 }
 
 }  // namespace
 
-TEST_CASE("A run that ends after every step and goes on has the same weights to the bit", "[resume]") {
+TEST_CASE("A run that ends or stops after every step and goes on has the same weights to the bit", "[resume]") {
     const TemporaryFolder folder;
     const std::string data = test::draw_phantom(folder);
     TrainConfig config = small_config(data, folder / "whole");
+    config.momentum = 0.9;
+    config.batch_size = 11;
     config.schedule = "constant";  // a cosine's course depends on how many steps there shall be
     config.dropout = 0.2;
     config.rotate = 10;
     config.ema_decay = 0.9;
     REQUIRE(train(config) == TrainEnd::finished);
     const std::string whole_metrics = read_text(folder / "whole/metrics.csv");
-    config.out = folder / "stopped";
     const std::int64_t whole_steps =
         read_trainer_state(Checkpoints(folder / "whole/checkpoints").newest()->state.metadata, "").step;
     REQUIRE(whole_steps > 4);
-    for (config.max_steps = 1; config.max_steps <= whole_steps; ++config.max_steps)
+    const auto check_equal = [&](const std::string& file) {
+        CHECK((fingerprint(config.out + file) == fingerprint(folder / "whole" + file)));
+        CHECK(lines(read_text(config.out + "/metrics.csv")) == lines(whole_metrics));
+        CHECK(lines(read_text(config.out + "/metrics.jsonl")) == lines(whole_metrics) - 1);
+    };
+    config.out = folder / "stopped";
+    int stops = 0;
+    while (train(config, 1) == TrainEnd::stopped) ++stops;
+    CHECK(stops + 1 >= whole_steps);
+    check_equal("/checkpoints/last.safetensors");
+    check_equal("/checkpoints/best.safetensors");
+    config.out = folder / "ended";
+    for (config.max_steps = 1; config.max_steps <= whole_steps; config.max_steps += 2)
         REQUIRE(train(config) == TrainEnd::finished);
-    CHECK(fingerprint(config.out + "/checkpoints/last.safetensors") ==
-          fingerprint(folder / "whole/checkpoints/last.safetensors"));
-    CHECK(lines(read_text(config.out + "/metrics.csv")) == lines(whole_metrics));
-    CHECK(lines(read_text(config.out + "/metrics.jsonl")) == lines(whole_metrics) - 1);
+    config.max_steps = 0;
+    REQUIRE(train(config) == TrainEnd::finished);
+    check_equal("/checkpoints/last.safetensors");
 }
 
 TEST_CASE("Options that matter are refused when they change, and taken by force; others are free", "[resume]") {

@@ -26,7 +26,7 @@ std::string written(bool quiet) {
                               .samples = 32,
                               .mean_loss = 0.5,
                               .images_per_second = 10});
-            progress.on_epoch_trained({.epoch = epoch, .epochs = 2});
+            progress.on_epoch_trained({epoch, 2, ""});
         }
         progress.on_end();
     }

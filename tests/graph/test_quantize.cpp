@@ -124,16 +124,18 @@ TEST_CASE("Probabilities of quantized networks are the same bits on every ISA, t
         const char* name;
         std::int64_t image_size, channels;
         bool small_stem;
+        std::int64_t outputs;
         std::vector<float> factors;  ///< of the logits
     };
-    // logits as they are; many that saturate, some near the ends of float's range, subnormal ones
-    const auto [name, image_size, channels, small_stem, factors] =
-        GENERATE(Case{"resnet18", 10, 1, true, {1, 40, 1e37F, 1e-40F}}, Case{"resnet18", 33, 3, false, {1}},
-                 Case{"resnet34", 9, 2, true, {1}}, Case{"resnet50", 32, 3, false, {1}},
-                 Case{"densenet121", 32, 1, false, {1}}, Case{"densenet121", 11, 3, true, {1}});
-    const std::uint64_t seed = GENERATE(1, 2);
-    CAPTURE(name, image_size, channels, seed);
-    const std::int64_t classes = 3 + 8 * static_cast<std::int64_t>(seed), pixels = image_size * image_size * channels;
+    // Logits as they are; many that saturate, some near the ends of float's range, subnormal ones. The test before this
+    // one has whole networks of every kind: here it is their last steps, with numbers of classes around the vectors'
+    // width.
+    const auto [name, image_size, channels, small_stem, outputs, factors] =
+        GENERATE(Case{"resnet18", 10, 1, true, 11, {1, 40, 1e37F, 1e-40F}}, Case{"resnet18", 9, 2, true, 19, {1}},
+                 Case{"resnet50", 33, 3, false, 16, {1}}, Case{"densenet121", 11, 3, true, 3, {1}});
+    constexpr std::uint64_t seed = 2;
+    CAPTURE(name, image_size, channels, outputs);
+    const std::int64_t classes = outputs, pixels = image_size * image_size * channels;
     ModelSpec spec{.name = name,
                    .options = {.classes = classes, .channels = channels, .small_stem = small_stem},
                    .image_size = image_size,

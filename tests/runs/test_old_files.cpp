@@ -48,7 +48,7 @@ void expand(const std::string& name, const fs::path& to) {
         bytes.append(counts[0], '\0').append(chunks, at, counts[1]);
         at += counts[1];
     }
-    write_text(to, bytes);
+    write_text(fs::absolute(to), bytes);
 }
 
 /// A folder as make_old_run.py had it when the run was stopped; it is the current one meanwhile, for the run's paths

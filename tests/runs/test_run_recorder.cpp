@@ -18,7 +18,7 @@ struct Recorded {
     std::string path = folder / "run";
     RunDirectory directory{path, ExistingRun::refuse, true};
     RunRecorder recorder{directory};
-    ModelSpec spec{.name = "resnet18", .multi_label = true, .label_names = {"A", "B"}};
+    ModelSpec spec{.name = "resnet18", .options = {.classes = 2}, .multi_label = true, .label_names = {"A", "B"}};
     Predictions predictions;
 
     Recorded() {
@@ -37,8 +37,9 @@ struct Recorded {
                            .seconds = 2,
                            .bad_images = 1,
                            .peak_arena_bytes = 2'500'000,
-                           .spec = &spec};
-        report.predictions = &predictions;
+                           .spec = &spec,
+                           .predictions = &predictions,
+                           .scores = {}};
         report.scores = score(spec, predictions);
         return report;
     }
@@ -76,9 +77,9 @@ TEST_CASE("A run that goes on loses the rows that it trains again", "[recorder]"
 
 TEST_CASE("The best checkpoint's predictions are kept, and a save that failed is told", "[recorder]") {
     Recorded run;
-    run.recorder.on_checkpoint({.step = 5});
+    run.recorder.on_checkpoint({.step = 5, .error = {}});
     CHECK_FALSE(std::filesystem::exists(run.path + "/val_predictions.csv"));
-    CheckpointReport best{.step = 5, .best = true, .spec = &run.spec};
+    CheckpointReport best{.step = 5, .best = true, .error = {}, .spec = &run.spec};
     best.predictions = &run.predictions;
     run.recorder.on_checkpoint(best);
     CHECK(run.file("val_predictions.csv") == predictions_csv(run.spec, run.predictions));

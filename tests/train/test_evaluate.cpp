@@ -27,8 +27,9 @@ ModelSpec spec_of(Task task) {
             .label_names = {"A", "B"}};
 }
 
+/// The same model for either task: the spec alone says what its logits mean.
 Predictor model_for(const ModelSpec& spec) {
-    const auto module = make_model(spec.name, spec.options, 1);
+    static const auto module = make_model(spec.name, spec.options, 1);
     return {spec, *module};
 }
 
@@ -88,12 +89,12 @@ TEST_CASE("Ranks predict a part each and all have all of it, to the bit", "[eval
     const test::ThreadScope one(1);
     const ModelSpec spec = spec_of(Task::labels);
     const SmallDataset data(small_contents(Task::labels, 0, 7));
-    const Predictions alone = evaluate(model_for(spec), data, validation(spec));
+    const Predictor model = model_for(spec);
+    const Predictions alone = evaluate(model, data, validation(spec));
     Predictions all[3];
     bool stopped[3] = {};
     run_worlds({3, 3, {}}, [&](World& world) {
         const auto rank = static_cast<std::size_t>(world.rank());
-        const Predictor model = model_for(spec);
         all[rank] = evaluate_on_ranks(
                         world, [] { return false; }, model, data, validation(spec))
                         .value();

@@ -34,20 +34,28 @@ private:
     std::optional<StopRequest> stop_;
 };
 
+/// A report of which one field is set.
+template <class Report, class Value>
+Report report(Value Report::*field, const Value& value) {
+    Report made;
+    made.*field = value;
+    return made;
+}
+
 }  // namespace
 
 TEST_CASE("Observers are told everything, in the order of their list", "[observer]") {
     std::string said, wanted;
     Witness a("a", said), b("b", said);
     TrainObservers all({&a, &b});
-    all.on_resume({.step = 3});
-    all.on_start({.model = "m"});
-    all.on_step({.step = 4});
-    all.on_epoch_trained({.epoch = 1});
-    all.on_epoch({.epoch = 1});
-    all.on_checkpoint({.step = 5});
-    all.on_skip({.what = "NaN"});
-    all.on_bad_image({.name = "x.png"});
+    all.on_resume(report(&ResumeReport::step, std::int64_t{3}));
+    all.on_start(report(&TrainStart::model, std::string("m")));
+    all.on_step(report(&StepReport::step, std::int64_t{4}));
+    all.on_epoch_trained(report(&EpochTrained::epoch, std::int64_t{1}));
+    all.on_epoch(report(&EpochReport::epoch, std::int64_t{1}));
+    all.on_checkpoint(report(&CheckpointReport::step, std::int64_t{5}));
+    all.on_skip(report(&SkippedStep::what, std::string("NaN")));
+    all.on_bad_image({0, "x.png", "why"});
     all.on_end();
     for (const std::string what :
          {"resume 3", "start m", "step 4", "trained 1", "epoch 1", "saved 5", "skipped NaN", "bad x.png", "end"})
