@@ -15,8 +15,8 @@ namespace keel {
 /// An image that could not be loaded and was skipped.
 struct BadImage {
     std::int64_t index;  ///< into Dataset::samples(split)
-    std::string name;    ///< Sample::name
-    std::string reason;  ///< the error's message
+    std::string name{};    ///< Sample::name
+    std::string reason{};  ///< the error's message
 };
 
 /// Returns how many of `images` images may be bad: the fraction of them, rounded up.

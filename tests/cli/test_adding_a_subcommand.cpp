@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <memory>
@@ -99,7 +100,7 @@ Printed run_keel_count(const std::vector<std::string>& arguments) {
 TEST_CASE("The guide's subcommand runs, with the options that all have", "[adding_a_subcommand]") {
     const TemporaryFolder folder;
     const std::string file = folder / "weights.safetensors";
-    write_safetensors(file, {{{"a", Tensor::zeros({3, 4})}, {"b", Tensor::zeros({5})}}, {}});
+    write_safetensors(file, {{}, {{"a", Tensor::zeros({3, 4})}, {"b", Tensor::zeros({5})}}});
     const Printed all = run_keel_count({"count", file});
     CHECK((all.code == 0 && all.out == "17 numbers in 2 tensors\n" && all.err.empty()));
     const Printed json = run_keel_count({"count", file, "--least", "6", "--json"});

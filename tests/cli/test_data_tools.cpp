@@ -24,7 +24,7 @@ using nlohmann::json;
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
+using Arguments = std::vector<std::string>;
 
 json object(const ProgramResult& result, int code = 0) {
     INFO(result.err);
@@ -124,7 +124,7 @@ TEST_CASE("Training from a pack gives, to the bit, the weights of training from 
 TEST_CASE("A pack that is killed leaves nothing that opens", "[pack]") {
     const TemporaryFolder folder;
     const std::string set = draw_phantom(folder, "40", "64"), pack = folder / "pack";
-    const Words line{"data", "pack", "phantom:" + set, pack, "--size", "128", "--quiet"};
+    const Arguments line{"data", "pack", "phantom:" + set, pack, "--size", "128", "--quiet"};
     // The system ends a program that writes a file beyond the limit, here in the middle of the first shard.
     rlimit before{};
     REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
@@ -148,7 +148,7 @@ TEST_CASE("A pack that is killed leaves nothing that opens", "[pack]") {
     const ProgramResult again = run_keel(line);
     CHECK(again.code == 2);
     CHECK_THAT(again.err, contains("--force replaces a pack"));
-    Words forced = line;
+    Arguments forced = line;
     forced.emplace_back("--force");
     CHECK(run_keel(forced).code == 0);
     forced[3] = set;
@@ -221,7 +221,7 @@ TEST_CASE("keel data bench measures several storages in turn, and says what empt
                                        "--images", "20", "--batch", "4", "--rounds", "3", "--cold", "--json"}));
     CHECK(cost["rounds"] == 3);
     REQUIRE(cost["results"].size() == 3);
-    const Words specs{"phantom:" + set, "pack:" + (folder / "pack"), "phantom:" + set};
+    const Arguments specs{"phantom:" + set, "pack:" + (folder / "pack"), "phantom:" + set};
     for (std::size_t i = 0; i < 3; ++i) {
         const json& result = cost["results"][i];
         CHECK(result["data"] == specs[i]);

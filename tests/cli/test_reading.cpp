@@ -46,7 +46,7 @@ TEST_CASE("A bad image is named with the command that skipped it", "[reading]") 
     const LoaderOptions loader = loader_options(options, {}, "quantize");
     std::ostringstream text;
     std::streambuf* const before = std::cerr.rdbuf(text.rdbuf());
-    loader.on_bad_image({.name = "a.png", .reason = "[png] too short"});
+    loader.on_bad_image({0, "a.png", "[png] too short"});
     std::cerr.rdbuf(before);
     CHECK(text.str() == "keel quantize: skipped a.png: [png] too short\n");
 }

@@ -8,6 +8,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/environment.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 using namespace keel::cli;
