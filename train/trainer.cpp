@@ -154,10 +154,10 @@ void Trainer::skip_step(const Batch& batch, const std::string& what) {
     }
     observer_.on_skip(skipped);
     if (state_.divergent >= config_.max_divergent)
-        throw DivergedError(fmt::format(
-            "[train] {} steps in a row were not finite ({} at step {}; its samples: {}); go on from the last "
-            "checkpoint with a lower learning rate (--resume auto --lr X --force), or warm it up",
-            state_.divergent, what, state_.step + 1, fmt::join(skipped.samples, ", ")));
+        throw DivergedError(
+            fmt::format("[train] {} steps in a row were not finite ({} at step {}); go on from the last "
+                        "checkpoint with a lower learning rate (--resume auto --lr X --force), or warm it up",
+                        state_.divergent, what, state_.step + 1));
 }
 
 void Trainer::train_step(const Batch& batch) {

@@ -115,8 +115,10 @@ TEST_CASE("Contents that contradict themselves are refused", "[dataset]") {
     samples[0].label = 1;
     samples[1].label = 2;
     CHECK_THAT(refusal(contents_of(samples, Task::classes)), contains("odd is of class 2, wanted 0 to 1"));
-    samples[1].label = -1;
-    CHECK_THAT(refusal(contents_of(samples, Task::classes)), contains("odd is of class -1"));
+    samples[1].label = -2;
+    CHECK_THAT(refusal(contents_of(samples, Task::classes)), contains("odd is of class -2"));
+    samples[1].label = kUnknownClass;  // to train on alone
+    CHECK(refusal(contents_of(samples, Task::classes)).empty());
     samples[1].label = 0;
     CHECK(refusal(contents_of(samples, Task::classes)).empty());
 }

@@ -78,7 +78,7 @@ TEST_CASE("The guide's loss has the gradient of its formula, and none of what is
 TEST_CASE("The guide's loss trains a model", "[adding_a_loss]") {
     TrainConfig config = small_config();
     config.epochs = 4;
-    config.lr = 0.01;
+    config.lr = 0.0003;
     struct Losses final : TrainObserver {
         void on_epoch(const EpochReport& epoch) override { means.push_back(epoch.train_loss); }
         std::vector<double> means;
