@@ -152,7 +152,7 @@ void check_own_op(const std::string& program) {
         wanted[0] += slope * x0;
         wanted[1] += slope * x1;
     }
-    std::istringstream words(printed.substr(printed.find("gradient ") + 9));
+    std::istringstream words(printed.substr(printed.rfind("gradient ") + 9));
     for (const double each : wanted) {
         double number = NAN;
         words >> number;
