@@ -1,6 +1,7 @@
 // examples/, built outside of the tree as other people's programs are: by find_package, pkg-config and
 // add_subdirectory.
 #include <unistd.h>
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>

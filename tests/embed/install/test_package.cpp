@@ -1,6 +1,5 @@
 // What the installed package holds, and what it says where something is missing.
 #include <filesystem>
-#include <initializer_list>
 #include <sstream>
 #include <string>
 

@@ -1,8 +1,6 @@
 // The headers that programs include (cmake/public_headers.txt): whole, in the package, described, and clean for
 // compilers that warn of more than Keel's own builds do.
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
