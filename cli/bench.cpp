@@ -10,7 +10,6 @@
 #include <iostream>
 
 #include "cli/app.h"
-#include "cli/bench_profile.h"
 #include "cli/cluster/rank_cores.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -28,6 +27,7 @@
 #include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 #include "models/random_training.h"
+#include "runs/profile_text.h"
 #include "train/data_parallel.h"
 
 namespace keel::cli {

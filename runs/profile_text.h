@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "cli/output.h"
+#include "engine/json.h"
 #include "engine/profile_summary.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// Returns two tables, by kind of work and by layer; times are of one of the `steps` recorded. Layers
 /// of less than 0.005 ms are left out.
@@ -17,4 +17,4 @@ std::string profile_text(const profile::Summary& summary, int steps);
 /// {...}}]}, where gflops and gbs are 1e9 operations and bytes a second.
 Json profile_json(const profile::Summary& summary, int steps);
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -1,10 +1,10 @@
-#include "cli/bench_profile.h"
+#include "runs/profile_text.h"
 
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
 using namespace keel;
-using namespace keel::cli;
+
 using keel::test::contains;
 
 namespace {
