@@ -10,6 +10,7 @@
 #include "cli/cluster/machine.h"
 #include "cli/cluster/openmp.h"
 #include "cli/cluster/rank_report.h"
+#include "cli/output.h"
 #include "distributed/mpi/launched.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "engine/files.h"

@@ -135,7 +135,10 @@ TEST_CASE("A step that an exception ends while sums are under way hangs no rank 
     const auto in_use = [] { return Arena::global().statistics().in_use; };
     const auto before = in_use();
     std::atomic<int> applied{0}, sprung{0}, let_down{0};
-    const ThreadWorld slow{2, 2, [](int) { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }};
+    std::atomic<bool> is_slow{false};  // sums are still under way when the trap springs
+    const ThreadWorld slow{2, 2, [&](int) {
+                               if (is_slow) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                           }};
     const auto run = [&] {
         run_ranks(slow, [&](Communicator& communicator) {
             World world([&] { return borrowed(communicator); });
@@ -156,6 +159,7 @@ TEST_CASE("A step that an exception ends while sums are under way hangs no rank 
             const auto fine = [] { return StepStatus{}; };
             try {
                 for (std::int64_t i = 0; i < 2; ++i) applied += step.run(batch, {0, i}, 0.1, fine).applied;
+                is_slow = true;
                 if (world.rank() == 0) trapped.arm();
                 step.run(batch, {0, 2}, 0.1, fine);
             } catch (const InputError&) {

@@ -75,7 +75,7 @@ public:
 TEST_CASE("A step applies the gradient of the batch's mean loss, and the average follows", "[train_step]") {
     Training training;
     const Batch batch = tiny_batch(5, 1);
-    const TrainState twin = tiny_state();
+    TrainState twin = tiny_state();
     twin.module->train(true);
     const Tensor loss = (*twin.loss)((*twin.module)(images_of(batch)), batch);
     backward(loss);
@@ -138,7 +138,7 @@ TEST_CASE("Ghost batches are normalized each by itself, and each sample weighs t
     training.state.loss = noted;
     const Batch batch = tiny_batch(5, 1);
 
-    const TrainState twin = tiny_state();
+    TrainState twin = tiny_state();
     twin.module->train(true);
     double loss_sum = 0;
     const std::int64_t cuts[] = {0, 1, 3, 5};  // slice_of: as even as can be
