@@ -92,7 +92,9 @@ std::unique_ptr<Dataset> drawn_images(std::int64_t train, std::int64_t val, Task
     std::int64_t number = 0;
     for (const auto& [split, count] : {std::pair{Split::train, train}, {Split::val, val}})
         for (std::int64_t i = 0; i < count; ++i, ++number) {
-            Sample sample{.name = "image " + std::to_string(number), .record = number};
+            Sample sample;
+            sample.name = "image " + std::to_string(number);
+            sample.record = number;
             if (task == Task::classes)
                 sample.label = static_cast<std::int32_t>(number % 2);
             else

@@ -13,6 +13,12 @@ TrainerState after(std::optional<double> best, int since_best = 0) {
     return state;
 }
 
+ScheduleOptions schedule_of(ScheduleKind kind) {
+    ScheduleOptions schedule;
+    schedule.kind = kind;
+    return schedule;
+}
+
 }  // namespace
 
 TEST_CASE("An epoch is the best if its metric is above all before it", "[epoch_verdict]") {
@@ -28,13 +34,13 @@ TEST_CASE("An epoch is the best if its metric is above all before it", "[epoch_v
 TEST_CASE("An epoch that was not validated changes nothing", "[epoch_verdict]") {
     TrainerState before = after(0.5, 4);
     before.plateau = {0.5, true, 0.25, 2};
-    const EpochVerdict verdict = judge_epoch(before, {.kind = ScheduleKind::plateau}, std::nullopt, true);
+    const EpochVerdict verdict = judge_epoch(before, schedule_of(ScheduleKind::plateau), std::nullopt, true);
     CHECK((!verdict.best && verdict.best_metric == 0.5 && verdict.epochs_since_best == 4));
     CHECK(verdict.plateau == before.plateau);
 }
 
 TEST_CASE("A part of an epoch may be the best, but patience and plateau do not count it", "[epoch_verdict]") {
-    const ScheduleOptions plateau{.kind = ScheduleKind::plateau, .patience = 0};
+    const ScheduleOptions plateau = schedule_of(ScheduleKind::plateau);
     const EpochVerdict worse = judge_epoch(after(0.5, 4), plateau, 0.1, false);
     CHECK((!worse.best && worse.epochs_since_best == 4 && worse.plateau == PlateauState{}));
     const EpochVerdict better = judge_epoch(after(0.5, 4), plateau, 0.9, false);
@@ -42,7 +48,7 @@ TEST_CASE("A part of an epoch may be the best, but patience and plateau do not c
 }
 
 TEST_CASE("A plateau hears of whole epochs, and only where it is the schedule", "[epoch_verdict]") {
-    const ScheduleOptions plateau{.kind = ScheduleKind::plateau}, cosine{.kind = ScheduleKind::cosine};
+    const ScheduleOptions plateau = schedule_of(ScheduleKind::plateau), cosine = schedule_of(ScheduleKind::cosine);
     CHECK(judge_epoch(after(0.5), plateau, 0.4, true).plateau == observe(plateau, {}, 0.4));
     CHECK_FALSE(judge_epoch(after(0.5), plateau, 0.4, true).plateau == PlateauState{});
     CHECK(judge_epoch(after(0.5), cosine, 0.4, true).plateau == PlateauState{});

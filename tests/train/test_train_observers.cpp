@@ -35,20 +35,27 @@ private:
     std::vector<std::string>& calls_;
 };
 
+template <class Report>
+Report with(std::int64_t Report::*member, std::int64_t value) {
+    Report report;
+    report.*member = value;
+    return report;
+}
+
 }  // namespace
 
 TEST_CASE("All observers hear everything, in the order of the list", "[observer]") {
     std::vector<std::string> calls, wanted;
     Named first("a", calls), second("b", calls);
     TrainObservers both({&first, &second});
-    both.on_resume({.step = 1});
-    both.on_start({.total_steps = 2});
-    both.on_step({.step = 3});
-    both.on_epoch_trained({.epoch = 4});
-    both.on_epoch({.epoch = 5});
-    both.on_checkpoint({.step = 6});
-    both.on_skip({.step = 7});
-    both.on_bad_image({.index = 8});
+    both.on_resume(with(&ResumeReport::step, 1));
+    both.on_start(with(&TrainStart::total_steps, 2));
+    both.on_step(with(&StepReport::step, 3));
+    both.on_epoch_trained(with(&EpochTrained::epoch, 4));
+    both.on_epoch(with(&EpochReport::epoch, 5));
+    both.on_checkpoint(with(&CheckpointReport::step, 6));
+    both.on_skip(with(&SkippedStep::step, 7));
+    both.on_bad_image(with(&BadImage::index, 8));
     both.on_end();
     for (const char* call :
          {"resume 1", "start 2", "step 3", "trained 4", "epoch 5", "checkpoint 6", "skip 7", "bad 8", "end 0"})

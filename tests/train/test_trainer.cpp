@@ -214,7 +214,10 @@ TEST_CASE("Training samples of no known class are left out of the loss; a run of
     const auto data = [](std::int32_t second) {
         DatasetContents contents;
         contents.label_names = {"dark", "bright"};
-        contents.splits[0] = {{.name = "a", .label = kUnknownClass}, {.name = "b", .label = second}};
+        for (const std::int32_t label : {kUnknownClass, second}) {
+            contents.splits[0].emplace_back().name = std::to_string(label);
+            contents.splits[0].back().label = label;
+        }
         return std::make_unique<Unlabelled>(std::move(contents));
     };
     TrainConfig config = small_config();
