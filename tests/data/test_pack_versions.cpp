@@ -173,7 +173,7 @@ TEST_CASE("A pack keeps that a class is not known, of training samples alone", "
 
     // An index that says of the training samples that they are the test split's.
     std::string index = read_text(scratch / "some/index.keelpack");
-    IndexHeader header;
+    pack::IndexHeader header;
     std::memcpy(&header, index.data(), sizeof(header));
     std::swap(header.samples[0], header.samples[2]);
     std::memcpy(index.data(), &header, sizeof(header));
