@@ -138,7 +138,7 @@ void run(const Options& o) {
     if (o.threads > 0) set_thread_count(o.threads);
     const auto convolutions = o.model == "resnet50"
                                   ? bench::resnet50_convolutions(o.batch)
-                                  : bench::densenet121_convolutions(o.batch, bench::TransitionPool::behind);
+                                  : bench::densenet121_convolutions(o.batch, bench::TransitionPool::after);
     RandomTraining training(o.model, {}, o.batch, 224, 0);
     for (int i = 0; i < 2; ++i) training.step();
     const onednn::Session session;

@@ -21,7 +21,7 @@ using Call = std::function<void()>;
 /// `count` floats of 0.5.
 inline Tensor filled(std::int64_t count) { return Tensor::full({count}, 0.5); }
 
-/// "56x56x64", and "/256" behind it where the pixels lie 256 apart.
+/// "56x56x64", and "/256" after it where the pixels lie 256 apart.
 inline std::string text(const MapShape& map) {
     const std::string size = std::to_string(map.size);
     return size + "x" + size + "x" + std::to_string(map.c) + (map.ld == map.c ? "" : "/" + std::to_string(map.ld));

@@ -41,9 +41,9 @@ inline std::vector<kernels::Conv2dGeometry> resnet50_convolutions(std::int64_t n
     return shapes;
 }
 
-/// Where a transition's average pool stands: behind its convolution, as published, or before it, which is the same
+/// Where a transition's average pool stands: after its convolution, as published, or before it, which is the same
 /// function with a quarter of the work.
-enum class TransitionPool { behind, before };
+enum class TransitionPool { after, before };
 
 /// All 120 convolutions.
 inline std::vector<kernels::Conv2dGeometry> densenet121_convolutions(std::int64_t n, TransitionPool pool) {

@@ -166,15 +166,7 @@ template void add_number(CLI::App&, const std::string&, std::int64_t&, const Num
 template void add_number(CLI::App&, const std::string&, std::uint64_t&, const NumberRange&, const std::string&);
 template void add_number(CLI::App&, const std::string&, double&, const NumberRange&, const std::string&);
 
-int exit_code_of(const std::exception& error) {
-    if (dynamic_cast<const UsageError*>(&error) != nullptr) return kUsageError;
-    if (dynamic_cast<const InputError*>(&error) != nullptr) return kBadInput;
-    if (dynamic_cast<const DivergedError*>(&error) != nullptr) return kDiverged;
-    if (dynamic_cast<const IoError*>(&error) != nullptr) return kIoFailure;
-    return kInternalError;
-}
-
-int run_program(int argc, const char* const* argv) {
+int run_program(int argc, const char* const* argv, const std::vector<Command>& table) {
     CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");
     app.set_help_flag("--help", "print this help");
     app.set_version_flag("--version", KEEL_VERSION, "print the version");
@@ -189,7 +181,7 @@ int run_program(int argc, const char* const* argv) {
         log_to_stderr();
         Globals globals;
         std::vector<Leaf> leaves;
-        add_commands(app, commands(), globals, leaves);
+        add_commands(app, table, globals, leaves);
         return parse_and_run(app, leaves, globals, argc, argv);
     } catch (const std::bad_alloc&) {
         return fail(kInternalError, "[memory] out of memory");

@@ -1,13 +1,13 @@
-// The frame of the `keel` program: subcommands, what they have in common, and exit codes.
+// The frame of the `keel` program: subcommands, and what they have in common.
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/cluster/exit_code.h"
 #include "train/option.h"
 
 // CLI11 is costly to compile: headers only name its application, the files that declare options include it.
@@ -16,19 +16,6 @@ class App;
 }
 
 namespace keel::cli {
-
-/// What the program returns; batch systems act on it.
-enum ExitCode : int {
-    kSuccess = 0,
-    kInternalError = 1,  ///< out of memory, or a bug
-    kUsageError = 2,
-    kBadInput = 3,
-    kDiverged = 4,
-    kIoFailure = 5,
-    kPeerLost = 69,  ///< another rank died, stopped or left
-    kStoppedResumable = 75,
-    kInterrupted = 130,
-};
 
 /// What every subcommand takes.
 struct Globals {
@@ -42,16 +29,18 @@ struct Globals {
 /// What a subcommand does once its options are parsed; returns the exit code. Errors are exceptions (kernels/error.h).
 using Run = std::function<int()>;
 
-/// A subcommand, or a group of them where `add` is null. `add` declares the options on `app`. `globals` outlives the
-/// Run.
+/// Declares a subcommand's options on `app` and returns what it does. `globals` outlives that.
+using AddCommand = Run(CLI::App& app, const Globals& globals);
+
+/// A subcommand, or a group of them where `add` is null.
 struct Command {
     std::string name, summary;
-    Run (*add)(CLI::App& app, const Globals& globals) = nullptr;
+    AddCommand* add = nullptr;
     std::vector<Command> children = {};
 };
 
-/// For CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads -1 as the largest
-/// unsigned number and takes NaN for any.
+/// Returns a check for CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads
+/// -1 as the largest unsigned number and takes NaN for any.
 std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole);
 
 /// Declares an option that takes a number of `range`; the help names range and default. T: int, std::int64_t,
@@ -59,14 +48,11 @@ std::function<std::string(const std::string&)> number(const NumberRange& range, 
 template <class T>
 void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRange& range, const std::string& help);
 
-/// All subcommands, in the order of the help text (cli/commands.cpp).
+/// Returns all subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();
 
-/// What the program returns for an error that ends it.
-int exit_code_of(const std::exception& error);
-
-/// Runs the program: parses, runs the subcommand, prints a one-line error `keel train: [nih] ...` on stderr; returns
-/// the exit code.
-int run_program(int argc, const char* const* argv);
+/// Runs the program with the subcommands of a table: parses, runs the one that is named, prints a one-line error
+/// `keel train: [nih] ...` on stderr. Returns the exit code.
+int run_program(int argc, const char* const* argv, const std::vector<Command>& table = commands());
 
 }  // namespace keel::cli

@@ -1,17 +1,16 @@
 // keel bench: the speed of a model on random images.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <iostream>
 
-#include "cli/bench_profile.h"
+#include "cli/app.h"
 #include "cli/cluster/rank_cores.h"
-#include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "distributed/collectives/gradient_buckets.h"
@@ -22,12 +21,13 @@
 #include "engine/files.h"
 #include "engine/median.h"
 #include "engine/profile_summary.h"
+#include "graph/build/trace.h"
 #include "graph/quantize/quantize.h"
-#include "graph/trace.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 #include "models/random_training.h"
+#include "runs/profile_text.h"
 #include "train/data_parallel.h"
 
 namespace keel::cli {

@@ -1,11 +1,11 @@
 // keel report, keel compare
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "engine/files.h"
 #include "runs/report/report.h"

@@ -1,6 +1,6 @@
 // keel data info, keel data synth
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <array>
 #include <cstddef>
 #include <iostream>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"

@@ -1,12 +1,12 @@
 // keel data pack
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <memory>
 #include <string>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"

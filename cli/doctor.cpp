@@ -1,16 +1,17 @@
 // keel doctor
-#include <CLI/CLI.hpp>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <sstream>
 #include <string>
 #include <utility>
 
+#include "cli/app.h"
 #include "cli/cluster/core_map.h"
 #include "cli/cluster/machine.h"
 #include "cli/cluster/openmp.h"
 #include "cli/cluster/rank_report.h"
-#include "cli/commands.h"
+#include "cli/output.h"
 #include "distributed/mpi/launched.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "engine/files.h"

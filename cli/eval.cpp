@@ -1,10 +1,10 @@
 // keel eval
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"

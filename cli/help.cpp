@@ -1,7 +1,7 @@
 #include "cli/help.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <sstream>
 

@@ -15,7 +15,7 @@ void add_split_options(CLI::App& app, DatasetOptions& options);
 
 /// {"train": {"samples": n, "labels": {LABEL: n, ...}, "without_label": n}, ...}, the last for Task::labels alone.
 Json label_counts_json(const Dataset& dataset, const std::array<SplitCounts, 3>& counts);
-/// The same as a table.
+/// Returns the counts as a table.
 std::string label_counts_table(const Dataset& dataset, const std::array<SplitCounts, 3>& counts);
 
 }  // namespace keel::cli

@@ -1,8 +1,8 @@
 // keel models
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "models/registry.h"
 #include "models/summary.h"

@@ -1,13 +1,16 @@
 // keel predict
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "data/formats/image_format.h"
 #include "embed/images.h"
@@ -44,31 +47,85 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
     return files;
 }
 
-/// The files' images as the model's input, one behind the other; files that cannot be read are named on stderr and
-/// taken out.
-Tensor load_batch(std::vector<std::string>& files, const TransformOptions& transform) {
-    const std::int64_t floats = std::int64_t{transform.image_size} * transform.image_size * transform.channels;
-    Tensor images = Tensor::empty({std::ssize(files), transform.image_size, transform.image_size, transform.channels});
-    std::int64_t good = 0;
-    std::erase_if(files, [&](const std::string& file) {
+/// A file that could be read, and the model's input that it makes, {1, h, w, channels}.
+struct LoadedImage {
+    std::string path;
+    Tensor input;
+};
+
+/// Reads the files; those that cannot be read are named on stderr and left out.
+std::vector<LoadedImage> load_images(std::span<const std::string> files, const TransformOptions& transform) {
+    std::vector<LoadedImage> loaded;
+    for (const std::string& file : files) {
         try {
-            transform_image(load_image(file, transform), transform, {}, images.data<float>() + good * floats);
-            ++good;
-            return false;
+            const Image image = load_image(file, transform);
+            loaded.push_back({file, input_of({&image, 1}, transform)});
         } catch (const Error& error) {
             std::cerr << "keel predict: skipped " << file << ": " << error.what() << '\n';
-            return true;
         }
-    });
-    return Tensor::from<float>(images.values<float>().first(static_cast<std::size_t>(good * floats)),
-                               {good, transform.image_size, transform.image_size, transform.channels});
+    }
+    return loaded;
 }
 
-/// Image i of a batch, as a batch of one.
-Tensor sample_of(const Tensor& batch, std::size_t i) {
-    const auto count = static_cast<std::size_t>(batch.elements() / batch.dim(0));
-    return Tensor::from<float>(batch.values<float>().subspan(i * count, count),
-                               {1, batch.dim(1), batch.dim(2), batch.dim(3)});
+/// Returns the images as one batch.
+Tensor batch_of(const std::vector<LoadedImage>& images) {
+    const Tensor& first = images.front().input;
+    const Tensor batch = Tensor::empty({std::ssize(images), first.dim(1), first.dim(2), first.dim(3)});
+    auto next = batch.values<float>().begin();
+    for (const LoadedImage& image : images) next = std::ranges::copy(image.input.values<float>(), next).out;
+    return batch;
+}
+
+struct Prediction {
+    std::string path;
+    std::vector<float> scores;  // of each label
+    Json heatmaps;              // null where none are asked for
+};
+
+/// Scores the files that can be read, `batch_size` at a time.
+std::vector<Prediction> predict(const Predictor& model, const std::vector<std::string>& files, std::int64_t batch_size,
+                                Heatmaps* heatmaps) {
+    const TransformOptions transform = transform_of(model.spec());
+    const std::size_t labels = model.spec().label_names.size(), most = static_cast<std::size_t>(batch_size);
+    std::vector<Prediction> all;
+    for (std::size_t begin = 0; begin < files.size(); begin += most) {
+        const std::vector<LoadedImage> images =
+            load_images(std::span(files).subspan(begin, std::min(most, files.size() - begin)), transform);
+        if (images.empty()) continue;
+        const Tensor scores = model.predict(batch_of(images));
+        for (std::size_t i = 0; i < images.size(); ++i) {
+            const auto own = scores.values<float>().subspan(i * labels, labels);
+            all.push_back({images[i].path,
+                           {own.begin(), own.end()},
+                           heatmaps != nullptr ? heatmaps->explain(images[i].path, images[i].input, own) : Json()});
+        }
+    }
+    return all;
+}
+
+Json to_json(const std::vector<Prediction>& predictions, const std::vector<std::string>& labels) {
+    Json images = Json::array();
+    for (const Prediction& prediction : predictions) {
+        Json by_label = Json::object();
+        for (std::size_t k = 0; k < labels.size(); ++k) by_label[labels[k]] = prediction.scores[k];
+        images.push_back({{"path", prediction.path}, {"scores", std::move(by_label)}});
+        if (!prediction.heatmaps.is_null()) images.back()["heatmaps"] = prediction.heatmaps;
+    }
+    return images;
+}
+
+/// A row an image; one image reads better as a column.
+std::string to_table(const std::vector<Prediction>& predictions, const std::vector<std::string>& labels) {
+    std::vector<std::vector<std::string>> rows{{"image"}};
+    rows[0].insert(rows[0].end(), labels.begin(), labels.end());
+    for (const Prediction& prediction : predictions) {
+        rows.push_back({prediction.path});
+        for (const float score : prediction.scores) rows.back().push_back(fmt::format("{:.4f}", score));
+    }
+    if (predictions.size() > 1) return format_table(rows);
+    std::vector<std::vector<std::string>> column;
+    for (std::size_t k = 0; k < rows[0].size(); ++k) column.push_back({rows[0][k], rows[1][k]});
+    return format_table(column);
 }
 
 int run(const Options& o, const Globals& globals) {
@@ -76,46 +133,15 @@ int run(const Options& o, const Globals& globals) {
         throw UsageError("[predict] --boxes and --heatmap-layer want --heatmaps DIR");
     const std::vector<std::string> files = expand(o.paths);
     const Predictor model(o.checkpoint, std::min(o.batch_size, std::ssize(files)));
-    const TransformOptions transform = transform_of(model.spec());
     const auto& labels = model.spec().label_names;
     std::optional<Heatmaps> heatmaps;
     if (!o.heatmaps.directory.empty()) heatmaps.emplace(o.heatmaps, o.checkpoint);
-    Json images = Json::array();
-    std::vector<std::vector<std::string>> rows{{"image"}};
-    rows[0].insert(rows[0].end(), labels.begin(), labels.end());
-    for (std::size_t begin = 0; begin < files.size(); begin += static_cast<std::size_t>(o.batch_size)) {
-        const auto end = std::min(files.size(), begin + static_cast<std::size_t>(o.batch_size));
-        std::vector<std::string> batch(files.begin() + static_cast<std::ptrdiff_t>(begin),
-                                       files.begin() + static_cast<std::ptrdiff_t>(end));
-        const Tensor input = load_batch(batch, transform);
-        if (batch.empty()) continue;
-        const Tensor scores = model.predict(input);
-        const auto values = scores.values<float>();
-        for (std::size_t i = 0; i < batch.size(); ++i) {
-            Json by_label = Json::object();
-            rows.push_back({batch[i]});
-            for (std::size_t k = 0; k < labels.size(); ++k) {
-                by_label[labels[k]] = values[i * labels.size() + k];
-                rows.back().push_back(fmt::format("{:.4f}", values[i * labels.size() + k]));
-            }
-            images.push_back({{"path", batch[i]}, {"scores", std::move(by_label)}});
-            if (heatmaps)
-                images.back()["heatmaps"] =
-                    heatmaps->explain(batch[i], sample_of(input, i), values.subspan(i * labels.size(), labels.size()));
-        }
-    }
-    const bool single = images.size() == 1;
-    if (single) {  // one image reads better as a column
-        std::vector<std::vector<std::string>> column;
-        for (std::size_t k = 0; k < rows[0].size(); ++k) column.push_back({rows[0][k], rows[1][k]});
-        rows = std::move(column);
-    }
-    const bool complete = images.size() == files.size();
-    if (images.empty()) throw InputError("[predict] none of the images could be read");
-    Json result{{"images", std::move(images)}};
+    const auto predictions = predict(model, files, o.batch_size, heatmaps ? &*heatmaps : nullptr);
+    if (predictions.empty()) throw InputError("[predict] none of the images could be read");
+    Json result{{"images", to_json(predictions, labels)}};
     if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localization();
-    print_result(globals, result, format_table(rows) + (heatmaps ? heatmaps->localization_text() : ""));
-    return complete ? kSuccess : kBadInput;
+    print_result(globals, result, to_table(predictions, labels) + (heatmaps ? heatmaps->localization_text() : ""));
+    return predictions.size() == files.size() ? kSuccess : kBadInput;
 }
 
 void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {

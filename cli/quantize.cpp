@@ -1,6 +1,6 @@
 // keel quantize
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -8,14 +8,14 @@
 #include <filesystem>
 #include <iostream>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
 #include "embed/loaded_model.h"
-#include "graph/graph_file.h"
+#include "graph/build/graph_file.h"
+#include "graph/build/trace.h"
 #include "graph/quantize/quantize.h"
-#include "graph/trace.h"
 #include "train/evaluate.h"
 
 namespace keel::cli {

@@ -2,7 +2,7 @@
 
 #include <iostream>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "train/evaluate.h"
 
 namespace keel::cli {

@@ -21,8 +21,8 @@ struct ReadingOptions {
     DatasetOptions dataset{};
 };
 
-/// Declares what behind --data and --split is the same for all: --batch-size, --workers, --max-bad and those of a data
-/// set's split.
+/// Declares what is the same for all that read data, after --data and --split: --batch-size, --workers, --max-bad and
+/// those of a data set's split.
 void add_reading(CLI::App& app, ReadingOptions& o);
 
 /// In the split's order, the images as the model takes them; a bad one is named on stderr as skipped by `command`.

@@ -1,6 +1,9 @@
 // keel scale: how fast many nodes would train.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+#include <limits>
 
 #include <algorithm>
 #include <cmath>
@@ -8,12 +11,13 @@
 #include <numeric>
 #include <random>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
-#include "cli/step_profile.h"
+#include "cli/progress.h"
 #include "distributed/planning/scale_model.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
+#include "train/step_profile.h"
 
 namespace keel::cli {
 namespace {
@@ -49,7 +53,11 @@ double spread(const std::vector<double>& factors) {
 StepProfile profile_of(const Options& o, const Globals& globals) {
     StepMeasurement what = o.step;
     what.seed = globals.seed.value_or(0);
-    StepProfile profile = measure_step(what, globals.quiet);
+    Progress progress(std::cerr, "measuring", stderr_progress(globals.quiet));
+    StepProfile profile = measure_step(what, [&](int done, double rate) {
+        progress.update(done, what.warmup + what.steps, std::numeric_limits<double>::quiet_NaN(), rate);
+    });
+    progress.finish();
     if (o.images_per_second > 0)
         profile = stretched(profile,
                             static_cast<double>(what.batch) / o.images_per_second / (profile.compute + profile.update));
@@ -91,7 +99,7 @@ std::string text_of(const Options& o, const Json& a) {
         a["images_per_second_given"].get<bool>() ? "measured here, scaled to --images-per-second" : "measured here",
         thread_count(), number("skew_percent"), a["skew_given"].get<bool>() ? "given" : "measured here",
         number("gradient_bytes") / 1e6, a["buckets"].get<int>(), number("first_bucket_ms"),
-        o.no_overlap ? "behind backward" : "while backward goes on", o.gbits, o.latency_us, o.add_ns, 100 * o.stolen);
+        o.no_overlap ? "after backward" : "while backward goes on", o.gbits, o.latency_us, o.add_ns, 100 * o.stolen);
 }
 
 int run(const Options& o, const Globals& globals) {
@@ -154,7 +162,7 @@ Run add_scale(CLI::App& app, const Globals& globals) {
     add_number(app, "--latency-us", o->latency_us, at_least(0), "a message from one node to another, microseconds");
     add_number(app, "--add-ns", o->add_ns, at_least(0), "adding a received byte, nanoseconds");
     add_number(app, "--bucket-mb", o->step.bucket_mb, {0, 1024, true, false}, "gradients that go out together, MB");
-    app.add_flag("--no-overlap", o->no_overlap, "sums behind backward, not while it goes on");
+    app.add_flag("--no-overlap", o->no_overlap, "sums after backward, not while it goes on");
     add_number(app, "--stolen", o->stolen, from_to_below(0, 1),
                "share of a rank's speed that sums take while they run");
     add_number(app, "--images-per-second", o->images_per_second, at_least(0),

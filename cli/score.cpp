@@ -1,26 +1,20 @@
 // keel score: anybody's predictions against NIH's labels.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "cli/output.h"
-#include "data/formats/csv.h"
-#include "data/sources/nih_table.h"
-#include "engine/metrics.h"
-#include "engine/score_curve.h"
 #include "engine/text.h"
 #include "kernels/error.h"
-#include "runs/score_table.h"
+#include "runs/external_scores.h"
 
 namespace keel::cli {
 namespace {
@@ -31,75 +25,6 @@ struct Options {
     std::string predictions, labels, list;
     std::vector<std::string> only;
 };
-
-/// The images that both sides have, and the names of the others.
-struct Joined {
-    std::vector<double> scores;        ///< {images, labels}
-    std::vector<std::uint64_t> truth;  ///< masks
-    std::vector<std::string> without_label, without_prediction;
-};
-
-Joined join(ScoreTable table, std::vector<NihRow> rows, std::size_t labels) {
-    std::unordered_map<std::string, std::uint64_t> truth;
-    for (const NihRow& row : rows) truth.emplace(row.name, row.mask);
-    Joined joined;
-    for (std::size_t i = 0; i < table.names.size(); ++i) {
-        const auto found = truth.find(table.names[i]);
-        if (found == truth.end()) {
-            joined.without_label.push_back(std::move(table.names[i]));
-            continue;
-        }
-        joined.truth.push_back(found->second);
-        const auto from = table.scores.begin() + static_cast<std::ptrdiff_t>(i * labels);
-        joined.scores.insert(joined.scores.end(), from, from + static_cast<std::ptrdiff_t>(labels));
-        truth.erase(found);
-    }
-    for (NihRow& row : rows)
-        if (truth.contains(row.name)) joined.without_prediction.push_back(std::move(row.name));
-    return joined;
-}
-
-/// The rows that the list, a name a line, names.
-void keep_listed(std::vector<NihRow>& rows, const std::string& list) {
-    std::unordered_set<std::string> listed;
-    for (std::string& line : read_lines(list)) listed.insert(std::move(line));
-    std::erase_if(rows, [&](const NihRow& row) { return !listed.contains(row.name); });
-    if (rows.empty()) throw InputError(fmt::format("[score] {} names no image of the label file", list));
-}
-
-struct LabelScore {
-    std::string label;
-    std::int64_t positives, negatives;
-    std::optional<double> auroc, average_precision, calibration;
-    std::optional<Interval> interval;
-    std::optional<BestF1> f1;
-};
-
-std::vector<LabelScore> score_labels(const Joined& joined, const std::vector<std::string>& labels) {
-    std::vector<LabelScore> result;
-    const auto known = nih_labels();
-    for (std::size_t k = 0; k < labels.size(); ++k) {
-        const auto bit = std::ranges::find(known, labels[k]) - known.begin();
-        std::vector<double> scores;
-        std::vector<float> targets;
-        for (std::size_t i = 0; i < joined.truth.size(); ++i) {
-            scores.push_back(joined.scores[i * labels.size() + k]);
-            targets.push_back(static_cast<float>(joined.truth[i] >> bit & 1U));
-        }
-        const ScoreCurve curve = score_curve(scores, targets);
-        result.push_back({labels[k], curve.positives, curve.negatives, auroc(curve), average_precision(curve),
-                          calibration_error(scores, targets), auroc_interval(curve), best_f1(curve)});
-    }
-    return result;
-}
-
-/// The mean of a score over the labels for which it is defined.
-std::optional<double> mean_of(const std::vector<LabelScore>& scores, std::optional<double> LabelScore::*score) {
-    RunningMean mean;
-    for (const LabelScore& s : scores)
-        if (s.*score) mean.add(*(s.*score));
-    return mean.weight() > 0 ? std::optional(mean.mean()) : std::nullopt;
-}
 
 constexpr std::pair<const char*, std::optional<double> LabelScore::*> kScores[] = {
     {"auroc", &LabelScore::auroc},
@@ -113,7 +38,7 @@ Json one_side(const std::vector<std::string>& names) {
     return {{"count", names.size()}, {"names", std::vector<std::string>(names.begin(), names.begin() + shown)}};
 }
 
-Json to_json(const Options& o, const Joined& joined, const std::vector<LabelScore>& scores) {
+Json to_json(const Options& o, const JoinedScores& joined, const std::vector<LabelScore>& scores) {
     Json json{{"predictions", o.predictions}, {"labels", o.labels}, {"samples", joined.truth.size()}};
     for (const auto& [name, score] : kScores) {
         for (const LabelScore& s : scores) json[name][s.label] = number(s.*score);
@@ -131,7 +56,7 @@ Json to_json(const Options& o, const Joined& joined, const std::vector<LabelScor
 
 std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
 
-std::string to_text(const Joined& joined, const std::vector<LabelScore>& scores) {
+std::string to_text(const JoinedScores& joined, const std::vector<LabelScore>& scores) {
     std::vector<std::vector<std::string>> rows{{"label", "positives", "AUROC", "95 % interval", "average precision",
                                                 "best F1", "at threshold", "calibration error"}};
     for (const LabelScore& s : scores)
@@ -159,7 +84,8 @@ int run(const Options& o, const Globals& globals) {
     if (!o.only.empty()) labels = o.only;
     std::vector<NihRow> rows = read_nih_table(o.labels);
     if (!o.list.empty()) keep_listed(rows, o.list);
-    const Joined joined = join(read_score_table(o.predictions, nih_labels(), labels), std::move(rows), labels.size());
+    const JoinedScores joined =
+        join_scores(read_score_table(o.predictions, nih_labels(), labels), std::move(rows), labels.size());
     if (joined.truth.empty())
         throw InputError(fmt::format("[score] {} and {} have no image in common", o.predictions, o.labels));
     warn("predictions have no label and are left out", joined.without_label);

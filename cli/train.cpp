@@ -1,15 +1,15 @@
 // keel train
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 #include <optional>
 
+#include "cli/app.h"
 #include "cli/cluster/machine.h"
 #include "cli/cluster/rank_cores.h"
 #include "cli/cluster/rank_guard.h"
 #include "cli/cluster/signals.h"
 #include "cli/cluster/stop_observer.h"
-#include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/train_options.h"
 #include "cli/train_progress.h"
@@ -97,6 +97,17 @@ int log_end(const TrainResult& result, RunDirectory& directory) {
     return exit_code_of(result.stop);
 }
 
+/// A run that diverged says where the samples of the steps that were not applied are.
+TrainResult run_to_end(Trainer& trainer, const RunDirectory& directory) {
+    try {
+        return trainer.run();
+    } catch (const DivergedError& error) {
+        if (!std::filesystem::exists(directory.divergence_file())) throw;
+        throw DivergedError(fmt::format("{}; the samples of steps that were not applied are in {}", error.what(),
+                                        directory.divergence_file().string()));
+    }
+}
+
 /// Trains in a directory that is open.
 int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
              const Options& options, const Globals& globals, World& world) {
@@ -118,7 +129,7 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     directory.write_machine(diagnose(read_machine()).object);
     if (config.tensorboard) directory.write_events();
     if (limit.exists()) directory.log().info("the run stops and saves before {:.0f} s are over", limit.seconds());
-    const TrainResult result = trainer.run();
+    const TrainResult result = run_to_end(trainer, directory);
     const int code = log_end(result, directory);
     if (!world.is_root()) return code;
     report(directory);

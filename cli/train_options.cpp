@@ -1,8 +1,8 @@
 #include "cli/train_options.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 #include <cmath>
 #include <string>
 #include <type_traits>

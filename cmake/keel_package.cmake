@@ -1,5 +1,6 @@
-# keel::keel, what other programs link: one archive of all folders, the headers of the embedding API (cmake/public_headers.cmake),
-# and the files by which CMake and pkg-config find them and what the archive needs.
+# keel::keel, what other programs link: one archive of all folders that need no MPI, the public headers (cmake/public_headers.txt),
+# and the files by which CMake and pkg-config find them and what the archive needs. keel::distributed is a second archive, of
+# distributed/mpi/, where MPI was found.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
@@ -10,7 +11,7 @@ add_custom_command(OUTPUT public_headers.stamp
   COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DDESTINATION=${public_include}
     -P ${PROJECT_SOURCE_DIR}/cmake/public_headers.cmake
   COMMAND ${CMAKE_COMMAND} -E touch public_headers.stamp
-  DEPENDS ${headers} cmake/public_headers.cmake COMMENT "Public headers" VERBATIM)
+  DEPENDS ${headers} cmake/public_headers.cmake cmake/public_headers.txt COMMENT "Public headers" VERBATIM)
 add_custom_target(keel_headers ALL DEPENDS public_headers.stamp)
 
 set(folders kernels engine graph models data distributed embed train)
@@ -31,16 +32,36 @@ foreach(library keel::openmp DNNL::dnnl TBB::tbb isal::isal JPEG::JPEG fmt::fmt 
   target_link_libraries(keel_archive INTERFACE $<LINK_ONLY:${library}>)
 endforeach()
 
+if(MPI_C_FOUND)
+  add_library(keel::mpi INTERFACE IMPORTED GLOBAL)
+  set_target_properties(keel::mpi PROPERTIES INTERFACE_LINK_LIBRARIES MPI::MPI_C)
+  add_library(keel_distributed_archive STATIC $<TARGET_OBJECTS:keel_mpi>)
+  add_library(keel::distributed ALIAS keel_distributed_archive)
+  # In a folder of its own: the file of the target keel_distributed, the room without MPI, has the same name.
+  set_target_properties(keel_distributed_archive PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME keel_distributed
+    EXPORT_NAME distributed ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/package)
+  target_link_libraries(keel_distributed_archive INTERFACE keel_archive $<LINK_ONLY:keel::mpi>)
+endif()
+
 if(NOT KEEL_INSTALL)
   return()
 endif()
+# "-LFOLDER -lNAME" of libraries' files.
+function(keel_link_flags result)
+  set(flags "")
+  foreach(file ${ARGN})
+    get_filename_component(folder ${file} DIRECTORY)
+    get_filename_component(name ${file} NAME_WE)
+    string(REGEX REPLACE "^lib" "-l" name ${name})
+    list(APPEND flags -L${folder} ${name})
+  endforeach()
+  list(REMOVE_DUPLICATES flags)
+  list(JOIN flags " " flags)
+  set(${result} "${flags}" PARENT_SCOPE)
+endfunction()
+keel_link_flags(openmp_flags ${OpenMP_CXX_LIBRARIES})
 list(TRANSFORM OpenMP_CXX_LIBRARIES REPLACE "/[^/]*$" "" OUTPUT_VARIABLE openmp_hints)
 list(REMOVE_DUPLICATES openmp_hints)
-list(TRANSFORM openmp_hints PREPEND "-L" OUTPUT_VARIABLE openmp_flags)
-foreach(name ${OpenMP_CXX_LIB_NAMES})
-  list(APPEND openmp_flags -l${name})
-endforeach()
-list(JOIN openmp_flags " " openmp_flags)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/keel)
 file(RELATIVE_PATH pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_package_config_file(cmake/keelConfig.cmake.in keelConfig.cmake INSTALL_DESTINATION ${package})
@@ -48,9 +69,18 @@ write_basic_package_version_file(keelConfigVersion.cmake COMPATIBILITY SameMinor
 configure_file(cmake/keel.pc.in keel.pc @ONLY)
 
 install(TARGETS keel_archive EXPORT keelTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${public_include}/keel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY ${public_include}/keel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} REGEX "/distributed/mpi$" EXCLUDE)
 install(EXPORT keelTargets NAMESPACE keel:: DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/keelConfig.cmake ${PROJECT_BINARY_DIR}/keelConfigVersion.cmake cmake/Findisal.cmake
   cmake/FindxxHash.cmake DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/keel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+if(MPI_C_FOUND)
+  keel_link_flags(mpi_flags ${MPI_C_LIBRARIES})
+  configure_file(cmake/keel-distributed.pc.in keel-distributed.pc @ONLY)
+  install(TARGETS keel_distributed_archive EXPORT keelDistributedTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY ${public_include}/keel/distributed/mpi DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/keel/distributed)
+  install(EXPORT keelDistributedTargets NAMESPACE keel:: DESTINATION ${package})
+  install(FILES ${PROJECT_BINARY_DIR}/keel-distributed.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()

@@ -1,9 +1,11 @@
 # cmake -DSOURCE=DIR -DDESTINATION=DIR -P public_headers.cmake
-# Copies the headers of the embedding API, and all that these include, to DESTINATION/keel/, where they include one another as
-# "keel/embed/predictor.h": the folders' own names (data, engine, models) are too common for other programs' include paths.
+# Copies the headers of cmake/public_headers.txt, and all that these include, to DESTINATION/keel/, where they include one another
+# as "keel/embed/predictor.h": the folders' own names (data, engine, models) are too common for other programs' include paths.
+# Writes keel.hpp, which includes those of the list that need no MPI.
 cmake_minimum_required(VERSION 3.25)
 
-set(pending embed/images.h kernels/parallel.h embed/predictor.h data/pipeline/loader.h engine/gradcheck.h engine/ops.h)
+file(STRINGS ${SOURCE}/cmake/public_headers.txt listed REGEX "^[^#]")
+set(pending ${listed})
 set(public "")
 while(pending)
   list(POP_FRONT pending header)
@@ -35,6 +37,10 @@ foreach(header IN LISTS public)
   string(REPLACE "#include \"" "#include \"keel/" text "${text}")
   put(${DESTINATION}/keel/${header} "${text}")
 endforeach()
+list(FILTER listed EXCLUDE REGEX "^distributed/mpi/")
+list(TRANSFORM listed REPLACE "(.+)" "#include \"keel/\\1\"\n" OUTPUT_VARIABLE lines)
+list(JOIN lines "" lines)
+put(${DESTINATION}/keel/keel.hpp "// All of Keel's public headers but those of the component distributed.\n#pragma once\n\n${lines}")
 file(READ ${SOURCE}/embed/keel.h text)
 put(${DESTINATION}/keel/keel.h "${text}")
 

@@ -27,11 +27,13 @@ Dataset::Dataset(DatasetContents contents) : contents_(std::move(contents)) {
             "[data] a data set of {} channels and {} labels; wanted at least one of each, {} labels at most",
             channels(), labels, kMaxLabels));
     const std::uint64_t past = labels < kMaxLabels ? kAllKnown << labels : 0;
-    for (auto& split : contents_.splits)
-        for (Sample& sample : split) {
-            sample.known = task() == Task::labels ? sample.known | past : kAllKnown;
+    for (const Split split : kSplits)
+        for (Sample& sample : contents_.splits[static_cast<std::size_t>(split)]) {
+            const bool unknown_class = task() == Task::classes && sample.label == kUnknownClass;
+            sample.known = task() == Task::labels ? sample.known | past : unknown_class ? 0 : kAllKnown;
             sample.mask &= sample.known;
-            if (task() == Task::classes && (sample.label < 0 || sample.label >= labels))
+            if (task() == Task::labels || (unknown_class && split == Split::train)) continue;
+            if (sample.label < 0 || sample.label >= labels)
                 throw UsageError(
                     fmt::format("[data] {} is of class {}, wanted 0 to {}", sample.name, sample.label, labels - 1));
         }

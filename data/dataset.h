@@ -23,17 +23,19 @@ const char* split_name(Split split);
 /// Returns the split of that name; throws UsageError for another.
 Split parse_split(const std::string& name);
 
-inline constexpr int kMaxLabels = 64;  ///< bits of a mask
+inline constexpr int kMaxLabels = 64;              ///< bits of a mask
+inline constexpr std::int32_t kUnknownClass = -1;  ///< only training samples may be without a class; losses skip them
 inline constexpr std::uint64_t kAllKnown = ~std::uint64_t{0};
 
 struct Sample {
-    std::string name;                 ///< shown to users: the file's name, or the record's number
-    std::string file;                 ///< path of the image; empty where the source holds its images in memory
+    std::string name{};               ///< shown to users: the file's name, or the record's number
+    std::string file{};               ///< path of the image; empty where the source holds its images in memory
     std::int64_t record = 0;          ///< number of the image within the source's memory
-    std::int32_t label = -1;          ///< Task::classes: index into label_names(); else -1
+    std::int32_t label = -1;          ///< Task::classes: index into label_names(), kUnknownClass; else -1
     std::uint64_t mask = 0;           ///< Task::labels: bit i is set if label_names()[i] is present; at most kMaxLabels
-    std::uint64_t known = kAllKnown;  ///< Task::labels: bit i is set if it is known whether label i is present
-    std::string patient = {};         ///< whose image it is; empty where the source does not say
+    std::uint64_t known = kAllKnown;  ///< Task::labels: bit i is set if it is known whether label i is present;
+                                      ///< Task::classes: all bits or, where the class is not known, none
+    std::string patient{};            ///< whose image it is; empty where the source does not say
 
     bool is_known(std::size_t i) const { return (known >> i & 1U) != 0; }
     bool is_present(std::size_t i) const { return (mask >> i & 1U) != 0; }
@@ -42,12 +44,12 @@ struct Sample {
 /// What a source found, before it can load images.
 struct DatasetContents {
     Task task = Task::classes;
-    std::vector<std::string> label_names;
-    std::array<std::vector<Sample>, 3> splits;  ///< indexed by Split
-    int channels = 1;                           ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
-    std::vector<std::string> missing;           ///< rows of the label file whose image is not there
-    std::vector<std::string> unlisted;          ///< images with labels that neither of the official lists names
-    std::vector<std::string> unlabelled;        ///< images that the label file does not name
+    std::vector<std::string> label_names{};
+    std::array<std::vector<Sample>, 3> splits{};  ///< indexed by Split
+    int channels = 1;                             ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
+    std::vector<std::string> missing{};           ///< rows of the label file whose image is not there
+    std::vector<std::string> unlisted{};          ///< images with labels that neither of the official lists names
+    std::vector<std::string> unlabelled{};        ///< images that the label file does not name
 };
 
 /// Immutable once opened; all members may be called from several threads.
@@ -78,8 +80,9 @@ public:
     virtual std::vector<std::string> files() const { return {}; }
 
 protected:
-    /// Throws UsageError for contents that contradict themselves: no labels or too many, a class that does not exist.
-    /// Bits of Sample::known past the labels become 1, bits of Sample::mask whose label is not known 0.
+    /// Throws UsageError for contents that contradict themselves: no labels or too many, a class that does not exist,
+    /// or that is not known of a sample outside the training split. Bits of Sample::known past the labels become 1,
+    /// bits of Sample::mask whose label is not known 0.
     explicit Dataset(DatasetContents contents);
     /// Does what load() says. Whatever it throws that is no Error ends the epoch; an Error skips the sample.
     virtual Image read(const Sample& sample, LeastSize least) const = 0;

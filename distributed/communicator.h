@@ -1,5 +1,5 @@
 // How the ranks of a run reach one another. Three implementations: one rank alone (self_communicator), threads of one
-// process (thread_communicator.h, for tests) and MPI (mpi_communicator.h). One thread of a rank uses its communicator.
+// process (thread_communicator.h) and MPI (mpi_communicator.h). One thread of a rank uses its communicator.
 #pragma once
 
 #include <cstddef>

@@ -26,7 +26,7 @@ std::vector<T> gather(Communicator& communicator, const T& own) {
 /// Every rank's text, of any length, by rank.
 std::vector<std::string> gather_texts(Communicator& communicator, const std::string& own);
 
-/// What rank 0 gives, on all ranks; by a binomial tree.
+/// Returns the text that rank 0 gives, on all ranks; it travels by a binomial tree.
 std::string broadcast(Communicator& communicator, const std::string& text);
 
 /// Returns once all ranks have called it.

@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 5> kVerbs{"died", "is silent", "left", "k
 
 }  // namespace
 
-std::string text(const Place& place) {
+std::string text(const RunPlace& place) {
     if (place.step < 0) return "the start";
     return place.bucket < 0 ? fmt::format("step {}", place.step)
                             : fmt::format("step {}, bucket {}", place.step, place.bucket);

@@ -9,14 +9,14 @@
 namespace keel {
 
 /// Where in a run a rank is. Negative numbers: before the first step, at no bucket.
-struct Place {
+struct RunPlace {
     std::int64_t step = -1;
     std::int32_t bucket = -1;
-    bool operator==(const Place&) const = default;
+    bool operator==(const RunPlace&) const = default;
 };
 
-/// "step 12, bucket 4", "step 12" or "the start".
-std::string text(const Place& place);
+/// Returns "step 12, bucket 4", "step 12" or "the start".
+std::string text(const RunPlace& place);
 
 enum class FailureKind : std::uint8_t {
     died,     ///< its connection closed without a farewell
@@ -31,20 +31,21 @@ struct RankFailure {
     FailureKind kind = FailureKind::died;
     int rank = -1;
     std::string host = {};
-    Place place = {};    ///< where the rank was when it was last heard of; for late and stuck: where the others wait
-    double seconds = 0;  ///< silent, late, stuck, missing: for so long
-    int exit_code = 0;   ///< left: what the rank is about to end with
+    RunPlace place = {};  ///< where the rank was when it was last heard of; for late and stuck: where the others wait
+    double seconds = 0;   ///< silent, late, stuck, missing: for so long
+    int exit_code = 0;    ///< left: what the rank is about to end with
 
-    /// One sentence that names rank, host, step and bucket.
+    /// Returns one sentence that names rank, host, step and bucket.
     std::string text() const;
 };
 
-/// What a line says that text() is in; none where it is not, or where it blames no rank.
+/// A failure as it is read back from a line.
 struct FailedRank {
     int rank = 0;
     std::string host = {};
     int exit_code = 0;  ///< of a rank that left; 0: it did not say
 };
+/// Returns the rank that a line blames which holds a text() of above; none where it holds none or blames no rank.
 std::optional<FailedRank> failed_rank(std::string_view line);
 
 }  // namespace keel

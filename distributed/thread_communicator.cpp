@@ -10,6 +10,7 @@
 #include <thread>
 #include <tuple>
 
+#include "distributed/world.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -47,6 +48,14 @@ struct PostOffice {
         changed.notify_all();
     }
 
+    /// In a handler: its exception ends the world. From now on whoever sends or waits throws.
+    void fail() {
+        const std::lock_guard lock(mutex);
+        if (!failed) first = std::current_exception();
+        failed = true;
+        changed.notify_all();
+    }
+
     const ThreadWorld& world;
     Topology topology;
     std::mutex mutex;
@@ -54,6 +63,7 @@ struct PostOffice {
     std::map<Address, Box> boxes;
     std::vector<std::vector<std::shared_ptr<std::byte>>> shares;  // of each rank, in the order of its calls
     bool failed = false, mismatch = false;
+    std::exception_ptr first;  // of a rank
 };
 
 struct ThreadMessage final : Message {
@@ -138,26 +148,44 @@ private:
     int rank_;
 };
 
-}  // namespace
-
-void run_ranks(const ThreadWorld& world, const std::function<void(Communicator&)>& body) {
+/// Runs body(office, rank) on every rank, each a thread.
+void run_threads(const ThreadWorld& world, const std::function<void(PostOffice&, int)>& body) {
+    if (world.ranks < 1 || world.per_node < 1)
+        throw UsageError("[ranks] wanted 1 rank or more, and 1 or more a node, got " + std::to_string(world.ranks) +
+                         " and " + std::to_string(world.per_node));
     PostOffice office(world);
-    std::exception_ptr first;
     std::vector<std::thread> threads;
     for (int rank = 0; rank < world.ranks; ++rank)
         threads.emplace_back([&, rank] {
             try {
-                ThreadCommunicator communicator(office, rank);
-                body(communicator);
+                body(office, rank);
             } catch (...) {
-                const std::lock_guard lock(office.mutex);
-                if (!first) first = std::current_exception();
-                office.failed = true;
-                office.changed.notify_all();
+                office.fail();
             }
         });
     for (std::thread& thread : threads) thread.join();
-    if (first) std::rethrow_exception(first);
+    if (office.first) std::rethrow_exception(office.first);
+}
+
+}  // namespace
+
+void run_ranks(const ThreadWorld& world, const std::function<void(Communicator&)>& body) {
+    run_threads(world, [&](PostOffice& office, int rank) {
+        ThreadCommunicator communicator(office, rank);
+        body(communicator);
+    });
+}
+
+void run_worlds(const ThreadWorld& world, const std::function<void(World&)>& body) {
+    run_threads(world, [&](PostOffice& office, int rank) {
+        World own([&] { return std::make_shared<ThreadCommunicator>(office, rank); });
+        try {
+            body(own);
+        } catch (...) {
+            office.fail();  // before the World waits for what it still has to do with others, who may have left
+            throw;
+        }
+    });
 }
 
 }  // namespace keel

@@ -44,7 +44,7 @@ void World::run(const std::function<std::shared_ptr<Communicator>()>& make) {
         if (jobs_.empty()) return;
         const auto [job, place] = std::move(jobs_.front());
         jobs_.pop_front();
-        const Watch watch = watch_;
+        const JobWatch watch = watch_;
         lock.unlock();
         std::exception_ptr error;
         if (watch.begins) watch.begins(place);
@@ -60,7 +60,7 @@ void World::run(const std::function<std::shared_ptr<Communicator>()>& make) {
     }
 }
 
-void World::watch(Watch watch) {
+void World::watch_jobs(JobWatch watch) {
     const std::lock_guard lock(mutex_);
     watch_ = std::move(watch);
 }
@@ -73,7 +73,7 @@ void World::at(std::int64_t step) {
 void World::start(Job job, std::int32_t bucket) {
     {
         const std::lock_guard lock(mutex_);
-        jobs_.emplace_back(std::move(job), Place{step_, bucket});
+        jobs_.emplace_back(std::move(job), RunPlace{step_, bucket});
         ++unfinished_;
     }
     wanted_.notify_one();

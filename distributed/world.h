@@ -33,19 +33,20 @@ public:
     bool is_root() const { return rank_ == 0; }
     const Topology& topology() const { return topology_; }
 
-    /// Told of each job, on the communication thread: where in the run it belongs as it begins, and that it has ended.
-    struct Watch {
-        std::function<void(const Place&)> begins;
+    /// Functions that are told of each job, on the communication thread: where in the run it belongs as it begins, and
+    /// that it has ended.
+    struct JobWatch {
+        std::function<void(const RunPlace&)> begins;
         std::function<void()> ends;
     };
-    void watch(Watch watch);
-    /// The step that the next jobs belong to.
+    void watch_jobs(JobWatch watch);
+    /// Sets the step that the next jobs belong to.
     void at(std::int64_t step);
 
     using Job = std::function<void(Communicator&)>;
     /// Runs `job` on the communication thread, after all that came before, and waits for it. Rethrows its exception.
     void call(const Job& job);
-    /// The same without waiting; finish() waits for all jobs, and rethrows the first exception of one.
+    /// Starts `job` without waiting for it; finish() waits for all jobs, and rethrows the first exception of one.
     void start(Job job, std::int32_t bucket = -1);
     void finish();
 
@@ -67,8 +68,8 @@ private:
     Topology topology_;
     std::mutex mutex_;
     std::condition_variable wanted_, done_;
-    std::deque<std::pair<Job, Place>> jobs_;
-    Watch watch_;
+    std::deque<std::pair<Job, RunPlace>> jobs_;
+    JobWatch watch_;
     std::int64_t step_ = -1;
     std::int64_t unfinished_ = 0;
     std::exception_ptr error_;

@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "embed/dlpack.h"
 #include "embed/images.h"
 #include "embed/predictor.h"
 #include "kernels/parallel.h"
@@ -162,7 +163,19 @@ keel_status keel_predict_images(const keel_model* model, int64_t n, const float*
         const std::int64_t side = model->transform.image_size, channels = model->transform.channels;
         if (n < 1 || n > 65'536) throw UsageError("[keel] wanted 1 to 65536 images, got " + std::to_string(n));
         const Dims dims{n, side, side, channels};
-        predict(*model, Tensor::from<float>(std::span(images, static_cast<std::size_t>(dims.elements())), dims), scores,
+        float* const memory = const_cast<float*>(images);  // predictions read it alone
+        predict(*model, Tensor::borrow(std::span(memory, static_cast<std::size_t>(dims.elements())), dims), scores,
                 count);
+    });
+}
+
+keel_status keel_predict_dlpack(const keel_model* model, DLManagedTensor* images, float* scores, size_t count) {
+    return guarded([&] {
+        require_given(images, "images");
+        const Tensor tensor = from_dlpack(images);
+        require_given(model, "model");
+        // Room for the scores of another tensor than {n, ...} cannot be told.
+        if (tensor.rank() != 4) throw UsageError("[keel] wanted images of 4 dims, got " + tensor.dims().text());
+        predict(*model, tensor, scores, count);
     });
 }

@@ -70,9 +70,16 @@ keel_status keel_predict_encoded(const keel_model* model, const void* file, size
 keel_status keel_predict_pixels(const keel_model* model, const uint8_t* pixels, int width, int height, int channels,
                                 size_t row_bytes, float* scores, size_t count);
 
-/* `n` images that the caller resized and normalized: n x image_size x image_size x channels floats. `scores` takes
- * n x labels numbers, image by image, and `count` is that product. */
+/* `n` images that the caller resized and normalized: n x image_size x image_size x channels floats, which are read
+ * where they lie, not copied. `scores` takes n x labels numbers, image by image, and `count` is that product. */
 keel_status keel_predict_images(const keel_model* model, int64_t n, const float* images, float* scores, size_t count);
+
+/* The same of a tensor of another library: float32 {n, image_size, image_size, channels} in the CPU's memory, the
+ * channels of a pixel side by side and pixels at equal distances. Nothing is copied unless pixels lie further apart
+ * than their channels. Its deleter is called once before this returns, whatever the status. Images that do not fit are
+ * a KEEL_USAGE_ERROR. */
+struct DLManagedTensor; /* of <dlpack/dlpack.h> */
+keel_status keel_predict_dlpack(const keel_model* model, struct DLManagedTensor* images, float* scores, size_t count);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,7 @@
 
 #include "engine/ema.h"
 #include "engine/optimizer.h"
-#include "graph/graph_file.h"
+#include "graph/build/graph_file.h"
 
 namespace keel {
 namespace {

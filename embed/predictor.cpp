@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "embed/loaded_model.h"
-#include "graph/graph_file.h"
-#include "graph/trace.h"
+#include "graph/build/graph_file.h"
+#include "graph/build/trace.h"
 
 namespace keel {
 namespace {

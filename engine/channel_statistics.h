@@ -13,9 +13,9 @@ namespace keel {
 
 class ChannelStatistics {
 public:
-    /// Of a wide buffer, which takes off at the end what batch norms defer.
+    /// Statistics of a wide buffer, which takes off at the end what batch norms defer.
     ChannelStatistics(std::int64_t channels, DType type);
-    /// Of a map whose maker took them along over its `rows`: {channels} each, the variance biased. Nothing can be
+    /// Statistics of a map whose maker took them along over its `rows`: {channels} each, the variance biased. Nothing can be
     /// deferred.
     ChannelStatistics(std::int64_t rows, Tensor mean, Tensor variance);
 

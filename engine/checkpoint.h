@@ -16,7 +16,7 @@ using CheckpointState = TensorFile;
 
 /// Writes state with the format version added; see write_safetensors.
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state);
-/// The same, and the commit is left to the caller.
+/// Writes the checkpoint and leaves the commit to the caller.
 void save_checkpoint(AtomicFile& output, const CheckpointState& state);
 /// Reads a file of save_checkpoint. Throws InputError, naming the file, if it is damaged, no checkpoint of Keel, or of
 /// a newer format. `wanted` as in read_safetensors.

@@ -19,7 +19,7 @@ public:
 
     Hash& add(std::span<const std::byte> bytes);
     Hash& add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
-    /// Of all that was added so far.
+    /// Returns the hash of all that was added so far.
     std::uint64_t value() const;
     /// value() as 16 hex digits.
     std::string hex() const;

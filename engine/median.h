@@ -7,7 +7,7 @@
 
 namespace keel {
 
-/// Of an even number of values, the mean of the middle two. At least one value.
+/// Returns the middle value, the mean of the middle two where their number is even. Wants at least one value.
 inline double median(std::vector<double> values) {
     std::ranges::sort(values);
     const std::size_t half = values.size() / 2;

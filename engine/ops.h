@@ -94,9 +94,13 @@ Tensor wide_buffer(const Tensor& src, std::int64_t capacity);
 /// rng_scope.h.
 Tensor dropout(const Tensor& src, double p);
 
-/// Returns the mean softmax cross-entropy of logits {n, classes} against labels {n} (s32), with label smoothing in [0,
-/// 1). A scalar {1}.
+/// Returns the mean softmax cross-entropy of logits {n, classes} against labels {n} (s32; -1: not known, not counted),
+/// with label smoothing in [0, 1). A scalar {1}, 0 where no label is known.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing = 0);
+/// Returns the mean softmax cross-entropy of logits {n, classes} against distributions, targets {n, classes} (f32, rows
+/// that sum to 1; all of a row below 0: not known, not counted), with label smoothing in [0, 1). A scalar {1}, 0 where
+/// no row is known. Gradients flow to the logits alone.
+Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets, double label_smoothing = 0);
 /// Returns the mean sigmoid binary cross-entropy of logits {n, labels} against targets {n, labels} (f32 in [0, 1];
 /// below 0: label missing, not counted). positive_weights {labels} (f32) may be undefined. A scalar {1}.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const Tensor& positive_weights = {});

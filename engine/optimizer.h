@@ -12,8 +12,8 @@ namespace keel {
 
 /// Parameters that are updated alike.
 struct ParameterGroup {
-    std::string name;
-    std::vector<NamedTensor> parameters;
+    std::string name{};
+    std::vector<NamedTensor> parameters{};
     double lr_multiplier = 1;
     double decay_multiplier = 1;  ///< of the weight decay; 0: none, as is usual for biases and batch norms
 };

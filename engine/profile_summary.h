@@ -34,13 +34,13 @@ struct Summary {
     std::vector<LayerTotals> layers;  ///< in the order in which they first began
 };
 
-/// Of the thread that started the recording; the others work beside it, so their time does not add to its.
+/// Sums up the thread that started the recording; the others work beside it, so their time does not add to its.
 Summary summarize(const Recording& recording);
 
 /// Chrome's trace format (JSON), for chrome://tracing or Perfetto: one track a thread, an event a span, with its layer,
 /// pass and rates; times are from the start of the recording.
 std::string chrome_trace(const Recording& recording);
-/// The same of several processes that began to record together, as one trace with a process for each, by number.
+/// Joins the traces of several processes that began to record together: one trace with a process for each, by number.
 std::string joined_traces(const std::vector<std::string>& traces);
 
 }  // namespace keel::profile

@@ -36,7 +36,7 @@ TensorFile read_safetensors(const std::filesystem::path& path,
 /// under its name only when it is complete and on disk; whatever fails (IoError), an older file stays as it was. Throws
 /// UsageError for two tensors of one name or text that is not UTF-8.
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
-/// The same, and the commit is left to the caller.
+/// Writes the file and leaves the commit to the caller.
 void write_safetensors(AtomicFile& output, const TensorFile& file);
 
 }  // namespace keel

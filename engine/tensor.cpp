@@ -134,6 +134,35 @@ Tensor Tensor::full(const Dims& dims, double value, DType type) {
     return tensor;
 }
 
+Tensor Tensor::borrow(void* memory, std::size_t bytes, const Dims& dims, DType type, std::int64_t ld,
+                      std::function<void()> release) {
+    const std::shared_ptr<void> owner(memory, [release = std::move(release)](void*) {
+        if (release) release();
+    });
+    checked_bytes(dims, type);
+    auto impl = std::make_shared<Impl>();
+    impl->dims = dims;
+    impl->type = type;
+    const std::int64_t c = dims.rank() > 0 ? dims[-1] : 1;
+    impl->ld = ld < 0 ? c : ld;
+    const Tensor tensor(impl);
+    const std::int64_t rows = tensor.rows(), size = static_cast<std::int64_t>(size_of(type));
+    if (impl->ld < c || impl->ld > kMaxBytes / size / std::max<std::int64_t>(rows, 1))
+        throw UsageError("[tensor] wanted rows of " + std::to_string(c) + " elements that do not overlap, got " +
+                         std::to_string(rows) + " of them " + std::to_string(impl->ld) + " apart");
+    const std::int64_t wanted = dims.elements() == 0 ? 0 : ((rows - 1) * impl->ld + c) * size;
+    const bool enough = ld < 0 ? bytes == static_cast<std::size_t>(wanted) : bytes >= static_cast<std::size_t>(wanted);
+    if (!enough || (memory == nullptr && wanted > 0))
+        throw UsageError("[tensor] dims " + dims.text() + " want " + std::to_string(wanted) + " bytes, got " +
+                         (memory == nullptr ? "none" : std::to_string(bytes)));
+    if (reinterpret_cast<std::uintptr_t>(memory) % static_cast<std::uintptr_t>(size) != 0)
+        throw UsageError("[tensor] wanted memory aligned to " + std::to_string(size) + " bytes for " +
+                         std::string(name(type)) + ", got an address between");
+    impl->storage = std::make_shared<Storage>(static_cast<std::byte*>(memory), bytes, owner);
+    impl->storage->borrowed = true;
+    return tensor;
+}
+
 const Tensor::Impl& Tensor::get() const {
     if (!impl_) throw UsageError("[tensor] this tensor is undefined");
     return *impl_;
@@ -194,7 +223,10 @@ Tensor Tensor::channel_slice(std::int64_t begin, std::int64_t count) const {
 
 Tensor Tensor::widened(std::int64_t count) const {
     const Impl& impl = get();
-    if (count < 0 || impl.offset % std::max<std::int64_t>(impl.ld, 1) != 0 || channels() > impl.ld - count)
+    // Borrowed memory may end with its last row's channels, before the next row would begin.
+    const auto room = static_cast<std::int64_t>(impl.storage->bytes / size_of(impl.type)) - impl.offset;
+    if (count < 0 || impl.offset % std::max<std::int64_t>(impl.ld, 1) != 0 || channels() > impl.ld - count ||
+        (rows() > 0 && (rows() - 1) * impl.ld + channels() + count > room))
         throw UsageError("[tensor] a buffer of " + std::to_string(impl.ld) + " channels a pixel has no room for " +
                          std::to_string(count) + " behind the " + std::to_string(channels()) + " of dims " +
                          dims().text());
@@ -310,7 +342,10 @@ void Tensor::assign(const Tensor& src) const {
     }
 }
 
-bool Tensor::unique() const { return impl_.use_count() == 1 && get().storage.use_count() == 1; }
+bool Tensor::unique() const {
+    return impl_.use_count() == 1 && get().storage.use_count() == 1 && !get().storage->borrowed;
+}
+
 const std::shared_ptr<ChannelStatistics>& Tensor::statistics() const { return get().statistics; }
 
 void Tensor::set_statistics(std::shared_ptr<ChannelStatistics> statistics) const {

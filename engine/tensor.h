@@ -87,6 +87,18 @@ public:
         return from(std::span<const T>(values.begin(), values.size()), dims);
     }
 
+    /// Somebody else's memory without a copy, dense. Operators do not write to it unasked; assign and optimizers
+    /// do, where they are told to. `release`, which must not throw, is called once: when no tensor uses the memory any
+    /// more, or before this throws UsageError because the number of values is not that of dims.
+    template <class T>
+    static Tensor borrow(std::span<T> values, const Dims& dims, std::function<void()> release = {}) {
+        return borrow(values.data(), values.size_bytes(), dims, dtype_of<T>(), -1, std::move(release));
+    }
+    /// The same of elements whose rows are `ld` apart, -1: dense; `bytes` is how much memory there is. Throws
+    /// UsageError too for memory that is null, not aligned for its type or too little, and for rows that overlap.
+    static Tensor borrow(void* memory, std::size_t bytes, const Dims& dims, DType type, std::int64_t ld,
+                         std::function<void()> release);
+
     bool defined() const { return impl_ != nullptr; }
     explicit operator bool() const { return defined(); }
 
@@ -119,7 +131,7 @@ public:
     /// A view that also takes in the next `count` channels of the buffer this is the front of; throws UsageError if
     /// there is no room.
     Tensor widened(std::int64_t count) const;
-    /// The same dense memory with other extents. Not differentiable; see ops.h's `flatten`.
+    /// Returns the same dense memory with other extents. Not differentiable; see ops.h's `flatten`.
     Tensor reshape(const Dims& dims) const;
     /// A dense copy in plain layout, outside the graph; this very tensor (detached) where it is dense and plain
     /// already.
@@ -127,7 +139,7 @@ public:
     Tensor clone() const;
     /// The values in another type, outside the graph. Integers are rounded towards 0 and saturate; a NaN becomes 0.
     Tensor to(DType type) const;
-    /// The same memory outside the graph.
+    /// Returns the same memory outside the graph.
     Tensor detach() const;
 
     /// Convolution weights: the layout that their memory is in (null: plain), and how many elements that memory holds.
@@ -137,17 +149,17 @@ public:
     void set_layout(const kernels::WeightsLayout& layout) const;
     /// An undefined-valued or zeroed tensor of the same type, dims and layout; dense.
     Tensor empty_like() const;
-    /// The same in memory of somebody else, of storage_elements(); `owner`, which may be null, is kept as long as it is
-    /// used.
+    /// Returns such a tensor in memory of somebody else, of storage_elements(); `owner`, which may be null, is kept as
+    /// long as it is used.
     Tensor like_at(std::byte* memory, std::shared_ptr<void> owner) const;
     Tensor zeros_like() const;
     /// Overwrites the values with those of `src` (same dims and type; any two layouts and distances).
     void assign(const Tensor& src) const;
-    /// The same without a copy: every handle of this tensor sees src's memory from now on, which both share. Views made
+    /// Assigns without a copy: every handle of this tensor sees src's memory from now on, which both share. Views made
     /// before keep the old memory.
     void share(const Tensor& src) const;
 
-    /// True if no other tensor shares the memory, so it may be overwritten.
+    /// True if no other tensor shares the memory and it is not borrowed, so it may be overwritten.
     bool unique() const;
     bool same_memory(const Tensor& other) const;
     /// True if both are the same elements of the same memory.

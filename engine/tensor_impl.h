@@ -30,6 +30,7 @@ struct Storage {
     std::byte* data;
     std::size_t bytes;
     bool of_arena = true;
+    bool borrowed = false;        // of other memory: its owner looks at it, too
     std::shared_ptr<void> owner;  // of other memory
 };
 

@@ -1,7 +1,5 @@
 #include "graph/check.h"
 
-#include "graph/ops/conv.h"
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -105,7 +103,7 @@ bool NodeCheck::same_extents(const Value& a, const Value& b) const {
 }
 
 bool multiplies_floats(const Graph& graph) {
-    return std::ranges::any_of(graph.nodes, [](const Node& node) { return node.as<Conv>() != nullptr; });
+    return std::ranges::any_of(graph.nodes, [](const Node& node) { return node.op.multiplies_floats(); });
 }
 
 void check(const Graph& graph) {

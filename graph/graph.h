@@ -1,6 +1,6 @@
 // What a model computes in evaluation mode, as plain data: buffers, and the operators between them in the order of
-// their running. A Builder (graph/builder.h) makes it of tensors, trace() (graph/trace.h) of a module; quantize()
-// (graph/quantize/quantize.h) makes a quantized graph of one of floats.
+// their running. A Builder (graph/build/builder.h) makes it of tensors, trace() (graph/build/trace.h) of a module;
+// quantize() (graph/quantize/quantize.h) makes a quantized graph of one of floats.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "graph/op.h"
-#include "graph/ops/prologue.h"
+#include "graph/prologue.h"
 #include "graph/value.h"
 
 namespace keel::graph {

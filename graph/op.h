@@ -14,12 +14,14 @@
 //     std::optional<Value> residual;
 //         a map of dst's extents that is read element by element as dst is written, so that dst may be that very map
 //     std::optional<Prologue> prologue;
-//         what src goes through as it is read (graph/ops/prologue.h)
+//         what src goes through as it is read (graph/prologue.h)
 //     std::unique_ptr<Step> prepare(const Graph&, const Node&, std::int64_t batch);
 //         in place of run: what is made once, such as packed weights
 //     void quantize(QuantizePass& pass, const Node& node) const;
 //         appends its quantized form (graph/quantize/pass.h); without it the operator stays one of floats in a
 //         quantized graph
+//     static constexpr bool kMultipliesFloats = true;
+//         it sums products of floats, in an order that is each ISA's own
 //
 // An operator that files may hold has a row in graph/ops/registry.cpp.
 #pragma once
@@ -30,6 +32,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "graph/archive.h"
 #include "graph/value.h"
@@ -51,6 +54,9 @@ class Step {
 public:
     virtual ~Step() = default;
     virtual void run(const Node& node, const RunMemory& memory) const = 0;
+    /// Replaces the shift of each channel of dst; false where the operator has none of that length. Not while another
+    /// thread runs it.
+    virtual bool set_shift([[maybe_unused]] const std::vector<float>& shift) { return false; }
 };
 
 /// Any operator, by value.
@@ -77,6 +83,7 @@ public:
     }
 
     std::string_view name() const { return held_->name(); }
+    bool multiplies_floats() const { return held_->multiplies_floats(); }
     void fields(Archive& archive) { held_->fields(archive); }
     void check(const NodeCheck& node) const { held_->check(node); }
     /// Null where the operator has none.
@@ -96,6 +103,7 @@ private:
         virtual ~Held() = default;
         virtual std::unique_ptr<Held> clone() const = 0;
         virtual std::string_view name() const = 0;
+        virtual bool multiplies_floats() const = 0;
         virtual void fields(Archive& archive) = 0;
         virtual void check(const NodeCheck& node) const = 0;
         virtual Value* residual() = 0;
@@ -116,6 +124,9 @@ private:
         explicit Holder(T value) : op(std::move(value)) {}
         std::unique_ptr<Held> clone() const override { return std::make_unique<Holder>(op); }
         std::string_view name() const override { return T::kName; }
+        bool multiplies_floats() const override {
+            return requires { T::kMultipliesFloats; };
+        }
         void fields(Archive& archive) override { op.fields(archive); }
         void check(const NodeCheck& node) const override { op.check(node); }
         Value* residual() override {

@@ -3,7 +3,6 @@
 #include <string>
 #include <utility>
 
-#include "graph/ops/quant_conv.h"
 #include "graph/run_memory.h"
 #include "kernels/profile.h"
 
@@ -14,13 +13,10 @@ Runtime::Runtime(graph::Graph graph, std::int64_t batch)
     for (graph::Node& node : graph_.nodes) steps_.push_back(node.op.prepare(graph_, node, batch));
 }
 
-void Runtime::set_shift(std::size_t step, std::vector<float> shift) {
-    auto* conv = step < graph_.nodes.size() ? graph_.nodes[step].as<graph::QuantConv>() : nullptr;
-    if (conv == nullptr || shift.size() != conv->shift.size())
-        throw UsageError("[runtime] set_shift: node " + std::to_string(step) + " is no quantized convolution of " +
+void Runtime::set_shift(std::size_t step, const std::vector<float>& shift) {
+    if (step >= steps_.size() || !steps_[step]->set_shift(shift))
+        throw UsageError("[runtime] set_shift: node " + std::to_string(step) + " has no shift of " +
                          std::to_string(shift.size()) + " channels");
-    conv->shift = std::move(shift);
-    static_cast<graph::QuantConvStep&>(*steps_[step]).update_shift();
 }
 
 void Runtime::run(std::int64_t n, const float* src, float* dst, const Watch& watch) const {

@@ -32,9 +32,9 @@ public:
     /// Runs `n` images {n, h, w, c}, dense; dst is dense, too.
     void run(std::int64_t n, const float* src, float* dst, const Watch& watch = {}) const;
 
-    /// Replaces the shift of node `step`, a QuantConv. Not while another thread runs it. Throws UsageError for another
-    /// node or another number of channels.
-    void set_shift(std::size_t step, std::vector<float> shift);
+    /// Replaces the shift of node `step`, a quantized convolution. Not while another thread runs it. Throws UsageError
+    /// for another node or another number of channels.
+    void set_shift(std::size_t step, const std::vector<float>& shift);
 
 private:
     graph::Graph graph_;

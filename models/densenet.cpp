@@ -3,7 +3,7 @@
 #include <array>
 #include <vector>
 
-#include "graph/trace.h"
+#include "graph/build/trace.h"
 #include "models/families.h"
 
 namespace keel {

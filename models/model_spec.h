@@ -12,8 +12,8 @@
 namespace keel {
 
 struct ModelSpec {
-    std::string name;  ///< of the registry
-    ModelOptions options;
+    std::string name{};  ///< of the registry
+    ModelOptions options{};
     std::int64_t image_size = 224;     ///< side of the square input, pixels
     std::vector<float> mean{}, std{};  ///< of the input's channels (or one for all), for pixels in [0, 1]
     bool multi_label = false;          ///< sigmoid of each output, else softmax over all

@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "graph/trace.h"
+#include "graph/build/trace.h"
 #include "models/families.h"
 
 namespace keel {

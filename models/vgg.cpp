@@ -1,6 +1,6 @@
 // VGG16 (Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015), with
 // or without batch normalization.
-#include "graph/trace.h"
+#include "graph/build/trace.h"
 #include "models/families.h"
 
 namespace keel {

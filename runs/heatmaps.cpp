@@ -113,7 +113,8 @@ std::vector<Box> Heatmaps::boxes_of(const std::string& name, std::int64_t label,
 
 std::string Heatmaps::file_for(const std::string& path, std::int64_t label) {
     const std::string stem = fs::path(path).stem().string(),
-                      end = "." + as_file_name(activation_.spec().label_names[static_cast<std::size_t>(label)]);
+                      end = fmt::format(".{}",
+                                        as_file_name(activation_.spec().label_names[static_cast<std::size_t>(label)]));
     std::string name = stem + end;
     for (int number = 2; !files_.insert(name).second; ++number) name = fmt::format("{}-{}{}", stem, number, end);
     return (fs::path(options_.directory) / (name + ".png")).string();
@@ -191,7 +192,7 @@ std::string Heatmaps::localization_text() const {
         rows.push_back({label, std::to_string(hits.pairs), std::to_string(hits.inside),
                         share(static_cast<double>(hits.inside)), share(hits.area)});
     }
-    return "\n" + format_table(rows);
+    return fmt::format("\n{}", format_table(rows));
 }
 
 }  // namespace keel

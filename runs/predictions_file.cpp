@@ -40,7 +40,7 @@ StoredPredictions read_heading(const std::vector<std::string>& heading, const st
     if (heading.size() == at + 1 && heading[at] == kClass) return stored;
     stored.multi_label = true;
     if (heading.size() != at + labels)
-        refuse(fmt::format("{} labels and {} columns behind them came", labels, heading.size() - at));
+        refuse(fmt::format("{} labels and {} columns after them came", labels, heading.size() - at));
     for (std::size_t k = 0; k < labels; ++k)
         if (heading[at + k] != std::string(kTruth) + stored.labels[k])
             refuse(fmt::format("'{}' came", excerpt(heading[at + k])));
@@ -86,19 +86,20 @@ std::string predictions_csv(const ModelSpec& spec, const Predictions& p, Columns
     const bool truth = columns == Columns::probabilities_and_truth;
     const std::size_t labels = spec.label_names.size();
     std::string csv(kName);
-    for (const std::string& label : spec.label_names) csv += "," + field(std::string(kProbability) + label);
+    for (const std::string& label : spec.label_names)
+        csv += fmt::format(",{}", field(std::string(kProbability) + label));
     if (truth && spec.multi_label)
-        for (const std::string& label : spec.label_names) csv += "," + field(std::string(kTruth) + label);
+        for (const std::string& label : spec.label_names) csv += fmt::format(",{}", field(std::string(kTruth) + label));
     else if (truth)
-        csv += "," + std::string(kClass);
+        csv += fmt::format(",{}", std::string(kClass));
     csv += '\n';
     for (std::size_t i = 0; i < p.names.size(); ++i) {
         csv += field(p.names[i]);
         for (std::size_t k = 0; k < labels; ++k) csv += fmt::format(",{:.9g}", p.probabilities[i * labels + k]);
         if (truth && spec.multi_label)
-            for (std::size_t k = 0; k < labels; ++k) csv += "," + target_text(p.targets[i * labels + k]);
+            for (std::size_t k = 0; k < labels; ++k) csv += fmt::format(",{}", target_text(p.targets[i * labels + k]));
         else if (truth)
-            csv += "," + field(spec.label_names[static_cast<std::size_t>(p.labels[i])]);
+            csv += fmt::format(",{}", field(spec.label_names[static_cast<std::size_t>(p.labels[i])]));
         csv += '\n';
     }
     return csv;

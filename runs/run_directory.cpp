@@ -212,8 +212,12 @@ void RunDirectory::append_metrics(const Json& row) {
     if (!writes_) return;
     std::string head, cells;
     for (const auto& [key, value] : row.items()) {
-        head += (head.empty() ? "" : ",") + csv_cell(key);
-        cells += (cells.empty() ? "" : ",") + csv_cell(value);
+        if (!cells.empty()) {
+            head += ',';
+            cells += ',';
+        }
+        head += csv_cell(key);
+        cells += csv_cell(value);
     }
     const fs::path csv = path_ / "metrics.csv";
     std::error_code error;

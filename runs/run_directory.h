@@ -24,8 +24,8 @@ public:
     /// there; `replace` removes the run's own files and no others; `resume` keeps all and is content with a new folder,
     /// too. Throws UsageError if another process writes to the run, IoError where the system refuses.
     RunDirectory(std::filesystem::path path, ExistingRun existing, bool quiet);
-    /// For a rank that is not the first: nothing is read or written here; warnings and errors go to stderr with its
-    /// number.
+    /// Stands in on a rank that is not the first: nothing is read or written here; warnings and errors go to stderr
+    /// with its number.
     RunDirectory(std::filesystem::path path, int rank);
     ~RunDirectory();
     RunDirectory(const RunDirectory&) = delete;

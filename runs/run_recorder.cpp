@@ -47,13 +47,13 @@ void RunRecorder::on_resume(const ResumeReport& report) {
 
 void RunRecorder::on_start(const TrainStart& start) {
     if (!start.weights_from.empty())
-        directory_.log().info("weights from {}{}", start.weights_from,
-                              start.weights_skipped.empty() ? ""
-                                                            : fmt::format(", but not {}", fmt::join(start.weights_skipped, ", ")));
-    directory_.log().info("{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}",
-                          start.model, start.train_samples, start.val_samples, start.total_steps, start.images_per_step,
-                          start.parameters, thread_count(),
-                          start.ranks == 1 ? "" : fmt::format(" on each of {} ranks", start.ranks));
+        directory_.log().info(
+            "weights from {}{}", start.weights_from,
+            start.weights_skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(start.weights_skipped, ", ")));
+    directory_.log().info(
+        "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}", start.model,
+        start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,
+        thread_count(), start.ranks == 1 ? "" : fmt::format(" on each of {} ranks", start.ranks));
 }
 
 void RunRecorder::on_epoch_trained(const EpochTrained& report) {
@@ -68,8 +68,8 @@ void RunRecorder::on_epoch(const EpochReport& report) {
         validation = fmt::format(", val loss {:.4f}, val {} {:.4f}", report.predictions->loss,
                                  report.spec->multi_label ? "mean AUROC" : "AUC",
                                  selection_metric(*report.spec, *report.predictions, report.scores));
-    directory_.log().info("epoch {}/{}: train loss {:.4f}, {:.1f} img/s{}", report.epoch, report.epochs, report.train_loss,
-                          report.images_per_second, validation);
+    directory_.log().info("epoch {}/{}: train loss {:.4f}, {:.1f} img/s{}", report.epoch, report.epochs,
+                          report.train_loss, report.images_per_second, validation);
 }
 
 void RunRecorder::on_checkpoint(const CheckpointReport& report) {
@@ -80,7 +80,8 @@ void RunRecorder::on_checkpoint(const CheckpointReport& report) {
 
 void RunRecorder::on_skip(const SkippedStep& step) {
     if (directory_.writes())
-        directory_.log().warn("step {} was not applied: {}; its samples: {}", step.step, step.what, fmt::join(step.samples, ", "));
+        directory_.log().warn("step {} was not applied: {}; its samples: {}", step.step, step.what,
+                              fmt::join(step.samples, ", "));
     directory_.record_divergence(
         {{"epoch", step.epoch}, {"step", step.step}, {"what", step.what}, {"lr", step.lr}, {"samples", step.samples}});
 }

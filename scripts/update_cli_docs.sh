@@ -37,7 +37,7 @@ An error is one line on stderr, `keel COMMAND: [who] what was wanted, what came`
 | 75 | stopped by SIGTERM or SIGUSR1 with its state saved: the same command with `--resume auto` goes on |
 | 130 | interrupted by SIGINT |
 
-`keel train` takes its options from, each before the ones behind it: flags, `--set KEY=VALUE`, `--config FILE.toml`, the
+`keel train` takes its options from, each before those after it: flags, `--set KEY=VALUE`, `--config FILE.toml`, the
 configuration of the run that is resumed, the defaults. A key is the option's name with `_` for `-`; a run directory's
 `config.toml` holds all of them and is itself a valid `--config`.
 INTRODUCTION

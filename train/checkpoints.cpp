@@ -25,6 +25,10 @@ CheckpointState read_metadata(const fs::path& file) {
 }  // namespace
 
 void Checkpoints::save(const CheckpointState& state, bool best) const {
+    std::error_code failed;
+    fs::create_directories(folder_, failed);
+    if (failed)
+        throw IoError(fmt::format("[checkpoint] cannot make the folder {}: {}", folder_.string(), failed.message()));
     AtomicFile file(last());
     save_checkpoint(file, state);
     file.sync();

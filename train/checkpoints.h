@@ -19,7 +19,7 @@ public:
     std::filesystem::path previous() const { return folder_ / "previous.safetensors"; }
     std::filesystem::path best() const { return folder_ / "best.safetensors"; }
 
-    /// Makes `state` the last checkpoint, and the best where it is. It is written beside the others and read back from
+    /// Makes the folder, and `state` the last checkpoint, and the best where it is. It is written beside the others and read back from
     /// the disk before they change: whenever this is cut off, last or previous is whole. Throws IoError; then all are
     /// what they were, or only last is.
     void save(const CheckpointState& state, bool best) const;
@@ -30,8 +30,8 @@ public:
         std::vector<std::string>
             refused;  ///< messages about newer files, or those whose age nobody can tell, that did not verify
     };
-    /// The newest (by steps) that verifies, none where there is none. Throws InputError that names all where none of
-    /// them verifies.
+    /// Returns the newest (by steps) that verifies, none where there is none. Throws InputError that names all where
+    /// none of them verifies.
     std::optional<Found> newest() const;
 
     /// Removes what a killed process left half-written.

@@ -258,7 +258,7 @@ void check_train_config(const TrainConfig& config) {
         throw UsageError("[config] schedule step wants step_epochs or milestones, neither came");
     for (std::size_t i = 1; i < config.milestones.size(); ++i)
         if (config.milestones[i] <= config.milestones[i - 1])
-            throw UsageError(fmt::format("[config] milestones must rise, {} came behind {}", config.milestones[i],
+            throw UsageError(fmt::format("[config] milestones must rise, {} came after {}", config.milestones[i],
                                          config.milestones[i - 1]));
     if (config.nesterov && config.optimizer == "sgd" && config.momentum == 0.0)
         throw UsageError("[config] nesterov wants momentum above 0, not 0");

@@ -26,8 +26,8 @@ void apply_text(TrainConfig& config, const std::string& key, const std::string& 
 /// Throws UsageError where a value is out of its range or values contradict each other.
 void check_train_config(const TrainConfig& config);
 
-/// The options whose change would make a resumed run another one, as "lr was 0.1, is 0.2"; none for those that cannot
-/// (where the run lies, how long it goes on, how many threads work on it).
+/// Returns the options whose change would make a resumed run another one, as "lr was 0.1, is 0.2"; none for those that
+/// cannot (where the run lies, how long it goes on, how many threads work on it).
 std::vector<std::string> changes_that_matter(const TrainConfig& before, const TrainConfig& now);
 
 /// Returns the value of one option as config.toml holds it.

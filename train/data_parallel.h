@@ -19,7 +19,7 @@
 
 namespace keel {
 
-/// What a rank tells the others after each step; and what all make of it, the same on every rank.
+/// A rank's report to the others after each step, and what all make of the reports, the same on every rank.
 struct StepStatus {
     double loss_sum = 0;  ///< over the samples
     std::int64_t samples = 0;
@@ -46,16 +46,17 @@ public:
     World& world() const { return world_; }
     ShardOptions shard() const { return {world_.rank(), world_.size(), independent_, shards_ ? shards_->count() : 0}; }
     StatisticsSync* statistics() const { return statistics_.get(); }
-    /// Of a reproducible run; else null.
+    /// Returns the shards of a reproducible run, else null.
     VirtualShards* shards() const { return shards_.get(); }
 
-    /// Around the last backward pass of a step: then gradients are sums over the ranks.
+    /// Called before and after the last backward pass of a step: then gradients are sums over the ranks.
     void begin();
     void finish();
 
     /// Returns what all ranks make of their own: sums, or what any of them says.
     StepStatus reduce_status(const StepStatus& own) const;
-    /// Tensors become their means over the ranks: running statistics of batch norms, which saw different samples.
+    /// Replaces the tensors by their means over the ranks: running statistics of batch norms, which saw different
+    /// samples.
     void average(const std::vector<NamedTensor>& tensors) const;
 
     /// Returns where the time of steps went since the last call, of `seconds` altogether on this rank, `input` of them
@@ -74,7 +75,7 @@ private:
     Traffic traffic_before_;  // then
 };
 
-/// Of the words that the options take.
+/// Returns the options of buckets that these words, those of the command line, stand for.
 BucketOptions bucket_options(const std::string& allreduce, const std::string& wire, const std::string& overlap,
                              double bucket_mb);
 

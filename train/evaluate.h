@@ -18,7 +18,7 @@ namespace keel {
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
-/// The same, but none as soon as `stop` says so between two batches.
+/// Returns what evaluate() does, or none as soon as `stop` says so between two batches.
 std::optional<Predictions> evaluate_unless(
     const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});

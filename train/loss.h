@@ -1,10 +1,13 @@
-// What training minimizes.
+// What training minimizes. A new loss is a file and a row of the table in loss.cpp (docs/adding_a_loss.md).
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include "data/pipeline/loader.h"
 #include "engine/tensor.h"
+#include "train/train_config.h"
 
 namespace keel {
 
@@ -12,21 +15,38 @@ class Loss {
 public:
     virtual ~Loss() = default;
 
-    /// Returns a scalar: the mean over the batch, of what is known, that gradients flow from. `logits` {batch.n,
-    /// labels}.
+    /// Returns a scalar that gradients flow from: the mean over what is known of the batch, 0 where nothing is.
+    /// `logits` are {batch.n, labels}. Called on every rank for its own samples, from the thread that trains.
     virtual Tensor operator()(const Tensor& logits, const Batch& batch) const = 0;
 };
 
-/// Returns softmax cross-entropy over classes; `label_smoothing` is the weight of the uniform distribution in the
+/// Returns softmax cross-entropy over classes, the mean over the samples whose class is known; against
+/// Batch::soft_targets where the batch has them. `label_smoothing` is the weight of the uniform distribution in the
 /// targets.
 std::shared_ptr<const Loss> class_loss(double label_smoothing = 0);
 
-/// Returns sigmoid cross-entropy of each label, the mean over those that are known. `positive_weights` {labels} weigh
-/// the samples that show a label; empty: 1.
+/// Returns sigmoid cross-entropy of each label, the mean over those that are known; against Batch::soft_targets where
+/// the batch has them. `positive_weights` {labels} weigh the samples that show a label; empty: 1.
 std::shared_ptr<const Loss> label_loss(Tensor positive_weights = {});
 
 /// Returns negatives per positive of each label over the training split, unknown ones left out: the weights that
 /// balance them, {labels}; a label without positives gets 1.
 Tensor balancing_weights(const Dataset& dataset);
+
+/// Makes a loss for a run. Throws UsageError where the configuration contradicts the data.
+using MakeLoss = std::shared_ptr<const Loss>(const TrainConfig& config, const Dataset& dataset);
+
+struct NamedLoss {
+    std::string_view name;
+    Task task;  ///< what it serves
+    MakeLoss* make;
+};
+
+/// Returns all losses that have a name; the first of a task is the one that `keel train` minimizes.
+std::span<const NamedLoss> losses();
+
+/// Makes the loss of that name, or the task's own where the name is empty. Throws UsageError for a name that is not in
+/// the table or serves another task than the data's.
+std::shared_ptr<const Loss> make_loss(const TrainConfig& config, const Dataset& dataset, std::string_view name = {});
 
 }  // namespace keel

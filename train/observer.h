@@ -14,22 +14,22 @@
 namespace keel {
 
 struct TrainStart {
-    std::string model;
+    std::string model{};
     std::int64_t train_samples = 0, val_samples = 0;
     std::int64_t total_steps = 0, images_per_step = 0;  ///< of all ranks
     std::int64_t parameters = 0;                        ///< numbers, not tensors
     int ranks = 1;
-    std::string weights_from;                  ///< config.init; empty: random weights
-    std::vector<std::string> weights_skipped;  ///< what of it was not taken over
+    std::string weights_from{};                  ///< config.init; empty: random weights
+    std::vector<std::string> weights_skipped{};  ///< what of it was not taken over
 };
 
 /// A run goes on from a checkpoint.
 struct ResumeReport {
-    std::filesystem::path file;
+    std::filesystem::path file{};
     std::int64_t epoch = 0, step = 0;  ///< completed
     std::int64_t epochs_recorded =
         0;  ///< on_epoch() of later epochs, if it came before, is void: they are trained again
-    std::vector<std::string> warnings;  ///< settings that are others than they were
+    std::vector<std::string> warnings{};  ///< settings that are others than they were
 };
 
 struct StepReport {
@@ -43,7 +43,7 @@ struct StepReport {
 /// The steps of an epoch are done, its validation is not.
 struct EpochTrained {
     std::int64_t epoch = 0, epochs = 0;
-    std::string time_breakdown;  ///< where the time of the ranks went, for people; empty for one rank
+    std::string time_breakdown{};  ///< where the time of the ranks went, for people; empty for one rank
 };
 
 struct EpochReport {
@@ -57,13 +57,13 @@ struct EpochReport {
     std::int64_t peak_arena_bytes = 0;
     const ModelSpec* spec = nullptr;
     const Predictions* predictions = nullptr;  ///< of the validation split; null where it was not validated
-    Scores scores;                             ///< of the predictions
+    Scores scores{};                           ///< of the predictions
 };
 
 struct CheckpointReport {
     std::int64_t step = 0;
     bool best = false;
-    std::string error;  ///< why it could not be saved; what was saved before is kept then
+    std::string error{};  ///< why it could not be saved; what was saved before is kept then
     const ModelSpec* spec = nullptr;
     const Predictions* predictions = nullptr;  ///< those that made it the best, if it is saved
 };
@@ -71,15 +71,15 @@ struct CheckpointReport {
 /// A step whose loss or gradient was not finite; it was not applied.
 struct SkippedStep {
     std::int64_t epoch = 0, step = 0;  ///< from 1
-    std::string what;
+    std::string what{};
     double lr = 0;
-    std::vector<std::string> samples;  ///< of all ranks
+    std::vector<std::string> samples{};  ///< of all ranks
 };
 
-/// Asks a run to stop; what is learnt is saved first.
+/// A wish that the run stop; what is learnt is saved first.
 struct StopRequest {
-    int code = 0;        ///< the observer's own; of several ranks' requests the one with the highest counts
-    std::string reason;  ///< completes "stopped by ..."; at most 47 bytes are kept
+    int code = 0;          ///< the observer's own; of several ranks' requests the one with the highest counts
+    std::string reason{};  ///< completes "stopped by ..."; at most 47 bytes are kept
 };
 
 /// All calls come on the thread that runs the trainer, on every rank, in the same order.
@@ -98,8 +98,8 @@ public:
     /// No more steps come; the last checkpoint may not be saved yet.
     virtual void on_end() {}
 
-    /// Asked between steps and between batches of a validation. `seconds_needed`: what another step and a save may
-    /// take.
+    /// Returns a request to stop the run here, if there is one; asked between steps and between batches of a
+    /// validation. `seconds_needed`: what another step and a save may take.
     virtual std::optional<StopRequest> should_stop([[maybe_unused]] double seconds_needed) { return std::nullopt; }
 };
 

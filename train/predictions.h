@@ -27,6 +27,7 @@ struct Scores {
     std::optional<double> auc;  ///< Task::classes
 };
 
+/// Returns the scores of the model's task.
 Scores score(const ModelSpec& spec, const Predictions& predictions);
 
 /// Returns what a model is chosen by, the higher the better: mean AUROC (labels) or AUC (classes); where it is

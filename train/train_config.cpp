@@ -2,31 +2,46 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
+#include <vector>
 
 #include "data/sources/table.h"
 
 namespace keel {
 
-std::span<const Option<TrainConfig>> train_options() {
-    using C = TrainConfig;
-    constexpr NumberRange kWholeFromZero = at_least(0), kWholeFromOne = at_least(1);
-    constexpr NumberRange kFraction = from_to(0, 1), kFractionBelowOne = from_to_below(0, 1);
+namespace {
+
+using C = TrainConfig;
+using Options = std::vector<Option<C>>;
+
+constexpr NumberRange kWholeFromZero = at_least(0), kWholeFromOne = at_least(1);
+constexpr NumberRange kFraction = from_to(0, 1), kFractionBelowOne = from_to_below(0, 1);
+
+/// What is trained, on what, for how long.
+Options run_options() {
     static const std::string kDataHelp = data_spec_help();
-    static const std::vector<Option<C>> options{
+    return {
         {"model", &C::model, "NAME", {}, "network; keel models lists them", "", true},
         {"data", &C::data, "SPEC", {}, kDataHelp, "", true},
         {"out", &C::out, "DIR", {}, "run directory", "", true},
-
         {"epochs", &C::epochs, "epochs", kWholeFromOne, "passes over the training split"},
         {"max_steps", &C::max_steps, "steps", kWholeFromZero, "stop after so many steps", "no limit"},
         {"batch_size", &C::batch_size, "images", from_to(1, 65536), "images in a step of each rank"},
+    };
+}
 
+Options network_options() {
+    return {
         {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
         {"channels", &C::channels, "", from_to(0, 4), "channels of the network's input", "the data's"},
         {"small_stem", &C::small_stem, "", {}, "3x3 stem of stride 1 without max-pool, for images under 64 pixels"},
         {"dropout", &C::dropout, "", from_to_below(-1, 1),
          "probability of the model's dropout layers; negative: the architecture's own (VGG 0.5, the others 0)"},
+    };
+}
 
+Options optimizer_options() {
+    return {
         {"optimizer", &C::optimizer, "", Words{"sgd", "adam", "adamw", "lars"}, "update rule"},
         {"lr", &C::lr, "", above(0), "learning rate after warm-up"},
         {"momentum", &C::momentum, "", kFractionBelowOne, "sgd, lars: momentum"},
@@ -35,9 +50,12 @@ std::span<const Option<TrainConfig>> train_options() {
         {"beta1", &C::beta1, "", kFractionBelowOne, "adam, adamw: decay of the first moment"},
         {"beta2", &C::beta2, "", kFractionBelowOne, "adam, adamw: decay of the second moment"},
         {"adam_eps", &C::adam_eps, "", above(0), "adam, adamw: added to the denominator"},
-
         {"trust", &C::trust, "", above(0), "lars: update's norm by the weights'"},
+    };
+}
 
+Options schedule_options() {
+    return {
         {"schedule", &C::schedule, "", Words{"constant", "step", "cosine", "plateau"}, "course of the learning rate"},
         {"warmup_steps", &C::warmup_steps, "steps", kWholeFromZero, "linear warm-up", "none"},
         {"min_lr", &C::min_lr, "", at_least(0), "lowest learning rate of step, cosine and plateau"},
@@ -48,7 +66,12 @@ std::span<const Option<TrainConfig>> train_options() {
         {"plateau_patience", &C::plateau_patience, "epochs", kWholeFromZero,
          "plateau: epochs without progress before a decay"},
         {"plateau_factor", &C::plateau_factor, "", {NumberRange{0, 1, true, true}}, "plateau: factor of a decay"},
+    };
+}
 
+/// What a step minimizes, and what it may not do.
+Options step_options() {
+    return {
         {"label_smoothing", &C::label_smoothing, "", kFractionBelowOne,
          "weight of the uniform distribution in the targets"},
         {"positive_weights", &C::positive_weights, "", Words{"none", "balanced"},
@@ -57,7 +80,11 @@ std::span<const Option<TrainConfig>> train_options() {
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
          "steps in a row with NaN or Inf, none of them applied, that end the run with 4"},
+    };
+}
 
+Options rank_options() {
+    return {
         {"sampler", &C::sampler, "", Words{"sharded", "independent"},
          "several ranks: each a shard of one permutation an epoch, or the first part of a permutation of its own"},
         {"lr_scaling", &C::lr_scaling, "", Words{"none", "linear", "sqrt"},
@@ -84,7 +111,12 @@ std::span<const Option<TrainConfig>> train_options() {
         {"overlap", &C::overlap, "", kOverlaps,
          "gradients are summed while backward goes on; auto: where the first steps are faster so"},
         {"bucket_mb", &C::bucket_mb, "MB", {NumberRange{0, 1024, true, false}}, "gradients that go out together"},
+    };
+}
 
+/// Where weights come from, and which are trained.
+Options weights_options() {
+    return {
         {"init",
          &C::init,
          "FILE",
@@ -94,7 +126,12 @@ std::span<const Option<TrainConfig>> train_options() {
         {"freeze", &C::freeze, "", Words{"none", "backbone"}, "what is not trained; backbone: all but the classifier"},
         {"backbone_lr", &C::backbone_lr, "", at_least(0), "multiplier of the backbone's learning rate"},
         {"classifier_lr", &C::classifier_lr, "", at_least(0), "multiplier of the classifier's learning rate"},
+    };
+}
 
+/// What happens to images before the network sees them.
+Options image_options() {
+    return {
         {"flip", &C::flip, "", {}, "augmentation: mirror half of the images left to right"},
         {"rotate", &C::rotate, "degrees", from_to(0, 180), "augmentation: rotation by up to so much either way"},
         {"shift", &C::shift, "of the side", kFraction, "augmentation: shift by up to so much either way"},
@@ -112,7 +149,12 @@ std::span<const Option<TrainConfig>> train_options() {
          {NumberRange{0, 1, true, false}},
          "pixels are divided by it; one value or one a channel",
          "auto"},
+    };
+}
 
+/// How data are read and divided.
+Options data_options() {
+    return {
         {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
         {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
         {"max_bad", &C::max_bad, "of the split", kFraction,
@@ -122,7 +164,12 @@ std::span<const Option<TrainConfig>> train_options() {
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
+    };
+}
 
+/// When a process saves, validates and stops, and what it writes.
+Options process_options() {
+    return {
         {"time_limit",
          &C::time_limit,
          "TIME",
@@ -135,10 +182,22 @@ std::span<const Option<TrainConfig>> train_options() {
         {"patience", &C::patience, "epochs", kWholeFromZero, "stop after so many epochs without progress", "never"},
         {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
         {"trace_steps", &C::trace_steps, "steps", from_to(0, 1000),
-         "record so many steps, behind the tenth, in trace.json of the run"},
+         "record so many steps, after the tenth, in trace.json of the run"},
         {"seed", &C::seed, "", kWholeFromZero, "seed of weights, order, augmentation and dropout"},
         {"threads", &C::threads, "threads", from_to(0, 1024), "compute threads", "the allowed cores"},
     };
+}
+
+}  // namespace
+
+std::span<const Option<TrainConfig>> train_options() {
+    static const Options options = [] {
+        Options all;
+        for (const auto group : {run_options, network_options, optimizer_options, schedule_options, step_options,
+                                 rank_options, weights_options, image_options, data_options, process_options})
+            for (const Option<C>& option : group()) all.push_back(option);
+        return all;
+    }();
     return options;
 }
 

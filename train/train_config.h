@@ -86,15 +86,15 @@ struct TrainConfig {
     int threads = 0;  ///< 0: thread_count()'s own default
 };
 
-/// What allreduce, wire and overlap may be, of `keel bench` as well.
+/// The words that allreduce, wire and overlap may be; `keel bench` takes them as well.
 inline const Words kAllreduces{"auto", "ring", "halving-doubling", "hierarchical"}, kWires{"f32", "bf16"},
     kOverlaps{"auto", "on", "off"};
 
 /// The one declaration of all of TrainConfig's options, in the order of the help text.
 std::span<const Option<TrainConfig>> train_options();
 
-/// True for options that a resumed run may change: no weight of any step depends on them, but for the cosine's course
-/// on how long the run shall be.
+/// Returns whether a resumed run may change an option: no weight of any step depends on them, but for the cosine's
+/// course on how long the run shall be.
 bool may_change_on_resume(std::string_view key);
 
 }  // namespace keel

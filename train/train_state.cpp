@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
@@ -75,16 +76,10 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
     return schedule;
 }
 
-std::shared_ptr<const Loss> make_loss(const TrainConfig& config, const Dataset& dataset) {
-    const bool balanced = config.positive_weights == "balanced";
-    if (dataset.task() == Task::labels) return label_loss(balanced ? balancing_weights(dataset) : Tensor{});
-    if (balanced) throw UsageError("[train] positive_weights balances labels, this data has classes");
-    return class_loss(config.label_smoothing);
-}
-
 }  // namespace
 
-TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks) {
+TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks,
+                            std::shared_ptr<const Loss> loss) {
     TrainState state;
     state.spec = spec_of(config, dataset);
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
@@ -95,7 +90,7 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : state.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
-    state.loss = make_loss(config, dataset);
+    state.loss = loss ? std::move(loss) : make_loss(config, dataset);
     state.optimizer.emplace(make_optimizer(config, *state.module, classifier));
     if (config.ema_decay > 0) state.ema.emplace(state.module->state(), config.ema_decay);
     state.schedule = make_schedule(config, ranks);
@@ -106,6 +101,16 @@ std::vector<NamedTensor> TrainState::tensors() const {
     std::vector<NamedTensor> all = module->state();
     for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}})
         all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+std::vector<NamedTensor> TrainState::running_statistics() const {
+    std::vector<NamedTensor> all = module->buffers();
+    if (!ema) return all;
+    const std::size_t buffers = all.size();
+    for (const NamedTensor& average : ema->state())
+        for (std::size_t i = 0; i < buffers; ++i)
+            if (average.name == "ema." + all[i].name) all.push_back(average);
     return all;
 }
 

@@ -28,13 +28,16 @@ struct TrainState {
 
     /// Returns model, optimizer and average, as a checkpoint holds them.
     std::vector<NamedTensor> tensors() const;
-    /// Takes them over. Throws InputError that names `source` where they do not fit.
+    /// Returns what ranks may have differently: the statistics of batch norms, and their moving averages.
+    std::vector<NamedTensor> running_statistics() const;
+    /// Takes over what tensors() returned. Throws InputError that names `source` where they do not fit.
     void load(const std::vector<NamedTensor>& tensors, const std::string& source);
 };
 
 /// Makes what `config` names, for the labels of `dataset`; the learning rate is scaled for so many ranks, if config
-/// says so. Throws UsageError or InputError for what does not fit together.
-TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks = 1);
+/// says so. `loss` stands in for the configuration's. Throws UsageError or InputError for what does not fit together.
+TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks = 1,
+                            std::shared_ptr<const Loss> loss = nullptr);
 
 /// Takes back what forward passes do to a module's buffers (the running statistics of batch norms).
 class BufferGuard {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "data/pipeline/sampler.h"
 #include "engine/autograd.h"
@@ -28,6 +29,14 @@ double TrainStep::run_micro_batch(const Batch& batch, Position at, bool counts, 
     const double weight = counts ? static_cast<double>(batch.n) / static_cast<double>(batch.planned) : 0;
     backward(loss, Tensor::full(loss.dims(), weight, loss.dtype()));
     return counts ? value : 0;
+}
+
+void TrainStep::run_dummy(const Batch& like, Position at, bool last) {
+    // Statistics that ranks share move on as they do on the others; its own a rank takes from samples alone.
+    std::optional<BufferGuard> own;
+    if (parallel_.statistics() == nullptr) own.emplace(*train_.module);
+    run_micro_batch(dummy_batch(like, train_.spec.options.classes), at, false, last);
+    if (own) own->restore();
 }
 
 double TrainStep::accumulate_shards(const Batch& batch, Position at) {
@@ -65,7 +74,7 @@ double TrainStep::accumulate_gradients(const Batch& batch, Position at) {
         else if (counts)
             sum += run_micro_batch(part_of_batch(batch, begin, end - begin), at, true, last);
         else
-            run_micro_batch(dummy_batch(batch, train_.spec.options.classes), at, false, last);
+            run_dummy(batch, at, last);
     }
     parallel_.finish();
     return sum;
@@ -97,7 +106,6 @@ TrainStep::Result TrainStep::run(const Batch& batch, Position at, double lr,
     own.samples = batch.n;
     own.loss_sum = loss_sum;
     own.finite = std::isfinite(loss_sum);
-    if (batch.n == 0 && parallel_.statistics() == nullptr && parallel_.shards() == nullptr) buffers_.restore();
     Result result{parallel_.reduce_status(own), false, ""};
     if (!result.status.failed) result.fault = apply(batch, result.status, at, lr);
     result.applied = !result.status.failed && result.fault.empty();

@@ -27,7 +27,7 @@ public:
         std::string fault;  ///< what was not finite, where that is why the step was not applied
     };
 
-    /// Forward, loss, backward, clipping, optimizer and average, over the batches of all ranks, which call this
+    /// Runs forward, loss, backward, clipping, optimizer and average over the batches of all ranks, which call this
     /// together; a rank without samples takes part. A step whose loss or gradient is not finite leaves weights,
     /// statistics and averages as they were, and so does one of which a rank's status says that it failed. `own_status`
     /// is asked after the backward pass.
@@ -37,8 +37,11 @@ private:
     /// Returns the sum of the losses of this rank's samples; gradients are of all ranks' samples then.
     double accumulate_gradients(const Batch& batch, Position at);
     double accumulate_shards(const Batch& batch, Position at);
-    /// Forward and backward of a part of the batch, whose samples may be dummies that do not count.
+    /// Runs forward and backward of a part of the batch, whose samples may be dummies that do not count; returns the
+    /// sum of their losses.
     double run_micro_batch(const Batch& batch, Position at, bool counts, bool last);
+    /// Takes part in a micro-batch of the others, for want of samples.
+    void run_dummy(const Batch& like, Position at, bool last);
     /// Scales, clips and applies the gradients; returns what is not finite, in place of applying them.
     std::string apply(const Batch& batch, const StepStatus& status, Position at, double lr);
 

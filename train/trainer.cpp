@@ -9,42 +9,18 @@
 #include <sstream>
 #include <utility>
 
-#include "embed/images.h"
 #include "engine/arena.h"
-#include "engine/hash.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
 #include "train/config_file.h"
 #include "train/epoch_verdict.h"
+#include "train/loader_options.h"
 #include "train/ranked_evaluation.h"
+#include "train/resume_check.h"
 
 namespace keel {
 namespace {
-
-/// What the order of the samples and their labels depend on, wherever they lie.
-std::string hash_of(const Dataset& dataset) {
-    Hash hash;
-    for (const Split split : {Split::train, Split::val})
-        for (const Sample& sample : dataset.samples(split)) {
-            hash.add(fmt::format("{}\n{}\n{}\n{}\n", split_name(split), sample.name, sample.label, sample.mask));
-            if (sample.known != kAllKnown) hash.add(fmt::format("known {}\n", sample.known));
-        }
-    return hash.hex();
-}
-
-std::string hash_of(const std::vector<NamedTensor>& tensors) {
-    Hash hash;
-    for (const auto& [name, tensor] : tensors) {
-        const Tensor plain = tensor.contiguous();
-        hash.add(name);
-        if (plain.dtype() == DType::f32)
-            hash.add(std::as_bytes(plain.values<float>()));
-        else
-            hash.add(std::as_bytes(plain.values<std::int32_t>()));
-    }
-    return hash.hex();
-}
 
 std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dataset> dataset) {
     if (!dataset) {
@@ -55,18 +31,10 @@ std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dat
         dataset = open_dataset(config.data, options);
     }
     if (dataset->size(Split::train) == 0) throw InputError("[train] " + config.data + " has no training samples");
+    const auto known = [](const Sample& sample) { return sample.known != 0; };
+    if (dataset->task() == Task::classes && std::ranges::none_of(dataset->samples(Split::train), known))
+        throw InputError("[train] " + config.data + " has no training sample whose class is known");
     return dataset;
-}
-
-/// What ranks may have differently: the statistics of batch norms, and their moving averages.
-std::vector<NamedTensor> running_statistics(const TrainState& train) {
-    std::vector<NamedTensor> all = train.module->buffers();
-    if (!train.ema) return all;
-    const std::size_t buffers = all.size();
-    for (const NamedTensor& average : train.ema->state())
-        for (std::size_t i = 0; i < buffers; ++i)
-            if (average.name == "ema." + all[i].name) all.push_back(average);
-    return all;
 }
 
 TrainConfig checked(const TrainConfig& config) {
@@ -87,19 +55,20 @@ std::unique_ptr<World> single_world() {
 
 Trainer::Trainer(const TrainConfig& config) : Trainer(config, no_observer()) {}
 
-Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<Dataset> dataset)
-    : Trainer(config, observer, single_world(), nullptr, std::move(dataset)) {}
+Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, TrainParts parts)
+    : Trainer(config, observer, single_world(), nullptr, std::move(parts)) {}
 
-Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, World& world, std::unique_ptr<Dataset> dataset)
-    : Trainer(config, observer, nullptr, &world, std::move(dataset)) {}
+Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, World& world, TrainParts parts)
+    : Trainer(config, observer, nullptr, &world, std::move(parts)) {}
 
 Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<World> own_world, World* world,
-                 std::unique_ptr<Dataset> dataset)
+                 TrainParts parts)
     : config_(checked(config)),
       own_world_(std::move(own_world)),
       observer_(observer),
-      dataset_(data_for(config, std::move(dataset))),
-      train_(make_train_state(config, *dataset_, (world != nullptr ? world : own_world_.get())->size())),
+      dataset_(data_for(config, std::move(parts.dataset))),
+      train_(make_train_state(config, *dataset_, (world != nullptr ? world : own_world_.get())->size(),
+                              std::move(parts.loss))),
       parallel_(world != nullptr ? *world : *own_world_, config_, train_.module->parameters(),
                 train_.module->buffers()),
       step_(config_, train_, parallel_) {
@@ -123,34 +92,8 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
 
 Trainer::~Trainer() = default;
 
-LoaderOptions Trainer::val_loader() const {
-    LoaderOptions loader;
-    loader.split = Split::val;
-    loader.transform = transform_of(train_.spec);
-    loader.batch_size = config_.batch_size;
-    loader.seed = config_.seed;
-    loader.workers = config_.workers;
-    loader.prefetch = config_.prefetch;
-    loader.max_bad = config_.max_bad;
-    loader.on_bad_image = [this](const BadImage& bad) { observer_.on_bad_image(bad); };
-    return loader;
-}
-
-LoaderOptions Trainer::train_loader() const {
-    LoaderOptions loader = val_loader();
-    loader.split = Split::train;
-    loader.transform.augment = true;
-    loader.transform.flip = config_.flip;
-    loader.transform.rotate_degrees = static_cast<float>(config_.rotate);
-    loader.transform.shift = static_cast<float>(config_.shift);
-    loader.transform.scale_min = static_cast<float>(config_.scale_min);
-    loader.transform.brightness = static_cast<float>(config_.brightness);
-    loader.transform.contrast = static_cast<float>(config_.contrast);
-    loader.shuffle = true;
-    loader.epoch = static_cast<std::uint64_t>(state_.epoch);
-    loader.start_sample = state_.sample_offset;
-    loader.shard = parallel_.shard();
-    return loader;
+std::function<void(const BadImage&)> Trainer::on_bad_image() const {
+    return [this](const BadImage& bad) { observer_.on_bad_image(bad); };
 }
 
 double Trainer::current_lr() const {
@@ -211,10 +154,10 @@ void Trainer::skip_step(const Batch& batch, const std::string& what) {
     }
     observer_.on_skip(skipped);
     if (state_.divergent >= config_.max_divergent)
-        throw DivergedError(fmt::format(
-            "[train] {} steps in a row were not finite ({} at step {}; its samples: {}); go on from the last "
-            "checkpoint with a lower learning rate (--resume auto --lr X --force), or warm it up",
-            state_.divergent, what, state_.step + 1, fmt::join(skipped.samples, ", ")));
+        throw DivergedError(
+            fmt::format("[train] {} steps in a row were not finite ({} at step {}); go on from the last "
+                        "checkpoint with a lower learning rate (--resume auto --lr X --force), or warm it up",
+                        state_.divergent, what, state_.step + 1));
 }
 
 void Trainer::train_step(const Batch& batch) {
@@ -244,7 +187,7 @@ void Trainer::report_step() {
 
 bool Trainer::train_epoch() {
     train_.module->train(true);
-    Loader loader(*dataset_, train_loader());
+    Loader loader(*dataset_, training_loader(config_, train_.spec, parallel_.shard(), state_, on_bad_image()));
     const std::int64_t bad_before = state_.bad_images;
     const auto start = Clock::now();
     epoch_images_ = 0;
@@ -280,11 +223,12 @@ bool Trainer::train_epoch() {
 }
 
 std::optional<Predictions> Trainer::validate() {
-    parallel_.average(running_statistics(train_));
+    parallel_.average(train_.running_statistics());
     const EmaScope averages(train_.ema ? &*train_.ema : nullptr);
     auto predictions = evaluate_on_ranks(
         parallel_.world(), [this] { return own_status().stop; },
-        Predictor(train_.spec, *train_.module, config_.batch_size), *dataset_, val_loader());
+        Predictor(train_.spec, *train_.module, config_.batch_size), *dataset_,
+        validation_loader(config_, train_.spec, on_bad_image()));
     if (!predictions) stop_ = parallel_.reduce_status(own_status()).stop_request();
     if (predictions && !std::ranges::all_of(predictions->probabilities, [](float p) { return std::isfinite(p); }))
         throw DivergedError(fmt::format(
@@ -390,7 +334,7 @@ TrainResult Trainer::run() {
 
 void Trainer::save(bool best, const Predictions* predictions) {
     const auto start = Clock::now();
-    parallel_.average(running_statistics(train_));
+    parallel_.average(train_.running_statistics());
     std::string error;
     try {
         if (checkpoints_ && parallel_.world().is_root()) checkpoints_->save(checkpoint(), best);
@@ -425,26 +369,6 @@ CheckpointState Trainer::checkpoint() const {
     return checkpoint;
 }
 
-Trainer::Changes Trainer::changes_since(const TrainerState& then, const std::string& file) const {
-    TrainConfig before;
-    apply_toml(before, then.config, file);
-    // As many images a step on another number of ranks is the same run.
-    const int ranks = parallel_.world().size();
-    const std::int64_t images_before = before.batch_size * then.ranks, images = config_.batch_size * ranks;
-    const bool elastic = config_.elastic && before.batch_size == config_.batch_size;
-    before.batch_size = config_.batch_size;
-    Changes changes{changes_that_matter(before, config_), {}};
-    if (images != images_before) {
-        std::string change = fmt::format("images a step of all ranks were {}, are {}", images_before, images);
-        if (elastic)
-            changes.allowed.push_back(fmt::format("resumed on {} ranks in place of {}: {}", ranks, then.ranks, change));
-        else
-            changes.refused.push_back(std::move(change));
-    }
-    if (then.data != state_.data) changes.refused.emplace_back("the samples of the data, or their labels");
-    return changes;
-}
-
 void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force) {
     const ModelSpec spec = read_spec(checkpoint.metadata, file.string());
     if (spec.name != train_.spec.name || spec.label_names != train_.spec.label_names)
@@ -452,7 +376,7 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
                                      spec.name, spec.label_names.size(), train_.spec.name,
                                      train_.spec.label_names.size()));
     TrainerState state = read_trainer_state(checkpoint.metadata, file.string());
-    Changes changes = changes_since(state, file.string());
+    ResumeChanges changes = changes_since(state, file.string(), config_, parallel_.world().size(), state_.data);
     if (!changes.refused.empty() && !force)
         throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones",
                                      file.string(), fmt::join(changes.refused, ", ")));

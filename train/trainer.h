@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "engine/checkpoint.h"
 #include "train/checkpoints.h"
 #include "train/data_parallel.h"
+#include "train/loss.h"
 #include "train/observer.h"
 #include "train/train_config.h"
 #include "train/train_state.h"
@@ -38,6 +40,12 @@ struct TrainResult {
     std::filesystem::path best, last;   ///< checkpoints; empty where config.out is
 };
 
+/// Parts that a program brings of its own, in place of those that the configuration names; null: none.
+struct TrainParts {
+    std::unique_ptr<Dataset> dataset = nullptr;  ///< config.data only names it then
+    std::shared_ptr<const Loss> loss = nullptr;  ///< config.label_smoothing and positive_weights do nothing then
+};
+
 ///     TrainConfig config;
 ///     config.model = "densenet121";
 ///     config.data = "folder:xrays";
@@ -46,13 +54,11 @@ struct TrainResult {
 class Trainer {
 public:
     /// Opens the data and makes the model. `observer` and `world` must outlive the trainer; without a world one rank
-    /// trains alone. `dataset`: in place of config.data, which only names it then. Checkpoints go to config.out +
-    /// "/checkpoints", none where it is empty. Throws UsageError, InputError or IoError for what does not fit together,
-    /// on this rank or between ranks.
-    Trainer(const TrainConfig& config, TrainObserver& observer, World& world,
-            std::unique_ptr<Dataset> dataset = nullptr);
+    /// trains alone. Checkpoints go to config.out + "/checkpoints", none where it is empty. Throws UsageError,
+    /// InputError or IoError for what does not fit together, on this rank or between ranks.
+    Trainer(const TrainConfig& config, TrainObserver& observer, World& world, TrainParts parts = {});
     explicit Trainer(const TrainConfig& config);
-    Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<Dataset> dataset = nullptr);
+    Trainer(const TrainConfig& config, TrainObserver& observer, TrainParts parts = {});
     ~Trainer();
     Trainer(const Trainer&) = delete;
     Trainer& operator=(const Trainer&) = delete;
@@ -74,7 +80,7 @@ public:
 
 private:
     Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<World> own_world, World* world,
-            std::unique_ptr<Dataset> dataset);
+            TrainParts parts);
 
     using Clock = std::chrono::steady_clock;
     static double seconds_since(Clock::time_point start) {
@@ -82,10 +88,9 @@ private:
     }
 
     StepStatus own_status() const;
-    /// What another step and a save may take.
+    /// Returns the seconds that another step and a save may take.
     double seconds_needed() const;
-    LoaderOptions train_loader() const;
-    LoaderOptions val_loader() const;
+    std::function<void(const BadImage&)> on_bad_image() const;
 
     /// Trains the rest of the current epoch; false if the run must stop before its end.
     bool train_epoch();
@@ -110,13 +115,6 @@ private:
     /// Saves for a run that goes on: a failure is reported, and the next save is a new try. True if it was saved.
     bool try_save(bool best, const Predictions* predictions = nullptr);
     CheckpointState checkpoint() const;
-
-    /// What is other than when a checkpoint was made, as messages: of no consequence, and such that only --force goes
-    /// on.
-    struct Changes {
-        std::vector<std::string> refused, allowed;
-    };
-    Changes changes_since(const TrainerState& then, const std::string& file) const;
 
     double current_lr() const;
     bool epoch_complete() const { return state_.sample_offset >= dataset_->size(Split::train); }

@@ -22,18 +22,19 @@ public:
                   std::vector<NamedTensor> statistics);
 
     int count() const { return all_; }
-    /// Of the step's shards, this rank's.
+    /// This rank has the shards [begin(), end()) of the step.
     int begin() const { return world_.rank() * own_; }
     int end() const { return begin() + own_; }
 
-    /// At the start of a step.
+    /// Called at the start of a step.
     void reset();
-    /// Behind the backward pass of each shard, in their order: takes the gradients, and leaves none behind the last but
-    /// one.
+    /// Called after the backward pass of each shard, in their order: takes the gradients, and leaves none except after
+    /// the last.
     void take();
-    /// Behind the last: gradients become the sum over this rank's shards. Then GradientBuckets sum over the ranks.
+    /// Called after the last shard: gradients become the sum over this rank's shards. Then GradientBuckets sum over the
+    /// ranks.
     void give_gradients();
-    /// Running statistics become the mean over the shards of all ranks, which all call it.
+    /// Replaces running statistics by their means over the shards of all ranks, which all call it.
     void average_statistics();
 
 private:
@@ -45,7 +46,7 @@ private:
     int taken_ = 0;
 };
 
-/// The samples of `batch` that belong to a shard; its n is 0 if there is none.
+/// Returns the samples of `batch` that belong to a shard; its n is 0 if there are none.
 Batch shard_of_batch(const Batch& batch, int shard);
 
 }  // namespace keel

@@ -30,7 +30,7 @@ public:
     /// To the program and all of its group.
     void kill() const;
 
-    /// Behind wait() = false: the exit code, 128 + signal where one ended it.
+    /// Returns, once wait() was false, the exit code, 128 + signal where one ended it.
     int code() const { return code_; }
 
 private:

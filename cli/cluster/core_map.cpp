@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "engine/text.h"
+
 namespace keel::cli {
 namespace {
 

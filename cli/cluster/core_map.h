@@ -4,8 +4,8 @@
 #include <string>
 
 #include "cli/cluster/machine.h"
-#include "cli/output.h"
 #include "distributed/planning/core_plan.h"
+#include "engine/json.h"
 
 namespace keel::cli {
 

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <sstream>
 
-#include "cli/app.h"
+#include "cli/cluster/exit_code.h"
 #include "kernels/error.h"
 
 namespace keel::cli {

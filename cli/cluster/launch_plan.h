@@ -39,8 +39,8 @@ struct Attempt {
     std::optional<FailedRank> failed = {};
 };
 
-/// True if another attempt may help: a rank was lost, or the disk refused. Not behind success, a usage error, bad
-/// input, divergence, a signal, nor where a rank left for such a reason.
+/// Returns whether another attempt may help: a rank was lost, or the disk refused. Not after success, a usage error,
+/// bad input, divergence, a signal, nor where a rank left for such a reason.
 bool worth_restarting(const Attempt& attempt);
 
 /// The exit code that an attempt stands for: that of the rank that left, else the launcher's.
@@ -49,8 +49,8 @@ int code_of(const Attempt& attempt);
 /// Which of `hosts` a rank is on; none where there are not so many.
 std::optional<std::size_t> host_of(const std::vector<Host>& hosts, int rank);
 
-/// The hosts left behind a failure: without the failed rank's host if that is not reachable, else with one rank less on
-/// it, or, if `same_ranks`, unchanged. Hosts that nobody blamed stay.
+/// Returns the hosts that are left after a failure: without the failed rank's host if that is not reachable, else with
+/// one rank less on it, or, if `same_ranks`, unchanged. Hosts that nobody blamed stay.
 std::vector<Host> hosts_left(std::vector<Host> hosts, const Attempt& attempt, bool reachable, bool same_ranks);
 
 }  // namespace keel::cli

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/cluster/cgroup.h"
-#include "cli/output.h"
+#include "engine/json.h"
 #include "kernels/topology.h"
 
 namespace keel::cli {

@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "cli/app.h"
+#include "cli/cluster/exit_code.h"
 #include "distributed/heartbeat/heartbeat.h"
 #include "distributed/mpi/launched.h"
 #include "kernels/error.h"
@@ -101,11 +101,12 @@ int with_heartbeat(World& world, const RankGuardOptions& options, const std::fun
     // A sum that an exception leaves half done may outlive this call.
     const auto heartbeat = std::make_shared<Heartbeat>(
         beats, [&](const std::string& mine) { return world.gather_texts(mine); }, end);
-    world.watch({[heartbeat, deadline = options.deadline](const Place& place) { heartbeat->enter(place, deadline); },
-                 [heartbeat] { heartbeat->leave(); }});
+    world.watch_jobs(
+        {[heartbeat, deadline = options.deadline](const RunPlace& place) { heartbeat->enter(place, deadline); },
+         [heartbeat] { heartbeat->leave(); }});
     try {
         const int code = body(world);
-        world.watch({});
+        world.watch_jobs({});
         heartbeat->finish();
         return code;
     } catch (const std::exception& error) {
@@ -114,7 +115,7 @@ int with_heartbeat(World& world, const RankGuardOptions& options, const std::fun
         if (code == kIoFailure) std::this_thread::sleep_for(kGrace);
         ending.begin();
         heartbeat->abandon(code);
-        world.watch({});
+        world.watch_jobs({});
         throw;
     }
 }

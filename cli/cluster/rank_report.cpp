@@ -4,6 +4,7 @@
 
 #include "distributed/collectives/self_test.h"
 #include "distributed/mpi/mpi_communicator.h"
+#include "engine/text.h"
 
 namespace keel::cli {
 

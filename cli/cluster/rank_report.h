@@ -1,8 +1,8 @@
 // What a run on these ranks may expect of its network, measured.
 #pragma once
 
-#include "cli/output.h"
 #include "distributed/world.h"
+#include "engine/json.h"
 
 namespace keel::cli {
 

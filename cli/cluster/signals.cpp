@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "cli/app.h"
+#include "cli/cluster/exit_code.h"
 
 namespace keel::cli {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/app.h"
+#include "cli/cluster/exit_code.h"
 #include "cli/cluster/signals.h"
 
 namespace keel::cli {

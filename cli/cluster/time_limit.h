@@ -21,7 +21,7 @@ public:
     explicit TimeLimit(double seconds, Clock::time_point start = Clock::now()) : seconds_(seconds), start_(start) {}
 
     bool exists() const { return seconds_.has_value(); }
-    /// Of the whole limit; 0 without one.
+    /// Returns the seconds of the whole limit; 0 without one.
     double seconds() const { return seconds_.value_or(0); }
     /// True if `needed` more seconds, and a margin for what nobody measured (5 % of the limit, at most 30 s), do not
     /// fit any more.
@@ -32,8 +32,8 @@ private:
     Clock::time_point start_;
 };
 
-/// What Slurm grants this process's job from now on, in seconds: SLURM_JOB_END_TIME (Slurm 22.05 and later), else
-/// `squeue` is asked. None outside a job, or where the job has no limit or nobody can tell.
+/// Returns what Slurm grants this process's job from now on, in seconds: SLURM_JOB_END_TIME (Slurm 22.05 and later),
+/// else `squeue` is asked. None outside a job, or where the job has no limit or nobody can tell.
 std::optional<double> time_granted_by_slurm();
 
 /// The limit of the option's text: "none", "" (what Slurm grants, if anything), or a time for parse_duration().

@@ -11,8 +11,8 @@ inline constexpr const char* kIndexName = "index.keelpack";
 /// Returns the name of a shard's file: shard-00000.keelpack.
 std::string shard_name(std::uint32_t number);
 
-/// Version 2 of the index says what version 1 takes for granted: labels that are not known, samples of 16 bits, other
-/// numbers of channels than 1 and 3. What needs none of it is written as version 1.
+/// Version 2 of the index says what version 1 takes for granted: labels or classes that are not known, samples of 16
+/// bits, other numbers of channels than 1 and 3. What needs none of it is written as version 1.
 inline constexpr std::uint32_t kPlainVersion = 1, kVersion = 2, kShardVersion = 1;
 inline constexpr char kIndexMagic[] = "KEELPACK", kShardMagic[] = "KEELSHRD";
 inline constexpr std::size_t kMagicBytes = 8;

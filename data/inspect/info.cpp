@@ -24,10 +24,12 @@ std::array<SplitCounts, 3> count_labels(const Dataset& dataset) {
         counts.per_label.assign(labels, 0);
         counts.unknown.assign(labels, 0);
         for (const Sample& sample : dataset.samples(split)) {
-            if (dataset.task() == Task::classes)
+            if (dataset.task() == Task::labels)
+                add(sample, counts);
+            else if (sample.label != kUnknownClass)
                 ++counts.per_label[static_cast<std::size_t>(sample.label)];
             else
-                add(sample, counts);
+                for (std::int64_t& unknown : counts.unknown) ++unknown;
         }
     }
     return result;

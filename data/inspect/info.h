@@ -13,7 +13,7 @@ struct SplitCounts {
     std::int64_t samples = 0;
     std::int64_t without_label = 0;       ///< Task::labels: samples known to have none ("No Finding"); else 0
     std::vector<std::int64_t> per_label;  ///< samples with each label, in the order of label_names()
-    std::vector<std::int64_t> unknown;    ///< Task::labels: samples of which each label is unknown; else 0
+    std::vector<std::int64_t> unknown;    ///< samples of which each label, or the class, is not known
 };
 
 /// Returns the counts of each split, indexed by Split.

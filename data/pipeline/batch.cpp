@@ -23,6 +23,7 @@ Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count) 
     copy(batch.images, part.images);
     copy(batch.labels, part.labels);
     copy(batch.targets, part.targets);
+    copy(batch.soft_targets, part.soft_targets);
     copy(batch.indices, part.indices);
     copy(batch.names, part.names);
     return part;
@@ -39,6 +40,10 @@ Batch dummy_batch(const Batch& like, std::int64_t labels) {
                         0.0F);
     batch.labels = {0};
     batch.targets.assign(static_cast<std::size_t>(labels), 0.0F);
+    if (!like.soft_targets.empty()) {
+        batch.soft_targets.assign(static_cast<std::size_t>(labels), 0.0F);
+        batch.soft_targets[0] = 1;  // a distribution, where the labels are classes
+    }
     batch.indices = {0};
     batch.names = {""};
     return batch;

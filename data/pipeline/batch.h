@@ -17,8 +17,11 @@ struct Batch {
     int image_size = 0;
     int channels = 0;
     AlignedFloats images;               ///< n x image_size x image_size x channels, normalized, dense NHWC
-    std::vector<std::int32_t> labels;   ///< Task::classes: n; else empty
+    std::vector<std::int32_t> labels;   ///< Task::classes: n, kUnknownClass where nobody knows; else empty
     std::vector<float> targets;         ///< Task::labels: n x label_names().size(), 0, 1 or kUnknownTarget; else empty
+    std::vector<float> soft_targets;    ///< n x label_names().size(), what losses take in place of labels and targets:
+                                        ///< of a class a distribution over all, or kUnknownTarget throughout; of
+                                        ///< labels each 0 to 1 or kUnknownTarget. Empty unless somebody made them
     std::vector<std::int64_t> indices;  ///< n, into Dataset::samples(split)
     std::vector<std::string> names;     ///< n, Sample::name
     std::int64_t next_sample = 0;       ///< LoaderOptions::start_sample that continues right after this batch

@@ -15,8 +15,8 @@ namespace keel {
 /// An image that could not be loaded and was skipped.
 struct BadImage {
     std::int64_t index;  ///< into Dataset::samples(split)
-    std::string name;    ///< Sample::name
-    std::string reason;  ///< the error's message
+    std::string name{};    ///< Sample::name
+    std::string reason{};  ///< the error's message
 };
 
 /// Returns how many of `images` images may be bad: the fraction of them, rounded up.
@@ -24,19 +24,20 @@ std::int64_t bad_images_allowed(double fraction, std::int64_t images);
 
 struct LoaderOptions {
     Split split = Split::train;
-    TransformOptions transform;
+    TransformOptions transform{};
     std::int64_t batch_size = 16;
     bool shuffle = false;
     std::uint64_t seed = 0;         ///< of the shuffle and the augmentation
     std::uint64_t epoch = 0;        ///< likewise
     std::int64_t start_sample = 0;  ///< position within the epoch's order to begin at, over all ranks
     std::int64_t end_sample = -1;   ///< position to end at; negative: the end. For one rank.
-    ShardOptions shard;      ///< which of the samples are this rank's; with several it may hand out empty batches
+    ShardOptions shard{};    ///< which of the samples are this rank's; with several it may hand out empty batches
     bool drop_last = false;  ///< leave out a last batch that is not full
     int workers = 2;         ///< threads that decode
     int prefetch = 4;        ///< batches held at most, the one being filled included
     double max_bad = 0.001;  ///< bad images tolerated, as a fraction of the split, rounded up
-    std::function<void(const BadImage&)> on_bad_image;  ///< called by next(), on its thread, in the order of the epoch
+    std::function<void(const BadImage&)>
+        on_bad_image{};  ///< called by next(), on its thread, in the order of the epoch
 };
 
 struct EpochPlan {

@@ -163,6 +163,7 @@ private:
         batch.images.reserve(static_cast<std::size_t>(std::min(options_.batch_size, size_)) * sample_floats_);
         batch.labels.clear();
         batch.targets.clear();
+        batch.soft_targets.clear();
         batch.indices.clear();
         batch.names.clear();
         batch.parts.clear();

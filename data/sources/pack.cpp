@@ -134,7 +134,7 @@ void read_records(Cursor& cursor, Index& index, const std::string& file) {
         }
 }
 
-void read_samples(Cursor& cursor, Index& index) {
+void read_samples(Cursor& cursor, Index& index, const std::string& file) {
     std::size_t number = 0;
     for (const Split split : kSplits) {
         auto& samples = index.contents.splits[static_cast<std::size_t>(split)];
@@ -147,8 +147,10 @@ void read_samples(Cursor& cursor, Index& index) {
             sample.known = index.known[number];
             if (index.contents.task == Task::labels)
                 sample.mask = r.truth;
-            else
+            else if (sample.known != 0)
                 sample.label = static_cast<std::int32_t>(r.truth);
+            else if (split != Split::train)
+                refuse(file, fmt::format("record {} is of no known class, but not of the training split", number));
         }
     }
 }
@@ -170,7 +172,7 @@ Index read_index(const std::string& file) {
     contents.task = h.task == 1 ? Task::labels : Task::classes;
     contents.channels = static_cast<int>(h.channels);
     contents.label_names = read_labels(cursor, h.labels, file);
-    read_samples(cursor, index);
+    read_samples(cursor, index, file);
     if (cursor.left() != sizeof(std::uint64_t)) refuse(file, "its texts are shorter than their place");
     return index;
 }

@@ -154,18 +154,22 @@ private:
             });
     }
 
+    /// What is true of a sample; 0 where its class is not known, which known_ tells.
+    std::uint64_t truth_of(const Sample& sample) const {
+        return dataset_.task() == Task::labels ? sample.mask : static_cast<std::uint64_t>(std::max(sample.label, 0));
+    }
+
     void add(const Sample& sample, const Packed& packed) {
         const auto [shard, offset] = shards_.append(packed.image.pixels);
-        records_.push_back(
-            {.offset = offset,
-             .xxh3 = packed.xxh3,
-             .truth = dataset_.task() == Task::labels ? sample.mask : static_cast<std::uint64_t>(sample.label),
-             .shard = shard,
-             .width = static_cast<std::uint32_t>(packed.image.width),
-             .height = static_cast<std::uint32_t>(packed.image.height),
-             .name_bytes = static_cast<std::uint32_t>(sample.name.size()),
-             .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
-             .bits = static_cast<std::uint32_t>(packed.image.bits)});
+        records_.push_back({.offset = offset,
+                            .xxh3 = packed.xxh3,
+                            .truth = truth_of(sample),
+                            .shard = shard,
+                            .width = static_cast<std::uint32_t>(packed.image.width),
+                            .height = static_cast<std::uint32_t>(packed.image.height),
+                            .name_bytes = static_cast<std::uint32_t>(sample.name.size()),
+                            .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
+                            .bits = static_cast<std::uint32_t>(packed.image.bits)});
         known_.push_back(sample.known);
         texts_ += sample.name;
         texts_ += sample.patient;

@@ -18,7 +18,7 @@ constexpr std::int64_t kAhead = 4;  // messages under way either way before thei
 /// written.
 constexpr std::int64_t kShareStep = 16384;
 
-bool overlap(const Range& a, const Range& b) { return a.begin < b.end() && b.begin < a.end(); }
+bool overlap(const ElementRange& a, const ElementRange& b) { return a.begin < b.end() && b.begin < a.end(); }
 
 /// A span of the profile whose seconds are added up as well.
 class Clock {
@@ -52,17 +52,141 @@ Allreduce::Allreduce(Communicator& communicator, std::int64_t segment_bytes, Wir
         for (int node = 0; node < topology.nodes(); ++node) peers_.push_back(topology.members(node)[place]);
 }
 
+/// One run through a plan: what of it has gone out, and what is awaited.
+template <class T>
+class Allreduce::Pass {
+public:
+    Pass(Allreduce& allreduce, const AllreducePlan& plan, const std::vector<int>& members, T* data)
+        : all_(allreduce),
+          plan_(plan),
+          members_(members),
+          data_(data),
+          packed_(kFloat<T> && allreduce.wire_ == Wire::bf16),
+          requests_(plan.size()) {}
+
+    void run() {
+        const std::int64_t steps = std::ssize(plan_);
+        for (std::int64_t i = 0; i <= steps; ++i) {
+            const std::int64_t ahead = std::min(steps, i + kAhead);
+            for (; sent_ < ahead && step(sent_).after < i; ++sent_)
+                if (step(sent_).to >= 0) send(sent_);
+            for (; posted_ < ahead && (posted_ == i || step(posted_).adds || !in_use(posted_)); ++posted_)
+                if (step(posted_).from >= 0) post_receive(posted_);
+            if (i < steps && step(i).from >= 0) finish_receive(i);
+        }
+        const Clock clock("wire", all_.traffic_.wire);
+        for (Outgoing& out : all_.outgoing_) all_.communicator_.wait(*out.request);
+        all_.outgoing_.clear();
+    }
+
+private:
+    const Transfer& step(std::int64_t i) const { return plan_[static_cast<std::size_t>(i)]; }
+    int rank_of(int member) const { return members_[static_cast<std::size_t>(member)]; }
+    /// Memory for what comes in at step i and does not go to its place at once.
+    std::vector<std::byte>& scratch(std::int64_t i) const {
+        return all_.incoming_[static_cast<std::size_t>(i) % all_.incoming_.size()];
+    }
+
+    void send(std::int64_t i);
+    /// Forgets messages that are out, and waits for those that overlap `range`.
+    void settle(const ElementRange& range);
+    void post_receive(std::int64_t i);
+    void finish_receive(std::int64_t i);
+
+    /// Whether what comes in at step i may land where a message still has to be sent from.
+    bool in_use(std::int64_t i) const {
+        for (std::int64_t k = sent_; k < i; ++k)
+            if (step(k).to >= 0 && overlap(step(k).sent, step(i).received)) return true;
+        return false;
+    }
+
+    Allreduce& all_;
+    const AllreducePlan& plan_;
+    const std::vector<int>& members_;
+    T* data_;
+    bool packed_;  // on the wire
+    std::vector<Request> requests_;
+    std::int64_t sent_ = 0, posted_ = 0;  // the next steps whose message goes out, whose receive is posted
+};
+
+template <class T>
+void Allreduce::Pass<T>::send(std::int64_t i) {
+    const ElementRange& sent = step(i).sent;
+    Outgoing out{i, {}, {}};
+    T* const from = data_ + sent.begin;
+    const void* bytes = from;
+    std::size_t size = static_cast<std::size_t>(sent.count) * sizeof(T);
+    if constexpr (kFloat<T>) {
+        if (packed_) {
+            out.packed.resize(static_cast<std::size_t>(sent.count));
+            kernels::pack_bf16(sent.count, from, out.packed.data());
+            // Of a sum that is complete, this rank keeps what the others get.
+            if (!step(i).adds) kernels::unpack_bf16(sent.count, out.packed.data(), from);
+            bytes = out.packed.data();
+            size = out.packed.size() * sizeof(std::uint16_t);
+        }
+    }
+    out.request = all_.communicator_.send(rank_of(step(i).to), kTag, bytes, size);
+    ++all_.traffic_.messages;
+    all_.traffic_.bytes += static_cast<std::int64_t>(size);
+    all_.outgoing_.push_back(std::move(out));
+}
+
+template <class T>
+void Allreduce::Pass<T>::settle(const ElementRange& range) {
+    std::erase_if(all_.outgoing_, [&](Outgoing& out) {
+        if (all_.communicator_.done(*out.request)) return true;
+        if (!overlap(step(out.index).sent, range)) return false;
+        all_.communicator_.wait(*out.request);
+        return true;
+    });
+}
+
+template <class T>
+void Allreduce::Pass<T>::post_receive(std::int64_t i) {
+    const ElementRange& received = step(i).received;
+    const std::size_t bytes = static_cast<std::size_t>(received.count) * (packed_ ? sizeof(std::uint16_t) : sizeof(T));
+    void* into = data_ + received.begin;
+    if (step(i).adds || packed_) {
+        scratch(i).resize(std::max(bytes, scratch(i).size()));
+        into = scratch(i).data();
+    } else {
+        settle(received);
+    }
+    requests_[static_cast<std::size_t>(i)] = all_.communicator_.receive(rank_of(step(i).from), kTag, into, bytes);
+}
+
+template <class T>
+void Allreduce::Pass<T>::finish_receive(std::int64_t i) {
+    const ElementRange& received = step(i).received;
+    {
+        const Clock clock("wire", all_.traffic_.wire);
+        all_.communicator_.wait(*requests_[static_cast<std::size_t>(i)]);
+    }
+    const Clock clock("sums", all_.traffic_.sums);
+    T* const into = data_ + received.begin;
+    if constexpr (kFloat<T>) {
+        const auto* halves = reinterpret_cast<const std::uint16_t*>(scratch(i).data());
+        if (packed_) {
+            (step(i).adds ? kernels::add_bf16 : kernels::unpack_bf16)(received.count, halves, into);
+            return;
+        }
+    }
+    if (step(i).adds) kernels::add_received(received.count, reinterpret_cast<const T*>(scratch(i).data()), into);
+}
+
 template <class T>
 void Allreduce::sum_over(Algorithm algorithm, const std::vector<int>& members, std::span<T> data) {
     if (members.size() < 2) return;
     const int me = static_cast<int>(std::ranges::find(members, communicator_.rank()) - members.begin());
     const int ranks = static_cast<int>(members.size());
     const std::int64_t segment = std::max<std::int64_t>(1, segment_bytes_ / static_cast<std::int64_t>(sizeof(T)));
+    const auto execute = [&](const AllreducePlan& plan) { Pass<T>(*this, plan, members, data.data()).run(); };
     switch (algorithm) {
         case Algorithm::ring:
-            return execute(plan_ring(me, ranks, std::ssize(data), segment), members, data.data());
+            return execute(plan_ring(me, ranks, std::ssize(data), segment));
         case Algorithm::halving_doubling:
-            return execute(plan_halving_doubling(me, ranks, std::ssize(data), segment), members, data.data());
+            return execute(plan_halving_doubling(me, ranks, std::ssize(data), segment));
         case Algorithm::hierarchical:
             break;
     }
@@ -71,103 +195,10 @@ void Allreduce::sum_over(Algorithm algorithm, const std::vector<int>& members, s
 template void Allreduce::sum_over(Algorithm, const std::vector<int>&, std::span<float>);
 template void Allreduce::sum_over(Algorithm, const std::vector<int>&, std::span<double>);
 
-template <class T>
-void Allreduce::send(std::int64_t index, const Transfer& step, int to, T* data) {
-    Outgoing out{index, {}, {}};
-    T* const from = data + step.sent.begin;
-    const void* bytes = from;
-    std::size_t size = static_cast<std::size_t>(step.sent.count) * sizeof(T);
-    if constexpr (kFloat<T>) {
-        if (wire_ == Wire::bf16) {
-            out.packed.resize(static_cast<std::size_t>(step.sent.count));
-            kernels::pack_bf16(step.sent.count, from, out.packed.data());
-            // Of a sum that is complete, this rank keeps what the others get.
-            if (!step.adds) kernels::unpack_bf16(step.sent.count, out.packed.data(), from);
-            bytes = out.packed.data();
-            size = out.packed.size() * sizeof(std::uint16_t);
-        }
-    }
-    out.request = communicator_.send(to, kTag, bytes, size);
-    ++traffic_.messages;
-    traffic_.bytes += static_cast<std::int64_t>(size);
-    outgoing_.push_back(std::move(out));
-}
-
-void Allreduce::settle(const AllreducePlan& plan, const Range& range) {
-    std::erase_if(outgoing_, [&](Outgoing& out) {
-        if (communicator_.done(*out.request)) return true;
-        if (!overlap(plan[static_cast<std::size_t>(out.index)].sent, range)) return false;
-        communicator_.wait(*out.request);
-        return true;
-    });
-}
-
-template <class T>
-void Allreduce::execute(const AllreducePlan& plan, const std::vector<int>& members, T* data) {
-    const std::int64_t steps = std::ssize(plan);
-    const auto step_at = [&](std::int64_t i) -> const Transfer& { return plan[static_cast<std::size_t>(i)]; };
-    const auto rank_of = [&](int member) { return members[static_cast<std::size_t>(member)]; };
-    const auto scratch = [&](std::int64_t i) -> std::vector<std::byte>& {
-        return incoming_[static_cast<std::size_t>(i) % incoming_.size()];
-    };
-    const bool packed = kFloat<T> && wire_ == Wire::bf16;
-    const std::size_t element = packed ? sizeof(std::uint16_t) : sizeof(T);
-    std::vector<Request> requests(plan.size());
-    std::int64_t sent = 0, posted = 0;
-
-    const auto post_receive = [&](std::int64_t i) {
-        const Transfer& step = step_at(i);
-        const std::size_t bytes = static_cast<std::size_t>(step.received.count) * element;
-        void* into = data + step.received.begin;
-        if (step.adds || packed) {
-            scratch(i).resize(std::max(bytes, scratch(i).size()));
-            into = scratch(i).data();
-        } else {
-            settle(plan, step.received);
-        }
-        requests[static_cast<std::size_t>(i)] = communicator_.receive(rank_of(step.from), kTag, into, bytes);
-    };
-    /// Whether what comes in at step i may land where a message still has to be sent from.
-    const auto in_use = [&](std::int64_t i) {
-        for (std::int64_t k = sent; k < i; ++k)
-            if (step_at(k).to >= 0 && overlap(step_at(k).sent, step_at(i).received)) return true;
-        return false;
-    };
-    const auto finish_receive = [&](std::int64_t i) {
-        const Transfer& step = step_at(i);
-        {
-            const Clock clock("wire", traffic_.wire);
-            communicator_.wait(*requests[static_cast<std::size_t>(i)]);
-        }
-        const Clock clock("sums", traffic_.sums);
-        T* const into = data + step.received.begin;
-        if constexpr (kFloat<T>) {
-            const auto* halves = reinterpret_cast<const std::uint16_t*>(scratch(i).data());
-            if (packed) {
-                (step.adds ? kernels::add_bf16 : kernels::unpack_bf16)(step.received.count, halves, into);
-                return;
-            }
-        }
-        if (step.adds) kernels::add_received(step.received.count, reinterpret_cast<const T*>(scratch(i).data()), into);
-    };
-
-    for (std::int64_t i = 0; i <= steps; ++i) {
-        for (; sent < std::min(steps, i + kAhead) && step_at(sent).after < i; ++sent)
-            if (step_at(sent).to >= 0) send(sent, step_at(sent), rank_of(step_at(sent).to), data);
-        for (; posted < std::min(steps, i + kAhead) && (posted == i || step_at(posted).adds || !in_use(posted));
-             ++posted)
-            if (step_at(posted).from >= 0) post_receive(posted);
-        if (i < steps && step_at(i).from >= 0) finish_receive(i);
-    }
-    const Clock clock("wire", traffic_.wire);
-    for (Outgoing& out : outgoing_) communicator_.wait(*out.request);
-    outgoing_.clear();
-}
-
-void Allreduce::sum_shared(SharedMemory& memory, const Range& range) {
+void Allreduce::sum_shared(SharedMemory& memory, const ElementRange& range) {
     if (peers_.empty())
         throw UsageError("[allreduce] the hierarchical algorithm wants equally many ranks on each node");
-    const Range share = part_of(range, memory.rank(), memory.size());
+    const ElementRange share = part_of(range, memory.rank(), memory.size());
     const bool several_nodes = peers_.size() > 1;
     const auto barrier = [&] {
         const Clock clock("skew", traffic_.skew);

@@ -14,7 +14,7 @@ namespace keel {
 /// What floats travel as. bf16 halves the bytes: sums are made in f32, and rounded to bf16 whenever they go out.
 enum class Wire : std::uint8_t { f32, bf16 };
 
-/// What went out of this rank, and the seconds that went by meanwhile.
+/// What a rank has sent, and the seconds that went by meanwhile.
 struct Traffic {
     std::int64_t messages = 0, bytes = 0;
     double skew = 0;  ///< until the other ranks of the node were there
@@ -27,22 +27,25 @@ public:
     /// The communicator must outlive this. Every rank makes one with equal options.
     explicit Allreduce(Communicator& communicator, std::int64_t segment_bytes = kSegmentBytes, Wire wire = Wire::f32);
 
-    /// data[i] = sum over the ranks. Not hierarchical, which wants shared memory: UsageError.
+    /// Sums over the ranks: data[i] = sum of their data[i]. Throws UsageError for the hierarchical algorithm, which
+    /// wants shared memory.
     void sum(Algorithm algorithm, std::span<float> data) { sum_over(algorithm, everybody_, data); }
     void sum(Algorithm algorithm, std::span<double> data) { sum_over(algorithm, everybody_, data); }
-    /// The same among these ranks, of which this is one.
+    /// Sums over these ranks alone, of which this is one.
     void sum(Algorithm algorithm, const std::vector<int>& members, std::span<double> data) {
         sum_over(algorithm, members, data);
     }
 
-    /// The same, hierarchical, of elements `range` of each rank's part of memory that the ranks of a node share: each
-    /// rank of a node sums its share over the windows, then over the ranks of its place in other nodes, in a ring.
-    /// Nodes must have equally many ranks, else UsageError.
-    void sum_shared(SharedMemory& memory, const Range& range);
+    /// Sums elements `range` of each rank's part of memory that the ranks of a node share, by the hierarchical
+    /// algorithm: each rank of a node sums its share over the windows, then over the ranks of its place in other nodes,
+    /// in a ring. Throws UsageError unless nodes have equally many ranks.
+    void sum_shared(SharedMemory& memory, const ElementRange& range);
 
     const Traffic& traffic() const { return traffic_; }
 
 private:
+    template <class T>
+    class Pass;
     struct Outgoing {
         std::int64_t index;
         Request request;
@@ -51,12 +54,6 @@ private:
 
     template <class T>
     void sum_over(Algorithm algorithm, const std::vector<int>& members, std::span<T> data);
-    template <class T>
-    void execute(const AllreducePlan& plan, const std::vector<int>& members, T* data);
-    template <class T>
-    void send(std::int64_t index, const Transfer& step, int to, T* data);
-    /// Forgets messages that are out, and waits for those that overlap `range`.
-    void settle(const AllreducePlan& plan, const Range& range);
 
     Communicator& communicator_;
     std::int64_t segment_bytes_;

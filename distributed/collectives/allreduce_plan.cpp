@@ -27,7 +27,7 @@ void exchange(AllreducePlan& plan, const Transfer& whole, std::int64_t segments,
 
 }  // namespace
 
-Range part_of(const Range& range, std::int64_t i, std::int64_t parts) {
+ElementRange part_of(const ElementRange& range, std::int64_t i, std::int64_t parts) {
     const auto border = [&](std::int64_t k) { return range.count / parts * k + std::min(k, range.count % parts); };
     return {range.begin + border(i), border(i + 1) - border(i)};
 }
@@ -53,7 +53,7 @@ AllreducePlan plan_halving_doubling(int rank, int ranks, std::int64_t count, std
     const int power = static_cast<int>(std::bit_floor(static_cast<unsigned>(ranks))), extra = ranks - power;
     const bool paired = rank < 2 * extra, sits_out = paired && rank % 2 == 0;
     const auto rank_of = [&](int member) { return member < extra ? 2 * member + 1 : member + extra; };
-    const Range all{0, count};
+    const ElementRange all{0, count};
     // Both partners cut into as many messages.
     const auto longer = [&](const Transfer& t) {
         return segments_of(std::max(t.sent.count, t.received.count), segment);
@@ -68,10 +68,10 @@ AllreducePlan plan_halving_doubling(int rank, int ranks, std::int64_t count, std
     if (!sits_out) {
         const int member = paired ? rank / 2 : rank - extra;
         std::vector<Transfer> halvings;
-        Range mine = all;
+        ElementRange mine = all;
         for (int distance = 1; distance < power; distance *= 2) {
             const bool low = (member & distance) == 0;
-            const Range kept = part_of(mine, low ? 0 : 1, 2), given = part_of(mine, low ? 1 : 0, 2);
+            const ElementRange kept = part_of(mine, low ? 0 : 1, 2), given = part_of(mine, low ? 1 : 0, 2);
             const int partner = rank_of(member ^ distance);
             halvings.push_back({partner, partner, given, kept, true, -1});
             mine = kept;

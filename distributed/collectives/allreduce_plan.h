@@ -8,19 +8,19 @@
 namespace keel {
 
 /// Elements [begin, begin + count).
-struct Range {
+struct ElementRange {
     std::int64_t begin = 0, count = 0;
     std::int64_t end() const { return begin + count; }
-    bool operator==(const Range&) const = default;
+    bool operator==(const ElementRange&) const = default;
 };
 
-/// Part i of `parts` of a range, whose sizes differ by one element at most.
-Range part_of(const Range& range, std::int64_t i, std::int64_t parts);
+/// Returns part i of `parts` of a range, whose sizes differ by one element at most.
+ElementRange part_of(const ElementRange& range, std::int64_t i, std::int64_t parts);
 
 /// A message out and one in, side by side.
 struct Transfer {
     int to = -1, from = -1;  ///< ranks; -1: no such message
-    Range sent, received;
+    ElementRange sent, received;
     bool adds = false;  ///< what comes in is added to what is there, else it takes its place
     /// The transfer whose incoming message must be dealt with before this one's goes out; -1: none. Never falls in a
     /// plan.
@@ -29,17 +29,17 @@ struct Transfer {
 
 using AllreducePlan = std::vector<Transfer>;
 
-/// Reduce-scatter, then allgather, each rank to the next one: 2 (P - 1) blocks of count / P out of each rank. A block
-/// travels in segments of at most `segment` elements, so that one is added while the next is on the wire (Patarasu and
-/// Yuan 2009).
+/// Plans a reduce-scatter, then an allgather, each rank to the next one: 2 (P - 1) blocks of count / P out of each
+/// rank. A block travels in segments of at most `segment` elements, so that one is added while the next is on the wire
+/// (Patarasu and Yuan 2009).
 AllreducePlan plan_ring(int rank, int ranks, std::int64_t count, std::int64_t segment);
 
-/// Recursive vector halving and distance doubling, then the way back (Rabenseifner 2004): 2 log2 P messages out of each
-/// rank, and sums by a binary tree over the ranks. Of P that are no power of two, the first 2 (P - 2^k) ranks pair up
-/// before and after.
+/// Plans recursive vector halving and distance doubling, then the way back (Rabenseifner 2004): 2 log2 P messages out
+/// of each rank, and sums by a binary tree over the ranks. Of P that are no power of two, the first 2 (P - 2^k) ranks
+/// pair up before and after.
 AllreducePlan plan_halving_doubling(int rank, int ranks, std::int64_t count, std::int64_t segment);
 
-/// Elements that go out.
+/// Returns how many elements go out.
 std::int64_t elements_sent(const AllreducePlan& plan);
 
 }  // namespace keel

@@ -26,12 +26,12 @@ enum class Overlap : std::uint8_t {
 
 struct BucketOptions {
     std::int64_t bucket_bytes = kBucketBytes;
-    std::optional<Algorithm> algorithm;  ///< none: the fastest by prediction, for each bucket
+    std::optional<Algorithm> algorithm{};  ///< none: the fastest by prediction, for each bucket
     Wire wire = Wire::f32;
     Overlap overlap = Overlap::automatic;
 };
 
-/// For one model on this rank. All ranks make one and call the same functions in the same order.
+/// The buckets of one model on this rank. All ranks make them and call the same functions in the same order.
 class GradientBuckets {
 public:
     /// `parameters` are f32 leaves; those that require no gradient are left out. The costs are those of
@@ -42,14 +42,15 @@ public:
     GradientBuckets(const GradientBuckets&) = delete;
     GradientBuckets& operator=(const GradientBuckets&) = delete;
 
-    /// Before the last backward pass of a step; with gradient accumulation those before it need nothing.
+    /// Called before the last backward pass of a step; with gradient accumulation those before it need nothing.
     void begin();
-    /// After it: every gradient is the sum over the ranks, the same bits on all. A parameter that got none has zeros.
-    /// The first call learns the order, and throws UsageError, which names the ranks, where their parameters differ.
+    /// Called after that pass: returns once every gradient is the sum over the ranks, the same bits on all. A parameter
+    /// that got none has zeros. The first call learns the order, and throws UsageError, which names the ranks, where
+    /// their parameters differ.
     void finish();
 
     const BucketPlan& plan() const { return plan_; }
-    /// Whether buckets go out while backward goes on; known after the first steps.
+    /// Returns whether buckets go out while backward goes on; known after the first steps.
     bool overlaps() const { return overlaps_; }
     Algorithm algorithm_of(const Bucket& bucket) const;
     /// Seconds of the last step between begin() and finish() that the calling thread waited, that sums took on their
@@ -58,7 +59,7 @@ public:
     double exposed_seconds() const { return exposed_; }
     double busy_seconds() const { return sums_->busy; }
     double processor_seconds() const { return sums_->processor; }
-    /// Of all steps so far.
+    /// Returns the traffic of all steps so far.
     const Traffic& traffic() const { return sums_->allreduce.traffic(); }
 
 private:

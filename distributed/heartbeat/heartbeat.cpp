@@ -174,7 +174,7 @@ void Heartbeat::wake() {
     if (wake_) static_cast<void>(!::write(wake_.get(), &one, sizeof one));
 }
 
-void Heartbeat::enter(const Place& place, double deadline_seconds) {
+void Heartbeat::enter(const RunPlace& place, double deadline_seconds) {
     const std::lock_guard lock(mutex_);
     own_.beat.place = place;
     ++own_.beat.collectives;
@@ -188,7 +188,7 @@ void Heartbeat::leave() {
     own_.beat.inside = false;
 }
 
-void Heartbeat::at(const Place& place) {
+void Heartbeat::at(const RunPlace& place) {
     const std::lock_guard lock(mutex_);
     own_.beat.place = place;
 }

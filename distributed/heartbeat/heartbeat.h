@@ -41,18 +41,18 @@ public:
     /// too. Throws IoError where rank 0 cannot be reached at all, and where the exchange gave no sense.
     Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure);
 
-    /// Behind finish() it does nothing; else the others learn that this rank left early.
+    /// Does nothing after finish(); else the others learn that this rank left early.
     ~Heartbeat();
     Heartbeat(const Heartbeat&) = delete;
     Heartbeat& operator=(const Heartbeat&) = delete;
 
     /// This rank enters a collective that all ranks enter in the same order, and expects to be out again in so many
     /// seconds. From any thread, one at a time.
-    void enter(const Place& place, double deadline_seconds);
+    void enter(const RunPlace& place, double deadline_seconds);
     void leave();
 
     /// Where this rank is between collectives, for messages.
-    void at(const Place& place);
+    void at(const RunPlace& place);
 
     /// This rank is done. Returns when all are; throws IoError with the failure's text where one fails before.
     void finish();

@@ -19,7 +19,7 @@ struct HubAddress {
     std::vector<std::string> addresses = {};
 };
 
-/// As one line of text, and back. Throws IoError where the text is none.
+/// Returns the address as one line of text, and reads that back. Throws IoError where a text is none.
 std::string to_text(const HubAddress& hub);
 HubAddress hub_of(const std::string& text);
 

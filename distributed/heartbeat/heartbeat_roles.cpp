@@ -92,18 +92,18 @@ void Hub::tell_all(const Frame& frame) {
         if (peer.open()) peer.send(frame);
 }
 
-void Hub::turn(const Turn& turn) {
-    states_[0].heard = turn.now;
-    states_[0].beat = turn.own;
-    states_[0].exit_code = turn.exit_code;
-    admit(turn.now);
+void Hub::turn(const OwnReport& report) {
+    states_[0].heard = report.now;
+    states_[0].beat = report.own;
+    states_[0].exit_code = report.exit_code;
+    admit(report.now);
     for (std::size_t rank = 1; rank < peers_.size(); ++rank) {
-        listen_to(rank, turn.now);
+        listen_to(rank, report.now);
         // Beats do not pile up in front of a rank that does not read.
-        if (peers_[rank].flush() && turn.beat && peers_[rank].open())
-            peers_[rank].send({.kind = FrameKind::beat, .beat = turn.own});
+        if (peers_[rank].flush() && report.beat && peers_[rank].open())
+            peers_[rank].send({.kind = FrameKind::beat, .beat = report.own});
     }
-    failure_ = judge(states_, started_, turn.now, limits_);
+    failure_ = judge(states_, started_, report.now, limits_);
     finished_ = !failure_ && all_done(states_);
     if (failure_) tell_all(frame_of(*failure_));
     if (finished_) tell_all({.kind = FrameKind::all_done});
@@ -154,11 +154,11 @@ void Spoke::listen(double now) {
     if (!failure_ && now - heard_ > limits_.silence) failure_ = lost;
 }
 
-void Spoke::turn(const Turn& turn) {
-    listen(turn.now);
+void Spoke::turn(const OwnReport& report) {
+    listen(report.now);
     if (failure_ || finished_) return;
-    if (turn.exit_code) hub_.send({.kind = FrameKind::farewell, .exit_code = *turn.exit_code, .beat = turn.own});
-    if (hub_.flush() && turn.beat) hub_.send({.kind = FrameKind::beat, .beat = turn.own});
+    if (report.exit_code) hub_.send({.kind = FrameKind::farewell, .exit_code = *report.exit_code, .beat = report.own});
+    if (hub_.flush() && report.beat) hub_.send({.kind = FrameKind::beat, .beat = report.own});
 }
 
 void Spoke::add_sockets(std::vector<pollfd>& list) const { add(list, hub_); }

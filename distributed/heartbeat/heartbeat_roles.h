@@ -14,8 +14,8 @@
 
 namespace keel {
 
-/// What this rank has to say, and when.
-struct Turn {
+/// What this rank has to say of itself, and when.
+struct OwnReport {
     Beat own;
     std::optional<int> exit_code;  ///< it leaves early
     double now = 0;                ///< seconds
@@ -28,7 +28,7 @@ public:
     Hub(tcp::Descriptor listener, const HubAddress& address, std::vector<std::string> hosts, const WatchLimits& limits,
         double now);
 
-    void turn(const Turn& turn);
+    void turn(const OwnReport& report);
     /// Time went by in which this process was stopped: nobody is judged by it.
     void forgive(double now);
     std::optional<RankFailure> failure() const { return failure_; }
@@ -62,7 +62,7 @@ class Spoke {
 public:
     Spoke(FrameStream hub, std::vector<std::string> hosts, const WatchLimits& limits, double now);
 
-    void turn(const Turn& turn);
+    void turn(const OwnReport& report);
     void forgive(double now) { heard_ = now; }
     std::optional<RankFailure> failure() const { return failure_; }
     bool finished() const { return finished_; }

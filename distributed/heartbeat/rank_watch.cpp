@@ -14,7 +14,7 @@ RankFailure failure(FailureKind kind, std::span<const RankState> ranks, std::siz
             .exit_code = ranks[rank].exit_code.value_or(0)};
 }
 
-/// A rank waits behind its deadline: for one that has not come, or for the wire.
+/// A rank waits past its deadline: for one that has not come, or for the wire.
 RankFailure blame(std::span<const RankState> ranks, const Beat& waiting) {
     std::size_t last = 0;
     for (std::size_t r = 0; r < ranks.size(); ++r)

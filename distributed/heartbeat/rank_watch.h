@@ -12,7 +12,7 @@ namespace keel {
 
 /// What a rank says of itself in each beat.
 struct Beat {
-    Place place = {};
+    RunPlace place = {};
     std::int64_t collectives = 0;  ///< entered so far
     bool inside = false;           ///< of the last one entered
     bool done = false;             ///< it needs the others no more
@@ -34,13 +34,13 @@ struct WatchLimits {
     double start = 20;   ///< seconds for all ranks to find each other
 };
 
-/// The failure that ends the run, none while all is well; `started` and `now` are seconds on one clock. Causes come
-/// before consequences: a rank that died or left before those that are late or silent. A rank that is done is needed no
-/// more, unless another one is in a collective that it did not enter. A pure function.
+/// Returns the failure that ends the run, none while all is well; `started` and `now` are seconds on one clock. Causes
+/// come before consequences: a rank that died or left before those that are late or silent. A rank that is done is
+/// needed no more, unless another one is in a collective that it did not enter. A pure function.
 std::optional<RankFailure> judge(std::span<const RankState> ranks, double started, double now,
                                  const WatchLimits& limits);
 
-/// True if all ranks are done.
+/// Returns whether all ranks are done.
 bool all_done(std::span<const RankState> ranks);
 
 }  // namespace keel

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "kernels/error.h"
@@ -140,6 +141,36 @@ std::string count(int number, const std::string& thing) {
     return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
 }
 
+/// Whether all cores have a second hyper-thread.
+bool have_siblings(const std::vector<Cores>& domains) {
+    return std::ranges::all_of(domains, [](const Cores& cores) {
+        return std::ranges::all_of(cores, [](const Core& core) { return core.size() > 1; });
+    });
+}
+
+/// Returns the sockets of these cores, rising.
+std::vector<int> sockets_of(const Cores& cores, const std::vector<Cpu>& cpus) {
+    std::set<int> sockets;
+    for (const int id : all_of(cores)) sockets.insert(std::ranges::find(cpus, id, &Cpu::id)->socket);
+    return {sockets.begin(), sockets.end()};
+}
+
+/// Chooses the threads of each rank's team, where each may keep `busy` cores so, and whether it has a core beside them:
+/// not `without_core`, where talking and decoding cost the team nothing.
+void choose_team(const NodeCores& node, const CoreRequest& request, int ranks, int busy, bool without_core,
+                 CorePlan& plan) {
+    const bool spare = !without_core && busy >= kCoresToSpareOne;
+    plan.threads = request.threads > 0 ? request.threads : std::max(1, busy - (spare ? 1 : 0));
+    plan.oversubscribed = plan.threads > busy;
+    refuse(plan.oversubscribed && !request.oversubscribe,
+           count(ranks, "rank") + " of " + count(plan.threads, "thread") + " do not fit on " +
+               count(plan.cores, "core") +
+               (node.quota > 0 ? " with a quota of " + count(whole_cores(node.quota), "core") : "") +
+               (busy > 0 ? ", where each rank has " + count(busy, "core") : "") +
+               ": ask for fewer, or for oversubscription");
+    plan.own_core = spare && !plan.oversubscribed && plan.threads < busy;
+}
+
 std::vector<std::string> notes_of(const CorePlan& plan, const std::vector<Cores>& domains, double quota) {
     std::vector<std::string> notes;
     const int ranks = size_of(plan.ranks);
@@ -177,32 +208,12 @@ CorePlan plan_cores(const NodeCores& node, const CoreRequest& request) {
     const int ranks = request.ranks > 0 ? request.ranks : best_ranks(domains, plan.cores, node.quota, request.threads);
     // Cores that a rank may keep busy: where a quota forbids more, the other ones of its share stay idle.
     const int share = share_of(domains, ranks), busy = within_quota(share, ranks, node.quota);
-    const bool hyper_threads = std::ranges::all_of(domains, [](const Cores& cores) {
-        return std::ranges::all_of(cores, [](const Core& c) { return c.size() > 1; });
-    });
-    const bool spare = !request.alone && !hyper_threads;
-
-    plan.threads =
-        request.threads > 0 ? request.threads : std::max(1, busy - (spare && busy >= kCoresToSpareOne ? 1 : 0));
-    plan.oversubscribed = plan.threads > busy;
-    refuse(plan.oversubscribed && !request.oversubscribe,
-           count(ranks, "rank") + " of " + count(plan.threads, "thread") + " do not fit on " +
-               count(plan.cores, "core") +
-               (node.quota > 0 ? " with a quota of " + count(whole_cores(node.quota), "core") : "") +
-               (busy > 0 ? ", where each rank has " + count(busy, "core") : "") +
-               ": ask for fewer, or for oversubscription");
-    plan.own_core = spare && !plan.oversubscribed && busy >= kCoresToSpareOne && plan.threads < busy;
-
+    choose_team(node, request, ranks, busy, request.alone || have_siblings(domains), plan);
     const int used = share == 0 ? 0 : std::min(plan.threads + (plan.own_core ? 1 : 0), share);
-    std::map<int, int> socket_of;
-    for (const Cpu& cpu : node.cpus) socket_of[cpu.id] = cpu.socket;
     for (Cores& cores : deal(domains, ranks, share)) {
         if (used > 0) cores.resize(static_cast<std::size_t>(used));
-        RankCores& rank = plan.ranks.emplace_back(place(cores, plan.threads, plan.own_core, hyper_threads));
-        for (const int id : all_of(cores))
-            if (std::ranges::find(rank.sockets, socket_of[id]) == rank.sockets.end())
-                rank.sockets.push_back(socket_of[id]);
-        std::ranges::sort(rank.sockets);
+        plan.ranks.push_back(place(cores, plan.threads, plan.own_core, have_siblings(domains)));
+        plan.ranks.back().sockets = sockets_of(cores, node.cpus);
     }
     plan.idle_cores = share == 0 ? std::max(0, plan.cores - ranks) : plan.cores - ranks * used;
     plan.notes = notes_of(plan, domains, node.quota);

@@ -38,7 +38,7 @@ struct CorePlan {
     bool oversubscribed = false;
     std::vector<std::string> notes;  ///< what should be known about it, one sentence each
 
-    /// The ranks whose first core is on that socket.
+    /// Returns the number of ranks whose first core is on that socket.
     int ranks_on_socket(int socket) const;
 };
 
@@ -62,11 +62,11 @@ constexpr int kCoresToSpareOne = 12;
 /// a node without processors.
 CorePlan plan_cores(const NodeCores& node, const CoreRequest& request);
 
-/// The processors as Linux writes them: "0-19,40-59"; "-" for none.
+/// Returns the processors as Linux writes them: "0-19,40-59"; "-" for none.
 std::string cpu_list(std::vector<int> ids);
 
-/// What a launcher has to be told so that each node of `nodes` runs the ranks of `plan`. Keel binds its threads itself:
-/// the launcher must leave all cores of the node to each rank. `command` is what comes behind: "keel train ...".
+/// Return the command line by which a launcher runs the ranks of `plan` on each of `nodes` nodes. Keel binds its
+/// threads itself: the launcher must leave all cores of the node to each rank. `command` follows: "keel train ...".
 std::string mpirun_line(const CorePlan& plan, int nodes, const std::string& command);
 std::string srun_line(const CorePlan& plan, int nodes, const std::string& command);
 

@@ -12,7 +12,7 @@ namespace keel {
 /// A rank's step without others; seconds.
 struct StepProfile {
     double compute = 0;               ///< forward and backward
-    double update = 0;                ///< optimizer, behind the last sum
+    double update = 0;                ///< optimizer, after the last sum
     std::vector<double> ready;        ///< from the step's begin until bucket b is full; rising, at most `compute`
     std::vector<std::int64_t> bytes;  ///< of each bucket
     std::vector<double> factors;      ///< of `compute`, as steps were measured to differ; empty: all are equal
@@ -21,7 +21,7 @@ struct StepProfile {
 struct ScaleOptions {
     CostModel costs;
     int ranks_per_node = 1;
-    bool overlap = true;  ///< buckets are summed while backward goes on, not behind it
+    bool overlap = true;  ///< buckets are summed while backward goes on, not after it
     double stolen =
         0;  ///< share of a rank's speed that is lost while its buckets are summed: 0 where a core is kept for that
     int steps = 200;  ///< simulated
@@ -34,7 +34,7 @@ struct ScalePoint {
     double step = 0;
     double compute = 0;  ///< of a rank, its slower steps included
     double skew = 0;     ///< the wait for the slowest rank's gradients
-    double exposed = 0;  ///< what sums add to the step: on the wire behind backward, and stolen from it
+    double exposed = 0;  ///< what sums add to the step: on the wire after backward, and stolen from it
     double wire = 0;     ///< that sums took altogether, hidden or not
     double update = 0;
     double efficiency = 1;  ///< a rank's throughput beside that of one alone

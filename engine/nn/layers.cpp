@@ -97,14 +97,16 @@ Tensor Dropout::forward(const Tensor& src) { return training() ? dropout(src, p_
 std::string Dropout::describe() const { return "Dropout"; }
 
 Tensor MaxPool2d::forward(const Tensor& src) {
-    return options_.fits(src.dim(1), src.dim(2)) ? max_pool(src, options_) : src;
+    return options().fits(src.dim(1), src.dim(2)) ? max_pool(src, options()) : src;
 }
-std::string MaxPool2d::describe() const { return "MaxPool2d " + window(options_.kernel, options_.stride); }
 
 Tensor AvgPool2d::forward(const Tensor& src) {
-    return options_.fits(src.dim(1), src.dim(2)) ? avg_pool(src, options_) : src;
+    return options().fits(src.dim(1), src.dim(2)) ? avg_pool(src, options()) : src;
 }
-std::string AvgPool2d::describe() const { return "AvgPool2d " + window(options_.kernel, options_.stride); }
+
+std::string Pool2d::describe() const {
+    return std::string(kind_) + " " + window(options_.kernel, options_.stride);
+}
 
 Tensor Sequential::forward(const Tensor& src) {
     Tensor activation = src;

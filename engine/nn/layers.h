@@ -104,30 +104,33 @@ protected:
 };
 
 /// Pooling; a map too small for the window (images below a model's usual size) passes as it is.
-class MaxPool2d final : public Module {
+class Pool2d : public Module {
 public:
-    explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
     const PoolOptions& options() const { return options_; }
     std::string describe() const override;
 
 protected:
-    Tensor forward(const Tensor& src) override;
+    Pool2d(const char* kind, const PoolOptions& options) : kind_(kind), options_(options) {}
 
 private:
+    const char* kind_;
     PoolOptions options_;
 };
 
-class AvgPool2d final : public Module {
+class MaxPool2d final : public Pool2d {
 public:
-    explicit AvgPool2d(const PoolOptions& options) : options_(options) {}
-    const PoolOptions& options() const { return options_; }
-    std::string describe() const override;
+    explicit MaxPool2d(const PoolOptions& options) : Pool2d("MaxPool2d", options) {}
 
 protected:
     Tensor forward(const Tensor& src) override;
+};
 
-private:
-    PoolOptions options_;
+class AvgPool2d final : public Pool2d {
+public:
+    explicit AvgPool2d(const PoolOptions& options) : Pool2d("AvgPool2d", options) {}
+
+protected:
+    Tensor forward(const Tensor& src) override;
 };
 
 /// Children in order, each named by its caller.

@@ -1,5 +1,5 @@
 /* Loads a model that Keel trained, and prints a probability for each of its labels and each image:
- *     embed_c best.safetensors PICTURE... */
+ *     embed_c best.safetensors IMAGE... */
 #include <keel/keel.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@ static int failed(void) {
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: %s CHECKPOINT PICTURE...\n", argv[0]);
+        fprintf(stderr, "usage: %s CHECKPOINT IMAGE...\n", argv[0]);
         return 2;
     }
     keel_model* model = NULL;

@@ -1,5 +1,5 @@
 // Loads a model that Keel trained, and prints a probability for each of its labels and each image:
-//     embed_cpp best.safetensors PICTURE...
+//     embed_cpp best.safetensors IMAGE...
 #include <keel/embed/images.h>
 #include <keel/embed/predictor.h>
 #include <keel/kernels/error.h>
@@ -10,7 +10,7 @@
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fprintf(stderr, "usage: %s CHECKPOINT PICTURE...\n", argv[0]);
+        std::fprintf(stderr, "usage: %s CHECKPOINT IMAGE...\n", argv[0]);
         return 2;
     }
     try {

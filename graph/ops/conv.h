@@ -15,6 +15,7 @@ namespace keel::graph {
 /// large as its map.
 struct Conv {
     static constexpr std::string_view kName = "conv";
+    static constexpr bool kMultipliesFloats = true;
     Tensor weights;  ///< {oc, ic / groups, kh, kw}, plain; those of a batch norm that follows are folded in
     std::vector<float> bias;
     Conv2dOptions options;

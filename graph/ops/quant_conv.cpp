@@ -39,14 +39,19 @@ std::unique_ptr<Step> QuantConv::prepare(const Graph& graph, const Node& node, s
     return step;
 }
 
-QuantConvStep::QuantConvStep(const QuantConv& conv, const kernels::Conv2dGeometry& g)
+QuantConvStep::QuantConvStep(QuantConv& conv, const kernels::Conv2dGeometry& g)
     : conv_(conv), kernel_(g), weights_(Tensor::empty({static_cast<std::int64_t>(kernel_.packed_bytes())}, DType::u8)) {
     kernel_.pack({conv.weights.data<std::int8_t>(), conv.scale.data(), conv.shift.data(),
                   conv.residual ? conv.residual_scale.data() : nullptr},
                  packed());
 }
 
-void QuantConvStep::update_shift() { kernel_.set_shift(conv_.shift.data(), packed()); }
+bool QuantConvStep::set_shift(const std::vector<float>& shift) {
+    if (shift.size() != conv_.shift.size()) return false;
+    conv_.shift = shift;
+    kernel_.set_shift(conv_.shift.data(), packed());
+    return true;
+}
 
 void QuantConvStep::run(const Node& node, const RunMemory& memory) const {
     kernels::QconvOperands operands;

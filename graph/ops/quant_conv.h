@@ -34,15 +34,14 @@ struct QuantConv {
 
 class QuantConvStep final : public Step {
 public:
-    QuantConvStep(const QuantConv& conv, const kernels::Conv2dGeometry& g);
+    QuantConvStep(QuantConv& conv, const kernels::Conv2dGeometry& g);
     void run(const Node& node, const RunMemory& memory) const override;
-    /// Takes over the operator's shift, which has changed. Not while another thread runs it.
-    void update_shift();
+    bool set_shift(const std::vector<float>& shift) override;
 
 private:
     std::byte* packed() const { return reinterpret_cast<std::byte*>(weights_.data<std::uint8_t>()); }
 
-    const QuantConv& conv_;
+    QuantConv& conv_;
     kernels::Qconv kernel_;
     Tensor weights_;  ///< packed, u8
 };

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "graph/ops/prologue.h"
+#include "graph/prologue.h"
 #include "graph/quantize/quantize_graph.h"
 
 namespace keel {

@@ -11,8 +11,8 @@
 
 namespace keel::report {
 
-/// For element contents and quoted attributes: & < > " ' become entities; control characters and what is no UTF-8
-/// become U+FFFD.
+/// Returns text for element contents and quoted attributes: & < > " ' become entities; control characters and what is
+/// no UTF-8 become U+FFFD.
 std::string escape(std::string_view text);
 
 /// "data:image/jpeg;base64,..."; `mime` is a type's name.

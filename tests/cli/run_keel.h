@@ -30,7 +30,7 @@ public:
 private:
     TemporaryFolder folder_;
     std::string out_;
-    int process_ = -1;  // -1 behind wait()
+    int process_ = -1;  // -1 after wait()
 };
 
 /// Runs keel with these arguments and with `environment` ("NAME=value") added to this process's; `out` is a file to

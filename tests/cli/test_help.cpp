@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cli/app.h"
-#include "cli/commands.h"
+#include "cli/app.h"
 #include "tests/support/catch.h"
 
 using namespace keel::cli;

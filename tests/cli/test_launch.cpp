@@ -91,7 +91,7 @@ TEST_CASE("A lost rank is left out, and the run goes on", "[launch]") {
     CHECK_THAT(calls, contains("-v -np 4 --map-by slot --bind-to none") && contains("-np 3 ") && contains("-np 2 "));
     CHECK_THAT(calls, contains("train --model x --resume auto --elastic\n"));
     CHECK_THAT(result.err,
-               contains("rank 1 on h died") && contains("restart 1 of 3 behind exit code 137, with 3 ranks"));
+               contains("rank 1 on h died") && contains("restart 1 of 3 after exit code 137, with 3 ranks"));
     CHECK_THAT(result.out, contains("\"restarts\":2") && contains("\"failed_rank\":1") && contains("\"exit_code\":0"));
 }
 

@@ -7,11 +7,9 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/environment.h"
-#include "tests/support/ranks.h"
 
 using namespace keel;
 using namespace keel::cli;
-using keel::test::borrowed;
 using keel::test::contains;
 using keel::test::EnvironmentScope;
 
@@ -19,8 +17,7 @@ TEST_CASE("More threads than a node has cores are refused on all of its ranks", 
     const EnvironmentScope mpi("OMPI_MCA_rmaps_base_oversubscribe", nullptr), slurm("SLURM_OVERCOMMIT", nullptr),
         prte("PRTE_MCA_rmaps_base_oversubscribe", nullptr);
     std::string messages[2];
-    run_ranks({2, 2, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({2, 2, {}}, [&](World& world) {
         try {
             take_cores(world, allowed_cores(), false);  // of each of the two
         } catch (const UsageError& error) {

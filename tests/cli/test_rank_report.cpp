@@ -4,19 +4,14 @@
 #include "distributed/thread_communicator.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/ranks.h"
 
 using namespace keel;
 using namespace keel::cli;
-using keel::test::borrowed;
 using keel::test::contains;
 
 TEST_CASE("Ranks report what they measured, and which algorithm it makes the fastest", "[ranks]") {
     RankReport reports[2];
-    run_ranks({2, 1, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
-        reports[world.rank()] = report_ranks(world);
-    });
+    run_worlds({2, 1, {}}, [&](World& world) { reports[world.rank()] = report_ranks(world); });
     CHECK(reports[0].text == reports[1].text);
     const Json& json = reports[0].object;
     CHECK(json.at("library") == mpi_library());

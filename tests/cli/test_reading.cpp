@@ -33,7 +33,7 @@ TEST_CASE("A loader reads as the command line says and as the model takes images
     CHECK(loader.transform.channels == 1);
     CHECK(loader.transform.mean == std::vector<float>{0.25F});
     CHECK(loader.transform.std == std::vector<float>{0.5F});
-    CHECK_FALSE(loader.transform.flip);
+    CHECK_FALSE(loader.transform.augment);
     CHECK_FALSE(loader.shuffle);
 
     options.split = "all";

@@ -115,10 +115,28 @@ TEST_CASE("Contents that contradict themselves are refused", "[dataset]") {
     samples[0].label = 1;
     samples[1].label = 2;
     CHECK_THAT(refusal(contents_of(samples, Task::classes)), contains("odd is of class 2, wanted 0 to 1"));
-    samples[1].label = -1;
-    CHECK_THAT(refusal(contents_of(samples, Task::classes)), contains("odd is of class -1"));
+    samples[1].label = -2;
+    CHECK_THAT(refusal(contents_of(samples, Task::classes)), contains("odd is of class -2"));
+    samples[1].label = kUnknownClass;  // to train on alone
+    CHECK(refusal(contents_of(samples, Task::classes)).empty());
     samples[1].label = 0;
     CHECK(refusal(contents_of(samples, Task::classes)).empty());
+}
+
+TEST_CASE("A class may be unknown of training samples, and of no others", "[dataset]") {
+    std::vector<Sample> samples{sample("known", 0), sample("unknown", 1)};
+    samples[0].label = 1;
+    samples[1].label = kUnknownClass;
+    DatasetContents contents = contents_of(samples, Task::classes);
+    const Storage nothing;
+    const StoredDataset data(nothing, contents);
+    const auto& train = data.samples(Split::train);
+    CHECK((train[0].known == kAllKnown && train[1].known == 0));
+    const SplitCounts counts = count_labels(data)[0];
+    CHECK((counts.samples == 2 && counts.per_label[0] == 0 && counts.per_label[1] == 1));
+    for (const std::int64_t unknown : counts.unknown) CHECK(unknown == 1);
+    std::swap(contents.splits[0], contents.splits[1]);
+    CHECK_THAT(refusal(contents), contains("unknown is of class -1, wanted 0 to 1"));
 }
 
 TEST_CASE("An image that is not what the data set says is refused when it is loaded", "[dataset]") {

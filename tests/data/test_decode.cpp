@@ -306,8 +306,8 @@ TEST_CASE("Damaged JPEG and BMP files end in an image or an InputError") {
             damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
                 static_cast<std::uint8_t>(random.below(256));
             try {
-                const Image image = decode_image(damaged, 0, "x");
-                decoded += image.pixels.size() == image.row_bytes() * static_cast<std::size_t>(image.height);
+                const Image read = decode_image(damaged, 0, "x");
+                decoded += read.pixels.size() == read.row_bytes() * static_cast<std::size_t>(read.height);
             } catch (const InputError&) {
                 ++refused;
             }

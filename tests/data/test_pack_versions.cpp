@@ -151,6 +151,39 @@ TEST_CASE("A pack keeps unknown labels, samples of 16 bits and any number of cha
     CHECK(batch.targets == std::vector<float>{0, 0, 0, 1, kUnknownTarget, kUnknownTarget});
 }
 
+TEST_CASE("A pack keeps that a class is not known, of training samples alone", "[pack]") {
+    class Classes final : public Dataset {
+    public:
+        explicit Classes(DatasetContents contents) : Dataset(std::move(contents)) {}
+
+    protected:
+        Image read(const Sample&, LeastSize) const override { return {5, 4, 1}; }
+    };
+    const TemporaryFolder scratch;
+    DatasetContents contents;
+    contents.label_names = {"a", "b"};
+    for (const std::int32_t label : {1, kUnknownClass, 0}) {
+        contents.splits[0].emplace_back().name = "n" + std::to_string(label);
+        contents.splits[0].back().label = label;
+    }
+    const Classes source(contents);
+    pack_set(source, scratch / "some", 0);
+    CHECK(index_version(scratch / "some") == 2);
+    check_equal(*open_dataset("pack:" + (scratch / "some")), source);
+
+    // An index that says of the training samples that they are the test split's.
+    std::string index = read_text(scratch / "some/index.keelpack");
+    pack::IndexHeader header;
+    std::memcpy(&header, index.data(), sizeof(header));
+    std::swap(header.samples[0], header.samples[2]);
+    std::memcpy(index.data(), &header, sizeof(header));
+    const std::size_t hashed = index.size() - sizeof(std::uint64_t);
+    const std::uint64_t hash = XXH3_64bits(index.data(), hashed);
+    std::memcpy(index.data() + hashed, &hash, sizeof(hash));
+    write_text(scratch / "some/index.keelpack", index);
+    CHECK_THROWS_AS(open_dataset("pack:" + (scratch / "some")), InputError);
+}
+
 TEST_CASE("Bits past the labels do not make another pack", "[pack]") {
     const TemporaryFolder scratch;
     pack_set(OwnDataset(1, 8, kAllKnown), scratch / "all", 0);

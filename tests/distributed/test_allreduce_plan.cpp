@@ -95,7 +95,7 @@ TEST_CASE("parts cover a range, their sizes differ by one at most", "[allreduce]
         for (const std::int64_t parts : {1, 2, 3, 7}) {
             std::int64_t at = 10;
             for (std::int64_t i = 0; i < parts; ++i) {
-                const Range part = part_of({10, count}, i, parts);
+                const ElementRange part = part_of({10, count}, i, parts);
                 CHECK(part.begin == at);
                 CHECK((part.count == count / parts || part.count == count / parts + 1));
                 at = part.end();

@@ -12,10 +12,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
-#include "tests/support/ranks.h"
 
 using namespace keel;
-using test::borrowed;
 
 namespace {
 
@@ -70,8 +68,7 @@ TEST_CASE("gradients are sums over the ranks and live in the buckets", "[buckets
             for (const std::int64_t bytes : {std::int64_t{1}, std::int64_t{1600}, kBucketBytes}) {
                 CAPTURE(static_cast<int>(overlap), per_node, bytes);
                 std::atomic<int> wrong{0}, copied{0};
-                run_ranks({4, per_node, {}}, [&](Communicator& communicator) {
-                    World world([&] { return borrowed(communicator); });
+                run_worlds({4, per_node, {}}, [&](World& world) {
                     Net net;
                     GradientBuckets buckets(world, net.parameters(), CostModel{},
                                             {.bucket_bytes = bytes, .algorithm = {}, .overlap = overlap});
@@ -103,8 +100,7 @@ TEST_CASE("gradients of several backward passes are summed once", "[buckets]") {
     alone.backward_of(0, 32, true);
     const std::vector<float> truth = gradients(alone);
     std::atomic<int> wrong{0};
-    run_ranks({2, 2, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({2, 2, {}}, [&](World& world) {
         Net net;
         GradientBuckets buckets(world, net.parameters(), CostModel{}, {.algorithm = {}, .overlap = Overlap::on});
         for (int step = 0; step < 3; ++step) {
@@ -121,15 +117,14 @@ TEST_CASE("gradients of several backward passes are summed once", "[buckets]") {
 
 TEST_CASE("ranks with other parameters are told apart", "[buckets]") {
     CHECK_THROWS_WITH(
-        run_ranks({2, 1, {}},
-                  [&](Communicator& communicator) {
-                      World world([&] { return borrowed(communicator); });
-                      const Tensor weights = integers({2, world.rank() == 1 ? 5 : 4}, 1).set_requires_grad();
-                      GradientBuckets buckets(world, {{"w", weights}}, CostModel{});
-                      buckets.begin();
-                      const Tensor dst = linear(integers({3, weights.dim(1)}, 2), weights, {});
-                      backward(dst, Tensor::full(dst.dims(), 1));
-                      buckets.finish();
-                  }),
+        run_worlds({2, 1, {}},
+                   [&](World& world) {
+                       const Tensor weights = integers({2, world.rank() == 1 ? 5 : 4}, 1).set_requires_grad();
+                       GradientBuckets buckets(world, {{"w", weights}}, CostModel{});
+                       buckets.begin();
+                       const Tensor dst = linear(integers({3, weights.dim(1)}, 2), weights, {});
+                       backward(dst, Tensor::full(dst.dims(), 1));
+                       buckets.finish();
+                   }),
         keel::test::contains("rank 1 has another"));
 }

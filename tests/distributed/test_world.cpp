@@ -30,8 +30,7 @@ TEST_CASE("jobs run in order on one thread, and their failures come back", "[wor
 
 TEST_CASE("worlds of several ranks", "[world]") {
     std::atomic<int> wrong{0};
-    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
-        World world([&] { return std::shared_ptr<Communicator>(&communicator, [](Communicator*) {}); });
+    run_worlds({.ranks = 3, .per_node = 3}, [&](World& world) {
         wrong += world.size() != 3;
         wrong += world.gather(world.rank()) != std::vector{0, 1, 2};
         wrong += world.broadcast(std::to_string(world.rank())) != "0";
@@ -39,6 +38,30 @@ TEST_CASE("worlds of several ranks", "[world]") {
         world.barrier();
     });
     CHECK(wrong == 0);
+}
+
+TEST_CASE("a rank that fails ends the others, and its own exception comes out", "[world]") {
+    for (const int per_node : {1, 3}) {
+        CHECK_THROWS_WITH(run_worlds({.ranks = 3, .per_node = per_node},
+                                     [](World& world) {
+                                         if (world.rank() == 1) throw UsageError("rank 1 has had enough");
+                                         world.barrier();
+                                     }),
+                          "rank 1 has had enough");
+        // It leaves work behind that nobody else takes part in.
+        CHECK_THROWS_WITH(run_worlds({.ranks = 3, .per_node = per_node},
+                                     [](World& world) {
+                                         if (world.rank() != 1) return;
+                                         world.start([](Communicator& communicator) { barrier(communicator); });
+                                         throw InputError("rank 1 goes");
+                                     }),
+                          "rank 1 goes");
+    }
+    CHECK_THROWS_AS(run_worlds({.ranks = 0}, [](World&) {}), UsageError);
+    CHECK_THROWS_AS(run_worlds({.ranks = 1, .per_node = 0}, [](World&) {}), UsageError);
+    int ranks = 0;
+    run_worlds({}, [&](World& world) { ranks = world.size(); });
+    CHECK(ranks == 1);
 }
 
 TEST_CASE("the self-test measures something, the same for all ranks", "[world]") {

@@ -7,7 +7,7 @@
 
 #include "engine/autograd.h"
 #include "engine/checkpoint.h"
-#include "graph/trace.h"
+#include "graph/build/trace.h"
 #include "kernels/routing/choice.h"
 #include "models/random_training.h"
 #include "tests/models/golden/draws.h"

@@ -147,6 +147,54 @@ TEST_CASE("the front of a buffer widens up to its end", "[tensor]") {
     CHECK_THROWS_AS(whole.widened(1), UsageError);
 }
 
+TEST_CASE("borrowed memory is neither copied nor kept longer than its tensors", "[tensor]") {
+    std::vector<float> memory{1, 2, 3, 4, 5, 6};
+    int released = 0;
+    const auto release = [&] { ++released; };
+    {
+        const Tensor tensor = Tensor::borrow(std::span(memory), {2, 3}, release);
+        CHECK(tensor.data<float>() == memory.data());
+        CHECK_FALSE(tensor.unique());
+        const Tensor view = tensor.channel_slice(2, 1);
+        memory[5] = 60;
+        CHECK(view.clone().values<float>()[1] == 60);
+        CHECK(released == 0);
+    }
+    CHECK(released == 1);
+    CHECK(Tensor::borrow(std::span(memory), {6}).elements() == 6);
+    CHECK(Tensor::borrow(std::span(memory).first(0), {0, 3}, release).elements() == 0);
+    CHECK(released == 2);
+}
+
+TEST_CASE("memory that does not fit the dims is released and refused", "[tensor]") {
+    std::vector<float> memory(10);
+    int released = 0;
+    const auto release = [&] { ++released; };
+    const auto borrow = [&](std::size_t bytes, const Dims& dims, std::int64_t ld) {
+        return Tensor::borrow(memory.data(), bytes, dims, DType::f32, ld, release);
+    };
+    CHECK_THROWS_AS(Tensor::borrow(std::span(memory), {3, 3}, release), UsageError);
+    CHECK_THROWS_AS(Tensor::borrow(std::span(memory), {11}, release), UsageError);
+    CHECK_THROWS_AS(Tensor::borrow(std::span(memory), {-2, -5}, release), UsageError);
+    CHECK_THROWS_AS(borrow(32, {2, 4}, 5), UsageError);  // 9 elements are reached
+    CHECK_THROWS_AS(borrow(40, {2, 4}, 3), UsageError);  // rows overlap
+    CHECK_THROWS_AS(borrow(40, {2, 4}, kHuge), UsageError);
+    CHECK_THROWS_AS(Tensor::borrow(nullptr, 40, {10}, DType::f32, -1, release), UsageError);
+    CHECK_THROWS_AS(Tensor::borrow(reinterpret_cast<std::byte*>(memory.data()) + 2, 36, {9}, DType::f32, -1, release),
+                    UsageError);
+    CHECK(released == 8);
+    CHECK(borrow(36, {2, 4}, 5).ld() == 5);
+    CHECK(released == 9);
+}
+
+TEST_CASE("behind borrowed memory nothing widens", "[tensor]") {
+    std::vector<float> memory(10);
+    const Tensor all = Tensor::borrow(memory.data(), 40, {2, 4}, DType::f32, 5, {});
+    CHECK(all.widened(1).channels() == 5);  // the last row's fifth element is there
+    CHECK_THROWS_AS(Tensor::borrow(memory.data(), 36, {2, 4}, DType::f32, 5, {}).widened(1), UsageError);
+    CHECK(Tensor::borrow(memory.data(), 36, {2, 4}, DType::f32, 5, {}).widened(0).channels() == 4);
+}
+
 TEST_CASE("reshape shares the memory of a dense tensor", "[tensor]") {
     const Tensor tensor = counting({2, 6}), other = tensor.reshape({3, 2, 2, 1});
     CHECK(other.dims() == Dims{3, 2, 2, 1});

@@ -1,4 +1,4 @@
-#include "graph/graph_file.h"
+#include "graph/build/graph_file.h"
 #include "graph/runtime.h"
 #include "tests/fuzz/target.h"
 

@@ -2,9 +2,9 @@
 // int8 model.
 #include "engine/gradcheck.h"
 #include "engine/ops.h"
-#include "graph/builder.h"
+#include "graph/build/builder.h"
+#include "graph/build/graph_file.h"
 #include "graph/check.h"
-#include "graph/graph_file.h"
 #include "graph/quantize/quantize.h"
 #include "graph/run_memory.h"
 #include "graph/runtime.h"

@@ -1,11 +1,11 @@
 // The builder, of tensors alone: what each call adds, what is folded, and that the result computes the engine's
 // operators.
-#include "graph/builder.h"
+#include "graph/build/builder.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "graph/graph_file.h"
+#include "graph/build/graph_file.h"
 #include "graph/ops/add.h"
 #include "graph/ops/affine.h"
 #include "graph/runtime.h"

@@ -3,7 +3,7 @@
 // tests/graph/files/: a small network with every operator (a block of slices, prologues, padded and adaptive pools, a
 // residual, an affine of its own), as floats, as int8, and as int8 with two layers and that affine in fp32; what each
 // gave for two images.
-#include "graph/graph_file.h"
+#include "graph/build/graph_file.h"
 
 #include <cmath>
 #include <cstring>

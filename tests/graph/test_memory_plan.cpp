@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "graph/trace.h"
+#include "graph/build/trace.h"
 #include "kernels/random.h"
 #include "models/registry.h"
 #include "tests/support/catch.h"

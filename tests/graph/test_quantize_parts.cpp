@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "graph/builder.h"
+#include "graph/build/builder.h"
 #include "graph/ops/quant_conv.h"
 #include "graph/ops/quant_convert.h"
 #include "graph/quantize/correct.h"

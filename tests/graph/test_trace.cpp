@@ -1,5 +1,5 @@
 // Models as graphs: what is folded and fused, and what is refused.
-#include "graph/trace.h"
+#include "graph/build/trace.h"
 
 #include <algorithm>
 #include <cmath>

@@ -2,9 +2,9 @@
 // int8.
 #include "engine/gradients.h"
 #include "engine/optimizer.h"
+#include "graph/build/trace.h"
 #include "graph/quantize/quantize.h"
 #include "graph/runtime.h"
-#include "graph/trace.h"
 #include "models/families.h"
 #include "models/random_training.h"
 #include "tests/support/catch.h"

@@ -6,7 +6,6 @@
 #include "distributed/thread_communicator.h"
 #include "engine/json.h"
 #include "tests/support/catch.h"
-#include "tests/support/ranks.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
@@ -17,8 +16,7 @@ namespace {
 /// trace.json behind `steps` steps of a run that traces `traced` of them, each a span; empty where none was written.
 std::string trace(int traced, int steps, bool ends = true) {
     const TemporaryFolder folder;
-    run_ranks({1, 1, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({1, 1, {}}, [&](World& world) {
         RunDirectory directory(folder / "run", ExistingRun::refuse, true);
         StepTrace trace(world, directory, traced);
         for (int step = 1; step <= steps; ++step) {

@@ -83,9 +83,6 @@ void add_include(FolderGraph& graph, const std::string& file, const std::string&
     graph[from].emplace(to, file + " includes " + path);
 }
 
-/// A folder and the one within it that it calls, though that uses what lies beside it.
-const std::set<std::pair<std::string, std::string>> kParentCallsChild = {{"cli", "cli/cluster"}};
-
 /// The includes of a ring through `folder`, one after the other; empty if there is none.
 std::vector<std::string> ring_through(const FolderGraph& graph, const std::string& folder) {
     std::map<std::string, std::string> came_from;  // breadth first, so that the ring is a shortest one
@@ -94,7 +91,7 @@ std::vector<std::string> ring_through(const FolderGraph& graph, const std::strin
         const auto found = graph.find(queue[i]);
         if (found == graph.end()) continue;
         for (const auto& [to, include] : found->second) {
-            if (kParentCallsChild.contains({queue[i], to}) || !came_from.emplace(to, queue[i]).second) continue;
+            if (!came_from.emplace(to, queue[i]).second) continue;
             queue.push_back(to);
         }
     }

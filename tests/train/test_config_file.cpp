@@ -143,7 +143,7 @@ TEST_CASE("Values that contradict each other are refused", "[config]") {
     CHECK(refused([](TrainConfig&) {}).empty());
     CHECK_THAT(refused([](TrainConfig& c) { c.schedule = "step"; }), contains("milestones"));
     CHECK(refused([](TrainConfig& c) { c.schedule = "step", c.step_epochs = 3; }).empty());
-    CHECK_THAT(refused([](TrainConfig& c) { c.milestones = {6, 3}; }), contains("3 came behind 6"));
+    CHECK_THAT(refused([](TrainConfig& c) { c.milestones = {6, 3}; }), contains("3 came after 6"));
     CHECK_THAT(refused([](TrainConfig& c) { c.optimizer = "sgd", c.nesterov = true, c.momentum = 0; }),
                contains("momentum"));
     CHECK_THAT(refused([](TrainConfig& c) { c.lr = 0.1, c.min_lr = 0.2; }), contains("min_lr"));

@@ -2,16 +2,21 @@
 #include "train/data_parallel.h"
 
 #include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
 
 #include "distributed/thread_communicator.h"
+#include "engine/arena.h"
+#include "engine/ops.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
-#include "tests/support/ranks.h"
+#include "tests/train/small_training.h"
+#include "train/train_step.h"
 
 using namespace keel;
-using test::borrowed;
 
 namespace {
 
@@ -20,8 +25,7 @@ template <class Own>
 StepStatus agreed(Own own) {
     const test::ThreadScope one(1);
     StepStatus all[3];
-    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({3, 3, {}}, [&](World& world) {
         const DataParallel parallel(world, {}, {}, {});
         all[world.rank()] = parallel.reduce_status(own(world.rank()));
     });
@@ -71,8 +75,7 @@ TEST_CASE("what one rank cannot do, none does: a loss that is no number, a signa
 TEST_CASE("texts that differ name the rank and the line", "[ranks]") {
     const test::ThreadScope one(1);
     std::atomic<int> refused{0};
-    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({3, 3, {}}, [&](World& world) {
         try {
             require_equal(world, "configuration", world.rank() == 2 ? "lr = 1\nseed = 2\n" : "lr = 1\nseed = 0\n");
         } catch (const UsageError& error) {
@@ -83,4 +86,89 @@ TEST_CASE("texts that differ name the rank and the line", "[ranks]") {
         }
     });
     CHECK(refused == 3);
+}
+
+namespace {
+
+/// Passes its map on; while armed, its backward pass throws.
+class Trap final : public nn::Module {
+public:
+    std::string describe() const override { return "Trap"; }
+    bool armed = false;
+
+protected:
+    Tensor forward(const Tensor& src) override {
+        return record(src.detach().clone(), {src}, [this](const Tensor& diff_dst) {
+            if (armed) throw InputError("[trap] sprung");
+            return Gradients{diff_dst};
+        });
+    }
+};
+
+/// What backward completes before the trap is on its way to other ranks when it springs.
+class Trapped final : public nn::Module {
+public:
+    Trapped()
+        : first_(add<nn::Linear>("first", 36, 8)), trap_(add<Trap>("trap")), last_(add<nn::Linear>("last", 8, 3)) {
+        nn::initialize(*this, {.linear_bias = true}, 1);
+    }
+    std::string describe() const override { return "Trapped"; }
+    void arm() { trap_.armed = true; }
+
+protected:
+    Tensor forward(const Tensor& src) override { return last_(trap_(first_(flatten(src)))); }
+
+private:
+    nn::Linear& first_;
+    Trap& trap_;
+    nn::Linear& last_;
+};
+
+}  // namespace
+
+TEST_CASE("A step that an exception ends while sums are under way hangs no rank and frees what it had", "[ranks]") {
+    const test::ThreadScope one(1);
+    const auto in_use = [] { return Arena::global().statistics().in_use; };
+    const auto before = in_use();
+    std::atomic<int> applied{0}, sprung{0}, let_down{0};
+    std::atomic<bool> is_slow{false};  // sums are still under way when the trap springs
+    const ThreadWorld slow{2, 2, [&](int) {
+                               if (is_slow) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                           }};
+    const auto run = [&] {
+        run_worlds(slow, [&](World& world) {
+            TrainConfig config;
+            config.allreduce = "ring";
+            config.overlap = "on";
+            config.bucket_mb = 1e-5;  // a bucket for each gradient
+            TrainState state = test::tiny_state();
+            auto module = std::make_unique<Trapped>();
+            Trapped& trapped = *module;
+            state.module = std::move(module);
+            state.optimizer.emplace(Optimizer({{"all", state.module->parameters()}}, {}));
+            state.ema.reset();
+            DataParallel parallel(world, config, state.module->parameters(), state.module->buffers());
+            TrainStep step(config, state, parallel);
+            Batch batch = test::tiny_batch(2, 1);
+            batch.planned = 4;
+            const auto fine = [] { return StepStatus{}; };
+            try {
+                for (std::int64_t i = 0; i < 2; ++i) applied += step.run(batch, {0, i}, 0.1, fine).applied;
+                is_slow = true;
+                if (world.rank() == 0) trapped.arm();
+                step.run(batch, {0, 2}, 0.1, fine);
+            } catch (const InputError&) {
+                ++sprung;
+                throw;
+            } catch (const IoError&) {  // the rank that it waits for is gone
+                ++let_down;
+                throw;
+            }
+        });
+    };
+    CHECK_THROWS_AS(run(), InputError);
+    CHECK(applied == 4);
+    CHECK(sprung == 1);
+    CHECK(let_down == 1);
+    CHECK(in_use() == before);
 }

@@ -4,48 +4,52 @@
 
 using namespace keel;
 
-TEST_CASE("The first metric is the best, then only a higher one", "[verdict]") {
-    TrainerState run;
+namespace {
+
+TrainerState after(std::optional<double> best, int since_best = 0) {
+    TrainerState state;
+    state.best_metric = best;
+    state.epochs_since_best = since_best;
+    return state;
+}
+
+ScheduleOptions schedule_of(ScheduleKind kind) {
+    ScheduleOptions schedule;
+    schedule.kind = kind;
+    return schedule;
+}
+
+}  // namespace
+
+TEST_CASE("An epoch is the best if its metric is above all before it", "[epoch_verdict]") {
     const ScheduleOptions schedule;
-    EpochVerdict verdict = judge_epoch(run, schedule, -0.5, true);
-    CHECK((verdict.best && verdict.best_metric == -0.5 && verdict.epochs_since_best == 0));
-    run.best_metric = 0.5;
-    run.epochs_since_best = 2;
-    verdict = judge_epoch(run, schedule, 0.5, true);  // no higher
-    CHECK((!verdict.best && verdict.best_metric == 0.5 && verdict.epochs_since_best == 3));
-    verdict = judge_epoch(run, schedule, 0.75, true);
-    CHECK((verdict.best && verdict.best_metric == 0.75 && verdict.epochs_since_best == 0));
+    const EpochVerdict first = judge_epoch(after(std::nullopt, 3), schedule, 0.5, true);
+    CHECK((first.best && first.best_metric == 0.5 && first.epochs_since_best == 0));
+    const EpochVerdict equal = judge_epoch(after(0.5, 1), schedule, 0.5, true);
+    CHECK((!equal.best && equal.best_metric == 0.5 && equal.epochs_since_best == 2));
+    const EpochVerdict better = judge_epoch(after(0.5, 1), schedule, 0.6, true);
+    CHECK((better.best && better.best_metric == 0.6 && better.epochs_since_best == 0));
 }
 
-TEST_CASE("An epoch that was not validated changes nothing", "[verdict]") {
-    TrainerState run;
-    run.best_metric = 0.5;
-    run.epochs_since_best = 2;
-    run.plateau = {.scale = 0.1, .seen = true, .best = 0.5, .bad_epochs = 1};
-    ScheduleOptions schedule;
-    schedule.kind = ScheduleKind::plateau;
-    const EpochVerdict verdict = judge_epoch(run, schedule, std::nullopt, true);
-    CHECK((!verdict.best && verdict.best_metric == 0.5 && verdict.epochs_since_best == 2));
-    CHECK(verdict.plateau == run.plateau);
+TEST_CASE("An epoch that was not validated changes nothing", "[epoch_verdict]") {
+    TrainerState before = after(0.5, 4);
+    before.plateau = {0.5, true, 0.25, 2};
+    const EpochVerdict verdict = judge_epoch(before, schedule_of(ScheduleKind::plateau), std::nullopt, true);
+    CHECK((!verdict.best && verdict.best_metric == 0.5 && verdict.epochs_since_best == 4));
+    CHECK(verdict.plateau == before.plateau);
 }
 
-TEST_CASE("Patience and plateau count whole epochs alone", "[verdict]") {
-    TrainerState run;
-    run.best_metric = 0.5;
-    run.epochs_since_best = 1;
-    run.plateau = {.scale = 1, .seen = true, .best = 0.5, .bad_epochs = 0};
-    ScheduleOptions schedule;
-    schedule.kind = ScheduleKind::plateau;
-    schedule.gamma = 0.25;
-    schedule.patience = 0;
-    const EpochVerdict part = judge_epoch(run, schedule, 0.25, false);
-    CHECK(part.epochs_since_best == 1);
-    CHECK(part.plateau == run.plateau);
-    CHECK(judge_epoch(run, schedule, 0.75, false).best);  // it is saved as such all the same
-    const EpochVerdict whole = judge_epoch(run, schedule, 0.25, true);
-    CHECK(whole.epochs_since_best == 2);
-    CHECK(whole.plateau == observe(schedule, run.plateau, 0.25));
-    CHECK(whole.plateau.scale == 0.25);
-    // Another schedule has no plateau to watch.
-    CHECK(judge_epoch(run, {}, 0.25, true).plateau == run.plateau);
+TEST_CASE("A part of an epoch may be the best, but patience and plateau do not count it", "[epoch_verdict]") {
+    const ScheduleOptions plateau = schedule_of(ScheduleKind::plateau);
+    const EpochVerdict worse = judge_epoch(after(0.5, 4), plateau, 0.1, false);
+    CHECK((!worse.best && worse.epochs_since_best == 4 && worse.plateau == PlateauState{}));
+    const EpochVerdict better = judge_epoch(after(0.5, 4), plateau, 0.9, false);
+    CHECK((better.best && better.best_metric == 0.9 && better.epochs_since_best == 4));
+}
+
+TEST_CASE("A plateau hears of whole epochs, and only where it is the schedule", "[epoch_verdict]") {
+    const ScheduleOptions plateau = schedule_of(ScheduleKind::plateau), cosine = schedule_of(ScheduleKind::cosine);
+    CHECK(judge_epoch(after(0.5), plateau, 0.4, true).plateau == observe(plateau, {}, 0.4));
+    CHECK_FALSE(judge_epoch(after(0.5), plateau, 0.4, true).plateau == PlateauState{});
+    CHECK(judge_epoch(after(0.5), cosine, 0.4, true).plateau == PlateauState{});
 }

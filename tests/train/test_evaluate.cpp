@@ -8,7 +8,6 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
-#include "tests/support/ranks.h"
 #include "train/ranked_evaluation.h"
 
 using namespace keel;
@@ -94,8 +93,7 @@ TEST_CASE("Ranks predict a part each and all have all of it, to the bit", "[eval
     const Predictions alone = evaluate(model, data, validation(spec));
     Predictions all[3];
     bool stopped[3] = {};
-    run_ranks({3, 3, {}}, [&](Communicator& communicator) {
-        World world([&] { return test::borrowed(communicator); });
+    run_worlds({3, 3, {}}, [&](World& world) {
         const auto rank = static_cast<std::size_t>(world.rank());
         all[rank] = evaluate_on_ranks(
                         world, [] { return false; }, model, data, validation(spec))

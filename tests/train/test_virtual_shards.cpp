@@ -5,10 +5,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
-#include "tests/support/ranks.h"
 
 using namespace keel;
-using keel::test::borrowed;
 using keel::test::contains;
 
 namespace {
@@ -16,8 +14,7 @@ namespace {
 /// The message by which so many ranks are refused; empty if they are not. All must hear the same.
 std::string refusal(int ranks, const TrainConfig& config) {
     std::vector<std::string> messages(static_cast<std::size_t>(ranks));
-    run_ranks({ranks, ranks, {}}, [&](Communicator& communicator) {
-        World world([&] { return borrowed(communicator); });
+    run_worlds({ranks, ranks, {}}, [&](World& world) {
         try {
             const VirtualShards shards(world, config, {}, {});
             CHECK(shards.count() == config.virtual_shards);
@@ -57,8 +54,7 @@ TEST_CASE("Gradients of a rank's shards are summed, statistics averaged over the
     config.virtual_shards = 4;
     for (const int ranks : {1, 2, 4}) {
         std::vector<std::vector<float>> gradients(static_cast<std::size_t>(ranks)), means(gradients);
-        run_ranks({ranks, ranks, {}}, [&](Communicator& communicator) {
-            World world([&] { return borrowed(communicator); });
+        run_worlds({ranks, ranks, {}}, [&](World& world) {
             const Tensor weight = Tensor::full({3}, 2), frozen = Tensor::full({5}, 1), mean = Tensor::zeros({2});
             weight.set_requires_grad();
             VirtualShards shards(world, config, {{"w", weight}, {"frozen", frozen}}, {{"mean", mean}});

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "engine/nn/layers.h"
-#include "graph/builder.h"
+#include "graph/build/builder.h"
 
 namespace keel::graph {
 
@@ -19,7 +19,7 @@ public:
     virtual Value trace(Tracer& g, Value src) const = 0;
 };
 
-/// Adds modules to a graph, under the modules' names. Each call returns where its result is (graph/builder.h).
+/// Adds modules to a graph, under the modules' names. Each call returns where its result is (graph/build/builder.h).
 class Tracer {
 public:
     /// `root` gives the nodes their names.

@@ -3,17 +3,18 @@
 
 #include <string>
 
-#include "cli/output.h"
+#include "engine/json.h"
 #include "engine/profile_summary.h"
 
-namespace keel::cli {
+namespace keel {
 
-/// Two tables, by kind of work and by layer; times are of one of the `steps` recorded. Layers
+/// Returns two tables, by kind of work and by layer; times are of one of the `steps` recorded. Layers
 /// of less than 0.005 ms are left out.
 std::string profile_text(const profile::Summary& summary, int steps);
 
-/// The same figures: {steps, step_ms, kinds [{kind, calls, ms, gflops, gbs}], layers [{layer, forward {...}, backward
+/// Returns the same figures as an object: {steps, step_ms, kinds [{kind, calls, ms, gflops, gbs}], layers [{layer,
+/// forward {...}, backward
 /// {...}}]}, where gflops and gbs are 1e9 operations and bytes a second.
 Json profile_json(const profile::Summary& summary, int steps);
 
-}  // namespace keel::cli
+}  // namespace keel

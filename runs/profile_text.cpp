@@ -1,8 +1,10 @@
-#include "cli/bench_profile.h"
+#include "runs/profile_text.h"
 
 #include <fmt/format.h>
 
-namespace keel::cli {
+#include "engine/text.h"
+
+namespace keel {
 namespace {
 
 using profile::Totals;
@@ -75,4 +77,4 @@ Json profile_json(const profile::Summary& summary, int steps) {
     return {{"steps", steps}, {"step_ms", 1e3 * summary.seconds / steps}, {"kinds", kinds}, {"layers", layers}};
 }
 
-}  // namespace keel::cli
+}  // namespace keel

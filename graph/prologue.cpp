@@ -1,4 +1,4 @@
-#include "graph/ops/prologue.h"
+#include "graph/prologue.h"
 
 #include "graph/check.h"
 #include "kernels/error.h"

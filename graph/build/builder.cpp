@@ -1,4 +1,4 @@
-#include "graph/builder.h"
+#include "graph/build/builder.h"
 
 #include <algorithm>
 #include <cmath>

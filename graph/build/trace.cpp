@@ -1,4 +1,4 @@
-#include "graph/trace.h"
+#include "graph/build/trace.h"
 
 namespace keel::graph {
 

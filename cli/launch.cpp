@@ -1,8 +1,8 @@
 // keel launch
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -12,11 +12,11 @@
 #include <sstream>
 #include <thread>
 
+#include "cli/app.h"
 #include "cli/cluster/child.h"
 #include "cli/cluster/core_map.h"
 #include "cli/cluster/launch_plan.h"
 #include "cli/cluster/signals.h"
-#include "cli/commands.h"
 #include "cli/output.h"
 #include "kernels/error.h"
 
@@ -50,8 +50,8 @@ std::vector<Host> this_machine(const Options& o) {
     return {{"", static_cast<int>(plan_cores(cores_of(read_machine()), {}).ranks.size())}};
 }
 
-/// Runs the ranks to their end. A signal that asks to stop is passed on as SIGUSR1, behind which ranks save and end
-/// with 75: mpirun gives them a second only behind SIGTERM.
+/// Runs the ranks to their end. A signal that asks to stop is passed on as SIGUSR1, after which ranks save and end
+/// with 75: mpirun gives them a second only after SIGTERM.
 Attempt attempt(const Options& o, const std::vector<Host>& hosts, bool mute) {
     Attempt result;
     Child child(launch_line(o.launch, hosts), mute);
@@ -108,7 +108,7 @@ Json object_of(const Attempt& attempt, const std::vector<Host>& hosts) {
 
 int run(Options& o, const Globals& globals) {
     if (o.launch.command.empty())
-        throw UsageError("[launch] wanted a keel command behind --, as in: keel launch -- train --model ...");
+        throw UsageError("[launch] wanted a keel command after --, as in: keel launch -- train --model ...");
     o.launch.mpirun = words_of(o.mpirun);
     if (o.launch.mpirun.empty()) throw UsageError("[launch] mpirun: wanted a program, got nothing");
     o.launch.keel = std::filesystem::read_symlink("/proc/self/exe").string();
@@ -139,7 +139,7 @@ int run(Options& o, const Globals& globals) {
             break;
         }
         hosts = std::move(left);
-        spdlog::warn("[launch] restart {} of {} behind exit code {}, with {} ranks ({})", restarts + 1, o.max_restarts,
+        spdlog::warn("[launch] restart {} of {} after exit code {}, with {} ranks ({})", restarts + 1, o.max_restarts,
                      last.code, rank_count(hosts), text_of(hosts));
         std::this_thread::sleep_for(kPause);
     }
@@ -154,7 +154,7 @@ int run(Options& o, const Globals& globals) {
 Run add_launch(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     app.add_option("command", o->launch.command,
-                   "keel command of every rank and its options, behind --: -- train --model ...")
+                   "keel command of every rank and its options, after --: -- train --model ...")
         ->type_name("COMMAND");
     app.add_option("--hosts", o->hosts, "hosts and how many ranks each runs [default: this machine]")
         ->type_name("HOST:N,...");

@@ -1,10 +1,10 @@
-#include "cli/bench_profile.h"
+#include "runs/profile_text.h"
 
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
 using namespace keel;
-using namespace keel::cli;
+
 using keel::test::contains;
 
 namespace {
@@ -40,7 +40,7 @@ TEST_CASE("A profile's tables are of one step, and leave out what takes no time"
           "\n"
           "layer       forward ms  GFLOP/s  GB/s  backward ms  GFLOP/s  GB/s     %\n"
           "block.conv        1.00      2.0   0.5         2.00      2.0   0.5  75.0\n"
-          "(no layer)        1.00            2.0                             25.0\n");
+          "(no layer)        1.00            2.0                              25.0\n");
 }
 
 TEST_CASE("A profile's object has all layers", "[profile]") {

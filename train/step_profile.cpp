@@ -1,18 +1,15 @@
-#include "cli/step_profile.h"
+#include "train/step_profile.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <iostream>
-#include <limits>
 #include <vector>
 
-#include "cli/progress.h"
 #include "distributed/collectives/bucket_plan.h"
 #include "engine/median.h"
 #include "models/random_training.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -27,9 +24,8 @@ struct Completion {
 
 }  // namespace
 
-StepProfile measure_step(const StepMeasurement& what, bool quiet) {
+StepProfile measure_step(const StepMeasurement& what, const std::function<void(int, double)>& on_step) {
     RandomTraining training(what.model, what.options, what.batch, what.image_size, what.seed);
-    Progress progress(std::cerr, "measuring", stderr_progress(quiet));
     std::vector<double> compute, update, shares;
     Completion step;
     Clock::time_point start;
@@ -44,8 +40,7 @@ StepProfile measure_step(const StepMeasurement& what, bool quiet) {
         training.compute();
         const double computed = seconds_since(start);
         training.update();
-        progress.update(i + 1, what.warmup + what.steps, std::numeric_limits<double>::quiet_NaN(),
-                        static_cast<double>(what.batch) / seconds_since(start));
+        if (on_step) on_step(i + 1, static_cast<double>(what.batch) / seconds_since(start));
         if (i < what.warmup) continue;
         compute.push_back(computed);
         update.push_back(seconds_since(start) - computed);
@@ -72,4 +67,4 @@ StepProfile stretched(StepProfile profile, double factor) {
     return profile;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -1,9 +1,8 @@
-#include "cli/step_profile.h"
+#include "train/step_profile.h"
 
 #include "tests/support/catch.h"
 
 using namespace keel;
-using namespace keel::cli;
 
 TEST_CASE("A stretched step takes longer in all its parts, and moves as many bytes", "[scale]") {
     const StepProfile once{.compute = 2, .update = 0.5, .ready = {1, 2}, .bytes = {100, 50}, .factors = {1, 1.25}};
@@ -24,7 +23,12 @@ TEST_CASE("A measured step has its buckets in time", "[scale]") {
     what.steps = 2;
     what.warmup = 1;
     what.bucket_mb = 16;
-    const StepProfile profile = measure_step(what, true);
+    std::vector<int> done;
+    const StepProfile profile = measure_step(what, [&](int steps, double rate) {
+        done.push_back(steps);
+        CHECK(rate > 0);
+    });
+    CHECK(done == std::vector<int>{1, 2, 3});
     CHECK(profile.compute > 0);
     CHECK(profile.update > 0);
     REQUIRE(profile.ready.size() == profile.bytes.size());
