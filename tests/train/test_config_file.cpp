@@ -133,18 +133,3 @@ TEST_CASE("What changed is listed, but for what may", "[config]") {
     for (const auto& option : train_options())
         if (option.required) CHECK(may_change_on_resume(option.key) == (option.key == "out"));
 }
-
-TEST_CASE("Values that contradict each other are refused", "[config]") {
-    const auto refused = [](auto change) {
-        TrainConfig config;
-        change(config);
-        return usage_error([&] { check_train_config(config); });
-    };
-    CHECK(refused([](TrainConfig&) {}).empty());
-    CHECK_THAT(refused([](TrainConfig& c) { c.schedule = "step"; }), contains("milestones"));
-    CHECK(refused([](TrainConfig& c) { c.schedule = "step", c.step_epochs = 3; }).empty());
-    CHECK_THAT(refused([](TrainConfig& c) { c.milestones = {6, 3}; }), contains("3 came after 6"));
-    CHECK_THAT(refused([](TrainConfig& c) { c.optimizer = "sgd", c.nesterov = true, c.momentum = 0; }),
-               contains("momentum"));
-    CHECK_THAT(refused([](TrainConfig& c) { c.lr = 0.1, c.min_lr = 0.2; }), contains("min_lr"));
-}
