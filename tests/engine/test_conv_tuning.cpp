@@ -3,30 +3,15 @@
 #include <fstream>
 
 #include "kernels/error.h"
-#include "kernels/igemm/igemm.h"
 #include "kernels/routing/conv2d.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tuning.h"
 
 using namespace keel;
 using namespace keel::kernels;
 using namespace keel::test;
-
-namespace {
-
-struct TuningScope {
-    ~TuningScope() { stop_tuning(); }
-};
-
-Conv2dGeometry some_geometry() {
-    const std::int64_t columns = igemm_columns();
-    return {1, columns, 6, 6, 2 * columns, 3, 3, 1, 1, 1, 1};
-}
-
-bool is_own(const WeightsLayout& layout) { return own_kernels_read(layout); }
-
-}  // namespace
 
 TEST_CASE("choices survive their file", "[tuning]") {
     const TuningScope scope;

@@ -3,27 +3,13 @@
 #include <vector>
 
 #include "kernels/cpu.h"
-#include "kernels/igemm/igemm.h"
 #include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
+#include "tests/support/tuning.h"
 
 using namespace keel;
 using namespace keel::kernels;
-
-namespace {
-
-struct TuningScope {
-    ~TuningScope() { stop_tuning(); }
-};
-
-Conv2dGeometry some_geometry() {
-    const std::int64_t columns = igemm_columns();
-    return {1, columns, 6, 6, 2 * columns, 3, 3, 1, 1, 1, 1};
-}
-
-bool is_own(const WeightsLayout& layout) { return own_kernels_read(layout); }
-
-}  // namespace
+using namespace keel::test;
 
 TEST_CASE("a geometry is measured once, and the layout follows the measurement", "[tuning]") {
     const TuningScope scope;
