@@ -51,8 +51,8 @@ TEST_CASE("DICOM: RLE of 8 and of 16 bits, in one fragment and in several", "[di
         for (int& value : want) value &= (1 << bits) - 1;
         const Stream stream = encode_rle(values, bits);
         const auto half = stream.begin() + static_cast<std::ptrdiff_t>(stream.size() / 4 * 2);
-        for (const std::vector<Stream>& fragments :
-             {std::vector{stream}, {Stream(stream.begin(), half), Stream(half, stream.end())}}) {
+        const std::vector<Stream> whole{stream}, parts{Stream(stream.begin(), half), Stream(half, stream.end())};
+        for (const std::vector<Stream>& fragments : {whole, parts}) {
             const Image image = decode_image(file_of(kRle, 40, 30, bits, fragments), 0, "x", {.keep_16_bits = true});
             CHECK(image.bits == bits);
             CHECK(samples_of(image) == want);

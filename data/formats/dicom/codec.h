@@ -33,6 +33,7 @@ Samples decode_jpeg(Bytes stream, const Claim& claim, const std::string& name);
 struct JpegFrame {
     std::uint8_t process = 0;  ///< n of SOFn: 0 and 1 sequential, 3 lossless; 0x37 JPEG-LS
     int bits = 0, width = 0, height = 0, components = 0;
+    std::size_t scan = 0;  ///< where the three parameters of the first scan lie
 };
 JpegFrame read_jpeg_frame(Bytes stream, const std::string& name);
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "kernels/error.h"
 
 namespace keel::dicom {
@@ -138,9 +140,7 @@ std::optional<double> Element::number(const std::string& name) const {
     double result = 0;
     const auto [end, error] = std::from_chars(all.data(), all.data() + all.size(), result);
     if (error != std::errc() || end != all.data() + all.size() || !std::isfinite(result)) {
-        char tag[16];
-        std::snprintf(tag, sizeof tag, "(%04x,%04x)", this->tag >> 16, this->tag & 0xFFFF);
-        refuse(name, std::string("the DICOM element ") + tag + " wants a number");
+        refuse(name, fmt::format("the DICOM element ({:04x},{:04x}) wants a number", tag >> 16, tag & 0xFFFF));
     }
     return result;
 }

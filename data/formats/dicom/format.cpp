@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "data/formats/dicom/codec.h"
 #include "data/formats/dicom/file.h"

@@ -45,7 +45,7 @@ std::optional<Window> window_of(const Attributes& a, const std::optional<Window>
 void blacken_padding(const Attributes& a, int bits, std::vector<std::uint16_t>& levels) {
     if (!a.padding) return;
     const auto value = [&](int u16) { return a.is_signed ? int{static_cast<std::int16_t>(u16)} : u16; };
-    const auto [least, most] = std::minmax(value(*a.padding), value(a.padding_limit.value_or(*a.padding)));
+    const auto [least, most] = std::minmax({value(*a.padding), value(a.padding_limit.value_or(*a.padding))});
     const int lowest = a.is_signed ? -(1 << (bits - 1)) : 0, highest = lowest + (1 << bits) - 1;
     const int mask = (1 << bits) - 1;
     for (int v = std::max(least, lowest); v <= std::min(most, highest); ++v)

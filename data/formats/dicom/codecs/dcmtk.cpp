@@ -24,17 +24,16 @@ private:
 };
 
 template <class Base, class Sample>
-std::vector<std::uint16_t> decode(Bytes stream, const JpegFrame& frame, const std::string& name) {
+std::vector<std::uint16_t> decode(std::span<std::uint8_t> stream, const JpegFrame& frame, const std::string& name) {
     const DJCodecParameter parameter(ECC_lossyYCbCr, EDC_never, EUC_never, EPC_default);
     Decoder<Base> decoder(parameter);
     std::vector<Sample> samples(static_cast<std::size_t>(frame.width) * static_cast<std::size_t>(frame.height));
     const OFCondition state = decoder.init();
-    const bool done =
-        state.good() && decoder
-                            .decode(const_cast<std::uint8_t*>(stream.data()), static_cast<Uint32>(stream.size()),
-                                    reinterpret_cast<std::uint8_t*>(samples.data()),
-                                    static_cast<Uint32>(samples.size() * sizeof(Sample)), OFFalse)
-                            .good();
+    const bool done = state.good() && decoder
+                                          .decode(stream.data(), static_cast<Uint32>(stream.size()),
+                                                  reinterpret_cast<std::uint8_t*>(samples.data()),
+                                                  static_cast<Uint32>(samples.size() * sizeof(Sample)), OFFalse)
+                                          .good();
     if (!done || decoder.damaged()) refuse(name, "damaged JPEG data");
     return std::vector<std::uint16_t>(samples.begin(), samples.end());
 }
@@ -42,9 +41,15 @@ std::vector<std::uint16_t> decode(Bytes stream, const JpegFrame& frame, const st
 }  // namespace
 
 std::vector<std::uint16_t> decode_by_dcmtk(Bytes stream, const JpegFrame& frame, const std::string& name) {
-    if (frame.bits <= 8) return decode<DJDecompressIJG8Bit, std::uint8_t>(stream, frame, name);
-    if (frame.bits <= 12) return decode<DJDecompressIJG12Bit, std::uint16_t>(stream, frame, name);
-    return decode<DJDecompressIJG16Bit, std::uint16_t>(stream, frame, name);
+    std::vector<std::uint8_t> copy(stream.begin(), stream.end());
+    if (frame.process <= 1) {
+        // Which coefficients a scan has means nothing in a sequential JPEG, which has all: 0 to 63, in full precision.
+        // Files that say otherwise are read, but warned of, and a warning here is damage.
+        copy[frame.scan] = 0, copy[frame.scan + 1] = 63, copy[frame.scan + 2] = 0;
+    }
+    if (frame.bits <= 8) return decode<DJDecompressIJG8Bit, std::uint8_t>(copy, frame, name);
+    if (frame.bits <= 12) return decode<DJDecompressIJG12Bit, std::uint16_t>(copy, frame, name);
+    return decode<DJDecompressIJG16Bit, std::uint16_t>(copy, frame, name);
 }
 
 bool has_dicom_codecs() { return true; }

@@ -43,9 +43,14 @@ OPJ_BOOL seek_bytes(OPJ_OFF_T to, void* user) {
     return OPJ_TRUE;
 }
 
-struct Free {
+// The library's codec and stream are both void.
+struct FreeCodec {
     void operator()(opj_codec_t* codec) const { opj_destroy_codec(codec); }
+};
+struct FreeStream {
     void operator()(opj_stream_t* stream) const { opj_stream_destroy(stream); }
+};
+struct FreeImage {
     void operator()(opj_image_t* image) const { opj_image_destroy(image); }
 };
 
@@ -87,15 +92,15 @@ std::uint32_t reductions(const Claim& claim, LeastSize least) {
 }
 
 struct Opened {
-    std::unique_ptr<opj_stream_t, Free> stream;
-    std::unique_ptr<opj_codec_t, Free> codec;
-    std::unique_ptr<opj_image_t, Free> image;
+    std::unique_ptr<opj_stream_t, FreeStream> stream;
+    std::unique_ptr<opj_codec_t, FreeCodec> codec;
+    std::unique_ptr<opj_image_t, FreeImage> image;
 };
 
 /// Reads the header; an empty image where it is damaged, or has fewer resolutions than are to be left out.
 Opened open(Input& input, std::uint32_t reduce) {
-    Opened o{std::unique_ptr<opj_stream_t, Free>(opj_stream_create(1 << 16, OPJ_TRUE)),
-             std::unique_ptr<opj_codec_t, Free>(opj_create_decompress(OPJ_CODEC_J2K)), nullptr};
+    Opened o{std::unique_ptr<opj_stream_t, FreeStream>(opj_stream_create(1 << 16, OPJ_TRUE)),
+             std::unique_ptr<opj_codec_t, FreeCodec>(opj_create_decompress(OPJ_CODEC_J2K)), nullptr};
     opj_stream_set_read_function(o.stream.get(), read_bytes);
     opj_stream_set_skip_function(o.stream.get(), skip_bytes);
     opj_stream_set_seek_function(o.stream.get(), seek_bytes);
