@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #include "data/formats/dicom/codec.h"
@@ -62,9 +63,10 @@ std::uint32_t big_endian32(const std::uint8_t* p) {
 /// more is claimed than is worth any memory (ISO 15444-1, A.5.1).
 Bytes find_codestream(Bytes file, const Claim& claim, const std::string& name) {
     constexpr std::size_t kHeader = 45;  // up to the first component's
-    const auto begin = std::ranges::search(file.first(std::min<std::size_t>(file.size(), 65536)), kStart).begin();
-    const Bytes stream = file.subspan(static_cast<std::size_t>(begin - file.begin()));
-    if (stream.size() < kHeader || !std::equal(kStart, kStart + sizeof kStart, stream.begin()))
+    const std::uint8_t* last = file.data() + std::min<std::size_t>(file.size(), 65536);
+    const std::uint8_t* begin = std::search(file.data(), last, std::begin(kStart), std::end(kStart));
+    const Bytes stream = file.subspan(static_cast<std::size_t>(begin - file.data()));
+    if (stream.size() < kHeader || !std::equal(std::begin(kStart), std::end(kStart), stream.begin()))
         refuse(name, "damaged JPEG 2000 header");
     std::uint32_t size[8];  // x and y of image, its origin, tiles, their origin
     for (int i = 0; i < 8; ++i) size[i] = big_endian32(stream.data() + 8 + 4 * i);
