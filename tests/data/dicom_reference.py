@@ -37,7 +37,8 @@ def is_wanted(dataset):
 
 
 def decompressed(path, dataset):
-    """The data set with its pixels as numbers; a text where no program here can do that."""
+    """The data set with its pixels as numbers; a text where the program that could make them is not here. Raises an exception where it
+    cannot either."""
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
     raw = OUT / "raw.dcm"
     kind = syntax.removeprefix("1.2.840.10008.1.2.4.")
@@ -53,8 +54,12 @@ def decompressed(path, dataset):
             return dataset
         except Exception:
             pass
-        done = shutil.which("gdcmconv") is not None and run("gdcmconv", "--raw", path, raw)
-    return pydicom.dcmread(raw, force=True) if done else f"nothing here decodes {syntax}"
+        if not shutil.which("gdcmconv"):
+            return "gdcmconv is missing (libgdcm-tools)"
+        done = run("gdcmconv", "--raw", path, raw)
+    if not done:
+        raise ValueError("the pixels cannot be decoded")
+    return pydicom.dcmread(raw, force=True)
 
 
 def share(dataset):
@@ -92,13 +97,12 @@ def describe(path, number):
         dataset = pydicom.dcmread(path)
         if not is_wanted(dataset):
             return "refuse"
-        dataset.pixel_array if not dataset.is_implicit_VR and not dataset.file_meta.TransferSyntaxUID.is_compressed else None
+        raw = decompressed(path, dataset)
+        if isinstance(raw, str):
+            return "skip " + raw
+        levels = numpy.rint(255 * share(raw)).astype(numpy.uint8)
     except Exception:
         return "refuse"
-    raw = decompressed(path, dataset)
-    if isinstance(raw, str):
-        return "skip " + raw
-    levels = numpy.rint(255 * share(raw)).astype(numpy.uint8)
     names = [f"{number}.pydicom"]
     (OUT / names[0]).write_bytes(levels.tobytes())
     if by_dcmtk(path, dataset, OUT / f"{number}.dcmtk"):
