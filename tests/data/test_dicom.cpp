@@ -182,6 +182,23 @@ TEST_CASE("DICOM: a rescale and a window, of each function", "[dicom]") {
     CHECK_THAT(refusal(writer.file()), contains("a width of at least 1"));
 }
 
+TEST_CASE("DICOM: a window that is asked for takes the place of the file's", "[dicom]") {
+    const std::vector<int> values{0, 1000, 1500, 2000, 4095};
+    DicomWriter writer = grey_file(values, 12);
+    DecodeOptions options = kDeep;
+    options.reading.window = {1000.5F, 1001};
+    const auto want = expected(values, [](double v) { return (v + 500 - 1000) / 1000 + 0.5; });
+    writer.text(0x00281052, "DS", "500");
+    CHECK(levels(writer.file(), options) == want);
+    writer.text(0x00281050, "DS", "40");
+    writer.text(0x00281051, "DS", "400");
+    writer.text(0x00281056, "CS", "SIGMOID");
+    CHECK(levels(writer.file(), options) == want);
+    const DicomWriter table = lut_item({3, 10, 10}, {100, 500, 1023});
+    writer.sequence(0x00283010, {&table});
+    CHECK(levels(writer.file(), options) == want);
+}
+
 TEST_CASE("DICOM: a window of width 1 is a threshold", "[dicom]") {
     DicomWriter writer = grey_file({9, 10, 11}, 16);
     writer.text(0x00281050, "DS", "10.5");

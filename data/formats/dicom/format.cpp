@@ -156,6 +156,12 @@ void map_raw(const Attributes& a, const std::vector<std::uint16_t>& levels, bool
     }
 }
 
+/// The window that the reading asks for; it is linear, whatever the file's own is.
+std::optional<Window> asked_window(const ImageReading& reading) {
+    if (reading.window.size() != 2) return std::nullopt;
+    return Window{reading.window[0], reading.window[1], WindowShape::linear};
+}
+
 ImageHeader header(ImageFormat::Bytes bytes, const std::string& name) {
     const File file = read_image_file(bytes, name);
     const Attributes& a = file.attributes;
@@ -166,7 +172,7 @@ Image decode(ImageFormat::Bytes bytes, const ImageHeader&, const DecodeOptions& 
     const File file = read_image_file(bytes, name);
     const Attributes& a = file.attributes;
     const Coding coding = coding_of(file.syntax, name);
-    const std::optional<Window> window;
+    const std::optional<Window> window = asked_window(options.reading);
     Samples samples{.width = a.columns, .height = a.rows, .bits = a.stored, .values = {}};
     if (coding != Coding::raw)
         samples = decode_samples(file, coding, is_linear(a, window) ? options.least : LeastSize{}, name);
