@@ -73,7 +73,7 @@ void check_kind(const Attributes& a, const std::string& name) {
         if (a.sop_class.starts_with(kind.uid)) refuse(name, "no image, but " + std::string(kind.what));
     if (a.float_pixels) refuse(name, "its pixels are floating-point numbers, whole ones of 8 to 16 bits are wanted");
     if (!a.pixels) refuse(name, "a DICOM file without pixels");
-    if (a.frames != 1)
+    if (a.frames > 1)
         refuse(name, "a DICOM file of several frames, one is wanted: split it into files of one frame each");
     if (a.samples != 1 || (a.photometric != "MONOCHROME1" && a.photometric != "MONOCHROME2"))
         refuse(name, "a DICOM image that is not grey (MONOCHROME1 or MONOCHROME2, one sample a pixel)");
