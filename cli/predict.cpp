@@ -12,6 +12,7 @@
 
 #include "cli/app.h"
 #include "cli/output.h"
+#include "data/formats/dicom/directory.h"
 #include "data/formats/image_format.h"
 #include "embed/images.h"
 #include "runs/heatmaps.h"
@@ -27,18 +28,33 @@ struct Options {
     HeatmapOptions heatmaps;
 };
 
-/// Files as they are; a folder stands for the images in it, sorted.
+/// Adds the images that a DICOMDIR names, in its order; says on stderr what else it names.
+void add_directory(const std::string& path, std::vector<std::string>& files) {
+    const DicomDirectory directory = read_dicom_directory(path);
+    for (const std::string& missing : directory.missing)
+        std::cerr << "keel predict: " << path << " names " << missing << ", which is not there\n";
+    if (directory.others > 0)
+        std::cerr << "keel predict: " << path << " names " << directory.others
+                  << " files that are no images (reports, presentation states); left out\n";
+    if (directory.images.empty()) throw InputError("[predict] " + path + " names no image that is there");
+    files.insert(files.end(), directory.images.begin(), directory.images.end());
+}
+
+/// Files as they are; a folder stands for the images in it, sorted, a DICOMDIR for those that it names.
 std::vector<std::string> expand(const std::vector<std::string>& paths) {
     std::vector<std::string> files;
     for (const std::string& path : paths) {
+        if (is_dicom_directory(path)) {
+            add_directory(path, files);
+            continue;
+        }
         if (!std::filesystem::is_directory(path)) {
             files.push_back(path);
             continue;
         }
         std::vector<std::string> inside;
         for (const auto& entry : std::filesystem::directory_iterator(path))
-            if (entry.is_regular_file() && has_image_extension(entry.path().filename().string()))
-                inside.push_back(entry.path().string());
+            if (entry.is_regular_file() && is_image_file(entry.path())) inside.push_back(entry.path().string());
         if (inside.empty())
             throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
         std::ranges::sort(inside);
@@ -172,7 +188,8 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
-    app.add_option("paths", o->paths, "Images (" + image_format_names(", ", ", ") + "), or folders of them")
+    app.add_option("paths", o->paths,
+                   "Images (" + image_format_names(", ", ", ") + "), folders of them, or DICOMDIR files")
         ->required()
         ->type_name("PATH");
     return [o, &globals] { return run(*o, globals); };

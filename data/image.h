@@ -38,9 +38,17 @@ struct LeastSize {
     int width = kMaxImageSide + 1, height = kMaxImageSide + 1;
 };
 
+/// The distance of pixels' centers in mm; zeros where the file does not say. It is that in the patient where the file
+/// knows it, else that on the detector.
+struct PixelSpacing {
+    double vertical = 0, horizontal = 0;
+    bool known() const { return vertical > 0 && horizontal > 0; }
+};
+
 /// What the header of an image file claims; `channels` includes alpha, where it is a channel.
 struct ImageHeader {
     int width, height, channels, bits;
+    PixelSpacing spacing{};
 };
 
 /// A rectangle in pixels; need not lie on the pixel grid.

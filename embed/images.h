@@ -19,7 +19,7 @@ namespace keel {
 /// Returns the input of a model as options of the transforms, without augmentation.
 TransformOptions transform_of(const ModelSpec& spec);
 
-/// Reads a PNG, JPEG or BMP file, decoded with the channels of the model's input and no larger than it has use for.
+/// Reads a PNG, JPEG, BMP or DICOM file, decoded with the channels of the model's input and no larger than it has use for.
 /// Throws IoError or InputError that names it.
 Image load_image(const std::string& path, const TransformOptions& transform);
 /// Decodes a file's bytes likewise; `name` is used in messages.

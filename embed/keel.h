@@ -59,10 +59,10 @@ int keel_model_channels(const keel_model* model);
 /* A probability for each label of an image, as keel predict gives them. `scores` has room for `count` numbers,
  * which must be the number of labels. */
 
-/* A PNG, JPEG or BMP file. */
+/* A PNG, JPEG, BMP or DICOM file. */
 keel_status keel_predict_file(const keel_model* model, const char* path, float* scores, size_t count);
 
-/* A PNG, JPEG or BMP file in memory. */
+/* A PNG, JPEG, BMP or DICOM file in memory. */
 keel_status keel_predict_encoded(const keel_model* model, const void* file, size_t bytes, float* scores, size_t count);
 
 /* 8-bit pixels, rows from top to bottom, `row_bytes` apart, channels interleaved: 1 is grey, 3 is RGB; models of

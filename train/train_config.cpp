@@ -160,6 +160,8 @@ Options reading_options() {
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
+        {"window", &C::window, "CENTER,WIDTH", NumberRange{},
+         "DICOM: the window that is shown, in the units of the modality (CT: Hounsfield)", "the file's own, the first"},
     };
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,11 +34,12 @@ struct ImageFormat {
     Image (*decode)(Bytes file, const ImageHeader& header, const DecodeOptions& options, const std::string& name);
 };
 
-extern const ImageFormat kPngFormat, kJpegFormat, kBmpFormat;
+extern const ImageFormat kPngFormat, kJpegFormat, kBmpFormat, kDicomFormat;
 inline constexpr const ImageFormat* kImageFormats[] = {
     &kPngFormat,
     &kJpegFormat,
     &kBmpFormat,
+    &kDicomFormat,
 };
 
 /// Returns the format that a file begins as, null where there is none.
@@ -45,6 +47,14 @@ const ImageFormat* find_image_format(std::span<const std::uint8_t> file);
 
 /// Returns whether a file's name ends as an image's does, in upper or lower case.
 bool has_image_extension(std::string_view name);
+
+/// Returns whether a listing takes a file for an image: its name ends as an image's does, or its name has no ending (or
+/// one of digits, as file names made of UIDs have) and it begins as a DICOM file does. Then its first bytes are read. A
+/// DICOMDIR is none. The file need not exist.
+bool is_image_file(const std::filesystem::path& path);
+
+/// Returns whether there is a file that begins as one of this format does.
+bool begins_as(const ImageFormat& format, const std::filesystem::path& path);
 
 /// Returns the formats' names, separated by `separator`, the last by `last`: "PNG, JPEG or BMP".
 std::string image_format_names(std::string_view separator, std::string_view last);

@@ -121,7 +121,7 @@ void split_off(std::vector<Sample>& from, std::vector<Sample>& to, double fracti
 std::vector<std::string> list_images(const std::string& directory) {
     return list(directory, [](const fs::directory_entry& entry) {
         std::error_code error;
-        return has_image_extension(entry.path().filename().string()) && !entry.is_directory(error);
+        return !entry.is_directory(error) && is_image_file(entry.path());
     });
 }
 

@@ -104,7 +104,40 @@ std::vector<Row> images() {
         {predict("@image/bmp_truncated.bmp"), 3, "truncated BMP file"},
         {predict("%missing.png"), 3, "No such file or directory"},
         {predict("%pipe"), 3, "wanted a regular file"},
-        {predict("%nothing"), 3, "holds no PNG, JPEG or BMP files"},
+        {predict("%nothing"), 3, "holds no PNG, JPEG, BMP"},
+    };
+}
+
+std::vector<Row> dicom_images() {
+    return {
+        {predict("@dicom/truncated.dcm"), 3, "truncated DICOM file"},
+        {predict("@dicom/mark_alone.dcm"), 3, "truncated DICOM file"},
+        {predict("@dicom/length_huge.dcm"), 3, "truncated DICOM file"},
+        {predict("@dicom/few_pixels.dcm"), 3, "truncated pixels"},
+        {predict("@dicom/no_size.dcm"), 3, "a DICOM image without rows or columns"},
+        {predict("@dicom/huge.dcm"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@dicom/bits.dcm"), 3, "the bits of its pixels contradict one another"},
+        {predict("@dicom/bits_32.dcm"), 3, "bits are allocated to a pixel, 8 or 16 are wanted"},
+        {predict("@dicom/frames.dcm"), 3, "a DICOM file of several frames"},
+        {predict("@dicom/frames_text.dcm"), 3, "wants a number"},
+        {predict("@dicom/color.dcm"), 3, "a DICOM image that is not grey"},
+        {predict("@dicom/report.dcm"), 3, "no image, but a structured report"},
+        {predict("@dicom/no_pixels.dcm"), 3, "a DICOM file without pixels"},
+        {predict("@dicom/syntax.dcm"), 3, "DICOM transfer syntax 1.2.840.10008.1.2.4.102 is not supported"},
+        {predict("@dicom/width_zero.dcm"), 3, "a window wants a width of at least 1"},
+        {predict("@dicom/lut_short.dcm"), 3, "a DICOM lookup table that does not fit its descriptor"},
+        {predict("@dicom/deep.dcm"), 3, "DICOM sequences lie too deep in one another"},
+        {predict("@dicom/no_items.dcm"), 3, "a DICOM sequence holds something else than items"},
+        {predict("@dicom/bomb.dcm"), 3, "a DICOM file without pixels"},
+        {predict("@dicom/not_deflated.dcm"), 3, "the deflated DICOM data set is damaged"},
+        {predict("@dicom/not_encapsulated.dcm"), 3, "its pixels are not encapsulated"},
+        {predict("@dicom/rle_short.dcm"), 3, "truncated RLE data"},
+        {predict("@dicom/rle_segments.dcm"), 3, "the RLE data have another number of segments"},
+        {predict("@dicom/rle_outside.dcm"), 3, "an RLE segment lies outside the data"},
+        {predict("@dicom/stream_50_cut.dcm"), 3, "truncated JPEG data"},
+        {predict("@dicom/stream_70_other_size.dcm"), 3, "its JPEG data are of another size than the file says"},
+        {predict("@dicom/DICOMDIR"), 3, "names no image that is there"},
+        {predict("@dicom/DICOMDIR_outside"), 3, "names a file that is none below its folder"},
     };
 }
 
@@ -311,6 +344,7 @@ void check(const std::vector<Row>& rows, const Scratch& scratch) {
 TEST_CASE("Hostile input ends with its code and its message, which the documentation explains", "[hostile]") {
     const Scratch scratch;
     SECTION("pictures") { check(images(), scratch); }
+    SECTION("DICOM images") { check(dicom_images(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }

@@ -8,6 +8,7 @@ import struct
 import sys
 import zlib
 
+from corpus_dicom import dicom_files
 from corpus_images import images
 
 ROOT = pathlib.Path(sys.argv[1])
@@ -381,6 +382,7 @@ def frames():
 
 
 images(put)
+dicom_files(put)
 npz()
 csv()
 packs()
