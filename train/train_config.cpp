@@ -33,7 +33,8 @@ Options run_options() {
 Options network_options() {
     return {
         {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
-        {"channels", &C::channels, "", from_to(0, 4), "channels of the network's input", "the data's"},
+        {"channels", &C::channels, "", from_to(0, 32),
+         "channels of the network's input: grey images become any number, RGB ones grey", "the data's"},
         {"small_stem", &C::small_stem, "", {}, "3x3 stem of stride 1 without max-pool, for images under 64 pixels"},
         {"dropout", &C::dropout, "", from_to_below(-1, 1),
          "probability of the model's dropout layers; negative: the architecture's own (VGG 0.5, the others 0)"},

@@ -25,6 +25,7 @@ struct TrainState {
     ScheduleOptions schedule;
     std::shared_ptr<const Loss> loss;
     std::vector<std::string> skipped;  ///< what of config.init was not taken over
+    std::vector<std::string> changed;  ///< what of it was made to fit, and how
 
     /// Returns model, optimizer and average, as a checkpoint holds them.
     std::vector<NamedTensor> tensors() const;

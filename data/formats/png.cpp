@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/exif.h"
 #include "data/formats/png_unfilter.h"
 #include "data/formats/stb.h"
 #include "kernels/error.h"
@@ -185,8 +186,16 @@ Image decode(Bytes file, const ImageHeader& claimed, const DecodeOptions& option
     return stb_decode(file, claimed, options, name);
 }
 
+int orientation(Bytes file, const ImageReading&) {
+    int found = 1;
+    each_chunk(file, "", [&](const Chunk& chunk) {
+        if (chunk.type == "eXIf") found = exif_orientation(chunk.data);
+    });
+    return found;
+}
+
 }  // namespace
 
-const ImageFormat kPngFormat{"PNG", kExtensions, matches, header, decode};
+const ImageFormat kPngFormat{"PNG", kExtensions, matches, header, decode, orientation};
 
 }  // namespace keel

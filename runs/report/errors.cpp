@@ -96,7 +96,7 @@ public:
         const Tensor maps = activation_.maps(input, {&wanted, 1});
         const double scale = static_cast<double>(kThumbnail) / std::max(image.width, image.height);
         const auto scaled = [&](int side) { return std::max(1, static_cast<int>(side * scale + 0.5)); };
-        const Image small = resize(image, scaled(image.width), scaled(image.height));
+        const Image small = resize(shown(image), scaled(image.width), scaled(image.height));
         const Image over = overlay(small, heat_of(activation_, maps, 0, 0), ColorMap::inferno);
         return "<div class=\"pair\">" + img(small, "the image") + img(over, "the heatmap over it") + "</div>\n";
     }
