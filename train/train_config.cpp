@@ -153,18 +153,40 @@ Options image_options() {
     };
 }
 
-/// How data are read and divided.
-Options data_options() {
+/// How the samples of image files become brightness: ImageReading.
+Options image_reading_rows() {
     return {
-        {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
-        {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
-        {"max_bad", &C::max_bad, "of the split", kFraction,
-         "unreadable images, rounded up, that are skipped; more end the run with 3"},
+        {"bit_depth", &C::bit_depth, "bits", from_to(0, 16),
+         "bits that samples of 16 bits use: 12 makes 4095 white, and more an error", "all"},
+        {"rescale", &C::rescale, "LOW,HIGH", NumberRange{},
+         "samples of more than 8 bits that are black and white; those beyond are cut off",
+         "0 and the largest; of floats 0 and 1"},
+        {"keep_16_bits", &C::keep_16_bits, "", {}, "samples of more than 8 bits are not rounded to 8"},
+        {"page", &C::page, "", kWholeFromZero, "page of a TIFF file, from 1", "the only one"},
+        {"exif_rotation", &C::exif_rotation, "", {}, "images are turned as EXIF's Orientation says"},
+    };
+}
+
+/// How files become samples of a data set: DatasetOptions.
+Options reading_options() {
+    Options options = {
         {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne,
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
+    };
+    for (const Option<C>& option : image_reading_rows()) options.push_back(option);
+    return options;
+}
+
+/// How many images are read at once, and how many may be lost.
+Options loading_options() {
+    return {
+        {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
+        {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
+        {"max_bad", &C::max_bad, "of the split", kFraction,
+         "unreadable images, rounded up, that are skipped; more end the run with 3"},
     };
 }
 
@@ -194,11 +216,22 @@ Options process_options() {
 std::span<const Option<TrainConfig>> train_options() {
     static const Options options = [] {
         Options all;
-        for (const auto group : {run_options, network_options, optimizer_options, schedule_options, step_options,
-                                 rank_options, weights_options, image_options, data_options, process_options})
+        for (const auto group :
+             {run_options, network_options, optimizer_options, schedule_options, step_options, rank_options,
+              weights_options, image_options, loading_options, reading_options, process_options})
             for (const Option<C>& option : group()) all.push_back(option);
         return all;
     }();
+    return options;
+}
+
+std::span<const Option<TrainConfig>> dataset_options() {
+    static const Options options = reading_options();
+    return options;
+}
+
+std::span<const Option<TrainConfig>> image_reading_options() {
+    static const Options options = image_reading_rows();
     return options;
 }
 

@@ -103,36 +103,43 @@ int orientation_of_file(const std::string& file, const ImageReading& reading) {
     }
 }
 
+void OddImages::look(const std::string& name, const std::string& file, const Image& image) {
+    ++looked_at_;
+    if (const auto range = narrow_range(image)) {
+        ranges_.push_back(*range);
+        narrow_.push_back(name + " " + range->text());
+    }
+    if (!reading_.exif_rotation && !file.empty() && orientation_of_file(file, reading_) != 1)
+        not_turned_.push_back(name);
+}
+
+std::vector<Remark> OddImages::remarks(std::size_t few) const {
+    std::vector<Remark> remarks;
+    const bool deep = std::ranges::any_of(ranges_, [](const NarrowRange& range) { return range.bits > 8; });
+    if (deep ? ranges_.size() > few : !ranges_.empty() && ranges_.size() == looked_at_)
+        remarks.push_back({true, fmt::format("of {} images looked at {} have a narrow range ({}): {}", looked_at_,
+                                             ranges_.size(), some_of(narrow_), range_advice(ranges_, reading_))});
+    if (!not_turned_.empty())
+        remarks.push_back(
+            {true, fmt::format("of {} images looked at {} are not turned as EXIF says (exif_rotation is false): {}",
+                               looked_at_, not_turned_.size(), some_of(not_turned_))});
+    return remarks;
+}
+
 std::vector<Remark> describe_images(const Dataset& dataset) {
     std::vector<Remark> remarks;
     describe_formats(dataset, remarks);
-    std::vector<std::string> narrow, not_turned;
-    std::vector<NarrowRange> ranges;
-    std::size_t looked_at = 0;
+    OddImages odd(dataset.reading());
     for (const auto& [split, index] : places(dataset)) {
         const Sample& sample = dataset.samples(split)[static_cast<std::size_t>(index)];
         try {
-            const auto range = narrow_range(dataset.load(split, index));
-            ++looked_at;
-            if (range) {
-                ranges.push_back(*range);
-                narrow.push_back(sample.name + " " + range->text());
-            }
+            odd.look(sample.name, sample.file, dataset.load(split, index));
         } catch (const Error&) {
             continue;  // counted and named where it is loaded
         }
-        if (!dataset.reading().exif_rotation && !sample.file.empty() &&
-            orientation_of_file(sample.file, dataset.reading()) != 1)
-            not_turned.push_back(sample.name);
     }
-    const bool deep = std::ranges::any_of(ranges, [](const NarrowRange& range) { return range.bits > 8; });
-    if (!ranges.empty() && (deep ? 4 : 1) * ranges.size() >= looked_at)
-        remarks.push_back({true, fmt::format("of {} images looked at {} have a narrow range ({}): {}", looked_at,
-                                             narrow.size(), some_of(narrow), range_advice(ranges, dataset.reading()))});
-    if (!not_turned.empty())
-        remarks.push_back(
-            {true, fmt::format("of {} images looked at {} are not turned as EXIF says (exif_rotation is false): {}",
-                               looked_at, not_turned.size(), some_of(not_turned))});
+    // A dark image now and then is none of the reading's.
+    for (const Remark& remark : odd.remarks(odd.looked_at() / 4)) remarks.push_back(remark);
     return remarks;
 }
 

@@ -26,6 +26,26 @@ std::optional<NarrowRange> narrow_range(const Image& image);
 /// Returns what to do about images of such ranges, which were read as `reading` says.
 std::string range_advice(const std::vector<NarrowRange>& ranges, const ImageReading& reading);
 
+/// Collects what is odd about images that can be read all the same.
+class OddImages {
+public:
+    /// `reading`: how the images were read.
+    explicit OddImages(const ImageReading& reading) : reading_(reading) {}
+
+    /// Looks at an image; `file` may be empty, `name` is for the remarks.
+    void look(const std::string& name, const std::string& file, const Image& image);
+    /// Returns a warning where more than `few` of the images have a narrow range (of 8 bits alone: all of them), and one
+    /// where some are not turned as EXIF says.
+    std::vector<Remark> remarks(std::size_t few) const;
+    std::size_t looked_at() const { return looked_at_; }
+
+private:
+    const ImageReading reading_;
+    std::size_t looked_at_ = 0;
+    std::vector<NarrowRange> ranges_;
+    std::vector<std::string> narrow_, not_turned_;
+};
+
 /// Returns what can be said of the images: a note on their formats where there are several, by the names' endings; and,
 /// of at most kImagesLookedAt of them, spread evenly over the splits, warnings where a narrow range is at least a
 /// quarter's (of 8 bits all images') or EXIF's Orientation is not applied. Which are looked at depends on the samples alone. Images that cannot be

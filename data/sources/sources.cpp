@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "data/formats/decode.h"
+#include "engine/text.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 
@@ -31,7 +32,7 @@ public:
 
 protected:
     Image read(const Sample& sample, LeastSize least) const override {
-        return load_image(sample.file, channels(), {.least = least});
+        return load_image(sample.file, channels(), {.least = least, .reading = reading()});
     }
 };
 
@@ -66,8 +67,19 @@ std::vector<std::string> list(const std::string& directory, bool (*wanted)(const
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents) {
+std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents, const ImageReading& reading) {
+    contents.reading = reading;
     return std::make_unique<FileDataset>(std::move(contents));
+}
+
+std::string held_out_text(double fraction, const std::string& what, std::uint64_t seed) {
+    return fmt::format("{:g} % of {}, seed {}", fraction * 100, what, seed);
+}
+
+std::string some_of(const std::vector<std::string>& names, std::size_t most) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(most, names.size()); ++i) text += (i == 0 ? "" : ", ") + excerpt(names[i]);
+    return names.size() > most ? text + fmt::format(" and {} more", names.size() - most) : text;
 }
 
 std::unique_ptr<Dataset> make_memory_dataset(DatasetContents contents, int width, int height,

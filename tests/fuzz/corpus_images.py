@@ -177,7 +177,7 @@ def images_tiff(put):
     put("image", "tiff_complex.tif", tiff(bits=32, pixels=bytes(48), tags=[(339, 3, 1, 6)]))
     put("image", "tiff_huge_tiles.tif", tiff(pixels=bytes(256), drop=[273, 278, 279],
                                              tags=[(322, 4, 1, 0x7FFFFFF0), (323, 4, 1, 0x7FFFFFF0), (324, 4, 1, 8), (325, 4, 1, 256)]))
-    put("image", "tiff_two_pages.tif", good[:-4] + struct.pack("<I", 20) + tiff()[20:])
+    put("image", "tiff_two_pages.tif", good[:-4] + struct.pack("<I", len(good)) + good[20:])
 
 
 def riff(chunks, length=None):
@@ -206,8 +206,14 @@ def images_webp(put):
     put("image", "webp_bad_signature.webp", riff([(b"VP8L", b"\0" + LOSSLESS[1:])]))
 
 
-def gif(width=2, height=2, frame=None, colors=b"\0\0\0\xff\xff\xff", data=b"\x02\x02\x44\x05\x00", end=b";", kind=b"GIF89a"):
-    """Two colors; the frame's data are a clear code, pixels and an end, in codes of three bits."""
+def lzw(codes):
+    """Codes of three bits: 4 clears the table, which must come before it grows, 5 ends."""
+    number = sum(code << 3 * i for i, code in enumerate(codes))
+    packed = number.to_bytes((3 * len(codes) + 7) // 8, "little")
+    return bytes([2, len(packed)]) + packed + b"\0"
+
+
+def gif(width=2, height=2, frame=None, colors=b"\0\0\0\xff\xff\xff", data=lzw([4, 0, 1, 4, 1, 0, 5]), end=b";", kind=b"GIF89a"):
     left, top, w, h = frame or (0, 0, width, height)
     flags = 0x80 if colors else 0
     return (kind + struct.pack("<HHBBB", width, height, flags, 0, 0) + colors + b"," +
@@ -225,7 +231,7 @@ def images_gif(put):
     put("image", "gif_no_colors.gif", gif(colors=b""))
     put("image", "gif_huge.gif", gif(width=65535, height=65535))
     put("image", "gif_of_no_size.gif", gif(width=0, height=0))
-    put("image", "gif_bad_code.gif", gif(data=b"\x02\x02\xff\xff\x00"))
+    put("image", "gif_bad_code.gif", gif(data=lzw([4, 7, 7, 7, 7, 5])))
     put("image", "gif_bad_record.gif", good[:19] + b"Q" + good[19:])
 
 
