@@ -10,7 +10,7 @@ int decoded_channels(const TransformOptions& transform) {
 }
 
 DecodeOptions decode_options(const TransformOptions& transform) {
-    return {.least = least_size(transform, {}), .reading = transform.reading};
+    return {.least = least_size(transform, {}), .keep_16_bits = true, .reading = transform.reading};
 }
 
 }  // namespace

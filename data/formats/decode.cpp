@@ -71,7 +71,7 @@ Image decode_image(Bytes bytes, int channels, const std::string& name, const Dec
     DecodeOptions stored = options;
     if (orientation >= 5) std::swap(stored.least.width, stored.least.height);
     Image image = format.decode(bytes, header, stored, name);
-    if (!options.reading.keep_16_bits) image = to_8_bits(std::move(image));
+    if (!options.keep_16_bits || !options.reading.keep_16_bits) image = to_8_bits(std::move(image));
     image = turned(std::move(image), orientation);
     return channels == 0 ? std::move(image) : convert_channels(std::move(image), channels, name);
 }

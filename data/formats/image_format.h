@@ -14,7 +14,9 @@ namespace keel {
 
 /// What a decoder may leave out, and how samples become brightness.
 struct DecodeOptions {
-    LeastSize least{};  ///< the image may come reduced, its sides not below this
+    LeastSize least{};          ///< the image may come reduced, its sides not below this
+    bool keep_16_bits = false;  ///< samples of more than 8 bits come as 16 bits or floats, where the reading keeps them;
+                                ///< else they are rounded to 8
     ImageReading reading{};
 };
 

@@ -32,7 +32,7 @@ public:
 
 protected:
     Image read(const Sample& sample, LeastSize least) const override {
-        return load_image(sample.file, channels(), {.least = least, .reading = reading()});
+        return load_image(sample.file, channels(), {.least = least, .keep_16_bits = true, .reading = reading()});
     }
 };
 

@@ -1,12 +1,15 @@
 // Files of images with more than 8 bits, and of TIFF's kinds, written byte by byte: what reads them has no part in it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "data/formats/decode.h"
 #include "data/image.h"
 #include "kernels/random.h"
 
@@ -20,6 +23,11 @@ inline void put_number(FileBytes& bytes, std::uint64_t value, int width, bool bi
 }
 
 inline void put_text(FileBytes& bytes, const std::string& text) { bytes.insert(bytes.end(), text.begin(), text.end()); }
+
+/// Decodes without rounding to 8 bits, in the file's own channels; `name` is in messages.
+inline Image decode_deep(std::span<const std::uint8_t> file, const ImageReading& reading = {}, const std::string& name = "x") {
+    return decode_image(file, 0, name, {.keep_16_bits = true, .reading = reading});
+}
 
 /// 16 bits of noise, none above `most`.
 inline Image deep_noise(int width, int height, int channels, std::uint64_t seed, std::uint32_t most = 65535) {

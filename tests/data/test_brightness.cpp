@@ -44,18 +44,18 @@ std::vector<Remark> warnings_of(const TemporaryFolder& scratch, const ImageReadi
 TEST_CASE("A depth of fewer bits than 16 makes its largest sample white", "[brightness]") {
     for (const int bits : {1, 8, 9, 12, 15}) {
         const Image noise = deep_noise(6, 5, 1, 1, (1U << bits) - 1);
-        const Image read = decode_image(encode_deep_png(noise), 0, "x", {.reading = depth(bits)});
+        const Image read = decode_deep(encode_deep_png(noise), depth(bits));
         REQUIRE(read.bits == 32);
         for (std::size_t i = 0; i < 30; ++i)
             CHECK(read.row_f(0)[i] == static_cast<float>(noise.row16(0)[i] / static_cast<double>((1 << bits) - 1)));
     }
     const Image noise = deep_noise(6, 5, 1, 1);
     for (const int bits : {0, 16})
-        CHECK(decode_image(encode_deep_png(noise), 0, "x", {.reading = depth(bits)}).pixels == noise.pixels);
-    CHECK_THROWS_WITH(decode_image(encode_deep_png(noise), 0, "a.png", {.reading = depth(12)}),
+        CHECK(decode_deep(encode_deep_png(noise), depth(bits)).pixels == noise.pixels);
+    CHECK_THROWS_WITH(decode_deep(encode_deep_png(noise), depth(12), "a.png"),
                       contains("a.png: a sample of") && contains("bit_depth 12 allows 4095 at most"));
     const Image shallow = noise_image(6, 5, 1, 2);
-    CHECK(decode_image(encode_png(shallow), 0, "x", {.reading = depth(12)}).pixels == shallow.pixels);
+    CHECK(decode_deep(encode_png(shallow), depth(12)).pixels == shallow.pixels);
 }
 
 TEST_CASE("rescale says which samples of 16 bits are black and white", "[brightness]") {
@@ -63,13 +63,13 @@ TEST_CASE("rescale says which samples of 16 bits are black and white", "[brightn
     for (int i = 0; i < 4; ++i) image.row16(0)[i] = static_cast<std::uint16_t>(1000 * i);
     ImageReading reading;
     reading.rescale = {1000, 3000};
-    const Image read = decode_image(encode_deep_png(image), 0, "x", {.reading = reading});
+    const Image read = decode_deep(encode_deep_png(image), reading);
     CHECK(std::vector<float>(read.row_f(0), read.row_f(0) + 4) == std::vector<float>{0, 0, 0.5F, 1});
 }
 
 TEST_CASE("Old checkpoints' reading rounds to 8 bits", "[brightness]") {
     const Image deep = deep_noise(9, 4, 1, 3);
-    const Image read = decode_image(encode_deep_png(deep, 6), 0, "x", {.reading = old_reading()});
+    const Image read = decode_deep(encode_deep_png(deep, 6), old_reading());
     CHECK((read.bits == 8 && read.width == 9));
     for (std::size_t i = 0; i < 36; ++i)
         CHECK(read.pixels[i] == static_cast<int>(deep.row16(0)[i] * 255.0 / 65535.0 + 0.5));

@@ -138,7 +138,7 @@ TEST_CASE("PNG of every kind is what stb_image makes of it") {
         INFO(kind.width << " x " << kind.height << ", " << kind.bits << " bits, color type " << kind.color
                         << ", interlaced " << kind.interlaced);
         const Bytes png = noise_png(kind, random);
-        const Image image = decode_image(png, 0, "x", {.reading = old_reading()}), want = stb_image(png);
+        const Image image = decode_image(png, 0, "x"), want = stb_image(png);
         CHECK(image.width == static_cast<int>(kind.width));
         CHECK(image.height == static_cast<int>(kind.height));
         CHECK(image.channels == want.channels);
@@ -208,28 +208,28 @@ TEST_CASE("Alpha is dropped and channels are converted") {
     CHECK_THROWS_AS(decode_image(encode_png(rgba), 5, "x"), InputError);
 }
 
-TEST_CASE("16 bits become 8 by rounding, where the reading says so") {
+TEST_CASE("16 bits become 8 by rounding") {
     Bytes raw{0};
     const int values[] = {0, 128, 129, 257, 32767, 32768, 65406, 65407, 65535};
     for (int v : values) raw.insert(raw.end(), {static_cast<std::uint8_t>(v >> 8), static_cast<std::uint8_t>(v & 255)});
     const Bytes png = make_png({9, 1, 16}, {pack(raw)});
     CHECK(probe_image(png, "x").bits == 16);
-    const Image image = decode_image(png, 0, "x", {.reading = old_reading()});
+    const Image image = decode_image(png, 0, "x");
     CHECK(image.bits == 8);
     for (std::size_t i = 0; i < 9; ++i) CHECK(image.pixels[i] == static_cast<int>(values[i] * 255.0 / 65535.0 + 0.5));
-    const Image deep = decode_image(png, 0, "x");
+    const Image deep = decode_image(png, 0, "x", {.keep_16_bits = true});
     CHECK((deep.bits == 16 && deep.channels == 1 && deep.pixels.size() == 18));
     for (std::size_t i = 0; i < 9; ++i) CHECK(deep.row16(0)[i] == values[i]);
 }
 
-TEST_CASE("A PNG of 16 bits keeps them unless its reading rounds them", "[decode]") {
+TEST_CASE("A PNG of 16 bits keeps them if and only if it is asked to", "[decode]") {
     Random random(9, Draw::bench);
     for (const int color : {0, 2, 4, 6}) {
         const PngKind kind{13, 7, 16, color};
         const Bytes png = noise_png(kind, random);
         for (const int channels : {0, 1, 3}) {
-            const Image deep = decode_image(png, channels, "x");
-            const Image shallow = decode_image(png, channels, "x", {.reading = old_reading()});
+            const Image deep = decode_image(png, channels, "x", {.keep_16_bits = true});
+            const Image shallow = decode_image(png, channels, "x");
             CHECK((deep.bits == 16 && shallow.bits == 8 && deep.channels == shallow.channels));
             CHECK((deep.width == 13 && deep.height == 7));
             int most = 0;
@@ -240,7 +240,7 @@ TEST_CASE("A PNG of 16 bits keeps them unless its reading rounds them", "[decode
                   (channels == 1 && deep.channels == 1 && color % 4 == 2 ? 1 : 0));  // grey is rounded at another depth
         }
     }
-    const Image eight = decode_image(encode_png(noise_image(5, 5, 1, 1)), 0, "x");
+    const Image eight = decode_image(encode_png(noise_image(5, 5, 1, 1)), 0, "x", {.keep_16_bits = true});
     CHECK(eight.bits == 8);
 }
 

@@ -73,19 +73,19 @@ TEST_CASE("All eight orientations, in PNG, JPEG and TIFF, of any depth", "[exif]
         for (const Image& image : {grey, rgb, deep}) {
             const FileBytes png = encode_deep_png(image, orientation);
             CHECK(probe_orientation(png, "x") == orientation);
-            CHECK(equal(decode_image(png, 0, "x"), seen(image, orientation)));
-            CHECK(equal(decode_image(png, 0, "x", {.reading = as_stored()}), image));
+            CHECK(equal(decode_deep(png), seen(image, orientation)));
+            CHECK(equal(decode_deep(png, as_stored()), image));
         }
         for (const bool big_endian : {false, true}) {
             const FileBytes tiff = encode_tiff({.bits = 16, .photometric = 2, .big_endian = big_endian,
                                                 .orientation = orientation}, tiff_image(deep));
-            CHECK(equal(decode_image(tiff, 0, "x"), seen(deep, orientation)));
-            CHECK(equal(decode_image(tiff, 0, "x", {.reading = as_stored()}), deep));
+            CHECK(equal(decode_deep(tiff), seen(deep, orientation)));
+            CHECK(equal(decode_deep(tiff, as_stored()), deep));
             const Bytes plain = encode_jpeg(rgb),
                         jpeg = with_exif(plain, exif_block(orientation, big_endian), big_endian);
             CHECK(probe_orientation(jpeg, "x") == orientation);
-            CHECK(equal(decode_image(jpeg, 0, "x"), seen(decode_image(plain, 0, "x"), orientation)));
-            CHECK(equal(decode_image(jpeg, 0, "x", {.reading = as_stored()}), decode_image(plain, 0, "x")));
+            CHECK(equal(decode_deep(jpeg), seen(decode_deep(plain), orientation)));
+            CHECK(equal(decode_deep(jpeg, as_stored()), decode_deep(plain)));
         }
     }
 }

@@ -255,7 +255,10 @@ def images(put):
     images_png(put)
     images_jpeg(put)
     images_other(put)
-    images_tiff(put)
-    images_webp(put)
-    images_gif(put)
-    images_pnm(put)
+    for target, make in (("tiff", images_tiff), ("webp", images_webp), ("gif", images_gif), ("pnm", images_pnm)):
+
+        def put_both(_, name, data, own=target):
+            put("image", name, data)
+            put(own, name, data)
+
+        make(put_both)
