@@ -107,8 +107,7 @@ std::vector<Prediction> predict(const Predictor& model, const std::vector<std::s
                            heatmaps != nullptr ? heatmaps->explain(images[i].path, images[i].input, own) : Json()});
         }
     }
-    for (const Remark& remark : odd.remarks(0))
-        std::cerr << "keel predict: warning: " << remark.text << '\n';
+    for (const Remark& remark : odd.remarks(0)) std::cerr << "keel predict: warning: " << remark.text << '\n';
     return all;
 }
 

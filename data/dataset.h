@@ -56,7 +56,7 @@ struct DatasetContents {
     int channels = 1;                             ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
     std::array<std::string, 3> origins{};  ///< how each split was made: "folder test/", "20 % of all patients, seed 0"
     std::vector<Remark> remarks{};
-    ImageReading reading{};  ///< how the images' files are read, or were before they came here
+    ImageReading reading{};                 ///< how the images' files are read, or were before they came here
     std::vector<std::string> missing{};     ///< rows of the label file whose image is not there
     std::vector<std::string> unlisted{};    ///< images with labels that neither of the official lists names
     std::vector<std::string> unlabelled{};  ///< images that the label file does not name
@@ -82,9 +82,9 @@ public:
     const std::vector<std::string>& unlisted() const { return contents_.unlisted; }
     const std::vector<std::string>& unlabelled() const { return contents_.unlabelled; }
 
-    /// Returns the image of a sample, with channels() channels of 8 or 16 bits or floats; where that saves work it comes reduced,
-    /// its sides not below `least`. Throws InputError or IoError that names the file where it cannot be read or
-    /// decoded; `index` is within [0, size(split)).
+    /// Returns the image of a sample, with channels() channels of 8 or 16 bits or floats; where that saves work it
+    /// comes reduced, its sides not below `least`. Throws InputError or IoError that names the file where it cannot be
+    /// read or decoded; `index` is within [0, size(split)).
     Image load(Split split, std::int64_t index, LeastSize least = {}) const;
 
     /// Hears that load() of this sample follows soon. Returns at once.

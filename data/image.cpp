@@ -49,9 +49,9 @@ Image to_8_bits(Image image) {
     const std::uint16_t* deep = image.row16(0);
     const float* floats = image.row_f(0);
     for (std::size_t i = 0; i < result.pixels.size(); ++i)
-        result.pixels[i] = static_cast<std::uint8_t>(image.bits == 16
-                                                         ? (deep[i] * 255U + 32767U) / 65535U
-                                                         : static_cast<std::uint32_t>(floats[i] * 255.0F + 0.5F));
+        result.pixels[i] =
+            static_cast<std::uint8_t>(image.bits == 16 ? (deep[i] * 255U + 32767U) / 65535U
+                                                       : static_cast<std::uint32_t>(floats[i] * 255.0F + 0.5F));
     return result;
 }
 

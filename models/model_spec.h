@@ -25,8 +25,8 @@ struct ModelSpec {
 /// Stores the spec under the key "keel.model".
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);
 
-/// Reads what write_spec() stored; of a file that does not say how images are read, old_reading(). Throws InputError that names `file` where the key is missing or malformed, the model
-/// unknown, or a value out of range.
+/// Reads what write_spec() stored; of a file that does not say how images are read, old_reading(). Throws InputError
+/// that names `file` where the key is missing or malformed, the model unknown, or a value out of range.
 ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const std::string& file);
 
 /// Makes probabilities of logits {n, labels}, dense.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "data/inspect/brightness.h"
+#include "data/inspect/info.h"
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
@@ -114,6 +116,14 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     if (config.ema_decay > 0) state.ema.emplace(state.module->state(), config.ema_decay);
     state.schedule = make_schedule(config, ranks);
     return state;
+}
+
+std::vector<Remark> TrainState::remarks(const Dataset& dataset, bool look) const {
+    std::vector<Remark> all = describe(dataset);
+    if (look)
+        for (const Remark& remark : describe_images(dataset)) all.push_back(remark);
+    for (const std::string& each : changed) all.push_back({false, "weights: " + each});
+    return all;
 }
 
 std::vector<NamedTensor> TrainState::tensors() const {

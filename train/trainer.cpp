@@ -9,8 +9,6 @@
 #include <sstream>
 #include <utility>
 
-#include "data/inspect/brightness.h"
-#include "data/inspect/info.h"
 #include "engine/arena.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -31,15 +29,6 @@ std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dat
     if (dataset->task() == Task::classes && std::ranges::none_of(dataset->samples(Split::train), known))
         throw InputError("[train] " + config.data + " has no training sample whose class is known");
     return dataset;
-}
-
-/// What there is to say of the data, and of weights that were made to fit them. One rank looks at images.
-std::vector<Remark> data_remarks(const Dataset& dataset, const TrainState& state, bool look) {
-    std::vector<Remark> remarks = describe(dataset);
-    if (look)
-        for (const Remark& remark : describe_images(dataset)) remarks.push_back(remark);
-    for (const std::string& changed : state.changed) remarks.push_back({false, "weights: " + changed});
-    return remarks;
 }
 
 TrainConfig checked(const TrainConfig& config) {
@@ -313,7 +302,7 @@ TrainResult Trainer::run() {
     std::int64_t parameters = 0;
     for (const NamedTensor& parameter : train_.module->parameters()) parameters += parameter.tensor.elements();
     observer_.on_start({.model = train_.spec.name,
-                        .data = data_remarks(*dataset_, train_, parallel_.world().is_root()),
+                        .data = train_.remarks(*dataset_, parallel_.world().is_root()),
                         .train_samples = dataset_->size(Split::train),
                         .val_samples = dataset_->size(Split::val),
                         .total_steps = total_steps_,

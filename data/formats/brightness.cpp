@@ -24,8 +24,8 @@ Image of_depth(const Image& image, int depth, const std::string& name) {
     const std::uint16_t* src = image.row16(0);
     const int most = *std::max_element(src, src + image.samples()), allowed = (1 << depth) - 1;
     if (most > allowed)
-        throw InputError(fmt::format("[decode] {}: a sample of {}, bit_depth {} allows {} at most", name, most, depth,
-                                     allowed));
+        throw InputError(
+            fmt::format("[decode] {}: a sample of {}, bit_depth {} allows {} at most", name, most, depth, allowed));
     return scaled(image, src, 0, allowed);
 }
 

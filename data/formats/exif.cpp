@@ -18,8 +18,7 @@ struct Numbers {
     std::uint32_t read(std::size_t at, std::size_t bytes) const {
         if (at > block.size() || bytes > block.size() - at) return 0;
         std::uint32_t value = 0;
-        for (std::size_t i = 0; i < bytes; ++i)
-            value = value << 8 | block[at + (big_endian ? i : bytes - 1 - i)];
+        for (std::size_t i = 0; i < bytes; ++i) value = value << 8 | block[at + (big_endian ? i : bytes - 1 - i)];
         return value;
     }
 };

@@ -15,8 +15,8 @@ namespace keel {
 /// What a decoder may leave out, and how samples become brightness.
 struct DecodeOptions {
     LeastSize least{};          ///< the image may come reduced, its sides not below this
-    bool keep_16_bits = false;  ///< samples of more than 8 bits come as 16 bits or floats, where the reading keeps them;
-                                ///< else they are rounded to 8
+    bool keep_16_bits = false;  ///< samples of more than 8 bits come as 16 bits or floats, where the reading keeps
+                                ///< them; else they are rounded to 8
     ImageReading reading{};
 };
 
@@ -29,8 +29,8 @@ struct ImageFormat {
     /// Reads what a file that matches says of itself. Throws InputError that names `name` where it is damaged or cut
     /// off.
     ImageHeader (*header)(Bytes file, const std::string& name);
-    /// Decodes the file that `header` was read from, without alpha, as it is stored: not turned. What it holds with more
-    /// than 8 bits comes as 16 bits or floats, rescaled as `options` say (brightness_of()). Throws InputError that
+    /// Decodes the file that `header` was read from, without alpha, as it is stored: not turned. What it holds with
+    /// more than 8 bits comes as 16 bits or floats, rescaled as `options` say (brightness_of()). Throws InputError that
     /// names `name`.
     Image (*decode)(Bytes file, const ImageHeader& header, const DecodeOptions& options, const std::string& name);
     /// Returns EXIF's Orientation of a file whose header could be read; null where the format has none.
@@ -61,9 +61,9 @@ std::string image_format_names(std::string_view separator, std::string_view last
 std::string image_extensions();
 
 /// Returns the image with samples of 16 bits, or floats of any range, made what reading.bit_depth and reading.rescale
-/// say of them, as floats from 0 to 1; as it is where they say nothing and it has 8 or 16 bits. Throws InputError, which
-/// begins with `name`, for a sample above what bit_depth allows, for floats outside of 0 to 1 without rescale, and for
-/// those that are not finite.
+/// say of them, as floats from 0 to 1; as it is where they say nothing and it has 8 or 16 bits. Throws InputError,
+/// which begins with `name`, for a sample above what bit_depth allows, for floats outside of 0 to 1 without rescale,
+/// and for those that are not finite.
 Image brightness_of(Image image, const ImageReading& reading, const std::string& name);
 
 }  // namespace keel

@@ -23,8 +23,7 @@ inline bool is_webp(ImageFormat::Bytes file) { return begins_with(file, "RIFF") 
 inline bool is_gif(ImageFormat::Bytes file) { return begins_with(file, "GIF87a") || begins_with(file, "GIF89a"); }
 
 /// What reading a file of a format ends with that was built without `library`.
-[[noreturn]] inline void lacking(const std::string& name, const char* format, const char* library,
-                                 const char* option) {
+[[noreturn]] inline void lacking(const std::string& name, const char* format, const char* library, const char* option) {
     throw InputError("[decode] " + name + ": this build of Keel reads no " + format + ": it was made without " +
                      library + " (" + option + ")");
 }

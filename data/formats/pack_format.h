@@ -18,10 +18,10 @@ inline constexpr std::uint32_t kPlainVersion = 1, kDeepVersion = 2, kVersion = 3
 inline constexpr char kIndexMagic[] = "KEELPACK", kShardMagic[] = "KEELSHRD";
 inline constexpr std::size_t kMagicBytes = 8;
 
-/// The index begins with it. After it: a u64 a shard, its size in bytes; an IndexRecord a sample, by split, from version
-/// 2 on each followed by a u64, a bit for each label that is known; the texts: from version 3 on the length (u32) and
-/// bytes of a JSON object, how the images were read; each label's length (u32) and bytes, then each sample's name and
-/// patient; the XXH3-64 of all before.
+/// The index begins with it. After it: a u64 a shard, its size in bytes; an IndexRecord a sample, by split, from
+/// version 2 on each followed by a u64, a bit for each label that is known; the texts: from version 3 on the length
+/// (u32) and bytes of a JSON object, how the images were read; each label's length (u32) and bytes, then each sample's
+/// name and patient; the XXH3-64 of all before.
 struct IndexHeader {
     char magic[kMagicBytes] = {};
     std::uint32_t version;

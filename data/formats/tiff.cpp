@@ -77,7 +77,8 @@ private:
         if (length <= 0 || static_cast<std::size_t>(length) < needed) file_.fail("damaged TIFF header");
         std::vector<std::uint8_t> line(static_cast<std::size_t>(length));
         for (int plane = 0; plane < planes(); ++plane) {
-            const auto sample = static_cast<std::uint16_t>(page_.planar ? page_.kept[static_cast<std::size_t>(plane)] : 0);
+            const auto sample =
+                static_cast<std::uint16_t>(page_.planar ? page_.kept[static_cast<std::size_t>(plane)] : 0);
             for (std::uint32_t y = 0; y < page_.height; ++y) {
                 if (TIFFReadScanline(file_.handle(), line.data(), y, sample) != 1)
                     file_.fail("the TIFF's pixels are damaged");
@@ -227,8 +228,8 @@ Image inverted(Image image) {
 /// Throws InputError unless the samples are of a kind that is read.
 void require_known(const TiffFile& file, const TiffPage& page) {
     const int bits = page.bits;
-    const bool known = page.format == SAMPLEFORMAT_UINT   ? (bits >= 1 && bits <= 16) || bits == 32
-                       : page.format == SAMPLEFORMAT_INT  ? bits == 8 || bits == 16 || bits == 32
+    const bool known = page.format == SAMPLEFORMAT_UINT     ? (bits >= 1 && bits <= 16) || bits == 32
+                       : page.format == SAMPLEFORMAT_INT    ? bits == 8 || bits == 16 || bits == 32
                        : page.format == SAMPLEFORMAT_IEEEFP ? bits == 32 || bits == 64
                                                             : false;
     if (!known)

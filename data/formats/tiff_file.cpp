@@ -104,8 +104,8 @@ TiffPage TiffFile::open_page(int number) {
                std::to_string(kMaxImageChannels) + " channels are read");
     for (int i = 0; i < page.samples; ++i) {
         const int extra = i - (page.samples - std::min(extras, page.samples));
-        const bool alpha = extra >= 0 && kinds != nullptr && (kinds[extra] == EXTRASAMPLE_ASSOCALPHA ||
-                                                              kinds[extra] == EXTRASAMPLE_UNASSALPHA);
+        const bool alpha = extra >= 0 && kinds != nullptr &&
+                           (kinds[extra] == EXTRASAMPLE_ASSOCALPHA || kinds[extra] == EXTRASAMPLE_UNASSALPHA);
         if (!alpha) page.kept.push_back(i);
     }
     if (page.kept.empty() || std::ssize(page.kept) > kMaxImageChannels)

@@ -16,8 +16,7 @@ namespace {
 /// The brightest sample, from 0 to 1.
 double brightest_sample(const Image& image) {
     if (image.bits == 32) return double{*std::max_element(image.row_f(0), image.row_f(0) + image.samples())};
-    if (image.bits == 16)
-        return *std::max_element(image.row16(0), image.row16(0) + image.samples()) / 65535.0;
+    if (image.bits == 16) return *std::max_element(image.row16(0), image.row16(0) + image.samples()) / 65535.0;
     return *std::ranges::max_element(image.pixels) / 255.0;
 }
 

@@ -34,8 +34,8 @@ public:
 
     /// Looks at an image; `file` may be empty, `name` is for the remarks.
     void look(const std::string& name, const std::string& file, const Image& image);
-    /// Returns a warning where more than `few` of the images have a narrow range (of 8 bits alone: all of them), and one
-    /// where some are not turned as EXIF says.
+    /// Returns a warning where more than `few` of the images have a narrow range (of 8 bits alone: all of them), and
+    /// one where some are not turned as EXIF says.
     std::vector<Remark> remarks(std::size_t few) const;
     std::size_t looked_at() const { return looked_at_; }
 
@@ -48,8 +48,8 @@ private:
 
 /// Returns what can be said of the images: a note on their formats where there are several, by the names' endings; and,
 /// of at most kImagesLookedAt of them, spread evenly over the splits, warnings where a narrow range is at least a
-/// quarter's (of 8 bits all images') or EXIF's Orientation is not applied. Which are looked at depends on the samples alone. Images that cannot be
-/// read are left to those who load them.
+/// quarter's (of 8 bits all images') or EXIF's Orientation is not applied. Which are looked at depends on the samples
+/// alone. Images that cannot be read are left to those who load them.
 std::vector<Remark> describe_images(const Dataset& dataset);
 
 inline constexpr std::int64_t kImagesLookedAt = 16;

@@ -36,8 +36,7 @@ public:
             Sum* weights = weights_.data() + most * static_cast<std::size_t>(i);
             double sum = 0.0;
             for (int j = first; j < last; ++j) sum += weight(j, centre, support);
-            for (int j = first; j < last; ++j)
-                weights[j - first] = static_cast<Sum>(weight(j, centre, support) / sum);
+            for (int j = first; j < last; ++j) weights[j - first] = static_cast<Sum>(weight(j, centre, support) / sum);
             taps_.push_back({first, last - first, weights});
         }
     }

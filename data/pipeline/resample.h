@@ -7,7 +7,8 @@
 
 namespace keel {
 
-/// An image of 16 bits or floats on its way through the transforms, unrounded: values from 0 to 1, laid out as in Image.
+/// An image of 16 bits or floats on its way through the transforms, unrounded: values from 0 to 1, laid out as in
+/// Image.
 struct FloatImage {
     int width = 0, height = 0, channels = 0;
     std::vector<float> values;

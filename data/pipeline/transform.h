@@ -51,8 +51,8 @@ LeastSize least_size(const TransformOptions& options, const Augmentation& augmen
 ///   v = clamp(contrast * brightness * (p - m) + brightness * m, 0, 1), m = mean of p over the image,
 ///   dst = (v - mean[c]) / std[c],
 /// p = pixel / 255 of an image of 8 bits, which is rounded to pixels after each of the first two, and pixel / 65535 of
-/// one of 16 bits, or the sample itself of one of floats, which never are. Without augmentation it is resize and normalize. Throws InputError if the channels
-/// do not fit.
+/// one of 16 bits, or the sample itself of one of floats, which never are. Without augmentation it is resize and
+/// normalize. Throws InputError if the channels do not fit.
 void transform_image(const Image& src, const TransformOptions& options, const Augmentation& augmentation, float* dst);
 
 }  // namespace keel

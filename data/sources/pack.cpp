@@ -256,7 +256,8 @@ std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions
     const ImageReading &own = index.contents.reading, &asked = options;
     if (const std::string differs = reading_differences(own, asked); asked != ImageReading{} && !differs.empty())
         index.contents.remarks.push_back(
-            {true, "options that say how images are read have no effect on a pack: its images were read with " + differs});
+            {true,
+             "options that say how images are read have no effect on a pack: its images were read with " + differs});
     return std::make_unique<PackDataset>(path, std::move(index));
 }
 

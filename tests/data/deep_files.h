@@ -25,7 +25,8 @@ inline void put_number(FileBytes& bytes, std::uint64_t value, int width, bool bi
 inline void put_text(FileBytes& bytes, const std::string& text) { bytes.insert(bytes.end(), text.begin(), text.end()); }
 
 /// Decodes without rounding to 8 bits, in the file's own channels; `name` is in messages.
-inline Image decode_deep(std::span<const std::uint8_t> file, const ImageReading& reading = {}, const std::string& name = "x") {
+inline Image decode_deep(std::span<const std::uint8_t> file, const ImageReading& reading = {},
+                         const std::string& name = "x") {
     return decode_image(file, 0, name, {.keep_16_bits = true, .reading = reading});
 }
 
@@ -104,7 +105,8 @@ inline FileBytes encode_deep_png(const Image& image, int orientation = 0) {
     FileBytes png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'}, header;
     put_number(header, static_cast<std::uint64_t>(image.width), 4, true);
     put_number(header, static_cast<std::uint64_t>(image.height), 4, true);
-    for (const int v : {image.bits, image.channels == 1 ? 0 : 2, 0, 0, 0}) header.push_back(static_cast<std::uint8_t>(v));
+    for (const int v : {image.bits, image.channels == 1 ? 0 : 2, 0, 0, 0})
+        header.push_back(static_cast<std::uint8_t>(v));
     put_png_chunk(png, "IHDR", header);
     if (orientation != 0) put_png_chunk(png, "eXIf", exif_block(orientation, orientation % 2 == 0));
     put_png_chunk(png, "IDAT", stored_rows(image));
@@ -116,10 +118,10 @@ inline FileBytes encode_deep_png(const Image& image, int orientation = 0) {
 struct TiffKind {
     int bits = 8, format = 1, photometric = 1;  ///< format: 1 unsigned, 2 signed, 3 floating-point
     bool planar = false, big_endian = false;
-    int tile = 0;           ///< side of its tiles, a multiple of 16; 0: strips of three rows
-    int orientation = 0;    ///< 0: the tag is left out
-    int extra = -1;         ///< kind of the samples above what the photometric has; -1: none is said
-    int subfile = 0;        ///< 1: a reduced image
+    int tile = 0;         ///< side of its tiles, a multiple of 16; 0: strips of three rows
+    int orientation = 0;  ///< 0: the tag is left out
+    int extra = -1;       ///< kind of the samples above what the photometric has; -1: none is said
+    int subfile = 0;      ///< 1: a reduced image
 };
 
 /// Samples by number: (y * width + x) * channels + c, each its bits in the low ones.
@@ -186,18 +188,23 @@ public:
         const auto channels = static_cast<std::size_t>(image.channels);
         const std::size_t base = kind.photometric == 2 ? 3 : 1;
         const auto n = [](int v) { return std::vector<std::uint32_t>{static_cast<std::uint32_t>(v)}; };
-        tags_ = {{254, 4, n(kind.subfile)}, {256, 4, n(image.width)}, {257, 4, n(image.height)},
+        tags_ = {{254, 4, n(kind.subfile)},
+                 {256, 4, n(image.width)},
+                 {257, 4, n(image.height)},
                  {258, 3, std::vector<std::uint32_t>(channels, static_cast<std::uint32_t>(kind.bits))},
-                 {259, 3, n(1)}, {262, 3, n(kind.photometric)}};
+                 {259, 3, n(1)},
+                 {262, 3, n(kind.photometric)}};
         if (kind.tile == 0) tags_.push_back({273, 4, offsets});
         if (kind.orientation != 0) tags_.push_back({274, 3, n(kind.orientation)});
         tags_.push_back({277, 3, n(image.channels)});
         if (kind.tile == 0) tags_.insert(tags_.end(), {{278, 4, n(3)}, {279, 4, sizes}});
         tags_.push_back({284, 3, n(kind.planar ? 2 : 1)});
         if (kind.tile > 0)
-            tags_.insert(tags_.end(), {{322, 4, n(kind.tile)}, {323, 4, n(kind.tile)}, {324, 4, offsets}, {325, 4, sizes}});
+            tags_.insert(tags_.end(),
+                         {{322, 4, n(kind.tile)}, {323, 4, n(kind.tile)}, {324, 4, offsets}, {325, 4, sizes}});
         if (kind.extra >= 0 && channels > base)
-            tags_.push_back({338, 3, std::vector<std::uint32_t>(channels - base, static_cast<std::uint32_t>(kind.extra))});
+            tags_.push_back(
+                {338, 3, std::vector<std::uint32_t>(channels - base, static_cast<std::uint32_t>(kind.extra))});
         tags_.push_back({339, 3, std::vector<std::uint32_t>(channels, static_cast<std::uint32_t>(kind.format))});
         write_directory();
     }

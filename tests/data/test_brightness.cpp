@@ -50,8 +50,7 @@ TEST_CASE("A depth of fewer bits than 16 makes its largest sample white", "[brig
             CHECK(read.row_f(0)[i] == static_cast<float>(noise.row16(0)[i] / static_cast<double>((1 << bits) - 1)));
     }
     const Image noise = deep_noise(6, 5, 1, 1);
-    for (const int bits : {0, 16})
-        CHECK(decode_deep(encode_deep_png(noise), depth(bits)).pixels == noise.pixels);
+    for (const int bits : {0, 16}) CHECK(decode_deep(encode_deep_png(noise), depth(bits)).pixels == noise.pixels);
     CHECK_THROWS_WITH(decode_deep(encode_deep_png(noise), depth(12), "a.png"),
                       contains("a.png: a sample of") && contains("bit_depth 12 allows 4095 at most"));
     const Image shallow = noise_image(6, 5, 1, 2);

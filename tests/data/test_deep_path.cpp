@@ -39,7 +39,8 @@ std::vector<double> reference(const Image& deep, double white, int side, const s
         const auto weights = weights_of(y, deep.height, side);
         for (int j = 0; j < deep.height; ++j)
             for (std::size_t i = 0; i < w * c; ++i)
-                rows[static_cast<std::size_t>(y) * w * c + i] += weights[static_cast<std::size_t>(j)] * deep.row16(j)[i];
+                rows[static_cast<std::size_t>(y) * w * c + i] +=
+                    weights[static_cast<std::size_t>(j)] * deep.row16(j)[i];
     }
     for (int y = 0; y < side; ++y)
         for (int x = 0; x < side; ++x) {
@@ -84,7 +85,10 @@ TEST_CASE("From a file of 16 bits to the network's input within 1e-6 of a refere
     struct Case {
         int width, height, channels, side, bits;
     };
-    for (const Case& c : {Case{211, 173, 1, 64, 16}, {64, 64, 3, 64, 16}, {50, 40, 3, 96, 16}, {307, 401, 1, 32, 12},
+    for (const Case& c : {Case{211, 173, 1, 64, 16},
+                          {64, 64, 3, 64, 16},
+                          {50, 40, 3, 96, 16},
+                          {307, 401, 1, 32, 12},
                           {1201, 17, 1, 24, 16}}) {
         INFO(c.width << " x " << c.height << " x " << c.channels << " to " << c.side << ", " << c.bits << " bits");
         const TemporaryFolder scratch;
@@ -99,8 +103,8 @@ TEST_CASE("From a file of 16 bits to the network's input within 1e-6 of a refere
         transform.std.assign(std.begin(), std.begin() + c.channels);
         const Batch batch = first_batch(*dataset, transform);
         REQUIRE(batch.n == 2);
-        std::vector<double> want = reference(deep, (1 << c.bits) - 1, c.side, {mean.begin(), mean.end()},
-                                             {std.begin(), std.end()});
+        std::vector<double> want =
+            reference(deep, (1 << c.bits) - 1, c.side, {mean.begin(), mean.end()}, {std.begin(), std.end()});
         want.insert(want.end(), want.begin(), want.end());
         CHECK(worst(batch.images, want) <= 1e-6);
     }
@@ -121,11 +125,16 @@ TEST_CASE("A pack of images of 16 bits feeds a network the same bits as their fi
             INFO("depth " << bits << ", size " << size);
             const auto source = open_dataset("folder:" + scratch / "set", of_depth(bits));
             const std::string directory = scratch / ("pack" + std::to_string(bits) + "_" + std::to_string(size));
-            write_pack(*source, {.directory = directory, .split = {}, .size = size, .on_bad_image = {}, .on_progress = {}});
+            write_pack(*source,
+                       {.directory = directory, .split = {}, .size = size, .on_bad_image = {}, .on_progress = {}});
             const auto packed = open_dataset("pack:" + directory);
             CHECK(packed->reading() == source->reading());
-            TransformOptions transform{.image_size = 24, .augment = true, .rotate_degrees = 10, .shift = 0.1F,
-                                       .brightness = 0.2F, .contrast = 0.2F};
+            TransformOptions transform{.image_size = 24,
+                                       .augment = true,
+                                       .rotate_degrees = 10,
+                                       .shift = 0.1F,
+                                       .brightness = 0.2F,
+                                       .contrast = 0.2F};
             if (size == 0) transform.scale_min = 0.5F;
             const Batch want = first_batch(*source, transform, 1), found = first_batch(*packed, transform, 3);
             CHECK(want.n == 27);

@@ -17,14 +17,22 @@ namespace {
 /// Which stored pixel is seen at (x, y): the definition, "row 0 is seen at the ..., column 0 at the ...".
 std::pair<int, int> stored_at(int orientation, int x, int y, int width, int height) {
     switch (orientation) {
-        case 2: return {width - 1 - x, y};               // top, right
-        case 3: return {width - 1 - x, height - 1 - y};  // bottom, right
-        case 4: return {x, height - 1 - y};              // bottom, left
-        case 5: return {y, x};                           // left, top
-        case 6: return {y, height - 1 - x};              // right, top
-        case 7: return {width - 1 - y, height - 1 - x};  // right, bottom
-        case 8: return {width - 1 - y, x};               // left, bottom
-        default: return {x, y};
+        case 2:
+            return {width - 1 - x, y};  // top, right
+        case 3:
+            return {width - 1 - x, height - 1 - y};  // bottom, right
+        case 4:
+            return {x, height - 1 - y};  // bottom, left
+        case 5:
+            return {y, x};  // left, top
+        case 6:
+            return {y, height - 1 - x};  // right, top
+        case 7:
+            return {width - 1 - y, height - 1 - x};  // right, bottom
+        case 8:
+            return {width - 1 - y, x};  // left, bottom
+        default:
+            return {x, y};
     }
 }
 
@@ -77,8 +85,8 @@ TEST_CASE("All eight orientations, in PNG, JPEG and TIFF, of any depth", "[exif]
             CHECK(equal(decode_deep(png, as_stored()), image));
         }
         for (const bool big_endian : {false, true}) {
-            const FileBytes tiff = encode_tiff({.bits = 16, .photometric = 2, .big_endian = big_endian,
-                                                .orientation = orientation}, tiff_image(deep));
+            const FileBytes tiff = encode_tiff(
+                {.bits = 16, .photometric = 2, .big_endian = big_endian, .orientation = orientation}, tiff_image(deep));
             CHECK(equal(decode_deep(tiff), seen(deep, orientation)));
             CHECK(equal(decode_deep(tiff, as_stored()), deep));
             const Bytes plain = encode_jpeg(rgb),

@@ -88,14 +88,15 @@ TEST_CASE("The first frame of a GIF, whatever its colors and lines", "[gif]") {
         for (const bool local : {false, true})
             for (const bool animated : {false, true}) {
                 const Image indices = noise_image(19, 13, 1, 1);
-                const FileBytes file =
-                    encode_gif(indices, 19, 13, {.interlaced = interlaced, .local_colors = local, .animated = animated});
+                const FileBytes file = encode_gif(
+                    indices, 19, 13, {.interlaced = interlaced, .local_colors = local, .animated = animated});
                 const Image read = decode_image(file, 0, "x");
                 REQUIRE((read.width == 19 && read.height == 13 && read.channels == 3 && read.bits == 8));
                 if (local && animated) continue;  // the second has no colors, and is not asked for any
                 for (std::size_t p = 0; p < indices.pixels.size(); ++p) {
                     const int v = indices.pixels[p];
-                    CHECK((read.pixels[3 * p] == v && read.pixels[3 * p + 1] == 255 - v && read.pixels[3 * p + 2] == v / 2));
+                    CHECK((read.pixels[3 * p] == v && read.pixels[3 * p + 1] == 255 - v &&
+                           read.pixels[3 * p + 2] == v / 2));
                 }
             }
 }
@@ -126,5 +127,6 @@ TEST_CASE("A GIF that is cut off or damaged ends in an image or an InputError", 
         }
     }
     CHECK(ended == 2000);
-    CHECK_THROWS_WITH(decode_image(FileBytes(whole.begin(), whole.begin() + 60), 0, "x"), contains("truncated GIF file"));
+    CHECK_THROWS_WITH(decode_image(FileBytes(whole.begin(), whole.begin() + 60), 0, "x"),
+                      contains("truncated GIF file"));
 }

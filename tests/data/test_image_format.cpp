@@ -85,8 +85,8 @@ TEST_CASE("Extensions belong to one format, in any case", "[image_format]") {
             CHECK_FALSE(has_image_extension("a." + extension + "x"));
             CHECK_FALSE(has_image_extension("a." + extension + "."));
         }
-    CHECK(all == std::set<std::string>{"png", "jpg", "jpeg", "jpe", "jfif", "bmp", "tif", "tiff", "webp",
-                                       "gif", "pgm", "ppm", "pnm"});
+    CHECK(all == std::set<std::string>{"png", "jpg", "jpeg", "jpe", "jfif", "bmp", "tif", "tiff", "webp", "gif", "pgm",
+                                       "ppm", "pnm"});
     CHECK_FALSE(has_image_extension(""));
 }
 
@@ -101,7 +101,8 @@ TEST_CASE("Messages and listings are made from the table", "[image_format]") {
         decode_image(Bytes{'t', 'e', 'x', 't'}, 0, "x.png");
         FAIL("a text was decoded");
     } catch (const InputError& error) {
-        CHECK(std::string(error.what()) == "[decode] x.png: neither PNG nor JPEG nor BMP nor TIFF nor WebP nor GIF nor PGM");
+        CHECK(std::string(error.what()) ==
+              "[decode] x.png: neither PNG nor JPEG nor BMP nor TIFF nor WebP nor GIF nor PGM");
     }
     try {
         open_dataset("folder:" + scratch.path());

@@ -45,17 +45,16 @@ TEST_CASE("PGM files that are cut off or contradict themselves", "[pnm]") {
     const FileBytes whole = encode_pnm(noise_image(5, 4, 3, 4), 255);
     for (std::size_t keep = 0; keep < whole.size(); ++keep)
         CHECK_THROWS_AS(decode_deep(std::span(whole).first(keep)), InputError);
-    for (const auto& [text, message] :
-         {std::pair{"P2\n2 2\n255\n1 2 3", "truncated PGM or PPM file"},
-          {"P2\n2 1\n255\n1 x", "no number"},
-          {"P2\n2 1\n9\n1 10", "above its maximum"},
-          {"P5\n1 1\n100\n\xFF", "above its maximum"},
-          {"P5\n1 1\n0\n\1", "damaged PGM or PPM header"},
-          {"P5\n1 1\n65536\n\1\1", "damaged PGM or PPM header"},
-          {"P5\n-1 1\n255\n\1", "damaged PGM or PPM header"},
-          {"P5\n99999 99999\n255\n\1", "at most 16384 a side"},
-          {"P5\n16000 6000\n255\n\1", "truncated PGM or PPM file"},
-          {"P5\n999999999999 1\n255\n\1", "damaged PGM or PPM header"}}) {
+    for (const auto& [text, message] : {std::pair{"P2\n2 2\n255\n1 2 3", "truncated PGM or PPM file"},
+                                        {"P2\n2 1\n255\n1 x", "no number"},
+                                        {"P2\n2 1\n9\n1 10", "above its maximum"},
+                                        {"P5\n1 1\n100\n\xFF", "above its maximum"},
+                                        {"P5\n1 1\n0\n\1", "damaged PGM or PPM header"},
+                                        {"P5\n1 1\n65536\n\1\1", "damaged PGM or PPM header"},
+                                        {"P5\n-1 1\n255\n\1", "damaged PGM or PPM header"},
+                                        {"P5\n99999 99999\n255\n\1", "at most 16384 a side"},
+                                        {"P5\n16000 6000\n255\n\1", "truncated PGM or PPM file"},
+                                        {"P5\n999999999999 1\n255\n\1", "damaged PGM or PPM header"}}) {
         INFO(text);
         CHECK_THROWS_WITH(decode_deep(text_file(text)), contains(message));
     }

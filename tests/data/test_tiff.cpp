@@ -41,8 +41,12 @@ TEST_CASE("TIFF of 8 and 16 bits, in strips and tiles, planar and not, in both o
                     INFO(channels << " channels, planar " << planar << ", tiles " << tile << ", big " << big_endian);
                     const int photometric = channels == 3 ? 2 : 1;
                     const Image shallow = noise_image(21, 18, channels, 1), deep = deep_noise(21, 18, channels, 2);
-                    const TiffKind kind{.bits = 8, .photometric = photometric, .planar = planar,
-                                        .big_endian = big_endian, .tile = tile, .extra = 0};
+                    const TiffKind kind{.bits = 8,
+                                        .photometric = photometric,
+                                        .planar = planar,
+                                        .big_endian = big_endian,
+                                        .tile = tile,
+                                        .extra = 0};
                     const Image read = decode_deep(encode_tiff(kind, tiff_image(shallow)));
                     CHECK((read.bits == 8 && read.channels == channels && read.width == 21 && read.height == 18));
                     CHECK(read.pixels == shallow.pixels);
@@ -79,8 +83,7 @@ TEST_CASE("Floats are brightness from 0 to 1, or from what rescale says", "[tiff
     const std::vector<float> hounsfield{-1024, 0, 1000, 3000, -500, 200};
     const FileBytes file = encode_tiff(kind, tiff_image(3, 2, 1, hounsfield));
     CHECK_THROWS_WITH(decode_image(file, 0, "x.tif"), contains("x.tif: samples from -1024 to 3000, 0 to 1 are wanted"));
-    CHECK(floats_in(decode_deep(file, rescaled(-1000, 1000))) ==
-          std::vector<float>{0, 0.5F, 1, 1, 0.25F, 0.6F});
+    CHECK(floats_in(decode_deep(file, rescaled(-1000, 1000))) == std::vector<float>{0, 0.5F, 1, 1, 0.25F, 0.6F});
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
         const FileBytes odd = encode_tiff(kind, tiff_image(2, 1, 1, {0.5F, bad}));
         CHECK_THROWS_WITH(decode_deep(odd), contains("a sample is not a finite number"));
@@ -96,8 +99,7 @@ TEST_CASE("Signed and wide integers of a TIFF want a range", "[tiff]") {
     };
     const FileBytes file = signed16({-1000, 0, 1000, 500});
     CHECK_THROWS_AS(decode_deep(file), InputError);
-    CHECK(floats_in(decode_deep(file, rescaled(-1000, 1000))) ==
-          std::vector<float>{0, 0.5F, 1, 0.75F});
+    CHECK(floats_in(decode_deep(file, rescaled(-1000, 1000))) == std::vector<float>{0, 0.5F, 1, 0.75F});
     const FileBytes wide = encode_tiff({.bits = 32, .format = 1}, {2, 1, 1, {1'000'000, 4'000'000'000U}});
     CHECK(floats_in(decode_deep(wide, rescaled(0, 4e9F))) == std::vector<float>{0.00025F, 1});
     CHECK_THROWS_WITH(decode_deep(encode_tiff({.bits = 64, .format = 1}, {1, 1, 1, {5}})),
@@ -149,10 +151,8 @@ TEST_CASE("Of several pages one is chosen, or the file refused", "[tiff]") {
     }
     CHECK_THROWS_WITH(decode_deep(writer.bytes()), contains("a TIFF of several pages"));
     for (int i = 0; i < 3; ++i)
-        CHECK(decode_deep(writer.bytes(), page_of(i + 1)).pixels ==
-              pages[static_cast<std::size_t>(i)].pixels);
-    CHECK_THROWS_WITH(decode_deep(writer.bytes(), page_of(4)),
-                      contains("a TIFF of 3 pages, page 4 is wanted"));
+        CHECK(decode_deep(writer.bytes(), page_of(i + 1)).pixels == pages[static_cast<std::size_t>(i)].pixels);
+    CHECK_THROWS_WITH(decode_deep(writer.bytes(), page_of(4)), contains("a TIFF of 3 pages, page 4 is wanted"));
     TiffWriter one;
     one.add({.subfile = 1}, tiff_image(noise_image(2, 2, 1, 9)));
     one.add({}, tiff_image(pages[0]));

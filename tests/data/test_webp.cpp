@@ -119,5 +119,6 @@ TEST_CASE("A WebP that is cut off or damaged ends in an image or an InputError",
         }
     }
     CHECK(ended == 2000);
-    CHECK_THROWS_WITH(decode_image(FileBytes(whole.begin(), whole.begin() + 40), 0, "x"), contains("truncated WebP file"));
+    CHECK_THROWS_WITH(decode_image(FileBytes(whole.begin(), whole.begin() + 40), 0, "x"),
+                      contains("truncated WebP file"));
 }

@@ -23,10 +23,11 @@ TEST_CASE("A reading comes back from its JSON", "[image_reading]") {
 }
 
 TEST_CASE("A reading that is malformed or out of range is refused", "[image_reading]") {
-    for (const char* text : {"", "[]", "7", "{", R"({"bit_depth": 17})", R"({"bit_depth": 1.5})", R"({"bit_depth": "12"})",
-                             R"({"rescale": [1]})", R"({"rescale": [2, 1]})", R"({"rescale": [0, 1e99]})",
-                             R"({"rescale": 5})", R"({"page": -1})", R"({"window_width": -1})", R"({"exif_rotation": 1})",
-                             R"({"bit_depth": 12, "rescale": [0, 1]})"}) {
+    for (const char* text :
+         {"", "[]", "7", "{", R"({"bit_depth": 17})", R"({"bit_depth": 1.5})", R"({"bit_depth": "12"})",
+          R"({"rescale": [1]})", R"({"rescale": [2, 1]})", R"({"rescale": [0, 1e99]})", R"({"rescale": 5})",
+          R"({"page": -1})", R"({"window_width": -1})", R"({"exif_rotation": 1})",
+          R"({"bit_depth": 12, "rescale": [0, 1]})"}) {
         INFO(text);
         CHECK_THROWS_AS(reading_from_json(text), InputError);
     }
@@ -36,6 +37,7 @@ TEST_CASE("Differences of readings are named", "[image_reading]") {
     ImageReading twelve;
     twelve.bit_depth = 12;
     CHECK(reading_differences(twelve, {}) == "bit_depth 12 and not 0");
-    CHECK(reading_differences(old_reading(), {}) == "keep_16_bits false and not true, exif_rotation false and not true");
+    CHECK(reading_differences(old_reading(), {}) ==
+          "keep_16_bits false and not true, exif_rotation false and not true");
     CHECK(reading_differences(twelve, twelve).empty());
 }
