@@ -30,6 +30,12 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"bench", {"kernels", "engine", "graph", "models", "data", "distributed", "bench"}},
 };
 
+/// Libraries, by a part of their headers' names, and where the files begin that alone may include them.
+const std::map<std::string, std::string> kWalls = {{"dnnl", "kernels/onednn/"},
+                                                   {"tiffio", "data/formats/tiff"},
+                                                   {"webp/", "data/formats/webp"},
+                                                   {"gif_lib", "data/formats/gif"}};
+
 /// The path that a line includes, empty if it includes none.
 std::string included_path(const std::string& line) {
     const auto skip = [&](std::size_t from) { return line.find_first_not_of(" \t", from); };
@@ -55,8 +61,9 @@ std::string violation(const std::string& file, const std::string& line) {
         return file + " includes " + path +
                ", against the one way kernels <- engine <- graph <- {models, data, distributed} <- embed <- train <- "
                "runs <- cli";
-    if (path.find("dnnl") != std::string::npos && !file.starts_with("kernels/onednn/"))
-        return file + " includes " + path + ", which only kernels/onednn may";
+    for (const auto& [library, wall] : kWalls)
+        if (path.find(library) != std::string::npos && !file.starts_with(wall))
+            return file + " includes " + path + ", which only " + wall + " may";
     return "";
 }
 
