@@ -63,7 +63,9 @@ void add_flags(CLI::App& app, std::span<const Row> options) {
         if (std::holds_alternative<bool TrainConfig::*>(option.member))
             app.add_flag(fmt::format("{},!--no-{}", flag, flag.substr(2)), help);
         else
-            app.add_option(flag, keep, help)->type_name(placeholder(option));
+            app.add_option(flag, keep, help)
+                ->type_name(placeholder(option))
+                ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // so that a script's flags can be outdone
     }
 }
 

@@ -11,7 +11,8 @@ class App;
 
 namespace keel::cli {
 
-/// Declares --config, --set and a flag for each of train_options() that `app` does not have already.
+/// Declares --config, --set and a flag for each of train_options() that `app` does not have already; of a flag that is
+/// given twice the last counts.
 void add_train_options(CLI::App& app);
 
 /// Declares the flags of dataset_options(): how --data is read.
