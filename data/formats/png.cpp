@@ -118,7 +118,8 @@ void copy_samples(const std::uint8_t* src, int stored, std::size_t pixels, int k
 
 /// Copies the first of each pixel's samples of 16 bits, which the file has with the high byte first.
 void copy_deep_grey(const std::uint8_t* src, std::size_t pixel_bytes, std::size_t pixels, std::uint16_t* dst) {
-    for (std::size_t p = 0; p < pixels; ++p, src += pixel_bytes) dst[p] = static_cast<std::uint16_t>(src[0] << 8 | src[1]);
+    for (std::size_t p = 0; p < pixels; ++p, src += pixel_bytes)
+        dst[p] = static_cast<std::uint16_t>(src[0] << 8 | src[1]);
 }
 
 /// Whether the chunks can hold the pixels at all: deflate makes at most 1032 bytes of one. Checked before memory is

@@ -240,7 +240,7 @@ std::vector<Row> data_sets() {
         {info("pack:%pack/empty"), 3, "the file is too short for an index"},
         {info("pack:%pack/header_alone"), 3, "the file is too short for an index"},
         {info("pack:%pack/magic"), 3, "is no index of a pack"},
-        {info("pack:%pack/version"), 3, "the pack is of version 3, this program reads 1 to 2"},
+        {info("pack:%pack/version"), 3, "the pack is of version 4, this program reads 1 to 3"},
         {info("pack:%pack/truncated"), 3, "its header claims other contents than its"},
         {info("pack:%pack/longer"), 3, "its header claims other contents than its"},
         {info("pack:%pack/samples_huge"), 3, "its header claims other contents than its"},

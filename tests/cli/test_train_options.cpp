@@ -99,7 +99,8 @@ TEST_CASE("What is missing is named, and what contradicts itself refused", "[con
 TEST_CASE("Of a flag that is given twice the last counts", "[train_options]") {
     CLI::App app;
     add_dataset_options(app);
-    app.parse(std::vector<std::string>{"5", "--split-seed", "14", "--bit-depth", "9", "--split-seed", "12", "--bit-depth"});
+    app.parse(
+        std::vector<std::string>{"5", "--split-seed", "14", "--bit-depth", "9", "--split-seed", "12", "--bit-depth"});
     CHECK(read_dataset_options(app).split_seed == 5);
     CHECK(read_dataset_options(app).bit_depth == 14);
     const ImageReading model{.bit_depth = 10, .exif_rotation = false};
