@@ -11,6 +11,7 @@
 
 #include "data/formats/decode.h"
 #include "data/image.h"
+#include "kernels/error.h"
 #include "kernels/random.h"
 
 namespace keel::test {
@@ -259,6 +260,15 @@ inline FileBytes encode_tiff(const TiffKind& kind, const TiffImage& image) {
     TiffWriter writer(kind.big_endian);
     writer.add(kind, image);
     return writer.bytes();
+}
+
+/// Whether the build has libtiff.
+inline bool reads_tiff() {
+    try {
+        return decode_deep(encode_tiff({}, {1, 1, 1, {7}})).pixels[0] == 7;
+    } catch (const InputError&) {
+        return false;
+    }
 }
 
 /// The samples of an image of 8 or 16 bits.

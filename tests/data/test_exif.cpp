@@ -87,8 +87,10 @@ TEST_CASE("All eight orientations, in PNG, JPEG and TIFF, of any depth", "[exif]
         for (const bool big_endian : {false, true}) {
             const FileBytes tiff = encode_tiff(
                 {.bits = 16, .photometric = 2, .big_endian = big_endian, .orientation = orientation}, tiff_image(deep));
-            CHECK(equal(decode_deep(tiff), seen(deep, orientation)));
-            CHECK(equal(decode_deep(tiff, as_stored()), deep));
+            if (reads_tiff()) {
+                CHECK(equal(decode_deep(tiff), seen(deep, orientation)));
+                CHECK(equal(decode_deep(tiff, as_stored()), deep));
+            }
             const Bytes plain = encode_jpeg(rgb),
                         jpeg = with_exif(plain, exif_block(orientation, big_endian), big_endian);
             CHECK(probe_orientation(jpeg, "x") == orientation);
