@@ -24,9 +24,10 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit)
 ImageHeader probe_image(std::span<const std::uint8_t> bytes, const std::string& name);
 
 /// Decodes into `channels` channels: 1 or 3, or 0 for the image's own number without alpha. Alpha is dropped (NIH's
-/// RGBA files are opaque grey images); for the rest see ImageReading and convert_channels. A truncated file, a PNG
-/// chunk whose CRC does not match and damaged JPEG data are an InputError, not a half-grey image. A JPEG image comes
-/// with its sides divided by 2, 4 or 8, exactly, where they are still at least `options.least` then.
+/// RGBA files are opaque grey images); the image is turned as EXIF says unless the reading leaves that; for the rest
+/// see ImageReading and convert_channels. A truncated file, a PNG chunk whose CRC does not match and damaged JPEG data
+/// are an InputError, not a half-grey image. A JPEG image comes with its sides divided by 2, 4 or 8, exactly, where
+/// they are still at least `options.least` then.
 Image decode_image(std::span<const std::uint8_t> bytes, int channels, const std::string& name,
                    const DecodeOptions& options = {});
 
