@@ -25,7 +25,7 @@ struct Options {
 
 int run(const CLI::App& app, const Options& o, const Globals& globals, World& world) {
     const Predictor model(o.checkpoint, o.reading.batch_size);
-    const auto dataset = open_data(app, o.reading.data, "eval", globals.quiet || !world.is_root());
+    const auto dataset = open_data(app, o.reading.data, "eval", globals.quiet || !world.is_root(), &model.spec());
     require_same_labels(model.spec(), *dataset, o.checkpoint);
     const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
     if (dataset->size(loader.split) == 0)

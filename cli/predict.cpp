@@ -12,8 +12,11 @@
 
 #include "cli/app.h"
 #include "cli/output.h"
+#include "cli/reading.h"
+#include "cli/train_options.h"
 #include "data/formats/dicom/directory.h"
 #include "data/formats/image_format.h"
+#include "data/inspect/brightness.h"
 #include "embed/images.h"
 #include "runs/heatmaps.h"
 #include "train/evaluate.h"
@@ -70,12 +73,14 @@ struct LoadedImage {
 };
 
 /// Reads the files; those that cannot be read are named on stderr and left out.
-std::vector<LoadedImage> load_images(std::span<const std::string> files, const TransformOptions& transform) {
+std::vector<LoadedImage> load_images(std::span<const std::string> files, const TransformOptions& transform,
+                                     OddImages& odd) {
     std::vector<LoadedImage> loaded;
     for (const std::string& file : files) {
         try {
             const Image image = load_image(file, transform);
             loaded.push_back({file, input_of({&image, 1}, transform)});
+            odd.look(file, file, image);
         } catch (const Error& error) {
             std::cerr << "keel predict: skipped " << file << ": " << error.what() << '\n';
         }
@@ -100,13 +105,15 @@ struct Prediction {
 
 /// Scores the files that can be read, `batch_size` at a time.
 std::vector<Prediction> predict(const Predictor& model, const std::vector<std::string>& files, std::int64_t batch_size,
-                                Heatmaps* heatmaps) {
-    const TransformOptions transform = transform_of(model.spec());
+                                const ImageReading& reading, Heatmaps* heatmaps) {
+    TransformOptions transform = transform_of(model.spec());
+    transform.reading = reading;
+    OddImages odd(reading);
     const std::size_t labels = model.spec().label_names.size(), most = static_cast<std::size_t>(batch_size);
     std::vector<Prediction> all;
     for (std::size_t begin = 0; begin < files.size(); begin += most) {
         const std::vector<LoadedImage> images =
-            load_images(std::span(files).subspan(begin, std::min(most, files.size() - begin)), transform);
+            load_images(std::span(files).subspan(begin, std::min(most, files.size() - begin)), transform, odd);
         if (images.empty()) continue;
         const Tensor scores = model.predict(batch_of(images));
         for (std::size_t i = 0; i < images.size(); ++i) {
@@ -116,6 +123,7 @@ std::vector<Prediction> predict(const Predictor& model, const std::vector<std::s
                            heatmaps != nullptr ? heatmaps->explain(images[i].path, images[i].input, own) : Json()});
         }
     }
+    for (const Remark& remark : odd.remarks(0)) std::cerr << "keel predict: warning: " << remark.text << '\n';
     return all;
 }
 
@@ -144,15 +152,21 @@ std::string to_table(const std::vector<Prediction>& predictions, const std::vect
     return format_table(column);
 }
 
-int run(const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const Options& o, const Globals& globals) {
     if (o.heatmaps.directory.empty() && !(o.heatmaps.boxes + o.heatmaps.layer).empty())
         throw UsageError("[predict] --boxes and --heatmap-layer want --heatmaps DIR");
     const std::vector<std::string> files = expand(o.paths);
     const Predictor model(o.checkpoint, std::min(o.batch_size, std::ssize(files)));
     const auto& labels = model.spec().label_names;
+    const ImageReading reading = read_image_reading(app, model.spec().reading);
+    warn_of_reading("predict", reading, model.spec());
     std::optional<Heatmaps> heatmaps;
-    if (!o.heatmaps.directory.empty()) heatmaps.emplace(o.heatmaps, o.checkpoint);
-    const auto predictions = predict(model, files, o.batch_size, heatmaps ? &*heatmaps : nullptr);
+    if (!o.heatmaps.directory.empty()) {
+        HeatmapOptions options = o.heatmaps;
+        options.reading = reading;
+        heatmaps.emplace(std::move(options), o.checkpoint);
+    }
+    const auto predictions = predict(model, files, o.batch_size, reading, heatmaps ? &*heatmaps : nullptr);
     if (predictions.empty()) throw InputError("[predict] none of the images could be read");
     Json result{{"images", to_json(predictions, labels)}};
     if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localization();
@@ -188,11 +202,12 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
+    add_image_reading_options(app);
     app.add_option("paths", o->paths,
                    "Images (" + image_format_names(", ", ", ") + "), folders of them, or DICOMDIR files")
         ->required()
         ->type_name("PATH");
-    return [o, &globals] { return run(*o, globals); };
+    return [&app, o, &globals] { return run(app, *o, globals); };
 }
 
 }  // namespace keel::cli

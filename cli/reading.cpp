@@ -4,6 +4,7 @@
 
 #include "cli/app.h"
 #include "cli/train_options.h"
+#include "data/inspect/brightness.h"
 #include "data/inspect/info.h"
 #include "train/evaluate.h"
 
@@ -16,13 +17,22 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_dataset_options(app);
 }
 
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
-                                   bool quiet) {
-    auto dataset = open_dataset(spec, read_dataset_options(app));
-    for (const Remark& remark : describe(*dataset))
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
+                                   const ModelSpec* model) {
+    auto dataset = open_dataset(spec, read_dataset_options(app, model != nullptr ? model->reading : ImageReading{}));
+    std::vector<Remark> remarks = describe(*dataset);
+    for (const Remark& remark : describe_images(*dataset)) remarks.push_back(remark);
+    for (const Remark& remark : remarks)
         if (remark.warning || !quiet)
             std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
+    if (model != nullptr && !dataset->files().empty()) warn_of_reading(command, dataset->reading(), *model);
     return dataset;
+}
+
+void warn_of_reading(const std::string& command, const ImageReading& reading, const ModelSpec& model) {
+    if (const std::string differs = reading_differences(reading, model.reading); !differs.empty())
+        std::cerr << "keel " << command << ": warning: images are read otherwise than the model's were: " << differs
+                  << '\n';
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {

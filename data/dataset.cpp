@@ -42,12 +42,13 @@ Dataset::Dataset(DatasetContents contents) : contents_(std::move(contents)) {
 Image Dataset::load(Split split, std::int64_t index, LeastSize least) const {
     const Sample& sample = samples(split)[static_cast<std::size_t>(index)];
     Image image = read(sample, least);
-    const bool whole = image.width >= 1 && image.height >= 1 && (image.bits == 8 || image.bits == 16) &&
+    const bool whole = image.width >= 1 && image.height >= 1 &&
+                       (image.bits == 8 || image.bits == 16 || image.bits == 32) &&
                        image.pixels.size() == image.samples() * static_cast<std::size_t>(image.bits / 8);
     if (!whole || image.channels != channels())
         throw InputError(fmt::format(
-            "[data] {}: wanted an image in {} channels of 8 or 16 bits, got {} x {} in {} of {}, {} bytes", sample.name,
-            channels(), image.width, image.height, image.channels, image.bits, image.pixels.size()));
+            "[data] {}: wanted an image in {} channels of 8, 16 or 32 bits, got {} x {} in {} of {}, {} bytes",
+            sample.name, channels(), image.width, image.height, image.channels, image.bits, image.pixels.size()));
     return image;
 }
 

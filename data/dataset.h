@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/image.h"
-#include "data/image_reading.h"
+#include "engine/image_reading.h"
 
 namespace keel {
 
@@ -56,6 +56,7 @@ struct DatasetContents {
     int channels = 1;                             ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
     std::array<std::string, 3> origins{};  ///< how each split was made: "folder test/", "20 % of all patients, seed 0"
     std::vector<Remark> remarks{};
+    ImageReading reading{};                 ///< how the images' files are read, or were before they came here
     std::vector<std::string> missing{};     ///< rows of the label file whose image is not there
     std::vector<std::string> unlisted{};    ///< images with labels that neither of the official lists names
     std::vector<std::string> unlabelled{};  ///< images that the label file does not name
@@ -76,13 +77,14 @@ public:
     /// Returns how a split was made, for people; empty where the source does not say.
     const std::string& origin(Split split) const { return contents_.origins[static_cast<std::size_t>(split)]; }
     const std::vector<Remark>& remarks() const { return contents_.remarks; }
+    const ImageReading& reading() const { return contents_.reading; }
     const std::vector<std::string>& missing() const { return contents_.missing; }
     const std::vector<std::string>& unlisted() const { return contents_.unlisted; }
     const std::vector<std::string>& unlabelled() const { return contents_.unlabelled; }
 
-    /// Returns the image of a sample, with channels() channels of 8 or 16 bits; where that saves work it comes reduced,
-    /// its sides not below `least`. Throws InputError or IoError that names the file where it cannot be read or
-    /// decoded; `index` is within [0, size(split)).
+    /// Returns the image of a sample, with channels() channels of 8 or 16 bits or floats; where that saves work it
+    /// comes reduced, its sides not below `least`. Throws InputError or IoError that names the file where it cannot be
+    /// read or decoded; `index` is within [0, size(split)).
     Image load(Split split, std::int64_t index, LeastSize least = {}) const;
 
     /// Hears that load() of this sample follows soon. Returns at once.

@@ -56,7 +56,8 @@ void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metad
                                     {"mean", spec.mean},
                                     {"std", spec.std},
                                     {"multi_label", spec.multi_label},
-                                    {"label_names", spec.label_names}}
+                                    {"label_names", spec.label_names},
+                                    {"reading", nlohmann::json::parse(reading_to_json(spec.reading))}}
                          .dump();
 }
 
@@ -78,6 +79,7 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
         spec.std = finite_floats(json.at("std"));
         json.at("multi_label").get_to(spec.multi_label);
         json.at("label_names").get_to(spec.label_names);
+        spec.reading = json.contains("reading") ? reading_from_json(json.at("reading").dump()) : old_reading();
     } catch (const std::exception& error) {
         throw InputError("[checkpoint] " + file + ": '" + kKey + "' is malformed: " + error.what());
     }

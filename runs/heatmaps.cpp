@@ -130,7 +130,7 @@ Json Heatmaps::explain(const std::string& path, const Tensor& input, std::span<c
             if (std::ranges::find(labels, label) == labels.end()) labels.push_back(label);
         }
     const Tensor maps = activation_.maps(input, labels);
-    const Image image = load_image(path, 3);
+    const Image image = shown(load_image(path, 0, {.reading = options_.reading}));
     Json entries = Json::array();
     for (std::size_t k = 0; k < labels.size(); ++k) {
         const HeatGrid heat = heat_of(activation_, maps, 0, static_cast<std::int64_t>(k));

@@ -19,6 +19,7 @@ struct HeatmapOptions {
     std::string directory;                         ///< empty: no heatmaps
     std::vector<std::string> labels;               ///< empty: each image's highest-scoring one; "all": all
     std::string layer, boxes, colors = "inferno";  ///< empty layer: class activation maps; empty boxes: none
+    ImageReading reading{};  ///< of the images that are drawn over: what the model's input was read with
 };
 
 /// The map of one label over one image, in [0, 1]: class activation from its least value on, Grad-CAM from 0 on (its

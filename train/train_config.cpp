@@ -33,7 +33,8 @@ Options run_options() {
 Options network_options() {
     return {
         {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
-        {"channels", &C::channels, "", from_to(0, 4), "channels of the network's input", "the data's"},
+        {"channels", &C::channels, "", from_to(0, 32),
+         "channels of the network's input: grey images become any number, RGB ones grey", "the data's"},
         {"small_stem", &C::small_stem, "", {}, "3x3 stem of stride 1 without max-pool, for images under 64 pixels"},
         {"dropout", &C::dropout, "", from_to_below(-1, 1),
          "probability of the model's dropout layers; negative: the architecture's own (VGG 0.5, the others 0)"},
@@ -152,17 +153,33 @@ Options image_options() {
     };
 }
 
+/// How the samples of image files become brightness: ImageReading.
+Options image_reading_rows() {
+    return {
+        {"bit_depth", &C::bit_depth, "bits", from_to(0, 16),
+         "bits that samples of 16 bits use: 12 makes 4095 white, and more an error", "all"},
+        {"rescale", &C::rescale, "LOW,HIGH", NumberRange{},
+         "samples of more than 8 bits that are black and white; those beyond are cut off",
+         "0 and the largest; of floats 0 and 1"},
+        {"keep_16_bits", &C::keep_16_bits, "", {}, "samples of more than 8 bits are not rounded to 8"},
+        {"page", &C::page, "", kWholeFromZero, "page of a TIFF file, from 1", "the only one"},
+        {"window", &C::window, "CENTER,WIDTH", NumberRange{},
+         "DICOM: the window that is shown, in the units of the modality (CT: Hounsfield)", "the file's own, the first"},
+        {"exif_rotation", &C::exif_rotation, "", {}, "images are turned as EXIF's Orientation says"},
+    };
+}
+
 /// How files become samples of a data set: DatasetOptions.
 Options reading_options() {
-    return {
+    Options options = {
         {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne,
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
-        {"window", &C::window, "CENTER,WIDTH", NumberRange{},
-         "DICOM: the window that is shown, in the units of the modality (CT: Hounsfield)", "the file's own, the first"},
     };
+    for (const Option<C>& option : image_reading_rows()) options.push_back(option);
+    return options;
 }
 
 /// How many images are read at once, and how many may be lost.
@@ -212,6 +229,11 @@ std::span<const Option<TrainConfig>> train_options() {
 
 std::span<const Option<TrainConfig>> dataset_options() {
     static const Options options = reading_options();
+    return options;
+}
+
+std::span<const Option<TrainConfig>> image_reading_options() {
+    static const Options options = image_reading_rows();
     return options;
 }
 

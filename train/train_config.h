@@ -95,6 +95,9 @@ std::span<const Option<TrainConfig>> train_options();
 /// Returns those of them that say how a data set is read, DatasetOptions: other commands take them as well.
 std::span<const Option<TrainConfig>> dataset_options();
 
+/// Returns those of them that say how an image file is read, ImageReading: commands without a data set take them.
+std::span<const Option<TrainConfig>> image_reading_options();
+
 /// Returns whether a resumed run may change an option: no weight of any step depends on them, but for the cosine's
 /// course on how long the run shall be.
 bool may_change_on_resume(std::string_view key);

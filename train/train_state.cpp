@@ -4,11 +4,14 @@
 #include <cmath>
 #include <utility>
 
+#include "data/inspect/brightness.h"
+#include "data/inspect/info.h"
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "train/stem.h"
 
 namespace keel {
 namespace {
@@ -33,6 +36,7 @@ ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     spec.std = config.std;
     spec.multi_label = dataset.task() == Task::labels;
     spec.label_names = dataset.label_names();
+    spec.reading = dataset.reading();
     default_normalization(spec);
     return spec;
 }
@@ -76,17 +80,34 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
     return schedule;
 }
 
+/// Takes the weights of --init.
+void load_initial(const std::string& file, const std::string& classifier, TrainState& state) {
+    std::vector<NamedTensor> weights = model_weights(read_safetensors(file).tensors);
+    const std::vector<NamedTensor> own = state.module->state();
+    if (const std::string stem = fit_stem(own, weights); !stem.empty())
+        state.changed.push_back(stem + ", made for images of " + std::to_string(state.spec.options.channels) +
+                                " channels");
+    state.skipped = load_into(own, weights, file, {{classifier}});
+}
+
+/// Refuses channels that the data's images cannot become, before an image is read.
+void require_channels(const TrainConfig& config, const Dataset& dataset) {
+    if (config.channels == 0 || channels_convert(dataset.channels(), config.channels)) return;
+    throw UsageError("[train] channels " + std::to_string(config.channels) + ": the images of " + config.data +
+                     " have " + std::to_string(dataset.channels()) +
+                     "; grey ones become any number, RGB ones grey, others stay what they are");
+}
+
 }  // namespace
 
 TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks,
                             std::shared_ptr<const Loss> loss) {
     TrainState state;
+    require_channels(config, dataset);
     state.spec = spec_of(config, dataset);
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
     const std::string classifier = find_model(state.spec.name).classifier;
-    if (!config.init.empty())
-        state.skipped = load_into(state.module->state(), model_weights(read_safetensors(config.init).tensors),
-                                  config.init, {{classifier}});
+    if (!config.init.empty()) load_initial(config.init, classifier, state);
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : state.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
@@ -95,6 +116,14 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     if (config.ema_decay > 0) state.ema.emplace(state.module->state(), config.ema_decay);
     state.schedule = make_schedule(config, ranks);
     return state;
+}
+
+std::vector<Remark> TrainState::remarks(const Dataset& dataset, bool look) const {
+    std::vector<Remark> all = describe(dataset);
+    if (look)
+        for (const Remark& remark : describe_images(dataset)) all.push_back(remark);
+    for (const std::string& each : changed) all.push_back({false, "weights: " + each});
+    return all;
 }
 
 std::vector<NamedTensor> TrainState::tensors() const {

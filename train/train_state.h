@@ -25,7 +25,11 @@ struct TrainState {
     ScheduleOptions schedule;
     std::shared_ptr<const Loss> loss;
     std::vector<std::string> skipped;  ///< what of config.init was not taken over
+    std::vector<std::string> changed;  ///< what of it was made to fit, and how
 
+    /// Returns what there is to say of the data that a run is made for, and of weights that were made to fit them; images
+    /// are looked at where `look` says so.
+    std::vector<Remark> remarks(const Dataset& dataset, bool look) const;
     /// Returns model, optimizer and average, as a checkpoint holds them.
     std::vector<NamedTensor> tensors() const;
     /// Returns what ranks may have differently: the statistics of batch norms, and their moving averages.

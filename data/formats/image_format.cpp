@@ -20,6 +20,11 @@ const ImageFormat* find_image_format(std::span<const std::uint8_t> file) {
     return found == std::end(kImageFormats) ? nullptr : *found;
 }
 
+bool begins_with(std::span<const std::uint8_t> file, std::string_view text, std::size_t at) {
+    return file.size() >= at + text.size() && std::ranges::equal(text, file.subspan(at, text.size()), {},
+                                                                 [](char c) { return static_cast<std::uint8_t>(c); });
+}
+
 bool has_image_extension(std::string_view name) {
     const std::size_t dot = name.rfind('.');
     if (dot == std::string_view::npos || dot == 0)

@@ -89,7 +89,7 @@ float changed(float p, float middle, const Augmentation& a) {
     return std::clamp(a.contrast * a.brightness * (p - middle) + a.brightness * middle, 0.0F, 1.0F);
 }
 
-/// The last pass: mirroring and grey to RGB at once. write(sample, c, dst) makes the value.
+/// The last pass: mirroring and grey to all channels at once. write(sample, c, dst) makes the value.
 template <class Map, class Write>
 void finish_rows(const Map& image, const TransformOptions& o, bool flip, float* dst, Write write) {
     const bool replicate = image.channels == 1;
@@ -136,8 +136,8 @@ void warp_and_finish(const Map& image, const TransformOptions& o, const Augmenta
 }  // namespace
 
 void transform_image(const Image& src, const TransformOptions& o, const Augmentation& a, float* dst) {
-    // Grey to RGB waits for the last pass, so that the passes before it move a third of the bytes.
-    const bool replicate = src.channels == 1 && o.channels == 3;
+    // Grey to more waits for the last pass, so that the passes before it move fewer bytes.
+    const bool replicate = src.channels == 1;
     if (src.channels != o.channels && !replicate)
         return transform_image(convert_channels(src, o.channels, "transform"), o, a, dst);
 
@@ -146,7 +146,7 @@ void transform_image(const Image& src, const TransformOptions& o, const Augmenta
                   a.crop_w * static_cast<double>(src.width), a.crop_h * static_cast<double>(src.height)};
     const bool same =
         box.x == 0 && box.y == 0 && box.width == side && box.height == side && src.width == side && src.height == side;
-    if (src.bits == 16)
+    if (src.bits > 8)
         warp_and_finish(same ? floats_of(src) : resize_to_floats(src, box, side, side), o, a, dst);
     else if (same)
         warp_and_finish(src, o, a, dst);

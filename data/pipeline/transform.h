@@ -6,13 +6,14 @@
 
 #include "data/image.h"
 #include "data/pipeline/resample.h"
+#include "engine/image_reading.h"
 #include "kernels/random.h"
 
 namespace keel {
 
 struct TransformOptions {
     int image_size = 224;           ///< side of the square output, pixels
-    int channels = 1;               ///< of the output; 1 or 3, or the image's own number
+    int channels = 1;               ///< of the output; what the image's channels become, see channels_convert()
     bool augment = false;           ///< false: the options of the next block are ignored
     bool flip = true;               ///< mirror left to right with probability 1/2
     float rotate_degrees = 0.0F;    ///< rotation by an angle uniform in [-r, r]
@@ -22,6 +23,7 @@ struct TransformOptions {
     float contrast = 0.0F;          ///< factor uniform in [1 - c, 1 + c], about the image's mean
     std::vector<float> mean{0.5F};  ///< of pixels in [0, 1]; one value for all channels or one a channel
     std::vector<float> std{0.25F};
+    ImageReading reading{};  ///< of files that are read for the output (embed/images.h)
 };
 
 /// Throws UsageError for an option outside its range.
@@ -49,8 +51,8 @@ LeastSize least_size(const TransformOptions& options, const Augmentation& augmen
 ///   v = clamp(contrast * brightness * (p - m) + brightness * m, 0, 1), m = mean of p over the image,
 ///   dst = (v - mean[c]) / std[c],
 /// p = pixel / 255 of an image of 8 bits, which is rounded to pixels after each of the first two, and pixel / 65535 of
-/// one of 16 bits, which never is. Without augmentation it is resize and normalize. Throws InputError if the channels
-/// do not fit.
+/// one of 16 bits, or the sample itself of one of floats, which never are. Without augmentation it is resize and
+/// normalize. Throws InputError if the channels do not fit.
 void transform_image(const Image& src, const TransformOptions& options, const Augmentation& augmentation, float* dst);
 
 }  // namespace keel

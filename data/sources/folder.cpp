@@ -34,11 +34,11 @@ std::vector<Sample> read_classes(const std::string& root, const std::vector<std:
     return samples;
 }
 
-/// Returns 1 (grey) where the first image that can be read is grey, else 3; the others are converted.
+/// Returns the channels of the first image that can be read; the others are converted, as far as that goes.
 int native_channels(const std::vector<Sample>& samples) {
     for (const Sample& sample : samples) {
         try {
-            return probe_image(read_file(sample.file, kMaxImageFileBytes), sample.file).channels <= 2 ? 1 : 3;
+            return probe_image(read_file(sample.file, kMaxImageFileBytes), sample.file).decoded;
         } catch (const Error&) {
             continue;  // reported where it is loaded
         }

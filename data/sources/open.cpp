@@ -17,8 +17,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
     const auto fraction = [](double v) { return v >= 0.0 && v < 1.0; };
     require<UsageError>(fraction(options.val_fraction) && fraction(options.test_fraction),
                         "[data] the fractions held out must be within [0, 1)");
-    require<UsageError>(options.window.empty() || (options.window.size() == 2 && options.window[1] >= 1),
-                        "[data] window wants two numbers, CENTER,WIDTH, the width at least 1");
+    check_reading(options);
     const std::size_t colon = spec.find(':');
     const std::string scheme = spec.substr(0, colon);
     const Source* source = std::ranges::find_if(kSources, [&](const Source& s) { return s.scheme == scheme; });

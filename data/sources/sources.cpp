@@ -21,8 +21,7 @@ namespace fs = std::filesystem;
 
 class FileDataset : public Dataset {
 public:
-    FileDataset(DatasetContents contents, const ImageReading& reading)
-        : Dataset(std::move(contents)), reading_(reading) {}
+    explicit FileDataset(DatasetContents contents) : Dataset(std::move(contents)) {}
 
     std::vector<std::string> files() const override {
         std::vector<std::string> paths;
@@ -33,11 +32,8 @@ public:
 
 protected:
     Image read(const Sample& sample, LeastSize least) const override {
-        return load_image(sample.file, channels(), {.least = least, .reading = reading_});
+        return load_image(sample.file, channels(), {.least = least, .keep_16_bits = true, .reading = reading()});
     }
-
-private:
-    ImageReading reading_;
 };
 
 class MemoryDataset : public Dataset {
@@ -72,7 +68,8 @@ std::vector<std::string> list(const std::string& directory, bool (*wanted)(const
 }  // namespace
 
 std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents, const ImageReading& reading) {
-    return std::make_unique<FileDataset>(std::move(contents), reading);
+    contents.reading = reading;
+    return std::make_unique<FileDataset>(std::move(contents));
 }
 
 std::string held_out_text(double fraction, const std::string& what, std::uint64_t seed) {

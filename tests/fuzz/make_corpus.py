@@ -154,10 +154,12 @@ def pack_record(offset=16, truth=0, shard=0, width=8, height=8, name=1, patient=
 
 
 def pack_index(records=None, shards=(208, ), samples=None, magic=b"KEELPACK", version=1, task=1, channels=1, side=8,
-               labels=("Mass", "Nodule"), texts=None, text_bytes=None):
+               labels=("Mass", "Nodule"), texts=None, text_bytes=None, reading='{"bit_depth": 12}'):
     records = [pack_record(16 + 64 * i, truth=i) for i in range(3)] if records is None else records
     if texts is None:
         texts = b"".join(struct.pack("<I", len(label)) + label.encode() for label in labels) + b"a1" * len(records)
+        if version == 3:
+            texts = struct.pack("<I", len(reading)) + reading.encode() + texts
     header = magic + struct.pack("<IIIIII", version, task, channels, side, len(labels), len(shards))
     header += struct.pack("<QQQ", *(samples or (len(records), 0, 0)))
     header += struct.pack("<Q", len(texts) if text_bytes is None else text_bytes)
@@ -177,7 +179,11 @@ def packs():
     put("pack", "truncated.keelpack", good[:-20])
     put("pack", "longer.keelpack", good + b"x")
     put("pack", "magic.keelpack", pack_index(magic=b"KEELPICK"))
-    put("pack", "version.keelpack", pack_index(version=3))
+    put("pack", "version.keelpack", pack_index(version=4))
+    put("pack", "reading.keelpack", pack_index([pack_record(bits=8, known=1)], version=3))
+    put("pack", "floats.keelpack", pack_index([pack_record(width=4, height=4, bits=32, known=1)], version=3, side=4))
+    put("pack", "reading_no_json.keelpack", pack_index([pack_record(bits=8, known=1)], version=3, reading="{"))
+    put("pack", "reading_range.keelpack", pack_index([pack_record(bits=8, known=1)], version=3, reading='{"page": -5}'))
     put("pack", "unknown_labels.keelpack", pack_index([pack_record(bits=8, known=1), pack_record(bits=8, known=0)], version=2))
     put("pack", "wide_samples.keelpack", pack_index([pack_record(bits=16, known=7)], version=2, channels=1))
     put("pack", "seven_channels.keelpack",

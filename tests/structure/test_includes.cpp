@@ -30,12 +30,15 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"bench", {"kernels", "engine", "graph", "models", "data", "distributed", "bench"}},
 };
 
-/// What the names of libraries' headers hold, and the folders that alone include them.
+/// What the names of libraries' headers hold, and where the files begin that alone include them.
 const std::vector<std::pair<std::string, std::string>> kWalls = {
     {"dnnl", "kernels/onednn/"},
     {"dcmtk/", "data/formats/dicom/codecs/"},
     {"charls/", "data/formats/dicom/codecs/"},
     {"openjpeg.h", "data/formats/dicom/codecs/"},
+    {"tiffio", "data/formats/tiff"},
+    {"webp/", "data/formats/webp"},
+    {"gif_lib", "data/formats/gif"},
 };
 
 /// The path that a line includes, empty if it includes none.

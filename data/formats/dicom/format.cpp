@@ -165,7 +165,7 @@ std::optional<Window> asked_window(const ImageReading& reading) {
 ImageHeader header(ImageFormat::Bytes bytes, const std::string& name) {
     const File file = read_image_file(bytes, name);
     const Attributes& a = file.attributes;
-    return {a.columns, a.rows, 1, a.stored <= 8 ? 8 : 16, a.pixel_spacing()};
+    return {a.columns, a.rows, 1, a.stored <= 8 ? 8 : 16, 1, a.pixel_spacing()};
 }
 
 Image decode(ImageFormat::Bytes bytes, const ImageHeader&, const DecodeOptions& options, const std::string& name) {
@@ -188,7 +188,7 @@ Image decode(ImageFormat::Bytes bytes, const ImageHeader&, const DecodeOptions& 
     else
         map_levels(levels, to_8_bits, image,
                    [&](std::size_t i) { return unsigned{samples.values[i]} >> shift & mask; });
-    return options.keep_16_bits ? std::move(image) : keel::to_8_bits(std::move(image));
+    return image;
 }
 
 }  // namespace
