@@ -18,7 +18,12 @@ struct ModelSpec {
     std::vector<float> mean{}, std{};  ///< of the input's channels (or one for all), for pixels in [0, 1]
     bool multi_label = false;          ///< sigmoid of each output, else softmax over all
     std::vector<std::string> label_names{};
+    bool guessed = false;  ///< of weights that do not say it (embed/foreign_weights.h); not stored
 };
+
+/// Fills in the mean and the deviation where they are empty: ImageNet's statistics for RGB, the middle grey for the
+/// rest.
+void default_normalization(ModelSpec& spec);
 
 /// Stores the spec under the key "keel.model".
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);

@@ -2,7 +2,7 @@
 
 # libdnnl-dev's CMake files want the OpenCL headers, which it only recommends: ocl-icd-opencl-dev.
 KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libtbb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
-libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev libdlpack-dev"
+libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev libdlpack-dev libre2-dev"
 # MPI is optional: without it, or one rank alone, nothing of it is needed.
 KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev pkgconf python3 libopenmpi-dev openmpi-bin"
 # For what plays a cluster on one machine: tests/slurm, scripts/namespaces.sh. Not installed by any script.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
@@ -12,14 +13,6 @@
 
 namespace keel {
 namespace {
-
-/// What images are centred and scaled by where nobody says: ImageNet's statistics for RGB, the middle grey for the
-/// rest.
-void default_normalization(ModelSpec& spec) {
-    const bool rgb = spec.options.channels == 3;
-    if (spec.mean.empty()) spec.mean = rgb ? std::vector{0.485F, 0.456F, 0.406F} : std::vector{0.5F};
-    if (spec.std.empty()) spec.std = rgb ? std::vector{0.229F, 0.224F, 0.225F} : std::vector{0.25F};
-}
 
 ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     ModelSpec spec;
@@ -84,9 +77,12 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     state.spec = spec_of(config, dataset);
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
     const std::string classifier = find_model(state.spec.name).classifier;
-    if (!config.init.empty())
-        state.skipped = load_into(state.module->state(), model_weights(read_safetensors(config.init).tensors),
-                                  config.init, {{classifier}});
+    if (!config.init.empty()) {
+        std::vector<NamedTensor> weights = model_weights(read_safetensors(config.init).tensors);
+        drop_common_prefix(weights);
+        state.skipped = load_into(state.module->state(), weights, config.init,
+                                  {.skippable = {classifier}, .skip_foreign = true});
+    }
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : state.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
