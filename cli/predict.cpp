@@ -185,7 +185,8 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
-    app.add_option("paths", o->paths, "Images (" + image_format_names(", ", ", ") + "), or folders of them and of folders")
+    app.add_option("paths", o->paths,
+                   "Images (" + image_format_names(", ", ", ") + "), or folders of them and of folders")
         ->required()
         ->type_name("PATH");
     return [o, &globals] { return run(*o, globals); };

@@ -5,7 +5,9 @@
 #include "cli/app.h"
 #include "cli/train_options.h"
 #include "data/inspect/info.h"
+#include "data/sources/joined_splits.h"
 #include "train/evaluate.h"
+#include "train/trained_on.h"
 
 namespace keel::cli {
 
@@ -16,18 +18,36 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_dataset_options(app);
 }
 
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
-                                   bool quiet) {
-    auto dataset = open_dataset(spec, read_dataset_options(app));
-    for (const Remark& remark : describe(*dataset))
+namespace {
+
+void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
+    for (const Remark& remark : remarks)
         if (remark.warning || !quiet)
             std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
+                                   const DatasetOptions& base) {
+    const DatasetOptions options = read_dataset_options(app, base);
+    auto dataset = open_dataset(spec, options);
+    tell(describe(*dataset, options), command, quiet);
+    return dataset;
+}
+
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
+                                   const std::string& command, bool quiet, bool scored) {
+    const auto then = trained_on(checkpoint);
+    auto dataset = open_data(app, o.data, command, quiet, then ? then->options : DatasetOptions{});
+    if (scored) tell(remarks_on_scores(then, *dataset, o.data, o.split), command, quiet);
+    if (o.split == kAllSplits) dataset = join_splits(std::move(dataset));
     return dataset;
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {
     LoaderOptions loader;
-    loader.split = parse_split(o.split);
+    loader.split = o.split == kAllSplits ? Split::test : parse_split(o.split);
     loader.transform = transform_of(spec);
     loader.batch_size = o.batch_size;
     loader.workers = o.workers;

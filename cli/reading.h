@@ -25,10 +25,16 @@ struct ReadingOptions {
 /// --max-bad and how a data set is read.
 void add_reading(CLI::App& app, ReadingOptions& o);
 
-/// Opens --data as the parsed command line of `app` says (add_dataset_options) and tells on stderr what was found, what
-/// of it is used and what is not; `quiet` leaves warnings. `command` is how messages call the program's command.
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
-                                   bool quiet);
+/// Opens --data as the parsed command line of `app` says (add_dataset_options), and `base` where it does not; tells on
+/// stderr what was found, what of it is used and what is not; `quiet` leaves warnings. `command` is how messages call
+/// the program's command.
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
+                                   const DatasetOptions& base = {});
+
+/// Opens what a checkpoint is used on, read and divided as its run did; where it is scored, says so if it was trained
+/// on it. For the split "all" the set's splits are joined (data/sources/joined_splits.h).
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
+                                   const std::string& command, bool quiet, bool scored);
 
 /// In the split's order, the images as the model takes them; a bad one is named on stderr as skipped by `command`.
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command);

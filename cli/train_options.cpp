@@ -79,8 +79,9 @@ void apply_flags(TrainConfig& config, const CLI::App& app, std::span<const Row> 
 
 void add_dataset_options(CLI::App& app) { add_flags(app, dataset_options()); }
 
-DatasetOptions read_dataset_options(const CLI::App& app) {
+DatasetOptions read_dataset_options(const CLI::App& app, const DatasetOptions& base) {
     TrainConfig config;
+    static_cast<DatasetOptions&>(config) = base;
     apply_flags(config, app, dataset_options());
     return config;
 }

@@ -17,8 +17,9 @@ void add_train_options(CLI::App& app);
 /// Declares the flags of dataset_options(): how --data is read.
 void add_dataset_options(CLI::App& app);
 
-/// Returns what they say on the parsed command line. Throws UsageError as read_train_config() does.
-DatasetOptions read_dataset_options(const CLI::App& app);
+/// Returns what they say on the parsed command line, what they do not as in `base`. Throws UsageError as
+/// read_train_config() does.
+DatasetOptions read_dataset_options(const CLI::App& app, const DatasetOptions& base = {});
 
 /// Returns the configuration that the parsed command line of `app` (see add_train_options) asks for. `resumed` is a
 /// run's resolved one, which takes the defaults' place; empty: none. Throws UsageError that names the key, where it

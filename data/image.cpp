@@ -22,10 +22,12 @@ void rgb_of_grey(const Sample* src, std::size_t pixels, Sample* dst) {
 
 }  // namespace
 
+bool converts(int from, int to) { return from == to || (from == 3 && to == 1) || (from == 1 && to == 3); }
+
 Image convert_channels(Image image, int channels, const std::string& name) {
     if (image.channels == channels) return image;
-    const bool to_grey = image.channels == 3 && channels == 1, to_rgb = image.channels == 1 && channels == 3;
-    if (!to_grey && !to_rgb)
+    const bool to_rgb = image.channels == 1;
+    if (!converts(image.channels, channels))
         throw InputError(fmt::format("[decode] {}: {} channels, {} are wanted", name, image.channels, channels));
     Image result(image.width, image.height, channels, image.bits);
     const std::size_t pixels = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);

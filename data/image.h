@@ -48,6 +48,9 @@ struct Box {
     double x, y, width, height;
 };
 
+/// Whether convert_channels() makes images of `to` channels of those of `from`: where they are equal, or 1 and 3.
+bool converts(int from, int to);
+
 /// Returns the image in `channels` channels, of the same depth. RGB to grey: round(0.299 R + 0.587 G + 0.114 B) (ITU-R
 /// BT.601); grey to RGB: three times the same value; an equal number of channels: the image as it is. Throws
 /// InputError, which begins with `name`, for any other pair.

@@ -76,7 +76,8 @@ std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights) {
 
 std::string guessed_text(const ModelSpec& spec) {
     return fmt::format(
-        "the weights do not say what they are of; guessed are {} by the names of the tensors, images of {} pixels in {} "
+        "the weights do not say what they are of; guessed are {} by the names of the tensors, images of {} pixels in "
+        "{} "
         "channel{} with {} normalization, {} classes that are called by their numbers and exclude one another",
         spec.name, spec.image_size, spec.options.channels, spec.options.channels == 1 ? "" : "s",
         spec.options.channels == 3 ? "ImageNet's" : "Keel's", spec.options.classes);

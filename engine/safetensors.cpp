@@ -155,10 +155,16 @@ void refuse_other_format(std::uint64_t first_bytes) {
                                          "not safetensors; it is never executed here; ") +
                              kConvert);
     if (begins("\x89HDF\r\n\x1a\n"))
-        throw InputError("this is an HDF5 file, as Keras writes (.h5), not safetensors; save its weights as safetensors");
+        throw InputError(
+            "this is an HDF5 file, as Keras writes (.h5), not safetensors; save its weights as safetensors");
 }
 
-TensorFile read_checked(const InputFile& file, const std::function<bool(const std::string&)>& wanted) {
+struct ReadHeader {
+    Header header;
+    std::uint64_t data_begin = 0;
+};
+
+ReadHeader read_header(const InputFile& file) {
     std::uint64_t header_bytes = 0;
     if (file.size() < sizeof header_bytes) throw InputError("the file is too short for a header");
     file.read(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
@@ -172,10 +178,13 @@ TensorFile read_checked(const InputFile& file, const std::function<bool(const st
     Header header = parse_header(json, rest - header_bytes);
     check_header_hash({reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes}, std::move(json),
                       header.metadata);
+    return {std::move(header), sizeof header_bytes + header_bytes};
+}
 
+TensorFile read_checked(const InputFile& file, const std::function<bool(const std::string&)>& wanted) {
+    auto [header, data_begin] = read_header(file);
     TensorFile result{std::move(header.metadata), {}};
     Hash hash;
-    const std::uint64_t data_begin = sizeof header_bytes + header_bytes;
     for (const Entry& entry : header.entries)
         if (!wanted || wanted(entry.name))
             result.tensors.push_back({entry.name, read_tensor(file, data_begin, entry, hash)});
@@ -186,6 +195,17 @@ TensorFile read_checked(const InputFile& file, const std::function<bool(const st
         throw InputError("the data is damaged: its XXH3 is " + hash.hex() + ", the header says " +
                          shown(promised->second));
     return result;
+}
+
+/// What is refused in a file is told with its name.
+template <class Read>
+auto blamed_on(const std::filesystem::path& path, const Read& read) {
+    const InputFile file(path);
+    try {
+        return read(file);
+    } catch (const InputError& error) {
+        throw InputError("[safetensors] " + path.string() + ": " + error.what());
+    }
 }
 
 std::string_view dtype_text(DType type) {
@@ -228,12 +248,11 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
 }  // namespace
 
 TensorFile read_safetensors(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted) {
-    const InputFile file(path);
-    try {
-        return read_checked(file, wanted);
-    } catch (const InputError& error) {
-        throw InputError("[safetensors] " + path.string() + ": " + error.what());
-    }
+    return blamed_on(path, [&](const InputFile& file) { return read_checked(file, wanted); });
+}
+
+std::map<std::string, std::string> read_metadata(const std::filesystem::path& path) {
+    return blamed_on(path, [](const InputFile& file) { return read_header(file).header.metadata; });
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {

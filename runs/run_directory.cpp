@@ -137,8 +137,8 @@ bool holds_run(const fs::path& path) {
 
 void require_allowed(const fs::path& path, ExistingRun existing) {
     if (existing == ExistingRun::refuse && holds_run(path))
-        throw UsageError(
-            fmt::format("[run] {} holds a run: go on with it by --resume auto, or replace it by --force", path.string()));
+        throw UsageError(fmt::format("[run] {} holds a run: go on with it by --resume auto, or replace it by --force",
+                                     path.string()));
 }
 
 template <class Call>

@@ -54,6 +54,9 @@ void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const st
         throw InputError(fmt::format("[eval] {} was trained for {}, the data has {}", checkpoint,
                                      spec.multi_label ? "several labels an image" : "one class an image",
                                      spec.multi_label ? "one class an image" : "several labels an image"));
+    if (!converts(dataset.channels(), static_cast<int>(spec.options.channels)))
+        throw InputError(fmt::format("[eval] {} takes images of {} channels, the data's have {}", checkpoint,
+                                     spec.options.channels, dataset.channels()));
     if (spec.label_names != dataset.label_names())
         throw InputError(fmt::format("[eval] {} knows the labels {}, the data has {}", checkpoint,
                                      fmt::join(spec.label_names, ", "), fmt::join(dataset.label_names(), ", ")));

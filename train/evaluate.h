@@ -23,7 +23,8 @@ std::optional<Predictions> evaluate_unless(
     const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
-/// Throws InputError unless the data set's task and labels are those the model was trained for.
+/// Throws InputError unless the data set's task and labels are those the model was trained for, and
+/// its images have the channels that the model takes, or can be given them.
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint);
 
 }  // namespace keel

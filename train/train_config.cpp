@@ -158,6 +158,16 @@ Options reading_options() {
         {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne,
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
+        {"split_rule", &C::split_rule, "", Words{"stratified", "old"},
+         "how such splits are chosen: of each class its share; or images of any class, and of a flat folder always 10 "
+         "% "
+         "for the test, as Keel did at first"},
+        {"group_by",
+         &C::group_by,
+         "REGEX",
+         {},
+         "folder: the pattern's first group in an image's name (CLASS/NAME) is its patient; one split a patient",
+         "an image each"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
     };

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
@@ -28,6 +30,16 @@ ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     spec.label_names = dataset.label_names();
     default_normalization(spec);
     return spec;
+}
+
+/// The network's input is what images become, not what somebody wishes them to be.
+void require_channels(const TrainConfig& config, const Dataset& dataset) {
+    if (config.channels == 0 || converts(dataset.channels(), config.channels)) return;
+    throw UsageError(fmt::format("[train] channels = {}: the data's images have {}{}", config.channels,
+                                 dataset.channels(),
+                                 dataset.channels() == 1   ? ", which 3 can be made of"
+                                 : dataset.channels() == 3 ? ", which 1 can be made of"
+                                                           : ""));
 }
 
 Optimizer make_optimizer(const TrainConfig& config, const nn::Module& module, const std::string& classifier) {
@@ -73,6 +85,7 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
 
 TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks,
                             std::shared_ptr<const Loss> loss) {
+    require_channels(config, dataset);
     TrainState state;
     state.spec = spec_of(config, dataset);
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
@@ -80,8 +93,8 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     if (!config.init.empty()) {
         std::vector<NamedTensor> weights = model_weights(read_safetensors(config.init).tensors);
         drop_common_prefix(weights);
-        state.skipped = load_into(state.module->state(), weights, config.init,
-                                  {.skippable = {classifier}, .skip_foreign = true});
+        state.skipped =
+            load_into(state.module->state(), weights, config.init, {.skippable = {classifier}, .skip_foreign = true});
     }
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : state.module->parameters())

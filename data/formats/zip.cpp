@@ -38,8 +38,8 @@ std::size_t find_end(Bytes b, const std::string& name) {
     bad(name, "no end of central directory (truncated, or no zip archive)");
 }
 
-/// Fills in what an entry's fields of 32 bits cannot hold from its extra field of the kind 1: the fields that say so, in
-/// their order.
+/// Fills in what an entry's fields of 32 bits cannot hold from its extra field of the kind 1: the fields that say so,
+/// in their order.
 void read_zip64_field(Bytes extra, ZipEntry& entry, const std::string& name) {
     for (std::size_t at = 0; extra.size() - at >= 4;) {
         const std::size_t kind = u16(extra, at), bytes = u16(extra, at + 2);
@@ -176,7 +176,8 @@ bool ZipArchive::inflate(std::uint64_t offset, std::uint64_t compressed, std::sp
         const bool moved = made > 0 || state->avail_in != in_before || state->block_state != block_before;
         if (!moved && compressed == 0) return false;
     }
-    return dst.empty() && compressed == 0 && state->avail_in + static_cast<std::uint32_t>(state->read_in_length) / 8 == 0;
+    return dst.empty() && compressed == 0 &&
+           state->avail_in + static_cast<std::uint32_t>(state->read_in_length) / 8 == 0;
 }
 
 std::vector<std::uint8_t> ZipArchive::extract(const ZipEntry& entry) const {

@@ -47,7 +47,8 @@ std::vector<std::size_t> quotas(const std::vector<std::size_t>& sizes, double fr
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         const double share = fraction * static_cast<double>(sizes[i]), whole = std::floor(share);
         const std::size_t most = sizes[i] - std::min<std::size_t>(sizes[i], 1);
-        held.push_back(sizes[i] < 2 || fraction == 0 ? 0 : std::clamp<std::size_t>(static_cast<std::size_t>(whole), 1, most));
+        held.push_back(
+            sizes[i] < 2 || fraction == 0 ? 0 : std::clamp<std::size_t>(static_cast<std::size_t>(whole), 1, most));
         if (held[i] < most) remainders.emplace_back(share - static_cast<double>(held[i]), i);
     }
     std::ranges::stable_sort(remainders, std::greater<>{}, &std::pair<double, std::size_t>::first);
@@ -146,9 +147,10 @@ std::vector<Remark> patient_hint(const std::vector<Sample>& samples) {
                       named <= groups.size() * kLargeGroup;
     if (!told) return {};
     const auto example = std::ranges::find_if(groups, [](const auto& group) { return group.second > 1; });
-    return {{false, fmt::format("the names look as if they told patients ({} images begin with {}): images of one may be "
-                                "in several splits; --group-by '([^/_-]+)[_-][^/]*$' keeps them together",
-                                example->second, example->first)}};
+    return {
+        {false, fmt::format("the names look as if they told patients ({} images begin with {}): images of one may be "
+                            "in several splits; --group-by '([^/_-]+)[_-][^/]*$' keeps them together",
+                            example->second, example->first)}};
 }
 
 }  // namespace keel

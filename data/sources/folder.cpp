@@ -65,7 +65,8 @@ ClassFolders read_classes(const std::string& root) {
 /// What lies in a folder that has no image in a folder of a class, for messages.
 std::string what_else(const ClassFolders& folder) {
     std::string text;
-    if (!folder.loose.empty()) text += fmt::format("; {} images lie in it itself, without a class", folder.loose.size());
+    if (!folder.loose.empty())
+        text += fmt::format("; {} images lie in it itself, without a class", folder.loose.size());
     if (!folder.found.others.empty())
         text += fmt::format("; {} other files: {}", folder.found.others.size(), endings_text(folder.found.others));
     return text;
@@ -175,14 +176,16 @@ private:
         found_.add(folder.found, name);
         if (!samples(split).empty()) return warn_of_loose(folder.loose, name);
         if (split == Split::val && !folder.loose.empty())
-            throw InputError(fmt::format("[folder] {}/{} has no folders of classes (CLASS/*.png): the {} images in it "
-                                         "have no label; sort them, or move the folder away and {} % of train are held "
-                                         "out for validation",
-                                         path_, name, folder.loose.size(), 100 * options_.val_fraction));
-        warn(folder.loose.empty() ? fmt::format("folder {} holds no images", name)
-                                  : fmt::format("folder {} has no folders of classes (CLASS/*.png): the {} images in it "
-                                                "have no label and are ignored",
-                                                name, folder.loose.size()));
+            throw InputError(
+                fmt::format("[folder] {}/{} has no folders of classes (CLASS/*.png): the {} images in it "
+                            "have no label; sort them, or move the folder away and {} % of train are held "
+                            "out for validation",
+                            path_, name, folder.loose.size(), 100 * options_.val_fraction));
+        warn(folder.loose.empty()
+                 ? fmt::format("folder {} holds no images", name)
+                 : fmt::format("folder {} has no folders of classes (CLASS/*.png): the {} images in it "
+                               "have no label and are ignored",
+                               name, folder.loose.size()));
         origin(split).clear();
     }
 
@@ -216,9 +219,10 @@ private:
         }
         if (inner.empty()) return;
         const auto& classes = contents_.label_names;
-        warn(fmt::format("the folders {} within those of classes are not taken for splits, which lie above the classes{}",
-                         some_of({inner.begin(), inner.end()}),
-                         classes.size() == 1 ? fmt::format("; folder:{}/{} may be what is meant", path_, classes[0]) : ""));
+        warn(fmt::format(
+            "the folders {} within those of classes are not taken for splits, which lie above the classes{}",
+            some_of({inner.begin(), inner.end()}),
+            classes.size() == 1 ? fmt::format("; folder:{}/{} may be what is meant", path_, classes[0]) : ""));
     }
 
     /// Makes the splits that the folder does not bring.

@@ -31,9 +31,9 @@ constexpr std::string_view kLeftBySystems[] = {
     "lost+found", "__pycache__"};
 
 /// Endings of files that hold no images for sure, and DICOMDIR, a directory of images that lie elsewhere.
-constexpr std::string_view kTexts[] = {
-    "txt", "csv", "tsv",  "json", "jsonl", "xml", "md",  "rst", "html", "htm",  "pdf", "yaml", "yml",     "toml", "ini",
-    "cfg", "py",  "ipynb", "m",    "r",     "sh",  "log", "xls", "xlsx", "docx", "doc", "lst",  "license", "readme"};
+constexpr std::string_view kTexts[] = {"txt", "csv",  "tsv", "json", "jsonl", "xml", "md",  "rst",     "html",  "htm",
+                                       "pdf", "yaml", "yml", "toml", "ini",   "cfg", "py",  "ipynb",   "m",     "r",
+                                       "sh",  "log",  "xls", "xlsx", "docx",  "doc", "lst", "license", "readme"};
 
 /// Returns what follows a name's last dot, in lower case; nothing where it is no ending, as the numbers of
 /// "1.2.840.113619" and of "IM000001" are none.
@@ -68,8 +68,8 @@ public:
 
     ImageTree run(bool deep) {
         enter("", deep);
-        for (auto* names : {&tree_.images, &tree_.others, &tree_.texts, &tree_.hidden, &tree_.runs, &tree_.again,
-                            &tree_.dangling})
+        for (auto* names :
+             {&tree_.images, &tree_.others, &tree_.texts, &tree_.hidden, &tree_.runs, &tree_.again, &tree_.dangling})
             std::ranges::sort(*names);
         return std::move(tree_);
     }
@@ -113,9 +113,8 @@ private:
     }
 
     void add_file(const std::string& name, bool dangling, bool nested) {
-        const bool image =
-            has_image_extension(name.substr(name.rfind('/') + 1)) ||
-            (ending_of(name).empty() && !is_text(name) && begins_as_image(path_of(name)));
+        const bool image = has_image_extension(name.substr(name.rfind('/') + 1)) ||
+                           (ending_of(name).empty() && !is_text(name) && begins_as_image(path_of(name)));
         if (image) {
             tree_.images.push_back(name);
             tree_.nested += nested ? 1 : 0;
@@ -170,8 +169,7 @@ std::string endings_text(const std::vector<std::string>& names) {
 std::vector<Remark> remarks_on(const ImageTree& tree) {
     std::vector<Remark> remarks;
     const auto add = [&](bool warning, const std::vector<std::string>& names, const std::string& what) {
-        if (!names.empty())
-            remarks.push_back({warning, fmt::format("{} {}: {}", names.size(), what, some_of(names))});
+        if (!names.empty()) remarks.push_back({warning, fmt::format("{} {}: {}", names.size(), what, some_of(names))});
     };
     add(true, tree.others,
         fmt::format("files are ignored, for they are not images of a format that this program reads ({})",
@@ -180,8 +178,8 @@ std::vector<Remark> remarks_on(const ImageTree& tree) {
     add(true, tree.again, "links to folders that were entered already are ignored");
     add(true, tree.runs, "folders hold a run of keel train and are ignored");
     if (tree.nested > 0)
-        remarks.push_back({false, fmt::format("{} images lie in folders within their class's and are used",
-                                              tree.nested)});
+        remarks.push_back(
+            {false, fmt::format("{} images lie in folders within their class's and are used", tree.nested)});
     add(false, tree.texts, fmt::format("texts and tables are ignored ({})", endings_text(tree.texts)));
     add(false, tree.hidden, "hidden files and folders are ignored");
     return remarks;

@@ -12,13 +12,13 @@ namespace keel {
 
 /// What lies in a folder and below: paths within it, sorted.
 struct ImageTree {
-    std::vector<std::string> images;  ///< files whose names end as an image's do; of names without an ending, those
-                                      ///< that begin as an image does
-    std::vector<std::string> others;  ///< files that may hold something, but are no images by their names
-    std::vector<std::string> texts;   ///< tables, notes, programs
-    std::vector<std::string> hidden;  ///< what systems leave: names that begin with a dot, __MACOSX, Thumbs.db, ...
-    std::vector<std::string> runs;    ///< folders that hold a run of `keel train`; not entered
-    std::vector<std::string> again;   ///< links to folders that were entered already
+    std::vector<std::string> images;    ///< files whose names end as an image's do; of names without an ending, those
+                                        ///< that begin as an image does
+    std::vector<std::string> others;    ///< files that may hold something, but are no images by their names
+    std::vector<std::string> texts;     ///< tables, notes, programs
+    std::vector<std::string> hidden;    ///< what systems leave: names that begin with a dot, __MACOSX, Thumbs.db, ...
+    std::vector<std::string> runs;      ///< folders that hold a run of `keel train`; not entered
+    std::vector<std::string> again;     ///< links to folders that were entered already
     std::vector<std::string> dangling;  ///< of the images, links that lead nowhere
     std::int64_t nested = 0;            ///< images that lie in folders within the folder
 

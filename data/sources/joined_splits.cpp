@@ -45,9 +45,8 @@ Joined join(const Dataset& dataset) {
             joined.places.push_back({split, i});
         }
     if (!unknown.empty())
-        joined.contents.remarks.push_back(
-            {true, fmt::format("{} samples are left out, their class is not known: {}", unknown.size(),
-                               some_of(unknown))});
+        joined.contents.remarks.push_back({true, fmt::format("{} samples are left out, their class is not known: {}",
+                                                             unknown.size(), some_of(unknown))});
     return joined;
 }
 

@@ -22,8 +22,7 @@ struct NamePattern::Impl {
 
 NamePattern::NamePattern(const std::string& pattern) : impl_(std::make_unique<Impl>(pattern)) {
     if (!impl_->re2.ok())
-        throw UsageError(
-            fmt::format("[data] '{}' is no regular expression: {}", excerpt(pattern), impl_->re2.error()));
+        throw UsageError(fmt::format("[data] '{}' is no regular expression: {}", excerpt(pattern), impl_->re2.error()));
 }
 
 NamePattern::~NamePattern() = default;

@@ -12,9 +12,9 @@ namespace keel {
 namespace {
 
 constexpr std::pair<std::string_view, Split> kWords[] = {
-    {"train", Split::train},    {"training", Split::train}, {"trn", Split::train},    {"val", Split::val},
-    {"valid", Split::val},      {"validation", Split::val}, {"validate", Split::val}, {"validating", Split::val},
-    {"dev", Split::val},        {"test", Split::test},      {"testing", Split::test}, {"tst", Split::test},
+    {"train", Split::train}, {"training", Split::train}, {"trn", Split::train},    {"val", Split::val},
+    {"valid", Split::val},   {"validation", Split::val}, {"validate", Split::val}, {"validating", Split::val},
+    {"dev", Split::val},     {"test", Split::test},      {"testing", Split::test}, {"tst", Split::test},
 };
 constexpr std::string_view kEndings[] = {"set", "data", "images", "imgs", "split", "folder"};
 
@@ -48,11 +48,10 @@ SplitFolders find_split_folders(const std::string& path) {
     for (auto& names : folders.names) std::ranges::stable_partition(names, is_own_spelling);
     const auto& train = folders.of(Split::train);
     // A class may be called train, beside others; then there are images in it and no folders.
-    folders.divided = folders.others.empty()
-                          ? !train.empty() || !folders.of(Split::val).empty() || !folders.of(Split::test).empty()
-                          : std::ranges::any_of(train, [&](const std::string& name) {
-                                return has_folders(path + "/" + name);
-                            });
+    folders.divided =
+        folders.others.empty()
+            ? !train.empty() || !folders.of(Split::val).empty() || !folders.of(Split::test).empty()
+            : std::ranges::any_of(train, [&](const std::string& name) { return has_folders(path + "/" + name); });
     return folders;
 }
 

@@ -130,7 +130,7 @@ TEST_CASE("Names that tell patients are noticed", "[divide]") {
     REQUIRE(hints(10, 3, "_bacteria_").size() == 1);
     CHECK_FALSE(hints(10, 3, "_")[0].warning);
     CHECK_THAT(hints(10, 3, "-")[0].text, contains("3 images begin with person0") && contains("--group-by"));
-    CHECK(hints(30, 1, "_").empty());   // a name each
-    CHECK(hints(2, 20, "_").empty());   // classes rather than patients
+    CHECK(hints(30, 1, "_").empty());  // a name each
+    CHECK(hints(2, 20, "_").empty());  // classes rather than patients
     CHECK(hints(10, 3, "x").empty());
 }

@@ -106,8 +106,9 @@ TEST_CASE("folder: hidden folders and runs are no classes", "[folder]") {
     const auto data = open(scratch.path());
     CHECK(data->label_names() == std::vector<std::string>{"A", "B"});
     CHECK(sizes_of(*data) == std::vector<std::int64_t>{14, 2, 4});
-    CHECK_THAT(said_of(*data), contains("3 hidden files and folders are ignored") &&
-                                   contains("! 2 folders hold a run of keel train and are ignored: runs/first, second"));
+    CHECK_THAT(said_of(*data),
+               contains("3 hidden files and folders are ignored") &&
+                   contains("! 2 folders hold a run of keel train and are ignored: runs/first, second"));
 }
 
 TEST_CASE("folder: images without a class", "[folder]") {
@@ -121,16 +122,19 @@ TEST_CASE("folder: images without a class", "[folder]") {
     const auto data = open(scratch / "set");
     CHECK(sizes_of(*data) == std::vector<std::int64_t>{6, 2, 0});
     const std::string said = said_of(*data);
-    CHECK_THAT(said, contains("! folder test has no folders of classes") && contains("the 6 images in it have no label"));
+    CHECK_THAT(said,
+               contains("! folder test has no folders of classes") && contains("the 6 images in it have no label"));
     CHECK_THAT(said, contains("! 2 images lie beside the folders of train") && contains("! 1 images lie beside the"));
     CHECK_THAT(said, contains("! 1 folders beside those of the splits are ignored: extra"));
     write_images(scratch / "set/val", 3);
-    CHECK_THAT(refusal_of(scratch / "set"), contains("val has no folders of classes") && contains("the 3 images in it"));
+    CHECK_THAT(refusal_of(scratch / "set"),
+               contains("val has no folders of classes") && contains("the 3 images in it"));
     write_images(scratch / "flat", 3);
-    CHECK_THAT(refusal_of(scratch / "flat"), contains("has no folders with images") && contains("3 images lie in it itself"));
+    CHECK_THAT(refusal_of(scratch / "flat"),
+               contains("has no folders with images") && contains("3 images lie in it itself"));
     write_text(scratch / "others/train/A/a.xyz", "");
-    CHECK_THAT(refusal_of(scratch / "others"), contains("others/train has no folders with images") &&
-                                                   contains("1 other files: 1 .xyz"));
+    CHECK_THAT(refusal_of(scratch / "others"),
+               contains("others/train has no folders with images") && contains("1 other files: 1 .xyz"));
 }
 
 TEST_CASE("folder: several folders of a split, and classes that train lacks", "[folder]") {

@@ -390,7 +390,8 @@ TEST_CASE("medmnist: what cannot be read says what it may be") {
     CHECK_THAT(refusal(npy("<f4", "3, 4, 5", Bytes(240)), labels), contains("floating point") && contains("integers"));
     CHECK_THAT(refusal(npy("|u1", "3, 4, 5, 6", Bytes(360)), labels), contains("volumes"));
     CHECK_THAT(refusal(npy("|u1", "3, 3, 4, 5", Bytes(180)), labels), contains("channels first"));
-    CHECK_THAT(refusal(images, npy("|O", "3,", Bytes(24))), contains("pickled Python objects, which are never executed"));
+    CHECK_THAT(refusal(images, npy("|O", "3,", Bytes(24))),
+               contains("pickled Python objects, which are never executed"));
     CHECK_THAT(refusal(images, npy("|u1", "3,", {0, 1, 255})),
                contains("label 255 of train/2 makes 256 classes, of which 3 occur"));
 }
