@@ -133,8 +133,10 @@ private:
             contents_.label_names.assign(classes.begin(), classes.end());
         }
         for (const Split split : kSplits) take(split, std::move(read[static_cast<std::size_t>(split)]));
-        const ImageTree own = find_own_images(path_);
-        warn_of_loose(own.images, "");
+        ImageTree own = find_own_images(path_);
+        warn_of_loose(std::exchange(own.images, {}), "");
+        for (const auto member : {&ImageTree::hidden, &ImageTree::others, &ImageTree::texts})
+            (found_.*member).insert((found_.*member).end(), (own.*member).begin(), (own.*member).end());
         if (!folders_.others.empty())
             warn(fmt::format("{} folders beside those of the splits are ignored: {}", folders_.others.size(),
                              some_of(folders_.others)));
@@ -146,21 +148,22 @@ private:
         std::string taken;
         std::vector<std::string> ignored;
         for (const std::string& name : folders_.of(split)) {
-            if (!read.samples.empty()) {
+            if (!result.samples.empty()) {
                 ignored.push_back(name);
                 continue;
             }
             ClassFolders folder = read_classes(path_ + "/" + name);
             if (!taken.empty() && folder.samples.empty()) continue;
-            read = std::move(folder);
+            result = std::move(folder);
             taken = name;
         }
         origin(split) = taken.empty() ? "" : "folder " + taken;
         names_[static_cast<std::size_t>(split)] = taken;
         if (!ignored.empty())
             warn(fmt::format("{} is the {} split, ignored are: {}", taken, split_name(split), some_of(ignored)));
-        if (split == Split::train && !taken.empty() && read.samples.empty()) refuse_empty(path_ + "/" + taken, read);
-        return read;
+        if (split == Split::train && !taken.empty() && result.samples.empty())
+            refuse_empty(path_ + "/" + taken, result);
+        return result;
     }
 
     /// Takes over what a split's folder holds, its classes numbered as the set's.

@@ -53,7 +53,8 @@ public:
         write_text(folder_ / "unread/train/a/x.png", "no image");
         write_text(folder_ / "python_cifar/data_batch_1", "pickle");
         write_text(folder_ / "flat/x.png", "");
-        for (const char* image : {"unlabelled/train/a/x.png", "unlabelled/val/x.png", "more/train/a/x.png", "more/val/b/x.png"})
+        for (const char* image :
+             {"unlabelled/train/a/x.png", "unlabelled/val/x.png", "more/train/a/x.png", "more/val/b/x.png"})
             write_text(folder_ / image, "");
         write_text(folder_ / "large.toml", std::string(2 << 20, '#'));
         write_text(folder_ / "run/config.toml", "");
