@@ -63,7 +63,9 @@ TEST_CASE("Classes that a split lacks are named, and shares of splits that had n
             lines += (remark.warning ? "! " : "") + remark.text + "\n";
         return lines;
     };
-    CHECK(says(contents, {.val_fraction = 0.3, .test_fraction = 0.3}) ==
+    DatasetOptions asked;
+    asked.val_fraction = asked.test_fraction = 0.3;
+    CHECK(says(contents, asked) ==
           "train: 4 samples, folder train\n"
           "val: 1 samples, folder val\n"
           "test: 0 samples\n"
@@ -71,7 +73,7 @@ TEST_CASE("Classes that a split lacks are named, and shares of splits that had n
           "! classes C, D have no training samples: outputs of the network that nothing trains\n"
           "! val: classes B, C, D have no samples\n");
     contents.origins[1] = "30 % of the rest, seed 0";
-    CHECK(says(contents, {.val_fraction = 0.3}).find("no effect") == std::string::npos);
+    CHECK(says(contents, asked).find("no effect") == std::string::npos);
     for (Sample& sample : contents.splits[0]) sample.label = 1;
     CHECK(says(contents).find("! class B alone has training samples") != std::string::npos);
 }

@@ -63,7 +63,9 @@ TEST_CASE("The choice depends on names and the seed, not on the order of the sam
     const auto chosen = [](bool reversed, std::uint64_t seed) {
         std::vector<Sample> from = samples_of({40, 10}), to;
         if (reversed) std::ranges::reverse(from);
-        divide(from, to, 0.2, {.split_seed = seed});
+        DatasetOptions options;
+        options.split_seed = seed;
+        divide(from, to, 0.2, options);
         std::set<std::string> names;
         for (const Sample& sample : to) names.insert(sample.name);
         return names;

@@ -40,6 +40,12 @@ std::string refusal_of(const std::string& path) {
     return "";
 }
 
+DatasetOptions with_test(double fraction) {
+    DatasetOptions options;
+    options.test_fraction = fraction;
+    return options;
+}
+
 /// Opens the set that `name` is, in a folder for it.
 std::unique_ptr<Dataset> open(const std::string& path, const DatasetOptions& options = {}) {
     return open_dataset("folder:" + path, options);
@@ -83,7 +89,8 @@ TEST_CASE("folder: files that are no images are counted, a class without images 
     const TemporaryFolder scratch;
     write_images(scratch / "train/A", 4);
     fs::create_directories(scratch / "train/COVID");
-    for (const char* name : {"a.xyz", "b.xyz", "c.mha"}) write_text(scratch / "train/B" / name, "unknown");
+    for (const char* name : {"a.xyz", "b.xyz", "c.mha"})
+        write_text(scratch / ("train/B/" + std::string(name)), "unknown");
     write_text(scratch / "train/A/notes.txt", "no image");
     const std::string said = said_of(*open(scratch.path()));
     CHECK_THAT(said, contains("! 3 files are ignored") && contains("(2 .xyz, 1 .mha): train/B/a.xyz"));
@@ -175,9 +182,9 @@ TEST_CASE("folder: splits that are made show every class, by patient where one i
     const TemporaryFolder scratch;
     write_images(scratch / "A", 90);
     write_images(scratch / "B", 10);
-    const auto half = open(scratch.path(), {.test_fraction = 0.5});
+    const auto half = open(scratch.path(), with_test(0.5));
     CHECK(count_labels(*half)[2].per_label == std::vector<std::int64_t>{45, 5});
-    CHECK(open(scratch.path(), {.test_fraction = 0})->size(Split::test) == 0);
+    CHECK(open(scratch.path(), with_test(0))->size(Split::test) == 0);
     CHECK_THAT(said_of(*half), contains("test: 50 samples, 50 % of all, seed 0, of each class"));
     const auto data = open(scratch.path());
     CHECK(sizes_of(*data) == std::vector<std::int64_t>{72, 8, 20});

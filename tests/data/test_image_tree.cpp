@@ -64,9 +64,13 @@ TEST_CASE("Links are followed, each folder once, and links to nothing are told",
 }
 
 TEST_CASE("Remarks name what is ignored; what may have held an image is a warning", "[image_tree]") {
-    ImageTree tree;
-    tree.add({.images = {"x.png"}, .others = {"a.tif", "b.tif"}, .texts = {"c.txt"}, .hidden = {".d"}, .nested = 3},
-             "CLASS");
+    ImageTree found, tree;
+    found.images = {"x.png"};
+    found.others = {"a.tif", "b.tif"};
+    found.texts = {"c.txt"};
+    found.hidden = {".d"};
+    found.nested = 3;
+    tree.add(found, "CLASS");
     const std::vector<Remark> remarks = remarks_on(tree);
     REQUIRE(remarks.size() == 4);
     CHECK(remarks[0].warning);
