@@ -11,6 +11,7 @@
 #include "cli/score_text.h"
 #include "data/sources/joined_splits.h"
 #include "distributed/mpi/launched.h"
+#include "embed/foreign_weights.h"
 #include "engine/files.h"
 #include "runs/predictions_file.h"
 #include "train/evaluate.h"
@@ -25,8 +26,10 @@ struct Options {
 };
 
 int run(const CLI::App& app, const Options& o, const Globals& globals, World& world) {
-    const Predictor model(o.checkpoint, o.reading.batch_size);
     const auto dataset = open_data(app, o.reading, o.checkpoint, "eval", globals.quiet || !world.is_root(), true);
+    const Predictor model = predictor_to_score(o.checkpoint, *dataset, o.reading.batch_size);
+    if (model.spec().guessed && world.is_root())
+        std::cerr << "keel eval: warning: " << guessed_text(model.spec()) << '\n';
     require_same_labels(model.spec(), *dataset, o.checkpoint);
     const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
     if (dataset->size(loader.split) == 0)

@@ -83,6 +83,12 @@ std::string guessed_text(const ModelSpec& spec) {
         spec.options.channels == 3 ? "ImageNet's" : "Keel's", spec.options.classes);
 }
 
+void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, bool multi_label) {
+    if (!spec.guessed || spec.label_names.size() != label_names.size()) return;
+    spec.label_names = label_names;
+    spec.multi_label = multi_label;
+}
+
 void drop_common_prefix(std::vector<NamedTensor>& weights) {
     for (const std::string prefix : {"module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder."}) {
         const bool common = !weights.empty() && std::ranges::all_of(weights, [&](const NamedTensor& entry) {

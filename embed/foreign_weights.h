@@ -18,6 +18,9 @@ std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights);
 /// Returns what was guessed, for people: "resnet18 by the names of its tensors, 2 classes 0 to 1, ...".
 std::string guessed_text(const ModelSpec& spec);
 
+/// Gives a spec that was guessed the labels and the task of data that have as many labels, in their order.
+void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, bool multi_label);
+
 /// Takes a prefix from all names where it stands before all of them: what PyTorch's DataParallel ("module."), its
 /// compiler ("_orig_mod.") and training frameworks ("model.", "net.", ...) put there.
 void drop_common_prefix(std::vector<NamedTensor>& weights);

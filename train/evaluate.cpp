@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
+#include "embed/foreign_weights.h"
+#include "embed/loaded_model.h"
 #include "engine/autograd.h"
 #include "kernels/loss/prediction.h"
 
@@ -47,6 +51,13 @@ std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, co
     }
     all.loss = loss.mean();
     return all;
+}
+
+Predictor predictor_to_score(const std::filesystem::path& checkpoint, const Dataset& dataset, std::int64_t batch) {
+    if (is_checkpoint({read_metadata(checkpoint), {}})) return Predictor(checkpoint, batch);
+    LoadedModel model = load_model(checkpoint);
+    adopt_labels(model.spec, dataset.label_names(), dataset.task() == Task::labels);
+    return Predictor(std::move(model.spec), *model.module, batch);
 }
 
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint) {
