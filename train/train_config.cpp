@@ -159,9 +159,8 @@ Options reading_options() {
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_rule", &C::split_rule, "", Words{"stratified", "old"},
-         "how such splits are chosen: of each class its share; or images of any class, and of a flat folder always 10 "
-         "% "
-         "for the test, as Keel did at first"},
+         "how such splits are chosen: stratified takes its share of each class; old, images of any class, and of a flat "
+         "folder always a tenth for the test"},
         {"group_by",
          &C::group_by,
          "REGEX",

@@ -2,10 +2,11 @@
 
 #include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 
-using Catch::Matchers::ContainsSubstring;
 using namespace keel;
 using namespace keel::cli;
+using keel::test::contains;
 using keel::test::small_contents;
 using keel::test::SmallDataset;
 
@@ -31,7 +32,7 @@ TEST_CASE("Counts name what is not known", "[label_counts]") {
     const auto counts = count_labels(data);
     CHECK(label_counts_json(data, counts).at("train").at("unknown").dump() == R"({"A":1,"B":0})");
     CHECK_FALSE(label_counts_json(data, counts).at("val").contains("unknown"));
-    CHECK_THAT(label_counts_table(data, counts), ContainsSubstring("A unknown          1    0     0\n"));
+    CHECK_THAT(label_counts_table(data, counts), contains("A unknown          1    0     0\n"));
 }
 
 TEST_CASE("Counts of classes leave nobody without one", "[label_counts]") {
