@@ -21,8 +21,10 @@ enum class FindingKind {
     other_size,        ///< another size than most images have
     unlabelled,        ///< an image that the label file does not name
     unlisted,          ///< a labelled image that is in none of the official lists
+    empty_class,       ///< a class without training samples
+    not_used,          ///< a warning of the source: what it did not use, or guessed, and why
 };
-inline constexpr int kFindingKinds = 10;
+inline constexpr int kFindingKinds = 12;
 
 /// Returns the finding's name in tables: "truncated", "missing_image", ...
 const char* finding_name(FindingKind kind);
