@@ -47,6 +47,10 @@ ClassFolders read_classes(const std::string& root) {
             all.found.runs.push_back(name);
             continue;
         }
+        if (leads_back(folder, root)) {
+            all.found.again.push_back(name);
+            continue;
+        }
         const ImageTree tree = find_images(folder);
         all.found.add(tree, name);
         if (holds_nothing_but_runs(tree)) continue;

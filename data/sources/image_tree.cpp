@@ -135,6 +135,12 @@ bool is_hidden_name(std::string_view name) {
     return name.starts_with('.') || std::ranges::find(kLeftBySystems, lower_case(name)) != std::end(kLeftBySystems);
 }
 
+bool leads_back(const std::string& folder, const std::string& root) {
+    std::error_code error;
+    const std::string to = fs::canonical(folder, error).string(), from = fs::canonical(root, error).string();
+    return !error && (from == to || from.starts_with(to.ends_with('/') ? to : to + "/"));
+}
+
 bool holds_training_run(const std::string& folder) {
     std::error_code error;
     if (!fs::exists(folder + "/config.toml", error)) return false;

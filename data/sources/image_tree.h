@@ -33,6 +33,9 @@ ImageTree find_images(const std::string& folder);
 /// Returns the files of a folder alone, without those within it. Throws IoError.
 ImageTree find_own_images(const std::string& folder);
 
+/// Whether a folder is a link to the folder `root` that it lies in, or to one above that.
+bool leads_back(const std::string& folder, const std::string& root);
+
 /// Whether a name is one that systems leave behind: ".ipynb_checkpoints", "._a.png", "__MACOSX", "Thumbs.db".
 bool is_hidden_name(std::string_view name);
 

@@ -170,6 +170,19 @@ TEST_CASE("folder: a set to score on has no folder train, and a class may be cal
     CHECK(open(scratch / "vehicles")->label_names() == std::vector<std::string>{"bus", "car", "train"});
 }
 
+TEST_CASE("folder: links to classes are followed, those that lead back are not", "[folder]") {
+    const TemporaryFolder scratch;
+    write_images(scratch / "elsewhere/x", 4);
+    write_images(scratch / "set/train/A", 4);
+    fs::create_directory_symlink(scratch / "elsewhere/x", scratch / "set/train/B");
+    for (const char* up : {".", "..", "../.."})
+        fs::create_directory_symlink(up, scratch / ("set/train/loop" + std::to_string(std::string(up).size())));
+    const auto data = open(scratch / "set");
+    CHECK(data->label_names() == std::vector<std::string>{"A", "B"});
+    CHECK(data->size(Split::train) + data->size(Split::val) == 8);
+    CHECK_THAT(said_of(*data), contains("! 3 links to folders that were entered already are ignored: train/loop"));
+}
+
 TEST_CASE("folder: splits below a class are told", "[folder]") {
     const TemporaryFolder scratch;
     write_images(scratch / "chest_xray/train/A", 10);
