@@ -37,9 +37,9 @@ std::string split_text(const Dataset& dataset, Split split) {
 /// Says so where the share of a split was asked for, but the data bring the split.
 void describe_idle(const Dataset& dataset, Split split, std::vector<Remark>& remarks) {
     const std::string& origin = dataset.origin(split);
-    if (!origin.empty() && origin.find(" % of ") == std::string::npos)
-        remarks.push_back(
-            {true, fmt::format("--{}-fraction has no effect: the split is {}", split_name(split), origin)});
+    if (origin.find(" % of ") != std::string::npos) return;
+    remarks.push_back({true, fmt::format("--{}-fraction has no effect: the split is {}", split_name(split),
+                                         origin.empty() ? "as the data bring it, or do not" : origin)});
 }
 
 /// Returns patients with samples in several splits.

@@ -70,6 +70,7 @@ TEST_CASE("Classes that a split lacks are named, and shares of splits that had n
           "val: 1 samples, folder val\n"
           "test: 0 samples\n"
           "! --val-fraction has no effect: the split is folder val\n"
+          "! --test-fraction has no effect: the split is as the data bring it, or do not\n"
           "! classes C, D have no training samples: outputs of the network that nothing trains\n"
           "! val: classes B, C, D have no samples\n");
     contents.origins[1] = "30 % of the rest, seed 0";
