@@ -30,9 +30,8 @@ void tell(const std::vector<Remark>& remarks, const std::string& command, bool q
 
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
                                    const DatasetOptions& base) {
-    const DatasetOptions options = read_dataset_options(app, base);
-    auto dataset = open_dataset(spec, options);
-    tell(describe(*dataset, options), command, quiet);
+    auto dataset = open_dataset(spec, read_dataset_options(app, base));
+    tell(describe(*dataset, read_dataset_options(app)), command, quiet);
     return dataset;
 }
 

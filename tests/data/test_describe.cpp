@@ -74,6 +74,7 @@ TEST_CASE("Classes that a split lacks are named, and shares of splits that had n
           "! classes C, D have no training samples: outputs of the network that nothing trains\n"
           "! val: classes B, C, D have no samples\n");
     contents.origins[1] = "30 % of the rest, seed 0";
+    asked.test_fraction = DatasetOptions().test_fraction;
     CHECK(says(contents, asked).find("no effect") == std::string::npos);
     for (Sample& sample : contents.splits[0]) sample.label = 1;
     CHECK(says(contents).find("! class B alone has training samples") != std::string::npos);
