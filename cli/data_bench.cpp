@@ -12,6 +12,7 @@
 #include "cli/reading.h"
 #include "cli/train_options.h"
 #include "data/inspect/input_rate.h"
+#include "data/sources/joined_splits.h"
 #include "data/sources/recognize.h"
 #include "data/sources/table.h"
 
@@ -92,7 +93,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
         datasets.push_back(open_data(app, specs.back(), "data bench", globals.quiet));
     }
     InputMeasurement input = o.input;
-    input.loader.split = parse_split(o.split);
+    for (auto& dataset : datasets) input.loader.split = take_split(dataset, o.split);
     input.loader.shuffle = true;
     input.loader.seed = globals.seed.value_or(0);
     if (o.augment) {  // what docs/recipes/chexnet.toml asks for
@@ -119,7 +120,7 @@ Run add_data_bench(CLI::App& app, const Globals& globals) {
         ->expected(1, 100);
     add_dataset_options(app);
     app.add_option("--split", o->split, "split to read")
-        ->check(CLI::IsMember({"train", "val", "test"}))
+        ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
         ->capture_default_str();
     add_number(app, "--images", o->input.images, from_to(1, 100'000'000),
                "images to read a round; the split again where it has fewer");

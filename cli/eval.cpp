@@ -9,7 +9,9 @@
 #include "cli/progress.h"
 #include "cli/reading.h"
 #include "cli/score_text.h"
+#include "data/sources/joined_splits.h"
 #include "distributed/mpi/launched.h"
+#include "embed/foreign_weights.h"
 #include "engine/files.h"
 #include "runs/predictions_file.h"
 #include "train/evaluate.h"
@@ -24,8 +26,10 @@ struct Options {
 };
 
 int run(const CLI::App& app, const Options& o, const Globals& globals, World& world) {
-    const Predictor model(o.checkpoint, o.reading.batch_size);
-    const auto dataset = open_data(app, o.reading.data, "eval", globals.quiet || !world.is_root(), &model.spec());
+    const auto dataset = open_data(app, o.reading, o.checkpoint, "eval", globals.quiet || !world.is_root(), true);
+    const Predictor model = predictor_to_score(o.checkpoint, *dataset, o.reading.batch_size);
+    if (model.spec().guessed && world.is_root())
+        std::cerr << "keel eval: warning: " << guessed_text(model.spec()) << '\n';
     require_same_labels(model.spec(), *dataset, o.checkpoint);
     const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
     if (dataset->size(loader.split) == 0)
@@ -50,7 +54,7 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
     app.add_option("--data", o->reading.data, "Data to score on, as in keel train")->required()->type_name("SPEC");
     app.add_option("--split", o->reading.split, "Split to score")
-        ->check(CLI::IsMember({"train", "val", "test"}))
+        ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
         ->capture_default_str();
     app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")
         ->type_name("FILE.csv");

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/app.h"
@@ -17,6 +18,8 @@
 #include "data/formats/dicom/directory.h"
 #include "data/formats/image_format.h"
 #include "data/inspect/brightness.h"
+#include "data/sources/image_tree.h"
+#include "embed/foreign_weights.h"
 #include "embed/images.h"
 #include "runs/heatmaps.h"
 #include "train/evaluate.h"
@@ -43,8 +46,9 @@ void add_directory(const std::string& path, std::vector<std::string>& files) {
     files.insert(files.end(), directory.images.begin(), directory.images.end());
 }
 
-/// Files as they are; a folder stands for the images in it, sorted, a DICOMDIR for those that it names.
-std::vector<std::string> expand(const std::vector<std::string>& paths) {
+/// Files as they are, a DICOMDIR as the images that it names; a folder stands for all files in it and in folders within
+/// it that may hold an image, sorted. What it holds beside them is told on stderr unless `quiet`.
+std::vector<std::string> expand(const std::vector<std::string>& paths, bool quiet) {
     std::vector<std::string> files;
     for (const std::string& path : paths) {
         if (is_dicom_directory(path)) {
@@ -55,13 +59,19 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
             files.push_back(path);
             continue;
         }
-        std::vector<std::string> inside;
-        for (const auto& entry : std::filesystem::directory_iterator(path))
-            if (entry.is_regular_file() && is_image_file(entry.path())) inside.push_back(entry.path().string());
+        ImageTree tree = find_images(path);
+        std::vector<std::string> inside = tree.images;
+        // They may be images under another name; those that are none are named when they are read.
+        inside.insert(inside.end(), tree.others.begin(), tree.others.end());
+        tree.others.clear();
         if (inside.empty())
             throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
         std::ranges::sort(inside);
-        files.insert(files.end(), inside.begin(), inside.end());
+        for (const std::string& file : inside) files.push_back(path + "/" + file);
+        if (quiet) continue;
+        std::cerr << fmt::format("keel predict: {}: {} files, {} of the images in folders within it\n", path,
+                                 inside.size(), std::exchange(tree.nested, 0));
+        for (const Remark& remark : remarks_on(tree)) std::cerr << "keel predict: " << remark.text << '\n';
     }
     return files;
 }
@@ -155,11 +165,12 @@ std::string to_table(const std::vector<Prediction>& predictions, const std::vect
 int run(const CLI::App& app, const Options& o, const Globals& globals) {
     if (o.heatmaps.directory.empty() && !(o.heatmaps.boxes + o.heatmaps.layer).empty())
         throw UsageError("[predict] --boxes and --heatmap-layer want --heatmaps DIR");
-    const std::vector<std::string> files = expand(o.paths);
+    const std::vector<std::string> files = expand(o.paths, globals.quiet);
     const Predictor model(o.checkpoint, std::min(o.batch_size, std::ssize(files)));
     const auto& labels = model.spec().label_names;
     const ImageReading reading = read_image_reading(app, model.spec().reading);
-    warn_of_reading("predict", reading, model.spec());
+    warn_of_reading("predict", reading, model.spec().reading);
+    if (model.spec().guessed) std::cerr << "keel predict: warning: " << guessed_text(model.spec()) << '\n';
     std::optional<Heatmaps> heatmaps;
     if (!o.heatmaps.directory.empty()) {
         HeatmapOptions options = o.heatmaps;
@@ -171,7 +182,10 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     Json result{{"images", to_json(predictions, labels)}};
     if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localization();
     print_result(globals, result, to_table(predictions, labels) + (heatmaps ? heatmaps->localization_text() : ""));
-    return predictions.size() == files.size() ? kSuccess : kBadInput;
+    if (predictions.size() == files.size()) return kSuccess;
+    std::cerr << fmt::format("keel predict: {} of {} files could not be read\n", files.size() - predictions.size(),
+                             files.size());
+    return kBadInput;
 }
 
 void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
@@ -204,7 +218,7 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     add_heatmap_options(app, o->heatmaps);
     add_image_reading_options(app);
     app.add_option("paths", o->paths,
-                   "Images (" + image_format_names(", ", ", ") + "), folders of them, or DICOMDIR files")
+                   "Images (" + image_format_names(", ", ", ") + "), folders of them and of folders, or DICOMDIR files")
         ->required()
         ->type_name("PATH");
     return [&app, o, &globals] { return run(app, *o, globals); };

@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
+#include "data/sources/joined_splits.h"
 #include "embed/loaded_model.h"
 #include "graph/build/graph_file.h"
 #include "graph/build/trace.h"
@@ -131,7 +132,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
         throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
     const LoadedModel model = load_model(o.checkpoint);
     const ModelSpec& spec = model.spec;
-    const auto dataset = open_data(app, o.reading.data, "quantize", globals.quiet, &spec);
+    const auto dataset = open_data(app, o.reading, o.checkpoint, "quantize", globals.quiet, false);
     const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
     const graph::Graph floats = [&] {
         try {
@@ -174,7 +175,7 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
         ->type_name("FILE");
     app.add_flag("--force", o->force, "Overwrite an existing file");
     app.add_option("--split", o->reading.split, "Split that the images are taken of")
-        ->check(CLI::IsMember({"train", "val", "test"}))
+        ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
         ->capture_default_str();
     add_number(app, "--images", o->images, from_to(2, 100000),
                "Images to calibrate with; a quarter of them is held out to choose by");

@@ -6,7 +6,9 @@
 #include "cli/train_options.h"
 #include "data/inspect/brightness.h"
 #include "data/inspect/info.h"
+#include "data/sources/joined_splits.h"
 #include "train/evaluate.h"
+#include "train/trained_on.h"
 
 namespace keel::cli {
 
@@ -17,27 +19,45 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_dataset_options(app);
 }
 
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
-                                   const ModelSpec* model) {
-    auto dataset = open_dataset(spec, read_dataset_options(app, model != nullptr ? model->reading : ImageReading{}));
-    std::vector<Remark> remarks = describe(*dataset);
-    for (const Remark& remark : describe_images(*dataset)) remarks.push_back(remark);
+namespace {
+
+void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
     for (const Remark& remark : remarks)
         if (remark.warning || !quiet)
             std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
-    if (model != nullptr && !dataset->files().empty()) warn_of_reading(command, dataset->reading(), *model);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
+                                   const DatasetOptions& base) {
+    auto dataset = open_dataset(spec, read_dataset_options(app, base));
+    tell(describe(*dataset, read_dataset_options(app)), command, quiet);
+    tell(describe_images(*dataset), command, quiet);
     return dataset;
 }
 
-void warn_of_reading(const std::string& command, const ImageReading& reading, const ModelSpec& model) {
-    if (const std::string differs = reading_differences(reading, model.reading); !differs.empty())
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
+                                   const std::string& command, bool quiet, bool scored) {
+    const auto then = trained_on(checkpoint);
+    DatasetOptions base = then ? then->options : DatasetOptions{};
+    static_cast<ImageReading&>(base) = reading_of(checkpoint);
+    auto dataset = open_data(app, o.data, command, quiet, base);
+    if (!dataset->files().empty()) warn_of_reading(command, dataset->reading(), base);
+    if (scored) tell(remarks_on_scores(then, *dataset, o.data, o.split), command, quiet);
+    if (o.split == kAllSplits) dataset = join_splits(std::move(dataset));
+    return dataset;
+}
+
+void warn_of_reading(const std::string& command, const ImageReading& reading, const ImageReading& model) {
+    if (const std::string differs = reading_differences(reading, model); !differs.empty())
         std::cerr << "keel " << command << ": warning: images are read otherwise than the model's were: " << differs
                   << '\n';
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {
     LoaderOptions loader;
-    loader.split = parse_split(o.split);
+    loader.split = o.split == kAllSplits ? Split::test : parse_split(o.split);
     loader.transform = transform_of(spec);
     loader.batch_size = o.batch_size;
     loader.workers = o.workers;

@@ -25,14 +25,19 @@ struct ReadingOptions {
 /// --max-bad and how a data set is read.
 void add_reading(CLI::App& app, ReadingOptions& o);
 
-/// Opens --data as the parsed command line of `app` says (add_dataset_options) and tells on stderr what was found, what
-/// of it is used and what is not; `quiet` leaves warnings. `command` is how messages call the program's command. Images
-/// are read as `model` was trained on them, if there is one, unless the command line says other, which is told.
+/// Opens --data as the parsed command line of `app` says (add_dataset_options), and `base` where it does not; tells on
+/// stderr what was found, what of it is used and what is not; `quiet` leaves warnings. `command` is how messages call
+/// the program's command.
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
-                                   const ModelSpec* model = nullptr);
+                                   const DatasetOptions& base = {});
+
+/// Opens what a checkpoint is used on, read and divided as its run did; where it is scored, says so if it was trained
+/// on it. For the split "all" the set's splits are joined (data/sources/joined_splits.h).
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
+                                   const std::string& command, bool quiet, bool scored);
 
 /// Tells on stderr that images are read otherwise than those a model was trained on, where they are.
-void warn_of_reading(const std::string& command, const ImageReading& reading, const ModelSpec& model);
+void warn_of_reading(const std::string& command, const ImageReading& reading, const ImageReading& model);
 
 /// In the split's order, the images as the model takes them; a bad one is named on stderr as skipped by `command`.
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command);

@@ -108,16 +108,22 @@ TrainResult run_to_end(Trainer& trainer, const RunDirectory& directory) {
     }
 }
 
-/// Trains in a directory that is open.
+/// Makes the run's folder, or opens it.
+RunDirectory open_directory(const TrainConfig& config, ExistingRun existing, const Globals& globals,
+                            const World& world) {
+    return world.is_root() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
+}
+
+/// Trains in a directory that is open. `observers` are those of the trainer.
 int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
-             const Options& options, const Globals& globals, World& world) {
+             const Options& options, const Globals& globals, World& world, Trainer& trainer,
+             TrainObservers& observers) {
     const TimeLimit limit = read_time_limit(config.time_limit);
     RunRecorder recorder(directory);
     TrainProgress progress(globals.quiet || !world.is_root());
     StepTrace trace(world, directory, config.trace_steps);
     StopObserver stop(limit);
-    TrainObservers observers({&progress, &recorder, &trace, &stop});
-    Trainer trainer(config, observers, world);
+    observers = TrainObservers({&progress, &recorder, &trace, &stop});
     if (checkpoint) {
         for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
         trainer.resume(checkpoint->state, checkpoint->file, options.force);
@@ -150,10 +156,13 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
     const ExistingRun existing = resuming        ? ExistingRun::resume
                                  : options.force ? ExistingRun::replace
                                                  : ExistingRun::refuse;
-    RunDirectory directory =
-        world.is_root() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
+    if (world.is_root()) require_allowed(config.out, existing);
+    // Data and weights that cannot be trained on leave no folder behind, and an older run as it was.
+    TrainObservers observers({});
+    Trainer trainer(config, observers, world);
+    RunDirectory directory = open_directory(config, existing, globals, world);
     try {
-        return train_in(directory, config, std::move(checkpoint), options, globals, world);
+        return train_in(directory, config, std::move(checkpoint), options, globals, world, trainer, observers);
     } catch (const std::exception& error) {
         directory.record_error(error.what());
         if (world.is_root() && std::filesystem::exists(directory.config_file())) report(directory);

@@ -93,9 +93,9 @@ void add_dataset_options(CLI::App& app) {
             app.get_option(flag_of(option.key))->check(number(*range, is_whole(option)));
 }
 
-DatasetOptions read_dataset_options(const CLI::App& app, const ImageReading& reading) {
+DatasetOptions read_dataset_options(const CLI::App& app, const DatasetOptions& base) {
     TrainConfig config;
-    static_cast<ImageReading&>(config) = reading;
+    static_cast<DatasetOptions&>(config) = base;
     apply_flags(config, app, dataset_options());
     check_reading(config);
     return config;

@@ -18,9 +18,9 @@ void add_train_options(CLI::App& app);
 /// Declares the flags of dataset_options(): how --data is read.
 void add_dataset_options(CLI::App& app);
 
-/// Returns what they say on the parsed command line; what images are read as where nothing is said is `reading`. Throws
-/// UsageError as read_train_config() does.
-DatasetOptions read_dataset_options(const CLI::App& app, const ImageReading& reading = {});
+/// Returns what they say on the parsed command line, what they do not as in `base`. Throws UsageError as
+/// read_train_config() does.
+DatasetOptions read_dataset_options(const CLI::App& app, const DatasetOptions& base = {});
 
 /// Declares the flags of image_reading_options(): how image files are read.
 void add_image_reading_options(CLI::App& app);

@@ -28,7 +28,13 @@ target_include_directories(keel_archive INTERFACE
 # pragmas of the program that embeds it.
 add_library(keel::openmp INTERFACE IMPORTED GLOBAL)
 set_target_properties(keel::openmp PROPERTIES INTERFACE_LINK_LIBRARIES "${OpenMP_CXX_LIBRARIES}")
-foreach(library keel::openmp DNNL::dnnl TBB::tbb isal::isal JPEG::JPEG fmt::fmt xxhash::xxhash ${keel_format_libraries})
+set(keel_pc_optional "")
+set(optional_libraries ${keel_format_libraries})
+if(re2_FOUND)
+  list(APPEND optional_libraries re2::re2)
+  string(APPEND keel_pc_optional " re2")
+endif()
+foreach(library keel::openmp DNNL::dnnl TBB::tbb isal::isal JPEG::JPEG fmt::fmt xxhash::xxhash ${optional_libraries})
   target_link_libraries(keel_archive INTERFACE $<LINK_ONLY:${library}>)
 endforeach()
 if(dicom_codecs_FOUND)
@@ -79,7 +85,7 @@ install(TARGETS keel_archive EXPORT keelTargets ARCHIVE DESTINATION ${CMAKE_INST
 install(DIRECTORY ${public_include}/keel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} REGEX "/distributed/mpi$" EXCLUDE)
 install(EXPORT keelTargets NAMESPACE keel:: DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/keelConfig.cmake ${PROJECT_BINARY_DIR}/keelConfigVersion.cmake cmake/Findisal.cmake
-  cmake/FindWebP.cmake cmake/FindxxHash.cmake cmake/Finddicom_codecs.cmake DESTINATION ${package})
+  cmake/FindWebP.cmake cmake/FindxxHash.cmake cmake/Finddicom_codecs.cmake cmake/Findre2.cmake DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/keel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "embed/foreign_weights.h"
 #include "engine/ema.h"
 #include "engine/optimizer.h"
 #include "graph/build/graph_file.h"
@@ -35,7 +36,16 @@ std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) 
 }
 
 CheckpointState load_model_state(const std::filesystem::path& checkpoint) {
-    return load_checkpoint(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
+    TensorFile file = read_safetensors(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
+    if (!is_checkpoint(file)) {
+        file.tensors = model_weights(file.tensors);
+        drop_common_prefix(file.tensors);
+        if (const auto spec = guess_spec(file.tensors)) {
+            write_spec(*spec, file.metadata);
+            return file;
+        }
+    }
+    return checked_checkpoint(std::move(file), checkpoint);
 }
 
 LoadedModel load_model(const std::filesystem::path& checkpoint) {
@@ -49,8 +59,10 @@ LoadedModel load_model(CheckpointState state, const std::filesystem::path& check
             " is a quantized model: it predicts, but has no layers to train, quantize or explain; wanted the "
             "checkpoint that it was made of");
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
+    loaded.spec.guessed = !is_checkpoint(state);
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
-    load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});
+    load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(),
+              {.skip_foreign = loaded.spec.guessed, .share = true});
     loaded.module->train(false);
     return loaded;
 }

@@ -14,8 +14,9 @@ struct LoadedModel {
     std::unique_ptr<nn::Module> module;  ///< in evaluation mode
 };
 
-/// Reads a checkpoint of Keel; the averaged weights (EMA) where it holds them. Throws InputError or IoError that names
-/// the file, which may not be a quantized model: that has no modules.
+/// Reads a checkpoint of Keel; the averaged weights (EMA) where it holds them. Weights of another program are read,
+/// too, where they are of a model in the registry; what they do not say is guessed (see guess_spec). Throws InputError
+/// or IoError that names the file, which may not be a quantized model: that has no modules.
 LoadedModel load_model(const std::filesystem::path& checkpoint);
 
 /// load_model() in two halves: what a model needs of a file, and the model of that.

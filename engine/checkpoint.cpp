@@ -1,6 +1,7 @@
 #include "engine/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/ema.h"
 #include "engine/optimizer.h"
@@ -20,8 +21,13 @@ std::string listed(const char* what, const std::vector<std::string>& names) {
     return names.empty() ? "" : text;
 }
 
-bool belongs_to_model(const std::string& name) {
-    return !is_optimizer_state(name) && !is_ema_state(name) && !name.ends_with("num_batches_tracked");
+/// Throws InputError where a model would have to compute with NaN or infinity.
+void require_finite(const std::string& name, const Tensor& tensor, const std::string& source) {
+    if (tensor.dtype() != DType::f32) return;
+    const Tensor plain = tensor.contiguous();
+    if (std::ranges::all_of(plain.values<float>(), [](float value) { return std::isfinite(value); })) return;
+    throw InputError("[checkpoint] " + source + ": " + name +
+                     " holds NaN or infinity: the weights are damaged, or of a run that had diverged");
 }
 
 bool convertible(const Tensor& from, const Tensor& to) {
@@ -45,8 +51,17 @@ void save_checkpoint(AtomicFile& output, const CheckpointState& state) {
 
 CheckpointState load_checkpoint(const std::filesystem::path& path,
                                 const std::function<bool(const std::string&)>& wanted) {
-    CheckpointState state = read_safetensors(path, wanted);
-    if (!state.metadata.contains(kFormatKey) || !state.metadata.contains(kDataHashKey))
+    return checked_checkpoint(read_safetensors(path, wanted), path);
+}
+
+bool is_checkpoint(const TensorFile& file) { return file.metadata.contains(kFormatKey); }
+
+bool belongs_to_model(const std::string& name) {
+    return !is_optimizer_state(name) && !is_ema_state(name) && !name.ends_with("num_batches_tracked");
+}
+
+CheckpointState checked_checkpoint(TensorFile state, const std::filesystem::path& path) {
+    if (!is_checkpoint(state) || !state.metadata.contains(kDataHashKey))
         throw InputError("[checkpoint] " + path.string() + " is a safetensors file, but no checkpoint of Keel");
     if (state.metadata.at(kFormatKey) != std::to_string(kFormat))
         throw InputError("[checkpoint] " + path.string() + " has format " +
@@ -69,9 +84,10 @@ std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const 
     std::vector<std::pair<Tensor, Tensor>> copies;  // from, to
     for (const auto& [name, wanted] : state) {
         const auto node = given.extract(name);
-        if (!node.empty() && convertible(node.mapped(), wanted))
+        if (!node.empty() && convertible(node.mapped(), wanted)) {
+            require_finite(name, node.mapped(), source);
             copies.emplace_back(node.mapped(), wanted);
-        else if (skippable(name))
+        } else if (skippable(name))
             skipped.push_back(name);
         else if (node.empty())
             missing.push_back(name);
@@ -80,7 +96,12 @@ std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const 
                               node.mapped().dims().text() + " (wanted " + std::string(keel::name(wanted.dtype())) +
                               wanted.dims().text() + ")");
     }
-    for (const auto& [name, tensor] : given) (skippable(name) ? skipped : left_over).push_back(name);
+    const auto part_of_model = [&](const std::string& name) {
+        const std::string part = name.substr(0, name.find('.')) + ".";
+        return std::ranges::any_of(state, [&](const NamedTensor& entry) { return entry.name.starts_with(part); });
+    };
+    for (const auto& [name, tensor] : given)
+        (skippable(name) || (options.skip_foreign && !part_of_model(name)) ? skipped : left_over).push_back(name);
 
     if (!missing.empty() || !misfits.empty() || !left_over.empty())
         throw InputError("[checkpoint] " + source + " does not fit the model" + listed("missing:", missing) +

@@ -23,10 +23,20 @@ void save_checkpoint(AtomicFile& output, const CheckpointState& state);
 CheckpointState load_checkpoint(const std::filesystem::path& path,
                                 const std::function<bool(const std::string&)>& wanted = {});
 
+/// Returns what load_checkpoint() does of a file that was read from `path`.
+CheckpointState checked_checkpoint(TensorFile file, const std::filesystem::path& path);
+/// Whether a file says that it is a checkpoint of Keel.
+bool is_checkpoint(const TensorFile& file);
+
+/// Whether a tensor of this name is one of a model: not of an optimizer, an average or batch norm's count of batches.
+bool belongs_to_model(const std::string& name);
+
 struct LoadOptions {
     /// Tensors below these prefixes ("classifier.", "fc.") may be missing, left over or of other dims; they are skipped
     /// then.
     std::vector<std::string> skippable{};
+    /// Tensors may be left over whose names begin with no part of the model ("op_threshs"); they are skipped.
+    bool skip_foreign = false;
     /// The state takes over the tensors' memory where their type is right, without a copy (Tensor::share): for tensors
     /// that nobody writes to afterwards.
     bool share = false;
@@ -34,7 +44,8 @@ struct LoadOptions {
 
 /// Copies (or shares) `tensors` into a module's state (`module.state()`). Left out of account: optimizer and EMA state,
 /// and batch norms' num_batches_tracked. Floating-point types are converted. Throws InputError, which names `source`
-/// and lists what is missing, left over or of other dims (ten names of each at most), before anything is copied.
+/// and lists what is missing, left over or of other dims (ten names of each at most), or names a tensor that holds NaN
+/// or infinity, before anything is copied.
 /// Returns the names that were skipped.
 std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
                                    const std::string& source, const LoadOptions& options = {});

@@ -134,10 +134,41 @@ void check_header_hash(std::string_view length, std::string json, const std::map
     throw InputError("the header is damaged: its XXH3 is not the " + shown(promised->second) + " that it says");
 }
 
-TensorFile read_checked(const InputFile& file, const std::function<bool(const std::string&)>& wanted) {
+/// Throws InputError that says what a file is that begins as one of another program does.
+void refuse_other_format(std::uint64_t first_bytes) {
+    constexpr const char* kConvert =
+        "convert it where it came from: python3 -c \"import torch, safetensors.torch as s; d = torch.load('FILE', "
+        "map_location='cpu', weights_only=True); s.save_file({k: v.contiguous() for k, v in d.get('state_dict', "
+        "d).items()}, 'FILE.safetensors')\"";
+    const auto begins = [&](std::string_view magic) {
+        return std::memcmp(&first_bytes, magic.data(), magic.size()) == 0;
+    };
+    if (begins("PK\x03\x04"))
+        throw InputError(std::string("this is a zip archive, as PyTorch's torch.save writes (.pth, .pt), not "
+                                     "safetensors; the pickle in it is never executed here; ") +
+                         kConvert);
+    // Protocols 2 to 5 of Python's pickle; 0x8A or } or c or ( follows.
+    if (begins("\x80\x02") || begins("\x80\x03") || begins("\x80\x04") || begins("\x80\x05"))
+        if (const auto third = static_cast<unsigned char>(first_bytes >> 16 & 0xFF);
+            third == 0x8A || third == 0x95 || third == '}' || third == 'c' || third == '(')
+            throw InputError(std::string("this is a Python pickle, as older PyTorch's torch.save writes (.pth, .pt), "
+                                         "not safetensors; it is never executed here; ") +
+                             kConvert);
+    if (begins("\x89HDF\r\n\x1a\n"))
+        throw InputError(
+            "this is an HDF5 file, as Keras writes (.h5), not safetensors; save its weights as safetensors");
+}
+
+struct ReadHeader {
+    Header header;
+    std::uint64_t data_begin = 0;
+};
+
+ReadHeader read_header(const InputFile& file) {
     std::uint64_t header_bytes = 0;
     if (file.size() < sizeof header_bytes) throw InputError("the file is too short for a header");
     file.read(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
+    refuse_other_format(header_bytes);
     const std::uint64_t rest = file.size() - sizeof header_bytes;
     if (header_bytes > std::min(rest, kMaxHeaderBytes))
         throw InputError("wanted a header of at most " + std::to_string(std::min(rest, kMaxHeaderBytes)) +
@@ -147,10 +178,13 @@ TensorFile read_checked(const InputFile& file, const std::function<bool(const st
     Header header = parse_header(json, rest - header_bytes);
     check_header_hash({reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes}, std::move(json),
                       header.metadata);
+    return {std::move(header), sizeof header_bytes + header_bytes};
+}
 
+TensorFile read_checked(const InputFile& file, const std::function<bool(const std::string&)>& wanted) {
+    auto [header, data_begin] = read_header(file);
     TensorFile result{std::move(header.metadata), {}};
     Hash hash;
-    const std::uint64_t data_begin = sizeof header_bytes + header_bytes;
     for (const Entry& entry : header.entries)
         if (!wanted || wanted(entry.name))
             result.tensors.push_back({entry.name, read_tensor(file, data_begin, entry, hash)});
@@ -161,6 +195,17 @@ TensorFile read_checked(const InputFile& file, const std::function<bool(const st
         throw InputError("the data is damaged: its XXH3 is " + hash.hex() + ", the header says " +
                          shown(promised->second));
     return result;
+}
+
+/// What is refused in a file is told with its name.
+template <class Read>
+auto blamed_on(const std::filesystem::path& path, const Read& read) {
+    const InputFile file(path);
+    try {
+        return read(file);
+    } catch (const InputError& error) {
+        throw InputError("[safetensors] " + path.string() + ": " + error.what());
+    }
 }
 
 std::string_view dtype_text(DType type) {
@@ -203,12 +248,11 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
 }  // namespace
 
 TensorFile read_safetensors(const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted) {
-    const InputFile file(path);
-    try {
-        return read_checked(file, wanted);
-    } catch (const InputError& error) {
-        throw InputError("[safetensors] " + path.string() + ": " + error.what());
-    }
+    return blamed_on(path, [&](const InputFile& file) { return read_checked(file, wanted); });
+}
+
+std::map<std::string, std::string> read_metadata(const std::filesystem::path& path) {
+    return blamed_on(path, [](const InputFile& file) { return read_header(file).header.metadata; });
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {

@@ -32,6 +32,9 @@ inline constexpr const char* kHeaderHashKey = "keel.header_xxh3";
 TensorFile read_safetensors(const std::filesystem::path& path,
                             const std::function<bool(const std::string&)>& wanted = {});
 
+/// Returns a file's metadata, of which the header is checked as read_safetensors() does it, the data are not looked at.
+std::map<std::string, std::string> read_metadata(const std::filesystem::path& path);
+
 /// Writes the tensors (converted to plain layout; sorted by element size, then name) and the hashes. The file appears
 /// under its name only when it is complete and on disk; whatever fails (IoError), an older file stays as it was. Throws
 /// UsageError for two tensors of one name or text that is not UTF-8.

@@ -53,6 +53,13 @@ bool printable(std::string_view text) {
     return true;
 }
 
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    return lower;
+}
+
 std::string excerpt(std::string_view text) {
     constexpr std::size_t kMost = 80;
     std::string shown;

@@ -14,6 +14,9 @@ bool printable(std::string_view text);
 /// `text` as a message may show it: at most 80 bytes of it, `...` where it was cut, what is not printable as `?`.
 std::string excerpt(std::string_view text);
 
+/// `text` with A to Z as a to z.
+std::string lower_case(std::string_view text);
+
 /// The candidate nearest to `word` by edit distance, or empty where none is near (more than a third of the word
 /// differs, and more than 2 letters).
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);

@@ -46,6 +46,12 @@ std::vector<float> finite_floats(const nlohmann::json& json) {
 
 }  // namespace
 
+void default_normalization(ModelSpec& spec) {
+    const bool rgb = spec.options.channels == 3;
+    if (spec.mean.empty()) spec.mean = rgb ? std::vector{0.485F, 0.456F, 0.406F} : std::vector{0.5F};
+    if (spec.std.empty()) spec.std = rgb ? std::vector{0.229F, 0.224F, 0.225F} : std::vector{0.25F};
+}
+
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata) {
     metadata[kKey] = nlohmann::json{{"name", spec.name},
                                     {"classes", spec.options.classes},

@@ -20,7 +20,12 @@ struct ModelSpec {
     bool multi_label = false;          ///< sigmoid of each output, else softmax over all
     std::vector<std::string> label_names{};
     ImageReading reading{};  ///< of the files that the model was trained on, and is to be fed
+    bool guessed = false;  ///< of weights that do not say it (embed/foreign_weights.h); not stored
 };
+
+/// Fills in the mean and the deviation where they are empty: ImageNet's statistics for RGB, the middle grey for the
+/// rest.
+void default_normalization(ModelSpec& spec);
 
 /// Stores the spec under the key "keel.model".
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);

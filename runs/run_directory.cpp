@@ -28,6 +28,7 @@ constexpr std::uint64_t kMetricsLimit = std::uint64_t{1} << 30;  // bytes
 const std::vector<fs::path>& run_files() {
     static const std::vector<fs::path> files{"config.toml",
                                              "machine.json",
+                                             "data.json",
                                              "metrics.csv",
                                              "metrics.jsonl",
                                              "val_predictions.csv",
@@ -90,6 +91,9 @@ std::string csv_cell(const Json& value) {
 
 std::string line_of(const Json& row) { return row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
+/// A JSON document for people, too.
+std::string document(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
 /// The epoch of a line of metrics.csv, or of metrics.jsonl; -1 where there is none.
 std::int64_t epoch_of_csv(const std::string& line) {
     try {
@@ -131,6 +135,12 @@ bool holds_run(const fs::path& path) {
     return false;
 }
 
+void require_allowed(const fs::path& path, ExistingRun existing) {
+    if (existing == ExistingRun::refuse && holds_run(path))
+        throw UsageError(fmt::format("[run] {} holds a run: go on with it by --resume auto, or replace it by --force",
+                                     path.string()));
+}
+
 template <class Call>
 void RunDirectory::attempt(Call&& call) {
     try {
@@ -141,9 +151,7 @@ void RunDirectory::attempt(Call&& call) {
 }
 
 RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : path_(std::move(path)) {
-    if (existing == ExistingRun::refuse && holds_run(path_))
-        throw UsageError(fmt::format("[run] {} holds a run: go on with it by --resume auto, or replace it by --force",
-                                     path_.string()));
+    require_allowed(path_, existing);
     must("make the folder", path_ / "checkpoints",
          [&](std::error_code& e) { fs::create_directories(path_ / "checkpoints", e); });
 
@@ -183,8 +191,12 @@ void RunDirectory::write_config(const std::string& toml) {
 }
 
 void RunDirectory::write_machine(const Json& machine) {
+    if (writes_) write_file_atomically(path_ / "machine.json", document(machine));
+}
+
+void RunDirectory::write_data(const Json& data) {
     if (!writes_) return;
-    write_file_atomically(path_ / "machine.json", machine.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    attempt([&] { write_file_atomically(path_ / "data.json", document(data)); });
 }
 
 void RunDirectory::write_predictions(const std::string& csv) {

@@ -1,4 +1,4 @@
-// The folder of a training run: config.toml, machine.json, metrics.csv, metrics.jsonl, val_predictions.csv,
+// The folder of a training run: config.toml, machine.json, data.json, metrics.csv, metrics.jsonl, val_predictions.csv,
 // divergence.jsonl, trace.json, log.txt, report.html, checkpoints/ and tensorboard/.
 #pragma once
 
@@ -44,6 +44,8 @@ public:
     void write_machine(const Json& machine);
     /// Replaces val_predictions.csv: those of the best checkpoint. A disk that refuses is logged.
     void write_predictions(const std::string& csv);
+    /// Replaces data.json: what was found and used of the data. A disk that refuses is logged.
+    void write_data(const Json& data);
     /// Replaces trace.json. A disk that refuses is logged.
     void write_trace(const std::string& json);
     /// From now on rows of metrics go to a new file in tensorboard/, too.
@@ -84,5 +86,8 @@ private:
 
 /// True if `path` holds files of a run.
 bool holds_run(const std::filesystem::path& path);
+
+/// Throws the UsageError of RunDirectory(path, existing, ...) where a run is in the folder already; makes nothing.
+void require_allowed(const std::filesystem::path& path, ExistingRun existing);
 
 }  // namespace keel

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <limits>
+#include <utility>
 
 #include "kernels/parallel.h"
 #include "runs/predictions_file.h"
@@ -37,6 +38,18 @@ Json row_of(const EpochReport& report) {
     return row;
 }
 
+/// What data.json holds.
+Json data_of(const TrainStart& start) {
+    Json splits = Json::object(), remarks = Json::array();
+    for (const Split split : kSplits) {
+        const SplitCounts& counts = start.label_counts[static_cast<std::size_t>(split)];
+        splits[split_name(split)] = {
+            {"samples", counts.samples}, {"per_label", counts.per_label}, {"unknown", counts.unknown}};
+    }
+    for (const Remark& remark : start.data) remarks.push_back({{"warning", remark.warning}, {"text", remark.text}});
+    return {{"labels", start.label_names}, {"splits", std::move(splits)}, {"remarks", std::move(remarks)}};
+}
+
 }  // namespace
 
 void RunRecorder::on_resume(const ResumeReport& report) {
@@ -50,8 +63,10 @@ void RunRecorder::on_start(const TrainStart& start) {
         directory_.log().info(
             "weights from {}{}", start.weights_from,
             start.weights_skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(start.weights_skipped, ", ")));
+    directory_.write_data(data_of(start));
     for (const Remark& remark : start.data)
-        directory_.log().log(remark.warning ? spdlog::level::warn : spdlog::level::info, "data: {}", remark.text);
+        if (directory_.writes())  // the ranks read the same
+            directory_.log().log(remark.warning ? spdlog::level::warn : spdlog::level::info, "data: {}", remark.text);
     directory_.log().info(
         "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}", start.model,
         start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,

@@ -1,4 +1,5 @@
-// Keeps in a run's directory what its trainer tells: log, metrics, predictions of the best, steps that were not applied.
+// Keeps in a run's directory what its trainer tells: log, metrics, predictions of the best, steps that were not
+// applied.
 #pragma once
 
 #include "runs/run_directory.h"

@@ -24,6 +24,9 @@ using Row = Option<TrainConfig>;
 
 constexpr std::uint64_t kFileLimit = 1 << 20;  // bytes; a configuration has a few thousand
 
+/// The first line of what to_toml() writes.
+constexpr std::string_view kResolvedHead = "# The resolved configuration of a keel train run.";
+
 /// A value as its source gave it, before it meets the member that it is for. A list is one of numbers.
 using Numbers = std::vector<double>;
 using Value = std::variant<bool, std::int64_t, double, std::string, Numbers>;
@@ -247,6 +250,8 @@ void apply_toml(TrainConfig& config, std::string_view text, const std::string& o
     } catch (const toml::parse_error& error) {
         throw UsageError(fmt::format("[config] {}: {}", at_line(error.source()), error.description()));
     }
+    // A run that was made before there was a rule goes on with the splits that it had.
+    if (text.starts_with(kResolvedHead) && !table.contains("split_rule")) config.split_rule = "old";
     for (const auto& [key, node] : table) {
         const std::string where = at_line(key.source());
         assign(config, find_option(key.str(), where), value_of_node(node), where);
@@ -284,7 +289,7 @@ std::vector<std::string> changes_that_matter(const TrainConfig& before, const Tr
 }
 
 std::string to_toml(const TrainConfig& config) {
-    std::string text = "# The resolved configuration of a keel train run.\n";
+    std::string text = std::string(kResolvedHead) + "\n";
     for (const Row& option : train_options()) text += fmt::format("{} = {}\n", option.key, option_text(config, option));
     return text;
 }

@@ -16,7 +16,8 @@ struct TomlSource {
 /// Reads a configuration file. Throws IoError or InputError that names it.
 TomlSource read_toml(const std::filesystem::path& file);
 
-/// Sets what a TOML text says. `origin` (a file's name) is how messages call it.
+/// Sets what a TOML text says. `origin` (a file's name) is how messages call it. A text that to_toml() wrote before
+/// there was split_rule stands for the rule `old`.
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin);
 
 /// Does the same to a run's resolved configuration: one that was written before there were options for it says that

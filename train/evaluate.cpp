@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
+#include "embed/foreign_weights.h"
+#include "embed/loaded_model.h"
 #include "engine/autograd.h"
 #include "kernels/loss/prediction.h"
 
@@ -49,11 +53,21 @@ std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, co
     return all;
 }
 
+Predictor predictor_to_score(const std::filesystem::path& checkpoint, const Dataset& dataset, std::int64_t batch) {
+    if (is_checkpoint({read_metadata(checkpoint), {}})) return Predictor(checkpoint, batch);
+    LoadedModel model = load_model(checkpoint);
+    adopt_labels(model.spec, dataset.label_names(), dataset.task() == Task::labels);
+    return Predictor(std::move(model.spec), *model.module, batch);
+}
+
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint) {
     if (spec.multi_label != (dataset.task() == Task::labels))
         throw InputError(fmt::format("[eval] {} was trained for {}, the data has {}", checkpoint,
                                      spec.multi_label ? "several labels an image" : "one class an image",
                                      spec.multi_label ? "one class an image" : "several labels an image"));
+    if (!channels_convert(dataset.channels(), static_cast<int>(spec.options.channels)))
+        throw InputError(fmt::format("[eval] {} takes images of {} channels, the data's have {}", checkpoint,
+                                     spec.options.channels, dataset.channels()));
     if (spec.label_names != dataset.label_names())
         throw InputError(fmt::format("[eval] {} knows the labels {}, the data has {}", checkpoint,
                                      fmt::join(spec.label_names, ", "), fmt::join(dataset.label_names(), ", ")));

@@ -1,6 +1,8 @@
 // A model over a split: predictions, and the scores that follow from them.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -23,7 +25,12 @@ std::optional<Predictions> evaluate_unless(
     const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
-/// Throws InputError unless the data set's task and labels are those the model was trained for.
+/// Returns a predictor of a checkpoint to be scored on a data set. Weights of another program, which do not say what
+/// their outputs are, take over the data's labels in their order where there are as many. Throws as Predictor() does.
+Predictor predictor_to_score(const std::filesystem::path& checkpoint, const Dataset& dataset, std::int64_t batch);
+
+/// Throws InputError unless the data set's task and labels are those the model was trained for, and
+/// its images have the channels that the model takes, or can be given them.
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint);
 
 }  // namespace keel

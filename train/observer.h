@@ -2,12 +2,14 @@
 // nothing: progress bars, run directories, traces, signals and time limits are observers.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "data/inspect/info.h"
 #include "data/pipeline/loader.h"
 #include "train/predictions.h"
 
@@ -16,6 +18,8 @@ namespace keel {
 struct TrainStart {
     std::string model{};
     std::vector<Remark> data{};  ///< see describe() (data/inspect/info.h)
+    std::vector<std::string> label_names{};
+    std::array<SplitCounts, 3> label_counts{};  ///< indexed by Split
     std::int64_t train_samples = 0, val_samples = 0;
     std::int64_t total_steps = 0, images_per_step = 0;  ///< of all ranks
     std::int64_t parameters = 0;                        ///< numbers, not tensors

@@ -50,7 +50,11 @@ ResumeChanges changes_since(const TrainerState& then, const std::string& file, c
         else
             changes.refused.push_back(std::move(change));
     }
-    if (then.data != data) changes.refused.emplace_back("the samples of the data, or their labels");
+    if (then.data != data)
+        changes.refused.emplace_back(
+            "the samples of the data, or their labels, or which of them are held out (files may have come or gone; "
+            "earlier "
+            "versions did not enter folders within a class's, and read fewer formats)");
     return changes;
 }
 

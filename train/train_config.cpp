@@ -175,6 +175,15 @@ Options reading_options() {
         {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne,
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
+        {"split_rule", &C::split_rule, "", Words{"stratified", "old"},
+         "how such splits are chosen: stratified takes its share of each class; old, images of any class, and of a flat "
+         "folder always a tenth for the test"},
+        {"group_by",
+         &C::group_by,
+         "REGEX",
+         {},
+         "folder: the pattern's first group in an image's name (CLASS/NAME) is its patient; one split a patient",
+         "an image each"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
     };

@@ -4,8 +4,11 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "data/inspect/brightness.h"
 #include "data/inspect/info.h"
+#include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
@@ -15,14 +18,6 @@
 
 namespace keel {
 namespace {
-
-/// What images are centred and scaled by where nobody says: ImageNet's statistics for RGB, the middle grey for the
-/// rest.
-void default_normalization(ModelSpec& spec) {
-    const bool rgb = spec.options.channels == 3;
-    if (spec.mean.empty()) spec.mean = rgb ? std::vector{0.485F, 0.456F, 0.406F} : std::vector{0.5F};
-    if (spec.std.empty()) spec.std = rgb ? std::vector{0.229F, 0.224F, 0.225F} : std::vector{0.25F};
-}
 
 ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     ModelSpec spec;
@@ -83,11 +78,12 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
 /// Takes the weights of --init.
 void load_initial(const std::string& file, const std::string& classifier, TrainState& state) {
     std::vector<NamedTensor> weights = model_weights(read_safetensors(file).tensors);
+    drop_common_prefix(weights);
     const std::vector<NamedTensor> own = state.module->state();
     if (const std::string stem = fit_stem(own, weights); !stem.empty())
         state.changed.push_back(stem + ", made for images of " + std::to_string(state.spec.options.channels) +
                                 " channels");
-    state.skipped = load_into(own, weights, file, {{classifier}});
+    state.skipped = load_into(own, weights, file, {.skippable = {classifier}, .skip_foreign = true});
 }
 
 /// Refuses channels that the data's images cannot become, before an image is read.
@@ -102,8 +98,8 @@ void require_channels(const TrainConfig& config, const Dataset& dataset) {
 
 TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks,
                             std::shared_ptr<const Loss> loss) {
-    TrainState state;
     require_channels(config, dataset);
+    TrainState state;
     state.spec = spec_of(config, dataset);
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
     const std::string classifier = find_model(state.spec.name).classifier;
@@ -118,8 +114,8 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     return state;
 }
 
-std::vector<Remark> TrainState::remarks(const Dataset& dataset, bool look) const {
-    std::vector<Remark> all = describe(dataset);
+std::vector<Remark> TrainState::remarks(const Dataset& dataset, const DatasetOptions& options, bool look) const {
+    std::vector<Remark> all = describe(dataset, options);
     if (look)
         for (const Remark& remark : describe_images(dataset)) all.push_back(remark);
     for (const std::string& each : changed) all.push_back({false, "weights: " + each});

@@ -28,8 +28,8 @@ struct TrainState {
     std::vector<std::string> changed;  ///< what of it was made to fit, and how
 
     /// Returns what there is to say of the data that a run is made for, and of weights that were made to fit them; images
-    /// are looked at where `look` says so.
-    std::vector<Remark> remarks(const Dataset& dataset, bool look) const;
+    /// are looked at where `look` says so. `options`: those that the data were opened with.
+    std::vector<Remark> remarks(const Dataset& dataset, const DatasetOptions& options, bool look) const;
     /// Returns model, optimizer and average, as a checkpoint holds them.
     std::vector<NamedTensor> tensors() const;
     /// Returns what ranks may have differently: the statistics of batch norms, and their moving averages.

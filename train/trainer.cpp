@@ -302,7 +302,9 @@ TrainResult Trainer::run() {
     std::int64_t parameters = 0;
     for (const NamedTensor& parameter : train_.module->parameters()) parameters += parameter.tensor.elements();
     observer_.on_start({.model = train_.spec.name,
-                        .data = train_.remarks(*dataset_, parallel_.world().is_root()),
+                        .data = train_.remarks(*dataset_, config_, parallel_.world().is_root()),
+                        .label_names = dataset_->label_names(),
+                        .label_counts = count_labels(*dataset_),
                         .train_samples = dataset_->size(Split::train),
                         .val_samples = dataset_->size(Split::val),
                         .total_steps = total_steps_,

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "engine/text.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -74,12 +75,18 @@ private:
         return word;
     }
 
+    /// What messages say of a type that is not read.
+    static std::string_view kind_of(std::string_view type) {
+        if (type.find('f') != std::string_view::npos) return " (floating point: which value is white is not known)";
+        if (type.find('O') != std::string_view::npos) return " (pickled Python objects, which are never executed)";
+        return type.starts_with('>') ? " (big-endian)" : "";
+    }
+
     void parse_type(std::string_view type, NpyArray& array) const {
         const bool known = type.size() == 3 && (type[0] == '|' || type[0] == '<') &&
                            std::strchr("uib", type[1]) != nullptr && std::strchr("1248", type[2]) != nullptr;
-        if (!known || (type[0] == '|') != (type[2] == '1') || (type[1] == 'b' && type[2] != '1')) {
-            fail(fmt::format("items of type '{}', little-endian integers are wanted", type));
-        }
+        if (!known || (type[0] == '|') != (type[2] == '1') || (type[1] == 'b' && type[2] != '1'))
+            fail(fmt::format("items of type '{}'{}, little-endian integers are wanted", excerpt(type), kind_of(type)));
         array.kind = type[1];
         array.item_bytes = type[2] - '0';
     }

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/files.h"
+
 namespace keel {
 
 /// One member, as the central directory describes it.
@@ -17,14 +19,33 @@ struct ZipEntry {
     std::uint64_t header;            ///< where the member's local header begins
 };
 
-/// Returns the members of an archive. Every offset and length is checked against the archive. Throws InputError for
-/// anything that is not a plain zip file; `name` is used in messages. Zip64 archives (members of 4 GiB and more),
-/// several disks and encryption are refused; zip64 extra fields of local headers, which numpy always writes, are not
-/// needed and skipped.
-std::vector<ZipEntry> zip_entries(std::span<const std::uint8_t> archive, const std::string& name);
+/// An archive in a file, of any size (zip64). Of the file no more is held than the list of its members; every offset
+/// and length is checked against it. May be used by several threads.
+class ZipArchive {
+public:
+    /// Throws IoError if the file cannot be read, InputError for anything that is not a plain zip file. Several disks
+    /// and encryption are refused.
+    explicit ZipArchive(const std::string& path);
 
-/// Returns the contents of a member, decompressed, its length and CRC-32 checked. Throws InputError.
-std::vector<std::uint8_t> zip_extract(std::span<const std::uint8_t> archive, const ZipEntry& entry,
-                                      const std::string& name);
+    std::span<const ZipEntry> entries() const { return entries_; }
+
+    /// Returns the contents of a member, decompressed, its length and CRC-32 checked. Throws InputError, IoError.
+    std::vector<std::uint8_t> extract(const ZipEntry& entry) const;
+
+private:
+    struct Directory {
+        std::uint64_t count, bytes, start;
+    };
+    Directory find_directory() const;
+    Directory find_zip64_directory(std::uint64_t end) const;
+    /// Returns bytes of the file; refuses those outside of it.
+    std::vector<std::uint8_t> read(std::uint64_t offset, std::uint64_t size, const char* what) const;
+    std::uint64_t data_offset(const ZipEntry& entry) const;
+    bool inflate(std::uint64_t offset, std::uint64_t compressed, std::span<std::uint8_t> dst) const;
+
+    std::string path_;
+    InputFile file_;
+    std::vector<ZipEntry> entries_;
+};
 
 }  // namespace keel

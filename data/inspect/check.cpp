@@ -11,15 +11,16 @@
 #include <xxhash.h>
 
 #include "data/inspect/brightness.h"
+#include "data/inspect/info.h"
 #include "data/pipeline/ordered.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
 
-constexpr const char* kNames[kFindingKinds] = {"truncated",      "too_large",        "unreadable",   "missing_image",
-                                               "patient_across", "duplicate_across", "duplicate",    "other_size",
-                                               "unlabelled",     "unlisted",         "narrow_range", "not_turned"};
+constexpr const char* kNames[kFindingKinds] = {
+    "truncated", "too_large",  "unreadable", "missing_image", "patient_across", "duplicate_across", "duplicate",
+    "other_size", "unlabelled", "unlisted",   "narrow_range",  "not_turned",     "empty_class",      "not_used"};
 
 /// What a reason to refuse an image begins or ends with, where it is one of the two that have names of their own.
 constexpr std::pair<std::string_view, FindingKind> kReasons[] = {{"truncated", FindingKind::truncated},
@@ -86,6 +87,9 @@ public:
         for (const std::string& name : dataset_.missing()) add(FindingKind::missing_image, "", name, "");
         for (const std::string& name : dataset_.unlabelled()) add(FindingKind::unlabelled, "", name, "");
         for (const std::string& name : dataset_.unlisted()) add(FindingKind::unlisted, "", name, "");
+        find_empty_classes();
+        for (const Remark& remark : dataset_.remarks())
+            if (remark.warning) add(FindingKind::not_used, "", "data", remark.text);
         std::ranges::stable_sort(report_.findings, {}, &Finding::kind);
         return std::move(report_);
     }
@@ -124,6 +128,14 @@ private:
             if (seen.bad.empty() && (seen.width != report_.width || seen.height != report_.height))
                 add(FindingKind::other_size, split_name(seen.split), sample(seen).name,
                     fmt::format("{} x {}, most have {} x {}", seen.width, seen.height, report_.width, report_.height));
+    }
+
+    void find_empty_classes() {
+        if (dataset_.task() != Task::classes || dataset_.size(Split::train) == 0) return;
+        const SplitCounts counts = count_labels(dataset_)[static_cast<std::size_t>(Split::train)];
+        for (std::size_t i = 0; i < counts.per_label.size(); ++i)
+            if (counts.per_label[i] == 0)
+                add(FindingKind::empty_class, split_name(Split::train), dataset_.label_names()[i], "");
     }
 
     /// Each image is compared with those before it; of several the first of another split is named, else the first.

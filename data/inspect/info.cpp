@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/core.h>
 
 #include "data/sources/sources.h"
+#include "engine/text.h"
 
 namespace keel {
 namespace {
@@ -32,6 +34,14 @@ std::string split_text(const Dataset& dataset, Split split) {
                        origin.empty() ? "" : ", ", origin);
 }
 
+/// Says so where the share of a split was asked for, but the data bring the split.
+void describe_idle(const Dataset& dataset, Split split, std::vector<Remark>& remarks) {
+    const std::string& origin = dataset.origin(split);
+    if (origin.find(" % of ") != std::string::npos) return;
+    remarks.push_back({true, fmt::format("--{}-fraction has no effect: the split is {}", split_name(split),
+                                         origin.empty() ? "as the data bring it, or do not" : origin)});
+}
+
 /// Returns patients with samples in several splits.
 std::vector<std::string> shared_patients(const Dataset& dataset) {
     std::map<std::string, Split> first;
@@ -52,12 +62,32 @@ std::vector<std::string> labels_where(const Dataset& dataset, const Holds& holds
     return names;
 }
 
+/// "class A has" or "classes A, B have".
+std::string classes_have(const std::vector<std::string>& names) {
+    return fmt::format("{} {} {}", names.size() == 1 ? "class" : "classes", some_of(names),
+                       names.size() == 1 ? "has" : "have");
+}
+
+/// What a split does not show of the labels; empty where it shows all.
+std::string absent_text(const Dataset& dataset, Split split, const std::vector<std::string>& absent) {
+    if (absent.empty()) return "";
+    if (dataset.task() == Task::labels)
+        return fmt::format("{}: no sample shows {}", split_name(split), some_of(absent));
+    return split == Split::train
+               ? fmt::format("{} no training samples: outputs of the network that nothing trains", classes_have(absent))
+               : fmt::format("{}: {} no samples", split_name(split), classes_have(absent));
+}
+
 /// What the labels of a split do not show or tell.
 void describe_labels(const Dataset& dataset, Split split, const SplitCounts& counts, std::vector<Remark>& remarks) {
     if (counts.samples == 0) return;
     const auto absent = labels_where(dataset, [&](std::size_t i) { return counts.per_label[i] == 0; });
-    if (!absent.empty())
-        remarks.push_back({true, fmt::format("{}: no sample shows {}", split_name(split), some_of(absent))});
+    if (std::string text = absent_text(dataset, split, absent); !text.empty())
+        remarks.push_back({true, std::move(text)});
+    const auto present = labels_where(dataset, [&](std::size_t i) { return counts.per_label[i] > 0; });
+    if (split == Split::train && dataset.task() == Task::classes && present.size() == 1)
+        remarks.push_back({true, fmt::format("class {} alone has training samples: there is nothing to tell it from",
+                                             excerpt(present[0]))});
     const auto unknown = labels_where(dataset, [&](std::size_t i) { return counts.unknown[i] > 0; });
     if (!unknown.empty())
         remarks.push_back({false, fmt::format("{}: not known of every sample: {}; loss and scores leave those out",
@@ -66,9 +96,12 @@ void describe_labels(const Dataset& dataset, Split split, const SplitCounts& cou
 
 }  // namespace
 
-std::vector<Remark> describe(const Dataset& dataset) {
+std::vector<Remark> describe(const Dataset& dataset, const DatasetOptions& options) {
     std::vector<Remark> remarks;
     for (const Split split : kSplits) remarks.push_back({false, split_text(dataset, split)});
+    const DatasetOptions usual;
+    if (options.val_fraction != usual.val_fraction) describe_idle(dataset, Split::val, remarks);
+    if (options.test_fraction != usual.test_fraction) describe_idle(dataset, Split::test, remarks);
     for (const Remark& remark : dataset.remarks()) remarks.push_back(remark);
     const auto add = [&](const std::vector<std::string>& names, const char* what) {
         if (!names.empty()) remarks.push_back({true, fmt::format("{} {}: {}", names.size(), what, some_of(names))});

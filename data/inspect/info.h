@@ -20,7 +20,8 @@ struct SplitCounts {
 std::array<SplitCounts, 3> count_labels(const Dataset& dataset);
 
 /// Returns what was found and used, a note a split, then what was not and why: the data set's own remarks, rows without
-/// image, images without row or list, patients in several splits, labels that a split does not show or does not know.
-std::vector<Remark> describe(const Dataset& dataset);
+/// image, images without row or list, patients in several splits, labels that a split does not show or does not know,
+/// and shares of splits in `options`, those that the set was opened with, that had no effect.
+std::vector<Remark> describe(const Dataset& dataset, const DatasetOptions& options = {});
 
 }  // namespace keel

@@ -5,7 +5,9 @@
 #include <fmt/core.h>
 
 #include "data/formats/decode.h"
+#include "data/sources/divide.h"
 #include "data/sources/sources.h"
+#include "data/sources/split_folders.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -14,6 +16,7 @@ namespace {
 constexpr int kSide = 32;
 constexpr std::size_t kPlane = kSide * kSide, kRecordBytes = 1 + 3 * kPlane;
 constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 28;
+constexpr const char* kBinaryVersion = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz";
 constexpr const char* kClasses[] = {"airplane", "automobile", "bird",  "cat",  "deer",
                                     "dog",      "frog",       "horse", "ship", "truck"};
 
@@ -39,10 +42,29 @@ void read_records(const std::string& path, std::vector<Sample>& samples, std::ve
     }
 }
 
+/// Says what lies in a folder where the binary version does not.
+void refuse_other_versions(const std::string& path) {
+    const auto there = [&](const char* name) { return std::filesystem::exists(path + "/" + name); };
+    if (there("data_batch_1.bin")) return;
+    if (there("data_batch_1") || there("batches.meta") || there("cifar-10-batches-py"))
+        throw InputError(
+            fmt::format("[cifar10] {} holds CIFAR-10's Python version: pickles, which are never opened, for "
+                        "opening one executes what it says; fetch the binary version, {}",
+                        path, kBinaryVersion));
+    if (there("cifar-10-batches-bin"))
+        throw InputError(fmt::format("[cifar10] the batches are in {}/cifar-10-batches-bin: name that folder", path));
+    if (there("train.bin") && there("test.bin"))
+        throw InputError(fmt::format("[cifar10] {} holds CIFAR-100, whose records have two labels", path));
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_cifar10(const std::string& path, const DatasetOptions& options) {
-    if (std::filesystem::is_directory(path + "/train")) return open_folder(path, options);
+    if (!std::filesystem::is_directory(path))
+        throw InputError(fmt::format("[cifar10] {} is a file; unpack the binary version ({}) and name its folder", path,
+                                     kBinaryVersion));
+    if (find_split_folders(path).divided) return open_folder(path, options);
+    refuse_other_versions(path);
     DatasetContents contents;
     contents.label_names.assign(std::begin(kClasses), std::end(kClasses));
     contents.channels = 3;
@@ -53,9 +75,9 @@ std::unique_ptr<Dataset> open_cifar10(const std::string& path, const DatasetOpti
         read_records(file, train, pixels);
     }
     read_records(path + "/test_batch.bin", test, pixels);
-    contents.origins = {"data_batch_*.bin", held_out_text(options.val_fraction, "those", options.split_seed),
+    contents.origins = {"data_batch_*.bin", divided_text(options.val_fraction, "those", train, options),
                         "test_batch.bin"};
-    split_off(train, val, options.val_fraction, options.split_seed);
+    divide(train, val, options.val_fraction, options);
     return make_memory_dataset(std::move(contents), kSide, kSide, std::move(pixels));
 }
 

@@ -26,6 +26,9 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
         for (const Source& s : kSources) known += fmt::format("{}{}:", known.empty() ? "" : " ", s.scheme);
         throw UsageError(fmt::format("[data] '{}' must begin with one of: {}", spec, known));
     }
+    if (!options.group_by.empty() && scheme != "folder")
+        throw UsageError(
+            fmt::format("[data] --group-by is for folder: alone; {}: knows patients otherwise, or none", scheme));
     const std::string path = spec.substr(colon + 1);
     std::error_code error;
     if (path.empty() || !fs::exists(path, error))

@@ -182,6 +182,7 @@ Index read_index(const std::string& file) {
     contents.task = h.task == 1 ? Task::labels : Task::classes;
     contents.channels = static_cast<int>(h.channels);
     contents.reading = read_reading(cursor, h.version, file);
+    contents.origins.fill("as packed");
     contents.label_names = read_labels(cursor, h.labels, file);
     read_samples(cursor, index, file);
     if (cursor.left() != sizeof(std::uint64_t)) refuse(file, "its texts are shorter than their place");

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "data/formats/decode.h"
+#include "data/sources/image_tree.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
@@ -38,27 +39,35 @@ protected:
 
 class MemoryDataset : public Dataset {
 public:
-    MemoryDataset(DatasetContents contents, int width, int height, std::vector<std::uint8_t> pixels)
-        : Dataset(std::move(contents)), width_(width), height_(height), pixels_(std::move(pixels)) {}
+    MemoryDataset(DatasetContents contents, int width, int height, int bits, std::vector<PixelBlock> blocks)
+        : Dataset(std::move(contents)), width_(width), height_(height), bits_(bits), blocks_(std::move(blocks)) {}
 
 protected:
     Image read(const Sample& sample, LeastSize) const override {
-        Image image(width_, height_, channels());
-        std::memcpy(image.pixels.data(), pixels_.data() + static_cast<std::size_t>(sample.record) * image.pixels.size(),
+        Image image(width_, height_, channels(), bits_);
+        auto record = sample.record;
+        const auto block = std::ranges::find_if(blocks_, [&](const PixelBlock& b) {
+            const bool here = record < b.images;
+            if (!here) record -= b.images;
+            return here;
+        });
+        std::memcpy(image.pixels.data(),
+                    block->bytes.data() + block->begin + static_cast<std::size_t>(record) * image.pixels.size(),
                     image.pixels.size());
         return image;
     }
 
 private:
-    int width_, height_;
-    std::vector<std::uint8_t> pixels_;
+    int width_, height_, bits_;
+    std::vector<PixelBlock> blocks_;
 };
 
 std::vector<std::string> list(const std::string& directory, bool (*wanted)(const fs::directory_entry&)) {
     std::vector<std::string> names;
     std::error_code error;
     for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-        if (wanted(*it)) names.push_back(it->path().filename().string());
+        std::string name = it->path().filename().string();
+        if (!is_hidden_name(name) && wanted(*it)) names.push_back(std::move(name));
     }
     if (error) throw IoError(fmt::format("[data] cannot list {}: {}", directory, error.message()));
     std::ranges::sort(names);
@@ -84,10 +93,19 @@ std::string some_of(const std::vector<std::string>& names, std::size_t most) {
 
 std::unique_ptr<Dataset> make_memory_dataset(DatasetContents contents, int width, int height,
                                              std::vector<std::uint8_t> pixels) {
-    return std::make_unique<MemoryDataset>(std::move(contents), width, height, std::move(pixels));
+    std::vector<PixelBlock> blocks(1);
+    blocks[0].images =
+        static_cast<std::int64_t>(pixels.size()) / (std::int64_t{width} * height * std::int64_t{contents.channels});
+    blocks[0].bytes = std::move(pixels);
+    return make_memory_dataset(std::move(contents), width, height, 8, std::move(blocks));
 }
 
-std::vector<bool> hold_out(const std::vector<std::string>& keys, double fraction, std::uint64_t seed) {
+std::unique_ptr<Dataset> make_memory_dataset(DatasetContents contents, int width, int height, int bits,
+                                             std::vector<PixelBlock> blocks) {
+    return std::make_unique<MemoryDataset>(std::move(contents), width, height, bits, std::move(blocks));
+}
+
+std::vector<std::size_t> hold_out_order(const std::vector<std::string>& keys, std::uint64_t seed) {
     struct Ranked {
         std::uint32_t rank;
         std::size_t index;
@@ -99,10 +117,17 @@ std::vector<bool> hold_out(const std::vector<std::string>& keys, double fraction
     std::ranges::sort(ranked, [&](const Ranked& a, const Ranked& b) {
         return a.rank != b.rank ? a.rank < b.rank : keys[a.index] < keys[b.index];
     });
+    std::vector<std::size_t> order;
+    for (const Ranked& entry : ranked) order.push_back(entry.index);
+    return order;
+}
+
+std::vector<bool> hold_out(const std::vector<std::string>& keys, double fraction, std::uint64_t seed) {
+    const std::vector<std::size_t> order = hold_out_order(keys, seed);
     auto count = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(keys.size())));
     if (fraction > 0.0 && keys.size() >= 2) count = std::clamp<std::size_t>(count, 1, keys.size() - 1);
     std::vector<bool> held(keys.size());
-    for (std::size_t i = 0; i < count; ++i) held[ranked[i].index] = true;
+    for (std::size_t i = 0; i < count; ++i) held[order[i]] = true;
     return held;
 }
 

@@ -20,6 +20,7 @@ std::filesystem::path write_report(const std::filesystem::path& path) {
     if (run.predictions && !run.predictions->multi_label)
         body += section("Confusion", confusion_html(*run.predictions));
     if (run.predictions) body += section("Most confident errors", errors_html(run));
+    body += section("Data", data_html(run));
     body += section("Configuration", config_html(run));
     body += section("Machine", machine_html(run));
     const std::filesystem::path file = path / "report.html";

@@ -13,7 +13,7 @@ namespace keel::report {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uint64_t kConfigLimit = 1 << 20, kMetricsLimit = std::uint64_t{1} << 30;  // bytes
+constexpr std::uint64_t kConfigLimit = 1 << 20, kDataLimit = 1 << 26, kMetricsLimit = std::uint64_t{1} << 30;  // bytes
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 Metrics read_metrics(const fs::path& file) {
@@ -37,11 +37,11 @@ Metrics read_metrics(const fs::path& file) {
     return metrics;
 }
 
-Json read_machine_file(const fs::path& file) {
+Json read_object(const fs::path& file, std::uint64_t limit) {
     if (!fs::exists(file)) return nullptr;
-    Json machine = Json::parse(read_file(file, kConfigLimit), nullptr, false);
-    if (!machine.is_object()) throw InputError(fmt::format("[report] {} is no JSON object", file.string()));
-    return machine;
+    Json object = Json::parse(read_file(file, limit), nullptr, false);
+    if (!object.is_object()) throw InputError(fmt::format("[report] {} is no JSON object", file.string()));
+    return object;
 }
 
 }  // namespace
@@ -90,7 +90,8 @@ RunData read_run_data(const fs::path& path) {
         throw UsageError(fmt::format("[report] {} holds no run: there is no config.toml", path.string()));
     apply_resolved_toml(run.config, read_file(config, kConfigLimit), config.string());
     run.metrics = read_metrics(path / "metrics.jsonl");
-    run.machine = read_machine_file(path / "machine.json");
+    run.machine = read_object(path / "machine.json", kConfigLimit);
+    run.data = read_object(path / "data.json", kDataLimit);
     if (const fs::path file = path / "val_predictions.csv"; fs::exists(file)) run.predictions = read_predictions(file);
     return run;
 }

@@ -29,6 +29,7 @@ struct RunData {
     TrainConfig config;
     Metrics metrics;
     Json machine;                                  ///< null where there is none
+    Json data;                                     ///< what was found and used (data.json); null in older runs
     std::optional<StoredPredictions> predictions;  ///< of the validation split, by the best checkpoint
 
     std::filesystem::path best_checkpoint() const { return path / "checkpoints" / "best.safetensors"; }

@@ -51,6 +51,11 @@ public:
         write_text(folder_ / "cifar/data_batch_1.bin", std::string(3072, '\0'));
         write_text(folder_ / "class/train/a\x1B[31m/x.png", "");
         write_text(folder_ / "unread/train/a/x.png", "no image");
+        write_text(folder_ / "python_cifar/data_batch_1", "pickle");
+        write_text(folder_ / "flat/x.png", "");
+        for (const char* image :
+             {"unlabelled/train/a/x.png", "unlabelled/val/x.png", "more/train/a/x.png", "more/val/b/x.png"})
+            write_text(folder_ / image, "");
         write_text(folder_ / "large.toml", std::string(2 << 20, '#'));
         write_text(folder_ / "run/config.toml", "");
         fs::create_directories(folder_ / "nothing");
@@ -184,6 +189,9 @@ std::vector<Row> checkpoints() {
         {load("@safetensors/header_too_long.safetensors"), 3, "wanted a header of at most"},
         {load("@safetensors/header_beyond_end.safetensors"), 3, "wanted a header of at most"},
         {load("@image/png_rgb.png"), 3, "wanted a header of at most"},
+        {load("@safetensors/pytorch.pth"), 3, "this is a zip archive, as PyTorch's torch.save writes"},
+        {load("@safetensors/pickle.pth"), 3, "this is a Python pickle"},
+        {load("@safetensors/keras.h5"), 3, "this is an HDF5 file"},
         {load("@safetensors/not_json.safetensors"), 3, "the header is not valid JSON"},
         {load("@safetensors/deep.safetensors"), 3, "where none belongs"},
         {load("@safetensors/bad_utf8.safetensors"), 3, "the header is not valid JSON"},
@@ -242,7 +250,11 @@ std::vector<Row> data_sets() {
         {info("medmnist:@npz/bomb.npz"), 3, "a member claims more bytes than its data can hold"},
         {info("medmnist:@npz/encrypted.npz"), 3, "encrypted members are not supported"},
         {info("medmnist:@npz/method.npz"), 3, "compression method"},
-        {info("medmnist:@npz/zip64.npz"), 3, "zip64 members are not supported"},
+        {info("medmnist:@npz/zip64.npz"), 3, "a member without the zip64 field"},
+        {info("medmnist:@npz/zip64_short.npz"), 3, "a zip64 field is too short"},
+        {info("medmnist:@npz/zip64_no_end.npz"), 3, "a zip64 archive without its end record"},
+        {info("medmnist:@npz/stray_label.npz"), 3, "classes, of which"},
+        {info("medmnist:@npz/volumes.npz"), 3, "images must be uint8 of shape"},
         {info("medmnist:@npz/floats.npz"), 3, "little-endian integers are wanted"},
         {info("medmnist:@npz/big_endian.npz"), 3, "little-endian integers are wanted"},
         {info("medmnist:@npz/objects.npz"), 3, "little-endian integers are wanted"},
@@ -268,6 +280,13 @@ std::vector<Row> data_sets() {
         {info("nih:%lists"), 3, "has one of train_val_list.txt and test_list.txt, not both"},
         {info("nih:%nothing"), 3, "has no images*/ folder with images"},
         {info("cifar10:%cifar"), 3, "a multiple of 3073 is wanted"},
+        {info("cifar10:%python_cifar"), 3, "holds CIFAR-10's Python version"},
+        {info("folder:%flat"), 3, "has no folders with images"},
+        {info("folder:%unlabelled"), 3, "has no folders of classes"},
+        {info("folder:%more"), 3, "is a class that train does not have"},
+        {{"data", "info", "folder:%unread", "--group-by", "("}, 2, "is no regular expression"},
+        {{"data", "info", "folder:%unread", "--group-by", "[0-9]+_"}, 3, "matches none of the"},
+        {{"data", "info", "nih:%csv/good", "--group-by", "[0-9]+_"}, 2, "--group-by is for folder: alone"},
         {info("folder:%class"), 3, "has a class whose name is not UTF-8 or holds control characters"},
         {info("pack:%nothing"), 3, "not a pack, or one that was not finished"},
         {info("pack:%pack/empty"), 3, "the file is too short for an index"},
@@ -351,6 +370,9 @@ std::vector<Row> configurations() {
          2,
          "there is no model 'resnet19'"},
         {{"train", "--model", "resnet18", "--data", "medmnist:@npz/good.npz", "--out", "%run"}, 2, "holds a run"},
+        {{"train", "--model", "resnet18", "--data", "medmnist:@npz/good.npz", "--out", "%out", "--channels", "4"},
+         2,
+         "the data's images have"},
         {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
         {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
     };

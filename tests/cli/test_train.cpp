@@ -38,8 +38,8 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
     REQUIRE(trained.code == 0);
     CHECK(json::parse(trained.out).at("epochs") == 2);
 
-    for (const char* file : {"config.toml", "metrics.csv", "metrics.jsonl", "log.txt", "checkpoints/last.safetensors",
-                             "checkpoints/best.safetensors"}) {
+    for (const char* file : {"config.toml", "data.json", "metrics.csv", "metrics.jsonl", "log.txt",
+                             "checkpoints/last.safetensors", "checkpoints/best.safetensors"}) {
         INFO(file);
         CHECK(std::filesystem::file_size(out + "/" + file) > 0);
     }
@@ -124,22 +124,34 @@ TEST_CASE("Too many bad images end a run with exit 3", "[train]") {
     const auto result = run_keel(train_command(data, folder / "run"));
     CHECK(result.code == 3);
     CHECK(result.err.find(".png") != std::string::npos);
+    const std::string last = result.err.substr(result.err.rfind("keel train: [") + std::string("keel train: ").size());
+    CHECK(read_text(folder / "run/log.txt").ends_with(" error " + last));
 }
 
-TEST_CASE("What ends a run stands once on stderr and in log.txt", "[train]") {
+TEST_CASE("Data that cannot be trained on leave no folder, and an older run as it was", "[train]") {
     const TemporaryFolder folder;
-    for (const bool quiet : {true, false}) {
-        auto command = train_command("nih:/nowhere", folder / "run");
-        command.push_back("--force");
-        if (!quiet) std::erase(command, "--quiet");
-        const auto result = run_keel(command);
-        INFO(result.err);
-        CHECK(result.code == 2);
-        CHECK(lines(result.err) == 1);
-        CHECK(result.err.starts_with("keel train: ["));
-        const std::string message = result.err.substr(std::string("keel train: ").size());
-        CHECK(read_text(folder / "run/log.txt").ends_with(" error " + message));
-    }
+    keel::test::write_text(folder / "older/metrics.csv", "epoch\n1\n");
+    keel::test::write_text(folder / "set/train/a/x.xyz", "");
+    keel::test::write_text(folder / "weights.pth", "PK\x03\x04 and more");
+    for (const auto& [data, code] : {std::pair{std::string("nih:/nowhere"), 2}, {"folder:" + (folder / "set"), 3}})
+        for (const char* run : {"new", "older"}) {
+            auto command = train_command(data, folder / run);
+            command.push_back("--force");
+            const auto result = run_keel(command);
+            INFO(result.err);
+            CHECK(result.code == code);
+            CHECK(lines(result.err) == 1);
+            CHECK(result.err.starts_with("keel train: ["));
+        }
+    const std::string phantom = draw_phantom(folder);
+    const auto foreign = run_keel(train_command(phantom, folder / "new", {"--init", folder / "weights.pth"}));
+    CHECK(foreign.code == 3);
+    CHECK(foreign.err.find("PyTorch") != std::string::npos);
+    const auto channels = run_keel(train_command(phantom, folder / "new", {"--channels", "4"}));
+    CHECK(channels.code == 2);
+    CHECK(channels.err.find("the data's images have 1") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(folder / "new"));
+    CHECK(read_text(folder / "older/metrics.csv") == "epoch\n1\n");
 }
 
 TEST_CASE("threads of a file, of --set and of the flag size the compute pool", "[train]") {

@@ -8,6 +8,7 @@
 #include "data/sources/pack.h"
 #include "kernels/error.h"
 #include "tests/data/files.h"
+#include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
@@ -124,4 +125,17 @@ TEST_CASE("A pack is checked like its source", "[check]") {
     const auto found = of_kind(check_dataset(*open_dataset("pack:" + (scratch / "pack")), 2), FindingKind::unreadable);
     REQUIRE(found.size() == 1);
     CHECK_THAT(found[0].detail, contains("record 1 "));
+}
+
+TEST_CASE("What a source did not use is a finding, and a class without training samples", "[check]") {
+    DatasetContents contents = small_contents(Task::classes, 4, 2);
+    contents.label_names = {"A", "B", "C"};
+    contents.remarks = {{true, "3 files are ignored"}, {false, "a note"}};
+    const CheckReport report = check_dataset(SmallDataset(contents), 1);
+    CHECK(report.good());
+    CHECK(report.count(FindingKind::empty_class) == 1);
+    REQUIRE(report.count(FindingKind::not_used) == 1);
+    const Finding& last = report.findings.back();
+    CHECK((last.detail == "3 files are ignored" && last.split.empty()));
+    CHECK((report.findings[report.findings.size() - 2].name == "C"));
 }

@@ -52,3 +52,30 @@ TEST_CASE("What was not used, and what scores do not show, follows as warnings",
               "! val: no sample shows B",
           });
 }
+
+TEST_CASE("Classes that a split lacks are named, and shares of splits that had no effect", "[describe]") {
+    DatasetContents contents = small_contents(Task::classes, 4, 1);
+    contents.label_names = {"A", "B", "C", "D"};
+    contents.origins = {"folder train", "folder val", ""};
+    const auto says = [](const DatasetContents& of, const DatasetOptions& options = {}) {
+        std::string lines;
+        for (const Remark& remark : describe(SmallDataset(of), options))
+            lines += (remark.warning ? "! " : "") + remark.text + "\n";
+        return lines;
+    };
+    DatasetOptions asked;
+    asked.val_fraction = asked.test_fraction = 0.3;
+    CHECK(says(contents, asked) ==
+          "train: 4 samples, folder train\n"
+          "val: 1 samples, folder val\n"
+          "test: 0 samples\n"
+          "! --val-fraction has no effect: the split is folder val\n"
+          "! --test-fraction has no effect: the split is as the data bring it, or do not\n"
+          "! classes C, D have no training samples: outputs of the network that nothing trains\n"
+          "! val: classes B, C, D have no samples\n");
+    contents.origins[1] = "30 % of the rest, seed 0";
+    asked.test_fraction = DatasetOptions().test_fraction;
+    CHECK(says(contents, asked).find("no effect") == std::string::npos);
+    for (Sample& sample : contents.splits[0]) sample.label = 1;
+    CHECK(says(contents).find("! class B alone has training samples") != std::string::npos);
+}

@@ -1,99 +1,18 @@
-// The zip and npy readers and the source on top of them, on good archives and on hostile ones.
-#include <zlib.h>
-
+// The npy reader and the source on top of it and of zip.h, on good archives and on hostile ones.
 #include <algorithm>
 
 #include "data/dataset.h"
 #include "data/formats/npy.h"
-#include "data/formats/zip.h"
+#include "data/inspect/info.h"
 #include "kernels/error.h"
-#include "tests/data/files.h"
+#include "tests/data/archives.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 
 using namespace keel;
 using namespace keel::test;
 
 namespace {
-
-void put(Bytes& bytes, std::uint64_t value, int count) {
-    for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::uint8_t>(i < 8 ? value >> (8 * i) : 0));
-}
-
-void patch(Bytes& bytes, std::size_t at, std::uint64_t value, int count) {
-    for (int i = 0; i < count; ++i)
-        bytes[at + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
-}
-
-Bytes npy(const std::string& descr, const std::string& shape, const Bytes& data, int version = 1,
-          const char* order = "False") {
-    std::string header = "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': (" + shape + "), }\n";
-    Bytes bytes{0x93, 'N', 'U', 'M', 'P', 'Y', static_cast<std::uint8_t>(version), 0};
-    put(bytes, header.size(), version == 1 ? 2 : 4);
-    bytes.insert(bytes.end(), header.begin(), header.end());
-    bytes.insert(bytes.end(), data.begin(), data.end());
-    return bytes;
-}
-
-Bytes deflate_raw(const Bytes& data) {
-    z_stream stream{};
-    deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-    Bytes packed(deflateBound(&stream, static_cast<uLong>(data.size())));
-    stream.next_in = const_cast<Bytef*>(data.data());
-    stream.avail_in = static_cast<uInt>(data.size());
-    stream.next_out = packed.data();
-    stream.avail_out = static_cast<uInt>(packed.size());
-    deflate(&stream, Z_FINISH);
-    packed.resize(stream.total_out);
-    deflateEnd(&stream);
-    return packed;
-}
-
-struct Member {
-    std::string name;
-    Bytes data;
-};
-
-/// As numpy writes it: the local header carries a zip64 field of 20 bytes that the central one lacks.
-Bytes zip(const std::vector<Member>& members, bool deflated) {
-    Bytes bytes, central;
-    for (const Member& m : members) {
-        const Bytes packed = deflated ? deflate_raw(m.data) : m.data;
-        const auto offset = bytes.size();
-        const auto crc = crc32(0, m.data.data(), static_cast<uInt>(m.data.size()));
-        Bytes common;
-        put(common, 0, 2);
-        put(common, deflated ? 8 : 0, 2);
-        put(common, 0, 4);
-        put(common, crc, 4);
-        put(common, packed.size(), 4);
-        put(common, m.data.size(), 4);
-        put(common, m.name.size(), 2);
-        put(bytes, 0x04034b50, 4);
-        put(bytes, 45, 2);
-        bytes.insert(bytes.end(), common.begin(), common.end());
-        put(bytes, 20, 2);
-        bytes.insert(bytes.end(), m.name.begin(), m.name.end());
-        bytes.resize(bytes.size() + 20);
-        bytes.insert(bytes.end(), packed.begin(), packed.end());
-        put(central, 0x02014b50, 4);
-        put(central, 45, 2);
-        put(central, 45, 2);
-        central.insert(central.end(), common.begin(), common.end());
-        put(central, 0, 12);
-        put(central, offset, 4);
-        central.insert(central.end(), m.name.begin(), m.name.end());
-    }
-    const auto start = bytes.size();
-    bytes.insert(bytes.end(), central.begin(), central.end());
-    put(bytes, 0x06054b50, 4);
-    put(bytes, 0, 4);
-    put(bytes, members.size(), 2);
-    put(bytes, members.size(), 2);
-    put(bytes, central.size(), 4);
-    put(bytes, start, 4);
-    put(bytes, 0, 2);
-    return bytes;
-}
 
 /// Splits of 3, 2 and 1 images of 4x5.
 std::vector<Member> medmnist_members(bool rgb, int labels) {
@@ -112,83 +31,7 @@ std::vector<Member> medmnist_members(bool rgb, int labels) {
     return members;
 }
 
-std::vector<ZipEntry> entries_of(const Bytes& bytes) { return zip_entries(bytes, "x.zip"); }
-
-/// Reads everything; what a hostile archive must turn into an InputError.
-void read_all(const Bytes& bytes) {
-    for (const ZipEntry& entry : entries_of(bytes)) zip_extract(bytes, entry, "x.zip");
-}
-
 }  // namespace
-
-TEST_CASE("Zip members come back, stored and deflated") {
-    const std::vector<Member> members{
-        {"a", {1, 2, 3}}, {"empty", {}}, {"zeros", Bytes(100000)}, {"noise", noise_image(50, 50, 3, 1).pixels}};
-    for (bool deflated : {false, true}) {
-        const Bytes archive = zip(members, deflated);
-        const auto entries = entries_of(archive);
-        REQUIRE(entries.size() == members.size());
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-            CHECK(entries[i].name == members[i].name);
-            CHECK(zip_extract(archive, entries[i], "x.zip") == members[i].data);
-        }
-    }
-}
-
-TEST_CASE("Every truncation of an archive is an error") {
-    const Bytes archive = zip({{"a", noise_image(9, 9, 1, 1).pixels}, {"b", {7}}}, true);
-    for (std::size_t keep = 0; keep < archive.size(); ++keep) {
-        CHECK_THROWS_AS(read_all(Bytes(archive.begin(), archive.begin() + static_cast<std::ptrdiff_t>(keep))),
-                        InputError);
-    }
-}
-
-TEST_CASE("Lying archives are refused") {
-    const Bytes data = noise_image(9, 9, 1, 1).pixels;
-    for (bool deflated : {false, true}) {
-        const Bytes good = zip({{"a", data}}, deflated);
-        REQUIRE_NOTHROW(read_all(good));
-        const std::size_t central = good.size() - 22 - 47, end = good.size() - 22;
-        const auto refused = [&](std::size_t at, std::uint64_t value, int count) {
-            Bytes archive = good;
-            patch(archive, at, value, count);
-            INFO("field at " << at << " becomes " << value);
-            CHECK_THROWS_AS(read_all(archive), InputError);
-        };
-        refused(central + 8, 1, 2);            // encrypted
-        refused(central + 10, 12, 2);          // bzip2
-        refused(central + 16, 0, 4);           // CRC
-        refused(central + 20, 0x7FFFFFFF, 4);  // compressed size
-        refused(central + 20, 0xFFFFFFFF, 4);  // zip64
-        refused(central + 24, 80, 4);          // size, too small
-        refused(central + 24, 82, 4);          // size, too large
-        refused(central + 24, 0xFFFFFFF0, 4);  // size that would be 4 GiB of memory
-        refused(central + 28, 0xFFFF, 2);      // length of the name
-        refused(central + 42, 0xFFFFFF00, 4);  // local header outside
-        refused(central + 42, 1, 4);           // local header elsewhere
-        refused(26, 0xFFFF, 2);                // length of the local name
-        refused(end + 10, 2, 2);               // members
-        refused(end + 12, 0x7FFFFFFF, 4);      // size of the directory
-        refused(end + 16, 0x7FFFFFFF, 4);      // its place
-        refused(end + 20, 1, 2);               // length of the comment
-    }
-}
-
-TEST_CASE("A damaged byte anywhere never crashes, and never changes a member silently") {
-    const Bytes data = noise_image(20, 20, 1, 2).pixels, good = zip({{"a", data}}, true);
-    Random random(1, Draw::bench);
-    int same = 0, refused = 0;
-    for (std::size_t at = 0; at < good.size(); ++at) {
-        Bytes archive = good;
-        archive[at] ^= static_cast<std::uint8_t>(1 + random.below(255));
-        try {
-            for (const ZipEntry& entry : entries_of(archive)) same += zip_extract(archive, entry, "x.zip") == data;
-        } catch (const InputError&) {
-            ++refused;
-        }
-    }
-    CHECK(static_cast<std::size_t>(same + refused) == good.size());
-}
 
 TEST_CASE("npy headers of all versions and integer types") {
     for (int version : {1, 2, 3}) {
@@ -258,6 +101,8 @@ TEST_CASE("medmnist: archives that do not fit are refused") {
     refused([](auto& m) { m[0].data = npy("|u1", "3, 20", Bytes(60)); });
     refused([](auto& m) { m[0].data = npy("|u1", "3, 20, 0", {}); });
     refused([](auto& m) { m[0].data = npy("<i2", "3, 4, 5", Bytes(120)); });
+    refused([](auto& m) { m[0].data = npy("<u4", "3, 4, 5", Bytes(240)); });
+    refused([](auto& m) { m[0].data = npy("<u2", "3, 4, 5", Bytes(120)); });  // the others have 8 bits
     refused([](auto& m) { m[1].data = npy("|u1", "2, 1", Bytes(2)); });
     refused([](auto& m) { m[1].data = npy("|i1", "3, 1", {0, 1, 0xFF}); });
     refused([](auto& m) { m[1].data = npy("<i4", "3, 1", Bytes(12, 0x7F)); });
@@ -265,4 +110,54 @@ TEST_CASE("medmnist: archives that do not fit are refused") {
     refused([](auto& m) { m[2].data = npy("|u1", "2, 5, 4", Bytes(40)); });
     write_text(scratch / "text.npz", "no archive");
     CHECK_THROWS_AS(open_dataset("medmnist:" + (scratch / "text.npz")), InputError);
+}
+
+TEST_CASE("medmnist: what cannot be read says what it may be") {
+    const TemporaryFolder scratch;
+    const auto refusal = [&](const Bytes& images, const Bytes& labels) -> std::string {
+        auto members = medmnist_members(false, 1);
+        members[0].data = images;
+        members[1].data = labels;
+        write_bytes(scratch / "bad.npz", zip(members, true));
+        try {
+            open_dataset("medmnist:" + (scratch / "bad.npz"));
+        } catch (const InputError& error) {
+            return error.what();
+        }
+        return "";
+    };
+    const Bytes images = npy("|u1", "3, 4, 5", Bytes(60)), labels = npy("|u1", "3, 1", {0, 1, 2});
+    CHECK_THAT(refusal(npy("<f4", "3, 4, 5", Bytes(240)), labels), contains("floating point") && contains("integers"));
+    CHECK_THAT(refusal(npy("|u1", "3, 4, 5, 6", Bytes(360)), labels), contains("volumes"));
+    CHECK_THAT(refusal(npy("|u1", "3, 3, 4, 5", Bytes(180)), labels), contains("channels first"));
+    CHECK_THAT(refusal(images, npy("|O", "3,", Bytes(24))),
+               contains("pickled Python objects, which are never executed"));
+    CHECK_THAT(refusal(images, npy("|u1", "3,", {0, 1, 255})),
+               contains("label 255 of train/2 makes 256 classes, of which 3 occur"));
+}
+
+TEST_CASE("medmnist: arrays in the forms that people save them in") {
+    const TemporaryFolder scratch;
+    Bytes deep(2 * 60);
+    for (std::size_t i = 0; i < deep.size(); ++i) deep[i] = static_cast<std::uint8_t>(7 * i);
+    auto members = medmnist_members(false, 1);
+    for (auto [split, n] : {std::pair{0U, 3}, {2U, 2}, {4U, 1}}) {
+        const Bytes some(deep.begin(), deep.begin() + 40 * n);
+        const std::string count = std::to_string(n);
+        members[split].data = npy("<u2", count + ", 4, 5, 1", some);
+        members[split + 1].data = npy("<i8", count + ",", Bytes(static_cast<std::size_t>(8 * n)));
+    }
+    members[1].data[members[1].data.size() - 8] = 2;
+    write_bytes(scratch / "deep.npz", zip64(members));
+    const auto data = open_dataset("medmnist:" + (scratch / "deep.npz"));
+    CHECK((data->task() == Task::classes && data->channels() == 1 && data->label_names().size() == 3));
+    CHECK(data->samples(Split::train)[2].label == 2);
+    for (const auto& [split, index] : {std::pair{Split::train, 2}, {Split::val, 1}, {Split::test, 0}}) {
+        const Image image = data->load(split, index);
+        CHECK((image.bits == 16 && image.width == 5 && image.height == 4));
+        CHECK(image.pixels == Bytes(deep.begin() + 40 * index, deep.begin() + 40 * (index + 1)));
+    }
+    std::string said;
+    for (const Remark& remark : describe(*data)) said += remark.text + "\n";
+    CHECK_THAT(said, contains("class 1 has no training samples"));
 }

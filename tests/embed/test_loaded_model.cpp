@@ -3,10 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
+#include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 using keel::test::contains;
@@ -60,4 +63,30 @@ TEST_CASE("Names outside of dense layers stay", "[weights]") {
     for (const char* name :
          {"layer1.norm.1.weight", "features.norm5.weight", "norm.1.weight", "features.denseblock1.denselayer1.x"})
         CHECK(model_weights({{name, one}})[0].name == name);
+}
+
+TEST_CASE("Weights that say nothing are known by names and dims, whatever prefix and extras they have", "[weights]") {
+    const keel::test::TemporaryFolder folder;
+    const ModelOptions options{.classes = 5, .channels = 1, .small_stem = true};
+    std::vector<NamedTensor> tensors = make_model("resnet18", options, 1)->state();
+    for (NamedTensor& entry : tensors) entry.name = "module." + entry.name;
+    write_safetensors(folder / "w.safetensors", {{}, tensors});
+    const LoadedModel model = load_model(folder / "w.safetensors");
+    CHECK((model.spec.guessed && model.spec.name == "resnet18" && model.spec.options.small_stem));
+    CHECK((model.spec.options.channels == 1 && model.spec.image_size == 32));
+    CHECK(model.spec.label_names == std::vector<std::string>{"0", "1", "2", "3", "4"});
+    CHECK_THAT(guessed_text(model.spec),
+               contains("resnet18") && contains("32 pixels in 1 channel ") && contains("5 classes"));
+
+    drop_common_prefix(tensors);
+    CHECK(tensors[0].name == "conv1.weight");
+    tensors.push_back({"op_threshs", Tensor::zeros({18})});
+    CHECK(guess_spec(tensors).has_value());
+    tensors.push_back({"layer1.9.conv1.weight", Tensor::zeros({1})});  // a deeper network
+    CHECK_FALSE(guess_spec(tensors).has_value());
+    tensors.pop_back();
+    tensors[0].tensor = Tensor::zeros({1});
+    CHECK_FALSE(guess_spec(tensors).has_value());
+    for (const char* name : {"resnet18", "densenet121", "vgg16_bn"})
+        CHECK(guess_spec(make_model(name, {.classes = 2}, 1)->state())->name == name);
 }

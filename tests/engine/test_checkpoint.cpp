@@ -1,5 +1,7 @@
 #include "engine/checkpoint.h"
 
+#include <limits>
+
 #include "engine/ema.h"
 #include "engine/nn/layers.h"
 #include "engine/optimizer.h"
@@ -160,4 +162,25 @@ TEST_CASE("checkpoint: transfer to another number of classes skips the named pre
           std::vector<std::string>{"classifier.weight", "classifier.bias"});
     CHECK(equal(net.parameters().front().tensor, source.parameters().front().tensor));
     CHECK(equal(net.parameters().back().tensor, Tensor::zeros({3})));
+}
+
+TEST_CASE("checkpoint: tensors of no part of the model may be skipped, those of a part may not") {
+    Net source(3), net(3);
+    auto tensors = filled(source).state();
+    tensors.push_back({"op_threshs", Tensor::zeros({18})});
+    CHECK_THAT(load_error(net, tensors), test::contains("left over: op_threshs"));
+    CHECK(load_into(net.state(), tensors, "w", {.skip_foreign = true}) == std::vector<std::string>{"op_threshs"});
+    tensors.push_back({"features.conv9.weight", Tensor::zeros({1})});
+    CHECK_THROWS_WITH(load_into(net.state(), tensors, "w", {.skip_foreign = true}),
+                      test::contains("left over: features.conv9.weight"));
+}
+
+TEST_CASE("checkpoint: weights that are not finite are refused by name") {
+    Net source(3), net(3);
+    auto tensors = filled(source).state();
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+        tensors[1].tensor = Tensor::full(tensors[1].tensor.dims(), 1);
+        tensors[1].tensor.data<float>()[3] = bad;
+        CHECK_THAT(load_error(net, tensors), test::contains(tensors[1].name + " holds NaN or infinity"));
+    }
 }

@@ -46,6 +46,21 @@ def archive(members, method=8, tamper=None):
     return body + directory + end
 
 
+def archive64(members, field=24, end=True):
+    """A zip64 archive, all sizes and offsets in fields of 64 bits, of which the directory's hold `field` bytes."""
+    body, directory = b"", b""
+    for name, data in members:
+        head = struct.pack("<HHHHIII", 0, 0, 0, 0, zlib.crc32(data), 0xFFFFFFFF, 0xFFFFFFFF)
+        sizes = struct.pack("<QQQ", len(data), len(data), len(body))[:field]
+        directory += struct.pack("<IHH", 0x02014B50, 45, 45) + head + struct.pack("<HHHHHII", len(name), field + 4, 0, 0, 0, 0, 0xFFFFFFFF)
+        directory += name.encode() + struct.pack("<HH", 1, field) + sizes
+        body += struct.pack("<IH", 0x04034B50, 45) + head + struct.pack("<HH", len(name), 0) + name.encode() + data
+    record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, len(members), len(members), len(directory), len(body))
+    locator = struct.pack("<IIQI", 0x07064B50, 0, len(body) + len(directory), 1)
+    last = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    return body + directory + (record + locator if end else b"") + last
+
+
 def medmnist(replace=None, drop=None):
     members = []
     for split, count in (("train", 3), ("val", 1), ("test", 2)):
@@ -84,6 +99,14 @@ def npz():
     put("npz", "encrypted.npz", tampered("flags", 1))
     put("npz", "method.npz", tampered("method", 12))
     put("npz", "zip64.npz", tampered("size", 0xFFFFFFFF))
+    put("npz", "zip64_good.npz", archive64(medmnist()))
+    put("npz", "zip64_short.npz", archive64(medmnist(), field=16))
+    put("npz", "zip64_no_end.npz", archive64(medmnist(), end=False))
+    deep = {f"{split}_images.npy": npy("<u2", (count, 4, 8, 1), bytes(count * 64)) for split, count in (("train", 3), ("val", 1), ("test", 2))}
+    put("npz", "deep.npz", archive(medmnist(deep)))
+    put("npz", "flat_labels.npz", archive(medmnist({labels: npy("|u1", (3,), b"\0\1\0")})))
+    put("npz", "stray_label.npz", archive(medmnist({labels: npy("|u1", (3, 1), b"\0\1\xff")})))
+    put("npz", "volumes.npz", archive(medmnist({images: npy("|u1", (3, 8, 8, 8), b"\0" * 1536)})))
     put("npz", "floats.npz", archive(medmnist({images: npy("<f4", (3, 8, 8), b"\0" * 768)})))
     put("npz", "big_endian.npz", archive(medmnist({labels: npy(">i4", (3, 1), b"\0" * 12)})))
     put("npz", "objects.npz", archive(medmnist({labels: npy("|O", (3, 1), b"cos\nsystem\n(S'x'\ntR.")})))
@@ -275,6 +298,9 @@ def weights():
         {"a": tensor(0, 8, [1], "F64"), "b": tensor(8, 16, [1], "I64"), "c": tensor(16, 18, [1], "F16"),
          "d": tensor(18, 20, [1], "BF16"), "e": tensor(20, 22, [1], "I16"), "f": tensor(22, 23, [1], "BOOL"),
          "g": tensor(23, 24, [1], "I8")}, b"\1" * 24))
+    put("safetensors", "pytorch.pth", b"PK\x03\x04" + b"archive/data.pkl" * 10)
+    put("safetensors", "pickle.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + b"\0" * 100)
+    put("safetensors", "keras.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
     put("safetensors", "empty.safetensors", b"")
     put("safetensors", "seven_bytes.safetensors", b"\0" * 7)
     put("safetensors", "header_too_long.safetensors", safetensors({"a": tensor(0, 4)}, b"\0" * 4, length=1 << 62))

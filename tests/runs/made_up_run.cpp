@@ -38,6 +38,11 @@ void write_run(const std::string& path, const std::string& hostile, bool multi_l
     write_text(path + "/metrics.jsonl", rows + dumped(row) + "\n");
     write_text(path + "/machine.json",
                dumped(nlohmann::json{{"cpu", hostile}, {"threads", 2}, {"warnings", {hostile}}}));
+    write_text(
+        path + "/data.json",
+        dumped(nlohmann::json{{"labels", {hostile, "B"}},
+                              {"splits", {{"train", {{"samples", 5}, {"per_label", {3, 2}}}}, {hostile, hostile}}},
+                              {"remarks", {{{"warning", true}, {"text", hostile}}, hostile, {{"text", 7}}}}}));
     ModelSpec spec;
     spec.multi_label = multi_label;
     spec.label_names = {hostile, "B"};

@@ -65,8 +65,8 @@ TEST_CASE("A report stands alone and keeps what comes from outside harmless", "[
         CHECK(count(html, "</title>") == 1 + count(html, "<title>") - 1);
         CHECK_THAT(html, contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"));
         for (const char* part :
-             {"<h2>Course</h2>", "<h2>Scores</h2>", "<h2>Most confident errors</h2>", "<h2>Configuration</h2>",
-              "<h2>Machine</h2>", "Loss", "Learning rate", "Throughput", "2 of 10"})
+             {"<h2>Course</h2>", "<h2>Scores</h2>", "<h2>Most confident errors</h2>", "<h2>Data</h2>",
+              "<h2>Configuration</h2>", "<h2>Machine</h2>", "Loss", "Learning rate", "Throughput", "2 of 10"})
             CHECK_THAT(html, contains(part));
         CHECK((html.find("<h2>Confusion</h2>") != std::string::npos) == !multi_label);
         CHECK(count(html, "label-curves\"") == 2);

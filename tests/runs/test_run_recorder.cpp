@@ -100,6 +100,9 @@ TEST_CASE("What was left out is named: steps, and images", "[recorder]") {
 TEST_CASE("A start is told with what it took of other weights", "[recorder]") {
     Recorded run;
     run.recorder.on_start({.model = "resnet18",
+                           .data = {{false, "train: 31 samples"}, {true, "class B has no training samples"}},
+                           .label_names = {"A", "B"},
+                           .label_counts = {SplitCounts{31, 0, {31, 0}, {0, 0}}, SplitCounts{3, 0, {3, 0}, {0, 0}}, {}},
                            .train_samples = 31,
                            .val_samples = 3,
                            .total_steps = 8,
@@ -112,4 +115,10 @@ TEST_CASE("A start is told with what it took of other weights", "[recorder]") {
                                              "1234 parameters, ") &&
                                         contains(" on each of 2 ranks") && contains("other.safetensors") &&
                                         contains("fc.weight"));
+    CHECK_THAT(run.file("log.txt"), contains(" info data: train: 31 samples\n") &&
+                                        contains(" warning data: class B has no training samples\n"));
+    const Json data = Json::parse(run.file("data.json"));
+    CHECK(data.at("labels") == Json({"A", "B"}));
+    CHECK(data.at("splits").at("train").at("per_label") == Json({31, 0}));
+    CHECK(data.at("remarks").at(1) == Json({{"warning", true}, {"text", "class B has no training samples"}}));
 }

@@ -133,3 +133,15 @@ TEST_CASE("What changed is listed, but for what may", "[config]") {
     for (const auto& option : train_options())
         if (option.required) CHECK(may_change_on_resume(option.key) == (option.key == "out"));
 }
+
+TEST_CASE("A run's configuration of before there was a rule for splits keeps the splits that it had", "[config]") {
+    const auto rule_of = [](const std::string& text) {
+        TrainConfig config;
+        apply_toml(config, text, "x.toml");
+        return config.split_rule;
+    };
+    CHECK(rule_of("# The resolved configuration of a keel train run.\nmodel = \"resnet18\"\n") == "old");
+    CHECK(rule_of("model = \"resnet18\"\n") == "stratified");  // somebody's own file
+    CHECK(rule_of(to_toml({})) == "stratified");
+    CHECK(rule_of("# The resolved configuration of a keel train run.\nsplit_rule = \"stratified\"\n") == "stratified");
+}

@@ -1,0 +1,103 @@
+#include "embed/foreign_weights.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "engine/checkpoint.h"
+
+namespace keel {
+namespace {
+
+constexpr std::int64_t kSmallImages = 32, kImages = 224;  // pixels a side
+
+using Shapes = std::map<std::string, Dims>;
+
+Shapes shapes_of(const std::vector<NamedTensor>& tensors) {
+    Shapes shapes;
+    for (const auto& [name, tensor] : tensors)
+        if (belongs_to_model(name)) shapes.emplace(name, tensor.dims());
+    return shapes;
+}
+
+/// The channels of the images that the first convolution of `state` reads, by the weights; 0 where there are none.
+std::int64_t channels_of(const std::vector<NamedTensor>& state, const Shapes& weights) {
+    const auto stem = std::ranges::find_if(state, [](const NamedTensor& entry) { return entry.tensor.rank() == 4; });
+    if (stem == state.end()) return 0;
+    const auto found = weights.find(stem->name);
+    return found != weights.end() && found->second.rank() == 4 ? found->second[1] : 0;
+}
+
+/// Whether the weights hold all tensors of a model, and beside them none that begins as a part of it.
+bool fit(const Shapes& weights, const Shapes& model) {
+    std::set<std::string> parts;
+    for (const auto& [name, dims] : model) {
+        const auto found = weights.find(name);
+        if (found == weights.end() || found->second != dims) return false;
+        parts.insert(name.substr(0, name.find('.')));
+    }
+    return std::ranges::none_of(weights, [&](const auto& entry) {
+        return !model.contains(entry.first) && parts.contains(entry.first.substr(0, entry.first.find('.')));
+    });
+}
+
+/// The options of a model of `entry` that the weights fit; none where they do not.
+std::optional<ModelOptions> options_that_fit(const ModelEntry& entry, bool small_stem, const Shapes& weights) {
+    const auto classifier = weights.find(std::string(entry.classifier) + "weight");
+    if (classifier == weights.end() || classifier->second.rank() != 2) return std::nullopt;
+    ModelOptions options{.classes = classifier->second[0], .small_stem = small_stem};
+    options.channels = channels_of(make_blank_model(entry.name, options)->state(), weights);
+    if (options.channels < 1 || options.classes < 1) return std::nullopt;
+    const Shapes model = shapes_of(make_blank_model(entry.name, options)->state());
+    return fit(weights, model) ? std::optional(options) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights) {
+    const Shapes shapes = shapes_of(weights);
+    for (const ModelEntry& entry : model_registry())
+        for (const bool small_stem : {false, true}) {
+            const auto options = options_that_fit(entry, small_stem, shapes);
+            if (!options) continue;
+            ModelSpec spec;
+            spec.name = entry.name;
+            spec.options = *options;
+            spec.image_size = small_stem ? kSmallImages : kImages;
+            default_normalization(spec);
+            for (std::int64_t i = 0; i < options->classes; ++i) spec.label_names.push_back(std::to_string(i));
+            spec.guessed = true;
+            return spec;
+        }
+    return std::nullopt;
+}
+
+std::string guessed_text(const ModelSpec& spec) {
+    return fmt::format(
+        "the weights do not say what they are of; guessed are {} by the names of the tensors, images of {} pixels in "
+        "{} "
+        "channel{} with {} normalization, {} classes that are called by their numbers and exclude one another",
+        spec.name, spec.image_size, spec.options.channels, spec.options.channels == 1 ? "" : "s",
+        spec.options.channels == 3 ? "ImageNet's" : "Keel's", spec.options.classes);
+}
+
+void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, bool multi_label) {
+    if (!spec.guessed || spec.label_names.size() != label_names.size()) return;
+    spec.label_names = label_names;
+    spec.multi_label = multi_label;
+}
+
+void drop_common_prefix(std::vector<NamedTensor>& weights) {
+    for (const std::string prefix : {"module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder."}) {
+        const bool common = !weights.empty() && std::ranges::all_of(weights, [&](const NamedTensor& entry) {
+            return entry.name.starts_with(prefix);
+        });
+        if (!common) continue;
+        for (NamedTensor& entry : weights) entry.name.erase(0, prefix.size());
+        return drop_common_prefix(weights);
+    }
+}
+
+}  // namespace keel

@@ -1,0 +1,28 @@
+// Weights that other programs published: tensors by name, and nothing about the model that they are of.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+#include "models/model_spec.h"
+
+namespace keel {
+
+/// Returns the model whose parameters have these names and dims, of those in the registry; none where there is no such.
+/// What the weights do not say is guessed: images of 224 pixels (32 before a small stem) with the normalization of
+/// default_normalization(), classes that are called by their numbers.
+std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights);
+
+/// Returns what was guessed, for people: "resnet18 by the names of its tensors, 2 classes 0 to 1, ...".
+std::string guessed_text(const ModelSpec& spec);
+
+/// Gives a spec that was guessed the labels and the task of data that have as many labels, in their order.
+void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, bool multi_label);
+
+/// Takes a prefix from all names where it stands before all of them: what PyTorch's DataParallel ("module."), its
+/// compiler ("_orig_mod.") and training frameworks ("model.", "net.", ...) put there.
+void drop_common_prefix(std::vector<NamedTensor>& weights);
+
+}  // namespace keel
