@@ -36,6 +36,7 @@ struct Sample {
     std::uint64_t known = kAllKnown;  ///< Task::labels: bit i is set if it is known whether label i is present;
                                       ///< Task::classes: all bits or, where the class is not known, none
     std::string patient{};            ///< whose image it is; empty where the source does not say
+    std::vector<std::string> attributes{};  ///< values of Dataset::attribute_names(), empty where they are not known
 
     bool is_known(std::size_t i) const { return (known >> i & 1U) != 0; }
     bool is_present(std::size_t i) const { return (mask >> i & 1U) != 0; }
@@ -45,6 +46,7 @@ struct Sample {
 struct DatasetContents {
     Task task = Task::classes;
     std::vector<std::string> label_names{};
+    std::vector<std::string> attribute_names{};   ///< what Sample::attributes says: sex, age (years), view or others
     std::array<std::vector<Sample>, 3> splits{};  ///< indexed by Split
     int channels = 1;                             ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
     std::vector<std::string> missing{};           ///< rows of the label file whose image is not there
@@ -63,6 +65,9 @@ public:
     const std::vector<std::string>& label_names() const { return contents_.label_names; }
     const std::vector<Sample>& samples(Split split) const { return contents_.splits[static_cast<std::size_t>(split)]; }
     std::int64_t size(Split split) const { return static_cast<std::int64_t>(samples(split).size()); }
+    /// Returns the names of what the source says of a sample beside its labels: "sex", "age" (in years), "view", and
+    /// whatever else it knows. Results are compared between groups that they make.
+    const std::vector<std::string>& attribute_names() const { return contents_.attribute_names; }
     int channels() const { return contents_.channels; }
     const std::vector<std::string>& missing() const { return contents_.missing; }
     const std::vector<std::string>& unlisted() const { return contents_.unlisted; }
@@ -81,8 +86,9 @@ public:
 
 protected:
     /// Throws UsageError for contents that contradict themselves: no labels or too many, a class that does not exist,
-    /// or that is not known of a sample outside the training split. Bits of Sample::known past the labels become 1,
-    /// bits of Sample::mask whose label is not known 0.
+    /// or that is not known of a sample outside the training split, two attributes of one name, or another number of
+    /// values than of attributes. Bits of Sample::known past the labels become 1, bits of Sample::mask whose label is
+    /// not known 0; a sample without any attributes gets an empty value for each.
     explicit Dataset(DatasetContents contents);
     /// Does what load() says. Whatever it throws that is no Error ends the epoch; an Error skips the sample.
     virtual Image read(const Sample& sample, LeastSize least) const = 0;

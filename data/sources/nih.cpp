@@ -58,6 +58,7 @@ std::vector<Sample> read_samples(const std::string& path, std::unordered_map<std
         sample.file = std::move(image->second);
         sample.mask = row.mask;
         sample.patient = std::move(row.patient);
+        sample.attributes = std::move(row.attributes);
         images.erase(image);
     }
     if (samples.empty())
@@ -135,6 +136,7 @@ std::unique_ptr<Dataset> open_nih(const std::string& path, const DatasetOptions&
     DatasetContents contents;
     contents.task = Task::labels;
     contents.label_names.assign(nih_labels().begin(), nih_labels().end());
+    contents.attribute_names.assign(nih_attributes().begin(), nih_attributes().end());
     if (!std::filesystem::is_directory(path)) throw UsageError(fmt::format("[nih] {} is not a folder", path));
     auto images =
         index_images(path);  // first, so that a folder with nothing of NIH's gets the same message of every compiler
