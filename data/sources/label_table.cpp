@@ -44,8 +44,9 @@ public:
         contents_.label_names = table_.labels;
         contents_.attribute_names = table_.attributes;
         contents_.remarks = std::move(table_.remarks);
+        const UncertainRule rule(options_.uncertain, table_.labels, options_.split_seed);
         find_images();
-        if (table_.task == Task::labels) decide_labels();
+        if (table_.task == Task::labels) decide_labels(rule);
         divide();
         keep_views(contents_, options_.view, table_.who);
         return make_file_dataset(std::move(contents_), options_);
@@ -135,8 +136,7 @@ private:
     }
 
     /// Decides what is true of each sample, and says what was not known.
-    void decide_labels() {
-        const UncertainRule rule(options_.uncertain, table_.labels, options_.split_seed);
+    void decide_labels(const UncertainRule& rule) {
         const Truth blank = options_.blanks == "unknown" ? Truth::blank
                             : options_.blanks == "zeros" ? Truth::absent
                                                          : table_.blank;

@@ -14,6 +14,8 @@
 
 #include "data/formats/decode.h"
 #include "data/formats/pack_format.h"
+#include "data/sources/division.h"
+#include "data/sources/pack_targets.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
 #include "engine/text.h"
@@ -229,12 +231,16 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions&) {
+std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions& options) {
     const std::string file = path + "/" + kIndexName;
     if (!fs::exists(file))
         throw InputError(
             fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
-    return std::make_unique<PackDataset>(path, read_index(file));
+    Index index = read_index(file);
+    index.contents.origins.fill("as packed");
+    read_targets(path, index.contents);
+    keep_views(index.contents, options.view, "pack");
+    return std::make_unique<PackDataset>(path, std::move(index));
 }
 
 }  // namespace keel

@@ -12,7 +12,8 @@ namespace keel {
 /// becomes an IoError.
 using OpenSource = std::unique_ptr<Dataset>(const std::string& argument, const DatasetOptions& options);
 
-OpenSource open_phantom, open_nih, open_medmnist, open_folder, open_cifar10, open_pack;
+OpenSource open_phantom, open_nih, open_csv, open_chexpert, open_mimic, open_padchest, open_vindr, open_rsna,
+    open_medmnist, open_folder, open_cifar10, open_pack;
 
 struct Source {
     const char* scheme;    ///< what stands before the colon
@@ -24,6 +25,12 @@ struct Source {
 inline constexpr Source kSources[] = {
     {"phantom", "DIR", open_phantom, "a set written by `keel data synth`"},
     {"nih", "DIR", open_nih, "NIH ChestX-ray14 as NIH publishes it"},
+    {"csv", "FILE", open_csv, "a table of images and labels"},
+    {"chexpert", "DIR", open_chexpert, "CheXpert as Stanford publishes it"},
+    {"mimic", "DIR", open_mimic, "MIMIC-CXR-JPG as PhysioNet publishes it"},
+    {"padchest", "DIR", open_padchest, "PadChest as BIMCV publishes it"},
+    {"vindr", "DIR", open_vindr, "VinDr-CXR, of PhysioNet or Kaggle"},
+    {"rsna", "DIR", open_rsna, "RSNA's Pneumonia Detection Challenge"},
     {"medmnist", "FILE.npz", open_medmnist, "a MedMNIST v2 file"},
     {"folder", "DIR", open_folder, "ImageFolder"},
     {"cifar10", "DIR", open_cifar10, "CIFAR-10, binary version or ImageFolder"},

@@ -69,7 +69,7 @@ TEST_CASE("Unknown schemes and missing paths are usage errors that say what is k
                                     std::string("nih:/no/such/folder"), std::string("nih:")}) {
         CHECK_THROWS_AS(open_dataset(spec), UsageError);
     }
-    CHECK(message_of("nihh:.").find("phantom: nih: medmnist: folder: cifar10: pack:") != std::string::npos);
+    CHECK(message_of("nihh:.").find("phantom: nih: csv: chexpert: mimic: padchest: vindr: rsna: medmnist: folder: cifar10: pack:") != std::string::npos);
     CHECK_THROWS_AS(open_dataset("nih:.", {.val_fraction = 1.5}), UsageError);
     CHECK(parse_split("val") == Split::val);
     CHECK_THROWS_AS(parse_split("validation"), UsageError);
