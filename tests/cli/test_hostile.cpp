@@ -51,6 +51,7 @@ public:
         write_text(folder_ / "cifar/data_batch_1.bin", std::string(3072, '\0'));
         write_text(folder_ / "class/train/a\x1B[31m/x.png", "");
         write_text(folder_ / "unread/train/a/x.png", "no image");
+        write_text(folder_ / "long_cell.csv", "path,x\na.png," + std::string((1 << 20) + 1, '1'));
         write_text(folder_ / "large.toml", std::string(2 << 20, '#'));
         write_text(folder_ / "run/config.toml", "");
         fs::create_directories(folder_ / "nothing");
@@ -198,7 +199,7 @@ std::vector<Row> data_sets() {
         {info("csv:@table/open_quote.csv"), 3, "a quote that is not closed"},
         {info("csv:@table/after_quote.csv"), 3, "wanted a separator behind the quote"},
         {info("csv:@table/many_cells.csv"), 3, "more than 4096 cells"},
-        {info("csv:@table/long_cell.csv"), 3, "a cell of more than 1048576 bytes"},
+        {info("csv:%long_cell.csv"), 3, "a cell of more than 1048576 bytes"},
         {info("csv:@table/no_images.csv"), 3, "no column names images"},
         {info("csv:@table/no_labels.csv"), 3, "no column of labels"},
         {info("csv:@table/short_row.csv"), 3, "cells, the header has"},
