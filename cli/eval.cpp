@@ -25,8 +25,10 @@ struct Options {
 
 int run(const CLI::App& app, const Options& o, const Globals& globals, World& world) {
     const Predictor model(o.checkpoint, o.reading.batch_size);
-    const auto dataset = open_data(app, o.reading.data, "eval", globals.quiet || !world.is_root());
-    require_same_labels(model.spec(), *dataset, o.checkpoint);
+    const bool quiet = globals.quiet || !world.is_root();
+    auto [dataset, remarks] =
+        labels_in_common(model.spec(), open_data(app, o.reading.data, "eval", quiet), o.checkpoint);
+    tell(remarks, "eval", quiet);
     const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));

@@ -87,7 +87,10 @@ bool is_utf8(Bytes b) {
     for (std::size_t i = 0; i < b.size();) {
         const std::uint8_t first = b[i++];
         if (first < 0x80) continue;
-        const int more = first >= 0xC2 && first < 0xE0 ? 1 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xF0 && first < 0xF5 ? 3 : 0;
+        const int more = first >= 0xC2 && first < 0xE0   ? 1
+                         : first >= 0xE0 && first < 0xF0 ? 2
+                         : first >= 0xF0 && first < 0xF5 ? 3
+                                                         : 0;
         if (more == 0 || b.size() - i < static_cast<std::size_t>(more)) return false;
         const std::uint8_t second = b[i];
         const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
@@ -100,8 +103,9 @@ bool is_utf8(Bytes b) {
 }
 
 bool begins_with(Bytes b, std::string_view mark) {
-    return b.size() >= mark.size() &&
-           std::ranges::equal(b.first(mark.size()), mark, [](std::uint8_t x, char y) { return x == static_cast<std::uint8_t>(y); });
+    return b.size() >= mark.size() && std::ranges::equal(b.first(mark.size()), mark, [](std::uint8_t x, char y) {
+               return x == static_cast<std::uint8_t>(y);
+           });
 }
 
 /// Whether all of the first letters have their zero at `offset`: UTF-16 without its mark.

@@ -9,8 +9,8 @@ namespace keel {
 inline constexpr std::int64_t kMaxTextBytes = std::int64_t{1} << 28;
 
 struct TextFile {
-    std::string text{};      ///< UTF-8 without a byte-order mark
-    std::string encoding{};  ///< what it was in the file: "UTF-8", "UTF-16 LE", "UTF-16 BE" or "ISO 8859-1"
+    std::string text{};       ///< UTF-8 without a byte-order mark
+    std::string encoding{};   ///< what it was in the file: "UTF-8", "UTF-16 LE", "UTF-16 BE" or "ISO 8859-1"
     bool compressed = false;  ///< it was a gzip file
 };
 

@@ -47,7 +47,8 @@ public:
           bad_allowed_(bad_images_allowed(options_.max_bad, size_)),
           sample_floats_(output_floats(options_.transform)),
           soft_(std::ranges::any_of(dataset.samples(options_.split), [](const Sample& s) { return !s.soft.empty(); })),
-          weighted_(std::ranges::any_of(dataset.samples(options_.split), [](const Sample& s) { return s.weight != 1; })),
+          weighted_(
+              std::ranges::any_of(dataset.samples(options_.split), [](const Sample& s) { return s.weight != 1; })),
           items_(ordered_slots(options_.workers)),
           position_(plan_.begin),
           queue_(options_.prefetch) {
@@ -219,7 +220,7 @@ private:
     const std::int64_t bad_allowed_;
     const std::size_t sample_floats_;
     const bool soft_, weighted_;  // whether any sample of the split has soft targets, or a weight that is not 1
-    std::vector<Item> items_;  // the samples under way
+    std::vector<Item> items_;     // the samples under way
 
     std::int64_t position_;       // of the source stage
     std::int64_t announced_ = 0;  // of the source stage

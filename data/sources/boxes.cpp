@@ -56,7 +56,8 @@ std::vector<LabelledBox> read_boxes(const std::string& path) {
             throw InputError(fmt::format("[boxes] {}: wanted a corner from 0 on and sides above 0, got {}, {}, {}, {}",
                                          where, box.x, box.y, box.width, box.height));
         const std::string label(trimmed(cells[columns.label]));
-        boxes.push_back({std::string(trimmed(cells[columns.image])), label == "Infiltrate" ? "Infiltration" : label, box});
+        boxes.push_back(
+            {std::string(trimmed(cells[columns.image])), label == "Infiltrate" ? "Infiltration" : label, box});
     });
     return boxes;
 }

@@ -1,6 +1,6 @@
-// CheXpert (Irvin et al., AAAI 2019): train.csv, valid.csv and, if it is there, test.csv or test_labels.csv, whose paths
-// begin with the name of the set's folder; 14 observations, 1, 0, -1 where the report leaves it open, blank where it
-// does not mention it. Images lie in the folder, or in those of the set's batches.
+// CheXpert (Irvin et al., AAAI 2019): train.csv, valid.csv and, if it is there, test.csv or test_labels.csv, whose
+// paths begin with the name of the set's folder; 14 observations, 1, 0, -1 where the report leaves it open, blank where
+// it does not mention it. Images lie in the folder, or in those of the set's batches.
 #include <fmt/core.h>
 
 #include "data/sources/label_csv.h"

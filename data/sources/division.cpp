@@ -44,8 +44,9 @@ void PatientNames::say(std::vector<Remark>& remarks) const {
     for (const auto& [name, ways] : written_)
         if (ways.size() > 1) several.push_back(fmt::format("'{}'", fmt::join(ways, "' '")));
     if (!several.empty())
-        remarks.push_back({true, fmt::format("{} patients' numbers are written in several ways, which are taken as one: {}",
-                                             several.size(), some_of(several))});
+        remarks.push_back(
+            {true, fmt::format("{} patients' numbers are written in several ways, which are taken as one: {}",
+                               several.size(), some_of(several))});
 }
 
 void keep_views(DatasetContents& contents, const std::string& wanted, const std::string& who) {
@@ -69,7 +70,8 @@ void keep_views(DatasetContents& contents, const std::string& wanted, const std:
     std::vector<std::string> views;
     for (const auto& [name, count] : dropped) views.push_back(fmt::format("{} {}", count, name));
     if (kept == 0)
-        throw InputError(fmt::format("[{}] no image's view is {}; there are: {}", who, excerpt(wanted), some_of(views, 8)));
+        throw InputError(
+            fmt::format("[{}] no image's view is {}; there are: {}", who, excerpt(wanted), some_of(views, 8)));
     contents.remarks.push_back({false, fmt::format("{} of {} images have the view {}; left out: {}", kept, all,
                                                    excerpt(wanted), views.empty() ? "none" : some_of(views, 8))});
 }

@@ -57,9 +57,21 @@ constexpr Synonym kFindings[] = {
 static_assert(std::ranges::is_sorted(kFindings, {}, &Synonym::first));
 
 constexpr Synonym kViews[] = {
-    {"ap", "AP"},          {"apaxial", "AP"}, {"aphorizontal", "AP"},     {"aplld", "AP"},       {"aprld", "AP"},
-    {"l", "lateral"},      {"lateral", "lateral"}, {"leftlateral", "lateral"}, {"ll", "lateral"},  {"pa", "PA"},
-    {"palld", "PA"},       {"parld", "PA"},   {"rightlateral", "lateral"}, {"rl", "lateral"},    {"xtablelateral", "lateral"},
+    {"ap", "AP"},
+    {"apaxial", "AP"},
+    {"aphorizontal", "AP"},
+    {"aplld", "AP"},
+    {"aprld", "AP"},
+    {"l", "lateral"},
+    {"lateral", "lateral"},
+    {"leftlateral", "lateral"},
+    {"ll", "lateral"},
+    {"pa", "PA"},
+    {"palld", "PA"},
+    {"parld", "PA"},
+    {"rightlateral", "lateral"},
+    {"rl", "lateral"},
+    {"xtablelateral", "lateral"},
 };
 static_assert(std::ranges::is_sorted(kViews, {}, &Synonym::first));
 

@@ -38,7 +38,8 @@ std::string stem_of(std::string_view name) {
 bool may_be_image(const std::string& name) {
     const std::size_t dot = name.rfind('.');
     const std::string ending = dot == std::string::npos ? "" : lower_case(name.substr(dot));
-    return !name.starts_with('.') && (has_image_extension(name) || ending.empty() || ending == ".dcm" || ending == ".dicom");
+    return !name.starts_with('.') &&
+           (has_image_extension(name) || ending.empty() || ending == ".dcm" || ending == ".dicom");
 }
 
 /// Forward slashes alone, no "./" before and no doubled ones.
@@ -146,7 +147,8 @@ std::string ImageFinder::find(const std::string& name) {
 std::vector<Remark> ImageFinder::remarks() const {
     std::vector<Remark> remarks;
     for (const auto& [how, example] : changes_)
-        remarks.push_back({false, fmt::format("{} names of the table are found {}: {}", example.count, how, example.text)});
+        remarks.push_back(
+            {false, fmt::format("{} names of the table are found {}: {}", example.count, how, example.text)});
     std::int64_t shared = 0;
     std::string first;
     for (const auto& [file, count] : used_) {
@@ -155,8 +157,8 @@ std::vector<Remark> ImageFinder::remarks() const {
         if (first.empty() || file < first) first = file;
     }
     if (shared > 0)
-        remarks.push_back({true, fmt::format("{} images are those of several rows, as {} is of {}", shared, first,
-                                             used_.at(first))});
+        remarks.push_back(
+            {true, fmt::format("{} images are those of several rows, as {} is of {}", shared, first, used_.at(first))});
     return remarks;
 }
 

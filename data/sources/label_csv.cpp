@@ -39,7 +39,8 @@ public:
         table_.path = path;
         columns_ = choose_columns(file_, options, who, table_.remarks);
         table_.task = columns_.task;
-        for (const auto& [name, column] : {std::pair{"sex", columns_.sex}, {"age", columns_.age}, {"view", columns_.view}})
+        for (const auto& [name, column] :
+             {std::pair{"sex", columns_.sex}, {"age", columns_.age}, {"view", columns_.view}})
             if (column) table_.attributes.emplace_back(name);
     }
 
@@ -65,7 +66,8 @@ private:
 
     void add_label(const std::string& name, std::size_t line) {
         const std::string where = fmt::format("[{}] {}:{}: ", who_, table_.path, line);
-        if (!printable(name)) throw InputError(where + fmt::format("the label '{}' is empty or not printable", excerpt(name)));
+        if (!printable(name))
+            throw InputError(where + fmt::format("the label '{}' is empty or not printable", excerpt(name)));
         if (numbers_.size() >= kMostNames) throw InputError(where + fmt::format("more than {} labels", kMostNames));
         if (!numbers_.emplace(name, numbers_.size()).second)
             throw InputError(where + fmt::format("the label '{}' comes twice", excerpt(name)));
@@ -121,7 +123,8 @@ private:
         read.patient = cell(row, columns_.patient);
         if (!columns_.patient && options_.patient_column.empty()) {
             read.patient = patient_in_path(read.name);
-            if (!read.patient.empty() && from_paths_++ == 0) path_patient_ = fmt::format("{} of {}", read.patient, read.name);
+            if (!read.patient.empty() && from_paths_++ == 0)
+                path_patient_ = fmt::format("{} of {}", read.patient, read.name);
         }
         read_split(row, read);
         read_attributes(row, read);
@@ -197,10 +200,12 @@ private:
         }
         LabelRow& before = table_.rows[known->second];
         if (repeated_++ == 0) repeated_name_ = read.name;
-        if (before.split != read.split) refuse(row, fmt::format("{} has a row already, of another split", excerpt(read.name)));
+        if (before.split != read.split)
+            refuse(row, fmt::format("{} has a row already, of another split", excerpt(read.name)));
         if (columns_.named && columns_.task == Task::labels) {
             for (std::size_t i = 0; i < read.truths.size(); ++i)
-                if (read.truths[i] == Truth::present || before.truths[i] == Truth::blank) before.truths[i] = read.truths[i];
+                if (read.truths[i] == Truth::present || before.truths[i] == Truth::blank)
+                    before.truths[i] = read.truths[i];
         } else if (before.truths != read.truths || before.label != read.label) {
             refuse(row, fmt::format("{} has a row already, with other labels", excerpt(read.name)));
         }
@@ -215,7 +220,8 @@ private:
                   repeated_name_);
         if (!columns_.named && columns_.task == Task::labels && one_each_ && columns_.labels.size() > 1 &&
             options_.label_type == "auto")
-            table_.remarks.push_back({true, "every image shows exactly one label: --label-type classes trains on classes"});
+            table_.remarks.push_back(
+                {true, "every image shows exactly one label: --label-type classes trains on classes"});
     }
 
     TableFile file_;
@@ -250,7 +256,9 @@ std::vector<std::string> labels_in(const std::string& cell, bool list, const std
         }
         return names;
     }
-    const auto refuse = [&] { throw InputError(fmt::format("{}: wanted a list ['a', 'b'], got '{}'", where, excerpt(cell))); };
+    const auto refuse = [&] {
+        throw InputError(fmt::format("{}: wanted a list ['a', 'b'], got '{}'", where, excerpt(cell)));
+    };
     if (text.size() < 2 || !text.starts_with('[') || !text.ends_with(']')) refuse();
     text = trimmed(text.substr(1, text.size() - 2));
     while (!text.empty()) {

@@ -48,6 +48,7 @@ public:
         find_images();
         if (table_.task == Task::labels) decide_labels(rule);
         divide();
+        scale_weights();
         keep_views(contents_, options_.view, table_.who);
         return make_file_dataset(std::move(contents_), options_);
     }
@@ -94,7 +95,8 @@ private:
     void keep_labels(const std::vector<std::size_t>& kept) {
         std::vector<std::string> labels, dropped = table_.labels;
         for (const std::size_t i : kept) labels.push_back(table_.labels[i]);
-        std::erase_if(dropped, [&](const std::string& label) { return std::ranges::find(labels, label) != labels.end(); });
+        std::erase_if(dropped,
+                      [&](const std::string& label) { return std::ranges::find(labels, label) != labels.end(); });
         for (LabelRow& row : table_.rows) {
             std::vector<Truth> truths;
             for (const std::size_t i : kept) truths.push_back(row.truths[i]);
@@ -127,10 +129,9 @@ private:
         }
         table_.rows = std::move(rows);
         if (samples_.empty())
-            throw InputError(
-                fmt::format("[{}] {}: none of its {} images is there{}", table_.who, table_.path,
-                            contents_.missing.size(),
-                            contents_.missing.empty() ? "" : ": " + some_of(contents_.missing, 2) + "; --root says where"));
+            throw InputError(fmt::format(
+                "[{}] {}: none of its {} images is there{}", table_.who, table_.path, contents_.missing.size(),
+                contents_.missing.empty() ? "" : ": " + some_of(contents_.missing, 2) + "; --root says where"));
         for (Remark& remark : finder.remarks()) contents_.remarks.push_back(std::move(remark));
         patients.say(contents_.remarks);
     }
@@ -215,6 +216,22 @@ private:
             contents_.splits[static_cast<std::size_t>(split)].push_back(std::move(sample));
     }
 
+    /// Makes the mean weight of training 1.
+    void scale_weights() {
+        const auto& train = contents_.splits[static_cast<std::size_t>(Split::train)];
+        if (std::ranges::all_of(train, [](const Sample& sample) { return sample.weight == 1; })) return;
+        double sum = 0;
+        for (const Sample& sample : train) sum += double{sample.weight};
+        if (sum <= 0)
+            throw InputError(fmt::format("[{}] {}: no weight of training is above 0", table_.who, table_.path));
+        const auto mean = static_cast<float>(sum / static_cast<double>(train.size()));
+        const auto [least, most] = std::ranges::minmax_element(train, {}, &Sample::weight);
+        say(false, fmt::format("samples count {:g} to {:g} in the loss of training, where the mean is 1",
+                               least->weight / mean, most->weight / mean));
+        for (auto& samples : contents_.splits)
+            for (Sample& sample : samples) sample.weight /= mean;
+    }
+
     LabelTable table_;
     const DatasetOptions& options_;
     DatasetContents contents_;
@@ -230,11 +247,12 @@ std::unique_ptr<Dataset> make_table_dataset(LabelTable table, const DatasetOptio
 
 std::optional<Split> split_of_word(std::string_view word) {
     constexpr std::pair<std::string_view, Split> kWords[] = {
-        {"train", Split::train},    {"training", Split::train},   {"val", Split::val},    {"valid", Split::val},
-        {"validate", Split::val},   {"validation", Split::val},   {"dev", Split::val},    {"test", Split::test},
-        {"testing", Split::test}};
+        {"train", Split::train}, {"training", Split::train}, {"val", Split::val},
+        {"valid", Split::val},   {"validate", Split::val},   {"validation", Split::val},
+        {"dev", Split::val},     {"test", Split::test},      {"testing", Split::test}};
     const std::string key = column_key(word);
-    const auto* const found = std::ranges::find(kWords, std::string_view(key), &std::pair<std::string_view, Split>::first);
+    const auto* const found =
+        std::ranges::find(kWords, std::string_view(key), &std::pair<std::string_view, Split>::first);
     return found == std::end(kWords) ? std::nullopt : std::optional(found->second);
 }
 

@@ -18,7 +18,8 @@ namespace {
 constexpr const char* kWho = "mimic";
 
 /// What is said of each study, of `labels`.
-std::unordered_map<std::string, std::vector<Truth>> read_studies(const TableFile& file, std::vector<std::string>& labels) {
+std::unordered_map<std::string, std::vector<Truth>> read_studies(const TableFile& file,
+                                                                 std::vector<std::string>& labels) {
     const std::size_t study = need_column(file, "study_id", kWho), subject = need_column(file, "subject_id", kWho);
     std::vector<std::size_t> columns;
     for (std::size_t i = 0; i < file.header().size(); ++i) {
@@ -40,7 +41,8 @@ std::unordered_map<std::string, std::vector<Truth>> read_studies(const TableFile
         }
         const std::string number = patient_name(cell_of(file, row, study, kWho));
         if (!studies.emplace(number, std::move(truths)).second)
-            throw InputError(fmt::format("[{}] {}: study {} has a row already", kWho, file.where(row), excerpt(number)));
+            throw InputError(
+                fmt::format("[{}] {}: study {} has a row already", kWho, file.where(row), excerpt(number)));
     });
     return studies;
 }
@@ -105,7 +107,8 @@ std::unique_ptr<Dataset> open_mimic(const std::string& path, const DatasetOption
     if (splits.empty() && views.empty())
         throw InputError(fmt::format("[{}] {} has neither mimic-cxr-*-split.csv nor -metadata.csv", kWho, path));
     if (views.empty()) table.remarks.push_back({true, "no mimic-cxr-*-metadata.csv: the images' views are not known"});
-    if (splits.empty()) table.remarks.push_back({true, "no mimic-cxr-*-split.csv: splits are made, not the official ones"});
+    if (splits.empty())
+        table.remarks.push_back({true, "no mimic-cxr-*-split.csv: splits are made, not the official ones"});
     const auto studies = read_studies(labels, table.labels);
     read_images(TableFile(splits.empty() ? views : splits), table, studies,
                 views.empty() ? std::unordered_map<std::string, std::string>{} : read_views(TableFile(views)));

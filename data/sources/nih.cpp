@@ -49,8 +49,8 @@ std::vector<Sample> read_samples(const std::string& path, const std::vector<std:
         }
         const auto [other, fresh] = rows.emplace(file, row.name);
         if (!fresh)
-            throw InputError(fmt::format("[nih] {}: {} has a row already, as {}", path, excerpt(row.name),
-                                         excerpt(other->second)));
+            throw InputError(
+                fmt::format("[nih] {}: {} has a row already, as {}", path, excerpt(row.name), excerpt(other->second)));
         Sample& sample = samples.emplace_back();
         sample.name = std::filesystem::path(file).filename().string();
         sample.file = std::move(file);
@@ -61,7 +61,8 @@ std::vector<Sample> read_samples(const std::string& path, const std::vector<std:
     if (samples.empty())
         throw InputError(fmt::format(
             "[nih] {}: none of its {} images is there{}", path, contents.missing.size(),
-            contents.missing.empty() ? "" : fmt::format(" ({}), in {}", some_of(contents.missing, 2), some_of(folders))));
+            contents.missing.empty() ? ""
+                                     : fmt::format(" ({}), in {}", some_of(contents.missing, 2), some_of(folders))));
     contents.unlabelled = finder.unused();
     for (Remark& remark : finder.remarks()) contents.remarks.push_back(std::move(remark));
     return samples;

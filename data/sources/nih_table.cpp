@@ -30,8 +30,7 @@ std::uint64_t parse_findings(std::string_view text, const std::string& where) {
     if (column_key(text) == "nofinding") return mask;
     for (const std::string& part : split_text(text, '|')) {
         const std::string key = column_key(part);
-        const auto label =
-            std::ranges::find_if(kLabels, [&](const char* known) { return column_key(known) == key; });
+        const auto label = std::ranges::find_if(kLabels, [&](const char* known) { return column_key(known) == key; });
         if (label == kLabels.end())
             throw InputError(fmt::format("[nih] {}: unknown label '{}'", where, excerpt(trimmed(part))));
         mask |= std::uint64_t{1} << (label - kLabels.begin());
@@ -112,7 +111,8 @@ std::vector<NihRow> read_nih_table(const std::string& path, std::vector<Remark>*
     });
     if (remarks != nullptr) {
         patients.say(*remarks);
-        if (file.form() != "separated by commas") remarks->push_back({false, fmt::format("{} is {}", path, file.form())});
+        if (file.form() != "separated by commas")
+            remarks->push_back({false, fmt::format("{} is {}", path, file.form())});
         if (!blanks.empty())
             remarks->push_back({false, fmt::format("{} names of {} are read without the blanks around them: {}",
                                                    blanks.size(), path, some_of(blanks))});
@@ -162,15 +162,15 @@ bool NameList::contains(const std::string& name) {
 std::vector<Remark> NameList::remarks(const std::string& table) const {
     std::vector<Remark> remarks;
     if (by_key_ > 0)
-        remarks.push_back({false, fmt::format("{} names of {} are found by what is neither folder nor ending: {}", by_key_,
-                                              path_, example_)});
+        remarks.push_back({false, fmt::format("{} names of {} are found by what is neither folder nor ending: {}",
+                                              by_key_, path_, example_)});
     std::vector<std::string> unknown;
     for (const auto& [name, asked] : names_)
         if (!asked) unknown.push_back(name);
     std::ranges::sort(unknown);
     if (!unknown.empty())
-        remarks.push_back({true, fmt::format("{} of {} names of {} are not in {}: {}", unknown.size(), names_.size(), path_,
-                                             table, some_of(unknown))});
+        remarks.push_back({true, fmt::format("{} of {} names of {} are not in {}: {}", unknown.size(), names_.size(),
+                                             path_, table, some_of(unknown))});
     return remarks;
 }
 

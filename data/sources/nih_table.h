@@ -58,7 +58,7 @@ public:
 
 private:
     std::string path_;
-    std::unordered_map<std::string, bool> names_;       ///< and whether they were asked for
+    std::unordered_map<std::string, bool> names_;        ///< and whether they were asked for
     std::unordered_map<std::string, std::string> keys_;  ///< of names; of two of one key neither is here
     std::int64_t by_key_ = 0;
     std::string example_;

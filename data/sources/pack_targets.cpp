@@ -16,8 +16,8 @@
 namespace keel {
 namespace {
 
-constexpr std::size_t kColumns = 2;             // before those of the labels
-constexpr std::size_t kHashLine = 17;           // 16 digits and a line end
+constexpr std::size_t kColumns = 2;    // before those of the labels
+constexpr std::size_t kHashLine = 17;  // 16 digits and a line end
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 28;
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
@@ -43,7 +43,8 @@ void read_row(const std::vector<std::string>& cells, const std::string& where, s
         if (cell.empty()) continue;
         const auto target = number_in<float>(cell, where);
         if (!(target >= 0 && target <= 1) || sample.is_known(k))
-            refuse(where, fmt::format("a target of {} for label {}, which is {}known", target, k, sample.is_known(k) ? "" : "not "));
+            refuse(where, fmt::format("a target of {} for label {}, which is {}known", target, k,
+                                      sample.is_known(k) ? "" : "not "));
         if (sample.soft.empty()) sample.soft.assign(labels, kNoSoftTarget);
         sample.soft[k] = target;
     }

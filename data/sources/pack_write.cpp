@@ -125,8 +125,7 @@ public:
         shards_.finish();
         write_index();
         const bool labels = dataset_.task() == Task::labels;
-        const std::string targets =
-            targets_csv(labels ? dataset_.label_names() : std::vector<std::string>{}, packed_);
+        const std::string targets = targets_csv(labels ? dataset_.label_names() : std::vector<std::string>{}, packed_);
         if (!targets.empty()) write_file_atomically(folder_ / kTargetsName, targets);
         summary_.shards = std::ssize(shards_.sizes());
         for (const std::uint64_t size : shards_.sizes()) summary_.bytes += static_cast<std::int64_t>(size);

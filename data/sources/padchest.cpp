@@ -56,10 +56,13 @@ public:
         std::map<std::string, std::size_t> numbers;
         file_.for_each_row([&](TableRow& row) {
             for (const std::string& name : names(row))
-                if (name != kExclude && name != kUnchanged && finding_name(name) != kNoFinding) numbers.emplace(name, 0);
+                if (name != kExclude && name != kUnchanged && finding_name(name) != kNoFinding)
+                    numbers.emplace(name, 0);
         });
         for (auto& [name, number] : numbers) {
-            if (!printable(name)) throw InputError(fmt::format("[{}] {}: the label '{}' is not printable", kWho, file_.path(), excerpt(name)));
+            if (!printable(name))
+                throw InputError(
+                    fmt::format("[{}] {}: the label '{}' is not printable", kWho, file_.path(), excerpt(name)));
             number = table.labels.size();
             table.labels.push_back(name);
         }
@@ -67,7 +70,8 @@ public:
         file_.for_each_row([&](TableRow& row) { add(row, numbers, table); });
         table.remarks.push_back({false, file_.path() + ", " + file_.form()});
         if (excluded_ > 0)
-            table.remarks.push_back({true, fmt::format("{} images are labelled '{}' and are not used", excluded_, kExclude)});
+            table.remarks.push_back(
+                {true, fmt::format("{} images are labelled '{}' and are not used", excluded_, kExclude)});
         if (unlabelled_ > 0)
             table.remarks.push_back({true, fmt::format("{} images have no labels and are not used", unlabelled_)});
     }
@@ -82,7 +86,8 @@ private:
 
     /// The years between birth and study, which the set keeps no days of.
     std::string age(const TableRow& row) const {
-        const auto birth = leading_number(cell(row, columns_.birth), 4), study = leading_number(cell(row, columns_.date), 4);
+        const auto birth = leading_number(cell(row, columns_.birth), 4),
+                   study = leading_number(cell(row, columns_.date), 4);
         return birth && study && *study >= *birth ? std::to_string(*study - *birth) : "";
     }
 

@@ -49,8 +49,7 @@ std::vector<std::string> find_tables(const std::string& root, const std::string&
             const bool fits = end.empty() ? name == lower_case(begin)
                                           : name.starts_with(lower_case(begin)) && name.ends_with(lower_case(end)) &&
                                                 name.size() >= begin.size() + end.size();
-            if (fits)
-                here.push_back(it->path().string());
+            if (fits) here.push_back(it->path().string());
         }
         std::ranges::sort(here);
         found.insert(found.end(), here.begin(), here.end());
@@ -75,8 +74,8 @@ std::string find_table(const std::string& root, const std::string& begin, const 
     return table;
 }
 
-std::string need_table(const std::string& root, const std::string& begin, const std::string& end, const std::string& who,
-                       std::vector<Remark>& remarks) {
+std::string need_table(const std::string& root, const std::string& begin, const std::string& end,
+                       const std::string& who, std::vector<Remark>& remarks) {
     std::string table = find_table(root, begin, end, remarks);
     if (table.empty()) throw InputError(fmt::format("[{}] {} has no {}*{}", who, root, begin, end));
     return table;
@@ -84,8 +83,8 @@ std::string need_table(const std::string& root, const std::string& begin, const 
 
 std::size_t need_column(const TableFile& table, const char* name, const std::string& who) {
     if (const auto column = table.find(name)) return *column;
-    throw InputError(fmt::format("[{}] {}:1: no column '{}'; there are: {}", who, table.path(), name,
-                                 some_of(table.header(), 20)));
+    throw InputError(
+        fmt::format("[{}] {}:1: no column '{}'; there are: {}", who, table.path(), name, some_of(table.header(), 20)));
 }
 
 std::string cell_of(const TableFile& table, const TableRow& row, std::size_t column, const std::string& who) {
@@ -122,9 +121,11 @@ void append_rows(LabelTable& to, LabelTable from) {
             at.push_back(static_cast<std::size_t>(std::ranges::find(there, name) - there.begin()));
         return at;
     };
-    const std::vector<std::size_t> labels = places(to.labels, from.labels), attributes = places(to.attributes, from.attributes);
+    const std::vector<std::size_t> labels = places(to.labels, from.labels),
+                                   attributes = places(to.attributes, from.attributes);
     std::vector<std::string> extra = from.labels;
-    std::erase_if(extra, [&](const std::string& name) { return std::ranges::find(to.labels, name) != to.labels.end(); });
+    std::erase_if(extra,
+                  [&](const std::string& name) { return std::ranges::find(to.labels, name) != to.labels.end(); });
     if (!extra.empty())
         to.remarks.push_back({true, fmt::format("{} has labels that {} has not, which are not used: {}", from.path,
                                                 to.path, some_of(extra))});

@@ -19,8 +19,8 @@ std::string find_table(const std::string& root, const std::string& begin, const 
                        std::vector<Remark>& remarks);
 
 /// Does what find_table() does; throws InputError, which begins with `who`, where there is none.
-std::string need_table(const std::string& root, const std::string& begin, const std::string& end, const std::string& who,
-                       std::vector<Remark>& remarks);
+std::string need_table(const std::string& root, const std::string& begin, const std::string& end,
+                       const std::string& who, std::vector<Remark>& remarks);
 
 /// Returns a table's column of that name; throws InputError that begins with `who` where there is none.
 std::size_t need_column(const TableFile& table, const char* name, const std::string& who);

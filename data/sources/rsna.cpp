@@ -37,8 +37,8 @@ void read_labels(const TableFile& file, LabelTable& table) {
         const std::string name = cell_of(file, row, image, kWho), cell = cell_of(file, row, target, kWho);
         const auto truth = parse_truth(cell);
         if (name.empty() || (truth != Truth::present && truth != Truth::absent))
-            throw InputError(fmt::format("[{}] {}: wanted an image and 1 or 0, got '{}' and '{}'", kWho, file.where(row),
-                                         excerpt(name), excerpt(cell)));
+            throw InputError(fmt::format("[{}] {}: wanted an image and 1 or 0, got '{}' and '{}'", kWho,
+                                         file.where(row), excerpt(name), excerpt(cell)));
         const auto [known, fresh] = at.emplace(name, table.rows.size());
         if (fresh) {
             LabelRow& read = table.rows.emplace_back();
@@ -65,7 +65,9 @@ std::unique_ptr<Dataset> open_rsna(const std::string& path, const DatasetOptions
             const auto found = known.find(row.name);
             const bool there = found != known.end();
             row.attributes = {there ? found->second : ""};
-            row.truths.push_back(!there ? Truth::blank : found->second == "Lung Opacity" ? Truth::present : Truth::absent);
+            row.truths.push_back(!there                            ? Truth::blank
+                                 : found->second == "Lung Opacity" ? Truth::present
+                                                                   : Truth::absent);
         }
     }
     table.remarks.push_back({false, "the Target of the challenge is called Pneumonia"});

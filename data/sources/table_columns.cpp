@@ -24,9 +24,10 @@ namespace {
 using Keys = std::initializer_list<std::string_view>;
 
 /// column_key() of what columns are called, the surest first.
-constexpr Keys kPath{"path",     "imagepath", "filepath", "imageindex", "imageid",  "imagename", "imagefile", "filename",
-                     "fileid",   "file",      "image",    "img",        "imgpath",  "imgname",   "imgfile",   "dicomid",
-                     "dicompath", "dicom",    "png",      "jpg",        "jpgpath",  "imgid",     "name",      "id"};
+constexpr Keys kPath{"path",      "imagepath", "filepath", "imageindex", "imageid",   "imagename",
+                     "imagefile", "filename",  "fileid",   "file",       "image",     "img",
+                     "imgpath",   "imgname",   "imgfile",  "dicomid",    "dicompath", "dicom",
+                     "png",       "jpg",       "jpgpath",  "imgid",      "name",      "id"};
 constexpr Keys kPatient{"patientid", "patient", "subjectid", "subject", "patientnumber", "patientsid", "pid"};
 constexpr Keys kSplit{"split", "subset", "partition", "set", "dataset", "phase", "usage", "fold"};
 constexpr Keys kView{"viewposition", "view", "projection", "appa", "viewpositiondicom", "imageview"};
@@ -34,12 +35,26 @@ constexpr Keys kOtherView{"frontallateral"};
 constexpr Keys kSex{"sex", "gender", "patientsex", "patientgender", "patientsexdicom"};
 constexpr Keys kAge{"age", "patientage", "ageyears", "ageinyears", "patientageyears"};
 constexpr Keys kWeight{"sampleweight", "sampleweights", "imageweight"};
-constexpr Keys kNamedLabels{"findinglabels", "labels",    "label",    "findings", "finding", "class", "classname",
-                            "classes",       "diagnosis", "diagnoses", "target",   "category", "pathology", "pathologies",
-                            "dx",            "y"};
+constexpr Keys kNamedLabels{"findinglabels", "labels",      "label",     "findings",  "finding", "class",
+                            "classname",     "classes",     "diagnosis", "diagnoses", "target",  "category",
+                            "pathology",     "pathologies", "dx",        "y"};
 /// Numbers that are no labels, even where a small table has none but 0 and 1.
-constexpr Keys kNoLabels{"", "index", "unnamed0", "followup", "studyid", "seriesid", "width", "height", "rows", "columns",
-                         "originalimagewidth", "originalimageheight", "month", "offset", "classid", "radid"};
+constexpr Keys kNoLabels{"",
+                         "index",
+                         "unnamed0",
+                         "followup",
+                         "studyid",
+                         "seriesid",
+                         "width",
+                         "height",
+                         "rows",
+                         "columns",
+                         "originalimagewidth",
+                         "originalimageheight",
+                         "month",
+                         "offset",
+                         "classid",
+                         "radid"};
 
 bool is_one_of(std::string_view key, const Keys& keys) { return std::ranges::find(keys, key) != keys.end(); }
 
@@ -64,7 +79,8 @@ public:
         c.patient = choose(options_.patient_column, kPatient, "patient");
         c.split = choose(options_.split_column, kSplit, "split");
         if (c.split && options_.split_column.empty() && !contents_[*c.split].splits) {
-            note("the column '{}' does not name splits and is not used; --split-column takes it all the same", *c.split);
+            note("the column '{}' does not name splits and is not used; --split-column takes it all the same",
+                 *c.split);
             c.split.reset();
         }
         c.view = choose(options_.view_column, kView, "view");
@@ -199,24 +215,24 @@ private:
     void describe(const TableColumns& c) {
         std::vector<std::string> roles{fmt::format("images '{}'", excerpt(title(c.path)))};
         const std::pair<const char*, std::optional<std::size_t>> others[] = {
-            {"patients", c.patient}, {"splits", c.split}, {"views", c.view}, {"views also", c.other_view},
+            {"patients", c.patient}, {"splits", c.split}, {"views", c.view},    {"views also", c.other_view},
             {"sex", c.sex},          {"age", c.age},      {"weights", c.weight}};
         for (const auto& [what, column] : others)
             if (column) roles.push_back(fmt::format("{} '{}'", what, excerpt(title(*column))));
         std::vector<std::string> labels;
         for (const std::size_t column : c.labels) labels.push_back(title(column));
-        const std::string how = !c.named             ? fmt::format("{} of one column each", labels.size())
-                                : c.lists            ? "named in lists"
+        const std::string how = !c.named              ? fmt::format("{} of one column each", labels.size())
+                                : c.lists             ? "named in lists"
                                 : c.separator.empty() ? "one a cell"
                                                       : fmt::format("separated by '{}'", c.separator);
-        remarks_.push_back({false, fmt::format("{}, {}; its columns: {}", table_.path(), table_.form(),
-                                               fmt::join(roles, ", "))});
+        remarks_.push_back(
+            {false, fmt::format("{}, {}; its columns: {}", table_.path(), table_.form(), fmt::join(roles, ", "))});
         const bool classes = c.task == Task::classes;
-        remarks_.push_back({false, fmt::format("{} are in '{}', {}{}", classes ? "classes" : "labels",
-                                               some_of(labels, 14), how,
-                                               options_.label_type != "auto" ? ""
-                                               : classes ? "; --label-type labels takes them as labels"
-                                                         : "; --label-type classes takes them as classes")});
+        remarks_.push_back(
+            {false, fmt::format("{} are in '{}', {}{}", classes ? "classes" : "labels", some_of(labels, 14), how,
+                                options_.label_type != "auto" ? ""
+                                : classes                     ? "; --label-type labels takes them as labels"
+                                                              : "; --label-type classes takes them as classes")});
     }
 
     const TableFile& table_;

@@ -19,11 +19,25 @@ namespace {
 constexpr std::uint64_t kSmoothing = 1;  // among the draws of a split; hold_out() has 0
 
 constexpr std::pair<std::string_view, Truth> kWords[] = {
-    {"", Truth::blank},        {"nan", Truth::blank},       {"na", Truth::blank},      {"none", Truth::blank},
-    {"true", Truth::present},  {"t", Truth::present},       {"yes", Truth::present},   {"y", Truth::present},
-    {"positive", Truth::present}, {"present", Truth::present}, {"false", Truth::absent}, {"f", Truth::absent},
-    {"no", Truth::absent},     {"n", Truth::absent},        {"negative", Truth::absent}, {"absent", Truth::absent},
-    {"uncertain", Truth::uncertain}, {"u", Truth::uncertain}, {"unlabeled", Truth::blank},
+    {"", Truth::blank},
+    {"nan", Truth::blank},
+    {"na", Truth::blank},
+    {"none", Truth::blank},
+    {"true", Truth::present},
+    {"t", Truth::present},
+    {"yes", Truth::present},
+    {"y", Truth::present},
+    {"positive", Truth::present},
+    {"present", Truth::present},
+    {"false", Truth::absent},
+    {"f", Truth::absent},
+    {"no", Truth::absent},
+    {"n", Truth::absent},
+    {"negative", Truth::absent},
+    {"absent", Truth::absent},
+    {"uncertain", Truth::uncertain},
+    {"u", Truth::uncertain},
+    {"unlabeled", Truth::blank},
 };
 
 }  // namespace
@@ -42,7 +56,8 @@ std::optional<Truth> parse_truth(std::string_view cell) {
     std::string lower(cell);
     for (char& c : lower)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    const auto* const word = std::ranges::find(kWords, std::string_view(lower), &std::pair<std::string_view, Truth>::first);
+    const auto* const word =
+        std::ranges::find(kWords, std::string_view(lower), &std::pair<std::string_view, Truth>::first);
     return word == std::end(kWords) ? std::nullopt : std::optional(word->second);
 }
 
@@ -62,8 +77,8 @@ UncertainRule::Rule UncertainRule::parse(const std::string& word) {
                 return rule;
         }
     }
-    throw UsageError(fmt::format("[data] uncertain: wanted ignore, zeros, ones or smooth:a-b with 0 <= a <= b <= 1, got '{}'",
-                                 excerpt(word)));
+    throw UsageError(fmt::format(
+        "[data] uncertain: wanted ignore, zeros, ones or smooth:a-b with 0 <= a <= b <= 1, got '{}'", excerpt(word)));
 }
 
 UncertainRule::UncertainRule(const std::string& text, std::span<const std::string> labels, std::uint64_t seed)

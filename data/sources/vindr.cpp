@@ -87,7 +87,8 @@ bool agreed(std::size_t votes, std::size_t readers, const std::string& rule) {
     return rule == "all" ? votes == readers : 2 * votes > readers;
 }
 
-LabelTable read_table(const std::string& path, const char* folder, std::optional<Split> split, const std::string& rule) {
+LabelTable read_table(const std::string& path, const char* folder, std::optional<Split> split,
+                      const std::string& rule) {
     const TableFile file(path);
     Readings readings;
     if (file.find("class_name"))
@@ -107,12 +108,15 @@ LabelTable read_table(const std::string& path, const char* folder, std::optional
         several += reading.readers.size() > 1 ? 1 : 0;
         table.rows.push_back(std::move(row));
     }
-    const std::string what = rule == "any" ? "one of them sees" : rule == "all" ? "all of them see" : "most of them see";
+    const std::string what = rule == "any"   ? "one of them sees"
+                             : rule == "all" ? "all of them see"
+                                             : "most of them see";
     table.remarks.push_back({false, fmt::format("{}, {}", path, file.form())});
     if (several > 0)
-        table.remarks.push_back({false, fmt::format("{} of {} images have several readers: what {} is present ({} labels "
-                                                    "they do not agree on); --readers any, all or majority",
-                                                    several, readings.images.size(), what, split_votes)});
+        table.remarks.push_back(
+            {false, fmt::format("{} of {} images have several readers: what {} is present ({} labels "
+                                "they do not agree on); --readers any, all or majority",
+                                several, readings.images.size(), what, split_votes)});
     return table;
 }
 

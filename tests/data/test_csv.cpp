@@ -101,10 +101,12 @@ TEST_CASE("Tables that are none are refused with file and line", "[csv]") {
     CHECK_THAT(Written("").refusal(), contains("table.csv is empty"));
     CHECK_THAT(Written("\n\r\n").refusal(), contains("is empty"));
     CHECK_THAT(Written("a,b\n1,\"2\n3\n").refusal(), contains("table.csv:2: a quote that is not closed"));
-    CHECK_THAT(Written("a,b\n\n1,\"2\"3\n").refusal(), contains("table.csv:3: wanted a separator behind the quote, got '3"));
+    CHECK_THAT(Written("a,b\n\n1,\"2\"3\n").refusal(),
+               contains("table.csv:3: wanted a separator behind the quote, got '3"));
     CHECK_THAT(Written("a,b\n" + std::string(5000, ',')).refusal(), contains(":2: more than 4096 cells"));
     CHECK_THAT(Written("a,b\n1," + std::string((1 << 20) + 1, 'x')).refusal(), contains("a cell of more than 1048576"));
-    CHECK_THAT(Written("a,b\n1,\"" + std::string((1 << 20) + 1, 'x') + "\"").refusal(), contains("a cell of more than"));
+    CHECK_THAT(Written("a,b\n1,\"" + std::string((1 << 20) + 1, 'x') + "\"").refusal(),
+               contains("a cell of more than"));
 }
 
 TEST_CASE("Columns are found by name, in any case and with other punctuation", "[csv]") {

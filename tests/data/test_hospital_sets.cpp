@@ -61,11 +61,13 @@ TEST_CASE("chexpert: tables of train and valid, paths that begin with the set's 
         const std::string said = remarks_of(*data);
         CHECK_THAT(said, contains("labels are called as in other sets: Pleural Effusion is Effusion"));
         CHECK_THAT(said, contains("blank labels are taken as absent: No Finding 20"));
-        CHECK_THAT(said, contains("uncertain labels are left out of loss and scores: Cardiomegaly 20, Edema 20, Atelectasis 20"));
+        CHECK_THAT(
+            said,
+            contains("uncertain labels are left out of loss and scores: Cardiomegaly 20, Edema 20, Atelectasis 20"));
         CHECK_THAT(said, contains("train_cheXbert.csv is not used"));
-        const auto ruled = open_dataset("chexpert:" + folder.path(),
-                                        with({{&DatasetOptions::uncertain, "Atelectasis=ones,Edema=zeros"},
-                                              {&DatasetOptions::view, "lateral"}}));
+        const auto ruled = open_dataset(
+            "chexpert:" + folder.path(),
+            with({{&DatasetOptions::uncertain, "Atelectasis=ones,Edema=zeros"}, {&DatasetOptions::view, "lateral"}}));
         CHECK((ruled->size(Split::train) == 20 && ruled->size(Split::val) == 0));
         CHECK(labels(*ruled, image) == "Cardiomegaly? Lung Opacity Atelectasis Effusion");
         CHECK(data->load(Split::train, 0).channels == 1);
@@ -129,7 +131,8 @@ TEST_CASE("padchest: labels in lists, ages, projections, images in numbered fold
     write_images(folder, {"0/a.png", "1/b.png", "1/c.png", "1/d.png", "1/e.png"});
     const std::string table =
         ",ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,PatientBirth,PatientSex_DICOM,Projection,Labels\n"
-        "0,a.png,0,20140915,s1,839860488694292331637988235681460987,1930.0,F,L,\"['pulmonary emphysema', ' hiatal hernia']\"\n"
+        "0,a.png,0,20140915,s1,839860488694292331637988235681460987,1930.0,F,L,\"['pulmonary emphysema', ' hiatal "
+        "hernia']\"\n"
         "1,b.png,1,20150101,s2,p2,1990.0,M,PA,['normal']\n"
         "2,c.png,1,20150101,s3,p3,,M,AP_horizontal,\"['laminar atelectasis', 'cardiomegaly', 'unchanged']\"\n"
         "3,d.png,1,20150101,s4,p4,,M,PA,['exclude']\n"
@@ -163,7 +166,8 @@ TEST_CASE("padchest: of more than 64 labels the most frequent are used, or those
     CHECK((data->label_names().front() == "finding 100" && data->label_names().back() == "rare 2"));
     CHECK_THAT(remarks_of(*data), contains("! 82 labels, of which the 64 most frequent are used"));
     CHECK_THAT(remarks_of(*data), contains("18 labels are not used: finding 162"));
-    const auto two = open_dataset("padchest:" + folder.path(), with({{&DatasetOptions::only_labels, "rare 2,finding 179"}}));
+    const auto two =
+        open_dataset("padchest:" + folder.path(), with({{&DatasetOptions::only_labels, "rare 2,finding 179"}}));
     CHECK(two->label_names() == Strings{"rare 2", "finding 179"});
 }
 
@@ -181,7 +185,8 @@ TEST_CASE("vindr: what most, any or all of the radiologists see", "[hospital_set
     CHECK(names_in(*data, Split::test) == Strings{"test/ccc"});
     CHECK((labels(*data, "train/aaa") == "Aortic enlargement" && labels(*data, "train/bbb") == "Effusion"));
     CHECK(labels(*data, "test/ccc") == "No Finding");
-    CHECK_THAT(remarks_of(*data), contains("2 of 2 images have several readers: what most of them see is present (3 labels"));
+    CHECK_THAT(remarks_of(*data),
+               contains("2 of 2 images have several readers: what most of them see is present (3 labels"));
     CHECK_THAT(remarks_of(*data), contains("has labels that "));
     const auto any = open_dataset(spec, with({{&DatasetOptions::readers, "any"}})),
                all = open_dataset(spec, with({{&DatasetOptions::readers, "all"}}));
@@ -191,10 +196,11 @@ TEST_CASE("vindr: what most, any or all of the radiologists see", "[hospital_set
 TEST_CASE("vindr: the boxes of the Kaggle challenge", "[hospital_sets]") {
     const TemporaryFolder folder;
     write_images(folder, {"train/aaa.dicom", "train/bbb.dicom"});
-    write_text(folder / "train.csv",
-               "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\n"
-               "aaa,Cardiomegaly,3,R8,691,1375,1653,1831\naaa,Cardiomegaly,3,R8,1,1,2,2\naaa,Cardiomegaly,3,R9,1,1,2,2\n"
-               "aaa,No finding,14,R10,,,,\nbbb,No finding,14,R8,,,,\nbbb,Pulmonary fibrosis,13,R9,1,1,2,2\n");
+    write_text(
+        folder / "train.csv",
+        "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\n"
+        "aaa,Cardiomegaly,3,R8,691,1375,1653,1831\naaa,Cardiomegaly,3,R8,1,1,2,2\naaa,Cardiomegaly,3,R9,1,1,2,2\n"
+        "aaa,No finding,14,R10,,,,\nbbb,No finding,14,R8,,,,\nbbb,Pulmonary fibrosis,13,R9,1,1,2,2\n");
     const auto data = open_dataset("vindr:" + folder.path());
     CHECK((labels(*data, "train/aaa") == "Cardiomegaly" && labels(*data, "train/bbb").empty()));
     CHECK(data->label_names() == Strings{"Cardiomegaly", "No Finding", "Fibrosis"});
@@ -203,10 +209,12 @@ TEST_CASE("vindr: the boxes of the Kaggle challenge", "[hospital_sets]") {
 
 TEST_CASE("rsna: a row a box, and classes", "[hospital_sets]") {
     const TemporaryFolder folder;
-    write_images(folder, {"stage_2_train_images/a-1.dcm", "stage_2_train_images/b-2.dcm", "stage_2_train_images/c-3.dcm"});
-    write_text(folder / "stage_2_train_labels.csv",
-               "patientId,x,y,width,height,Target\na-1,,,,,0\nb-2,264.0,152.0,213.0,379.0,1\nb-2,562.0,152.0,256.0,453.0,1\n"
-               "c-3,,,,,0\n");
+    write_images(folder,
+                 {"stage_2_train_images/a-1.dcm", "stage_2_train_images/b-2.dcm", "stage_2_train_images/c-3.dcm"});
+    write_text(
+        folder / "stage_2_train_labels.csv",
+        "patientId,x,y,width,height,Target\na-1,,,,,0\nb-2,264.0,152.0,213.0,379.0,1\nb-2,562.0,152.0,256.0,453.0,1\n"
+        "c-3,,,,,0\n");
     const std::string spec = "rsna:" + folder.path();
     const auto plain = open_dataset(spec);
     CHECK(plain->label_names() == Strings{"Pneumonia"});
@@ -231,7 +239,8 @@ TEST_CASE("A set is seen through the labels of another set's model", "[common_la
     const CommonLabels common = with_labels(open_dataset("chexpert:" + folder.path()), model, "best.safetensors");
     REQUIRE(common.remarks.size() == 2);
     CHECK(common.remarks[0].text == "labels of the model that the data has not, which are not scored: Hernia");
-    CHECK_THAT(common.remarks[1].text, contains("labels of the data that the model has not, which are not scored: No Finding, Enl"));
+    CHECK_THAT(common.remarks[1].text,
+               contains("labels of the data that the model has not, which are not scored: No Finding, Enl"));
     const std::string image = "train/patient00011/study1/view2_lateral.jpg";
     CHECK(labels(*common.dataset, image) == "Hernia? Pleural_Effusion Lung Opacity");
     CHECK(names_in(*common.dataset, Split::val) == names_in(*data, Split::val));
@@ -239,7 +248,8 @@ TEST_CASE("A set is seen through the labels of another set's model", "[common_la
         CHECK(common.dataset->load(Split::val, i).pixels == data->load(Split::val, i).pixels);
     CHECK(common.dataset->load(Split::train, 5).pixels == data->load(Split::train, 5).pixels);
     CHECK(common.dataset->files() == data->files());
-    CHECK_THROWS_WITH(with_labels(open_dataset("chexpert:" + folder.path()), {"Hernia"}, "m"), contains("none in common"));
+    CHECK_THROWS_WITH(with_labels(open_dataset("chexpert:" + folder.path()), {"Hernia"}, "m"),
+                      contains("none in common"));
     const Strings own = data->label_names();
     const Dataset* const same = data.get();
     CHECK(with_labels(std::move(data), own, "m").dataset.get() == same);

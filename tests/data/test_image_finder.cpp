@@ -46,7 +46,8 @@ TEST_CASE("Files are found by the names that tables give them", "[image_finder]"
 
 TEST_CASE("Images that no name asks for are told, those behind others are not", "[image_finder]") {
     const TemporaryFolder folder;
-    for (const char* name : {"one/a.png", "two/a.png", "two/b.png", "two/c.jpg", "two/d.txt"}) write_text(folder / name, "");
+    for (const char* name : {"one/a.png", "two/a.png", "two/b.png", "two/c.jpg", "two/d.txt"})
+        write_text(folder / name, "");
     ImageFinder finder({folder / "one", folder / "two"});
     finder.find("a.png");
     finder.find("c");

@@ -54,8 +54,9 @@ TEST_CASE("csv: a column a label, with patients, splits, views, sex, age and wei
     CHECK((samples.at("a.png").patient == "7" && samples.at("b.png").patient == "7"));
     CHECK((samples.at("a.png").weight == 0.5F && samples.at("b.png").weight == 1.5F));  // their mean in training is 1
     const std::string said = remarks_of(*data);
-    CHECK_THAT(said, contains("table.csv, separated by commas; its columns: images 'Path', patients 'PatientID', splits "
-                              "'Split', views 'View', sex 'Gender', age 'Age', weights 'sample_weight'"));
+    CHECK_THAT(said,
+               contains("table.csv, separated by commas; its columns: images 'Path', patients 'PatientID', splits "
+                        "'Split', views 'View', sex 'Gender', age 'Age', weights 'sample_weight'"));
     CHECK_THAT(said, contains("labels are in 'Mass, Edema', 2 of one column each; --label-type classes"));
     CHECK_THAT(said, contains("! 1 patients' numbers are written in several ways, which are taken as one: '007' '7'"));
     CHECK_THAT(said, contains("uncertain labels are left out of loss and scores: Edema 1"));
@@ -64,10 +65,11 @@ TEST_CASE("csv: a column a label, with patients, splits, views, sex, age and wei
 }
 
 TEST_CASE("csv: labels in one column, joined in some way, in lists, or a row each", "[label_csv]") {
-    const std::string bars = "image,labels\na.png,Mass|Edema\nb.png,No Finding\nc.png, Mass \nd.png,\n",
-                      lists = "image,labels\na.png,\"['Mass', \"\"Edema\"\"]\"\nb.png,['normal']\nc.png,['Mass']\nd.png,nan\n",
-                      tabs = "image\tlabels\na.png\tMass;Edema\nb.png\tno finding\nc.png\tMass\nd.png\t\n",
-                      rows = "image,label\na.png,Mass\na.png,Edema\nb.png,No finding\nc.png,Mass\nd.png,\n";
+    const std::string
+        bars = "image,labels\na.png,Mass|Edema\nb.png,No Finding\nc.png, Mass \nd.png,\n",
+        lists = "image,labels\na.png,\"['Mass', \"\"Edema\"\"]\"\nb.png,['normal']\nc.png,['Mass']\nd.png,nan\n",
+        tabs = "image\tlabels\na.png\tMass;Edema\nb.png\tno finding\nc.png\tMass\nd.png\t\n",
+        rows = "image,label\na.png,Mass\na.png,Edema\nb.png,No finding\nc.png,Mass\nd.png,\n";
     for (const std::string& table : {bars, lists, tabs, rows}) {
         const auto data = Set(table).open();
         CAPTURE(table);
@@ -76,7 +78,8 @@ TEST_CASE("csv: labels in one column, joined in some way, in lists, or a row eac
         CHECK((labels(*data, "c.png") == "Mass" && samples_of(*data).at("c.png").known == kAllKnown));
         if (table != lists) CHECK(labels(*data, "d.png") == "Edema? Mass?");
     }
-    CHECK_THAT(remarks_of(*Set(rows).open()), contains("! 1 rows add labels to an image that has a row already, as a.png"));
+    CHECK_THAT(remarks_of(*Set(rows).open()),
+               contains("! 1 rows add labels to an image that has a row already, as a.png"));
     const auto chosen = Set("image,labels\na.png,x+y\nb.png,y\n").open(with({{&DatasetOptions::label_separator, "+"}}));
     CHECK(chosen->label_names() == Strings{"x", "y"});
     CHECK_THAT(refusal_of(Set("image,labels\na.png,['Mass'\nb.png,['Mass']\n").spec()),
@@ -87,7 +90,8 @@ TEST_CASE("csv: classes by a word an image, by a number, or by one column of sev
     const auto words = Set("file;class\na.png;dog\nb.png;cat\nc.png;dog\n").open();
     CHECK((words->task() == Task::classes && words->label_names() == Strings{"cat", "dog"}));
     CHECK(samples_of(*words).at("a.png").label == 1);
-    CHECK_THAT(remarks_of(*words), contains("classes are in 'class', one a cell; --label-type labels takes them as labels"));
+    CHECK_THAT(remarks_of(*words),
+               contains("classes are in 'class', one a cell; --label-type labels takes them as labels"));
     const auto numbers = Set("file,label\na.png,10\nb.png,2\nc.png,0\n").open();
     CHECK(numbers->label_names() == Strings{"0", "2", "10"});
     const auto binary = Set("file,label\na.png,1\nb.png,0\n").open();
@@ -105,9 +109,11 @@ TEST_CASE("csv: classes by a word an image, by a number, or by one column of sev
 }
 
 TEST_CASE("csv: options name columns, and are refused where the table has none of the name", "[label_csv]") {
-    const std::string table = "n,who,grp,proj,s,years,w,x,y,z\na.png,p1,train,PA,F,3,1,1,0,5\nb.png,p2,val,AP,M,4,1,0,1,6\n";
+    const std::string table =
+        "n,who,grp,proj,s,years,w,x,y,z\na.png,p1,train,PA,F,3,1,1,0,5\nb.png,p2,val,AP,M,4,1,0,1,6\n";
     DatasetOptions options;
-    options.path_column = "n", options.patient_column = "who", options.split_column = "grp", options.view_column = "proj";
+    options.path_column = "n", options.patient_column = "who", options.split_column = "grp",
+    options.view_column = "proj";
     options.sex_column = "s", options.age_column = "years", options.weight_column = "w", options.label_columns = "y, x";
     const auto data = Set(table).open(options);
     CHECK(data->label_names() == Strings{"y", "x"});
@@ -128,7 +134,8 @@ TEST_CASE("csv: paths are relative to the table or to --root", "[label_csv]") {
     write_images(folder, {"images/x/a.png", "images/x/b.png"});
     write_text(folder / "tables/t.csv", "path,label\nx/a.png,u\nx/b.png,v\nx/none.png,u\n");
     const std::string spec = "csv:" + (folder / "tables/t.csv");
-    CHECK_THAT(refusal_of(spec), contains("none of its 3 images is there: x/a.png, x/b.png and 1 more; --root says where"));
+    CHECK_THAT(refusal_of(spec),
+               contains("none of its 3 images is there: x/a.png, x/b.png and 1 more; --root says where"));
     const auto data = open_dataset(spec, with({{&DatasetOptions::root, folder / "images"}}));
     CHECK(samples_of(*data).at("x/a.png").file == folder / "images/x/a.png");
     CHECK(data->missing() == Strings{"x/none.png"});
@@ -145,7 +152,10 @@ TEST_CASE("csv: splits by patient where the table names none, the same for every
     Strings names;
     for (int i = 0; i < 60; ++i) {
         names.push_back("i" + std::to_string(i) + ".png");
-        table += names.back() + "," + std::to_string(i / 3) + (i % 3 == 0 ? ",PA," : i % 3 == 1 ? ",AP," : ",LATERAL,") +
+        table += names.back() + "," + std::to_string(i / 3) +
+                 (i % 3 == 0   ? ",PA,"
+                  : i % 3 == 1 ? ",AP,"
+                               : ",LATERAL,") +
                  std::to_string(i % 2) + "\n";
     }
     write_images(folder, names);
@@ -159,14 +169,16 @@ TEST_CASE("csv: splits by patient where the table names none, the same for every
         for (const Sample& sample : data.samples(split)) found.insert(sample.patient);
         return found;
     };
-    const auto frontal = open_dataset(spec, with({{&DatasetOptions::view, "frontal"}})), lateral = open_dataset(spec, with({{&DatasetOptions::view, "lateral"}}));
+    const auto frontal = open_dataset(spec, with({{&DatasetOptions::view, "frontal"}})),
+               lateral = open_dataset(spec, with({{&DatasetOptions::view, "lateral"}}));
     CHECK((frontal->size(Split::train) == 28 && lateral->size(Split::train) == 14));
     for (const Split split : kSplits) {
         CHECK(patients(*frontal, split) == patients(*all, split));
         CHECK(patients(*lateral, split) == patients(*all, split));
     }
     CHECK_THAT(remarks_of(*frontal), contains("40 of 60 images have the view frontal; left out: 20 lateral"));
-    CHECK_THAT(refusal_of(spec, with({{&DatasetOptions::view, "oblique"}})), contains("no image's view is oblique; there are: 20 AP, 20 PA"));
+    CHECK_THAT(refusal_of(spec, with({{&DatasetOptions::view, "oblique"}})),
+               contains("no image's view is oblique; there are: 20 AP, 20 PA"));
     CHECK_THAT(refusal_of(Set("path,x\na.png,1\nb.png,0\n").spec(), with({{&DatasetOptions::view, "PA"}})),
                contains("does not say the images' views"));
 }
@@ -213,8 +225,9 @@ TEST_CASE("csv: malformed tables are refused with file and line", "[label_csv]")
         CHECK_THAT(refusal_of(set.spec()), contains(message));
         CHECK_THROWS_AS(set.open(), InputError);
     }
-    CHECK_THAT(refusal_of(Set("path,x,y\na.png,1,0\nb.png,two,1\n").spec(), with({{&DatasetOptions::label_columns, "x,y"}})),
-               contains(":3: wanted 1, 0, -1 or nothing in 'x', got 'two'"));
+    CHECK_THAT(
+        refusal_of(Set("path,x,y\na.png,1,0\nb.png,two,1\n").spec(), with({{&DatasetOptions::label_columns, "x,y"}})),
+        contains(":3: wanted 1, 0, -1 or nothing in 'x', got 'two'"));
     CHECK_THAT(refusal_of(Set("path,fold,x\na.png,3,1\n").spec(), with({{&DatasetOptions::split_column, "fold"}})),
                contains(":2: wanted a split (train, val, test), got '3'"));
     CHECK_THAT(remarks_of(*Set("path,fold,x\na.png,3,1\nb.png,4,0\n").open()),

@@ -68,7 +68,8 @@ TEST_CASE("nih: tables in any form are the same set", "[nih]") {
         {"blanks after findings", [](const std::string& t) { return replaced(t, "Hernia,", "Hernia ,"); }},
         {"blanks after names", [](const std::string& t) { return replaced(t, ".png,", ".png ,"); }},
         {"blanks around bars", [](const std::string& t) { return replaced(t, "|", " | "); }},
-        {"small letters", [](const std::string& t) { return replaced(replaced(t, "No Finding", "no finding"), "Eff", "eff"); }},
+        {"small letters",
+         [](const std::string& t) { return replaced(replaced(t, "No Finding", "no finding"), "Eff", "eff"); }},
         {"headings", [](const std::string& t) { return replaced(t, "Image Index", "image_index"); }},
         {"folders", [](const std::string& t) { return replaced(t, "\n0", "\nimages/0"); }},
         {"no endings", [](const std::string& t) { return replaced(t, ".png", ""); }},
@@ -118,8 +119,10 @@ TEST_CASE("nih: lists with blanks, folders, without endings or as tables are the
         CHECK((data->unlisted().empty() && data->size(Split::test) == 4));
         CHECK(data->size(Split::train) + data->size(Split::val) == 12);
     }
-    const auto odd = open_dataset(Changed(kTest, [](const std::string& t) { return t + "heading\nother.png\n"; }).spec());
-    CHECK_THAT(told(*odd), contains("! 2 of 6 names of ") && contains("test_list.txt are not in the table: heading, other.png"));
+    const auto odd =
+        open_dataset(Changed(kTest, [](const std::string& t) { return t + "heading\nother.png\n"; }).spec());
+    CHECK_THAT(told(*odd),
+               contains("! 2 of 6 names of ") && contains("test_list.txt are not in the table: heading, other.png"));
     CHECK(open_dataset(Changed(kTest, [](const std::string&) { return ""; }).spec())->size(Split::test) == 0);
 }
 
@@ -138,13 +141,17 @@ TEST_CASE("nih: absent images and patients on both sides are told when a set is 
 
 TEST_CASE("nih: a patient's number in several forms is one patient, and that is found", "[nih]") {
     const Changed set(kTable, [](const std::string& t) {
-        return replaced(replaced(t, "png,No Finding,0,3,", "png,No Finding,0,00000003,"), "Hernia,1,3,", "Hernia,1, 3.0 ,");
+        return replaced(replaced(t, "png,No Finding,0,3,", "png,No Finding,0,00000003,"), "Hernia,1,3,",
+                        "Hernia,1, 3.0 ,");
     });
     std::filesystem::remove(set.folder() / kTrain);
     std::filesystem::remove(set.folder() / kTest);
     const auto data = open_dataset(set.spec());
-    CHECK((samples_of(*data).at("00000003_000.png").patient == "3" && samples_of(*data).at("00000003_001.png").patient == "3"));
-    CHECK_THAT(told(*data), contains("! 1 patients' numbers are written in several ways, which are taken as one: ' 3.0 ' '00000003'"));
+    CHECK((samples_of(*data).at("00000003_000.png").patient == "3" &&
+           samples_of(*data).at("00000003_001.png").patient == "3"));
+    CHECK_THAT(
+        told(*data),
+        contains("! 1 patients' numbers are written in several ways, which are taken as one: ' 3.0 ' '00000003'"));
     const CheckReport report = check_dataset(*data, 1);
     REQUIRE(report.count(FindingKind::remark) == 1);
     CHECK(report.good());
@@ -157,7 +164,8 @@ TEST_CASE("nih: of two label tables the newer is taken, and that is told", "[nih
     write_text(folder / "Data_Entry_2017_v2020.csv", replaced(read_text(folder / kTable), "Effusion|", ""));
     const auto data = open_dataset("nih:" + folder.path());
     CHECK(samples_of(*data).at("00000001_001.png").mask == std::uint64_t{1} << 13);
-    CHECK_THAT(told(*data), contains("! ") && contains("Data_Entry_2017_v2020.csv is read, the last by name; not used: "));
+    CHECK_THAT(told(*data),
+               contains("! ") && contains("Data_Entry_2017_v2020.csv is read, the last by name; not used: "));
 }
 
 TEST_CASE("nih: a table of CheXpert's form in its place is read as csv: would", "[nih]") {
@@ -169,12 +177,15 @@ TEST_CASE("nih: a table of CheXpert's form in its place is read as csv: would", 
                "CheXpert-v1.0-small/train/patient00002/study1/view1_frontal.jpg,Male,50,Frontal,AP,,-1.0\n");
     const auto data = open_dataset("nih:" + folder.path());
     CHECK(samples_of(*data).size() == 2);
-    CHECK_THAT(told(*data), contains("Data_Entry_chexpert.csv has none of NIH's columns and is read as csv:FILE would"));
+    CHECK_THAT(told(*data),
+               contains("Data_Entry_chexpert.csv has none of NIH's columns and is read as csv:FILE would"));
 }
 
 TEST_CASE("nih: two rows of one image, and images that are none, are refused by name", "[nih]") {
-    const Changed twice(kTable, [](const std::string& t) { return t + "00000001_000.PNG,No Finding,0,1,61,F,PA,1,1,1,1\n"; });
+    const Changed twice(kTable,
+                        [](const std::string& t) { return t + "00000001_000.PNG,No Finding,0,1,61,F,PA,1,1,1,1\n"; });
     CHECK_THAT(refusal_of(twice.spec()), contains("00000001_000.PNG has a row already, as 00000001_000.png"));
     const Changed none(kTable, [](const std::string& t) { return replaced(t, "_00", "_99"); });
-    CHECK_THAT(refusal_of(none.spec()), contains("none of its 16 images is there (00000001_990.png, 00000001_991.png and 14 more)"));
+    CHECK_THAT(refusal_of(none.spec()),
+               contains("none of its 16 images is there (00000001_990.png, 00000001_991.png and 14 more)"));
 }

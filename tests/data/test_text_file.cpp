@@ -60,9 +60,13 @@ TEST_CASE("Texts are read in the encodings that programs save", "[text_file]") {
     const Row rows[] = {
         {"", "", "UTF-8"},
         {"a,b\n", "a,b\n", "UTF-8"},
-        {"\xEF\xBB\xBF" "a", "a", "UTF-8"},
+        {"\xEF\xBB\xBF"
+         "a",
+         "a", "UTF-8"},
         {umlauts, umlauts, "UTF-8"},
-        {"\xFF\xFE" "a\0,\0\xAC\x20"s, "a,\xE2\x82\xAC", "UTF-16 LE"},
+        {"\xFF\xFE"
+         "a\0,\0\xAC\x20"s,
+         "a,\xE2\x82\xAC", "UTF-16 LE"},
         {"\xFE\xFF\0a\0,\x20\xAC"s, "a,\xE2\x82\xAC", "UTF-16 BE"},
         {"a\0b\0c\0"s, "abc", "UTF-16 LE"},
         {"\0a\0b\0c"s, "abc", "UTF-16 BE"},
@@ -97,8 +101,12 @@ TEST_CASE("What is no text is refused", "[text_file]") {
     const Files files;
     CHECK_THAT(files.refusal("a,b\0c"s), contains("is no text: byte 3 is zero"));
     CHECK_THAT(files.refusal("\xFF\xFE\0\0a\0\0\0"s), contains("UTF-32"));
-    CHECK_THAT(files.refusal("\xFF\xFE" "a"s), contains("odd number of bytes"));
-    CHECK_THAT(files.refusal("\xFF\xFE\x3D\xD8" "a\0"s), contains("damaged UTF-16 at byte 0"));
+    CHECK_THAT(files.refusal("\xFF\xFE"
+                             "a"s),
+               contains("odd number of bytes"));
+    CHECK_THAT(files.refusal("\xFF\xFE\x3D\xD8"
+                             "a\0"s),
+               contains("damaged UTF-16 at byte 0"));
     CHECK_THAT(files.refusal("\xFF\xFE\x00\xDE"s), contains("damaged UTF-16"));
     CHECK_THROWS_AS(read_text_file("/no/such/file"), IoError);
 }

@@ -69,8 +69,8 @@ TEST_CASE("Smoothed targets depend on seed, name and label alone, and fill their
 }
 
 TEST_CASE("Rules that are none are refused", "[truth]") {
-    for (const char* rule : {"", "none", "smooth", "smooth:", "smooth:0.5", "smooth:0.8-0.5", "smooth:-1-0", "smooth:0-1.5",
-                             "smooth:0-1x", "ones,"})
+    for (const char* rule : {"", "none", "smooth", "smooth:", "smooth:0.5", "smooth:0.8-0.5", "smooth:-1-0",
+                             "smooth:0-1.5", "smooth:0-1x", "ones,"})
         CHECK_THROWS_AS(UncertainRule(rule, kLabels, 0), UsageError);
     CHECK_THROWS_WITH(UncertainRule("Edem=ones", kLabels, 0), contains("no label 'Edem', did you mean 'Edema'?"));
 }
