@@ -20,6 +20,24 @@ constexpr Part kParts[] = {{"train.csv", Split::train},
                            {"test.csv", Split::test},
                            {"test_labels.csv", Split::test}};
 
+constexpr const char* kObservations[] = {"No Finding",       "Enlarged Cardiomediastinum",
+                                         "Cardiomegaly",     "Lung Opacity",
+                                         "Lung Lesion",      "Edema",
+                                         "Consolidation",    "Pneumonia",
+                                         "Atelectasis",      "Pneumothorax",
+                                         "Pleural Effusion", "Pleural Other",
+                                         "Fracture",         "Support Devices"};
+
+/// Returns the observations that a table has a column of, in its order, joined by commas.
+std::string observations_in(const std::string& path) {
+    std::string names;
+    for (const std::string& title : TableFile(path).header())
+        for (const char* known : kObservations)
+            if (column_key(title) == column_key(known)) names += (names.empty() ? "" : ",") + title;
+    if (names.empty()) throw InputError(fmt::format("[chexpert] {}:1: none of the 14 observations is a column", path));
+    return names;
+}
+
 /// Labels made by other labelers, which are published beside train.csv.
 constexpr const char* kOthers[] = {"train_chexbert", "train_visualchexbert"};
 
@@ -33,6 +51,7 @@ std::unique_ptr<Dataset> open_chexpert(const std::string& path, const DatasetOpt
         std::vector<Remark> remarks;
         const std::string found = find_table(path, file, "", remarks);
         if (found.empty()) continue;
+        if (options.label_columns.empty()) reading.label_columns = observations_in(found);
         LabelTable part = read_label_table(found, reading, "chexpert");
         part.remarks.insert(part.remarks.end(), remarks.begin(), remarks.end());
         for (LabelRow& row : part.rows) {

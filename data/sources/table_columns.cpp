@@ -1,7 +1,6 @@
 #include "data/sources/table_columns.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <unordered_set>
@@ -21,42 +20,43 @@
 namespace keel {
 namespace {
 
-using Keys = std::initializer_list<std::string_view>;
+using Keys = std::span<const std::string_view>;
 
 /// column_key() of what columns are called, the surest first.
-constexpr Keys kPath{"path",      "imagepath", "filepath", "imageindex", "imageid",   "imagename",
-                     "imagefile", "filename",  "fileid",   "file",       "image",     "img",
-                     "imgpath",   "imgname",   "imgfile",  "dicomid",    "dicompath", "dicom",
-                     "png",       "jpg",       "jpgpath",  "imgid",      "name",      "id"};
-constexpr Keys kPatient{"patientid", "patient", "subjectid", "subject", "patientnumber", "patientsid", "pid"};
-constexpr Keys kSplit{"split", "subset", "partition", "set", "dataset", "phase", "usage", "fold"};
-constexpr Keys kView{"viewposition", "view", "projection", "appa", "viewpositiondicom", "imageview"};
-constexpr Keys kOtherView{"frontallateral"};
-constexpr Keys kSex{"sex", "gender", "patientsex", "patientgender", "patientsexdicom"};
-constexpr Keys kAge{"age", "patientage", "ageyears", "ageinyears", "patientageyears"};
-constexpr Keys kWeight{"sampleweight", "sampleweights", "imageweight"};
-constexpr Keys kNamedLabels{"findinglabels", "labels",      "label",     "findings",  "finding", "class",
-                            "classname",     "classes",     "diagnosis", "diagnoses", "target",  "category",
-                            "pathology",     "pathologies", "dx",        "y"};
+constexpr std::string_view kPath[] = {"path",      "imagepath", "filepath", "imageindex", "imageid",   "imagename",
+                                      "imagefile", "filename",  "fileid",   "file",       "image",     "img",
+                                      "imgpath",   "imgname",   "imgfile",  "dicomid",    "dicompath", "dicom",
+                                      "png",       "jpg",       "jpgpath",  "imgid",      "name",      "id"};
+constexpr std::string_view kPatient[] = {"patientid",     "patient",    "subjectid", "subject",
+                                         "patientnumber", "patientsid", "pid"};
+constexpr std::string_view kSplit[] = {"split", "subset", "partition", "set", "dataset", "phase", "usage", "fold"};
+constexpr std::string_view kView[] = {"viewposition", "view", "projection", "appa", "viewpositiondicom", "imageview"};
+constexpr std::string_view kOtherView[] = {"frontallateral"};
+constexpr std::string_view kSex[] = {"sex", "gender", "patientsex", "patientgender", "patientsexdicom"};
+constexpr std::string_view kAge[] = {"age", "patientage", "ageyears", "ageinyears", "patientageyears"};
+constexpr std::string_view kWeight[] = {"sampleweight", "sampleweights", "imageweight"};
+constexpr std::string_view kNamedLabels[] = {
+    "findinglabels", "labels",    "label",  "findings", "finding",   "class",       "classname", "classes",
+    "diagnosis",     "diagnoses", "target", "category", "pathology", "pathologies", "dx",        "y"};
 /// Numbers that are no labels, even where a small table has none but 0 and 1.
-constexpr Keys kNoLabels{"",
-                         "index",
-                         "unnamed0",
-                         "followup",
-                         "studyid",
-                         "seriesid",
-                         "width",
-                         "height",
-                         "rows",
-                         "columns",
-                         "originalimagewidth",
-                         "originalimageheight",
-                         "month",
-                         "offset",
-                         "classid",
-                         "radid"};
+constexpr std::string_view kNoLabels[] = {"",
+                                          "index",
+                                          "unnamed0",
+                                          "followup",
+                                          "studyid",
+                                          "seriesid",
+                                          "width",
+                                          "height",
+                                          "rows",
+                                          "columns",
+                                          "originalimagewidth",
+                                          "originalimageheight",
+                                          "month",
+                                          "offset",
+                                          "classid",
+                                          "radid"};
 
-bool is_one_of(std::string_view key, const Keys& keys) { return std::ranges::find(keys, key) != keys.end(); }
+bool is_one_of(std::string_view key, Keys keys) { return std::ranges::find(keys, key) != keys.end(); }
 
 /// What the cells of a column are.
 struct Contents {
@@ -131,7 +131,7 @@ private:
                                      excerpt(name), what, suggestion(name, table_.header()),
                                      some_of(table_.header(), 20)));
     }
-    std::optional<std::size_t> choose(const std::string& option, const Keys& keys, const char* what) {
+    std::optional<std::size_t> choose(const std::string& option, Keys keys, const char* what) {
         if (option == "none") return std::nullopt;
         if (!option.empty()) return taken(named(option, what));
         for (const std::string_view key : keys)
@@ -156,17 +156,23 @@ private:
     }
 
     void choose_labels(TableColumns& c) {
+        std::vector<std::string> blank;
         if (!options_.label_columns.empty()) {
             for (const std::string& name : split_text(options_.label_columns, ','))
                 c.labels.push_back(named(std::string(trimmed(name)), "labels"));
         } else if (const auto column = text_column()) {
             c.labels = {*column};
         } else {
-            for (std::size_t i = 0; i < contents_.size(); ++i)
-                if (contents_[i].truths && contents_[i].known && !is_taken(i) &&
-                    !is_one_of(column_key(title(i)), kNoLabels))
+            for (std::size_t i = 0; i < contents_.size(); ++i) {
+                if (!contents_[i].truths || is_taken(i) || is_one_of(column_key(title(i)), kNoLabels)) continue;
+                if (contents_[i].known)
                     c.labels.push_back(i);
+                else
+                    blank.push_back(title(i));
+            }
         }
+        if (options_.label_columns.empty() && !blank.empty())
+            remarks_.push_back({false, fmt::format("columns of blanks alone are no labels: {}", some_of(blank, 14))});
         if (c.labels.empty())
             throw InputError(fmt::format("[{}] {}:1: no column of labels; --label-columns says which of: {}", who_,
                                          table_.path(), some_of(table_.header(), 20)));

@@ -1,5 +1,7 @@
 #include "data/sources/label_csv.h"
 
+#include <set>
+
 #include "data/pipeline/loader.h"
 #include "kernels/error.h"
 #include "tests/data/table_sets.h"
