@@ -15,10 +15,10 @@ namespace {
 Tensor weighted_sum(const std::vector<Tensor>& terms, const std::vector<double>& weights) {
     double sum = 0;
     for (std::size_t i = 0; i < terms.size(); ++i) sum += weights[i] * terms[i].item();
-    return record(Tensor::full({1}, static_cast<float>(sum)), terms, [weights](const Tensor& diff_dst) {
+    const DType dtype = terms[0].dtype();
+    return record(Tensor::full({1}, sum, dtype), terms, [weights, dtype](const Tensor& diff_dst) {
         Gradients gradients;
-        for (const double weight : weights)
-            gradients.push_back(Tensor::full({1}, static_cast<float>(weight * diff_dst.item())));
+        for (const double weight : weights) gradients.push_back(Tensor::full({1}, weight * diff_dst.item(), dtype));
         return gradients;
     });
 }
