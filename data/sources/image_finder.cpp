@@ -111,6 +111,12 @@ ImageFinder::Match ImageFinder::find_below(const std::string& root, const std::s
     const std::size_t slash = rest.rfind('/');
     if (slash == std::string::npos) return find_in(root, rest);
     if (root.empty() && slash == 0) return find_in("/", rest.substr(1));
+    // Tables name the folder of their set first, which is seldom there: asked once, not for each of its folders.
+    const std::string top = root + "/" + rest.substr(0, rest.find('/', root.empty() ? 1 : 0));
+    const auto [known, fresh] = tops_.try_emplace(top, false);
+    std::error_code error;
+    if (fresh) known->second = fs::is_directory(top, error);
+    if (!known->second) return {};
     return find_in(root.empty() ? rest.substr(0, slash) : root + "/" + rest.substr(0, slash), rest.substr(slash + 1));
 }
 

@@ -55,6 +55,7 @@ private:
 
     std::vector<std::string> roots_;
     std::unordered_map<std::string, Folder> folders_;
+    std::unordered_map<std::string, bool> tops_;          ///< whether the first folders of names are there
     std::unordered_map<std::string, std::int64_t> used_;  ///< how often each file was returned
     std::map<std::string, Example> changes_;
 };
