@@ -30,8 +30,9 @@ constexpr const char* kObservations[] = {"No Finding",       "Enlarged Cardiomed
 
 /// Returns the observations that a table has a column of, in its order, joined by commas.
 std::string observations_in(const std::string& path) {
+    const TableFile table(path);
     std::string names;
-    for (const std::string& title : TableFile(path).header())
+    for (const std::string& title : table.header())
         for (const char* known : kObservations)
             if (column_key(title) == column_key(known)) names += (names.empty() ? "" : ",") + title;
     if (names.empty()) throw InputError(fmt::format("[chexpert] {}:1: none of the 14 observations is a column", path));
