@@ -135,7 +135,10 @@ TEST_CASE("nih: absent images and patients on both sides are told when a set is 
     write_text(folder / kTrain, read_text(folder / kTrain) + "00000001_000.png\n");
     std::filesystem::copy_file(folder / "images/00000002_001.png", folder / "images/00000001_000.png");
     const std::string text = told(*open_dataset("nih:" + folder.path()));
-    CHECK_THAT(text, contains("! 3 rows of the label file have no image and are not used: 00000002_000.png"));
+    CHECK_THAT(
+        text,
+        contains(
+            "! 3 rows of the label file have no image (no picture file is there) and are not used: 00000002_000.png"));
     CHECK_THAT(text, contains("! 1 patients have images in several splits"));
 }
 
