@@ -168,10 +168,10 @@ Options table_options() {
     static const Words kLabelTypes{"auto", "classes", "labels"}, kBlanks{"auto", "unknown", "zeros"},
         kReaders{"majority", "any", "all"};
     const auto column = [](std::string_view key, std::string C::*member, std::string_view help) {
-        return Option<C>{key, member, "", {}, help, "guessed"};
+        return Option<C>{key, member, "NAME", {}, help, "guessed"};
     };
     return {
-        {"root", &C::root, "folder", {}, "where the images of a table are", "the table's or the set's folder"},
+        {"root", &C::root, "DIR", {}, "where the images of a table are", "the table's or the set's folder"},
         column("path_column", &C::path_column, "column of a table that names images"),
         column("label_columns", &C::label_columns,
                "columns of labels, or the one that names them, with commas between"),
@@ -183,14 +183,14 @@ Options table_options() {
         column("age_column", &C::age_column, "column of ages; none: no column"),
         column("weight_column", &C::weight_column, "column of the samples' weights in the loss; none: no column"),
         {"label_type", &C::label_type, "", kLabelTypes, "what a table's labels are"},
-        {"only_labels", &C::only_labels, "", {}, "the labels to use, with commas between", "all"},
+        {"only_labels", &C::only_labels, "NAMES", {}, "the labels to use, with commas between", "all"},
         {"uncertain",
          &C::uncertain,
-         "",
+         "RULE",
          {},
          "what uncertain labels become: ignore, zeros, ones, smooth:a-b, or LABEL=ones,... and one for the others"},
         {"blanks", &C::blanks, "", kBlanks, "what blank labels become; auto: as the set's authors take them"},
-        {"view", &C::view, "", {}, "views to use: frontal, lateral, PA, AP, ..., with commas between", "all"},
+        {"view", &C::view, "NAMES", {}, "views to use: frontal, lateral, PA, AP, ..., with commas between", "all"},
         {"readers", &C::readers, "", kReaders, "what several readers of an image agree on (vindr)"},
     };
 }

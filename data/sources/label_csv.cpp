@@ -85,7 +85,6 @@ private:
     void collect_names() {
         std::map<std::string, std::size_t> names;
         file_.for_each_row([&](TableRow& row) {
-            check_width(row);
             for (std::string& name : names_in(row)) {
                 if (columns_.task == Task::labels && finding_name(name) == kNoFinding) continue;
                 names.emplace(std::move(name), row.line);
@@ -105,17 +104,11 @@ private:
         for (const std::string& name : order) add_label(name, names[name]);
     }
 
-    void check_width(const TableRow& row) const {
-        if (row.cells.size() != file_.header().size())
-            refuse(row, fmt::format("{} cells, the header has {}", row.cells.size(), file_.header().size()));
-    }
-
     std::string cell(const TableRow& row, std::optional<std::size_t> column) const {
         return column ? std::string(trimmed(row.cells[*column])) : "";
     }
 
     void add(const TableRow& row) {
-        check_width(row);
         const std::string& written = row.cells[columns_.path];
         LabelRow read{.name = std::string(trimmed(written))};
         if (read.name.size() != written.size() && blanks_++ == 0) blank_name_ = "'" + written + "'";

@@ -104,8 +104,10 @@ private:
     /// Reads all cells once.
     void look() {
         table_.for_each_row([&](TableRow& row) {
-            for (std::size_t i = 0; i < std::min(row.cells.size(), contents_.size()); ++i)
-                look_at(trimmed(row.cells[i]), contents_[i]);
+            if (row.cells.size() != contents_.size())
+                throw InputError(fmt::format("[{}] {}: {} cells, the header has {}", who_, table_.where(row),
+                                             row.cells.size(), contents_.size()));
+            for (std::size_t i = 0; i < contents_.size(); ++i) look_at(trimmed(row.cells[i]), contents_[i]);
         });
     }
     static void look_at(std::string_view cell, Contents& c) {

@@ -218,8 +218,10 @@ TEST_CASE("csv: malformed tables are refused with file and line", "[label_csv]")
         {"path,split,x\na.png,train,1\na.png,test,1\n", ":3: a.png has a row already, of another split"},
         {"path,x,sample_weight\na.png,1,-2\n", ":2: wanted a weight from 0 to 1e6, got '-2'"},
         {"path,x,x\na.png,1,1\n", ":1: the label 'x' comes twice"},
-        {"path,\x01\na.png,1\n", "the label '?' is empty or not printable"},
-        {"path,label\na.png,\n", "no cell of 'label' names a label"},
+        {"path,a\x01"
+         "b\na.png,1\n",
+         "the label 'a?b' is empty or not printable"},
+        {"path,label\na.png,\nb.png,No Finding\n", "no cell of 'label' names a label"},
     };
     for (const auto& [table, message] : rows) {
         const Set set(table);
