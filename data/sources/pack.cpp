@@ -239,6 +239,10 @@ std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions
     Index index = read_index(file);
     index.contents.origins.fill("as packed");
     read_targets(path, index.contents);
+    TableReading view;
+    view.view = options.view;
+    if (static_cast<const TableReading&>(options) != view)
+        index.contents.remarks.push_back({true, "options about tables mean nothing to a pack, but for --view"});
     keep_views(index.contents, options.view, "pack");
     return std::make_unique<PackDataset>(path, std::move(index));
 }

@@ -207,6 +207,14 @@ TEST_CASE("csv: smoothed labels reach the loss of training, not the scores", "[l
     CHECK(batch.soft_targets.empty());
 }
 
+TEST_CASE("Options about tables are refused by sources without one", "[label_csv]") {
+    const Set set("path,x\na.png,1\nb.png,0\n");
+    write_images(set.folder(), {"classes/A/a.png", "classes/B/b.png"});
+    const std::string folder = "folder:" + (set.folder() / "classes");
+    CHECK(refusal_of(folder).empty());
+    CHECK_THAT(refusal_of(folder, with({{&DatasetOptions::uncertain, "ones"}})), contains("reads no table of labels"));
+}
+
 TEST_CASE("csv: malformed tables are refused with file and line", "[label_csv]") {
     const std::pair<const char*, const char*> rows[] = {
         {"path,x\na.png\n", ":2: 1 cells, the header has 2"},
