@@ -26,11 +26,13 @@ struct Options {
 };
 
 int run(const CLI::App& app, const Options& o, const Globals& globals, World& world) {
-    const auto dataset = open_data(app, o.reading, o.checkpoint, "eval", globals.quiet || !world.is_root(), true);
-    const Predictor model = predictor_to_score(o.checkpoint, *dataset, o.reading.batch_size);
+    const bool quiet = globals.quiet || !world.is_root();
+    auto opened = open_data(app, o.reading, o.checkpoint, "eval", quiet, true);
+    const Predictor model = predictor_to_score(o.checkpoint, *opened, o.reading.batch_size);
     if (model.spec().guessed && world.is_root())
         std::cerr << "keel eval: warning: " << guessed_text(model.spec()) << '\n';
-    require_same_labels(model.spec(), *dataset, o.checkpoint);
+    auto [dataset, remarks] = labels_in_common(model.spec(), std::move(opened), o.checkpoint);
+    tell(remarks, "eval", quiet);
     const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));

@@ -19,15 +19,11 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_dataset_options(app);
 }
 
-namespace {
-
 void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
     for (const Remark& remark : remarks)
         if (remark.warning || !quiet)
             std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
 }
-
-}  // namespace
 
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
                                    const DatasetOptions& base) {

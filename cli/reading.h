@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/pipeline/loader.h"
@@ -25,9 +26,11 @@ struct ReadingOptions {
 /// --max-bad and how a data set is read.
 void add_reading(CLI::App& app, ReadingOptions& o);
 
+/// Tells remarks on stderr; `quiet` leaves warnings. `command` is how messages call the program's command.
+void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet);
+
 /// Opens --data as the parsed command line of `app` says (add_dataset_options), and `base` where it does not; tells on
-/// stderr what was found, what of it is used and what is not; `quiet` leaves warnings. `command` is how messages call
-/// the program's command.
+/// stderr what was found, what of it is used and what is not: see tell().
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
                                    const DatasetOptions& base = {});
 

@@ -73,23 +73,21 @@ double finite(const std::string& text, const std::string& where) {
 
 ScoreTable read_score_table(const std::string& path, std::span<const char* const> known,
                             const std::vector<std::string>& wanted) {
-    const std::vector<std::string> lines = read_lines(path);
-    if (lines.empty()) throw InputError(fmt::format("[score] {} is empty", path));
-    const Columns columns = find_columns(split_fields(lines[0], ','), known, wanted, path + ":1");
+    const TableFile file(path);
+    const Columns columns = find_columns(file.header(), known, wanted, path + ":1");
     ScoreTable table;
     std::unordered_set<std::string> seen;
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-        if (lines[i].empty()) continue;
-        const std::string where = fmt::format("{}:{}", path, i + 1);
-        std::vector<std::string> fields = split_fields(lines[i], ',');
-        if (fields.size() != columns.count)
-            refuse(where, fmt::format("wanted {} fields, got {}", columns.count, fields.size()));
-        std::string& name = fields[columns.name];
+    file.for_each_row([&](TableRow& row) {
+        const std::string where = file.where(row);
+        if (row.cells.size() != columns.count)
+            refuse(where, fmt::format("wanted {} fields, got {}", columns.count, row.cells.size()));
+        std::string name(trimmed(row.cells[columns.name]));
         if (name.empty()) refuse(where, "the image's name is empty");
         if (!seen.insert(name).second) refuse(where, fmt::format("{} has a row already", excerpt(name)));
-        for (const std::size_t column : columns.labels) table.scores.push_back(finite(fields[column], where));
+        for (const std::size_t column : columns.labels)
+            table.scores.push_back(finite(std::string(trimmed(row.cells[column])), where));
         table.names.push_back(std::move(name));
-    }
+    });
     return table;
 }
 

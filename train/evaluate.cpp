@@ -60,14 +60,31 @@ Predictor predictor_to_score(const std::filesystem::path& checkpoint, const Data
     return Predictor(std::move(model.spec), *model.module, batch);
 }
 
+namespace {
+
+void require_channels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint) {
+    if (!channels_convert(dataset.channels(), static_cast<int>(spec.options.channels)))
+        throw InputError(fmt::format("[eval] {} takes images of {} channels, the data's have {}", checkpoint,
+                                     spec.options.channels, dataset.channels()));
+}
+
+}  // namespace
+
+CommonLabels labels_in_common(const ModelSpec& spec, std::unique_ptr<Dataset> dataset, const std::string& checkpoint) {
+    if (spec.multi_label && dataset->task() == Task::labels) {
+        require_channels(spec, *dataset, checkpoint);
+        return with_labels(std::move(dataset), spec.label_names, checkpoint);
+    }
+    require_same_labels(spec, *dataset, checkpoint);
+    return {std::move(dataset)};
+}
+
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint) {
     if (spec.multi_label != (dataset.task() == Task::labels))
         throw InputError(fmt::format("[eval] {} was trained for {}, the data has {}", checkpoint,
                                      spec.multi_label ? "several labels an image" : "one class an image",
                                      spec.multi_label ? "one class an image" : "several labels an image"));
-    if (!channels_convert(dataset.channels(), static_cast<int>(spec.options.channels)))
-        throw InputError(fmt::format("[eval] {} takes images of {} channels, the data's have {}", checkpoint,
-                                     spec.options.channels, dataset.channels()));
+    require_channels(spec, dataset, checkpoint);
     if (spec.label_names != dataset.label_names())
         throw InputError(fmt::format("[eval] {} knows the labels {}, the data has {}", checkpoint,
                                      fmt::join(spec.label_names, ", "), fmt::join(dataset.label_names(), ", ")));

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "data/pipeline/loader.h"
+#include "data/sources/common_labels.h"
 #include "embed/images.h"
 #include "embed/predictor.h"
 #include "train/predictions.h"
@@ -28,6 +30,11 @@ std::optional<Predictions> evaluate_unless(
 /// Returns a predictor of a checkpoint to be scored on a data set. Weights of another program, which do not say what
 /// their outputs are, take over the data's labels in their order where there are as many. Throws as Predictor() does.
 Predictor predictor_to_score(const std::filesystem::path& checkpoint, const Dataset& dataset, std::int64_t batch);
+
+/// Returns the data set as the model is scored on it: by the labels that both have, of models of labels
+/// (data/sources/common_labels.h). Throws InputError where they have none in common or other tasks, or of models of
+/// classes other ones.
+CommonLabels labels_in_common(const ModelSpec& spec, std::unique_ptr<Dataset> dataset, const std::string& checkpoint);
 
 /// Throws InputError unless the data set's task and labels are those the model was trained for, and
 /// its images have the channels that the model takes, or can be given them.

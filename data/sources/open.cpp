@@ -29,6 +29,11 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
     if (!options.group_by.empty() && scheme != "folder")
         throw UsageError(
             fmt::format("[data] --group-by is for folder: alone; {}: knows patients otherwise, or none", scheme));
+    if (!source->tables && static_cast<const TableReading&>(options) != TableReading{})
+        throw UsageError(
+            fmt::format("[data] {}: reads no table of labels: --view, --uncertain and the other options about "
+                        "tables mean nothing to it",
+                        scheme));
     const std::string path = spec.substr(colon + 1);
     std::error_code error;
     if (path.empty() || !fs::exists(path, error))

@@ -15,6 +15,8 @@
 
 #include "data/formats/decode.h"
 #include "data/formats/pack_format.h"
+#include "data/sources/division.h"
+#include "data/sources/pack_targets.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
 #include "engine/text.h"
@@ -259,6 +261,12 @@ std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions
         index.contents.remarks.push_back(
             {true,
              "options that say how images are read have no effect on a pack: its images were read with " + differs});
+    read_targets(path, index.contents);
+    TableReading view;
+    view.view = options.view;
+    if (static_cast<const TableReading&>(options) != view)
+        index.contents.remarks.push_back({true, "options about tables mean nothing to a pack, but for --view"});
+    keep_views(index.contents, options.view, "pack");
     return std::make_unique<PackDataset>(path, std::move(index));
 }
 

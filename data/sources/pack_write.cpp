@@ -16,6 +16,7 @@
 #include "data/pipeline/ordered.h"
 #include "data/pipeline/transform.h"
 #include "data/sources/pack.h"
+#include "data/sources/pack_targets.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 
@@ -130,6 +131,9 @@ public:
         if (records_.empty()) throw InputError("[pack] there is no image to pack");
         shards_.finish();
         write_index();
+        const bool labels = dataset_.task() == Task::labels;
+        const std::string targets = targets_csv(labels ? dataset_.label_names() : std::vector<std::string>{}, packed_);
+        if (!targets.empty()) write_file_atomically(folder_ / kTargetsName, targets);
         summary_.shards = std::ssize(shards_.sizes());
         for (const std::uint64_t size : shards_.sizes()) summary_.bytes += static_cast<std::int64_t>(size);
         return summary_;
@@ -178,6 +182,7 @@ private:
                             .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
                             .bits = static_cast<std::uint32_t>(packed.image.bits)});
         known_.push_back(sample.known);
+        packed_.push_back(&sample);
         texts_ += sample.name;
         texts_ += sample.patient;
     }
@@ -241,6 +246,7 @@ private:
     std::filesystem::path folder_;
     std::vector<IndexRecord> records_;
     std::vector<std::uint64_t> known_;  // of each record
+    std::vector<const Sample*> packed_;
     std::string texts_;
     PackSummary summary_;
     std::int64_t done_ = 0, total_ = 0;
