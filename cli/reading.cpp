@@ -1,5 +1,6 @@
 #include "cli/reading.h"
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "cli/app.h"
@@ -16,6 +17,16 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_number(app, "--test-fraction", o.dataset.test_fraction, from_to_below(0, 1),
                "Of the data without a test split of its own; as in training");
     add_number(app, "--split-seed", o.dataset.split_seed, at_least(0), "Of those splits; as in training");
+}
+
+void add_view_options(CLI::App& app, ViewFlags& o) {
+    add_number(app, "--resize", o.resize, from_to(0, 4096),
+               "Side in pixels of the square that images are resized to; 0: the crop's, 8/7 of it for ten crops");
+    add_number(app, "--crop", o.crop, from_to(0, 4096),
+               "Side in pixels of the crop that the model sees; 0: the side that it was trained with");
+    app.add_option("--tta", o.tta, "Average the probabilities of several views of an image (test-time augmentation)")
+        ->check(CLI::IsMember({"none", "flip", "ten-crop"}))
+        ->capture_default_str();
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {

@@ -38,6 +38,11 @@ CheckpointState load_model_state(const std::filesystem::path& checkpoint) {
     return load_checkpoint(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
 }
 
+ModelSpec read_model_spec(const std::filesystem::path& checkpoint) {
+    const CheckpointState state = load_checkpoint(checkpoint, [](const std::string&) { return false; });
+    return read_spec(state.metadata, checkpoint.string());
+}
+
 LoadedModel load_model(const std::filesystem::path& checkpoint) {
     return load_model(load_model_state(checkpoint), checkpoint);
 }

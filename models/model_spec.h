@@ -4,9 +4,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "models/operating_points.h"
 #include "models/registry.h"
 
 namespace keel {
@@ -18,9 +20,11 @@ struct ModelSpec {
     std::vector<float> mean{}, std{};  ///< of the input's channels (or one for all), for pixels in [0, 1]
     bool multi_label = false;          ///< sigmoid of each output, else softmax over all
     std::vector<std::string> label_names{};
+    std::optional<OperatingPoints> operating{};  ///< what keel threshold measured
 };
 
-/// Stores the spec under the key "keel.model".
+/// Stores the spec under the key "keel.model", and the operating points, where there are any, under
+/// "keel.operating_points".
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);
 
 /// Reads what write_spec() stored. Throws InputError that names `file` where the key is missing or malformed, the model
