@@ -147,6 +147,13 @@ std::string predictions_csv(const ModelSpec& spec, const Predictions& p, Columns
     return csv;
 }
 
+bool holds_truth(const std::filesystem::path& path) {
+    const std::vector<std::string> lines = read_lines(path.string());
+    return !lines.empty() && std::ranges::any_of(split_fields(lines[0], ','), [](const std::string& title) {
+        return title == kClass || title.starts_with(kTruth);
+    });
+}
+
 StoredPredictions read_predictions(const std::filesystem::path& path) {
     const std::string file = path.string();
     const std::vector<std::string> lines = read_lines(file);

@@ -30,4 +30,7 @@ struct StoredPredictions {
 /// predictions_csv() does not write.
 StoredPredictions read_predictions(const std::filesystem::path& path);
 
+/// Whether the heading of a table has columns that say what is true. Throws IoError if the file cannot be read.
+bool holds_truth(const std::filesystem::path& path);
+
 }  // namespace keel
