@@ -43,7 +43,7 @@ SubgroupResult compare_groups(const Options& o, const ModelSpec& spec, const Pre
 
 /// How the scores came about: the split, the models, their views.
 Json to_json(const Options& o, const std::string& views) {
-    Json json{{"data", o.reading.data}, {"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
+    Json json{{"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
     if (!views.empty()) json["views"] = views;
     if (o.models.calibrated) json["calibrated"] = true;
     return json;
@@ -67,6 +67,8 @@ int run(Options o, const Globals& globals, World& world) {
     const LoaderOptions loader = loader_options(o.reading, spec, "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));
+    if (world.is_root())
+        for (const std::string& file : o.models.checkpoints) warn_of_splits("eval", file, o.reading, *dataset);
     Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.is_root()));
     o.models.on_model = [&](const std::string&) { progress.finish(); };
     const auto predictions = evaluate_ensemble(

@@ -14,6 +14,7 @@
 
 #include "data/formats/decode.h"
 #include "data/formats/pack_format.h"
+#include "data/sources/pack_attributes.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
 #include "engine/text.h"
@@ -234,7 +235,9 @@ std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions
     if (!fs::exists(file))
         throw InputError(
             fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
-    return std::make_unique<PackDataset>(path, read_index(file));
+    Index index = read_index(file);
+    read_attributes(path, index.contents);
+    return std::make_unique<PackDataset>(path, std::move(index));
 }
 
 }  // namespace keel

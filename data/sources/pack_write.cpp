@@ -16,6 +16,7 @@
 #include "data/pipeline/ordered.h"
 #include "data/pipeline/transform.h"
 #include "data/sources/pack.h"
+#include "data/sources/pack_attributes.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 
@@ -123,6 +124,8 @@ public:
         if (records_.empty()) throw InputError("[pack] there is no image to pack");
         shards_.finish();
         write_index();
+        if (!dataset_.attribute_names().empty())
+            write_file_atomically(folder_ / kAttributesName, attributes_csv(dataset_.attribute_names(), packed_));
         summary_.shards = std::ssize(shards_.sizes());
         for (const std::uint64_t size : shards_.sizes()) summary_.bytes += static_cast<std::int64_t>(size);
         return summary_;
@@ -171,6 +174,7 @@ private:
                             .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
                             .bits = static_cast<std::uint32_t>(packed.image.bits)});
         known_.push_back(sample.known);
+        packed_.push_back(&sample);
         texts_ += sample.name;
         texts_ += sample.patient;
     }
@@ -220,6 +224,7 @@ private:
     std::filesystem::path folder_;
     std::vector<IndexRecord> records_;
     std::vector<std::uint64_t> known_;  // of each record
+    std::vector<const Sample*> packed_;
     std::string texts_;
     PackSummary summary_;
     std::int64_t done_ = 0, total_ = 0;
