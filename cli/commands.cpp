@@ -4,9 +4,9 @@
 
 namespace keel::cli {
 
-AddCommand add_train, add_eval, add_threshold, add_score, add_predict, add_quantize, add_report, add_compare, add_data_info,
-    add_data_check, add_data_pack, add_data_bench, add_data_synth, add_launch, add_models, add_bench, add_scale,
-    add_doctor;
+AddCommand add_train, add_eval, add_threshold, add_score, add_predict, add_quantize, add_report, add_compare,
+    add_data_info, add_data_check, add_data_pack, add_data_bench, add_data_synth, add_launch, add_models, add_bench,
+    add_scale, add_doctor;
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{

@@ -16,6 +16,7 @@
 #include "data/formats/image_format.h"
 #include "runs/heatmaps.h"
 #include "runs/image_scores.h"
+#include "runs/image_scores_text.h"
 
 namespace keel::cli {
 namespace {
@@ -48,13 +49,6 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
     return files;
 }
 
-struct Prediction {
-    std::string path;
-    std::vector<float> scores;               // of each label
-    std::vector<std::optional<bool>> calls;  // of each label, or empty
-    Json heatmaps;                           // null where none are asked for
-};
-
 /// A file that could be read, and what the models take of it.
 struct LoadedImage {
     std::string path;
@@ -75,10 +69,10 @@ std::vector<LoadedImage> load_images(std::span<const std::string> files, const I
 }
 
 /// Scores the files that can be read, `batch_size` at a time.
-std::vector<Prediction> predict(const ImageScorer& scorer, const std::vector<std::string>& files,
-                                std::int64_t batch_size, Heatmaps* heatmaps) {
+std::vector<ScoredImage> predict(const ImageScorer& scorer, const std::vector<std::string>& files,
+                                 std::int64_t batch_size, Heatmaps* heatmaps) {
     const std::size_t labels = scorer.spec().label_names.size(), most = static_cast<std::size_t>(batch_size);
-    std::vector<Prediction> all;
+    std::vector<ScoredImage> all;
     for (std::size_t begin = 0; begin < files.size(); begin += most) {
         const std::vector<LoadedImage> images =
             load_images(std::span(files).subspan(begin, std::min(most, files.size() - begin)), scorer);
@@ -87,7 +81,7 @@ std::vector<Prediction> predict(const ImageScorer& scorer, const std::vector<std
         const ImageScorer::Scores scores = scorer.score(inputs);
         for (std::size_t i = 0; i < images.size(); ++i) {
             const auto own = std::span(scores.probabilities).subspan(i * labels, labels);
-            Prediction& prediction = all.emplace_back(Prediction{images[i].path, {own.begin(), own.end()}, {}, {}});
+            ScoredImage& prediction = all.emplace_back(ScoredImage{images[i].path, {own.begin(), own.end()}, {}, {}});
             if (!scores.calls.empty()) {
                 const auto calls = std::span(scores.calls).subspan(i * labels, labels);
                 prediction.calls.assign(calls.begin(), calls.end());
@@ -96,54 +90,6 @@ std::vector<Prediction> predict(const ImageScorer& scorer, const std::vector<std
         }
     }
     return all;
-}
-
-Json to_json(const std::vector<Prediction>& predictions, const std::vector<std::string>& labels) {
-    Json images = Json::array();
-    for (const Prediction& prediction : predictions) {
-        Json by_label = Json::object(), calls = Json::object();
-        for (std::size_t k = 0; k < labels.size(); ++k) by_label[labels[k]] = prediction.scores[k];
-        images.push_back({{"path", prediction.path}, {"scores", std::move(by_label)}});
-        for (std::size_t k = 0; k < prediction.calls.size(); ++k)
-            calls[labels[k]] = prediction.calls[k] ? Json(*prediction.calls[k]) : Json(nullptr);
-        if (!prediction.calls.empty()) images.back()["calls"] = std::move(calls);
-        if (!prediction.heatmaps.is_null()) images.back()["heatmaps"] = prediction.heatmaps;
-    }
-    return images;
-}
-
-std::string call_text(const std::optional<bool>& call) { return !call ? "-" : *call ? "yes" : "no"; }
-
-/// A row an image; one image reads better as a column.
-std::string to_table(const std::vector<Prediction>& predictions, const std::vector<std::string>& labels) {
-    if (predictions.size() == 1) {
-        const Prediction& only = predictions.front();
-        std::vector<std::vector<std::string>> column{{"image", only.path}};
-        for (std::size_t k = 0; k < labels.size(); ++k) {
-            column.push_back({labels[k], fmt::format("{:.4f}", only.scores[k])});
-            if (!only.calls.empty()) column.back().push_back(call_text(only.calls[k]));
-        }
-        return format_table(column);
-    }
-    std::vector<std::vector<std::string>> rows{{"image"}};
-    rows[0].insert(rows[0].end(), labels.begin(), labels.end());
-    for (const Prediction& prediction : predictions) {
-        rows.push_back({prediction.path});
-        for (std::size_t k = 0; k < labels.size(); ++k)
-            rows.back().push_back(fmt::format("{:.4f}", prediction.scores[k]) +
-                                  (prediction.calls.empty() ? "" : " " + call_text(prediction.calls[k])));
-    }
-    return format_table(rows);
-}
-
-/// {"rule", "thresholds": {LABEL: X, ...}}, null where no threshold was measured.
-Json operating_point(const ImageScorer& scorer) {
-    if (scorer.rule().empty()) return nullptr;
-    Json thresholds = Json::object();
-    for (std::size_t k = 0; k < scorer.thresholds().size(); ++k)
-        thresholds[scorer.spec().label_names[k]] =
-            scorer.thresholds()[k] ? Json(*scorer.thresholds()[k]) : Json(nullptr);
-    return {{"rule", scorer.rule()}, {"thresholds", std::move(thresholds)}};
 }
 
 void warn(const std::vector<std::string>& warnings) {
@@ -173,11 +119,11 @@ int run(Options o, const Globals& globals) {
     const auto predictions = predict(scorer, files, o.batch_size, heatmaps ? &*heatmaps : nullptr);
     if (heatmaps) warn(heatmaps->warnings());
     if (predictions.empty()) throw InputError("[predict] none of the images could be read");
-    Json result{{"images", to_json(predictions, labels)}};
-    if (const Json point = operating_point(scorer); !point.is_null()) result["operating_point"] = point;
+    Json result = predictions_json(predictions, scorer);
     if (o.models.calibrated) result["calibrated"] = true;
     if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localization();
-    print_result(globals, result, to_table(predictions, labels) + (heatmaps ? heatmaps->localization_text() : ""));
+    print_result(globals, result,
+                 predictions_table(predictions, labels) + (heatmaps ? heatmaps->localization_text() : ""));
     return predictions.size() == files.size() ? kSuccess : kBadInput;
 }
 

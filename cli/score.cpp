@@ -15,12 +15,10 @@
 #include "cli/subgroup_options.h"
 #include "engine/text.h"
 #include "kernels/error.h"
-#include "runs/external_scores.h"
+#include "runs/external_scores_text.h"
 
 namespace keel::cli {
 namespace {
-
-constexpr std::size_t kNamed = 10;  // of the images that only one side has
 
 struct Options {
     std::string predictions, labels, list;
@@ -28,60 +26,12 @@ struct Options {
     SubgroupFlags groups;
 };
 
-constexpr std::pair<const char*, std::optional<double> LabelScore::*> kScores[] = {
-    {"auroc", &LabelScore::auroc},
-    {"average_precision", &LabelScore::average_precision},
-    {"calibration_error", &LabelScore::calibration}};
-
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json one_side(const std::vector<std::string>& names) {
-    const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamed));
-    return {{"count", names.size()}, {"names", std::vector<std::string>(names.begin(), names.begin() + shown)}};
-}
-
-Json to_json(const Options& o, const JoinedScores& joined, const std::vector<LabelScore>& scores) {
-    Json json{{"predictions", o.predictions},
-              {"labels", o.labels.empty() ? o.predictions : o.labels},
-              {"samples", joined.samples()}};
-    if (!o.list.empty()) json["list"] = o.list;
-    for (const auto& [name, score] : kScores) {
-        for (const LabelScore& s : scores) json[name][s.label] = number(s.*score);
-        json[name]["mean"] = number(mean_of(scores, score));
-    }
-    for (const LabelScore& s : scores) {
-        json["auroc_interval"][s.label] = s.interval ? Json{s.interval->low, s.interval->high} : Json(nullptr);
-        json["best_f1"][s.label] = s.f1 ? Json{{"threshold", s.f1->threshold}, {"f1", s.f1->f1}} : Json(nullptr);
-        json["positives"][s.label] = s.positives;
-    }
-    json["without_label"] = one_side(joined.without_label);
-    json["without_prediction"] = one_side(joined.without_prediction);
-    return json;
-}
-
-std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
-
-std::string to_text(const JoinedScores& joined, const std::vector<LabelScore>& scores) {
-    std::vector<std::vector<std::string>> rows{{"label", "positives", "AUROC", "95 % interval", "average precision",
-                                                "best F1", "at threshold", "calibration error"}};
-    for (const LabelScore& s : scores)
-        rows.push_back({s.label, std::to_string(s.positives), cell(s.auroc),
-                        s.interval ? fmt::format("{:.4f}-{:.4f}", s.interval->low, s.interval->high) : "undefined",
-                        cell(s.average_precision), s.f1 ? cell(s.f1->f1) : "undefined",
-                        s.f1 ? fmt::format("{:.4g}", s.f1->threshold) : "undefined", cell(s.calibration)});
-    rows.push_back({"mean", "", cell(mean_of(scores, &LabelScore::auroc)), "",
-                    cell(mean_of(scores, &LabelScore::average_precision)), "", "",
-                    cell(mean_of(scores, &LabelScore::calibration))});
-    rows.push_back({"samples", std::to_string(joined.samples())});
-    return format_table(rows);
-}
-
 void warn(const std::string& what, const std::vector<std::string>& names) {
     if (names.empty()) return;
     std::vector<std::string> shown;
-    for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) shown.push_back(excerpt(names[i]));
+    for (std::size_t i = 0; i < std::min(names.size(), kNamedImages); ++i) shown.push_back(excerpt(names[i]));
     std::cerr << fmt::format("keel score: {} {}: {}{}\n", names.size(), what, fmt::join(shown, ", "),
-                             names.size() > kNamed ? ", ..." : "");
+                             names.size() > kNamedImages ? ", ..." : "");
 }
 
 /// By NIH's table.
@@ -114,9 +64,11 @@ int run(const Options& o, const Globals& globals) {
     warn("labelled images have no prediction and are left out", joined.without_prediction);
     const std::vector<LabelScore> scores = score_labels(joined.input);
     const SubgroupResult groups = compare_groups(o.groups, joined.input, "", globals);
-    Json json = to_json(o, joined, scores);
+    Json json{{"predictions", o.predictions}, {"labels", o.labels.empty() ? o.predictions : o.labels}};
+    if (!o.list.empty()) json["list"] = o.list;
+    json.update(external_scores_json(joined, scores));
     if (!groups.json.is_null()) json["subgroups"] = groups.json;
-    print_result(globals, json, to_text(joined, scores) + groups.text);
+    print_result(globals, json, external_scores_text(joined, scores) + groups.text);
     return kSuccess;
 }
 
