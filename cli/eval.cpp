@@ -67,8 +67,6 @@ int run(Options o, const Globals& globals, World& world) {
     const LoaderOptions loader = loader_options(o.reading, spec, "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));
-    if (world.is_root())
-        for (const std::string& file : o.models.checkpoints) warn_of_splits("eval", file, o.reading, *dataset);
     Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.is_root()));
     o.models.on_model = [&](const std::string&) { progress.finish(); };
     const auto predictions = evaluate_ensemble(

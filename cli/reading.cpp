@@ -4,9 +4,7 @@
 #include <iostream>
 
 #include "cli/app.h"
-#include "engine/checkpoint.h"
 #include "train/evaluate.h"
-#include "train/split_check.h"
 
 namespace keel::cli {
 
@@ -29,13 +27,6 @@ void add_view_options(CLI::App& app, ViewFlags& o) {
     app.add_option("--tta", o.tta, "Average the probabilities of several views of an image (test-time augmentation)")
         ->check(CLI::IsMember({"none", "flip", "ten-crop"}))
         ->capture_default_str();
-}
-
-void warn_of_splits(const std::string& command, const std::string& checkpoint, const ReadingOptions& o,
-                    const Dataset& dataset) {
-    const CheckpointState state = load_checkpoint(checkpoint, [](const std::string&) { return false; });
-    const std::string warning = split_warning(state.metadata, checkpoint, o.data, o.dataset, dataset);
-    if (!warning.empty()) std::cerr << "keel " << command << ": " << warning << '\n';
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {

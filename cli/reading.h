@@ -35,10 +35,6 @@ struct ViewFlags {
 };
 void add_view_options(CLI::App& app, ViewFlags& o);
 
-/// Says on stderr where a checkpoint was trained on other splits of the very data.
-void warn_of_splits(const std::string& command, const std::string& checkpoint, const ReadingOptions& o,
-                    const Dataset& dataset);
-
 /// In the split's order, the images as the model takes them; a bad one is named on stderr as skipped by `command`.
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command);
 

@@ -34,7 +34,6 @@ OperatingPoints measure(const Options& o, const Globals& globals, const ModelSpe
             "keel threshold: measured on the {} split: thresholds are chosen on validation data, "
             "scores on these are no longer scores on unseen ones\n",
             o.reading.split);
-    warn_of_splits("threshold", o.checkpoint, o.reading, *dataset);
     const ViewOptions views = o.views.options();
     const Predictor model = load_predictor(o.checkpoint, views, o.reading.batch_size);
     Progress progress(std::cerr, "threshold", stderr_progress(globals.quiet));

@@ -24,10 +24,10 @@ constexpr std::size_t kMeasures = 3;  // AUROC, rate of false negatives, rate of
 
 /// One label's known samples of one group, from the highest score down.
 struct Ranked {
-    std::vector<std::size_t> patients;
-    std::vector<double> scores;
-    std::vector<bool> positive;
-    std::optional<double> threshold;
+    std::vector<std::size_t> patients{};
+    std::vector<double> scores{};
+    std::vector<bool> positive{};
+    std::optional<double> threshold{};
 };
 
 /// The measures of weighted samples; a weight is how often its patient was drawn. NaN where undefined.

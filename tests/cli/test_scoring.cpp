@@ -198,19 +198,6 @@ TEST_CASE("keel eval and score: groups of patients, from the data and from a fil
     CHECK(r.eval({"--checkpoint", r.one, "--by", "age:x"}).code == 2);
 }
 
-TEST_CASE("keel eval and threshold: other splits than the training's are warned of", "[scoring]") {
-    const Runs& r = runs();
-    CHECK(r.eval({"--checkpoint", r.one}).err.empty());
-    const ProgramResult other = r.eval({"--checkpoint", r.one, "--val-fraction", "0.3", "--split-seed", "4"});
-    CHECK(other.code == 0);
-    CHECK_THAT(other.err, contains("was trained on other splits of " + r.data) &&
-                              contains("--val-fraction was 0.1, is 0.3, --split-seed was 0, is 4"));
-    CHECK_THAT(run_keel({"threshold", "--checkpoint", r.one, "--data", r.data, "--val-fraction", "0.3", "--out",
-                         r.folder / "t.safetensors"})
-                   .err,
-               contains("was trained on other splits"));
-}
-
 TEST_CASE("keel score: names without folder or ending, and tables as others write them", "[score]") {
     const TemporaryFolder folder;
     write_text(folder / "l.csv", "Image Index,Finding Labels,Patient ID\na.png,Mass,1\nb.png,No Finding,2\n");
