@@ -51,9 +51,9 @@ std::vector<std::optional<OperatingPoint>> points_from(const Json& array, std::s
     return points;
 }
 
-Calibration calibration_from(const Json& json, std::size_t labels) {
-    Calibration calibration{short_text(json.at("method")), numbers(json.at("slopes"), labels),
-                            numbers(json.at("offsets"), labels)};
+ScoreCalibration calibration_from(const Json& json, std::size_t labels) {
+    ScoreCalibration calibration{short_text(json.at("method")), numbers(json.at("slopes"), labels),
+                                 numbers(json.at("offsets"), labels)};
     if (calibration.method != "temperature" && calibration.method != "platt")
         throw InputError("wanted a calibration by temperature or platt");
     return calibration;
@@ -114,7 +114,7 @@ double logit_of(float probability) {
     return std::log(p) - std::log1p(-p);
 }
 
-void calibrate(const Calibration& calibration, bool multi_label, std::span<float> probabilities) {
+void calibrate(const ScoreCalibration& calibration, bool multi_label, std::span<float> probabilities) {
     const std::size_t labels = calibration.slopes.size();
     if (labels == 0 || calibration.offsets.size() != labels || probabilities.size() % labels != 0)
         throw UsageError("[calibrate] a calibration of " + std::to_string(labels) + " labels, and " +

@@ -25,11 +25,11 @@ struct OperatingPoint {
 ///   classes, platt:  sigmoid(slope * z + offset) of each class, divided by their sum
 /// "temperature" (Guo et al., ICML 2017) has one slope 1/T for all labels and no offsets, "platt" (Platt 1999) a slope
 /// and an offset a label.
-struct Calibration {
+struct ScoreCalibration {
     std::string method{};
     std::vector<double> slopes{}, offsets{};  ///< of each label
 
-    bool operator==(const Calibration&) const = default;
+    bool operator==(const ScoreCalibration&) const = default;
 };
 
 struct OperatingPoints {
@@ -38,7 +38,7 @@ struct OperatingPoints {
     std::map<std::string, std::vector<std::optional<OperatingPoint>>> rules{};
     double least_sensitivity = 0;          ///< that "sensitivity" wanted
     std::string data{}, split{}, views{};  ///< that they were measured on; views as views_text() says
-    std::optional<Calibration> calibration{};
+    std::optional<ScoreCalibration> calibration{};
 
     bool operator==(const OperatingPoints&) const = default;
 };
@@ -53,7 +53,7 @@ OperatingPoints operating_points_of(const std::string& metadata, std::size_t lab
 const std::vector<std::optional<OperatingPoint>>& points_of(const OperatingPoints& points, const std::string& rule);
 
 /// Replaces probabilities {samples, labels} by calibrated ones.
-void calibrate(const Calibration& calibration, bool multi_label, std::span<float> probabilities);
+void calibrate(const ScoreCalibration& calibration, bool multi_label, std::span<float> probabilities);
 
 /// log(p / (1 - p)) of a probability in float, finite: p is taken to be within [1.2e-38, 1 - 2^-24].
 double logit_of(float probability);

@@ -55,8 +55,9 @@ std::string predictions_table(const std::vector<ScoredImage>& predictions, const
     for (const ScoredImage& prediction : predictions) {
         rows.push_back({prediction.path});
         for (std::size_t k = 0; k < labels.size(); ++k)
-            rows.back().push_back(fmt::format("{:.4f}", prediction.scores[k]) +
-                                  (prediction.calls.empty() ? "" : " " + call_text(prediction.calls[k])));
+            rows.back().push_back(prediction.calls.empty()
+                                      ? fmt::format("{:.4f}", prediction.scores[k])
+                                      : fmt::format("{:.4f} {}", prediction.scores[k], call_text(prediction.calls[k])));
     }
     return format_table(rows);
 }

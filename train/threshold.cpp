@@ -101,9 +101,9 @@ double temperature_slope(const ModelSpec& spec, const Predictions& p, double slo
     return sum;
 }
 
-Calibration measure_calibration(const ModelSpec& spec, const Predictions& predictions, const std::string& method) {
+ScoreCalibration measure_calibration(const ModelSpec& spec, const Predictions& predictions, const std::string& method) {
     const std::size_t labels = spec.label_names.size();
-    Calibration calibration{method, std::vector<double>(labels, 1.0), std::vector<double>(labels, 0.0)};
+    ScoreCalibration calibration{method, std::vector<double>(labels, 1.0), std::vector<double>(labels, 0.0)};
     if (method == "temperature") {
         std::ranges::fill(calibration.slopes, fit_temperature(spec, predictions));
         return calibration;

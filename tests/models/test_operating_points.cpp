@@ -17,7 +17,7 @@ OperatingPoints sample_points() {
     OperatingPoints points{.chosen = "f1", .least_sensitivity = 0.95, .data = "nih:/d", .split = "val", .views = "v"};
     points.rules["youden"] = {OperatingPoint{1.0 / 3, 0.5, 0.75}, std::nullopt};
     points.rules["f1"] = {OperatingPoint{0.1, 1, 0}, std::nullopt};
-    points.calibration = Calibration{"platt", {0.1, 1}, {-2.5, 0}};
+    points.calibration = ScoreCalibration{"platt", {0.1, 1}, {-2.5, 0}};
     return points;
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("A rule is found by its name", "[operating_points]") {
 TEST_CASE("Calibrated probabilities are what the formulas say", "[operating_points]") {
     const auto sigmoid = [](double z) { return 1 / (1 + std::exp(-z)); };
     const auto logit = [](double p) { return std::log(p / (1 - p)); };
-    const Calibration platt{"platt", {0.5, 2}, {-1, 0.25}};
+    const ScoreCalibration platt{"platt", {0.5, 2}, {-1, 0.25}};
     std::vector<float> labels{0.9F, 0.2F, 0.0F, 1.0F};
     calibrate(platt, true, labels);
     CHECK(labels[0] == Approx(sigmoid(0.5 * logit(0.9) - 1)).epsilon(1e-6));
