@@ -41,16 +41,18 @@ SubgroupResult compare_groups(const Options& o, const ModelSpec& spec, const Pre
     return compare_groups(o.groups, std::move(input), origin, globals);
 }
 
-/// How the scores came about: the split, the models, their views.
-Json to_json(const Options& o, const std::string& views) {
+/// How the scores came about: the split and how it was made, the models, their views.
+Json to_json(const Options& o, const std::string& origin, const std::string& views) {
     Json json{{"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
+    if (!origin.empty()) json["origin"] = origin;
     if (!views.empty()) json["views"] = views;
     if (o.models.calibrated) json["calibrated"] = true;
     return json;
 }
 
-std::string to_text(const Options& o, const std::string& views) {
-    std::string text = fmt::format("{} split of {}", o.reading.split, o.reading.data);
+std::string to_text(const Options& o, const std::string& origin, const std::string& views) {
+    std::string text = fmt::format("{} split of {}{}", o.reading.split, o.reading.data,
+                                   origin.empty() ? "" : fmt::format(" ({})", origin));
     if (o.models.checkpoints.size() > 1)
         text +=
             fmt::format("\nmean of {} models: {}", o.models.checkpoints.size(), fmt::join(o.models.checkpoints, ", "));
@@ -58,11 +60,11 @@ std::string to_text(const Options& o, const std::string& views) {
     return text + (o.models.calibrated ? "\ncalibrated\n" : "\n");
 }
 
-int run(Options o, const Globals& globals, World& world) {
+int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
     const ModelSpec spec = read_ensemble(o.models.checkpoints).front();
     const std::string views = views_text(o.models.views, spec);
-    const auto dataset = open_dataset(o.reading.data, o.reading.dataset);
+    const auto dataset = open_data(app, o.reading.data, "eval", globals.quiet || !world.is_root());
     require_same_labels(spec, *dataset, o.models.checkpoints.front());
     const LoaderOptions loader = loader_options(o.reading, spec, "eval");
     if (dataset->size(loader.split) == 0)
@@ -77,10 +79,11 @@ int run(Options o, const Globals& globals, World& world) {
     if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(spec, predictions->told));
     const Scores scores = score(spec, predictions->told);
     const SubgroupResult groups = compare_groups(o, spec, predictions->raw, globals);
+    const std::string& origin = dataset->origin(loader.split);
     Json json = to_json(spec, predictions->told, scores);
-    json.update(to_json(o, views));
+    json.update(to_json(o, origin, views));
     if (!groups.json.is_null()) json["subgroups"] = groups.json;
-    print_result(globals, json, to_text(spec, predictions->told, scores) + to_text(o, views) + groups.text);
+    print_result(globals, json, to_text(spec, predictions->told, scores) + to_text(o, origin, views) + groups.text);
     return kSuccess;
 }
 
@@ -106,7 +109,8 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     app.add_flag("--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
     add_subgroup_options(app, o->groups);
     add_reading(app, o->reading);
-    return [o, &globals] { return with_launched_ranks([&](World& world) { return run(*o, globals, world); }); };
+    return
+        [&app, o, &globals] { return with_launched_ranks([&](World& world) { return run(app, *o, globals, world); }); };
 }
 
 }  // namespace keel::cli

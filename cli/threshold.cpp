@@ -23,8 +23,9 @@ struct Options {
     ReadingOptions reading{.split = "val", .batch_size = 16};
 };
 
-OperatingPoints measure(const Options& o, const Globals& globals, const ModelSpec& spec, std::int64_t& samples) {
-    const auto dataset = open_dataset(o.reading.data, o.reading.dataset);
+OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& globals, const ModelSpec& spec,
+                        std::int64_t& samples) {
+    const auto dataset = open_data(app, o.reading.data, "threshold", globals.quiet);
     require_same_labels(spec, *dataset, o.checkpoint);
     const LoaderOptions loader = loader_options(o.reading, spec, "threshold");
     if (dataset->size(loader.split) == 0)
@@ -48,11 +49,11 @@ OperatingPoints measure(const Options& o, const Globals& globals, const ModelSpe
     return points;
 }
 
-int run(const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const Options& o, const Globals& globals) {
     CheckpointState state = load_checkpoint(o.checkpoint);
     ModelSpec spec = read_spec(state.metadata, o.checkpoint);
     std::int64_t samples = 0;
-    spec.operating = measure(o, globals, spec, samples);
+    spec.operating = measure(app, o, globals, spec, samples);
     write_spec(spec, state.metadata);
     const std::string file = o.out.empty() ? o.checkpoint : o.out;
     save_checkpoint(file, state);
@@ -96,7 +97,7 @@ Run add_threshold(CLI::App& app, const Globals& globals) {
         ->type_name("FILE");
     add_view_options(app, o->views);
     add_reading(app, o->reading);
-    return [o, &globals] { return run(*o, globals); };
+    return [&app, o, &globals] { return run(app, *o, globals); };
 }
 
 }  // namespace keel::cli

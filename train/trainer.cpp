@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "data/inspect/info.h"
 #include "engine/arena.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -23,13 +24,7 @@ namespace keel {
 namespace {
 
 std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dataset> dataset) {
-    if (!dataset) {
-        DatasetOptions options;
-        options.split_seed = config.split_seed;
-        options.val_fraction = config.val_fraction;
-        options.test_fraction = config.test_fraction;
-        dataset = open_dataset(config.data, options);
-    }
+    if (!dataset) dataset = open_dataset(config.data, config);
     if (dataset->size(Split::train) == 0) throw InputError("[train] " + config.data + " has no training samples");
     const auto known = [](const Sample& sample) { return sample.known != 0; };
     if (dataset->task() == Task::classes && std::ranges::none_of(dataset->samples(Split::train), known))
@@ -310,6 +305,7 @@ TrainResult Trainer::run() {
     std::int64_t parameters = 0;
     for (const NamedTensor& parameter : train_.module->parameters()) parameters += parameter.tensor.elements();
     observer_.on_start({.model = train_.spec.name,
+                        .data = describe(*dataset_),
                         .train_samples = dataset_->size(Split::train),
                         .val_samples = dataset_->size(Split::val),
                         .total_steps = total_steps_,
