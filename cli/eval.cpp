@@ -28,7 +28,7 @@ struct Options {
 };
 
 /// The groups that --by asks for, by what the models say before any calibration: thresholds are of that.
-SubgroupResult compare_groups(const Options& o, const ModelSpec& spec, const Predictions& raw, const Globals& globals) {
+SubgroupResult groups_of(const Options& o, const ModelSpec& spec, const Predictions& raw, const Globals& globals) {
     SubgroupInput input = subgroup_input(spec.multi_label, spec.label_names, raw);
     std::string origin;
     if (o.models.checkpoints.size() == 1 && spec.operating) {
@@ -42,7 +42,7 @@ SubgroupResult compare_groups(const Options& o, const ModelSpec& spec, const Pre
 }
 
 /// How the scores came about: the split and how it was made, the models, their views.
-Json to_json(const Options& o, const std::string& origin, const std::string& views) {
+Json origin_json(const Options& o, const std::string& origin, const std::string& views) {
     Json json{{"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
     if (!origin.empty()) json["origin"] = origin;
     if (!views.empty()) json["views"] = views;
@@ -50,7 +50,7 @@ Json to_json(const Options& o, const std::string& origin, const std::string& vie
     return json;
 }
 
-std::string to_text(const Options& o, const std::string& origin, const std::string& views) {
+std::string origin_text(const Options& o, const std::string& origin, const std::string& views) {
     std::string text = fmt::format("{} split of {}{}", o.reading.split, o.reading.data,
                                    origin.empty() ? "" : fmt::format(" ({})", origin));
     if (o.models.checkpoints.size() > 1)
@@ -78,12 +78,12 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     if (!world.is_root()) return kSuccess;
     if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(spec, predictions->told));
     const Scores scores = score(spec, predictions->told);
-    const SubgroupResult groups = compare_groups(o, spec, predictions->raw, globals);
+    const SubgroupResult groups = groups_of(o, spec, predictions->raw, globals);
     const std::string& origin = dataset->origin(loader.split);
     Json json = to_json(spec, predictions->told, scores);
-    json.update(to_json(o, origin, views));
+    json.update(origin_json(o, origin, views));
     if (!groups.json.is_null()) json["subgroups"] = groups.json;
-    print_result(globals, json, to_text(spec, predictions->told, scores) + to_text(o, origin, views) + groups.text);
+    print_result(globals, json, to_text(spec, predictions->told, scores) + origin_text(o, origin, views) + groups.text);
     return kSuccess;
 }
 

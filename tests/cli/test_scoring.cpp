@@ -1,4 +1,5 @@
 // What follows scores: views, ensembles, thresholds, calibration and groups, as the program's users see it.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -59,7 +60,7 @@ json predict(const Words& more) {
 TEST_CASE("keel eval and predict: several checkpoints are the mean of their probabilities", "[scoring]") {
     const Runs& r = runs();
     std::vector<keel::Predictions> all;
-    for (const Words& checkpoints : {Words{r.one}, {r.two}, {r.one, r.two}}) {
+    for (const Words& checkpoints : {Words{r.one}, Words{r.two}, Words{r.one, r.two}}) {
         Words words{"--predictions", r.folder / "p.csv"};
         for (const std::string& file : checkpoints) words.insert(words.end(), {"--checkpoint", file});
         const json object = r.scores(words);
@@ -170,7 +171,7 @@ TEST_CASE("keel eval and score: groups of patients, from the data and from a fil
     CHECK(samples == r.scores({"--checkpoint", r.one}).at("samples"));
 
     // The same of the file alone, and of the file against the table of labels.
-    for (const Words& labels : {Words{}, {"--labels", r.folder / "phantom/Data_Entry_2017.csv"}}) {
+    for (const Words& labels : {Words{}, Words{"--labels", r.folder / "phantom/Data_Entry_2017.csv"}}) {
         Words words{"score",  "--predictions", csv, "--by", "sex,age:40", "--fewest", "1",
                     "--json", "--replicates",  "50"};
         words.insert(words.end(), labels.begin(), labels.end());

@@ -1,5 +1,7 @@
 #include "data/sources/pack_attributes.h"
 
+#include <filesystem>
+
 #include "data/sources/pack.h"
 #include "kernels/error.h"
 #include "tests/data/small_dataset.h"

@@ -1,5 +1,6 @@
 #include "embed/views.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
