@@ -64,8 +64,10 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
     const ModelSpec spec = read_ensemble(o.models.checkpoints).front();
     const std::string views = views_text(o.models.views, spec);
-    const auto dataset = open_data(app, o.reading.data, "eval", globals.quiet || !world.is_root());
-    require_same_labels(spec, *dataset, o.models.checkpoints.front());
+    const bool quiet = globals.quiet || !world.is_root();
+    auto [dataset, remarks] =
+        labels_in_common(spec, open_data(app, o.reading.data, "eval", quiet), o.models.checkpoints.front());
+    tell(remarks, "eval", quiet);
     const LoaderOptions loader = loader_options(o.reading, spec, "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));

@@ -17,12 +17,16 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_dataset_options(app);
 }
 
+void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
+    for (const Remark& remark : remarks)
+        if (remark.warning || !quiet)
+            std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
+}
+
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
                                    bool quiet) {
     auto dataset = open_dataset(spec, read_dataset_options(app));
-    for (const Remark& remark : describe(*dataset))
-        if (remark.warning || !quiet)
-            std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
+    tell(describe(*dataset), command, quiet);
     return dataset;
 }
 

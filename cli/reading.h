@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/pipeline/loader.h"
@@ -35,8 +36,11 @@ struct ViewFlags {
 };
 void add_view_options(CLI::App& app, ViewFlags& o);
 
+/// Tells remarks on stderr; `quiet` leaves warnings. `command` is how messages call the program's command.
+void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet);
+
 /// Opens --data as the parsed command line of `app` says (add_dataset_options) and tells on stderr what was found, what
-/// of it is used and what is not; `quiet` leaves warnings. `command` is how messages call the program's command.
+/// of it is used and what is not: see tell().
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
                                    bool quiet);
 

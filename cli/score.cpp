@@ -39,7 +39,9 @@ JoinedScores join(const Options& o) {
     std::vector<std::string> labels(nih_labels().begin(), nih_labels().end());
     if (!o.only.empty()) labels = o.only;
     require_nih_labels(labels);
-    std::vector<NihRow> rows = read_nih_table(o.labels);
+    std::vector<Remark> remarks;
+    std::vector<NihRow> rows = read_nih_table(o.labels, &remarks);
+    for (const Remark& remark : remarks) std::cerr << "keel score: " << remark.text << '\n';
     if (!o.list.empty()) keep_listed(rows, o.list);
     ScoreTable table = read_score_table(o.predictions, nih_labels(), labels);
     warn("columns are no labels and are left out", table.left_out);

@@ -25,8 +25,9 @@ struct Options {
 
 OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& globals, const ModelSpec& spec,
                         std::int64_t& samples) {
-    const auto dataset = open_data(app, o.reading.data, "threshold", globals.quiet);
-    require_same_labels(spec, *dataset, o.checkpoint);
+    auto [dataset, remarks] =
+        labels_in_common(spec, open_data(app, o.reading.data, "threshold", globals.quiet), o.checkpoint);
+    tell(remarks, "threshold", globals.quiet);
     const LoaderOptions loader = loader_options(o.reading, spec, "threshold");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[threshold] {} has no {} samples", o.reading.data, o.reading.split));

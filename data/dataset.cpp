@@ -39,6 +39,17 @@ void complete_attributes(Sample& sample, std::size_t attributes) {
                                      sample.attributes.size(), attributes));
 }
 
+/// Throws UsageError for targets that are neither one a label nor none, or are beyond 0 to 1, or a weight below 0.
+void check_soft_targets(const Sample& sample, std::size_t labels) {
+    const bool fit = sample.soft.empty() || (labels > 0 && sample.soft.size() == labels);
+    const auto beyond = [](float target) { return target != kNoSoftTarget && !(target >= 0 && target <= 1); };
+    if (!fit || std::ranges::any_of(sample.soft, beyond) || !(sample.weight >= 0))
+        throw UsageError(
+            fmt::format("[data] {} has {} soft targets for {} labels, some perhaps beyond 0 to 1, and the "
+                        "weight {}",
+                        sample.name, sample.soft.size(), labels, sample.weight));
+}
+
 }  // namespace
 
 Dataset::Dataset(DatasetContents contents) : contents_(std::move(contents)) {
@@ -52,6 +63,7 @@ Dataset::Dataset(DatasetContents contents) : contents_(std::move(contents)) {
     for (const Split split : kSplits)
         for (Sample& sample : contents_.splits[static_cast<std::size_t>(split)]) {
             complete_attributes(sample, attribute_names().size());
+            check_soft_targets(sample, task() == Task::labels ? label_names().size() : 0);
             const bool unknown_class = task() == Task::classes && sample.label == kUnknownClass;
             sample.known = task() == Task::labels ? sample.known | past : unknown_class ? 0 : kAllKnown;
             sample.mask &= sample.known;

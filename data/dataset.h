@@ -27,6 +27,7 @@ Split parse_split(const std::string& name);
 inline constexpr int kMaxLabels = 64;              ///< bits of a mask
 inline constexpr std::int32_t kUnknownClass = -1;  ///< only training samples may be without a class; losses skip them
 inline constexpr std::uint64_t kAllKnown = ~std::uint64_t{0};
+inline constexpr float kNoSoftTarget = -1;  ///< of Sample::soft
 
 struct Sample {
     std::string name{};               ///< shown to users: the file's name, or the record's number
@@ -38,6 +39,10 @@ struct Sample {
                                       ///< Task::classes: all bits or, where the class is not known, none
     std::string patient{};            ///< whose image it is; empty where the source does not say
     std::vector<std::string> attributes{};  ///< values of Dataset::attribute_names(), empty where they are not known
+
+    std::vector<float> soft{};  ///< Task::labels: what losses take for labels that are not known, 0 to 1, or
+                                ///< kNoSoftTarget; none: they are left out
+    float weight = 1;           ///< how much the loss of training counts the sample; 1 on average
 
     bool is_known(std::size_t i) const { return (known >> i & 1U) != 0; }
     bool is_present(std::size_t i) const { return (mask >> i & 1U) != 0; }
@@ -109,10 +114,25 @@ private:
     DatasetContents contents_;
 };
 
+/// How tables of labels are read: what columns mean, and what becomes of what they say (docs/data_formats.md).
+struct TableReading {
+    std::string root;  ///< folder that paths are relative to; empty: the source's own
+    std::string path_column, label_columns, label_separator, patient_column, split_column, view_column, sex_column,
+        age_column, weight_column;     ///< empty: guessed, and said
+    std::string label_type = "auto";   ///< or classes or labels
+    std::string only_labels;           ///< separated by commas; empty: all
+    std::string uncertain = "ignore";  ///< see UncertainRule (data/sources/truth.h)
+    std::string blanks = "auto";       ///< unknown or zeros; auto: as the set's publication has it
+    std::string view;                  ///< names separated by commas; empty: all
+    std::string readers = "majority";  ///< of several readers' labels: majority, any or all
+
+    bool operator==(const TableReading&) const = default;
+};
+
 /// How a data set is read, and how a source without official splits is divided. The seed is not the training's seed:
 /// the same data must be held out by every run, whatever its seed. The command line's flags for these are declared
 /// once, in dataset_options() (train/train_config.h).
-struct DatasetOptions : ImageReading {
+struct DatasetOptions : ImageReading, TableReading {
     std::uint64_t split_seed = 0;
     double val_fraction = 0.1;   ///< of what is not test, where the source has no validation split
     double test_fraction = 0.2;  ///< of all patients, where a set in NIH's layout has no lists

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "data/formats/csv.h"
@@ -15,22 +14,13 @@
 namespace keel {
 namespace {
 
-/// A name without its folder and ending, in lower case.
-std::string bare(const std::string& name) {
-    std::string text = name.substr(name.find_last_of("/\\") + 1);  // npos + 1 is 0
-    if (const std::size_t dot = text.rfind('.'); dot != std::string::npos && dot > 0) text.resize(dot);
-    std::ranges::transform(text, text.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return text;
-}
-
 /// Finds rows by name, each once.
 class RowFinder {
 public:
     explicit RowFinder(const std::vector<NihRow>& rows) : taken_(rows.size()) {
         for (std::size_t i = 0; i < rows.size(); ++i) {
             exact_.emplace(rows[i].name, i);
-            const auto [entry, added] = bare_.emplace(bare(rows[i].name), i);
+            const auto [entry, added] = bare_.emplace(image_key(rows[i].name), i);
             if (!added) entry->second = kSeveral;
         }
     }
@@ -38,7 +28,7 @@ public:
     /// Returns the row of a name and whether it is the very name; none where there is none, or none left.
     std::optional<std::pair<std::size_t, bool>> take(const std::string& name) {
         const auto exact = exact_.find(name);
-        const auto alike = exact == exact_.end() ? bare_.find(bare(name)) : bare_.end();
+        const auto alike = exact == exact_.end() ? bare_.find(image_key(name)) : bare_.end();
         if (exact == exact_.end() && (alike == bare_.end() || alike->second == kSeveral)) return std::nullopt;
         const std::size_t row = exact != exact_.end() ? exact->second : alike->second;
         if (taken_[row]) return std::nullopt;
@@ -147,11 +137,7 @@ JoinedScores own_scores(const StoredPredictions& stored, const std::vector<std::
 }
 
 void keep_listed(std::vector<NihRow>& rows, const std::string& list) {
-    std::unordered_set<std::string> listed;
-    for (const std::string& line : read_lines(list)) {
-        const std::size_t end = line.find_last_not_of(" \t");
-        if (end != std::string::npos) listed.insert(line.substr(0, end + 1));
-    }
+    NameList listed(list);
     std::erase_if(rows, [&](const NihRow& row) { return !listed.contains(row.name); });
     if (rows.empty()) throw InputError(fmt::format("[score] {} names no image of the label file", list));
 }

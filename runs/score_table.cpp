@@ -23,34 +23,6 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
     throw InputError(fmt::format("[score] {}: {}", where, what));
 }
 
-std::string trimmed(const std::string& text) {
-    const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-    const auto begin = std::ranges::find_if_not(text, blank);
-    auto end = text.end();
-    while (end != begin && blank(*(end - 1))) --end;
-    return {begin, end};
-}
-
-/// What headings are compared by: letters in lower case, and digits.
-std::string key_of(std::string_view title) {
-    std::string key;
-    for (const char c : title) {
-        if (c >= 'A' && c <= 'Z')
-            key += static_cast<char>(c - 'A' + 'a');
-        else if (c != ' ' && c != '_' && c != '-' && c != '.')
-            key += c;
-    }
-    return key;
-}
-
-/// The separator that the heading has most of.
-char separator_of(const std::string& heading) {
-    char best = ',';
-    for (const char candidate : {';', '\t'})
-        if (split_fields(heading, candidate).size() > split_fields(heading, best).size()) best = candidate;
-    return best;
-}
-
 /// Where the columns that count are.
 struct Columns {
     std::size_t name = kNone, patient = kNone, count = 0;
@@ -66,13 +38,13 @@ void place(std::size_t& column, std::size_t at, const std::string& heading, cons
 std::string label_of(const std::string& title, std::span<const char* const> known) {
     const auto exact = std::ranges::find(known, title);
     if (exact != known.end()) return *exact;
-    const auto alike = std::ranges::find(known, key_of(title), key_of);
+    const auto alike = std::ranges::find(known, column_key(title), column_key);
     return alike != known.end() ? *alike : "";
 }
 
 /// Whether a heading that is no label may be left out; a mistake else.
 bool may_be_left_out(const std::string& title, const std::string& label, std::span<const char* const> known) {
-    if (title.empty() || title.starts_with(kTruth) || title == kClass || key_of(title) == "nofinding") return true;
+    if (title.empty() || title.starts_with(kTruth) || title == kClass || column_key(title) == "nofinding") return true;
     return label.size() > 80 || nearest(label, {known.begin(), known.end()}).empty();
 }
 
@@ -87,7 +59,7 @@ public:
         columns_.count = heading.size();
         std::string strange;
         for (std::size_t at = 0; at < heading.size(); ++at) {
-            const std::string title = trimmed(heading[at]);
+            const std::string& title = heading[at];
             if (read_title(title, at, table)) continue;
             const std::string label = title.starts_with(kProbability) ? title.substr(kProbability.size()) : title;
             if (!may_be_left_out(title, label, known_)) refuse_label(label);
@@ -113,7 +85,7 @@ private:
 
     /// True if the heading is one of those that count, or of another known label.
     bool read_title(const std::string& title, std::size_t at, ScoreTable& table) {
-        if (key_of(title) == key_of(kName)) return place(columns_.name, at, title, where_), true;
+        if (column_key(title) == column_key(kName)) return place(columns_.name, at, title, where_), true;
         if (title == kPatient) return place(columns_.patient, at, title, where_), true;
         if (title.starts_with(kAttribute)) {
             table.attribute_names.push_back(title.substr(kAttribute.size()));
@@ -136,9 +108,9 @@ private:
     Columns columns_;
 };
 
-double finite(const std::string& field, char separator, const std::string& where) {
-    std::string text = trimmed(field);
-    if (separator != ',')
+double finite(const std::string& field, bool decimal_comma, const std::string& where) {
+    std::string text(trimmed(field));
+    if (decimal_comma)
         if (const std::size_t comma = text.find(','); comma != std::string::npos) text[comma] = '.';
     if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.erase(0, 1);
     double value = 0;
@@ -153,27 +125,24 @@ double finite(const std::string& field, char separator, const std::string& where
 
 ScoreTable read_score_table(const std::string& path, std::span<const char* const> known,
                             const std::vector<std::string>& wanted) {
-    const std::vector<std::string> lines = read_lines(path);
-    if (lines.empty()) throw InputError(fmt::format("[score] {} is empty", path));
-    const char separator = separator_of(lines[0]);
+    const TableFile file(path);
+    const bool commas = file.form().find("commas") != std::string::npos;
     ScoreTable table;
-    const Columns columns = HeadingReader(known, wanted, path + ":1").read(split_fields(lines[0], separator), table);
+    const Columns columns = HeadingReader(known, wanted, path + ":1").read(file.header(), table);
     std::unordered_set<std::string> seen;
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-        if (lines[i].empty()) continue;
-        const std::string where = fmt::format("{}:{}", path, i + 1);
-        std::vector<std::string> fields = split_fields(lines[i], separator);
-        if (fields.size() != columns.count)
-            refuse(where, fmt::format("wanted {} fields, got {}", columns.count, fields.size()));
-        std::string name = trimmed(fields[columns.name]);
+    file.for_each_row([&](TableRow& row) {
+        const std::string where = file.where(row);
+        if (row.cells.size() != columns.count)
+            refuse(where, fmt::format("wanted {} fields, got {}", columns.count, row.cells.size()));
+        std::string name(trimmed(row.cells[columns.name]));
         if (name.empty()) refuse(where, "the image's name is empty");
         if (!seen.insert(name).second) refuse(where, fmt::format("{} has a row already", excerpt(name)));
         for (const std::size_t column : columns.labels)
-            table.scores.push_back(finite(fields[column], separator, where));
-        if (columns.patient != kNone) table.patients.push_back(std::move(fields[columns.patient]));
-        for (const std::size_t column : columns.attributes) table.attributes.push_back(std::move(fields[column]));
+            table.scores.push_back(finite(row.cells[column], !commas, where));
+        if (columns.patient != kNone) table.patients.push_back(std::move(row.cells[columns.patient]));
+        for (const std::size_t column : columns.attributes) table.attributes.push_back(std::move(row.cells[column]));
         table.names.push_back(std::move(name));
-    }
+    });
     return table;
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "engine/autograd.h"
 #include "kernels/loss/prediction.h"
 
@@ -52,6 +54,13 @@ std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, co
     describe_samples(all, dataset, options.split);
     all.loss = whole ? loss.mean() : loss_of_probabilities(spec, all);
     return all;
+}
+
+CommonLabels labels_in_common(const ModelSpec& spec, std::unique_ptr<Dataset> dataset, const std::string& checkpoint) {
+    if (spec.multi_label && dataset->task() == Task::labels)
+        return with_labels(std::move(dataset), spec.label_names, checkpoint);
+    require_same_labels(spec, *dataset, checkpoint);
+    return {std::move(dataset)};
 }
 
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint) {

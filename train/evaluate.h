@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "data/pipeline/loader.h"
+#include "data/sources/common_labels.h"
 #include "embed/images.h"
 #include "embed/predictor.h"
 #include "embed/views.h"
@@ -25,6 +27,11 @@ Predictions evaluate(const Predictor& model, const Dataset& dataset, const Loade
 std::optional<Predictions> evaluate_unless(
     const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset, LoaderOptions options,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress = {}, const ViewOptions& views = {});
+
+/// Returns the data set as the model is scored on it: by the labels that both have, of models of labels
+/// (data/sources/common_labels.h). Throws InputError where they have none in common or other tasks, or of models of
+/// classes other ones.
+CommonLabels labels_in_common(const ModelSpec& spec, std::unique_ptr<Dataset> dataset, const std::string& checkpoint);
 
 /// Throws InputError unless the data set's task and labels are those the model was trained for.
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint);

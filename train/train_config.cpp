@@ -163,6 +163,38 @@ Options reading_options() {
     };
 }
 
+/// How tables of labels are read: TableReading.
+Options table_options() {
+    static const Words kLabelTypes{"auto", "classes", "labels"}, kBlanks{"auto", "unknown", "zeros"},
+        kReaders{"majority", "any", "all"};
+    const auto column = [](std::string_view key, std::string C::*member, std::string_view help) {
+        return Option<C>{key, member, "NAME", {}, help, "guessed"};
+    };
+    return {
+        {"root", &C::root, "DIR", {}, "where the images of a table are", "the table's or the set's folder"},
+        column("path_column", &C::path_column, "column of a table that names images"),
+        column("label_columns", &C::label_columns,
+               "columns of labels, or the one that names them, with commas between"),
+        column("label_separator", &C::label_separator, "between the labels in one column"),
+        column("patient_column", &C::patient_column, "column that says whose image it is; none: no column"),
+        column("split_column", &C::split_column, "column of train, val and test; none: no column"),
+        column("view_column", &C::view_column, "column of views; none: no column"),
+        column("sex_column", &C::sex_column, "column of sexes; none: no column"),
+        column("age_column", &C::age_column, "column of ages; none: no column"),
+        column("weight_column", &C::weight_column, "column of the samples' weights in the loss; none: no column"),
+        {"label_type", &C::label_type, "", kLabelTypes, "what a table's labels are"},
+        {"only_labels", &C::only_labels, "NAMES", {}, "the labels to use, with commas between", "all"},
+        {"uncertain",
+         &C::uncertain,
+         "RULE",
+         {},
+         "what uncertain labels become: ignore, zeros, ones, smooth:a-b, or LABEL=ones,... and one for the others"},
+        {"blanks", &C::blanks, "", kBlanks, "what blank labels become; auto: as the set's authors take them"},
+        {"view", &C::view, "NAMES", {}, "views to use: frontal, lateral, PA, AP, ..., with commas between", "all"},
+        {"readers", &C::readers, "", kReaders, "what several readers of an image agree on (vindr)"},
+    };
+}
+
 /// How many images are read at once, and how many may be lost.
 Options loading_options() {
     return {
@@ -201,7 +233,7 @@ std::span<const Option<TrainConfig>> train_options() {
         Options all;
         for (const auto group :
              {run_options, network_options, optimizer_options, schedule_options, step_options, rank_options,
-              weights_options, image_options, loading_options, reading_options, process_options})
+              weights_options, image_options, loading_options, reading_options, table_options, process_options})
             for (const Option<C>& option : group()) all.push_back(option);
         return all;
     }();
@@ -209,7 +241,11 @@ std::span<const Option<TrainConfig>> train_options() {
 }
 
 std::span<const Option<TrainConfig>> dataset_options() {
-    static const Options options = reading_options();
+    static const Options options = [] {
+        Options all = reading_options();
+        for (const Option<C>& option : table_options()) all.push_back(option);
+        return all;
+    }();
     return options;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/safetensors.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "train/weighted_loss.h"
 
 namespace keel {
 namespace {
@@ -91,6 +92,8 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
         for (const NamedTensor& parameter : state.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
     state.loss = loss ? std::move(loss) : make_loss(config, dataset);
+    const auto weighted = [](const Sample& sample) { return sample.weight != 1; };
+    if (std::ranges::any_of(dataset.samples(Split::train), weighted)) state.loss = weighted_loss(std::move(state.loss));
     state.optimizer.emplace(make_optimizer(config, *state.module, classifier));
     if (config.ema_decay > 0) state.ema.emplace(state.module->state(), config.ema_decay);
     state.schedule = make_schedule(config, ranks);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kNames[kFindingKinds] = {"truncated",      "too_large",        "unreadable", "missing_image",
                                                "patient_across", "duplicate_across", "duplicate",  "other_size",
-                                               "unlabelled",     "unlisted"};
+                                               "unlabelled",     "unlisted",         "remark"};
 
 /// What a reason to refuse an image begins or ends with, where it is one of the two that have names of their own.
 constexpr std::pair<std::string_view, FindingKind> kReasons[] = {{"truncated", FindingKind::truncated},
@@ -78,6 +78,8 @@ public:
         for (const std::string& name : dataset_.missing()) add(FindingKind::missing_image, "", name, "");
         for (const std::string& name : dataset_.unlabelled()) add(FindingKind::unlabelled, "", name, "");
         for (const std::string& name : dataset_.unlisted()) add(FindingKind::unlisted, "", name, "");
+        for (const Remark& remark : dataset_.remarks())
+            if (remark.warning) add(FindingKind::remark, "", "", remark.text);
         std::ranges::stable_sort(report_.findings, {}, &Finding::kind);
         return std::move(report_);
     }

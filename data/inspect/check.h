@@ -21,8 +21,9 @@ enum class FindingKind {
     other_size,        ///< another size than most images have
     unlabelled,        ///< an image that the label file does not name
     unlisted,          ///< a labelled image that is in none of the official lists
+    remark,            ///< what the source warns of
 };
-inline constexpr int kFindingKinds = 10;
+inline constexpr int kFindingKinds = 11;
 
 /// Returns the finding's name in tables: "truncated", "missing_image", ...
 const char* finding_name(FindingKind kind);

@@ -24,6 +24,7 @@ Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count) 
     copy(batch.labels, part.labels);
     copy(batch.targets, part.targets);
     copy(batch.soft_targets, part.soft_targets);
+    copy(batch.weights, part.weights);
     copy(batch.indices, part.indices);
     copy(batch.names, part.names);
     return part;
@@ -44,6 +45,7 @@ Batch dummy_batch(const Batch& like, std::int64_t labels) {
         batch.soft_targets.assign(static_cast<std::size_t>(labels), 0.0F);
         batch.soft_targets[0] = 1;  // a distribution, where the labels are classes
     }
+    batch.weights.assign(like.weights.empty() ? 0 : 1, 1.0F);
     batch.indices = {0};
     batch.names = {""};
     return batch;

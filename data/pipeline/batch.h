@@ -22,6 +22,7 @@ struct Batch {
     std::vector<float> soft_targets;    ///< n x label_names().size(), what losses take in place of labels and targets:
                                         ///< of a class a distribution over all, or kUnknownTarget throughout; of
                                         ///< labels each 0 to 1 or kUnknownTarget. Empty unless somebody made them
+    std::vector<float> weights;         ///< n, Sample::weight; empty where all are 1
     std::vector<std::int64_t> indices;  ///< n, into Dataset::samples(split)
     std::vector<std::string> names;     ///< n, Sample::name
     std::int64_t next_sample = 0;       ///< LoaderOptions::start_sample that continues right after this batch

@@ -46,6 +46,9 @@ public:
           plan_(plan_epoch(options_, size_)),
           bad_allowed_(bad_images_allowed(options_.max_bad, size_)),
           sample_floats_(output_floats(options_.transform)),
+          soft_(std::ranges::any_of(dataset.samples(options_.split), [](const Sample& s) { return !s.soft.empty(); })),
+          weighted_(
+              std::ranges::any_of(dataset.samples(options_.split), [](const Sample& s) { return s.weight != 1; })),
           items_(ordered_slots(options_.workers)),
           position_(plan_.begin),
           queue_(options_.prefetch) {
@@ -143,11 +146,19 @@ private:
         batch.indices.push_back(item.index);
         batch.names.push_back(sample.name);
         if (options_.shard.parts > 0) batch.parts.push_back(plan_.shard.parts[static_cast<std::size_t>(item.position)]);
-        if (dataset_.task() == Task::classes) {
+        if (weighted_) batch.weights.push_back(sample.weight);
+        if (dataset_.task() == Task::classes)
             batch.labels.push_back(sample.label);
-        } else {
-            for (std::size_t i = 0; i < dataset_.label_names().size(); ++i)
-                batch.targets.push_back(!sample.is_known(i) ? kUnknownTarget : sample.is_present(i) ? 1.0F : 0.0F);
+        else
+            append_targets(sample, batch);
+    }
+
+    void append_targets(const Sample& sample, Batch& batch) const {
+        for (std::size_t i = 0; i < dataset_.label_names().size(); ++i) {
+            const float target = !sample.is_known(i) ? kUnknownTarget : sample.is_present(i) ? 1.0F : 0.0F;
+            batch.targets.push_back(target);
+            const bool soft = !sample.soft.empty() && sample.soft[i] != kNoSoftTarget;
+            if (soft_) batch.soft_targets.push_back(soft ? sample.soft[i] : target);
         }
     }
 
@@ -164,6 +175,7 @@ private:
         batch.labels.clear();
         batch.targets.clear();
         batch.soft_targets.clear();
+        batch.weights.clear();
         batch.indices.clear();
         batch.names.clear();
         batch.parts.clear();
@@ -207,7 +219,8 @@ private:
     const EpochPlan plan_;
     const std::int64_t bad_allowed_;
     const std::size_t sample_floats_;
-    std::vector<Item> items_;  // the samples under way
+    const bool soft_, weighted_;  // whether any sample of the split has soft targets, or a weight that is not 1
+    std::vector<Item> items_;     // the samples under way
 
     std::int64_t position_;       // of the source stage
     std::int64_t announced_ = 0;  // of the source stage

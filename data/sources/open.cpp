@@ -25,6 +25,11 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
         for (const Source& s : kSources) known += fmt::format("{}{}:", known.empty() ? "" : " ", s.scheme);
         throw UsageError(fmt::format("[data] '{}' must begin with one of: {}", spec, known));
     }
+    if (!source->tables && static_cast<const TableReading&>(options) != TableReading{})
+        throw UsageError(
+            fmt::format("[data] {}: reads no table of labels: --view, --uncertain and the other options about "
+                        "tables mean nothing to it",
+                        scheme));
     const std::string path = spec.substr(colon + 1);
     std::error_code error;
     if (path.empty() || !fs::exists(path, error))

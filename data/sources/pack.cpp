@@ -14,7 +14,9 @@
 
 #include "data/formats/decode.h"
 #include "data/formats/pack_format.h"
+#include "data/sources/division.h"
 #include "data/sources/pack_attributes.h"
+#include "data/sources/pack_targets.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
 #include "engine/text.h"
@@ -230,13 +232,20 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions&) {
+std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions& options) {
     const std::string file = path + "/" + kIndexName;
     if (!fs::exists(file))
         throw InputError(
             fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
     Index index = read_index(file);
+    index.contents.origins.fill("as packed");
+    read_targets(path, index.contents);
     read_attributes(path, index.contents);
+    TableReading view;
+    view.view = options.view;
+    if (static_cast<const TableReading&>(options) != view)
+        index.contents.remarks.push_back({true, "options about tables mean nothing to a pack, but for --view"});
+    keep_views(index.contents, options.view, "pack");
     return std::make_unique<PackDataset>(path, std::move(index));
 }
 

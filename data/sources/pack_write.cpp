@@ -17,6 +17,7 @@
 #include "data/pipeline/transform.h"
 #include "data/sources/pack.h"
 #include "data/sources/pack_attributes.h"
+#include "data/sources/pack_targets.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 
@@ -126,6 +127,9 @@ public:
         write_index();
         if (!dataset_.attribute_names().empty())
             write_file_atomically(folder_ / kAttributesName, attributes_csv(dataset_.attribute_names(), packed_));
+        const bool labels = dataset_.task() == Task::labels;
+        const std::string targets = targets_csv(labels ? dataset_.label_names() : std::vector<std::string>{}, packed_);
+        if (!targets.empty()) write_file_atomically(folder_ / kTargetsName, targets);
         summary_.shards = std::ssize(shards_.sizes());
         for (const std::uint64_t size : shards_.sizes()) summary_.bytes += static_cast<std::int64_t>(size);
         return summary_;

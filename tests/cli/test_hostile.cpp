@@ -51,6 +51,7 @@ public:
         write_text(folder_ / "cifar/data_batch_1.bin", std::string(3072, '\0'));
         write_text(folder_ / "class/train/a\x1B[31m/x.png", "");
         write_text(folder_ / "unread/train/a/x.png", "no image");
+        write_text(folder_ / "long_cell.csv", "path,x\na.png," + std::string((1 << 20) + 1, '1'));
         write_text(folder_ / "large.toml", std::string(2 << 20, '#'));
         write_text(folder_ / "run/config.toml", "");
         fs::create_directories(folder_ / "nothing");
@@ -193,7 +194,8 @@ std::vector<Row> data_sets() {
         {info("nih:%csv/empty"), 3, "is empty"},
         {info("nih:%csv/header_alone"), 3, "images is there"},
         {info("nih:%csv/no_column"), 3, "no column 'Finding Labels'"},
-        {info("nih:%csv/binary"), 3, "no column 'Image Index'"},
+        {info("nih:%csv/binary"), 3, "is no text: byte 0 is zero"},
+        {info("nih:%csv/open_quote"), 3, "a quote that is not closed"},
         {info("nih:%csv/unknown_label"), 3, "unknown label 'Mas'"},
         {info("nih:%csv/short_row"), 3, "fields, at least 4 are wanted"},
         {info("nih:%csv/twice"), 3, "has a row already"},
@@ -224,6 +226,34 @@ std::vector<Row> data_sets() {
     };
 }
 
+std::vector<Row> tables() {
+    return {
+        {info("csv:@table/open_quote.csv"), 3, "a quote that is not closed"},
+        {info("csv:@table/after_quote.csv"), 3, "wanted a separator behind the quote"},
+        {info("csv:@table/many_cells.csv"), 3, "more than 4096 cells"},
+        {info("csv:%long_cell.csv"), 3, "a cell of more than 1048576 bytes"},
+        {info("csv:@table/no_images.csv"), 3, "no column names images"},
+        {info("csv:@table/no_labels.csv"), 3, "no column of labels"},
+        {info("csv:@table/short_row.csv"), 3, "cells, the header has"},
+        {info("csv:@table/other_labels.csv"), 3, "has a row already, with other labels"},
+        {info("csv:@table/bad_list.csv"), 3, "wanted a list ['a', 'b']"},
+        {info("csv:@table/utf32.csv"), 3, "UTF-32, which is not read"},
+        {info("csv:@table/odd_utf16.csv"), 3, "UTF-16 of an odd number of bytes"},
+        {info("csv:@table/truncated.csv.gz"), 3, "the gzip file is truncated"},
+        {info("csv:@table/not_there.csv"), 3, "images is there"},
+        {info("csv:%nothing"), 3, "wanted a regular file"},
+        {info("chexpert:%nothing"), 3, "has neither train.csv nor valid.csv"},
+        {info("mimic:%nothing"), 3, "has no mimic-cxr-*-chexpert.csv"},
+        {info("padchest:%nothing"), 3, "has no PADCHEST*.csv"},
+        {info("vindr:%nothing"), 3, "has neither image_labels_train.csv nor train.csv"},
+        {info("rsna:%nothing"), 3, "has no stage_2_train_labels*.csv"},
+        {{"data", "info", "csv:@table/good.csv", "--uncertain", "maybe"},
+         2,
+         "wanted ignore, zeros, ones or smooth:a-b"},
+        {{"data", "info", "csv:@table/good.csv", "--label-columns", "Edem"}, 2, "no column 'Edem'"},
+    };
+}
+
 std::vector<Row> predictions() {
     const auto score = [](const std::string& file) {
         return Words{"score", "--predictions", "@predictions/" + file, "--labels", "@csv/good.csv", "--only", "Mass"};
@@ -238,7 +268,8 @@ std::vector<Row> predictions() {
         {score("cell_huge.csv"), 3, "wanted a finite number, got '"},
         {score("short_row.csv"), 3, "wanted 2 fields, got 1"},
         {score("header_alone.csv"), 3, "have no image in common"},
-        {score("binary.csv"), 3, "unknown label '"},
+        {score("binary.csv"), 3, "is no text: byte 0 is zero"},
+        {score("open_quote.csv"), 3, "a quote that is not closed"},
         {{"score", "--predictions", "@predictions/labels.csv", "--labels", "@csv/good.csv", "--list",
           "@csv/header_alone.csv"},
          3,
@@ -313,6 +344,7 @@ TEST_CASE("Hostile input ends with its code and its message, which the documenta
     SECTION("pictures") { check(images(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
+    SECTION("tables") { check(tables(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }
     SECTION("configurations") { check(configurations(), scratch); }
 }

@@ -69,7 +69,9 @@ TEST_CASE("Unknown schemes and missing paths are usage errors that say what is k
                                     std::string("nih:/no/such/folder"), std::string("nih:")}) {
         CHECK_THROWS_AS(open_dataset(spec), UsageError);
     }
-    CHECK(message_of("nihh:.").find("phantom: nih: medmnist: folder: cifar10: pack:") != std::string::npos);
+    CHECK(message_of("nihh:.").find(
+              "phantom: nih: csv: chexpert: mimic: padchest: vindr: rsna: medmnist: folder: cifar10: pack:") !=
+          std::string::npos);
     DatasetOptions options;
     options.val_fraction = 1.5;
     CHECK_THROWS_AS(open_dataset("nih:.", options), UsageError);

@@ -2,6 +2,7 @@
 """make_corpus.py DIR: writes valid and hostile files for each fuzz target, DIR/TARGET/NAME.
 
 The fuzzers start from them, tests/cli/test_hostile.cpp feeds them to the program. Plain Python, the same bytes every time."""
+import gzip
 import json
 import pathlib
 import struct
@@ -120,6 +121,38 @@ def csv():
     put("csv", "binary.csv", bytes(range(256)) * 4)
     put("csv", "many_commas.csv", HEADER + "," * 5000 + "\n")
     put("csv", "zeros.csv", b"\0" * 500)
+
+
+def table():
+    """Tables of csv: and of the published sets, which fuzz_table.cpp reads each as all of them."""
+    put("table", "good.csv", "path,split,Mass,Edema\na.png,train,1,-1\nb.png,val,0,\n")
+    put("table", "roles.csv", "Path,PatientID,view,sex,age,weight,x\na.png,007,PA,F,058Y,1,1\nb.png,7.0,L,M,,2,0\n")
+    put("table", "named.csv", "image;labels\na.png;Mass|Edema\nb.png;No Finding\n")
+    put("table", "lists.csv", "image\tlabels\na.png\t['Mass', 'x y']\nb.png\t[]\n")
+    put("table", "classes.csv", "image,class\r\"a.png\",dog\rb.png,cat\r")
+    put("table", "utf16.csv", b"\xff\xfe" + "path,x\na.png,1\nb.png,0\n".encode("utf-16-le"))
+    put("table", "packed.csv.gz", gzip.compress(b"path,x\na.png,1\nb.png,0\n", mtime=0))
+    put("table", "truncated.csv.gz", gzip.compress(b"path,x\na.png,1\nb.png,0\n" * 50, mtime=0)[:40])
+    put("table", "chexpert.csv", "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Pleural Effusion\n"
+        "CheXpert-v1.0/train/patient00001/a.png,Male,3,Frontal,AP,1.0,\n"
+        "CheXpert-v1.0/train/patient00002/b.png,Male,3,Lateral,,,-1.0\n")
+    put("table", "mimic.csv", "dicom_id,subject_id,study_id,split,ViewPosition\na,10000001,50000001,train,PA\n")
+    put("table", "padchest.csv", "ImageID,ImageDir,Projection,PatientBirth,StudyDate_DICOM,Labels\n"
+        "a.png,0,PA,1930.0,20140915,\"['a', \"\"b\"\"]\"\nb.png,0,L,,,['normal']\n")
+    put("table", "vindr.csv", "image_id,rad_id,Mass,No finding\na,R1,1,0\na,R2,0,1\nb,R1,0,1\n")
+    put("table", "boxes.csv", "image_id,class_name,rad_id,x_min\na,Mass,R1,1\nb,No finding,R1,\n")
+    put("table", "rsna.csv", "patientId,x,y,width,height,Target\na,,,,,0\nb,1.0,2.0,3.0,4.0,1\n")
+    put("table", "open_quote.csv", 'path,x\na.png,"1\nb.png,0\n')
+    put("table", "after_quote.csv", 'path,x\n"a.png"b,1\n')
+    put("table", "many_cells.csv", "path,x\n" + "," * 5000 + "\n")
+    put("table", "no_images.csv", "x,y\n1,0\n")
+    put("table", "no_labels.csv", "path,n\na.png,17\nb.png,18\n")
+    put("table", "short_row.csv", "path,x,y\na.png,1\n")
+    put("table", "other_labels.csv", "path,x\na.png,1\na.png,0\n")
+    put("table", "bad_list.csv", "path,labels\na.png,['x'\nb.png,['y']\n")
+    put("table", "utf32.csv", "path,x\na.png,1\n".encode("utf-32"))
+    put("table", "odd_utf16.csv", b"\xff\xfe" + b"p\0x")
+    put("table", "not_there.csv", "path,x\nelsewhere/a/b/c.png,1\n../../etc/passwd,0\n")
 
 
 def predictions():
@@ -383,6 +416,7 @@ def frames():
 images(put)
 npz()
 csv()
+table()
 packs()
 predictions()
 configuration()

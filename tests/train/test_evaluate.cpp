@@ -156,6 +156,33 @@ TEST_CASE("Ranks predict a part each and all have all of it, to the bit", "[eval
     }
 }
 
+TEST_CASE("A model is scored by the labels that it and the data have", "[evaluate]") {
+    ModelSpec spec = spec_of(Task::labels);
+    const auto data = [] { return std::make_unique<SmallDataset>(small_contents(Task::labels, 0, 8)); };
+    const Predictions all = evaluate(model_for(spec), *data(), validation(spec));
+    spec.label_names = {"C", "a"};
+    const CommonLabels common = labels_in_common(spec, data(), "best.safetensors");
+    REQUIRE(common.remarks.size() == 2);
+    const Predictions some = evaluate(model_for(spec), *common.dataset, validation(spec));
+    CHECK((some.names == all.names && some.probabilities == all.probabilities));
+    for (std::size_t i = 0; i < 8; ++i) {
+        CHECK(some.targets[2 * i] == kUnknownTarget);
+        CHECK(some.targets[2 * i + 1] == all.targets[2 * i]);
+    }
+    const Scores scores = score(spec, some);
+    CHECK_FALSE(scores.auroc.per_label[0]);
+    REQUIRE(scores.auroc.per_label[1]);
+    CHECK(scores.auroc.mean == scores.auroc.per_label[1]);
+    spec.label_names = {"C", "D"};
+    CHECK_THROWS_WITH(labels_in_common(spec, data(), "best.safetensors"),
+                      contains("best.safetensors knows the labels C, D"));
+    ModelSpec classes = spec_of(Task::classes);
+    CHECK_THROWS_AS(labels_in_common(classes, data(), "c"), InputError);
+    classes.label_names = {"A", "C"};
+    CHECK_THROWS_AS(labels_in_common(classes, std::make_unique<SmallDataset>(small_contents(Task::classes, 0, 2)), "c"),
+                    InputError);
+}
+
 TEST_CASE("A model is only asked about the labels it was trained for", "[evaluate]") {
     const SmallDataset labels(small_contents(Task::labels, 1)), classes(small_contents(Task::classes, 2));
     CHECK_NOTHROW(require_same_labels(spec_of(Task::labels), labels, "c"));
