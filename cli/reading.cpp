@@ -1,5 +1,6 @@
 #include "cli/reading.h"
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "cli/app.h"
@@ -49,6 +50,16 @@ void warn_of_reading(const std::string& command, const ImageReading& reading, co
     if (const std::string differs = reading_differences(reading, model); !differs.empty())
         std::cerr << "keel " << command << ": warning: images are read otherwise than the model's were: " << differs
                   << '\n';
+}
+
+void add_view_options(CLI::App& app, ViewFlags& o) {
+    add_number(app, "--resize", o.resize, from_to(0, 4096),
+               "Side in pixels of the square that images are resized to; 0: the crop's, 8/7 of it for ten crops");
+    add_number(app, "--crop", o.crop, from_to(0, 4096),
+               "Side in pixels of the crop that the model sees; 0: the side that it was trained with");
+    app.add_option("--tta", o.tta, "Average the probabilities of several views of an image (test-time augmentation)")
+        ->check(CLI::IsMember({"none", "flip", "ten-crop"}))
+        ->capture_default_str();
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {

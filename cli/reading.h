@@ -7,6 +7,7 @@
 
 #include "data/dataset.h"
 #include "data/pipeline/loader.h"
+#include "embed/views.h"
 #include "models/model_spec.h"
 
 namespace CLI {
@@ -25,6 +26,15 @@ struct ReadingOptions {
 /// Declares what is the same for all that read data for a model, after --data and --split: --batch-size, --workers,
 /// --max-bad and how a data set is read.
 void add_reading(CLI::App& app, ReadingOptions& o);
+
+/// How images are shown to a model.
+struct ViewFlags {
+    std::int64_t resize = 0, crop = 0;
+    std::string tta = "none";
+
+    ViewOptions options() const { return {resize, crop, parse_view_kind(tta)}; }
+};
+void add_view_options(CLI::App& app, ViewFlags& o);
 
 /// Tells remarks on stderr; `quiet` leaves warnings. `command` is how messages call the program's command.
 void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet);

@@ -4,10 +4,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/image_reading.h"
+#include "models/operating_points.h"
 #include "models/registry.h"
 
 namespace keel {
@@ -20,14 +22,16 @@ struct ModelSpec {
     bool multi_label = false;          ///< sigmoid of each output, else softmax over all
     std::vector<std::string> label_names{};
     ImageReading reading{};  ///< of the files that the model was trained on, and is to be fed
-    bool guessed = false;  ///< of weights that do not say it (embed/foreign_weights.h); not stored
+    bool guessed = false;    ///< of weights that do not say it (embed/foreign_weights.h); not stored
+    std::optional<OperatingPoints> operating{};  ///< what keel threshold measured
 };
 
 /// Fills in the mean and the deviation where they are empty: ImageNet's statistics for RGB, the middle grey for the
 /// rest.
 void default_normalization(ModelSpec& spec);
 
-/// Stores the spec under the key "keel.model".
+/// Stores the spec under the key "keel.model", and the operating points, where there are any, under
+/// "keel.operating_points".
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata);
 
 /// Reads what write_spec() stored; of a file that does not say how images are read, old_reading(). Throws InputError

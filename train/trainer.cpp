@@ -260,6 +260,7 @@ bool Trainer::finish_epoch() {
     const Scores scores = predictions ? score(train_.spec, *predictions) : Scores{};
     const std::optional<double> metric =
         predictions ? std::optional(selection_metric(train_.spec, *predictions, scores)) : std::nullopt;
+    if (predictions) metric_name_ = selection_metric_name(train_.spec, scores);
     const EpochVerdict verdict = judge_epoch(state_, train_.schedule, metric, epoch_complete());
     const std::optional<double> best_before = std::exchange(state_.best_metric, verdict.best_metric);
     state_.epochs_since_best = verdict.epochs_since_best;
@@ -287,6 +288,7 @@ TrainResult Trainer::result(TrainEnd end) const {
                        .own_steps = state_.step - first_step_,
                        .epochs_since_best = state_.epochs_since_best,
                        .best_metric = state_.best_metric,
+                       .metric_name = metric_name_,
                        .best = {},
                        .last = {}};
     if (checkpoints_) {

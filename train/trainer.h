@@ -37,6 +37,7 @@ struct TrainResult {
     std::int64_t own_steps = 0;          ///< of this process
     int epochs_since_best = 0;
     std::optional<double> best_metric;  ///< none without a validation
+    std::string metric_name{};          ///< selection_metric_name() of the last validation; empty without one
     std::filesystem::path best, last;   ///< checkpoints; empty where config.out is
 };
 
@@ -138,6 +139,7 @@ private:
     std::optional<StopRequest> stop_;  // why the run stops here
     std::int64_t bad_images_ = 0;      // of this rank in this process's part of the epoch
     std::string data_error_;           // why this rank has no more data
+    std::string metric_name_;          // of the last validation
     std::int64_t first_step_ = 0;
     double epoch_seconds_ = 0;
     std::int64_t epoch_images_ = 0;

@@ -16,6 +16,7 @@
 #include "data/formats/decode.h"
 #include "data/formats/pack_format.h"
 #include "data/sources/division.h"
+#include "data/sources/pack_attributes.h"
 #include "data/sources/pack_targets.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
@@ -262,6 +263,7 @@ std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions
             {true,
              "options that say how images are read have no effect on a pack: its images were read with " + differs});
     read_targets(path, index.contents);
+    read_attributes(path, index.contents);
     TableReading view;
     view.view = options.view;
     if (static_cast<const TableReading&>(options) != view)

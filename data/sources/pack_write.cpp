@@ -16,6 +16,7 @@
 #include "data/pipeline/ordered.h"
 #include "data/pipeline/transform.h"
 #include "data/sources/pack.h"
+#include "data/sources/pack_attributes.h"
 #include "data/sources/pack_targets.h"
 #include "engine/files.h"
 #include "kernels/error.h"
@@ -131,6 +132,8 @@ public:
         if (records_.empty()) throw InputError("[pack] there is no image to pack");
         shards_.finish();
         write_index();
+        if (!dataset_.attribute_names().empty())
+            write_file_atomically(folder_ / kAttributesName, attributes_csv(dataset_.attribute_names(), packed_));
         const bool labels = dataset_.task() == Task::labels;
         const std::string targets = targets_csv(labels ? dataset_.label_names() : std::vector<std::string>{}, packed_);
         if (!targets.empty()) write_file_atomically(folder_ / kTargetsName, targets);
