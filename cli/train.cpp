@@ -19,6 +19,7 @@
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
 #include "train/trainer.h"
+#include "train/training_data.h"
 
 namespace keel::cli {
 namespace {
@@ -109,15 +110,16 @@ TrainResult run_to_end(Trainer& trainer, const RunDirectory& directory) {
 }
 
 /// Trains in a directory that is open.
-int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
-             const Options& options, const Globals& globals, World& world) {
+int train_in(RunDirectory& directory, const TrainConfig& config, std::unique_ptr<Dataset> dataset,
+             std::optional<Checkpoints::Found> checkpoint, const Options& options, const Globals& globals,
+             World& world) {
     const TimeLimit limit = read_time_limit(config.time_limit);
     RunRecorder recorder(directory);
     TrainProgress progress(globals.quiet || !world.is_root());
     StepTrace trace(world, directory, config.trace_steps);
     StopObserver stop(limit);
     TrainObservers observers({&progress, &recorder, &trace, &stop});
-    Trainer trainer(config, observers, world);
+    Trainer trainer(config, observers, world, {.dataset = std::move(dataset)});
     if (checkpoint) {
         for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
         trainer.resume(checkpoint->state, checkpoint->file, options.force);
@@ -150,10 +152,11 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
     const ExistingRun existing = resuming        ? ExistingRun::resume
                                  : options.force ? ExistingRun::replace
                                                  : ExistingRun::refuse;
+    auto dataset = open_training_data(config);  // of which nothing can be learnt: before anything is written
     RunDirectory directory =
         world.is_root() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
     try {
-        return train_in(directory, config, std::move(checkpoint), options, globals, world);
+        return train_in(directory, config, std::move(dataset), std::move(checkpoint), options, globals, world);
     } catch (const std::exception& error) {
         directory.record_error(error.what());
         if (world.is_root() && std::filesystem::exists(directory.config_file())) report(directory);

@@ -51,6 +51,7 @@ LoadedModel load_model(CheckpointState state, const std::filesystem::path& check
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
     load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});
+    require_finite_weights(loaded.module->state(), checkpoint.string());
     loaded.module->train(false);
     return loaded;
 }

@@ -1,6 +1,7 @@
 #include "engine/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/ema.h"
 #include "engine/optimizer.h"
@@ -21,7 +22,8 @@ std::string listed(const char* what, const std::vector<std::string>& names) {
 }
 
 bool belongs_to_model(const std::string& name) {
-    return !is_optimizer_state(name) && !is_ema_state(name) && !name.ends_with("num_batches_tracked");
+    return !is_optimizer_state(name) && !is_ema_state(name) && !name.starts_with("loss.") &&
+           !name.ends_with("num_batches_tracked");
 }
 
 bool convertible(const Tensor& from, const Tensor& to) {
@@ -91,6 +93,21 @@ std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const 
         else
             to.assign(from.to(to.dtype()));
     return skipped;
+}
+
+void require_finite_weights(const std::vector<NamedTensor>& state, const std::string& source) {
+    for (const auto& [name, any] : state) {
+        if (any.dtype() != DType::f32 && any.dtype() != DType::f64) continue;
+        const Tensor tensor = any.contiguous();
+        const bool finite = dispatch_float("checkpoint", tensor.dtype(), [&]<class T>(T) {
+            return std::ranges::all_of(tensor.values<T>(), [](T value) { return std::isfinite(value); });
+        });
+        if (!finite)
+            throw InputError(
+                "[checkpoint] " + source + ": " + name +
+                " holds NaN or infinity: the training that wrote it had diverged; wanted a checkpoint from "
+                "before that");
+    }
 }
 
 }  // namespace keel

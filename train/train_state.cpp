@@ -84,9 +84,11 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     state.spec = spec_of(config, dataset);
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
     const std::string classifier = find_model(state.spec.name).classifier;
-    if (!config.init.empty())
+    if (!config.init.empty()) {
         state.skipped = load_into(state.module->state(), model_weights(read_safetensors(config.init).tensors),
                                   config.init, {{classifier}});
+        require_finite_weights(state.module->state(), config.init);
+    }
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : state.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
@@ -99,8 +101,15 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
 
 std::vector<NamedTensor> TrainState::tensors() const {
     std::vector<NamedTensor> all = module->state();
-    for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}})
+    for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}, loss->variables()})
         all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+std::vector<NamedTensor> TrainState::trained() const {
+    std::vector<NamedTensor> all = module->parameters();
+    const std::vector<NamedTensor> variables = loss->variables();
+    all.insert(all.end(), variables.begin(), variables.end());
     return all;
 }
 
@@ -116,6 +125,10 @@ std::vector<NamedTensor> TrainState::running_statistics() const {
 
 void TrainState::load(const std::vector<NamedTensor>& tensors, const std::string& source) {
     load_into(module->state(), tensors, source);
+    require_finite_weights(module->state(), source);
+    for (const auto& [name, variable] : loss->variables())
+        for (const NamedTensor& given : tensors)
+            if (given.name == name && given.tensor.dims() == variable.dims()) variable.assign(given.tensor);
     try {
         optimizer->load_state(tensors);
         if (ema) ema->load_state(tensors);

@@ -161,3 +161,23 @@ TEST_CASE("checkpoint: transfer to another number of classes skips the named pre
     CHECK(equal(net.parameters().front().tensor, source.parameters().front().tensor));
     CHECK(equal(net.parameters().back().tensor, Tensor::zeros({3})));
 }
+
+TEST_CASE("checkpoint: variables of a loss belong to no model") {
+    Net source(3), net(3);
+    std::vector<NamedTensor> tensors = filled(source).state();
+    tensors.push_back({"loss.alpha", Tensor::full({3}, 1)});
+    CHECK(load_into(net.state(), tensors, "w").empty());
+    CHECK(equal_state(source, net));
+}
+
+TEST_CASE("checkpoint: weights that are no numbers are named") {
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+        Net net(3);
+        filled(net);
+        CHECK_NOTHROW(require_finite_weights(net.state(), "last.safetensors"));
+        const NamedTensor entry = net.state().back();
+        entry.tensor.values<float>().back() = bad;
+        CHECK_THROWS_WITH(require_finite_weights(net.state(), "last.safetensors"),
+                          test::contains("last.safetensors: " + entry.name + " holds NaN or infinity"));
+    }
+}
