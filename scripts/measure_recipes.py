@@ -31,11 +31,10 @@ OPTIONS = [
 ]
 
 SETS = {
-    "phantom": ["--model", "resnet18", "--image-size", "64", "--epochs", "10", "--batch-size", "32", "--lr", "0.001",
-                "--warmup-steps", "25", "--ema-decay", "0.98"],
-    "pneumonia": ["--model", "resnet18", "--image-size", "28", "--epochs", "4", "--batch-size", "64", "--lr", "0.001",
-                  "--warmup-steps", "70", "--ema-decay", "0.98", "--rotate", "10", "--shift", "0.08", "--scale-min",
-                  "0.7"],
+    "phantom": ["--model", "resnet18", "--image-size", "32", "--epochs", "5", "--batch-size", "16", "--lr", "0.001",
+                "--warmup-steps", "40", "--ema-decay", "0.98"],
+    "pneumonia": ["--model", "resnet18", "--image-size", "28", "--epochs", "2", "--batch-size", "32", "--lr", "0.001",
+                  "--warmup-steps", "40", "--ema-decay", "0.98", "--rotate", "10", "--shift", "0.08"],
 }
 
 

@@ -45,6 +45,22 @@ void softmax_row(std::span<const double> x, std::span<Probability> row) {
     }
 }
 
+/// Adds to the gradient of a row what the other terms have of each logit: -p times the sum of their derivatives by
+/// log p, all others held by the softmax. Each sum is made of what comes before and behind: the term that is left out
+/// may be larger than the rest by more than a double has digits.
+void subtract_others(std::span<const Probability> p, std::span<const LossTerm> terms, std::span<double> diff) {
+    const auto slope = [&](std::size_t k) { return terms[k].by_log_p - terms[k].by_log_rest * p[k].p / p[k].rest; };
+    double before = 0, behind = 0;
+    for (std::size_t k = 0; k < p.size(); ++k) {
+        diff[k] -= p[k].p * before;
+        before += slope(k);
+    }
+    for (std::size_t k = p.size(); k-- > 0;) {
+        diff[k] -= p[k].p * behind;
+        behind += slope(k);
+    }
+}
+
 std::vector<double> doubles_of(const Tensor& any) {
     const Tensor values = any.detach().contiguous().to(DType::f64);
     return {values.values<double>().begin(), values.values<double>().end()};
@@ -69,16 +85,11 @@ Tensor diff_of_terms(const Tensor& logits, const std::vector<Probability>& proba
                      const std::vector<LossTerm>& terms, bool softmax, double factor) {
     const auto labels = static_cast<std::size_t>(logits.dim(1));
     std::vector<double> diff(terms.size());
-    for (std::size_t at = 0; at < terms.size(); at += labels) {
-        double sum = 0;
-        for (std::size_t k = at; softmax && k < at + labels; ++k) {
-            diff[k] = terms[k].by_log_p - terms[k].by_log_rest * probabilities[k].p / probabilities[k].rest;
-            sum += diff[k];
-        }
-        for (std::size_t k = at; k < at + labels; ++k)
-            diff[k] = softmax ? diff[k] - probabilities[k].p * sum
-                              : probabilities[k].rest * terms[k].by_log_p - probabilities[k].p * terms[k].by_log_rest;
-    }
+    for (std::size_t i = 0; i < terms.size(); ++i)
+        diff[i] = probabilities[i].rest * terms[i].by_log_p - probabilities[i].p * terms[i].by_log_rest;
+    for (std::size_t at = 0; softmax && at < terms.size(); at += labels)
+        subtract_others(std::span(probabilities).subspan(at, labels), std::span(terms).subspan(at, labels),
+                        std::span(diff).subspan(at, labels));
     const Tensor dst = logits.detach().contiguous().empty_like();
     dispatch_float("loss", dst.dtype(), [&]<class T>(T) {
         std::ranges::transform(diff, dst.data<T>(), [&](double d) { return static_cast<T>(factor * d); });

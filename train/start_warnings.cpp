@@ -97,16 +97,17 @@ StatisticsImages statistics_images(const TrainConfig& config, std::int64_t sampl
     const auto of_step = [&](std::int64_t images) {
         if (config.reproducible) return smallest_part(images, config.virtual_shards);
         const std::int64_t shared = config.bn_ranks == 0 ? ranks : std::min(config.bn_ranks, ranks);
-        const std::int64_t own = smallest_part(images, ranks), ghost = config.ghost_batch;
-        const std::int64_t cuts = ghost > 0 ? (config.batch_size + ghost - 1) / ghost : 1;
-        return std::min(images, shared * smallest_part(own, cuts));
+        // As a step is cut: into as many sub-batches as the rank with most images wants.
+        const std::int64_t most = (images + ranks - 1) / ranks, ghost = config.ghost_batch;
+        const std::int64_t cuts = ghost > 0 ? (most + ghost - 1) / ghost : 1;
+        return std::min(images, shared * smallest_part(smallest_part(images, ranks), cuts));
     };
     return {samples < step ? of_step(samples) : of_step(step), left > 0 ? of_step(left) : 0};
 }
 
 std::optional<std::int64_t> least_values_an_image(const ModelSpec& spec, nn::Module& module) {
-    BufferGuard statistics(module);
-    statistics.keep();
+    if (module.buffers().empty()) return std::nullopt;
+    const BufferGuard statistics(module);
     RowCounter counter;
     {
         const NoGrad no_grad;

@@ -131,6 +131,24 @@ TEST_CASE("Focused losses of logits that say all or nothing are numbers", "[focu
             }
 }
 
+TEST_CASE("A class that a row is sure of, wrongly, has its whole gradient however sure it is", "[focused_loss]") {
+    for (const double sure : {1.0, 30.0, 36.0, 40.0, 300.0}) {
+        const Tensor logits = Tensor::from({0.0, sure, 0.5}, {1, 3}).clone().set_requires_grad();
+        Batch batch;
+        batch.n = 1;
+        batch.soft_targets = {0, 0, 0};  // against all three classes
+        batch.labels = {0};
+        backward((*focused_loss({}, true))(logits, batch));
+        const auto p = softmax(logits.values<double>());
+        // -log(1 - p_k) of the sure one is log(sum of all) - log(sum of the others): p_k by its own logit, and by
+        // another's p_j - e_j / others. What the two others add is at most their own probabilities.
+        const double others = 1 + std::exp(0.5), small = 4 * std::exp(0.5 - sure);
+        CAPTURE(sure);
+        CHECK(std::abs(logits.grad().values<double>()[1] - p[1]) <= small + 1e-12);
+        CHECK(std::abs(logits.grad().values<double>()[0] - (p[0] - 1 / others)) <= small + 1e-12);
+    }
+}
+
 TEST_CASE("Focused losses follow the configuration", "[focused_loss]") {
     const auto classes = drawn_images(4, 0), labels = drawn_images(3, 0, Task::labels);  // dark 2, bright 1
     const Tensor logits = uniform({2, 2}, 1, -3, 3);

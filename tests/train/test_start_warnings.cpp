@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/nn/layers.h"
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "tests/data/small_dataset.h"
@@ -41,7 +42,8 @@ TEST_CASE("Images that share statistics are counted in full steps and in the las
     CHECK(images(config, 33) == Pair{16, 1});
     config.ghost_batch = 4;
     CHECK(images(config, 32) == Pair{4, 0});
-    CHECK(images(config, 34) == Pair{4, 1});
+    CHECK(images(config, 34) == Pair{4, 2});
+    CHECK(images(config, 33) == Pair{4, 1});
     config.ghost_batch = 1;
     CHECK(images(config, 32) == Pair{1, 0});
     config.ghost_batch = 0;
@@ -78,7 +80,8 @@ TEST_CASE("The fewest values of a channel are those of the smallest map that is 
     CHECK(least("resnet18", false, 64) == 4);
     CHECK(least("resnet18", true, 32) == 16);
     CHECK(least("densenet121", false, 32) == 1);
-    CHECK_FALSE(least("vgg16", false, 32));
+    nn::Linear without(2, 2);
+    CHECK_FALSE(least_values_an_image({}, without));
 }
 
 TEST_CASE("Batches of one at maps of 1x1 are warned of, alone and as the last of an epoch", "[start_warnings]") {
