@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "data/dataset.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 

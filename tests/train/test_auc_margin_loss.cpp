@@ -42,8 +42,7 @@ TEST_CASE("The AUC margin loss is its formula", "[auc_margin]") {
         sum += (1 - s) * y * (h - ak) * (h - ak) + s * (1 - y) * (h - bk) * (h - bk) - s * (1 - s) * al * al +
                2 * al * (s * (1 - s) * 0.8 + s * (1 - y) * h - (1 - s) * y * h);
     }
-    CHECK(auc_margin({logits, a, b, alpha}, targets, shares, false, 0.8).item() ==
-          Catch::Approx(sum / 7).epsilon(1e-12));
+    CHECK(auc_margin({logits, a, b, alpha}, targets, shares, false, 0.8).item() == Approx(sum / 7).epsilon(1e-12));
 }
 
 TEST_CASE("Over all samples the loss at its inner solution is two variances and a squared hinge", "[auc_margin]") {
@@ -61,7 +60,7 @@ TEST_CASE("Over all samples the loss at its inner solution is two variances and 
                                     Tensor::full({1}, hinge, DType::f64)},
                                    targets, {0.4F}, false, 1)
                             .item();
-    CHECK(loss == Catch::Approx(0.24 * (squares + hinge * hinge)).epsilon(1e-6));  // the share is a float
+    CHECK(loss == Approx(0.24 * (squares + hinge * hinge)).epsilon(1e-6));  // the share is a float
 }
 
 TEST_CASE("The AUC margin loss has the gradient of its formula by logits and variables", "[auc_margin][gradcheck]") {
@@ -91,9 +90,9 @@ TEST_CASE("Steps move the variables to where they are solved, alpha up its gradi
         }
     };
     train(1, -1);
-    CHECK(value(0) == Catch::Approx(sigmoid(1)).epsilon(1e-4));
-    CHECK(value(1) == Catch::Approx(sigmoid(-1)).epsilon(1e-4));
-    CHECK(value(2) == Catch::Approx(1 - sigmoid(1) + sigmoid(-1)).epsilon(1e-4));
+    CHECK(value(0) == Approx(sigmoid(1)).epsilon(1e-4));
+    CHECK(value(1) == Approx(sigmoid(-1)).epsilon(1e-4));
+    CHECK(value(2) == Approx(1 - sigmoid(1) + sigmoid(-1)).epsilon(1e-4));
     const AucMarginLoss near({0.5F}, false, 0.1, 0.5);
     for (int step = 0; step < 300; ++step) {
         backward(near(Tensor::from({3.0F, -3.0F}, {2, 1}), labels_of(2, {1, 0})));

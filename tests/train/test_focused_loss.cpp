@@ -60,7 +60,7 @@ TEST_CASE("Focused losses of labels are their formula, the mean over what is kno
             sum -= (1 - t) * focus.negative_weight * std::pow(q, focus.gamma_negative) * std::log(1 - q);
             known += 1;
         }
-        CHECK((*focused_loss(focus, false))(logits, kLabels).item() == Catch::Approx(sum / known).epsilon(1e-12));
+        CHECK((*focused_loss(focus, false))(logits, kLabels).item() == Approx(sum / known).epsilon(1e-12));
     }
 }
 
@@ -68,12 +68,11 @@ TEST_CASE("Without any focus the loss is cross-entropy", "[focused_loss]") {
     const Tensor logits = uniform({3, 4}, 1, -3, 3);
     const Batch classes = classes_of({2, kUnknownClass, 0});
     for (const double smoothing : {0.0, 0.1})
-        CHECK(
-            (*focused_loss({.negative_weight = 0}, true, smoothing))(logits, classes).item() ==
-            Catch::Approx((*class_loss(smoothing))(logits, classes).item()).epsilon(1e-6));  // soft targets are floats
+        CHECK((*focused_loss({.negative_weight = 0}, true, smoothing))(logits, classes).item() ==
+              Approx((*class_loss(smoothing))(logits, classes).item()).epsilon(1e-6));  // soft targets are floats
     const Batch labels = labels_of(3, {1, 0, 1, 0, 0.5F, kUnknownTarget, 1, 0, 0, 1, 1, 0});
     CHECK((*focused_loss({}, false))(logits, labels).item() ==
-          Catch::Approx((*label_loss())(logits, labels).item()).epsilon(1e-12));
+          Approx((*label_loss())(logits, labels).item()).epsilon(1e-12));
 }
 
 TEST_CASE("Focal loss of classes is that of the true class's softmax", "[focused_loss]") {
@@ -81,7 +80,7 @@ TEST_CASE("Focal loss of classes is that of the true class's softmax", "[focused
     const auto p = softmax(logits.values<double>().subspan(3));
     const auto loss = focused_loss({.gamma_positive = 2, .negative_weight = 0, .positive_weights = {1, 3, 1}}, true);
     CHECK((*loss)(logits, classes_of({kUnknownClass, 1})).item() ==
-          Catch::Approx(-3 * (1 - p[1]) * (1 - p[1]) * std::log(p[1])).epsilon(1e-12));
+          Approx(-3 * (1 - p[1]) * (1 - p[1]) * std::log(p[1])).epsilon(1e-12));
 }
 
 TEST_CASE("Focused losses have the gradient of their formula, in float as in double", "[focused_loss][gradcheck]") {
