@@ -27,6 +27,17 @@ const bool added = [] {
                                                diff.data<float>());
             };
         });
+        bench::add("soft_cross_entropy_forward" + shape, [=] {
+            return [=, logits = filled(count), targets = filled(count), p = filled(count)] {
+                benchmark::DoNotOptimize(
+                    soft_cross_entropy_forward(g, logits.data<float>(), targets.data<float>(), 0, p.data<float>()));
+            };
+        });
+        bench::add("soft_cross_entropy_backward" + shape, [=] {
+            return [=, p = filled(count), targets = filled(count), diff = filled(count)] {
+                soft_cross_entropy_backward(g, p.data<float>(), targets.data<float>(), 0, 1, diff.data<float>());
+            };
+        });
         bench::add("sigmoid_bce_forward" + shape, [=] {
             return [=, logits = filled(count), targets = filled(count)] {
                 benchmark::DoNotOptimize(sigmoid_bce_forward(g, logits.data<float>(), targets.data<float>(), nullptr));

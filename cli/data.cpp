@@ -13,6 +13,8 @@
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/reading.h"
+#include "cli/train_options.h"
 #include "data/dataset.h"
 #include "data/inspect/info.h"
 #include "data/phantom/phantom.h"
@@ -22,13 +24,8 @@
 namespace keel::cli {
 namespace {
 
-struct InfoOptions {
-    std::string spec;
-    DatasetOptions dataset;
-};
-
-Json info_object(const InfoOptions& options, const Dataset& dataset, const std::array<SplitCounts, 3>& counts) {
-    return {{"data", options.spec},
+Json info_object(const std::string& spec, const Dataset& dataset, const std::array<SplitCounts, 3>& counts) {
+    return {{"data", spec},
             {"task", dataset.task() == Task::labels ? "labels" : "classes"},
             {"channels", dataset.channels()},
             {"splits", label_counts_json(dataset, counts)},
@@ -39,23 +36,19 @@ Json info_object(const InfoOptions& options, const Dataset& dataset, const std::
 std::string info_text(const Dataset& dataset, const std::array<SplitCounts, 3>& counts) {
     std::string text = label_counts_table(dataset, counts);
     text += fmt::format("\n{} channel{}\n", dataset.channels(), dataset.channels() == 1 ? "" : "s");
-    if (!dataset.missing().empty())
-        text += fmt::format("{} rows of the label file have no image\n", dataset.missing().size());
-    if (!dataset.unlisted().empty())
-        text += fmt::format("{} labelled images are in none of the official lists\n", dataset.unlisted().size());
     return text;
 }
 
 }  // namespace
 
 Run add_data_info(CLI::App& app, const Globals& globals) {
-    const auto options = std::make_shared<InfoOptions>();
-    app.add_option("spec", options->spec, data_spec_help())->type_name("SPEC")->required();
-    add_split_options(app, options->dataset);
-    return [options, &globals] {
-        const auto dataset = open_dataset(options->spec, options->dataset);
+    const auto spec = std::make_shared<std::string>();
+    app.add_option("spec", *spec, data_spec_help())->type_name("SPEC")->required();
+    add_dataset_options(app);
+    return [&app, spec, &globals] {
+        const auto dataset = open_data(app, *spec, "data info", globals.quiet);
         const auto counts = count_labels(*dataset);
-        print_result(globals, info_object(*options, *dataset, counts), info_text(*dataset, counts));
+        print_result(globals, info_object(*spec, *dataset, counts), info_text(*dataset, counts));
         return kSuccess;
     };
 }

@@ -9,6 +9,8 @@
 #include "cli/app.h"
 #include "cli/label_counts.h"
 #include "cli/output.h"
+#include "cli/reading.h"
+#include "cli/train_options.h"
 #include "data/inspect/input_rate.h"
 #include "data/sources/recognize.h"
 #include "data/sources/table.h"
@@ -82,12 +84,12 @@ void print(const Options& o, const Globals& globals, const std::vector<std::stri
                      notes);
 }
 
-int run(const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const Options& o, const Globals& globals) {
     std::vector<std::string> specs;
     std::vector<std::unique_ptr<Dataset>> datasets;
     for (const std::string& name : o.specs) {
         specs.push_back(recognize_folder(name));
-        datasets.push_back(open_dataset(specs.back()));
+        datasets.push_back(open_data(app, specs.back(), "data bench", globals.quiet));
     }
     InputMeasurement input = o.input;
     input.loader.split = parse_split(o.split);
@@ -115,6 +117,7 @@ Run add_data_bench(CLI::App& app, const Globals& globals) {
         ->type_name("SPEC|DIR")
         ->required()
         ->expected(1, 100);
+    add_dataset_options(app);
     app.add_option("--split", o->split, "split to read")
         ->check(CLI::IsMember({"train", "val", "test"}))
         ->capture_default_str();
@@ -131,7 +134,7 @@ Run add_data_bench(CLI::App& app, const Globals& globals) {
                  "ask the system to forget the files before each epoch; what that did is told");
     add_number(app, "--rate", o->rate, above(0),
                "images a second that a network takes, for the share of a core that feeds it");
-    return [o, &globals] { return run(*o, globals); };
+    return [&app, o, &globals] { return run(app, *o, globals); };
 }
 
 }  // namespace keel::cli

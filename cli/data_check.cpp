@@ -12,6 +12,8 @@
 #include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/reading.h"
+#include "cli/train_options.h"
 #include "data/formats/csv.h"
 #include "data/inspect/check.h"
 #include "data/sources/table.h"
@@ -26,7 +28,6 @@ constexpr std::int64_t kNamed = 10;  // findings of a kind on the screen
 struct Options {
     std::string spec, csv;
     int workers = 2;
-    DatasetOptions dataset;
 };
 
 const char* severity(FindingKind kind) { return is_error(kind) ? "error" : "warning"; }
@@ -83,8 +84,8 @@ std::string to_text(const Dataset& dataset, const CheckReport& report) {
     return text + (report.findings.empty() ? "nothing found\n" : "");
 }
 
-int run(const Options& o, const Globals& globals) {
-    const auto dataset = open_dataset(o.spec, o.dataset);
+int run(const CLI::App& app, const Options& o, const Globals& globals) {
+    const auto dataset = open_data(app, o.spec, "data check", globals.quiet);
     Progress progress(std::cerr, "checking", stderr_progress(globals.quiet));
     const CheckReport report = check_dataset(
         *dataset, o.workers, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
@@ -101,8 +102,8 @@ Run add_data_check(CLI::App& app, const Globals& globals) {
     app.add_option("--data", o->spec, data_spec_help())->type_name("SPEC")->required();
     app.add_option("--csv", o->csv, "write every finding to this file, a row each")->type_name("FILE.csv");
     add_number(app, "--workers", o->workers, from_to(1, 1024), "threads that decode");
-    add_split_options(app, o->dataset);
-    return [o, &globals] { return run(*o, globals); };
+    add_dataset_options(app);
+    return [&app, o, &globals] { return run(app, *o, globals); };
 }
 
 }  // namespace keel::cli

@@ -7,9 +7,10 @@
 #include <string>
 
 #include "cli/app.h"
-#include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/reading.h"
+#include "cli/train_options.h"
 #include "data/sources/pack.h"
 #include "data/sources/table.h"
 
@@ -19,12 +20,11 @@ namespace {
 struct Options {
     std::string spec, split = "all";
     std::int64_t shard_mb = 256;
-    DatasetOptions dataset;
     PackOptions pack;
 };
 
-int run(Options& o, const Globals& globals) {
-    const auto dataset = open_dataset(o.spec, o.dataset);
+int run(const CLI::App& app, Options& o, const Globals& globals) {
+    const auto dataset = open_data(app, o.spec, "data pack", globals.quiet);
     if (o.split != "all") o.pack.split = parse_split(o.split);
     o.pack.shard_bytes = o.shard_mb << 20;
     PackSummary summary;
@@ -72,9 +72,9 @@ Run add_data_pack(CLI::App& app, const Globals& globals) {
     add_number(app, "--workers", o->pack.workers, from_to(1, 1024), "threads that decode");
     add_number(app, "--max-bad", o->pack.max_bad, from_to(0, 1),
                "bad images left out, as a fraction of each split; more end the run");
-    add_split_options(app, o->dataset);
+    add_dataset_options(app);
     app.add_flag("--force", o->pack.force, "replace a pack that is there already");
-    return [o, &globals] { return run(*o, globals); };
+    return [&app, o, &globals] { return run(app, *o, globals); };
 }
 
 }  // namespace keel::cli

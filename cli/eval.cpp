@@ -23,9 +23,9 @@ struct Options {
     ReadingOptions reading{.split = "test", .batch_size = 16};
 };
 
-int run(const Options& o, const Globals& globals, World& world) {
+int run(const CLI::App& app, const Options& o, const Globals& globals, World& world) {
     const Predictor model(o.checkpoint, o.reading.batch_size);
-    const auto dataset = open_dataset(o.reading.data, o.reading.dataset);
+    const auto dataset = open_data(app, o.reading.data, "eval", globals.quiet || !world.is_root());
     require_same_labels(model.spec(), *dataset, o.checkpoint);
     const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
     if (dataset->size(loader.split) == 0)
@@ -55,7 +55,8 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")
         ->type_name("FILE.csv");
     add_reading(app, o->reading);
-    return [o, &globals] { return with_launched_ranks([&](World& world) { return run(*o, globals, world); }); };
+    return
+        [&app, o, &globals] { return with_launched_ranks([&](World& world) { return run(app, *o, globals, world); }); };
 }
 
 }  // namespace keel::cli

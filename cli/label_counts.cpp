@@ -1,17 +1,10 @@
 #include "cli/label_counts.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 namespace keel::cli {
-
-void add_split_options(CLI::App& app, DatasetOptions& options) {
-    add_number(app, "--val-fraction", options.val_fraction, from_to_below(0, 1),
-               "validation split, of the rest, where the data have none");
-    add_number(app, "--test-fraction", options.test_fraction, from_to_below(0, 1),
-               "test split, of all, where the data have none");
-    add_number(app, "--split-seed", options.split_seed, at_least(0), "seed of such splits");
-}
 
 Json label_counts_json(const Dataset& dataset, const std::array<SplitCounts, 3>& counts) {
     Json splits = Json::object();
@@ -20,6 +13,10 @@ Json label_counts_json(const Dataset& dataset, const std::array<SplitCounts, 3>&
         Json per_label = Json::object();
         for (std::size_t i = 0; i < c.per_label.size(); ++i) per_label[dataset.label_names()[i]] = c.per_label[i];
         Json& entry = splits[split_name(split)] = {{"samples", c.samples}, {"labels", std::move(per_label)}};
+        if (std::ranges::any_of(c.unknown, [](std::int64_t count) { return count > 0; })) {
+            Json& unknown = entry["unknown"] = Json::object();
+            for (std::size_t i = 0; i < c.unknown.size(); ++i) unknown[dataset.label_names()[i]] = c.unknown[i];
+        }
         if (dataset.task() == Task::labels) entry["without_label"] = c.without_label;
     }
     return splits;
@@ -35,6 +32,9 @@ std::string label_counts_table(const Dataset& dataset, const std::array<SplitCou
     };
     for (std::size_t i = 0; i < dataset.label_names().size(); ++i)
         add_row(dataset.label_names()[i], [i](const SplitCounts& c) { return c.per_label[i]; });
+    for (std::size_t i = 0; i < dataset.label_names().size(); ++i)
+        if (std::ranges::any_of(counts, [i](const SplitCounts& c) { return c.unknown[i] > 0; }))
+            add_row(dataset.label_names()[i] + " unknown", [i](const SplitCounts& c) { return c.unknown[i]; });
     if (labels) add_row("without any", [](const SplitCounts& c) { return c.without_label; });
     add_row("samples", [](const SplitCounts& c) { return c.samples; });
     return format_table(rows);

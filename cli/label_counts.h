@@ -1,4 +1,4 @@
-// How many samples of each split show each label, for people and programs; and the options that decide on the splits.
+// How many samples of each split show each label, for people and programs.
 #pragma once
 
 #include <array>
@@ -10,10 +10,8 @@
 
 namespace keel::cli {
 
-/// --val-fraction, --test-fraction and --split-seed.
-void add_split_options(CLI::App& app, DatasetOptions& options);
-
-/// {"train": {"samples": n, "labels": {LABEL: n, ...}, "without_label": n}, ...}, the last for Task::labels alone.
+/// {"train": {"samples": n, "labels": {LABEL: n, ...}, "without_label": n}, ...}, the last for Task::labels alone; with
+/// "unknown": {LABEL: n, ...} where some are.
 Json label_counts_json(const Dataset& dataset, const std::array<SplitCounts, 3>& counts);
 /// Returns the counts as a table.
 std::string label_counts_table(const Dataset& dataset, const std::array<SplitCounts, 3>& counts);

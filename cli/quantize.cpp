@@ -125,13 +125,13 @@ std::string to_text(const Json& json, const QuantizeReport& report) {
     return text + format_table(rows);
 }
 
-int run(const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const Options& o, const Globals& globals) {
     const auto start = std::chrono::steady_clock::now();
     if (!o.force && std::filesystem::exists(o.out))
         throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
     const LoadedModel model = load_model(o.checkpoint);
     const ModelSpec& spec = model.spec;
-    const auto dataset = open_dataset(o.reading.data, o.reading.dataset);
+    const auto dataset = open_data(app, o.reading.data, "quantize", globals.quiet);
     const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
     const graph::Graph floats = [&] {
         try {
@@ -191,7 +191,7 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
                "Leave the layers in fp32 whose own signal to noise in codes is less, in dB; 0: none");
     app.add_flag("--no-bias-correction", o->no_bias_correction, "Do not give back what layers lose on average");
     add_reading(app, o->reading);
-    return [o, &globals] { return run(*o, globals); };
+    return [&app, o, &globals] { return run(app, *o, globals); };
 }
 
 }  // namespace keel::cli

@@ -3,6 +3,8 @@
 #include <iostream>
 
 #include "cli/app.h"
+#include "cli/train_options.h"
+#include "data/inspect/info.h"
 #include "train/evaluate.h"
 
 namespace keel::cli {
@@ -11,11 +13,16 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_number(app, "--batch-size", o.batch_size, from_to(1, 4096), "Images a batch");
     add_number(app, "--workers", o.workers, from_to(1, 1024), "Threads that decode");
     add_number(app, "--max-bad", o.max_bad, from_to(0, 1), "Bad images tolerated, as a fraction");
-    add_number(app, "--val-fraction", o.dataset.val_fraction, from_to_below(0, 1),
-               "Of the data without a validation split of its own; as in training");
-    add_number(app, "--test-fraction", o.dataset.test_fraction, from_to_below(0, 1),
-               "Of the data without a test split of its own; as in training");
-    add_number(app, "--split-seed", o.dataset.split_seed, at_least(0), "Of those splits; as in training");
+    add_dataset_options(app);
+}
+
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
+                                   bool quiet) {
+    auto dataset = open_dataset(spec, read_dataset_options(app));
+    for (const Remark& remark : describe(*dataset))
+        if (remark.warning || !quiet)
+            std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
+    return dataset;
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {

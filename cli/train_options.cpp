@@ -52,17 +52,12 @@ std::string help_text(const Row& option) {
     return fmt::format("{} [{}]", option.help, fmt::join(facts, "; "));
 }
 
-}  // namespace
+/// The results are fetched once all of them are there.
+const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
 
-void add_train_options(CLI::App& app) {
-    // read_train_config() fetches the results once all of them are there.
-    const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
-    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")
-        ->type_name("FILE");
-    app.add_option("--set", keep, "options by key; they outdo --config, flags outdo them")
-        ->type_name("KEY=VALUE")
-        ->expected(1, 1000);
-    for (const Row& option : train_options()) {
+/// Declares the options that `app` does not have already.
+void add_flags(CLI::App& app, std::span<const Row> options) {
+    for (const Row& option : options) {
         const std::string flag = flag_of(option.key), help = help_text(option);
         if (app.get_option_no_throw(flag) != nullptr) continue;
         if (std::holds_alternative<bool TrainConfig::*>(option.member))
@@ -70,6 +65,33 @@ void add_train_options(CLI::App& app) {
         else
             app.add_option(flag, keep, help)->type_name(placeholder(option));
     }
+}
+
+void apply_flags(TrainConfig& config, const CLI::App& app, std::span<const Row> options) {
+    for (const Row& option : options) {
+        const std::string flag = flag_of(option.key);
+        for (const std::string& text : app.get_option(flag)->results())
+            apply_text(config, std::string(option.key), text, flag);
+    }
+}
+
+}  // namespace
+
+void add_dataset_options(CLI::App& app) { add_flags(app, dataset_options()); }
+
+DatasetOptions read_dataset_options(const CLI::App& app) {
+    TrainConfig config;
+    apply_flags(config, app, dataset_options());
+    return config;
+}
+
+void add_train_options(CLI::App& app) {
+    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")
+        ->type_name("FILE");
+    app.add_option("--set", keep, "options by key; they outdo --config, flags outdo them")
+        ->type_name("KEY=VALUE")
+        ->expected(1, 1000);
+    add_flags(app, train_options());
 }
 
 TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
@@ -83,11 +105,7 @@ TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
             throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
         apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
     }
-    for (const Row& option : train_options()) {
-        const std::string flag = flag_of(option.key);
-        for (const std::string& text : app.get_option(flag)->results())
-            apply_text(config, std::string(option.key), text, flag);
-    }
+    apply_flags(config, app, train_options());
     for (const Row& option : train_options()) {
         if (!option.required || !(config.*std::get<std::string TrainConfig::*>(option.member)).empty()) continue;
         throw UsageError(

@@ -1,4 +1,5 @@
-// The options of `keel train` on the command line: defaults < the run resumed < --config < --set < flags.
+// The options of `keel train` on the command line, defaults < the run resumed < --config < --set < flags, and those of
+// them that other commands take.
 #pragma once
 
 #include "train/config_file.h"
@@ -12,6 +13,12 @@ namespace keel::cli {
 
 /// Declares --config, --set and a flag for each of train_options() that `app` does not have already.
 void add_train_options(CLI::App& app);
+
+/// Declares the flags of dataset_options(): how --data is read.
+void add_dataset_options(CLI::App& app);
+
+/// Returns what they say on the parsed command line. Throws UsageError as read_train_config() does.
+DatasetOptions read_dataset_options(const CLI::App& app);
 
 /// Returns the configuration that the parsed command line of `app` (see add_train_options) asks for. `resumed` is a
 /// run's resolved one, which takes the defaults' place; empty: none. Throws UsageError that names the key, where it

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/image.h"
+#include "data/image_reading.h"
 
 namespace keel {
 
@@ -41,15 +42,23 @@ struct Sample {
     bool is_present(std::size_t i) const { return (mask >> i & 1U) != 0; }
 };
 
+/// What the user of a data set should know of how it was read: what was not used, guessed or changed, and why.
+struct Remark {
+    bool warning = false;  ///< it may change a result; else it is for the record
+    std::string text{};    ///< a sentence without its full stop: "3 files are no images: a.txt, b.txt and 1 more"
+};
+
 /// What a source found, before it can load images.
 struct DatasetContents {
     Task task = Task::classes;
     std::vector<std::string> label_names{};
     std::array<std::vector<Sample>, 3> splits{};  ///< indexed by Split
     int channels = 1;                             ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
-    std::vector<std::string> missing{};           ///< rows of the label file whose image is not there
-    std::vector<std::string> unlisted{};          ///< images with labels that neither of the official lists names
-    std::vector<std::string> unlabelled{};        ///< images that the label file does not name
+    std::array<std::string, 3> origins{};  ///< how each split was made: "folder test/", "20 % of all patients, seed 0"
+    std::vector<Remark> remarks{};
+    std::vector<std::string> missing{};     ///< rows of the label file whose image is not there
+    std::vector<std::string> unlisted{};    ///< images with labels that neither of the official lists names
+    std::vector<std::string> unlabelled{};  ///< images that the label file does not name
 };
 
 /// Immutable once opened; all members may be called from several threads.
@@ -64,6 +73,9 @@ public:
     const std::vector<Sample>& samples(Split split) const { return contents_.splits[static_cast<std::size_t>(split)]; }
     std::int64_t size(Split split) const { return static_cast<std::int64_t>(samples(split).size()); }
     int channels() const { return contents_.channels; }
+    /// Returns how a split was made, for people; empty where the source does not say.
+    const std::string& origin(Split split) const { return contents_.origins[static_cast<std::size_t>(split)]; }
+    const std::vector<Remark>& remarks() const { return contents_.remarks; }
     const std::vector<std::string>& missing() const { return contents_.missing; }
     const std::vector<std::string>& unlisted() const { return contents_.unlisted; }
     const std::vector<std::string>& unlabelled() const { return contents_.unlabelled; }
@@ -91,9 +103,10 @@ private:
     DatasetContents contents_;
 };
 
-/// How a source without official splits is divided. The seed is not the training's seed: the same data must be held
-/// out by every run, whatever its seed.
-struct DatasetOptions {
+/// How a data set is read, and how a source without official splits is divided. The seed is not the training's seed:
+/// the same data must be held out by every run, whatever its seed. The command line's flags for these are declared
+/// once, in dataset_options() (train/train_config.h).
+struct DatasetOptions : ImageReading {
     std::uint64_t split_seed = 0;
     double val_fraction = 0.1;   ///< of what is not test, where the source has no validation split
     double test_fraction = 0.2;  ///< of all patients, where a set in NIH's layout has no lists

@@ -50,6 +50,8 @@ void RunRecorder::on_start(const TrainStart& start) {
         directory_.log().info(
             "weights from {}{}", start.weights_from,
             start.weights_skipped.empty() ? "" : fmt::format(", but not {}", fmt::join(start.weights_skipped, ", ")));
+    for (const Remark& remark : start.data)
+        directory_.log().log(remark.warning ? spdlog::level::warn : spdlog::level::info, "data: {}", remark.text);
     directory_.log().info(
         "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}", start.model,
         start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,

@@ -19,9 +19,9 @@ public:
     std::filesystem::path previous() const { return folder_ / "previous.safetensors"; }
     std::filesystem::path best() const { return folder_ / "best.safetensors"; }
 
-    /// Makes the folder, and `state` the last checkpoint, and the best where it is. It is written beside the others and read back from
-    /// the disk before they change: whenever this is cut off, last or previous is whole. Throws IoError; then all are
-    /// what they were, or only last is.
+    /// Makes the folder, and `state` the last checkpoint, and the best where it is. It is written beside the others and
+    /// read back from the disk before they change: whenever this is cut off, last or previous is whole. Throws IoError;
+    /// then all are what they were, or only last is.
     void save(const CheckpointState& state, bool best) const;
 
     struct Found {

@@ -15,6 +15,7 @@ namespace keel {
 
 struct TrainStart {
     std::string model{};
+    std::vector<Remark> data{};  ///< see describe() (data/inspect/info.h)
     std::int64_t train_samples = 0, val_samples = 0;
     std::int64_t total_steps = 0, images_per_step = 0;  ///< of all ranks
     std::int64_t parameters = 0;                        ///< numbers, not tensors

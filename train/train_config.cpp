@@ -190,18 +190,24 @@ Options image_options() {
     };
 }
 
-/// How data are read and divided.
-Options data_options() {
+/// How files become samples of a data set: DatasetOptions.
+Options reading_options() {
     return {
-        {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
-        {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
-        {"max_bad", &C::max_bad, "of the split", kFraction,
-         "unreadable images, rounded up, that are skipped; more end the run with 3"},
         {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne,
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
+    };
+}
+
+/// How many images are read at once, and how many may be lost.
+Options loading_options() {
+    return {
+        {"workers", &C::workers, "threads", from_to(1, 1024), "threads that decode images"},
+        {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
+        {"max_bad", &C::max_bad, "of the split", kFraction,
+         "unreadable images, rounded up, that are skipped; more end the run with 3"},
     };
 }
 
@@ -233,10 +239,15 @@ std::span<const Option<TrainConfig>> train_options() {
         Options all;
         for (const auto group :
              {run_options, network_options, optimizer_options, schedule_options, loss_options, step_options,
-              rank_options, weights_options, image_options, data_options, process_options})
+              rank_options, weights_options, image_options, loading_options, reading_options, process_options})
             for (const Option<C>& option : group()) all.push_back(option);
         return all;
     }();
+    return options;
+}
+
+std::span<const Option<TrainConfig>> dataset_options() {
+    static const Options options = reading_options();
     return options;
 }
 

@@ -9,12 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "data/dataset.h"
 #include "train/option.h"
 
 namespace keel {
 
 /// The values are in range once they came from read_train_config() (train/config_file.h).
-struct TrainConfig {
+struct TrainConfig : DatasetOptions {
     std::string model, data, out;
 
     int epochs = 10;
@@ -79,8 +80,6 @@ struct TrainConfig {
     int workers = 2;
     int prefetch = 4;
     double max_bad = 0.001;
-    double val_fraction = 0.1, test_fraction = 0.2;
-    std::uint64_t split_seed = 0;
 
     std::string time_limit;            ///< see read_time_limit()
     double checkpoint_minutes = 10.0;  ///< 0: at the ends of epochs only
@@ -98,6 +97,9 @@ inline const Words kAllreduces{"auto", "ring", "halving-doubling", "hierarchical
 
 /// The one declaration of all of TrainConfig's options, in the order of the help text.
 std::span<const Option<TrainConfig>> train_options();
+
+/// Returns those of them that say how a data set is read, DatasetOptions: other commands take them as well.
+std::span<const Option<TrainConfig>> dataset_options();
 
 /// Returns whether a resumed run may change an option: no weight of any step depends on them, but for the cosine's
 /// course on how long the run shall be.

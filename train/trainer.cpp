@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "data/inspect/info.h"
 #include "engine/arena.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -302,6 +303,7 @@ TrainResult Trainer::run() {
     std::int64_t parameters = 0;
     for (const NamedTensor& parameter : train_.module->parameters()) parameters += parameter.tensor.elements();
     observer_.on_start({.model = train_.spec.name,
+                        .data = describe(*dataset_),
                         .train_samples = dataset_->size(Split::train),
                         .val_samples = dataset_->size(Split::val),
                         .total_steps = total_steps_,

@@ -12,11 +12,7 @@
 namespace keel {
 
 std::unique_ptr<Dataset> open_training_data(const TrainConfig& config) {
-    DatasetOptions options;
-    options.split_seed = config.split_seed;
-    options.val_fraction = config.val_fraction;
-    options.test_fraction = config.test_fraction;
-    auto dataset = open_dataset(config.data, options);
+    auto dataset = open_dataset(config.data, config);
     check_training_data(*dataset, config.data);
     return dataset;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "data/image.h"
+#include "data/image_reading.h"
 
 namespace keel {
 
@@ -15,6 +16,7 @@ namespace keel {
 struct DecodeOptions {
     LeastSize least{};          ///< the image may come reduced, its sides not below this
     bool keep_16_bits = false;  ///< samples of 16 bits stay what they are; else they become round(v * 255 / 65535)
+    ImageReading reading{};
 };
 
 struct ImageFormat {

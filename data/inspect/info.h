@@ -1,4 +1,4 @@
-// Counts of a data set, for people.
+// What a data set holds, for people.
 #pragma once
 
 #include <array>
@@ -18,5 +18,9 @@ struct SplitCounts {
 
 /// Returns the counts of each split, indexed by Split.
 std::array<SplitCounts, 3> count_labels(const Dataset& dataset);
+
+/// Returns what was found and used, a note a split, then what was not and why: the data set's own remarks, rows without
+/// image, images without row or list, patients in several splits, labels that a split does not show or does not know.
+std::vector<Remark> describe(const Dataset& dataset);
 
 }  // namespace keel

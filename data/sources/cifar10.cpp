@@ -53,6 +53,8 @@ std::unique_ptr<Dataset> open_cifar10(const std::string& path, const DatasetOpti
         read_records(file, train, pixels);
     }
     read_records(path + "/test_batch.bin", test, pixels);
+    contents.origins = {"data_batch_*.bin", held_out_text(options.val_fraction, "those", options.split_seed),
+                        "test_batch.bin"};
     split_off(train, val, options.val_fraction, options.split_seed);
     return make_memory_dataset(std::move(contents), kSide, kSide, std::move(pixels));
 }

@@ -64,14 +64,23 @@ std::unique_ptr<Dataset> open_folder(const std::string& path, const DatasetOptio
         throw InputError(
             fmt::format("[folder] {} has no folders with images (CLASS/*.{})", train_root, image_extensions()));
     contents.channels = native_channels(train);
-    if (!has_splits) split_off(train, test, kFlatTestFraction, options.split_seed);
+    auto& [from_train, from_val, from_test] = contents.origins;
+    if (!has_splits) {
+        split_off(train, test, kFlatTestFraction, options.split_seed);
+        from_test = held_out_text(kFlatTestFraction, "all", options.split_seed);
+    }
     if (has_splits && fs::is_directory(path + "/test")) test = read_classes(path + "/test", contents.label_names);
     for (const char* name : {"/val", "/valid"}) {
         if (has_splits && val.empty() && fs::is_directory(path + name))
             val = read_classes(path + name, contents.label_names);
     }
-    if (val.empty()) split_off(train, val, options.val_fraction, options.split_seed);
-    return make_file_dataset(std::move(contents));
+    if (has_splits) from_train = "folder train", from_test = test.empty() ? "" : "folder test";
+    from_val = "its own folder";
+    if (val.empty()) {
+        split_off(train, val, options.val_fraction, options.split_seed);
+        from_val = held_out_text(options.val_fraction, "the rest", options.split_seed);
+    }
+    return make_file_dataset(std::move(contents), options);
 }
 
 }  // namespace keel

@@ -77,6 +77,7 @@ void read_labels(const NpyArray& labels, std::int64_t i, const std::string& wher
 std::unique_ptr<Dataset> open_medmnist(const std::string& path, const DatasetOptions&) {
     const Archive archive(path);
     DatasetContents contents;
+    contents.origins.fill("by the file");
     Geometry geometry;
     std::vector<std::uint8_t> pixels;
     std::int64_t record = 0, label_width = 0, classes = 0;

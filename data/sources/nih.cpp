@@ -116,6 +116,10 @@ void divide(std::vector<Sample> samples, const std::string& root, const DatasetO
             train[i] = !test[i];
         }
     }
+    contents.origins = {
+        has_train ? "by the official list" : "the rest",
+        held_out_text(options.val_fraction, "the patients left", options.split_seed),
+        has_train ? "by the official list" : held_out_text(options.test_fraction, "all patients", options.split_seed)};
     const auto val_patients = hold_out_patients(samples, train, options.val_fraction, options.split_seed);
     for (std::size_t i = 0; i < samples.size(); ++i) {
         if (!test[i] && !train[i]) {
@@ -140,7 +144,7 @@ std::unique_ptr<Dataset> open_nih(const std::string& path, const DatasetOptions&
         index_images(path);  // first, so that a folder with nothing of NIH's gets the same message of every compiler
     std::vector<Sample> samples = read_samples(find_table(path), std::move(images), contents);
     divide(std::move(samples), path, options, contents);
-    return make_file_dataset(std::move(contents));
+    return make_file_dataset(std::move(contents), options);
 }
 
 std::unique_ptr<Dataset> open_phantom(const std::string& path, const DatasetOptions& options) {

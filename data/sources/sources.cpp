@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "data/formats/decode.h"
+#include "engine/text.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 
@@ -20,7 +21,8 @@ namespace fs = std::filesystem;
 
 class FileDataset : public Dataset {
 public:
-    explicit FileDataset(DatasetContents contents) : Dataset(std::move(contents)) {}
+    FileDataset(DatasetContents contents, const ImageReading& reading)
+        : Dataset(std::move(contents)), reading_(reading) {}
 
     std::vector<std::string> files() const override {
         std::vector<std::string> paths;
@@ -31,8 +33,11 @@ public:
 
 protected:
     Image read(const Sample& sample, LeastSize least) const override {
-        return load_image(sample.file, channels(), {.least = least});
+        return load_image(sample.file, channels(), {.least = least, .reading = reading_});
     }
+
+private:
+    ImageReading reading_;
 };
 
 class MemoryDataset : public Dataset {
@@ -66,8 +71,18 @@ std::vector<std::string> list(const std::string& directory, bool (*wanted)(const
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents) {
-    return std::make_unique<FileDataset>(std::move(contents));
+std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents, const ImageReading& reading) {
+    return std::make_unique<FileDataset>(std::move(contents), reading);
+}
+
+std::string held_out_text(double fraction, const std::string& what, std::uint64_t seed) {
+    return fmt::format("{:g} % of {}, seed {}", fraction * 100, what, seed);
+}
+
+std::string some_of(const std::vector<std::string>& names, std::size_t most) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(most, names.size()); ++i) text += (i == 0 ? "" : ", ") + excerpt(names[i]);
+    return names.size() > most ? text + fmt::format(" and {} more", names.size() - most) : text;
 }
 
 std::unique_ptr<Dataset> make_memory_dataset(DatasetContents contents, int width, int height,

@@ -12,7 +12,13 @@
 namespace keel {
 
 /// Returns a data set whose images are files (Sample::file).
-std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents);
+std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents, const ImageReading& reading);
+
+/// Returns "10 % of the rest, seed 0": the origin of a split that was held out of `what`.
+std::string held_out_text(double fraction, const std::string& what, std::uint64_t seed);
+
+/// Returns "a.png, b.png and 7 more": at most `most` of the names, as messages show them.
+std::string some_of(const std::vector<std::string>& names, std::size_t most = 3);
 
 /// Returns a data set whose images lie in memory with 8 bits, one after another, interleaved; Sample::record counts
 /// them.

@@ -76,8 +76,7 @@ std::vector<ConfidentError> class_errors(const StoredPredictions& stored, std::s
 class Images {
 public:
     explicit Images(const RunData& run)
-        : dataset_(open_dataset(run.config.data,
-                                {run.config.split_seed, run.config.val_fraction, run.config.test_fraction})),
+        : dataset_(open_dataset(run.config.data, run.config)),
           activation_(load_model(run.best_checkpoint())) {
         const auto& samples = dataset_->samples(Split::val);
         for (std::size_t i = 0; i < samples.size(); ++i) index_.emplace(samples[i].name, static_cast<std::int64_t>(i));

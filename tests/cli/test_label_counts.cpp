@@ -1,12 +1,12 @@
 #include "cli/label_counts.h"
 
-#include <CLI/CLI.hpp>
-
 #include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 
 using namespace keel;
 using namespace keel::cli;
+using keel::test::contains;
 using keel::test::small_contents;
 using keel::test::SmallDataset;
 
@@ -25,6 +25,16 @@ TEST_CASE("Counts of labels name the samples without any", "[label_counts]") {
           "samples          5    2     0\n");
 }
 
+TEST_CASE("Counts name what is not known", "[label_counts]") {
+    DatasetContents contents = small_contents(Task::labels, 3, 1);
+    contents.splits[0][2].known = 0b10;  // of A nothing
+    const SmallDataset data(contents);
+    const auto counts = count_labels(data);
+    CHECK(label_counts_json(data, counts).at("train").at("unknown").dump() == R"({"A":1,"B":0})");
+    CHECK_FALSE(label_counts_json(data, counts).at("val").contains("unknown"));
+    CHECK_THAT(label_counts_table(data, counts), contains("A unknown          1    0     0\n"));
+}
+
 TEST_CASE("Counts of classes leave nobody without one", "[label_counts]") {
     const SmallDataset data(small_contents(Task::classes, 3, 0, 1));
     const auto counts = count_labels(data);
@@ -34,16 +44,4 @@ TEST_CASE("Counts of classes leave nobody without one", "[label_counts]") {
           "A            2    0     1\n"
           "B            1    0     0\n"
           "samples      3    0     1\n");
-}
-
-TEST_CASE("The options that decide on the splits", "[label_counts]") {
-    CLI::App app;
-    DatasetOptions options;
-    add_split_options(app, options);
-    app.parse(std::vector<std::string>{"7", "--split-seed", "0", "--test-fraction", "0.25", "--val-fraction"});
-    CHECK(options.val_fraction == 0.25);
-    CHECK(options.test_fraction == 0);
-    CHECK(options.split_seed == 7);
-    CHECK_THROWS_AS(app.parse(std::vector<std::string>{"1", "--val-fraction"}), CLI::ValidationError);
-    CHECK_THROWS_AS(app.parse(std::vector<std::string>{"-1", "--split-seed"}), CLI::ValidationError);
 }

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "cli/train_options.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 
@@ -16,7 +17,7 @@ TEST_CASE("A loader reads as the command line says and as the model takes images
     options.batch_size = 32;
     add_reading(app, options);
     app.parse(std::vector<std::string>{"5", "--split-seed", "0.5", "--max-bad", "3", "--workers"});
-    CHECK(options.dataset.split_seed == 5);
+    CHECK(read_dataset_options(app).split_seed == 5);
     options.split = "val";
 
     ModelSpec spec;

@@ -95,3 +95,17 @@ TEST_CASE("What is missing is named, and what contradicts itself refused", "[con
     CHECK(contains(usage_error([&] { read_train_config(app); }), "--model NAME is required"));
     CHECK(contains(usage_error([] { parse({"--schedule", "step"}); }), "milestones"));
 }
+
+TEST_CASE("Commands that only read data take the options that say how", "[train_options]") {
+    CLI::App app;
+    add_dataset_options(app);
+    app.parse(std::vector<std::string>{"7", "--split-seed", "0", "--test-fraction", "0.25", "--val-fraction"});
+    const DatasetOptions options = read_dataset_options(app);
+    CHECK(options.val_fraction == 0.25);
+    CHECK(options.test_fraction == 0);
+    CHECK(options.split_seed == 7);
+    for (const auto& [flag, value] : {std::pair{"--val-fraction", "1"}, {"--split-seed", "-1"}}) {
+        app.parse(std::vector<std::string>{value, flag});
+        CHECK_THROWS_AS(read_dataset_options(app), UsageError);
+    }
+}

@@ -52,7 +52,7 @@ std::unique_ptr<Dataset> open_table(const std::string& path, const DatasetOption
     }
     if (train.empty()) throw InputError("[table] " + table + ": no image of train is there");
     if (val.empty()) split_off(train, val, options.val_fraction, options.split_seed);
-    return make_file_dataset(std::move(contents));
+    return make_file_dataset(std::move(contents), options);
 }
 
 }  // namespace keel

@@ -69,7 +69,9 @@ TEST_CASE("Unknown schemes and missing paths are usage errors that say what is k
         CHECK_THROWS_AS(open_dataset(spec), UsageError);
     }
     CHECK(message_of("nihh:.").find("phantom: nih: medmnist: folder: cifar10: pack:") != std::string::npos);
-    CHECK_THROWS_AS(open_dataset("nih:.", {.val_fraction = 1.5}), UsageError);
+    DatasetOptions options;
+    options.val_fraction = 1.5;
+    CHECK_THROWS_AS(open_dataset("nih:.", options), UsageError);
     CHECK(parse_split("val") == Split::val);
     CHECK_THROWS_AS(parse_split("validation"), UsageError);
 }
@@ -96,8 +98,10 @@ TEST_CASE("nih: labels, lists and a validation split by patient") {
     CHECK(counts[0].per_label[2] == 27);
     CHECK(counts[0].per_label[3] == 0);
 
+    DatasetOptions other_splits;
+    other_splits.split_seed = 1;
     const auto again = open_dataset("nih:" + scratch.path()),
-               other = open_dataset("nih:" + scratch.path(), {.split_seed = 1});
+               other = open_dataset("nih:" + scratch.path(), other_splits);
     CHECK(patients(*again, Split::val) == patients(*data, Split::val));
     CHECK(patients(*other, Split::val) != patients(*data, Split::val));
     CHECK(patients(*other, Split::test) == patients(*data, Split::test));

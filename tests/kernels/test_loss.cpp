@@ -1,6 +1,8 @@
 // Losses against their formulas in double. Bounds count roundings: u = kRoundoff, one ulp is 2 u.
 #include "kernels/loss/loss.h"
 
+#include <numeric>
+
 #include "tests/kernels/samples.h"
 #include "tests/support/isa.h"
 
@@ -70,6 +72,58 @@ TEST_CASE("softmax and its cross-entropy, with and without smoothing, in place",
                 CHECK(in_place == values);
                 std::vector<float> diff(logits.size());
                 softmax_cross_entropy_backward(g, values.data(), labels.data(), smoothing, 3.0, diff.data());
+                CHECK(outliers(diff, gradient, gradient_bounds) == 0);
+            });
+        }
+}
+
+TEST_CASE("soft cross-entropy against distributions, unknown rows left out", "[loss]") {
+    for (const std::int64_t classes : {1, 2, 7, 8, 9, 17, 31, 1000})
+        for (const double smoothing : {0.0, 0.1}) {
+            const LossGeometry g{5, classes};
+            constexpr std::int64_t kUnknownRow = 3;
+            const double known = 4;
+            const auto logits = uniform(g.n * classes, 1, -10, 10);
+            auto targets = uniform(g.n * classes, 2, 0, 1);
+            std::vector<double> p(logits.size()), p_bounds, gradient, gradient_bounds;
+            double loss = 0;
+            for (std::int64_t r = 0; r < g.n; ++r) {
+                float* t = targets.data() + r * classes;
+                const double all = std::accumulate(t, t + classes, 0.0);
+                for (std::int64_t k = 0; k < classes; ++k)
+                    t[k] = r == kUnknownRow ? -1.0F : static_cast<float>(t[k] / all);
+                const float* x = logits.data() + r * classes;
+                double sum = 0, q_sum = 0;
+                const auto q = [&](std::int64_t k) {
+                    return (1 - smoothing) * t[k] + smoothing / static_cast<double>(classes);
+                };
+                for (std::int64_t k = 0; k < classes; ++k) {
+                    sum += std::exp(static_cast<double>(x[k]));
+                    q_sum += q(k);
+                }
+                for (std::int64_t k = 0; k < classes; ++k) {
+                    const double pk = p[static_cast<std::size_t>(r * classes + k)] =
+                        std::exp(static_cast<double>(x[k])) / sum;
+                    p_bounds.push_back(52 * kRoundoff * pk);  // as for hard labels
+                    if (r == kUnknownRow) {
+                        gradient.push_back(0);
+                        gradient_bounds.push_back(0);
+                        continue;
+                    }
+                    loss -= q(k) * std::log(pk) / known;
+                    gradient.push_back(3 * (pk * q_sum - q(k)) / known);
+                    // of p and q one rounding each more than with hard labels: the sum of q, and q itself
+                    gradient_bounds.push_back((58 * pk + 6 * q(k)) * kRoundoff * 3 / known);
+                }
+            }
+            for_each_isa([&] {
+                CAPTURE(classes, smoothing);
+                std::vector<float> values(logits.size());
+                CHECK(std::abs(soft_cross_entropy_forward(g, logits.data(), targets.data(), smoothing, values.data()) -
+                               loss) <= 25 * kRoundoff + 1e-14 * std::abs(loss));
+                CHECK(outliers(values, p, p_bounds) == 0);
+                std::vector<float> diff(logits.size());
+                soft_cross_entropy_backward(g, values.data(), targets.data(), smoothing, 3.0, diff.data());
                 CHECK(outliers(diff, gradient, gradient_bounds) == 0);
             });
         }
