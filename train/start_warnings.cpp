@@ -51,23 +51,17 @@ void warn_of_batch_norm(const TrainConfig& config, const Dataset& dataset, const
             harm, samples));
 }
 
+/// Those that no sample shows are told with the data themselves (describe()).
 void warn_of_labels(const Dataset& dataset, std::vector<std::string>& warnings) {
     if (dataset.task() != Task::labels) return;
     const SplitCounts counts = count_labels(dataset)[static_cast<std::size_t>(Split::train)];
-    std::vector<std::string> never, always;
-    for (std::size_t k = 0; k < counts.per_label.size(); ++k) {
-        if (counts.per_label[k] == 0)
-            never.push_back(dataset.label_names()[k]);
-        else if (counts.per_label[k] + counts.unknown[k] == counts.samples)
+    std::vector<std::string> always;
+    for (std::size_t k = 0; k < counts.per_label.size(); ++k)
+        if (counts.per_label[k] > 0 && counts.per_label[k] + counts.unknown[k] == counts.samples)
             always.push_back(dataset.label_names()[k]);
-    }
-    const auto warn = [&](const char* how, const std::vector<std::string>& names) {
-        if (!names.empty())
-            warnings.push_back(fmt::format("{} of {} training images is known to show {}: it cannot be learnt", how,
-                                           counts.samples, fmt::join(names, ", ")));
-    };
-    warn("none", never);
-    warn("each", always);
+    if (!always.empty())
+        warnings.push_back(
+            fmt::format("no training image is known to be without {}: it cannot be learnt", fmt::join(always, ", ")));
 }
 
 void warn_of_options(const TrainConfig& config, const Dataset& dataset, std::vector<std::string>& warnings) {
