@@ -19,6 +19,7 @@
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
 #include "train/trainer.h"
+#include "train/training_data.h"
 
 namespace keel::cli {
 namespace {

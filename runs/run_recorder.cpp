@@ -79,6 +79,8 @@ void RunRecorder::on_start(const TrainStart& start) {
         "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}", start.model,
         start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,
         thread_count(), start.ranks == 1 ? "" : fmt::format(" on each of {} ranks", start.ranks));
+    if (!directory_.writes()) return;  // all ranks are told the same
+    for (const std::string& warning : start.warnings) directory_.log().warn("{}", warning);
 }
 
 void RunRecorder::on_epoch_trained(const EpochTrained& report) {

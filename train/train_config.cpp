@@ -70,13 +70,40 @@ Options schedule_options() {
     };
 }
 
-/// What a step minimizes, and what it may not do.
-Options step_options() {
+/// What a run minimizes.
+Options loss_options() {
     return {
+        {"loss", &C::loss, "", Words{"auto", "ce", "bce", "focal", "asymmetric", "auc-margin"},
+         "what is minimized; auto: ce of classes, bce of labels; the others of either"},
         {"label_smoothing", &C::label_smoothing, "", kFractionBelowOne,
          "weight of the uniform distribution in the targets"},
         {"positive_weights", &C::positive_weights, "", Words{"none", "balanced"},
          "multi-label data: weight of positive samples; balanced: negatives / positives of each label"},
+        {"class_weights", &C::class_weights, "", Words{"none", "balanced"},
+         "data of classes: weight of each class's samples; balanced: all classes weigh the same in the whole"},
+        {"focal_gamma", &C::focal_gamma, "", from_to(0, 10), "focal: power of 1 - p by which easy samples weigh less"},
+        {"focal_alpha", &C::focal_alpha, "", kFractionBelowOne,
+         "focal, multi-label data: weight of positives, that of negatives is 1 - alpha", "both 1"},
+        {"asymmetric_gamma_pos", &C::asymmetric_gamma_pos, "", from_to(0, 10), "asymmetric: power of 1 - p, positives"},
+        {"asymmetric_gamma_neg", &C::asymmetric_gamma_neg, "", from_to(0, 10), "asymmetric: power of p, negatives"},
+        {"asymmetric_margin", &C::asymmetric_margin, "", kFractionBelowOne,
+         "asymmetric: probability up to which negatives weigh nothing"},
+        {"auc_margin",
+         &C::auc_margin,
+         "",
+         {NumberRange{0, 1, true, false}},
+         "auc-margin: wanted distance of the mean probabilities of positives and negatives"},
+        {"auc_rate",
+         &C::auc_rate,
+         "",
+         {NumberRange{0, 1, true, false}},
+         "auc-margin: learning rate of its own variables, whatever the optimizer"},
+    };
+}
+
+/// What a step may not do, and what is kept of it.
+Options step_options() {
+    return {
         {"clip_norm", &C::clip_norm, "", at_least(0), "largest L2 norm of all gradients together", "no clipping"},
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
@@ -86,8 +113,9 @@ Options step_options() {
 
 Options rank_options() {
     return {
-        {"sampler", &C::sampler, "", Words{"sharded", "independent"},
-         "several ranks: each a shard of one permutation an epoch, or the first part of a permutation of its own"},
+        {"sampler", &C::sampler, "", Words{"sharded", "independent", "balanced"},
+         "order of an epoch: one permutation, of which each rank has a shard; the first part of a permutation of each "
+         "rank's own; or shards of draws that show every class, or label and none, equally often"},
         {"lr_scaling", &C::lr_scaling, "", Words{"none", "linear", "sqrt"},
          "several ranks: factor of the learning rate, their number or its root; warm it up"},
         {"ghost_batch", &C::ghost_batch, "images", kWholeFromZero,
@@ -143,6 +171,16 @@ Options image_options() {
          "augmentation: least area of a random crop; 1: no crop"},
         {"brightness", &C::brightness, "", kFraction, "augmentation: factor within 1 +- this"},
         {"contrast", &C::contrast, "", kFraction, "augmentation: factor within 1 +- this"},
+        {"erase", &C::erase, "of the images", kFraction, "augmentation: random erasing, a rectangle becomes noise",
+         "none"},
+        {"erase_area", &C::erase_area, "of the area", from_to_below(0.02, 1),
+         "augmentation: largest area that is erased; the least is 0.02"},
+        {"mixup", &C::mixup, "", from_to(0, 1000),
+         "augmentation: images and targets are mixed in pairs, in shares from Beta(mixup, mixup)", "none"},
+        {"cutmix", &C::cutmix, "", from_to(0, 1000),
+         "augmentation: a rectangle is another image's, its area from Beta(cutmix, cutmix), and its part of the target",
+         "none"},
+        {"mix_probability", &C::mix_probability, "of the images", kFraction, "images that mixup or cutmix change"},
         {"mean", &C::mean, "", kFraction, "subtracted from pixels in 0 to 1; one value or one a channel", "auto"},
         {"std",
          &C::std,
@@ -260,8 +298,9 @@ std::span<const Option<TrainConfig>> train_options() {
     static const Options options = [] {
         Options all;
         for (const auto group :
-             {run_options, network_options, optimizer_options, schedule_options, step_options, rank_options,
-              weights_options, image_options, loading_options, reading_options, table_options, process_options})
+             {run_options, network_options, optimizer_options, schedule_options, loss_options, step_options,
+              rank_options, weights_options, image_options, loading_options, reading_options, table_options,
+              process_options})
             for (const Option<C>& option : group()) all.push_back(option);
         return all;
     }();

@@ -127,8 +127,15 @@ std::vector<Remark> TrainState::remarks(const Dataset& dataset, const DatasetOpt
 
 std::vector<NamedTensor> TrainState::tensors() const {
     std::vector<NamedTensor> all = module->state();
-    for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}})
+    for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}, loss->variables()})
         all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+std::vector<NamedTensor> TrainState::trained() const {
+    std::vector<NamedTensor> all = module->parameters();
+    const std::vector<NamedTensor> variables = loss->variables();
+    all.insert(all.end(), variables.begin(), variables.end());
     return all;
 }
 
@@ -144,6 +151,9 @@ std::vector<NamedTensor> TrainState::running_statistics() const {
 
 void TrainState::load(const std::vector<NamedTensor>& tensors, const std::string& source) {
     load_into(module->state(), tensors, source);
+    for (const auto& [name, variable] : loss->variables())
+        for (const NamedTensor& given : tensors)
+            if (given.name == name && given.tensor.dims() == variable.dims()) variable.assign(given.tensor);
     try {
         optimizer->load_state(tensors);
         if (ema) ema->load_state(tensors);

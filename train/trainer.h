@@ -44,7 +44,7 @@ struct TrainResult {
 /// Parts that a program brings of its own, in place of those that the configuration names; null: none.
 struct TrainParts {
     std::unique_ptr<Dataset> dataset = nullptr;  ///< config.data only names it then
-    std::shared_ptr<const Loss> loss = nullptr;  ///< config.label_smoothing and positive_weights do nothing then
+    std::shared_ptr<const Loss> loss = nullptr;  ///< config.loss and what belongs to it do nothing then
 };
 
 ///     TrainConfig config;
@@ -132,7 +132,8 @@ private:
     TrainStep step_;
     std::optional<Checkpoints> checkpoints_;
     std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
-    TrainerState state_;  // where the run is; all of it is in the checkpoint
+    std::vector<std::string> warnings_;  // for the run's start
+    TrainerState state_;                 // where the run is; all of it is in the checkpoint
 
     // Of this process.
     StepStatus status_;                // of all ranks, after the last step

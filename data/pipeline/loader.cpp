@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "data/pipeline/batch_queue.h"
+#include "data/pipeline/mix.h"
 #include "data/pipeline/ordered.h"
 #include "kernels/error.h"
 
@@ -22,6 +23,7 @@ namespace {
 struct Item {
     std::int64_t position = 0;  ///< in the order of the epoch
     std::int64_t index = 0;     ///< into samples(split)
+    std::uint32_t repeats = 0;  ///< how often the epoch had it before
     AlignedFloats pixels;
     std::optional<std::string> bad;  ///< why it could not be loaded
 };
@@ -95,6 +97,7 @@ private:
         if (position_ == plan_.end) return false;
         item.position = position_;
         item.index = plan_.order[static_cast<std::size_t>(position_++)];
+        item.repeats = plan_.repeats.empty() ? 0 : plan_.repeats[static_cast<std::size_t>(item.position)];
         item.bad.reset();
         announce();
         return true;
@@ -109,9 +112,8 @@ private:
 
     void load(Item& item) const {
         try {
-            const auto index = static_cast<std::uint64_t>(item.index);
-            const Augmentation augmentation =
-                draw_augmentation(options_.transform, options_.seed, options_.epoch, index);
+            const Augmentation augmentation = draw_augmentation(options_.transform, options_.seed, options_.epoch,
+                                                                draw_name(item.index, item.repeats));
             const Image image = dataset_.load(options_.split, item.index, least_size(options_.transform, augmentation));
             item.pixels.resize(sample_floats_);
             transform_image(image, options_.transform, augmentation, item.pixels.data());
@@ -128,6 +130,7 @@ private:
     void add(Item& item) {
         const Sample& sample = dataset_.samples(options_.split)[static_cast<std::size_t>(item.index)];
         if (!plan_.sharded) filling_.batch.next_sample = item.position + 1;
+        if (item.bad && item.repeats > 0) return;  // told when it came first
         if (item.bad) {
             filling_.bad.push_back({item.index, sample.name, std::move(*item.bad)});
             ++bad_found_;
@@ -144,6 +147,8 @@ private:
         batch.images.resize((at + 1) * sample_floats_);
         std::ranges::copy(item.pixels, batch.images.begin() + static_cast<std::ptrdiff_t>(at * sample_floats_));
         batch.indices.push_back(item.index);
+        if (!plan_.repeats.empty())
+            batch.draws.push_back(static_cast<std::int64_t>(draw_name(item.index, item.repeats)));
         batch.names.push_back(sample.name);
         if (options_.shard.parts > 0) batch.parts.push_back(plan_.shard.parts[static_cast<std::size_t>(item.position)]);
         if (weighted_) batch.weights.push_back(sample.weight);
@@ -177,6 +182,7 @@ private:
         batch.soft_targets.clear();
         batch.weights.clear();
         batch.indices.clear();
+        batch.draws.clear();
         batch.names.clear();
         batch.parts.clear();
         filling_.batch = std::move(batch);
@@ -186,6 +192,7 @@ private:
     void publish() {
         Batch& batch = filling_.batch;
         batch.planned = batch.n;
+        mix_batch(batch, options_.mix, std::ssize(dataset_.label_names()), options_.seed, options_.epoch);
         if (batches_planned()) {
             const Shard::Batch& plan = plan_.shard.batches[static_cast<std::size_t>(published_++)];
             batch.planned = plan.planned;
