@@ -61,6 +61,7 @@ std::string origin_text(const Options& o, const std::string& origin, const std::
     if (!views.empty()) text += fmt::format("\n{}", views);
     return text + (o.models.calibrated ? "\ncalibrated\n" : "\n");
 }
+
 int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
     const bool quiet = globals.quiet || !world.is_root();

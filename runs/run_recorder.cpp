@@ -45,6 +45,8 @@ Json data_of(const TrainStart& start) {
         const SplitCounts& counts = start.label_counts[static_cast<std::size_t>(split)];
         splits[split_name(split)] = {
             {"samples", counts.samples}, {"per_label", counts.per_label}, {"unknown", counts.unknown}};
+        const std::string& origin = start.origins[static_cast<std::size_t>(split)];
+        if (!origin.empty()) splits[split_name(split)]["origin"] = origin;
     }
     for (const Remark& remark : start.data) remarks.push_back({{"warning", remark.warning}, {"text", remark.text}});
     return {{"labels", start.label_names}, {"splits", std::move(splits)}, {"remarks", std::move(remarks)}};

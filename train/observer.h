@@ -20,6 +20,7 @@ struct TrainStart {
     std::vector<Remark> data{};  ///< see describe() (data/inspect/info.h)
     std::vector<std::string> label_names{};
     std::array<SplitCounts, 3> label_counts{};  ///< indexed by Split
+    std::array<std::string, 3> origins{};       ///< Dataset::origin() of each split
     std::int64_t train_samples = 0, val_samples = 0;
     std::int64_t total_steps = 0, images_per_step = 0;  ///< of all ranks
     std::int64_t parameters = 0;                        ///< numbers, not tensors

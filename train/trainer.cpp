@@ -303,19 +303,21 @@ TrainResult Trainer::run() {
     first_step_ = state_.step;
     std::int64_t parameters = 0;
     for (const NamedTensor& parameter : train_.module->parameters()) parameters += parameter.tensor.elements();
-    observer_.on_start({.model = train_.spec.name,
-                        .data = train_.remarks(*dataset_, config_, parallel_.world().is_root()),
-                        .label_names = dataset_->label_names(),
-                        .label_counts = count_labels(*dataset_),
-                        .train_samples = dataset_->size(Split::train),
-                        .val_samples = dataset_->size(Split::val),
-                        .total_steps = total_steps_,
-                        .images_per_step = config_.batch_size * parallel_.world().size(),
-                        .parameters = parameters,
-                        .ranks = parallel_.world().size(),
-                        .weights_from = config_.init,
-                        .weights_skipped = train_.skipped,
-                        .warnings = warnings_});
+    observer_.on_start(
+        {.model = train_.spec.name,
+         .data = train_.remarks(*dataset_, config_, parallel_.world().is_root()),
+         .label_names = dataset_->label_names(),
+         .label_counts = count_labels(*dataset_),
+         .origins = {dataset_->origin(Split::train), dataset_->origin(Split::val), dataset_->origin(Split::test)},
+         .train_samples = dataset_->size(Split::train),
+         .val_samples = dataset_->size(Split::val),
+         .total_steps = total_steps_,
+         .images_per_step = config_.batch_size * parallel_.world().size(),
+         .parameters = parameters,
+         .ranks = parallel_.world().size(),
+         .weights_from = config_.init,
+         .weights_skipped = train_.skipped,
+         .warnings = warnings_});
     while (!done()) {
         try {
             if (train_epoch() && finish_epoch()) continue;

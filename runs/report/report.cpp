@@ -18,9 +18,7 @@ std::filesystem::path write_report(const std::filesystem::path& path) {
     body += summary_html(run);
     body += section("Course", run.metrics.rows > 0 ? curves_html(run) : note("No epoch has been finished yet."));
     body += section("Scores", scores_html(run));
-    if (run.predictions)
-        if (const std::string groups = subgroups_html(*run.predictions); !groups.empty())
-            body += section("Subgroups", groups);
+    if (const std::string groups = subgroups_html(run); !groups.empty()) body += section("Subgroups", groups);
     if (run.predictions && !run.predictions->multi_label)
         body += section("Confusion", confusion_html(*run.predictions));
     if (run.predictions) body += section("Most confident errors", errors_html(run));

@@ -19,7 +19,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kMostCurves = 40, kMostClasses = 60;
 
 constexpr std::string_view kExplanation =
-    "Validation split, best checkpoint. Intervals are DeLong's; one without width says no more than that the positives "
+    " Best checkpoint. Intervals are DeLong's; one without width says no more than that the positives "
     "and "
     "negatives of this split do not overlap. The dashed mark is 0.5, chance. AP: average precision; the dashed line of "
     "a "
@@ -94,11 +94,21 @@ std::vector<LabelScore> label_scores(const StoredPredictions& stored) {
     return scores;
 }
 
+std::string validation_text(const RunData& run) {
+    const Json* at = &run.data;
+    for (const char* key : {"splits", "val", "origin"}) {
+        if (!at->is_object() || !at->contains(key)) return "Validation split.";
+        at = &at->at(key);
+    }
+    return at->is_string() ? fmt::format("Validation split: {}.", at->get<std::string>()) : "Validation split.";
+}
+
 std::string scores_html(const RunData& run) {
     if (!run.predictions) return note("The run has no predictions of a validation split yet.");
     const StoredPredictions& stored = *run.predictions;
     const std::vector<LabelScore> scores = label_scores(stored);
-    std::string html = score_table(scores, stored.multi_label) + note(kExplanation) + "<div class=\"grid small\">\n";
+    std::string html = score_table(scores, stored.multi_label) +
+                       note(validation_text(run) + std::string(kExplanation)) + "<div class=\"grid small\">\n";
     for (std::size_t k = 0; k < std::min(scores.size(), kMostCurves); ++k)
         if (!std::isnan(scores[k].auroc)) html += label_curves(stored, k, scores[k]);
     html += "</div>\n";

@@ -18,6 +18,9 @@ struct LabelScore {
 };
 std::vector<LabelScore> label_scores(const StoredPredictions& stored);
 
+/// "Validation split: 10 % of the patients left, seed 0."; how it was made is left out where the run does not say.
+std::string validation_text(const RunData& run);
+
 /// The table of all labels and the curves of each.
 std::string scores_html(const RunData& run);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "runs/report/page.h"
+#include "runs/report/scores.h"
 #include "runs/subgroups.h"
 #include "runs/subgroups_text.h"
 
@@ -38,17 +39,20 @@ std::string gaps_table(const Subgroups& subgroups, const std::vector<std::string
 
 }  // namespace
 
-std::string subgroups_html(const StoredPredictions& stored) {
+std::string subgroups_html(const RunData& run) {
+    if (!run.predictions) return "";
+    const StoredPredictions& stored = *run.predictions;
     if (stored.labels.size() > kMostLabels) return "";
     SubgroupInput input = subgroup_input(stored.multi_label, stored.labels, stored.predictions);
     const std::vector<GroupBy> by = usual_groups(input);
     if (by.empty()) return "";
     input.thresholds = youden_thresholds(input.columns);
-    std::string html = note(
-        "Validation split, best checkpoint. Rates of errors at each label's threshold of the highest sensitivity plus "
-        "specificity over all groups together. Intervals of 95 %: bootstrap, patients drawn anew with all their "
-        "images. "
-        "Too few: less than 10 positives or negatives. keel eval --by says the same of any split and any groups.");
+    std::string html =
+        note(validation_text(run) +
+             " Best checkpoint. Rates of errors at each label's threshold of the highest sensitivity plus "
+             "specificity over all groups together. Intervals of 95 %: bootstrap, patients drawn anew with all their "
+             "images. "
+             "Too few: less than 10 positives or negatives. keel eval --by says the same of any split and any groups.");
     for (const Subgroups& subgroups : compare_subgroups(input, by))
         html += fmt::format("<h3>By {}</h3>\n", escape(by_text(subgroups.by))) + gaps_table(subgroups, stored.labels) +
                 groups_table(subgroups, stored.labels);

@@ -3,11 +3,12 @@
 
 #include <string>
 
-#include "runs/predictions_file.h"
+#include "runs/report/run_data.h"
 
 namespace keel::report {
 
-/// The groups that the predictions' attributes make by themselves (usual_groups()); empty where there are none.
-std::string subgroups_html(const StoredPredictions& stored);
+/// The groups that the attributes of the run's predictions make by themselves (usual_groups()); empty where there are
+/// none.
+std::string subgroups_html(const RunData& run);
 
 }  // namespace keel::report

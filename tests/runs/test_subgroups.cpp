@@ -209,8 +209,12 @@ TEST_CASE("A report compares the groups that attributes make by themselves", "[s
     for (std::size_t i = 0; i < input.attributes.size(); i += 2) input.attributes[i] = "a";
     CHECK(usual_groups(input).size() == 1);  // one value tells nothing apart
 
-    StoredPredictions stored{.labels = {"Mass <b>"}, .multi_label = true, .predictions = {}};
-    CHECK(report::subgroups_html(stored).empty());
+    report::RunData run;
+    CHECK(report::subgroups_html(run).empty());
+    run.predictions = StoredPredictions{.labels = {"Mass <b>"}, .multi_label = true, .predictions = {}};
+    StoredPredictions& stored = *run.predictions;
+    CHECK(report::subgroups_html(run).empty());
+    run.data = {{"splits", {{"val", {{"origin", "10 % of <all>"}}}}}};
     const SubgroupInput two = two_groups();
     for (std::size_t i = 0; i < 80; ++i) {
         stored.predictions.names.push_back(std::to_string(i));
@@ -219,12 +223,15 @@ TEST_CASE("A report compares the groups that attributes make by themselves", "[s
     }
     stored.predictions.attribute_names = {"<i>"};
     for (std::size_t i = 0; i < 80; ++i) stored.predictions.attributes.push_back(i < 40 ? "<a>" : "b");
-    const std::string html = report::subgroups_html(stored);
+    const std::string html = report::subgroups_html(run);
+    CHECK_THAT(html, contains("Validation split: 10 % of &lt;all&gt;. Best checkpoint."));
     CHECK_THAT(html, contains("<h3>By &lt;i&gt;</h3>"));
     CHECK_THAT(html, contains("&lt;a&gt;"));
     CHECK_THAT(html, contains("Mass &lt;b&gt;"));
     CHECK_THAT(html, contains("1.000"));
     CHECK(html.find("<i>") == std::string::npos);
+    run.data = nullptr;
+    CHECK_THAT(report::subgroups_html(run), contains("Validation split. Best checkpoint."));
 }
 
 TEST_CASE("What does not fit together is refused", "[subgroups]") {
