@@ -99,8 +99,8 @@ TEST_CASE("Extensions belong to one format, in any case", "[image_format]") {
 }
 
 TEST_CASE("Messages and listings are made from the table", "[image_format]") {
-    CHECK(image_format_names(", ", " or ") == "PNG, JPEG, BMP, TIFF, WebP, GIF, PGM or DICOM");
-    CHECK(image_extensions() == "png, jpg, jpeg, jpe, jfif, bmp, tif, tiff, webp, gif, pgm, ppm, pnm, dcm, dicom, ima");
+    CHECK(image_format_names(", ", " or ") == "PNG, JPEG, BMP, DICOM, TIFF, WebP, GIF or PGM");
+    CHECK(image_extensions() == "png, jpg, jpeg, jpe, jfif, bmp, dcm, dicom, ima, tif, tiff, webp, gif, pgm, ppm, pnm");
     const TemporaryFolder scratch;
     for (const char* name : {"b.PNG", "a.jpeg", "c.Bmp", "d.jpg", "e.txt", "f", ".png"}) write_text(scratch / name, "");
     std::filesystem::create_directory(scratch / "folder.png");
@@ -110,12 +110,12 @@ TEST_CASE("Messages and listings are made from the table", "[image_format]") {
         FAIL("a text was decoded");
     } catch (const InputError& error) {
         CHECK(std::string(error.what()) ==
-              "[decode] x.png: neither PNG nor JPEG nor BMP nor TIFF nor WebP nor GIF nor PGM nor DICOM");
+              "[decode] x.png: neither PNG nor JPEG nor BMP nor DICOM nor TIFF nor WebP nor GIF nor PGM");
     }
     try {
         open_dataset("folder:" + scratch.path());
         FAIL("a folder without classes was opened");
     } catch (const InputError& error) {
-        CHECK_THAT(error.what(), contains("has no folders with images (CLASS/*.png, jpg, jpeg, jpe, jfif, bmp, tif"));
+        CHECK_THAT(error.what(), contains("has no folders with images (CLASS/*.png, jpg, jpeg, jpe, jfif, bmp, dcm"));
     }
 }
