@@ -24,7 +24,7 @@ struct Options {
 };
 
 OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& globals, const ModelSpec& spec,
-                        std::int64_t& samples) {
+                        std::int64_t& samples, std::vector<std::string>& doubts) {
     auto [dataset, remarks] = labels_in_common(
         spec, open_data(app, o.reading, o.checkpoint, "threshold", globals.quiet, false), o.checkpoint);
     tell(remarks, "threshold", globals.quiet);
@@ -44,6 +44,7 @@ OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& gl
     progress.finish();
     samples = predictions.samples();
     OperatingPoints points = measure_operating_points(spec, predictions, o.threshold);
+    doubts = doubts_about(spec, predictions, points);
     points.data = o.reading.data;
     points.split = o.reading.split;
     points.views = views_text(views, spec);
@@ -54,7 +55,8 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     CheckpointState state = load_checkpoint(o.checkpoint);
     ModelSpec spec = read_spec(state.metadata, o.checkpoint);
     std::int64_t samples = 0;
-    spec.operating = measure(app, o, globals, spec, samples);
+    std::vector<std::string> doubts;
+    spec.operating = measure(app, o, globals, spec, samples, doubts);
     write_spec(spec, state.metadata);
     const std::string file = o.out.empty() ? o.checkpoint : o.out;
     save_checkpoint(file, state);
@@ -64,10 +66,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     print_result(globals, json,
                  operating_points_text(spec, *spec.operating) +
                      fmt::format("of {} {} samples; kept in {}\n", samples, o.reading.split, file));
-    for (std::size_t k = 0; k < spec.label_names.size(); ++k)
-        if (!points_of(*spec.operating, "")[k])
-            std::cerr << fmt::format("keel threshold: {} gets no threshold: no positive or no negative\n",
-                                     spec.label_names[k]);
+    for (const std::string& doubt : doubts) std::cerr << "keel threshold: warning: " << doubt << '\n';
     return kSuccess;
 }
 

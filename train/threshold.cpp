@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "kernels/error.h"
 
@@ -202,6 +203,29 @@ OperatingPoints measure_operating_points(const ModelSpec& spec, const Prediction
                         predictions.samples()));
     if (!options.calibration.empty()) points.calibration = measure_calibration(spec, predictions, options.calibration);
     return points;
+}
+
+std::vector<std::string> doubts_about(const ModelSpec& spec, const Predictions& predictions,
+                                      const OperatingPoints& points) {
+    constexpr std::int64_t kFew = 10;
+    std::vector<std::string> none, few, turned, doubts;
+    for (std::size_t k = 0; k < spec.label_names.size(); ++k) {
+        const LabelColumn column = label_column(spec.multi_label, predictions, spec.label_names.size(), k);
+        const ScoreCurve curve = score_curve(column.scores, column.targets);
+        if (one_sided(curve))
+            none.push_back(spec.label_names[k]);
+        else if (curve.positives < kFew || curve.negatives < kFew)
+            few.push_back(spec.label_names[k]);
+        if (points.calibration && points.calibration->slopes[k] < 0) turned.push_back(spec.label_names[k]);
+    }
+    const auto add = [&](const std::vector<std::string>& labels, const char* what) {
+        if (!labels.empty()) doubts.push_back(fmt::format("{} {}", fmt::join(labels, ", "), what));
+    };
+    add(none, "get no threshold: no positive or no negative");
+    add(few, "have fewer than 10 positives or negatives: their thresholds are little more than chance");
+    add(turned,
+        "have a negative slope: on these data the scores are worse than chance, and calibration turns them round");
+    return doubts;
 }
 
 }  // namespace keel

@@ -34,6 +34,11 @@ std::optional<OperatingPoint> sensitivity_point(const ScoreCurve& curve, double 
 OperatingPoints measure_operating_points(const ModelSpec& spec, const Predictions& predictions,
                                          const ThresholdOptions& options);
 
+/// Returns what a user should know of points measured on these predictions, for people: labels without a threshold,
+/// those with fewer than 10 positives or negatives, and those whose calibration turns them round.
+std::vector<std::string> doubts_about(const ModelSpec& spec, const Predictions& predictions,
+                                      const OperatingPoints& points);
+
 /// Returns slope and offset that maximize the likelihood of sigmoid(slope * z + offset), with the targets (N+ + 1) /
 /// (N+ + 2) and 1 / (N- + 2) of Platt (1999), by the Newton method of Lin, Lin and Weng (Machine Learning 68, 2007).
 /// Empty if there is no positive or no negative.

@@ -81,6 +81,14 @@ TEST_CASE("Every label has its points, one without positives none", "[threshold]
     CHECK_FALSE(points.calibration);
     CHECK(operating_points_of(to_metadata(points), 2) == points);
 
+    const std::vector<std::string> doubts = doubts_about(spec, p, points);
+    REQUIRE(doubts.size() == 2);
+    CHECK(doubts[0] == "B get no threshold: no positive or no negative");
+    CHECK_THAT(doubts[1], contains("A have fewer than 10 positives or negatives"));
+    OperatingPoints turned = points;
+    turned.calibration = ScoreCalibration{"platt", {-1, 1}, {0, 0}};
+    CHECK_THAT(doubts_about(spec, p, turned).back(), contains("A have a negative slope"));
+
     Predictions classes = p;
     classes.targets.clear();
     classes.labels = {0, 0, 1, 1};
