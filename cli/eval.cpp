@@ -75,6 +75,7 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     const LoaderOptions loader = loader_options(o.reading, spec, "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));
+    require_groups(groups_asked_for(o.groups), *dataset, loader.split);
     Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.is_root()));
     o.models.on_model = [&](const std::string&) { progress.finish(); };
     const auto predictions = evaluate_ensemble(

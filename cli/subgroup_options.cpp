@@ -24,11 +24,15 @@ void add_subgroup_options(CLI::App& app, SubgroupFlags& o) {
     add_number(app, "--replicates", o.replicates, from_to(0, 100'000), "Of the bootstrap that makes groups' intervals");
 }
 
+std::vector<GroupBy> groups_asked_for(const SubgroupFlags& o) {
+    std::vector<GroupBy> by;
+    for (const std::string& text : o.by) by.push_back(parse_group_by(text));
+    return by;
+}
+
 SubgroupResult compare_groups(const SubgroupFlags& o, SubgroupInput input, const std::string& origin,
                               const Globals& globals) {
     if (o.by.empty()) return {};
-    std::vector<GroupBy> by;
-    for (const std::string& text : o.by) by.push_back(parse_group_by(text));
     std::string from = origin;
     const bool given = std::ranges::any_of(input.thresholds, [](const auto& t) { return t.has_value(); });
     if (o.threshold) {
@@ -39,7 +43,7 @@ SubgroupResult compare_groups(const SubgroupFlags& o, SubgroupInput input, const
         from = "each label's threshold of the best sensitivity plus specificity on these very scores";
     }
     const auto groups = compare_subgroups(
-        input, by, {.fewest = o.fewest, .replicates = o.replicates, .seed = globals.seed.value_or(0)});
+        input, groups_asked_for(o), {.fewest = o.fewest, .replicates = o.replicates, .seed = globals.seed.value_or(0)});
     Json thresholds = Json::object();
     for (std::size_t k = 0; k < input.labels.size(); ++k)
         thresholds[input.labels[k]] = input.thresholds[k] ? Json(*input.thresholds[k]) : Json(nullptr);

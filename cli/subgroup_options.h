@@ -19,6 +19,9 @@ struct SubgroupFlags {
 
 void add_subgroup_options(CLI::App& app, SubgroupFlags& o);
 
+/// Returns what --by names. Throws UsageError for what is no such name.
+std::vector<GroupBy> groups_asked_for(const SubgroupFlags& o);
+
 /// What the groups come to: for "subgroups" of the result's JSON, null without --by, and the text.
 struct SubgroupResult {
     Json json;

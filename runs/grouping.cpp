@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -93,6 +94,14 @@ Grouping group_samples(const std::vector<std::string>& names, const std::vector<
         grouping.members.push_back(std::move(members));
     }
     return grouping;
+}
+
+void require_groups(const std::vector<GroupBy>& by, const Dataset& dataset, Split split) {
+    Predictions all;
+    all.indices.resize(dataset.samples(split).size());
+    std::iota(all.indices.begin(), all.indices.end(), std::int64_t{0});
+    describe_samples(all, dataset, split);
+    for (const GroupBy& one : by) group_samples(all.attribute_names, all.attributes, one);
 }
 
 std::vector<GroupBy> usual_groups(const SubgroupInput& input) {

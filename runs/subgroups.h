@@ -83,6 +83,9 @@ struct Subgroups {
 std::vector<Subgroups> compare_subgroups(const SubgroupInput& input, const std::vector<GroupBy>& by,
                                          const SubgroupOptions& options = {});
 
+/// Throws UsageError where compare_subgroups() would, before anything is predicted of a split.
+void require_groups(const std::vector<GroupBy>& by, const Dataset& dataset, Split split);
+
 /// Returns a way to group by each attribute that lends itself to it: each value where there are at most 8, ranges of 20
 /// where all are numbers; an attribute that has but one value is left out, and so is one with more.
 std::vector<GroupBy> usual_groups(const SubgroupInput& input);

@@ -9,6 +9,7 @@
 #include "runs/grouping.h"
 #include "runs/report/subgroups.h"
 #include "runs/subgroups_text.h"
+#include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
@@ -193,6 +194,14 @@ TEST_CASE("Attributes make groups by value or by range", "[subgroups]") {
     std::vector<std::string> many(200);
     for (std::size_t i = 0; i < many.size(); ++i) many[i] = std::to_string(i);
     CHECK_THAT(refusal([&] { group_samples({"age"}, many, {"age"}); }), contains("age:20"));
+
+    DatasetContents contents = small_contents(Task::labels, 60);
+    contents.attribute_names = {"age"};
+    for (std::size_t i = 0; i < 60; ++i) contents.splits[0][i].attributes = {std::to_string(i)};
+    const SmallDataset data(std::move(contents));
+    CHECK_NOTHROW(require_groups({{"age", 20}}, data, Split::train));
+    CHECK_THAT(refusal([&] { require_groups({{"age"}}, data, Split::train); }), contains("more than 50 groups"));
+    CHECK_THAT(refusal([&] { require_groups({{"sex"}}, data, Split::val); }), contains("they tell age"));
 
     CHECK(parse_group_by("age:20").width == 20);
     CHECK(parse_group_by("Patient Age:0.5").attribute == "Patient Age");
