@@ -8,10 +8,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/app.h"
 #include "cli/output.h"
+#include "cli/reading.h"
 #include "cli/subgroup_options.h"
 #include "engine/text.h"
 #include "kernels/error.h"
@@ -41,8 +43,9 @@ JoinedScores join(const Options& o) {
     require_nih_labels(labels);
     std::vector<Remark> remarks;
     std::vector<NihRow> rows = read_nih_table(o.labels, &remarks);
-    for (const Remark& remark : remarks) std::cerr << "keel score: " << remark.text << '\n';
-    if (!o.list.empty()) keep_listed(rows, o.list);
+    if (!o.list.empty())
+        for (Remark& remark : keep_listed(rows, o.list)) remarks.push_back(std::move(remark));
+    tell(remarks, "score", false);
     ScoreTable table = read_score_table(o.predictions, nih_labels(), labels);
     warn("columns are no labels and are left out", table.left_out);
     JoinedScores joined = join_scores(std::move(table), std::move(rows), labels);

@@ -136,10 +136,15 @@ JoinedScores own_scores(const StoredPredictions& stored, const std::vector<std::
     return joined;
 }
 
-void keep_listed(std::vector<NihRow>& rows, const std::string& list) {
+std::vector<Remark> keep_listed(std::vector<NihRow>& rows, const std::string& list) {
     NameList listed(list);
+    const std::size_t all = rows.size();
     std::erase_if(rows, [&](const NihRow& row) { return !listed.contains(row.name); });
     if (rows.empty()) throw InputError(fmt::format("[score] {} names no image of the label file", list));
+    std::vector<Remark> remarks = listed.remarks("the label file");
+    remarks.push_back({false, fmt::format("{} of {} images of the label file are listed, the other {} are not judged",
+                                          rows.size(), all, all - rows.size())});
+    return remarks;
 }
 
 std::vector<LabelScore> score_labels(const SubgroupInput& input) {

@@ -35,8 +35,9 @@ JoinedScores join_scores(ScoreTable table, std::vector<NihRow> rows, const std::
 /// UsageError for a label that it does not have.
 JoinedScores own_scores(const StoredPredictions& stored, const std::vector<std::string>& only);
 
-/// Keeps the rows that the list, a name a line, names. Throws IoError, InputError where it names none of them.
-void keep_listed(std::vector<NihRow>& rows, const std::string& list);
+/// Keeps the rows that the list, a name a line, names, and says how many, how they were found (NameList) and which
+/// names no row has. Throws IoError, InputError where it names none of them.
+std::vector<Remark> keep_listed(std::vector<NihRow>& rows, const std::string& list);
 
 struct LabelScore {
     std::string label;
