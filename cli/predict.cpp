@@ -178,7 +178,8 @@ void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
                    "[default: the image's highest-scoring one]")
         ->type_name("LABEL")
         ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
     app.add_option("--heatmap-layer", o.layer,
                    "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of "
                    "DenseNet and "
@@ -204,7 +205,8 @@ Run add_predict(CLI::App& app, const Globals& globals) {
         ->required()
         ->type_name("FILE")
         ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
     app.add_option("--operating-point", o->models.rule,
                    "What yes and no follow, of what keel threshold measured [default: what was chosen there]")
         ->check(CLI::IsMember({"youden", "f1", "sensitivity"}));
