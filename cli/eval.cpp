@@ -104,7 +104,8 @@ Run add_eval(CLI::App& app, const Globals& globals) {
         ->required()
         ->type_name("FILE")
         ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
     app.add_option("--data", o->reading.data, "Data to score on, as in keel train")->required()->type_name("SPEC");
     app.add_option("--split", o->reading.split, "Split to score")
         ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
