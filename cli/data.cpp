@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "cli/app.h"
-#include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
 #include "data/dataset.h"
 #include "data/inspect/info.h"
+#include "data/inspect/label_counts.h"
 #include "data/phantom/phantom.h"
 #include "data/sources/table.h"
 #include "kernels/parallel.h"

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "cli/app.h"
-#include "cli/label_counts.h"
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"

@@ -9,13 +9,13 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
-#include "cli/score_text.h"
 #include "cli/subgroup_options.h"
 #include "data/sources/joined_splits.h"
 #include "distributed/mpi/launched.h"
 #include "embed/foreign_weights.h"
 #include "engine/files.h"
 #include "runs/predictions_file.h"
+#include "runs/score_text.h"
 #include "train/ensemble.h"
 
 namespace keel::cli {

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <span>
@@ -15,10 +13,9 @@
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
-#include "data/formats/dicom/directory.h"
 #include "data/formats/image_format.h"
 #include "data/inspect/brightness.h"
-#include "data/sources/image_tree.h"
+#include "data/sources/image_files.h"
 #include "embed/foreign_weights.h"
 #include "runs/heatmaps.h"
 #include "runs/image_scores.h"
@@ -35,48 +32,6 @@ struct Options {
     std::int64_t batch_size = 8;
     HeatmapOptions heatmaps;
 };
-
-/// Adds the images that a DICOMDIR names, in its order; says on stderr what else it names.
-void add_directory(const std::string& path, std::vector<std::string>& files) {
-    const DicomDirectory directory = read_dicom_directory(path);
-    for (const std::string& missing : directory.missing)
-        std::cerr << "keel predict: " << path << " names " << missing << ", which is not there\n";
-    if (directory.others > 0)
-        std::cerr << "keel predict: " << path << " names " << directory.others
-                  << " files that are no images (reports, presentation states); left out\n";
-    if (directory.images.empty()) throw InputError("[predict] " + path + " names no image that is there");
-    files.insert(files.end(), directory.images.begin(), directory.images.end());
-}
-
-/// Files as they are, a DICOMDIR as the images that it names; a folder stands for all files in it and in folders within
-/// it that may hold an image, sorted. What it holds beside them is told on stderr unless `quiet`.
-std::vector<std::string> expand(const std::vector<std::string>& paths, bool quiet) {
-    std::vector<std::string> files;
-    for (const std::string& path : paths) {
-        if (is_dicom_directory(path)) {
-            add_directory(path, files);
-            continue;
-        }
-        if (!std::filesystem::is_directory(path)) {
-            files.push_back(path);
-            continue;
-        }
-        ImageTree tree = find_images(path);
-        std::vector<std::string> inside = tree.images;
-        // They may be images under another name; those that are none are named when they are read.
-        inside.insert(inside.end(), tree.others.begin(), tree.others.end());
-        tree.others.clear();
-        if (inside.empty())
-            throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
-        std::ranges::sort(inside);
-        for (const std::string& file : inside) files.push_back(path + "/" + file);
-        if (quiet) continue;
-        std::cerr << fmt::format("keel predict: {}: {} files, {} of the images in folders within it\n", path,
-                                 inside.size(), std::exchange(tree.nested, 0));
-        for (const Remark& remark : remarks_on(tree)) std::cerr << "keel predict: " << remark.text << '\n';
-    }
-    return files;
-}
 
 /// A file that could be read, and what the models take of it.
 struct LoadedImage {
@@ -139,7 +94,9 @@ void check(const Options& o) {
 
 int run(const CLI::App& app, Options o, const Globals& globals) {
     check(o);
-    const std::vector<std::string> files = expand(o.paths, globals.quiet);
+    std::vector<Remark> remarks;
+    const std::vector<std::string> files = image_files(o.paths, remarks);
+    tell(remarks, "predict", globals.quiet);
     o.models.views = o.views.options();
     o.models.batch = std::min(o.batch_size, std::ssize(files));
     const ModelSpec spec = read_ensemble(o.models.checkpoints).front();

@@ -19,7 +19,7 @@ namespace keel {
 namespace {
 
 constexpr const char* kNames[kFindingKinds] = {
-    "truncated", "too_large",  "unreadable", "missing_image", "patient_across", "duplicate_across", "duplicate",
+    "truncated",  "too_large",  "unreadable", "missing_image", "patient_across", "duplicate_across", "duplicate",
     "other_size", "unlabelled", "unlisted",   "narrow_range",  "not_turned",     "empty_class",      "not_used"};
 
 /// What a reason to refuse an image begins or ends with, where it is one of the two that have names of their own.

@@ -1,10 +1,10 @@
-#include "cli/score_text.h"
+#include "runs/score_text.h"
 
 #include <fmt/format.h>
 
 #include "engine/text.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
@@ -42,4 +42,4 @@ std::string to_text(const ModelSpec& spec, const Predictions& predictions, const
     return format_table(rows);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -6,7 +6,7 @@
 #include "engine/json.h"
 #include "train/predictions.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// Returns the contract's object: samples, loss, and auroc {LABEL: value, ..., "mean": value} or accuracy and auc;
 /// undefined is null.
@@ -15,4 +15,4 @@ Json to_json(const ModelSpec& spec, const Predictions& predictions, const Scores
 /// Returns the scores as a table.
 std::string to_text(const ModelSpec& spec, const Predictions& predictions, const Scores& scores);
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -1,11 +1,10 @@
-#include "cli/label_counts.h"
+#include "data/inspect/label_counts.h"
 
 #include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
 using namespace keel;
-using namespace keel::cli;
 using keel::test::contains;
 using keel::test::small_contents;
 using keel::test::SmallDataset;

@@ -4,11 +4,10 @@
 #include <array>
 #include <string>
 
-#include "cli/output.h"
 #include "data/inspect/info.h"
-#include "data/sources/table.h"
+#include "engine/json.h"
 
-namespace keel::cli {
+namespace keel {
 
 /// {"train": {"samples": n, "labels": {LABEL: n, ...}, "without_label": n}, ...}, the last for Task::labels alone; with
 /// "unknown": {LABEL: n, ...} where some are.
@@ -16,4 +15,4 @@ Json label_counts_json(const Dataset& dataset, const std::array<SplitCounts, 3>&
 /// Returns the counts as a table.
 std::string label_counts_table(const Dataset& dataset, const std::array<SplitCounts, 3>& counts);
 
-}  // namespace keel::cli
+}  // namespace keel

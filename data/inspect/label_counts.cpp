@@ -1,10 +1,12 @@
-#include "cli/label_counts.h"
+#include "data/inspect/label_counts.h"
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
-namespace keel::cli {
+#include "engine/text.h"
+
+namespace keel {
 
 Json label_counts_json(const Dataset& dataset, const std::array<SplitCounts, 3>& counts) {
     Json splits = Json::object();
@@ -40,4 +42,4 @@ std::string label_counts_table(const Dataset& dataset, const std::array<SplitCou
     return format_table(rows);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -1,9 +1,8 @@
-#include "cli/score_text.h"
+#include "runs/score_text.h"
 
 #include "tests/support/catch.h"
 
 using namespace keel;
-using namespace keel::cli;
 
 namespace {
 
