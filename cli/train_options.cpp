@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/app.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -52,6 +53,12 @@ std::string help_text(const Row& option) {
     return fmt::format("{} [{}]", option.help, fmt::join(facts, "; "));
 }
 
+bool is_whole(const Row& option) {
+    return std::visit(
+        [](auto member) { return std::is_integral_v<std::decay_t<decltype(std::declval<TrainConfig&>().*member)>>; },
+        option.member);
+}
+
 /// The results are fetched once all of them are there.
 const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
 
@@ -77,7 +84,12 @@ void apply_flags(TrainConfig& config, const CLI::App& app, std::span<const Row> 
 
 }  // namespace
 
-void add_dataset_options(CLI::App& app) { add_flags(app, dataset_options()); }
+void add_dataset_options(CLI::App& app) {
+    add_flags(app, dataset_options());
+    for (const Row& option : dataset_options())
+        if (const NumberRange* range = std::get_if<NumberRange>(&option.allowed))
+            app.get_option(flag_of(option.key))->check(number(*range, is_whole(option)));
+}
 
 DatasetOptions read_dataset_options(const CLI::App& app, const DatasetOptions& base) {
     TrainConfig config;
