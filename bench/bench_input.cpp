@@ -1,11 +1,13 @@
-// What one image costs before the network sees it, stage by stage, on one thread. Reads the PNG and JPEG files of the
-// folder that KEEL_BENCH_IMAGES names; without it, a phantom of 1024 pixels as PNG and as JPEG.
+// What one image costs before the network sees it, stage by stage, on one thread. Reads the files of the folder that
+// KEEL_BENCH_IMAGES names, those of a format together, DICOM files one by one; without it, a phantom of 1024 pixels as
+// PNG and as JPEG.
 #include <benchmark/benchmark.h>
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #include <stb/stb_image_write.h>
 
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,25 +35,32 @@ void append(void* context, void* data, int size) {
     static_cast<Bytes*>(context)->insert(static_cast<Bytes*>(context)->end(), from, from + size);
 }
 
-std::vector<Files> find_files() {
-    Files png{"png", {}, {}}, jpeg{"jpeg", {}, {}};
-    if (const char* folder = std::getenv("KEEL_BENCH_IMAGES")) {
-        for (const std::string& name : list_images(folder)) {
-            Files& files = name.ends_with(".png") ? png : jpeg;
-            files.paths.push_back(std::string(folder) + "/" + name);
-            files.contents.push_back(read_file(files.paths.back(), kMaxImageFileBytes));
-        }
-    } else {
-        const Image image = draw_phantom(plan_phantom({}).front(), 1024, 1);
-        stbi_write_png_to_func(append, &png.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(),
-                               0);
-        stbi_write_jpg_to_func(append, &jpeg.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(),
-                               90);
+/// The files of a folder: a group a format; of DICOM one a file, as they differ in how they are compressed.
+std::vector<Files> read_folder(const std::string& folder) {
+    std::map<std::string, Files> groups;
+    for (const std::string& name : list_images(folder)) {
+        Bytes bytes = read_file(folder + "/" + name, kMaxImageFileBytes);
+        const ImageFormat* format = find_image_format(bytes);
+        if (format == nullptr) continue;
+        const std::string group = format == &kDicomFormat ? "DICOM " + name : format->name;
+        Files& files = groups[group];
+        files.name = group;
+        files.paths.push_back(folder + "/" + name);
+        files.contents.push_back(std::move(bytes));
     }
     std::vector<Files> all;
-    for (Files* files : {&png, &jpeg})
-        if (!files->contents.empty()) all.push_back(std::move(*files));
+    for (auto& [name, files] : groups) all.push_back(std::move(files));
     return all;
+}
+
+std::vector<Files> find_files() {
+    if (const char* folder = std::getenv("KEEL_BENCH_IMAGES")) return read_folder(folder);
+    Files png{"PNG", {}, {}}, jpeg{"JPEG", {}, {}};
+    const Image image = draw_phantom(plan_phantom({}).front(), 1024, 1);
+    stbi_write_png_to_func(append, &png.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(), 0);
+    stbi_write_jpg_to_func(append, &jpeg.contents.emplace_back(), image.width, image.height, 1, image.pixels.data(),
+                           90);
+    return {std::move(png), std::move(jpeg)};
 }
 
 /// Runs `body` on the next of `inputs` in each iteration.
@@ -93,6 +102,10 @@ const bool added = [] {
         }
         add(files.name + "/decode", files.contents,
             [](const Bytes& bytes) { benchmark::DoNotOptimize(decode_image(bytes, 1, "bench")); });
+        // as far as the network has use for it, in the depth that the file has
+        add(files.name + "/decode_reduced", files.contents, [least = least_size(plain, {})](const Bytes& bytes) {
+            benchmark::DoNotOptimize(decode_image(bytes, 1, "bench", {.least = least, .keep_16_bits = true}));
+        });
         add(files.name + "/resize", images,
             [](const Image& image) { benchmark::DoNotOptimize(resize(image, kSide, kSide)); });
         add(files.name + "/transform", images, transform(plain));

@@ -4,14 +4,15 @@
 
 namespace keel::cli {
 
-AddCommand add_train, add_eval, add_score, add_predict, add_quantize, add_report, add_compare, add_data_info,
-    add_data_check, add_data_pack, add_data_bench, add_data_synth, add_launch, add_models, add_bench, add_scale,
-    add_doctor;
+AddCommand add_train, add_eval, add_threshold, add_score, add_predict, add_quantize, add_report, add_compare,
+    add_data_info, add_data_check, add_data_pack, add_data_bench, add_data_synth, add_launch, add_models, add_bench,
+    add_scale, add_doctor;
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{
         {"train", "train a model, or go on with a run", add_train},
         {"eval", "score a checkpoint on a data set", add_eval},
+        {"threshold", "choose thresholds of yes and no on validation data, and calibrate probabilities", add_threshold},
         {"score",
          "judge anybody's predictions of NIH's images: AUROC with intervals, average precision, F1, calibration",
          add_score},

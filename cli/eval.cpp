@@ -1,5 +1,6 @@
 // keel eval
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <iostream>
@@ -9,41 +10,85 @@
 #include "cli/progress.h"
 #include "cli/reading.h"
 #include "cli/score_text.h"
+#include "cli/subgroup_options.h"
 #include "data/sources/joined_splits.h"
 #include "distributed/mpi/launched.h"
 #include "embed/foreign_weights.h"
 #include "engine/files.h"
 #include "runs/predictions_file.h"
-#include "train/evaluate.h"
-#include "train/ranked_evaluation.h"
+#include "train/ensemble.h"
 
 namespace keel::cli {
 namespace {
 
 struct Options {
-    std::string checkpoint, predictions;
+    EnsembleOptions models;
+    std::string predictions;
+    ViewFlags views;
+    SubgroupFlags groups;
     ReadingOptions reading{.split = "test", .batch_size = 16};
 };
 
-int run(const CLI::App& app, const Options& o, const Globals& globals, World& world) {
-    const auto dataset = open_data(app, o.reading, o.checkpoint, "eval", globals.quiet || !world.is_root(), true);
-    const Predictor model = predictor_to_score(o.checkpoint, *dataset, o.reading.batch_size);
-    if (model.spec().guessed && world.is_root())
-        std::cerr << "keel eval: warning: " << guessed_text(model.spec()) << '\n';
-    require_same_labels(model.spec(), *dataset, o.checkpoint);
-    const LoaderOptions loader = loader_options(o.reading, model.spec(), "eval");
+/// The groups that --by asks for, by what the models say before any calibration: thresholds are of that.
+SubgroupResult groups_of(const Options& o, const ModelSpec& spec, const Predictions& raw, const Globals& globals) {
+    SubgroupInput input = subgroup_input(spec.multi_label, spec.label_names, raw);
+    std::string origin;
+    if (o.models.checkpoints.size() == 1 && spec.operating) {
+        const auto& points = points_of(*spec.operating, "");
+        for (std::size_t k = 0; k < points.size(); ++k)
+            if (points[k]) input.thresholds[k] = points[k]->threshold;
+        origin =
+            fmt::format("the checkpoint's thresholds ({}, {} split)", spec.operating->chosen, spec.operating->split);
+    }
+    return compare_groups(o.groups, std::move(input), origin, globals);
+}
+
+/// How the scores came about: the split and how it was made, the models, their views.
+Json origin_json(const Options& o, const std::string& origin, const std::string& views) {
+    Json json{{"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
+    if (!origin.empty()) json["origin"] = origin;
+    if (!views.empty()) json["views"] = views;
+    if (o.models.calibrated) json["calibrated"] = true;
+    return json;
+}
+
+std::string origin_text(const Options& o, const std::string& origin, const std::string& views) {
+    std::string text = fmt::format("{} split of {}{}", o.reading.split, o.reading.data,
+                                   origin.empty() ? "" : fmt::format(" ({})", origin));
+    if (o.models.checkpoints.size() > 1)
+        text +=
+            fmt::format("\nmean of {} models: {}", o.models.checkpoints.size(), fmt::join(o.models.checkpoints, ", "));
+    if (!views.empty()) text += fmt::format("\n{}", views);
+    return text + (o.models.calibrated ? "\ncalibrated\n" : "\n");
+}
+int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
+    o.models.views = o.views.options();
+    const bool quiet = globals.quiet || !world.is_root();
+    const std::string& first = o.models.checkpoints.front();
+    auto opened = open_data(app, o.reading, first, "eval", quiet, true);
+    const ModelSpec spec = read_ensemble(o.models.checkpoints, opened.get()).front();
+    if (spec.guessed && world.is_root()) std::cerr << "keel eval: warning: " << guessed_text(spec) << '\n';
+    const std::string views = views_text(o.models.views, spec);
+    auto [dataset, remarks] = labels_in_common(spec, std::move(opened), first);
+    tell(remarks, "eval", quiet);
+    const LoaderOptions loader = loader_options(o.reading, spec, "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));
     Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.is_root()));
-    const Predictions predictions = *evaluate_on_ranks(
-        world, [] { return false; }, model, *dataset, loader,
+    o.models.on_model = [&](const std::string&) { progress.finish(); };
+    const auto predictions = evaluate_ensemble(
+        world, [] { return false; }, o.models, *dataset, loader,
         [&](std::int64_t done, std::int64_t total) { progress.update(done * world.size(), total); });
     progress.finish();
     if (!world.is_root()) return kSuccess;
-    if (!o.predictions.empty())
-        write_file_atomically(o.predictions, predictions_csv(model.spec(), predictions, Columns::probabilities));
-    const Scores scores = score(model.spec(), predictions);
-    print_result(globals, to_json(model.spec(), predictions, scores), to_text(model.spec(), predictions, scores));
+    if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(spec, predictions->told));
+    const Scores scores = score(spec, predictions->told);
+    const SubgroupResult groups = groups_of(o, spec, predictions->raw, globals);
+    const std::string& origin = dataset->origin(loader.split);
+    Json json = to_json(spec, predictions->told, scores);
+    json.update(origin_json(o, origin, views));
+    if (!groups.json.is_null()) json["subgroups"] = groups.json;
+    print_result(globals, json, to_text(spec, predictions->told, scores) + origin_text(o, origin, views) + groups.text);
     return kSuccess;
 }
 
@@ -51,13 +96,23 @@ int run(const CLI::App& app, const Options& o, const Globals& globals, World& wo
 
 Run add_eval(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
+    app.add_option("--checkpoint", o->models.checkpoints,
+                   "Checkpoint of keel train; several, given one after the other, are an ensemble: the mean of their "
+                   "probabilities")
+        ->required()
+        ->type_name("FILE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option("--data", o->reading.data, "Data to score on, as in keel train")->required()->type_name("SPEC");
     app.add_option("--split", o->reading.split, "Split to score")
         ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
         ->capture_default_str();
-    app.add_option("--predictions", o->predictions, "Write each image's probabilities to this CSV file")
+    app.add_option("--predictions", o->predictions,
+                   "Write each image's probabilities, what is true, whose it is and its attributes to this CSV file")
         ->type_name("FILE.csv");
+    add_view_options(app, o->views);
+    app.add_flag("--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
+    add_subgroup_options(app, o->groups);
     add_reading(app, o->reading);
     return
         [&app, o, &globals] { return with_launched_ranks([&](World& world) { return run(app, *o, globals, world); }); };

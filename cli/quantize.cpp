@@ -152,7 +152,12 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     });
     std::map<std::string, std::string> metadata{{"keel.ranges", std::string(name(quantized.report.method))},
                                                 {"keel.made_of", o.checkpoint}};
-    write_spec(spec, metadata);
+    ModelSpec quantized_spec = spec;
+    if (quantized_spec.operating)
+        std::cerr << "keel quantize: thresholds are of the checkpoint, not of its int8 model: keel threshold measures "
+                     "them on that\n";
+    quantized_spec.operating.reset();
+    write_spec(quantized_spec, metadata);
     save_graph(o.out, quantized.graph, std::move(metadata));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const Json json = to_json(o, quantized.report, static_cast<std::int64_t>(std::filesystem::file_size(o.out)),

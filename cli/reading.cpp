@@ -1,9 +1,11 @@
 #include "cli/reading.h"
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "cli/app.h"
 #include "cli/train_options.h"
+#include "data/inspect/brightness.h"
 #include "data/inspect/info.h"
 #include "data/sources/joined_splits.h"
 #include "train/evaluate.h"
@@ -18,30 +20,46 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_dataset_options(app);
 }
 
-namespace {
-
 void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
     for (const Remark& remark : remarks)
         if (remark.warning || !quiet)
             std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
 }
 
-}  // namespace
-
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
                                    const DatasetOptions& base) {
     auto dataset = open_dataset(spec, read_dataset_options(app, base));
     tell(describe(*dataset, read_dataset_options(app)), command, quiet);
+    tell(describe_images(*dataset), command, quiet);
     return dataset;
 }
 
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
                                    const std::string& command, bool quiet, bool scored) {
     const auto then = trained_on(checkpoint);
-    auto dataset = open_data(app, o.data, command, quiet, then ? then->options : DatasetOptions{});
+    DatasetOptions base = then ? then->options : DatasetOptions{};
+    static_cast<ImageReading&>(base) = reading_of(checkpoint);
+    auto dataset = open_data(app, o.data, command, quiet, base);
+    if (!dataset->files().empty()) warn_of_reading(command, dataset->reading(), base);
     if (scored) tell(remarks_on_scores(then, *dataset, o.data, o.split), command, quiet);
     if (o.split == kAllSplits) dataset = join_splits(std::move(dataset));
     return dataset;
+}
+
+void warn_of_reading(const std::string& command, const ImageReading& reading, const ImageReading& model) {
+    if (const std::string differs = reading_differences(reading, model); !differs.empty())
+        std::cerr << "keel " << command << ": warning: images are read otherwise than the model's were: " << differs
+                  << '\n';
+}
+
+void add_view_options(CLI::App& app, ViewFlags& o) {
+    add_number(app, "--resize", o.resize, from_to(0, 4096),
+               "Side in pixels of the square that images are resized to; 0: the crop's, 8/7 of it for ten crops");
+    add_number(app, "--crop", o.crop, from_to(0, 4096),
+               "Side in pixels of the crop that the model sees; 0: the side that it was trained with");
+    app.add_option("--tta", o.tta, "Average the probabilities of several views of an image (test-time augmentation)")
+        ->check(CLI::IsMember({"none", "flip", "ten-crop"}))
+        ->capture_default_str();
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {

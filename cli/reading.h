@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/pipeline/loader.h"
+#include "embed/views.h"
 #include "models/model_spec.h"
 
 namespace CLI {
@@ -25,9 +27,20 @@ struct ReadingOptions {
 /// --max-bad and how a data set is read.
 void add_reading(CLI::App& app, ReadingOptions& o);
 
+/// How images are shown to a model.
+struct ViewFlags {
+    std::int64_t resize = 0, crop = 0;
+    std::string tta = "none";
+
+    ViewOptions options() const { return {resize, crop, parse_view_kind(tta)}; }
+};
+void add_view_options(CLI::App& app, ViewFlags& o);
+
+/// Tells remarks on stderr; `quiet` leaves warnings. `command` is how messages call the program's command.
+void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet);
+
 /// Opens --data as the parsed command line of `app` says (add_dataset_options), and `base` where it does not; tells on
-/// stderr what was found, what of it is used and what is not; `quiet` leaves warnings. `command` is how messages call
-/// the program's command.
+/// stderr what was found, what of it is used and what is not: see tell().
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
                                    const DatasetOptions& base = {});
 
@@ -35,6 +48,9 @@ std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec,
 /// on it. For the split "all" the set's splits are joined (data/sources/joined_splits.h).
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
                                    const std::string& command, bool quiet, bool scored);
+
+/// Tells on stderr that images are read otherwise than those a model was trained on, where they are.
+void warn_of_reading(const std::string& command, const ImageReading& reading, const ImageReading& model);
 
 /// In the split's order, the images as the model takes them; a bad one is named on stderr as skipped by `command`.
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command);

@@ -12,86 +12,65 @@
 
 #include "cli/app.h"
 #include "cli/output.h"
+#include "cli/subgroup_options.h"
 #include "engine/text.h"
 #include "kernels/error.h"
-#include "runs/external_scores.h"
+#include "runs/external_scores_text.h"
 
 namespace keel::cli {
 namespace {
 
-constexpr std::size_t kNamed = 10;  // of the images that only one side has
-
 struct Options {
     std::string predictions, labels, list;
     std::vector<std::string> only;
+    SubgroupFlags groups;
 };
-
-constexpr std::pair<const char*, std::optional<double> LabelScore::*> kScores[] = {
-    {"auroc", &LabelScore::auroc},
-    {"average_precision", &LabelScore::average_precision},
-    {"calibration_error", &LabelScore::calibration}};
-
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json one_side(const std::vector<std::string>& names) {
-    const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamed));
-    return {{"count", names.size()}, {"names", std::vector<std::string>(names.begin(), names.begin() + shown)}};
-}
-
-Json to_json(const Options& o, const JoinedScores& joined, const std::vector<LabelScore>& scores) {
-    Json json{{"predictions", o.predictions}, {"labels", o.labels}, {"samples", joined.truth.size()}};
-    for (const auto& [name, score] : kScores) {
-        for (const LabelScore& s : scores) json[name][s.label] = number(s.*score);
-        json[name]["mean"] = number(mean_of(scores, score));
-    }
-    for (const LabelScore& s : scores) {
-        json["auroc_interval"][s.label] = s.interval ? Json{s.interval->low, s.interval->high} : Json(nullptr);
-        json["best_f1"][s.label] = s.f1 ? Json{{"threshold", s.f1->threshold}, {"f1", s.f1->f1}} : Json(nullptr);
-        json["positives"][s.label] = s.positives;
-    }
-    json["without_label"] = one_side(joined.without_label);
-    json["without_prediction"] = one_side(joined.without_prediction);
-    return json;
-}
-
-std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
-
-std::string to_text(const JoinedScores& joined, const std::vector<LabelScore>& scores) {
-    std::vector<std::vector<std::string>> rows{{"label", "positives", "AUROC", "95 % interval", "average precision",
-                                                "best F1", "at threshold", "calibration error"}};
-    for (const LabelScore& s : scores)
-        rows.push_back({s.label, std::to_string(s.positives), cell(s.auroc),
-                        s.interval ? fmt::format("{:.4f}-{:.4f}", s.interval->low, s.interval->high) : "undefined",
-                        cell(s.average_precision), s.f1 ? cell(s.f1->f1) : "undefined",
-                        s.f1 ? fmt::format("{:.4g}", s.f1->threshold) : "undefined", cell(s.calibration)});
-    rows.push_back({"mean", "", cell(mean_of(scores, &LabelScore::auroc)), "",
-                    cell(mean_of(scores, &LabelScore::average_precision)), "", "",
-                    cell(mean_of(scores, &LabelScore::calibration))});
-    rows.push_back({"samples", std::to_string(joined.truth.size())});
-    return format_table(rows);
-}
 
 void warn(const std::string& what, const std::vector<std::string>& names) {
     if (names.empty()) return;
     std::vector<std::string> shown;
-    for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) shown.push_back(excerpt(names[i]));
+    for (std::size_t i = 0; i < std::min(names.size(), kNamedImages); ++i) shown.push_back(excerpt(names[i]));
     std::cerr << fmt::format("keel score: {} {}: {}{}\n", names.size(), what, fmt::join(shown, ", "),
-                             names.size() > kNamed ? ", ..." : "");
+                             names.size() > kNamedImages ? ", ..." : "");
+}
+
+/// By NIH's table.
+JoinedScores join(const Options& o) {
+    std::vector<std::string> labels(nih_labels().begin(), nih_labels().end());
+    if (!o.only.empty()) labels = o.only;
+    require_nih_labels(labels);
+    std::vector<Remark> remarks;
+    std::vector<NihRow> rows = read_nih_table(o.labels, &remarks);
+    for (const Remark& remark : remarks) std::cerr << "keel score: " << remark.text << '\n';
+    if (!o.list.empty()) keep_listed(rows, o.list);
+    ScoreTable table = read_score_table(o.predictions, nih_labels(), labels);
+    warn("columns are no labels and are left out", table.left_out);
+    JoinedScores joined = join_scores(std::move(table), std::move(rows), labels);
+    if (joined.samples() == 0)
+        throw InputError(fmt::format("[score] {} and {} have no image in common", o.predictions, o.labels));
+    if (joined.alike > 0)
+        std::cerr << fmt::format("keel score: {} images are found by their names without folder, ending and case\n",
+                                 joined.alike);
+    return joined;
 }
 
 int run(const Options& o, const Globals& globals) {
-    std::vector<std::string> labels(nih_labels().begin(), nih_labels().end());
-    if (!o.only.empty()) labels = o.only;
-    std::vector<NihRow> rows = read_nih_table(o.labels);
-    if (!o.list.empty()) keep_listed(rows, o.list);
-    const JoinedScores joined =
-        join_scores(read_score_table(o.predictions, nih_labels(), labels), std::move(rows), labels.size());
-    if (joined.truth.empty())
-        throw InputError(fmt::format("[score] {} and {} have no image in common", o.predictions, o.labels));
+    if (o.labels.empty() && (!o.list.empty() || !holds_truth(o.predictions)))
+        throw UsageError(o.list.empty()
+                             ? fmt::format("[score] --labels is wanted: {} does not say what is true, it has "
+                                           "no column 'true_LABEL' or 'class'",
+                                           o.predictions)
+                             : "[score] --list wants --labels");
+    const JoinedScores joined = o.labels.empty() ? own_scores(read_predictions(o.predictions), o.only) : join(o);
     warn("predictions have no label and are left out", joined.without_label);
     warn("labelled images have no prediction and are left out", joined.without_prediction);
-    const std::vector<LabelScore> scores = score_labels(joined, labels);
-    print_result(globals, to_json(o, joined, scores), to_text(joined, scores));
+    const std::vector<LabelScore> scores = score_labels(joined.input);
+    const SubgroupResult groups = compare_groups(o.groups, joined.input, "", globals);
+    Json json{{"predictions", o.predictions}, {"labels", o.labels.empty() ? o.predictions : o.labels}};
+    if (!o.list.empty()) json["list"] = o.list;
+    json.update(external_scores_json(joined, scores));
+    if (!groups.json.is_null()) json["subgroups"] = groups.json;
+    print_result(globals, json, external_scores_text(joined, scores) + groups.text);
     return kSuccess;
 }
 
@@ -99,21 +78,21 @@ int run(const Options& o, const Globals& globals) {
 
 Run add_score(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    const std::vector<std::string> known(nih_labels().begin(), nih_labels().end());
     app.add_option("--predictions", o->predictions,
                    "Scores to judge: columns 'Image Index' and 'prob_LABEL' or 'LABEL', as keel eval writes them")
         ->required()
         ->type_name("FILE.csv");
-    app.add_option("--labels", o->labels, "What is true: NIH's Data_Entry table")->required()->type_name("FILE.csv");
+    app.add_option(
+           "--labels", o->labels,
+           "What is true: NIH's Data_Entry table [default: the columns 'true_LABEL' or 'class' of the predictions "
+           "themselves]")
+        ->type_name("FILE.csv");
     app.add_option("--list", o->list, "Judge only the images that this file names, one a line, as in test_list.txt")
         ->type_name("FILE.txt");
     app.add_option("--only", o->only, "Judge only these labels, separated by commas")
         ->type_name("LABEL")
-        ->delimiter(',')
-        ->check([known](const std::string& label) {
-            if (std::ranges::find(known, label) != known.end()) return std::string();
-            return fmt::format("there is no label '{}'{}", excerpt(label), suggestion(label, known));
-        });
+        ->delimiter(',');
+    add_subgroup_options(app, o->groups);
     return [o, &globals] { return run(*o, globals); };
 }
 

@@ -19,6 +19,7 @@
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
 #include "train/trainer.h"
+#include "train/training_data.h"
 
 namespace keel::cli {
 namespace {
@@ -80,10 +81,13 @@ void take_threads(const TrainConfig& config, const Options& options, World& worl
 }
 
 Json to_json(const TrainResult& result) {
-    return {
-        {"model", result.model},        {"epochs", result.epochs},
-        {"steps", result.steps},        {"best_metric", result.best_metric ? Json(*result.best_metric) : Json(nullptr)},
-        {"best", result.best.string()}, {"last", result.last.string()}};
+    return {{"model", result.model},
+            {"epochs", result.epochs},
+            {"steps", result.steps},
+            {"best_metric", result.best_metric ? Json(*result.best_metric) : Json(nullptr)},
+            {"best_metric_name", result.metric_name},
+            {"best", result.best.string()},
+            {"last", result.last.string()}};
 }
 
 /// Says how the run ended; returns the exit code.

@@ -70,7 +70,9 @@ void add_flags(CLI::App& app, std::span<const Row> options) {
         if (std::holds_alternative<bool TrainConfig::*>(option.member))
             app.add_flag(fmt::format("{},!--no-{}", flag, flag.substr(2)), help);
         else
-            app.add_option(flag, keep, help)->type_name(placeholder(option));
+            app.add_option(flag, keep, help)
+                ->type_name(placeholder(option))
+                ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // so that a script's flags can be outdone
     }
 }
 
@@ -95,6 +97,17 @@ DatasetOptions read_dataset_options(const CLI::App& app, const DatasetOptions& b
     TrainConfig config;
     static_cast<DatasetOptions&>(config) = base;
     apply_flags(config, app, dataset_options());
+    check_reading(config);
+    return config;
+}
+
+void add_image_reading_options(CLI::App& app) { add_flags(app, image_reading_options()); }
+
+ImageReading read_image_reading(const CLI::App& app, const ImageReading& reading) {
+    TrainConfig config;
+    static_cast<ImageReading&>(config) = reading;
+    apply_flags(config, app, image_reading_options());
+    check_reading(config);
     return config;
 }
 
@@ -109,7 +122,7 @@ void add_train_options(CLI::App& app) {
 
 TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
     TrainConfig config;
-    apply_toml(config, resumed.text, resumed.origin);
+    apply_resolved_toml(config, resumed.text, resumed.origin);
     for (const std::string& file : app.get_option("--config")->results())
         apply_toml(config, read_toml(file).text, file);
     for (const std::string& assignment : app.get_option("--set")->results()) {

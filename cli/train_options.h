@@ -11,7 +11,8 @@ class App;
 
 namespace keel::cli {
 
-/// Declares --config, --set and a flag for each of train_options() that `app` does not have already.
+/// Declares --config, --set and a flag for each of train_options() that `app` does not have already; of a flag that is
+/// given twice the last counts.
 void add_train_options(CLI::App& app);
 
 /// Declares the flags of dataset_options(): how --data is read.
@@ -20,6 +21,12 @@ void add_dataset_options(CLI::App& app);
 /// Returns what they say on the parsed command line, what they do not as in `base`. Throws UsageError as
 /// read_train_config() does.
 DatasetOptions read_dataset_options(const CLI::App& app, const DatasetOptions& base = {});
+
+/// Declares the flags of image_reading_options(): how image files are read.
+void add_image_reading_options(CLI::App& app);
+
+/// Returns what they say on the parsed command line, as read_dataset_options() does.
+ImageReading read_image_reading(const CLI::App& app, const ImageReading& reading);
 
 /// Returns the configuration that the parsed command line of `app` (see add_train_options) asks for. `resumed` is a
 /// run's resolved one, which takes the defaults' place; empty: none. Throws UsageError that names the key, where it

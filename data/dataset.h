@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/image.h"
-#include "data/image_reading.h"
+#include "engine/image_reading.h"
 
 namespace keel {
 
@@ -27,6 +27,7 @@ Split parse_split(const std::string& name);
 inline constexpr int kMaxLabels = 64;              ///< bits of a mask
 inline constexpr std::int32_t kUnknownClass = -1;  ///< only training samples may be without a class; losses skip them
 inline constexpr std::uint64_t kAllKnown = ~std::uint64_t{0};
+inline constexpr float kNoSoftTarget = -1;  ///< of Sample::soft
 
 struct Sample {
     std::string name{};               ///< shown to users: the file's name, or the record's number
@@ -37,6 +38,11 @@ struct Sample {
     std::uint64_t known = kAllKnown;  ///< Task::labels: bit i is set if it is known whether label i is present;
                                       ///< Task::classes: all bits or, where the class is not known, none
     std::string patient{};            ///< whose image it is; empty where the source does not say
+    std::vector<std::string> attributes{};  ///< values of Dataset::attribute_names(), empty where they are not known
+
+    std::vector<float> soft{};  ///< Task::labels: what losses take for labels that are not known, 0 to 1, or
+                                ///< kNoSoftTarget; none: they are left out
+    float weight = 1;           ///< how much the loss of training counts the sample; 1 on average
 
     bool is_known(std::size_t i) const { return (known >> i & 1U) != 0; }
     bool is_present(std::size_t i) const { return (mask >> i & 1U) != 0; }
@@ -52,10 +58,12 @@ struct Remark {
 struct DatasetContents {
     Task task = Task::classes;
     std::vector<std::string> label_names{};
+    std::vector<std::string> attribute_names{};   ///< what Sample::attributes says: sex, age (years), view or others
     std::array<std::vector<Sample>, 3> splits{};  ///< indexed by Split
     int channels = 1;                             ///< of the images that load() returns: 1 (grey), 3 (RGB) or others
     std::array<std::string, 3> origins{};  ///< how each split was made: "folder test/", "20 % of all patients, seed 0"
     std::vector<Remark> remarks{};
+    ImageReading reading{};                 ///< how the images' files are read, or were before they came here
     std::vector<std::string> missing{};     ///< rows of the label file whose image is not there
     std::vector<std::string> unlisted{};    ///< images with labels that neither of the official lists names
     std::vector<std::string> unlabelled{};  ///< images that the label file does not name
@@ -72,17 +80,21 @@ public:
     const std::vector<std::string>& label_names() const { return contents_.label_names; }
     const std::vector<Sample>& samples(Split split) const { return contents_.splits[static_cast<std::size_t>(split)]; }
     std::int64_t size(Split split) const { return static_cast<std::int64_t>(samples(split).size()); }
+    /// Returns the names of what the source says of a sample beside its labels: "sex", "age" (in years), "view", and
+    /// whatever else it knows. Results are compared between groups that they make.
+    const std::vector<std::string>& attribute_names() const { return contents_.attribute_names; }
     int channels() const { return contents_.channels; }
     /// Returns how a split was made, for people; empty where the source does not say.
     const std::string& origin(Split split) const { return contents_.origins[static_cast<std::size_t>(split)]; }
     const std::vector<Remark>& remarks() const { return contents_.remarks; }
+    const ImageReading& reading() const { return contents_.reading; }
     const std::vector<std::string>& missing() const { return contents_.missing; }
     const std::vector<std::string>& unlisted() const { return contents_.unlisted; }
     const std::vector<std::string>& unlabelled() const { return contents_.unlabelled; }
 
-    /// Returns the image of a sample, with channels() channels of 8 or 16 bits; where that saves work it comes reduced,
-    /// its sides not below `least`. Throws InputError or IoError that names the file where it cannot be read or
-    /// decoded; `index` is within [0, size(split)).
+    /// Returns the image of a sample, with channels() channels of 8 or 16 bits or floats; where that saves work it
+    /// comes reduced, its sides not below `least`. Throws InputError or IoError that names the file where it cannot be
+    /// read or decoded; `index` is within [0, size(split)).
     Image load(Split split, std::int64_t index, LeastSize least = {}) const;
 
     /// Hears that load() of this sample follows soon. Returns at once.
@@ -93,8 +105,9 @@ public:
 
 protected:
     /// Throws UsageError for contents that contradict themselves: no labels or too many, a class that does not exist,
-    /// or that is not known of a sample outside the training split. Bits of Sample::known past the labels become 1,
-    /// bits of Sample::mask whose label is not known 0.
+    /// or that is not known of a sample outside the training split, two attributes of one name, or another number of
+    /// values than of attributes. Bits of Sample::known past the labels become 1, bits of Sample::mask whose label is
+    /// not known 0; a sample without any attributes gets an empty value for each.
     explicit Dataset(DatasetContents contents);
     /// Does what load() says. Whatever it throws that is no Error ends the epoch; an Error skips the sample.
     virtual Image read(const Sample& sample, LeastSize least) const = 0;
@@ -103,10 +116,25 @@ private:
     DatasetContents contents_;
 };
 
+/// How tables of labels are read: what columns mean, and what becomes of what they say (docs/data_formats.md).
+struct TableReading {
+    std::string root;  ///< folder that paths are relative to; empty: the source's own
+    std::string path_column, label_columns, label_separator, patient_column, split_column, view_column, sex_column,
+        age_column, weight_column;     ///< empty: guessed, and said
+    std::string label_type = "auto";   ///< or classes or labels
+    std::string only_labels;           ///< separated by commas; empty: all
+    std::string uncertain = "ignore";  ///< see UncertainRule (data/sources/truth.h)
+    std::string blanks = "auto";       ///< unknown or zeros; auto: as the set's publication has it
+    std::string view;                  ///< names separated by commas; empty: all
+    std::string readers = "majority";  ///< of several readers' labels: majority, any or all
+
+    bool operator==(const TableReading&) const = default;
+};
+
 /// How a data set is read, and how a source without official splits is divided. The seed is not the training's seed:
 /// the same data must be held out by every run, whatever its seed. The command line's flags for these are declared
 /// once, in dataset_options() (train/train_config.h).
-struct DatasetOptions : ImageReading {
+struct DatasetOptions : ImageReading, TableReading {
     std::uint64_t split_seed = 0;
     double val_fraction = 0.1;              ///< of what is not test, where the source has no validation split
     double test_fraction = 0.2;             ///< of all, where the source has no test split

@@ -1,5 +1,9 @@
 #include "data/image.h"
 
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
 #include <fmt/core.h>
 
 #include "kernels/error.h"
@@ -8,42 +12,75 @@ namespace keel {
 namespace {
 
 template <class Sample>
-void grey_of_rgb(const Sample* src, std::size_t pixels, Sample* dst) {
-    for (std::size_t p = 0; p < pixels; ++p) {
-        const std::uint32_t sum = 299U * src[3 * p] + 587U * src[3 * p + 1] + 114U * src[3 * p + 2];
-        dst[p] = static_cast<Sample>((sum + 500) / 1000);
-    }
+Sample grey_of(const Sample* rgb) {
+    if constexpr (std::is_same_v<Sample, float>)
+        return static_cast<float>(0.299 * double{rgb[0]} + 0.587 * double{rgb[1]} + 0.114 * double{rgb[2]});
+    else
+        return static_cast<Sample>((299U * rgb[0] + 587U * rgb[1] + 114U * rgb[2] + 500U) / 1000U);
 }
 
 template <class Sample>
-void rgb_of_grey(const Sample* src, std::size_t pixels, Sample* dst) {
-    for (std::size_t p = 0; p < pixels; ++p) dst[3 * p] = dst[3 * p + 1] = dst[3 * p + 2] = src[p];
+void convert(const Image& image, Image& result) {
+    const auto* src = reinterpret_cast<const Sample*>(image.pixels.data());
+    auto* dst = reinterpret_cast<Sample*>(result.pixels.data());
+    const auto from = static_cast<std::size_t>(image.channels), to = static_cast<std::size_t>(result.channels);
+    for (std::size_t p = 0, pixels = image.samples() / from; p < pixels; ++p) {
+        const Sample value = from == 1 ? src[p] : grey_of(src + p * from);
+        std::fill_n(dst + p * to, to, value);
+    }
 }
 
 }  // namespace
 
-bool converts(int from, int to) { return from == to || (from == 3 && to == 1) || (from == 1 && to == 3); }
-
 Image convert_channels(Image image, int channels, const std::string& name) {
     if (image.channels == channels) return image;
-    const bool to_rgb = image.channels == 1;
-    if (!converts(image.channels, channels))
+    if (!channels_convert(image.channels, channels))
         throw InputError(fmt::format("[decode] {}: {} channels, {} are wanted", name, image.channels, channels));
     Image result(image.width, image.height, channels, image.bits);
-    const std::size_t pixels = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
-    if (image.bits == 16)
-        (to_rgb ? rgb_of_grey<std::uint16_t> : grey_of_rgb<std::uint16_t>)(image.row16(0), pixels, result.row16(0));
-    else
-        (to_rgb ? rgb_of_grey<std::uint8_t> : grey_of_rgb<std::uint8_t>)(image.row(0), pixels, result.row(0));
+    (image.bits == 8    ? convert<std::uint8_t>
+     : image.bits == 16 ? convert<std::uint16_t>
+                        : convert<float>)(image, result);
     return result;
 }
 
 Image to_8_bits(Image image) {
     if (image.bits == 8) return image;
     Image result(image.width, image.height, image.channels);
-    const std::uint16_t* src = image.row16(0);
+    const std::uint16_t* deep = image.row16(0);
+    const float* floats = image.row_f(0);
     for (std::size_t i = 0; i < result.pixels.size(); ++i)
-        result.pixels[i] = static_cast<std::uint8_t>((src[i] * 255U + 32767U) / 65535U);
+        result.pixels[i] =
+            static_cast<std::uint8_t>(image.bits == 16 ? (deep[i] * 255U + 32767U) / 65535U
+                                                       : static_cast<std::uint32_t>(floats[i] * 255.0F + 0.5F));
+    return result;
+}
+
+Image shown(const Image& image) {
+    Image shallow = to_8_bits(image);
+    if (image.channels == 1 || image.channels == 3) return shallow;
+    Image first(image.width, image.height, 1);
+    for (std::size_t i = 0; i < first.pixels.size(); ++i)
+        first.pixels[i] = shallow.pixels[i * static_cast<std::size_t>(image.channels)];
+    return first;
+}
+
+Image turned(Image image, int orientation) {
+    if (orientation < 2 || orientation > 8) return image;
+    // The stored pixel that is seen at (x, y): axes swapped from 5 on, then each mirrored or not.
+    const bool swapped = orientation >= 5;
+    const bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    Image result(swapped ? image.height : image.width, swapped ? image.width : image.height, image.channels,
+                 image.bits);
+    const std::size_t pixel = static_cast<std::size_t>(image.channels) * static_cast<std::size_t>(image.bits / 8);
+    for (int y = 0; y < result.height; ++y) {
+        std::uint8_t* dst = result.row(y);
+        for (int x = 0; x < result.width; ++x, dst += pixel) {
+            const int across = swapped ? y : x, down = swapped ? x : y;
+            const int i = mirror_x ? image.width - 1 - across : across, j = mirror_y ? image.height - 1 - down : down;
+            std::memcpy(dst, image.row(j) + static_cast<std::size_t>(i) * pixel, pixel);
+        }
+    }
     return result;
 }
 

@@ -9,6 +9,10 @@ int decoded_channels(const TransformOptions& transform) {
     return transform.channels == 1 || transform.channels == 3 ? transform.channels : 0;
 }
 
+DecodeOptions decode_options(const TransformOptions& transform) {
+    return {.least = least_size(transform, {}), .keep_16_bits = true, .reading = transform.reading};
+}
+
 }  // namespace
 
 TransformOptions transform_of(const ModelSpec& spec) {
@@ -17,15 +21,16 @@ TransformOptions transform_of(const ModelSpec& spec) {
     transform.channels = static_cast<int>(spec.options.channels);
     transform.mean = spec.mean;
     transform.std = spec.std;
+    transform.reading = spec.reading;
     return transform;
 }
 
 Image load_image(const std::string& path, const TransformOptions& transform) {
-    return load_image(path, decoded_channels(transform), {.least = least_size(transform, {})});
+    return load_image(path, decoded_channels(transform), decode_options(transform));
 }
 
 Image decode_image(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name) {
-    return decode_image(file, decoded_channels(transform), name, {.least = least_size(transform, {})});
+    return decode_image(file, decoded_channels(transform), name, decode_options(transform));
 }
 
 Tensor input_of(std::span<const Image> images, const TransformOptions& transform) {

@@ -16,17 +16,17 @@
 
 namespace keel {
 
-/// Returns the input of a model as options of the transforms, without augmentation.
+/// Returns the input of a model as options of the transforms, without augmentation, and how its files are read.
 TransformOptions transform_of(const ModelSpec& spec);
 
-/// Reads a PNG, JPEG or BMP file, decoded with the channels of the model's input and no larger than it has use for.
-/// Throws IoError or InputError that names it.
+/// Reads an image file (see data/formats/image_format.h) as transform.reading says, decoded with the channels of the
+/// model's input and no larger than it has use for. Throws IoError or InputError that names it.
 Image load_image(const std::string& path, const TransformOptions& transform);
 /// Decodes a file's bytes likewise; `name` is used in messages.
 Image decode_image(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name);
 
 /// Returns the images resized and normalized: {images, image_size, image_size, channels}. Throws InputError where
-/// the channels do not fit: a grey image and an RGB one serve models of both, others only those of the same number.
+/// the channels do not fit (channels_convert()).
 Tensor input_of(std::span<const Image> images, const TransformOptions& transform);
 
 }  // namespace keel

@@ -59,14 +59,15 @@ int keel_model_channels(const keel_model* model);
 /* A probability for each label of an image, as keel predict gives them. `scores` has room for `count` numbers,
  * which must be the number of labels. */
 
-/* A PNG, JPEG or BMP file. */
+/* An image file (PNG, JPEG, BMP, PGM, DICOM, and TIFF, WebP, GIF where the library has them), read as the checkpoint
+ * says. */
 keel_status keel_predict_file(const keel_model* model, const char* path, float* scores, size_t count);
 
-/* A PNG, JPEG or BMP file in memory. */
+/* The same of a file in memory. */
 keel_status keel_predict_encoded(const keel_model* model, const void* file, size_t bytes, float* scores, size_t count);
 
-/* 8-bit pixels, rows from top to bottom, `row_bytes` apart, channels interleaved: 1 is grey, 3 is RGB; models of
- * other channels take those alone. */
+/* 8-bit pixels, rows from top to bottom, `row_bytes` apart, channels interleaved: 1 is grey, which any model
+ * takes, 3 is RGB, which models of grey take as well; others serve models of as many channels alone. */
 keel_status keel_predict_pixels(const keel_model* model, const uint8_t* pixels, int width, int height, int channels,
                                 size_t row_bytes, float* scores, size_t count);
 

@@ -48,6 +48,12 @@ CheckpointState load_model_state(const std::filesystem::path& checkpoint) {
     return checked_checkpoint(std::move(file), checkpoint);
 }
 
+ModelSpec read_model_spec(const std::filesystem::path& checkpoint) {
+    if (!is_checkpoint({read_metadata(checkpoint), {}})) return load_model(checkpoint).spec;
+    const CheckpointState state = load_checkpoint(checkpoint, [](const std::string&) { return false; });
+    return read_spec(state.metadata, checkpoint.string());
+}
+
 LoadedModel load_model(const std::filesystem::path& checkpoint) {
     return load_model(load_model_state(checkpoint), checkpoint);
 }

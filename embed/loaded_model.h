@@ -19,6 +19,10 @@ struct LoadedModel {
 /// or IoError that names the file, which may not be a quantized model: that has no modules.
 LoadedModel load_model(const std::filesystem::path& checkpoint);
 
+/// Returns what a checkpoint, or a quantized model, says of itself; the tensors are checked, not kept. Throws as
+/// load_model() does.
+ModelSpec read_model_spec(const std::filesystem::path& checkpoint);
+
 /// load_model() in two halves: what a model needs of a file, and the model of that.
 CheckpointState load_model_state(const std::filesystem::path& checkpoint);
 LoadedModel load_model(CheckpointState state, const std::filesystem::path& checkpoint);

@@ -57,7 +57,8 @@ CheckpointState load_checkpoint(const std::filesystem::path& path,
 bool is_checkpoint(const TensorFile& file) { return file.metadata.contains(kFormatKey); }
 
 bool belongs_to_model(const std::string& name) {
-    return !is_optimizer_state(name) && !is_ema_state(name) && !name.ends_with("num_batches_tracked");
+    return !is_optimizer_state(name) && !is_ema_state(name) && !name.starts_with("loss.") &&
+           !name.ends_with("num_batches_tracked");
 }
 
 CheckpointState checked_checkpoint(TensorFile state, const std::filesystem::path& path) {

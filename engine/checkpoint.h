@@ -43,10 +43,9 @@ struct LoadOptions {
 };
 
 /// Copies (or shares) `tensors` into a module's state (`module.state()`). Left out of account: optimizer and EMA state,
-/// and batch norms' num_batches_tracked. Floating-point types are converted. Throws InputError, which names `source`
-/// and lists what is missing, left over or of other dims (ten names of each at most), or names a tensor that holds NaN
-/// or infinity, before anything is copied.
-/// Returns the names that were skipped.
+/// variables of losses ("loss.") and batch norms' num_batches_tracked. Floating-point types are converted. Throws
+/// InputError, which names `source` and lists what is missing, left over or of other dims (ten names of each at most),
+/// or names a tensor that holds NaN or infinity, before anything is copied. Returns the names that were skipped.
 std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
                                    const std::string& source, const LoadOptions& options = {});
 

@@ -11,7 +11,7 @@
 namespace keel {
 namespace {
 
-constexpr const char* kKey = "keel.model";
+constexpr const char *kKey = "keel.model", *kOperatingKey = "keel.operating_points";
 
 constexpr std::int64_t kMaxImageSize = 4096;
 
@@ -44,6 +44,17 @@ std::vector<float> finite_floats(const nlohmann::json& json) {
     return values;
 }
 
+std::optional<OperatingPoints> read_operating_points(const std::map<std::string, std::string>& metadata,
+                                                     std::size_t labels, const std::string& file) {
+    const auto entry = metadata.find(kOperatingKey);
+    if (entry == metadata.end()) return std::nullopt;
+    try {
+        return operating_points_of(entry->second, labels);
+    } catch (const InputError& error) {
+        throw InputError("[checkpoint] " + file + ": '" + kOperatingKey + "' is malformed: " + error.what());
+    }
+}
+
 }  // namespace
 
 void default_normalization(ModelSpec& spec) {
@@ -62,8 +73,11 @@ void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metad
                                     {"mean", spec.mean},
                                     {"std", spec.std},
                                     {"multi_label", spec.multi_label},
-                                    {"label_names", spec.label_names}}
+                                    {"label_names", spec.label_names},
+                                    {"reading", nlohmann::json::parse(reading_to_json(spec.reading))}}
                          .dump();
+    metadata.erase(kOperatingKey);
+    if (spec.operating) metadata[kOperatingKey] = to_metadata(*spec.operating);
 }
 
 ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const std::string& file) {
@@ -84,10 +98,12 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
         spec.std = finite_floats(json.at("std"));
         json.at("multi_label").get_to(spec.multi_label);
         json.at("label_names").get_to(spec.label_names);
+        spec.reading = json.contains("reading") ? reading_from_json(json.at("reading").dump()) : old_reading();
     } catch (const std::exception& error) {
         throw InputError("[checkpoint] " + file + ": '" + kKey + "' is malformed: " + error.what());
     }
     if (const std::string why = fault(spec); !why.empty()) throw InputError("[checkpoint] " + file + ": " + why);
+    spec.operating = read_operating_points(metadata, spec.label_names.size(), file);
     return spec;
 }
 

@@ -51,6 +51,26 @@ double covered(const std::vector<Box>& boxes, const Image& image) {
     return static_cast<double>(inside) / (static_cast<double>(image.width) * image.height);
 }
 
+/// A box in pixels of an image of side `side`, in pixels of this one; 0: it is in them.
+Box in_pixels_of(const Image& image, const Box& box, int side) {
+    if (side == 0) return box;
+    const double across = static_cast<double>(image.width) / side, down = static_cast<double>(image.height) / side;
+    return {box.x * across, box.y * down, box.width * across, box.height * down};
+}
+
+/// Throws InputError unless the box lies in the image, but for a pixel that rounding may add.
+void check_box(const Box& box, const Image& image, const std::string& name, const HeatmapOptions& o) {
+    const double right = box.x + box.width, bottom = box.y + box.height;
+    if (box.x < image.width && box.y < image.height && right <= image.width + 1.0 && bottom <= image.height + 1.0)
+        return;
+    throw InputError(fmt::format(
+        "[heatmaps] {}: a box of {} goes from {:.0f}, {:.0f} to {:.0f}, {:.0f}, beyond the image, which is {}x{}: {}",
+        o.boxes, name, box.x, box.y, right, bottom, image.width, image.height,
+        o.boxes_side == 0 ? "wanted boxes in its own pixels, or --boxes-side N where they are in pixels of images of N "
+                            "x N (NIH's: 1024)"
+                          : fmt::format("they are no boxes of images of {0} x {0}", o.boxes_side)));
+}
+
 }  // namespace
 
 HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place) {
@@ -83,6 +103,7 @@ Heatmaps::Heatmaps(HeatmapOptions options, const std::string& checkpoint)
     if (!options_.boxes.empty())
         for (LabelledBox& box : read_boxes(options_.boxes)) {
             find_label(names, box.label, options_.boxes);
+            farthest_ = std::max({farthest_, box.box.x + box.box.width, box.box.y + box.box.height});
             boxes_[box.image].push_back(std::move(box));
         }
     std::error_code error;
@@ -101,14 +122,19 @@ std::vector<Box> Heatmaps::boxes_of(const std::string& name, std::int64_t label,
     if (of_image == boxes_.end()) return boxes;
     for (const LabelledBox& b : of_image->second) {
         if (b.label != activation_.spec().label_names[static_cast<std::size_t>(label)]) continue;
-        if (b.box.x >= image.width || b.box.y >= image.height)
-            throw InputError(
-                fmt::format("[heatmaps] {}: a box of {} begins at {:.0f}, {:.0f}, the image is {}x{}: wanted boxes "
-                            "in its own pixels",
-                            options_.boxes, name, b.box.x, b.box.y, image.width, image.height));
-        boxes.push_back(b.box);
+        boxes.push_back(in_pixels_of(image, b.box, options_.boxes_side));
+        check_box(boxes.back(), image, name, options_);
     }
     return boxes;
+}
+
+void Heatmaps::warn_of_scale(const std::string& name, const Image& image) {
+    const int largest = std::max(image.width, image.height);
+    if (options_.boxes_side != 0 || farthest_ <= largest + 1.0 || !warnings_.empty()) return;
+    warnings_.push_back(
+        fmt::format("boxes of {} reach to {:.0f} pixels, {} is {}x{}: if they are in pixels of larger "
+                    "images than these, --boxes-side N scales them (NIH's: 1024)",
+                    options_.boxes, farthest_, name, image.width, image.height));
 }
 
 std::string Heatmaps::file_for(const std::string& path, std::int64_t label) {
@@ -130,7 +156,8 @@ Json Heatmaps::explain(const std::string& path, const Tensor& input, std::span<c
             if (std::ranges::find(labels, label) == labels.end()) labels.push_back(label);
         }
     const Tensor maps = activation_.maps(input, labels);
-    const Image image = load_image(path, 3);
+    const Image image = shown(load_image(path, 0, {.reading = options_.reading}));
+    if (boxes_.contains(name)) warn_of_scale(name, image);
     Json entries = Json::array();
     for (std::size_t k = 0; k < labels.size(); ++k) {
         const HeatGrid heat = heat_of(activation_, maps, 0, static_cast<std::int64_t>(k));

@@ -19,6 +19,8 @@ struct HeatmapOptions {
     std::string directory;                         ///< empty: no heatmaps
     std::vector<std::string> labels;               ///< empty: each image's highest-scoring one; "all": all
     std::string layer, boxes, colors = "inferno";  ///< empty layer: class activation maps; empty boxes: none
+    ImageReading reading{};  ///< of the images that are drawn over: what the model's input was read with
+    int boxes_side = 0;  ///< side in pixels of the images that the boxes are in pixels of; 0: the images as they are
 };
 
 /// The map of one label over one image, in [0, 1]: class activation from its least value on, Grad-CAM from 0 on (its
@@ -41,6 +43,9 @@ public:
     Json localization() const;
     std::string localization_text() const;
 
+    /// Returns what may be wrong with the boxes, for people.
+    const std::vector<std::string>& warnings() const { return warnings_; }
+
 private:
     struct Hits {
         std::int64_t pairs = 0, inside = 0;
@@ -49,6 +54,7 @@ private:
     };
     std::vector<std::int64_t> drawn_labels(std::span<const float> scores) const;
     std::vector<Box> boxes_of(const std::string& name, std::int64_t label, const Image& image) const;
+    void warn_of_scale(const std::string& name, const Image& image);
     std::string file_for(const std::string& path, std::int64_t label);
     std::vector<std::pair<std::string, Hits>> hits_by_label() const;
 
@@ -58,6 +64,8 @@ private:
     std::unordered_map<std::string, std::vector<LabelledBox>> boxes_;
     std::map<std::int64_t, Hits> hits_;
     std::set<std::string> files_;
+    double farthest_ = 0;  ///< pixels that any box of the file reaches to
+    std::vector<std::string> warnings_;
 };
 
 }  // namespace keel

@@ -50,6 +50,14 @@ Json data_of(const TrainStart& start) {
     return {{"labels", start.label_names}, {"splits", std::move(splits)}, {"remarks", std::move(remarks)}};
 }
 
+/// The score that the epoch is chosen by, by its name.
+std::string score_text(const EpochReport& report) {
+    const char* const name = report.spec->multi_label ? "mean AUROC" : "AUC";
+    const auto& value = report.spec->multi_label ? report.scores.auroc.mean : report.scores.auc;
+    return value ? fmt::format("{} {:.4f}", name, *value)
+                 : fmt::format("{} undefined, so that the loss decides which epoch is best", name);
+}
+
 }  // namespace
 
 void RunRecorder::on_resume(const ResumeReport& report) {
@@ -71,6 +79,8 @@ void RunRecorder::on_start(const TrainStart& start) {
         "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}", start.model,
         start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,
         thread_count(), start.ranks == 1 ? "" : fmt::format(" on each of {} ranks", start.ranks));
+    if (!directory_.writes()) return;  // all ranks are told the same
+    for (const std::string& warning : start.warnings) directory_.log().warn("{}", warning);
 }
 
 void RunRecorder::on_epoch_trained(const EpochTrained& report) {
@@ -82,9 +92,7 @@ void RunRecorder::on_epoch(const EpochReport& report) {
     directory_.append_metrics(row_of(report));
     std::string validation;
     if (report.predictions != nullptr)
-        validation = fmt::format(", val loss {:.4f}, val {} {:.4f}", report.predictions->loss,
-                                 report.spec->multi_label ? "mean AUROC" : "AUC",
-                                 selection_metric(*report.spec, *report.predictions, report.scores));
+        validation = fmt::format(", val loss {:.4f}, val {}", report.predictions->loss, score_text(report));
     directory_.log().info("epoch {}/{}: train loss {:.4f}, {:.1f} img/s{}", report.epoch, report.epochs,
                           report.train_loss, report.images_per_second, validation);
 }

@@ -11,12 +11,12 @@
 #include "data/formats/csv.h"
 #include "engine/text.h"
 #include "kernels/error.h"
-#include "train/option.h"
 
 namespace keel {
 namespace {
 
-constexpr std::string_view kName = "Image Index", kProbability = "prob_", kTruth = "true_", kClass = "class";
+constexpr std::string_view kName = "Image Index", kProbability = "prob_", kTruth = "true_", kClass = "class",
+                           kPatient = "patient", kAttribute = "attr_";
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
@@ -25,8 +25,8 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 /// Where the columns that count are.
 struct Columns {
-    std::size_t name = kNone, count = 0;
-    std::vector<std::size_t> labels;
+    std::size_t name = kNone, patient = kNone, count = 0;
+    std::vector<std::size_t> labels, attributes;
 };
 
 void place(std::size_t& column, std::size_t at, const std::string& heading, const std::string& where) {
@@ -34,38 +34,90 @@ void place(std::size_t& column, std::size_t at, const std::string& heading, cons
     column = at;
 }
 
-Columns find_columns(const std::vector<std::string>& heading, std::span<const char* const> known,
-                     const std::vector<std::string>& wanted, const std::string& where) {
-    Columns columns{.count = heading.size(), .labels = std::vector<std::size_t>(wanted.size(), kNone)};
-    for (std::size_t at = 0; at < heading.size(); ++at) {
-        const std::string& title = heading[at];
-        if (title == kName) {
-            place(columns.name, at, title, where);
-            continue;
-        }
-        if (title.starts_with(kTruth) || title == kClass) continue;
-        const std::string label = title.starts_with(kProbability) ? title.substr(kProbability.size()) : title;
-        if (std::ranges::find(known, label) == known.end())
-            refuse(where, fmt::format("unknown label '{}'{}", excerpt(label),
-                                      label.size() > 80 ? "" : suggestion(label, {known.begin(), known.end()})));
-        const auto place_of = std::ranges::find(wanted, label);
-        if (place_of != wanted.end())
-            place(columns.labels[static_cast<std::size_t>(place_of - wanted.begin())], at, title, where);
-    }
-    if (columns.name == kNone) refuse(where, fmt::format("no column '{}'", kName));
-    for (std::size_t i = 0; i < wanted.size(); ++i)
-        if (columns.labels[i] == kNone)
-            refuse(where, fmt::format("no column '{}{}' or '{}'; --only scores the labels that are there", kProbability,
-                                      wanted[i], wanted[i]));
-    return columns;
+/// The name of a known label that a heading means; empty where it means none.
+std::string label_of(const std::string& title, std::span<const char* const> known) {
+    const auto exact = std::ranges::find(known, title);
+    if (exact != known.end()) return *exact;
+    const auto alike = std::ranges::find(known, column_key(title), column_key);
+    return alike != known.end() ? *alike : "";
 }
 
-double finite(const std::string& text, const std::string& where) {
+/// Whether a heading that is no label may be left out; a mistake else.
+bool may_be_left_out(const std::string& title, const std::string& label, std::span<const char* const> known) {
+    if (title.empty() || title.starts_with(kTruth) || title == kClass || column_key(title) == "nofinding") return true;
+    return label.size() > 80 || nearest(label, {known.begin(), known.end()}).empty();
+}
+
+class HeadingReader {
+public:
+    HeadingReader(std::span<const char* const> known, const std::vector<std::string>& wanted, std::string where)
+        : known_(known), wanted_(wanted), where_(std::move(where)) {
+        columns_.labels.assign(wanted.size(), kNone);
+    }
+
+    Columns read(const std::vector<std::string>& heading, ScoreTable& table) {
+        columns_.count = heading.size();
+        std::string strange;
+        for (std::size_t at = 0; at < heading.size(); ++at) {
+            const std::string& title = heading[at];
+            if (read_title(title, at, table)) continue;
+            const std::string label = title.starts_with(kProbability) ? title.substr(kProbability.size()) : title;
+            if (!may_be_left_out(title, label, known_)) refuse_label(label);
+            if (title.starts_with(kTruth) || title == kClass || title.empty()) continue;
+            if (strange.empty()) strange = label;
+            table.left_out.push_back(title);
+        }
+        if (columns_.name == kNone && !strange.empty()) refuse_label(strange);
+        if (columns_.name == kNone) refuse(where_, fmt::format("no column '{}'", kName));
+        for (std::size_t i = 0; i < wanted_.size(); ++i)
+            if (columns_.labels[i] == kNone)
+                refuse(where_, fmt::format("no column '{}{}' or '{}'; --only scores the labels that are there",
+                                           kProbability, wanted_[i], wanted_[i]));
+        return columns_;
+    }
+
+private:
+    [[noreturn]] void refuse_label(const std::string& label) {
+        refuse(where_, fmt::format("unknown label '{}'{}{}", excerpt(label),
+                                   label.size() > 80 ? "" : suggestion(label, {known_.begin(), known_.end()}),
+                                   columns_.name == kNone ? fmt::format("; no column '{}'", kName) : ""));
+    }
+
+    /// True if the heading is one of those that count, or of another known label.
+    bool read_title(const std::string& title, std::size_t at, ScoreTable& table) {
+        if (column_key(title) == column_key(kName)) return place(columns_.name, at, title, where_), true;
+        if (title == kPatient) return place(columns_.patient, at, title, where_), true;
+        if (title.starts_with(kAttribute)) {
+            table.attribute_names.push_back(title.substr(kAttribute.size()));
+            columns_.attributes.push_back(at);
+            return true;
+        }
+        if (title.starts_with(kTruth)) return false;
+        const std::string label =
+            label_of(title.starts_with(kProbability) ? title.substr(kProbability.size()) : title, known_);
+        if (label.empty()) return false;
+        const auto place_of = std::ranges::find(wanted_, label);
+        if (place_of != wanted_.end())
+            place(columns_.labels[static_cast<std::size_t>(place_of - wanted_.begin())], at, title, where_);
+        return true;
+    }
+
+    std::span<const char* const> known_;
+    const std::vector<std::string>& wanted_;
+    std::string where_;
+    Columns columns_;
+};
+
+double finite(const std::string& field, bool decimal_comma, const std::string& where) {
+    std::string text(trimmed(field));
+    if (decimal_comma)
+        if (const std::size_t comma = text.find(','); comma != std::string::npos) text[comma] = '.';
+    if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.erase(0, 1);
     double value = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error != std::errc() || stop != end || !std::isfinite(value))
-        refuse(where, fmt::format("wanted a finite number, got '{}'", excerpt(text)));
+        refuse(where, fmt::format("wanted a finite number, got '{}'", excerpt(field)));
     return value;
 }
 
@@ -73,23 +125,24 @@ double finite(const std::string& text, const std::string& where) {
 
 ScoreTable read_score_table(const std::string& path, std::span<const char* const> known,
                             const std::vector<std::string>& wanted) {
-    const std::vector<std::string> lines = read_lines(path);
-    if (lines.empty()) throw InputError(fmt::format("[score] {} is empty", path));
-    const Columns columns = find_columns(split_fields(lines[0], ','), known, wanted, path + ":1");
+    const TableFile file(path);
+    const bool commas = file.form().find("commas") != std::string::npos;
     ScoreTable table;
+    const Columns columns = HeadingReader(known, wanted, path + ":1").read(file.header(), table);
     std::unordered_set<std::string> seen;
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-        if (lines[i].empty()) continue;
-        const std::string where = fmt::format("{}:{}", path, i + 1);
-        std::vector<std::string> fields = split_fields(lines[i], ',');
-        if (fields.size() != columns.count)
-            refuse(where, fmt::format("wanted {} fields, got {}", columns.count, fields.size()));
-        std::string& name = fields[columns.name];
+    file.for_each_row([&](TableRow& row) {
+        const std::string where = file.where(row);
+        if (row.cells.size() != columns.count)
+            refuse(where, fmt::format("wanted {} fields, got {}", columns.count, row.cells.size()));
+        std::string name(trimmed(row.cells[columns.name]));
         if (name.empty()) refuse(where, "the image's name is empty");
         if (!seen.insert(name).second) refuse(where, fmt::format("{} has a row already", excerpt(name)));
-        for (const std::size_t column : columns.labels) table.scores.push_back(finite(fields[column], where));
+        for (const std::size_t column : columns.labels)
+            table.scores.push_back(finite(row.cells[column], !commas, where));
+        if (columns.patient != kNone) table.patients.push_back(std::move(row.cells[columns.patient]));
+        for (const std::size_t column : columns.attributes) table.attributes.push_back(std::move(row.cells[column]));
         table.names.push_back(std::move(name));
-    }
+    });
     return table;
 }
 

@@ -2,11 +2,16 @@
 
 # libdnnl-dev's CMake files want the OpenCL headers, which it only recommends: ocl-icd-opencl-dev.
 KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libtbb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
-libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev libdlpack-dev libre2-dev"
+libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev libdlpack-dev"
+# Image formats, each optional: without its library a file of the kind ends with an error that says so. libdcmtk-dev to
+# libopenjp2-7-dev decode compressed DICOM files; libre2-dev reads the patterns of --group-by.
+KEEL_PACKAGES="$KEEL_PACKAGES libtiff-dev libwebp-dev libgif-dev libdcmtk-dev libcharls-dev libopenjp2-7-dev libre2-dev"
 # MPI is optional: without it, or one rank alone, nothing of it is needed.
 KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev pkgconf python3 libopenmpi-dev openmpi-bin"
 # For what plays a cluster on one machine: tests/slurm, scripts/namespaces.sh. Not installed by any script.
 KEEL_CLUSTER_PACKAGES="slurm-wlm munge iproute2"
+# For a slow test of DICOM files, which is skipped without them. Not installed by any script.
+KEEL_DICOM_PACKAGES="python3-pydicom python3-numpy python3-pil dcmtk libgdcm-tools"
 KEEL_FUZZ_PACKAGES="clang-14 libclang-rt-14-dev libomp-14-dev"
 
 require_packages() {

@@ -234,6 +234,12 @@ std::string option_text(const TrainConfig& config, const Option<TrainConfig>& op
 
 TomlSource read_toml(const std::filesystem::path& file) { return {read_file(file, kFileLimit), file.string()}; }
 
+void apply_resolved_toml(TrainConfig& config, std::string_view text, const std::string& origin) {
+    if (!text.empty() && text.find("\nexif_rotation = ") == std::string_view::npos)
+        static_cast<ImageReading&>(config) = old_reading();
+    apply_toml(config, text, origin);
+}
+
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin) {
     const auto at_line = [&](const toml::source_region& where) {
         return fmt::format("{}:{}", origin, where.begin.line);
@@ -259,6 +265,7 @@ void apply_text(TrainConfig& config, const std::string& key, const std::string& 
 
 void check_train_config(const TrainConfig& config) {
     for (const Row& option : train_options()) check_range(config, option);
+    check_reading(config);
     if (config.schedule == "step" && config.step_epochs == 0 && config.milestones.empty())
         throw UsageError("[config] schedule step wants step_epochs or milestones, neither came");
     for (std::size_t i = 1; i < config.milestones.size(); ++i)

@@ -20,6 +20,10 @@ TomlSource read_toml(const std::filesystem::path& file);
 /// there was split_rule stands for the rule `old`.
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin);
 
+/// Does the same to a run's resolved configuration: one that was written before there were options for it says that
+/// images are read as old_reading() (engine/image_reading.h).
+void apply_resolved_toml(TrainConfig& config, std::string_view text, const std::string& origin);
+
 /// Sets `key` from text as a flag or --set gives it: lists have commas, truth values are true or false. `origin` is for
 /// messages.
 void apply_text(TrainConfig& config, const std::string& key, const std::string& text, const std::string& origin);

@@ -5,8 +5,6 @@
 
 #include <utility>
 
-#include "embed/foreign_weights.h"
-#include "embed/loaded_model.h"
 #include "engine/autograd.h"
 #include "kernels/loss/prediction.h"
 
@@ -26,38 +24,55 @@ double reported_loss(const ModelSpec& spec, const Tensor& logits, const Batch& b
 }  // namespace
 
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
-                     const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    return *evaluate_unless([] { return false; }, model, dataset, options, progress);
+                     const std::function<void(std::int64_t, std::int64_t)>& progress, const ViewOptions& views) {
+    return *evaluate_unless([] { return false; }, model, dataset, options, progress, views);
 }
 
 std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, const Predictor& model,
-                                           const Dataset& dataset, const LoaderOptions& options,
-                                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
+                                           const Dataset& dataset, LoaderOptions options,
+                                           const std::function<void(std::int64_t, std::int64_t)>& progress,
+                                           const ViewOptions& views) {
     const NoGrad no_grad;
     const ModelSpec& spec = model.spec();
+    const bool whole = views == ViewOptions{};
+    if (!whole) options.transform.image_size = transform_of(spec, views).image_size;
     Predictions all;
     RunningMean loss;
     Loader loader(dataset, options);
     for (Batch batch; loader.next(batch);) {
         if (stop()) return std::nullopt;
-        const Tensor logits = model.logits(images_of(batch));
-        loss.add(reported_loss(spec, logits, batch), static_cast<double>(batch.n));
-        const Tensor scores = probabilities(spec, logits);
+        const Tensor logits = whole ? model.logits(images_of(batch)) : Tensor();
+        if (whole) loss.add(reported_loss(spec, logits, batch), static_cast<double>(batch.n));
+        const Tensor scores = whole ? probabilities(spec, logits) : predict_views(model, images_of(batch), views);
         all.probabilities.insert(all.probabilities.end(), scores.values<float>().begin(), scores.values<float>().end());
         all.targets.insert(all.targets.end(), batch.targets.begin(), batch.targets.end());
         all.labels.insert(all.labels.end(), batch.labels.begin(), batch.labels.end());
         all.names.insert(all.names.end(), batch.names.begin(), batch.names.end());
+        all.indices.insert(all.indices.end(), batch.indices.begin(), batch.indices.end());
         if (progress) progress(all.samples(), dataset.size(options.split));
     }
-    all.loss = loss.mean();
+    describe_samples(all, dataset, options.split);
+    all.loss = whole ? loss.mean() : loss_of_probabilities(spec, all);
     return all;
 }
 
-Predictor predictor_to_score(const std::filesystem::path& checkpoint, const Dataset& dataset, std::int64_t batch) {
-    if (is_checkpoint({read_metadata(checkpoint), {}})) return Predictor(checkpoint, batch);
-    LoadedModel model = load_model(checkpoint);
-    adopt_labels(model.spec, dataset.label_names(), dataset.task() == Task::labels);
-    return Predictor(std::move(model.spec), *model.module, batch);
+namespace {
+
+void require_channels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint) {
+    if (!channels_convert(dataset.channels(), static_cast<int>(spec.options.channels)))
+        throw InputError(fmt::format("[eval] {} takes images of {} channels, the data's have {}", checkpoint,
+                                     spec.options.channels, dataset.channels()));
+}
+
+}  // namespace
+
+CommonLabels labels_in_common(const ModelSpec& spec, std::unique_ptr<Dataset> dataset, const std::string& checkpoint) {
+    if (spec.multi_label && dataset->task() == Task::labels) {
+        require_channels(spec, *dataset, checkpoint);
+        return with_labels(std::move(dataset), spec.label_names, checkpoint);
+    }
+    require_same_labels(spec, *dataset, checkpoint);
+    return {std::move(dataset)};
 }
 
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint) {
@@ -65,12 +80,19 @@ void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const st
         throw InputError(fmt::format("[eval] {} was trained for {}, the data has {}", checkpoint,
                                      spec.multi_label ? "several labels an image" : "one class an image",
                                      spec.multi_label ? "one class an image" : "several labels an image"));
-    if (!converts(dataset.channels(), static_cast<int>(spec.options.channels)))
-        throw InputError(fmt::format("[eval] {} takes images of {} channels, the data's have {}", checkpoint,
-                                     spec.options.channels, dataset.channels()));
+    require_channels(spec, dataset, checkpoint);
     if (spec.label_names != dataset.label_names())
         throw InputError(fmt::format("[eval] {} knows the labels {}, the data has {}", checkpoint,
                                      fmt::join(spec.label_names, ", "), fmt::join(dataset.label_names(), ", ")));
+}
+
+void require_same_labels(const ModelSpec& a, const std::string& a_file, const ModelSpec& b, const std::string& b_file) {
+    if (a.multi_label != b.multi_label)
+        throw InputError(fmt::format("[eval] {} and {} are no ensemble: one says several labels an image, one a class",
+                                     a_file, b_file));
+    if (a.label_names != b.label_names)
+        throw InputError(fmt::format("[eval] {} knows the labels {}, {} knows {}: no ensemble", a_file,
+                                     fmt::join(a.label_names, ", "), b_file, fmt::join(b.label_names, ", ")));
 }
 
 }  // namespace keel

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "data/pipeline/label_groups.h"
 #include "embed/images.h"
 
 namespace keel {
@@ -20,8 +21,9 @@ LoaderOptions validation_loader(const TrainConfig& config, const ModelSpec& spec
     return loader;
 }
 
-LoaderOptions training_loader(const TrainConfig& config, const ModelSpec& spec, const ShardOptions& shard,
-                              const TrainerState& state, std::function<void(const BadImage&)> on_bad_image) {
+LoaderOptions training_loader(const TrainConfig& config, const Dataset& dataset, const ModelSpec& spec,
+                              const ShardOptions& shard, const TrainerState& state,
+                              std::function<void(const BadImage&)> on_bad_image) {
     LoaderOptions loader = validation_loader(config, spec, std::move(on_bad_image));
     loader.split = Split::train;
     loader.transform.augment = true;
@@ -31,7 +33,11 @@ LoaderOptions training_loader(const TrainConfig& config, const ModelSpec& spec, 
     loader.transform.scale_min = static_cast<float>(config.scale_min);
     loader.transform.brightness = static_cast<float>(config.brightness);
     loader.transform.contrast = static_cast<float>(config.contrast);
+    loader.transform.erase = static_cast<float>(config.erase);
+    loader.transform.erase_area = static_cast<float>(config.erase_area);
+    loader.mix = {.mixup = config.mixup, .cutmix = config.cutmix, .probability = config.mix_probability};
     loader.shuffle = true;
+    if (config.sampler == "balanced") loader.groups = label_groups(dataset, Split::train).samples;
     loader.epoch = static_cast<std::uint64_t>(state.epoch);
     loader.start_sample = state.sample_offset;
     loader.shard = shard;

@@ -14,8 +14,9 @@ namespace keel {
 LoaderOptions validation_loader(const TrainConfig& config, const ModelSpec& spec,
                                 std::function<void(const BadImage&)> on_bad_image);
 
-/// Returns how this rank reads the rest of the epoch that `state` is in.
-LoaderOptions training_loader(const TrainConfig& config, const ModelSpec& spec, const ShardOptions& shard,
-                              const TrainerState& state, std::function<void(const BadImage&)> on_bad_image);
+/// Returns how this rank reads the rest of the epoch of `dataset` that `state` is in.
+LoaderOptions training_loader(const TrainConfig& config, const Dataset& dataset, const ModelSpec& spec,
+                              const ShardOptions& shard, const TrainerState& state,
+                              std::function<void(const BadImage&)> on_bad_image);
 
 }  // namespace keel

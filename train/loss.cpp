@@ -10,11 +10,14 @@
 #include "data/inspect/info.h"
 #include "engine/ops.h"
 #include "kernels/error.h"
+#include "train/auc_margin_loss.h"
+#include "train/focused_loss.h"
+#include "train/loss_weights.h"
 
 namespace keel {
 namespace {
 
-Tensor targets_of(const Tensor& logits, const std::vector<float>& targets) {
+Tensor tensor_of(const Tensor& logits, const std::vector<float>& targets) {
     return Tensor::from(std::span<const float>(targets), logits.dims());
 }
 
@@ -23,7 +26,7 @@ public:
     explicit ClassLoss(double label_smoothing) : label_smoothing_(label_smoothing) {}
     Tensor operator()(const Tensor& logits, const Batch& batch) const override {
         if (!batch.soft_targets.empty())
-            return soft_cross_entropy(logits, targets_of(logits, batch.soft_targets), label_smoothing_);
+            return soft_cross_entropy(logits, tensor_of(logits, batch.soft_targets), label_smoothing_);
         return cross_entropy(logits, Tensor::from(std::span<const std::int32_t>(batch.labels), {batch.n}),
                              label_smoothing_);
     }
@@ -37,37 +40,47 @@ public:
     explicit LabelLoss(Tensor positive_weights) : positive_weights_(std::move(positive_weights)) {}
     Tensor operator()(const Tensor& logits, const Batch& batch) const override {
         const std::vector<float>& targets = batch.soft_targets.empty() ? batch.targets : batch.soft_targets;
-        return bce_with_logits(logits, targets_of(logits, targets), positive_weights_);
+        return bce_with_logits(logits, tensor_of(logits, targets), positive_weights_);
     }
 
 private:
     Tensor positive_weights_;
 };
 
-std::shared_ptr<const Loss> make_class_loss(const TrainConfig& config, const Dataset&) {
-    if (config.positive_weights == "balanced")
-        throw UsageError("[train] positive_weights balances labels, this data has classes");
-    return class_loss(config.label_smoothing);
+std::shared_ptr<const Loss> make_cross_entropy(const TrainConfig& config, const Dataset& dataset) {
+    std::vector<float> weights = training_weights(config, dataset);
+    if (weights.empty()) return class_loss(config.label_smoothing);
+    return focused_loss({.negative_weight = 0, .positive_weights = std::move(weights)}, true, config.label_smoothing);
 }
 
-std::shared_ptr<const Loss> make_label_loss(const TrainConfig& config, const Dataset& dataset) {
-    return label_loss(config.positive_weights == "balanced" ? balancing_weights(dataset) : Tensor{});
+std::shared_ptr<const Loss> make_binary_cross_entropy(const TrainConfig& config, const Dataset& dataset) {
+    const std::vector<float> weights = training_weights(config, dataset);
+    return label_loss(weights.empty() ? Tensor{}
+                                      : Tensor::from(std::span<const float>(weights), {std::ssize(weights)}));
 }
 
 constexpr NamedLoss kLosses[] = {
-    {"cross_entropy", Task::classes, make_class_loss},
-    {"binary_cross_entropy", Task::labels, make_label_loss},
+    {"ce", Task::classes, make_cross_entropy},           {"bce", Task::labels, make_binary_cross_entropy},
+    {"focal", Task::classes, make_focal_loss},           {"focal", Task::labels, make_focal_loss},
+    {"asymmetric", Task::classes, make_asymmetric_loss}, {"asymmetric", Task::labels, make_asymmetric_loss},
+    {"auc-margin", Task::classes, make_auc_margin_loss}, {"auc-margin", Task::labels, make_auc_margin_loss},
 };
+
+/// The first names of two losses, which programs may know them by.
+std::string_view current_name(std::string_view name) {
+    return name == "cross_entropy" ? "ce" : name == "binary_cross_entropy" ? "bce" : name;
+}
 
 }  // namespace
 
 std::span<const NamedLoss> losses() { return kLosses; }
 
 std::shared_ptr<const Loss> make_loss(const TrainConfig& config, const Dataset& dataset, std::string_view name) {
+    if (name.empty() && config.loss != "auto") name = config.loss;
     std::vector<std::string_view> fitting;
     for (const NamedLoss& loss : losses()) {
         if (loss.task != dataset.task()) continue;
-        if (name.empty() || loss.name == name) return loss.make(config, dataset);
+        if (name.empty() || loss.name == current_name(name)) return loss.make(config, dataset);
         fitting.push_back(loss.name);
     }
     throw UsageError(fmt::format("[train] wanted a loss of {}, one of {}; got '{}'",

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "data/pipeline/loader.h"
 #include "engine/tensor.h"
@@ -18,6 +19,12 @@ public:
     /// Returns a scalar that gradients flow from: the mean over what is known of the batch, 0 where nothing is.
     /// `logits` are {batch.n, labels}. Called on every rank for its own samples, from the thread that trains.
     virtual Tensor operator()(const Tensor& logits, const Batch& batch) const = 0;
+
+    /// Returns what the loss itself has to learn, f32 leaves that require a gradient, under names that begin with
+    /// "loss.". Their gradients are those of all samples of all ranks; checkpoints hold them.
+    virtual std::vector<NamedTensor> variables() const { return {}; }
+    /// Moves the variables along their gradients. Called on every rank with each step that is applied.
+    virtual void step() const {}
 };
 
 /// Returns softmax cross-entropy over classes, the mean over the samples whose class is known; against
@@ -42,11 +49,12 @@ struct NamedLoss {
     MakeLoss* make;
 };
 
-/// Returns all losses that have a name; the first of a task is the one that `keel train` minimizes.
+/// Returns all losses that have a name, of each task that they serve; the first of a task is the one that `keel train`
+/// minimizes where nobody names another.
 std::span<const NamedLoss> losses();
 
-/// Makes the loss of that name, or the task's own where the name is empty. Throws UsageError for a name that is not in
-/// the table or serves another task than the data's.
+/// Makes the loss of that name, or where the name is empty the one that the configuration names. Throws UsageError for
+/// a name that is not in the table or serves another task than the data's.
 std::shared_ptr<const Loss> make_loss(const TrainConfig& config, const Dataset& dataset, std::string_view name = {});
 
 }  // namespace keel

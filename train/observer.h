@@ -26,6 +26,7 @@ struct TrainStart {
     int ranks = 1;
     std::string weights_from{};                  ///< config.init; empty: random weights
     std::vector<std::string> weights_skipped{};  ///< what of it was not taken over
+    std::vector<std::string> warnings{};         ///< about settings and data (train/start_warnings.h)
 };
 
 /// A run goes on from a checkpoint.

@@ -35,13 +35,14 @@ std::vector<std::string> joined_names(World& world, const std::vector<std::strin
 
 std::optional<Predictions> evaluate_on_ranks(World& world, const std::function<bool()>& stop, const Predictor& model,
                                              const Dataset& dataset, LoaderOptions options,
-                                             const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    if (world.is_single()) return evaluate_unless(stop, model, dataset, options, progress);
+                                             const std::function<void(std::int64_t, std::int64_t)>& progress,
+                                             const ViewOptions& views) {
+    if (world.is_single()) return evaluate_unless(stop, model, dataset, options, progress, views);
     const auto [begin, end] = slice_of(dataset.size(options.split), world.rank(), world.size());
     options.start_sample = begin;
     options.end_sample = end;
     options.shard = {};
-    const std::optional<Predictions> own = evaluate_unless(stop, model, dataset, options, progress);
+    const std::optional<Predictions> own = evaluate_unless(stop, model, dataset, options, progress, views);
     for (const int stopped : world.gather(own ? 0 : 1))
         if (stopped != 0) return std::nullopt;
     Predictions all;
@@ -49,6 +50,8 @@ std::optional<Predictions> evaluate_on_ranks(World& world, const std::function<b
     all.probabilities = joined(world, own->probabilities);
     all.targets = joined(world, own->targets);
     all.labels = joined(world, own->labels);
+    all.indices = joined(world, own->indices);
+    describe_samples(all, dataset, options.split);
     double sum = 0;
     for (const double loss : world.gather(own->samples() > 0 ? own->loss * static_cast<double>(own->samples()) : 0.0))
         sum += loss;

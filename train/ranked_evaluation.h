@@ -10,6 +10,7 @@ namespace keel {
 /// so on one.
 std::optional<Predictions> evaluate_on_ranks(
     World& world, const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset,
-    LoaderOptions options, const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+    LoaderOptions options, const std::function<void(std::int64_t done, std::int64_t total)>& progress = {},
+    const ViewOptions& views = {});
 
 }  // namespace keel

@@ -33,7 +33,8 @@ Options run_options() {
 Options network_options() {
     return {
         {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
-        {"channels", &C::channels, "", from_to(0, 4), "channels of the network's input", "the data's"},
+        {"channels", &C::channels, "", from_to(0, 32),
+         "channels of the network's input: grey images become any number, RGB ones grey", "the data's"},
         {"small_stem", &C::small_stem, "", {}, "3x3 stem of stride 1 without max-pool, for images under 64 pixels"},
         {"dropout", &C::dropout, "", from_to_below(-1, 1),
          "probability of the model's dropout layers; negative: the architecture's own (VGG 0.5, the others 0)"},
@@ -69,13 +70,40 @@ Options schedule_options() {
     };
 }
 
-/// What a step minimizes, and what it may not do.
-Options step_options() {
+/// What a run minimizes.
+Options loss_options() {
     return {
+        {"loss", &C::loss, "", Words{"auto", "ce", "bce", "focal", "asymmetric", "auc-margin"},
+         "what is minimized; auto: ce of classes, bce of labels; the others of either"},
         {"label_smoothing", &C::label_smoothing, "", kFractionBelowOne,
          "weight of the uniform distribution in the targets"},
         {"positive_weights", &C::positive_weights, "", Words{"none", "balanced"},
          "multi-label data: weight of positive samples; balanced: negatives / positives of each label"},
+        {"class_weights", &C::class_weights, "", Words{"none", "balanced"},
+         "data of classes: weight of each class's samples; balanced: all classes weigh the same in the whole"},
+        {"focal_gamma", &C::focal_gamma, "", from_to(0, 10), "focal: power of 1 - p by which easy samples weigh less"},
+        {"focal_alpha", &C::focal_alpha, "", kFractionBelowOne,
+         "focal, multi-label data: weight of positives, that of negatives is 1 - alpha", "both 1"},
+        {"asymmetric_gamma_pos", &C::asymmetric_gamma_pos, "", from_to(0, 10), "asymmetric: power of 1 - p, positives"},
+        {"asymmetric_gamma_neg", &C::asymmetric_gamma_neg, "", from_to(0, 10), "asymmetric: power of p, negatives"},
+        {"asymmetric_margin", &C::asymmetric_margin, "", kFractionBelowOne,
+         "asymmetric: probability up to which negatives weigh nothing"},
+        {"auc_margin",
+         &C::auc_margin,
+         "",
+         {NumberRange{0, 1, true, false}},
+         "auc-margin: wanted distance of the mean probabilities of positives and negatives"},
+        {"auc_rate",
+         &C::auc_rate,
+         "",
+         {NumberRange{0, 1, true, false}},
+         "auc-margin: learning rate of its own variables, whatever the optimizer"},
+    };
+}
+
+/// What a step may not do, and what is kept of it.
+Options step_options() {
+    return {
         {"clip_norm", &C::clip_norm, "", at_least(0), "largest L2 norm of all gradients together", "no clipping"},
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
@@ -85,8 +113,9 @@ Options step_options() {
 
 Options rank_options() {
     return {
-        {"sampler", &C::sampler, "", Words{"sharded", "independent"},
-         "several ranks: each a shard of one permutation an epoch, or the first part of a permutation of its own"},
+        {"sampler", &C::sampler, "", Words{"sharded", "independent", "balanced"},
+         "order of an epoch: one permutation, of which each rank has a shard; the first part of a permutation of each "
+         "rank's own; or shards of draws that show every class, or label and none, equally often"},
         {"lr_scaling", &C::lr_scaling, "", Words{"none", "linear", "sqrt"},
          "several ranks: factor of the learning rate, their number or its root; warm it up"},
         {"ghost_batch", &C::ghost_batch, "images", kWholeFromZero,
@@ -142,6 +171,16 @@ Options image_options() {
          "augmentation: least area of a random crop; 1: no crop"},
         {"brightness", &C::brightness, "", kFraction, "augmentation: factor within 1 +- this"},
         {"contrast", &C::contrast, "", kFraction, "augmentation: factor within 1 +- this"},
+        {"erase", &C::erase, "of the images", kFraction, "augmentation: random erasing, a rectangle becomes noise",
+         "none"},
+        {"erase_area", &C::erase_area, "of the area", from_to_below(0.02, 1),
+         "augmentation: largest area that is erased; the least is 0.02"},
+        {"mixup", &C::mixup, "", from_to(0, 1000),
+         "augmentation: images and targets are mixed in pairs, in shares from Beta(mixup, mixup)", "none"},
+        {"cutmix", &C::cutmix, "", from_to(0, 1000),
+         "augmentation: a rectangle is another image's, its area from Beta(cutmix, cutmix), and its part of the target",
+         "none"},
+        {"mix_probability", &C::mix_probability, "of the images", kFraction, "images that mixup or cutmix change"},
         {"mean", &C::mean, "", kFraction, "subtracted from pixels in 0 to 1; one value or one a channel", "auto"},
         {"std",
          &C::std,
@@ -152,9 +191,25 @@ Options image_options() {
     };
 }
 
+/// How the samples of image files become brightness: ImageReading.
+Options image_reading_rows() {
+    return {
+        {"bit_depth", &C::bit_depth, "bits", from_to(0, 16),
+         "bits that samples of 16 bits use: 12 makes 4095 white, and more an error", "all"},
+        {"rescale", &C::rescale, "LOW,HIGH", NumberRange{},
+         "samples of more than 8 bits that are black and white; those beyond are cut off",
+         "0 and the largest; of floats 0 and 1"},
+        {"keep_16_bits", &C::keep_16_bits, "", {}, "samples of more than 8 bits are not rounded to 8"},
+        {"page", &C::page, "", kWholeFromZero, "page of a TIFF file, from 1", "the only one"},
+        {"window", &C::window, "CENTER,WIDTH", NumberRange{},
+         "DICOM: the window that is shown, in the units of the modality (CT: Hounsfield)", "the file's own, the first"},
+        {"exif_rotation", &C::exif_rotation, "", {}, "images are turned as EXIF's Orientation says"},
+    };
+}
+
 /// How files become samples of a data set: DatasetOptions.
 Options reading_options() {
-    return {
+    Options options = {
         {"val_fraction", &C::val_fraction, "of the rest", kFractionBelowOne,
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
@@ -169,6 +224,40 @@ Options reading_options() {
          "an image each"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
+    };
+    for (const Option<C>& option : image_reading_rows()) options.push_back(option);
+    return options;
+}
+
+/// How tables of labels are read: TableReading.
+Options table_options() {
+    static const Words kLabelTypes{"auto", "classes", "labels"}, kBlanks{"auto", "unknown", "zeros"},
+        kReaders{"majority", "any", "all"};
+    const auto column = [](std::string_view key, std::string C::*member, std::string_view help) {
+        return Option<C>{key, member, "NAME", {}, help, "guessed"};
+    };
+    return {
+        {"root", &C::root, "DIR", {}, "where the images of a table are", "the table's or the set's folder"},
+        column("path_column", &C::path_column, "column of a table that names images"),
+        column("label_columns", &C::label_columns,
+               "columns of labels, or the one that names them, with commas between"),
+        column("label_separator", &C::label_separator, "between the labels in one column"),
+        column("patient_column", &C::patient_column, "column that says whose image it is; none: no column"),
+        column("split_column", &C::split_column, "column of train, val and test; none: no column"),
+        column("view_column", &C::view_column, "column of views; none: no column"),
+        column("sex_column", &C::sex_column, "column of sexes; none: no column"),
+        column("age_column", &C::age_column, "column of ages; none: no column"),
+        column("weight_column", &C::weight_column, "column of the samples' weights in the loss; none: no column"),
+        {"label_type", &C::label_type, "", kLabelTypes, "what a table's labels are"},
+        {"only_labels", &C::only_labels, "NAMES", {}, "the labels to use, with commas between", "all"},
+        {"uncertain",
+         &C::uncertain,
+         "RULE",
+         {},
+         "what uncertain labels become: ignore, zeros, ones, smooth:a-b, or LABEL=ones,... and one for the others"},
+        {"blanks", &C::blanks, "", kBlanks, "what blank labels become; auto: as the set's authors take them"},
+        {"view", &C::view, "NAMES", {}, "views to use: frontal, lateral, PA, AP, ..., with commas between", "all"},
+        {"readers", &C::readers, "", kReaders, "what several readers of an image agree on (vindr)"},
     };
 }
 
@@ -209,8 +298,9 @@ std::span<const Option<TrainConfig>> train_options() {
     static const Options options = [] {
         Options all;
         for (const auto group :
-             {run_options, network_options, optimizer_options, schedule_options, step_options, rank_options,
-              weights_options, image_options, loading_options, reading_options, process_options})
+             {run_options, network_options, optimizer_options, schedule_options, loss_options, step_options,
+              rank_options, weights_options, image_options, loading_options, reading_options, table_options,
+              process_options})
             for (const Option<C>& option : group()) all.push_back(option);
         return all;
     }();
@@ -218,7 +308,16 @@ std::span<const Option<TrainConfig>> train_options() {
 }
 
 std::span<const Option<TrainConfig>> dataset_options() {
-    static const Options options = reading_options();
+    static const Options options = [] {
+        Options all = reading_options();
+        for (const Option<C>& option : table_options()) all.push_back(option);
+        return all;
+    }();
+    return options;
+}
+
+std::span<const Option<TrainConfig>> image_reading_options() {
+    static const Options options = image_reading_rows();
     return options;
 }
 

@@ -44,8 +44,12 @@ struct TrainConfig : DatasetOptions {
     int plateau_patience = 3;
     double plateau_factor = 0.1;
 
+    std::string loss = "auto";  ///< auto: ce or bce, the task's own
     double label_smoothing = 0.0;
-    std::string positive_weights = "none";
+    std::string positive_weights = "none", class_weights = "none";
+    double focal_gamma = 2.0, focal_alpha = 0.25;  ///< alpha 0: positives and negatives weigh the same
+    double asymmetric_gamma_pos = 0.0, asymmetric_gamma_neg = 4.0, asymmetric_margin = 0.05;
+    double auc_margin = 1.0, auc_rate = 0.1;
     double clip_norm = 0.0;  ///< 0: no clipping
     double ema_decay = 0.0;  ///< 0: no EMA
     int max_divergent = 3;
@@ -69,7 +73,9 @@ struct TrainConfig : DatasetOptions {
     double shift = 0.0;
     double scale_min = 1.0;
     double brightness = 0.0, contrast = 0.0;
-    std::vector<float> mean, std;  ///< empty: chosen from the data
+    double erase = 0.0, erase_area = 0.4;                     ///< erase 0: none
+    double mixup = 0.0, cutmix = 0.0, mix_probability = 1.0;  ///< mixup, cutmix 0: none
+    std::vector<float> mean, std;                             ///< empty: chosen from the data
 
     int workers = 2;
     int prefetch = 4;
@@ -94,6 +100,9 @@ std::span<const Option<TrainConfig>> train_options();
 
 /// Returns those of them that say how a data set is read, DatasetOptions: other commands take them as well.
 std::span<const Option<TrainConfig>> dataset_options();
+
+/// Returns those of them that say how an image file is read, ImageReading: commands without a data set take them.
+std::span<const Option<TrainConfig>> image_reading_options();
 
 /// Returns whether a resumed run may change an option: no weight of any step depends on them, but for the cosine's
 /// course on how long the run shall be.

@@ -6,12 +6,16 @@
 
 #include <fmt/core.h>
 
+#include "data/inspect/brightness.h"
+#include "data/inspect/info.h"
 #include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "train/stem.h"
+#include "train/weighted_loss.h"
 
 namespace keel {
 namespace {
@@ -28,18 +32,9 @@ ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     spec.std = config.std;
     spec.multi_label = dataset.task() == Task::labels;
     spec.label_names = dataset.label_names();
+    spec.reading = dataset.reading();
     default_normalization(spec);
     return spec;
-}
-
-/// The network's input is what images become, not what somebody wishes them to be.
-void require_channels(const TrainConfig& config, const Dataset& dataset) {
-    if (config.channels == 0 || converts(dataset.channels(), config.channels)) return;
-    throw UsageError(fmt::format("[train] channels = {}: the data's images have {}{}", config.channels,
-                                 dataset.channels(),
-                                 dataset.channels() == 1   ? ", which 3 can be made of"
-                                 : dataset.channels() == 3 ? ", which 1 can be made of"
-                                                           : ""));
 }
 
 Optimizer make_optimizer(const TrainConfig& config, const nn::Module& module, const std::string& classifier) {
@@ -81,6 +76,25 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
     return schedule;
 }
 
+/// Takes the weights of --init.
+void load_initial(const std::string& file, const std::string& classifier, TrainState& state) {
+    std::vector<NamedTensor> weights = model_weights(read_safetensors(file).tensors);
+    drop_common_prefix(weights);
+    const std::vector<NamedTensor> own = state.module->state();
+    if (const std::string stem = fit_stem(own, weights); !stem.empty())
+        state.changed.push_back(stem + ", made for images of " + std::to_string(state.spec.options.channels) +
+                                " channels");
+    state.skipped = load_into(own, weights, file, {.skippable = {classifier}, .skip_foreign = true});
+}
+
+/// Refuses channels that the data's images cannot become, before an image is read.
+void require_channels(const TrainConfig& config, const Dataset& dataset) {
+    if (config.channels == 0 || channels_convert(dataset.channels(), config.channels)) return;
+    throw UsageError("[train] channels " + std::to_string(config.channels) + ": the images of " + config.data +
+                     " have " + std::to_string(dataset.channels()) +
+                     "; grey ones become any number, RGB ones grey, others stay what they are");
+}
+
 }  // namespace
 
 TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks,
@@ -90,26 +104,38 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     state.spec = spec_of(config, dataset);
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
     const std::string classifier = find_model(state.spec.name).classifier;
-    if (!config.init.empty()) {
-        std::vector<NamedTensor> weights = model_weights(read_safetensors(config.init).tensors);
-        drop_common_prefix(weights);
-        state.skipped =
-            load_into(state.module->state(), weights, config.init, {.skippable = {classifier}, .skip_foreign = true});
-    }
+    if (!config.init.empty()) load_initial(config.init, classifier, state);
     if (config.freeze == "backbone")
         for (const NamedTensor& parameter : state.module->parameters())
             if (!parameter.name.starts_with(classifier)) parameter.tensor.set_requires_grad(false);
     state.loss = loss ? std::move(loss) : make_loss(config, dataset);
+    const auto weighted = [](const Sample& sample) { return sample.weight != 1; };
+    if (std::ranges::any_of(dataset.samples(Split::train), weighted)) state.loss = weighted_loss(std::move(state.loss));
     state.optimizer.emplace(make_optimizer(config, *state.module, classifier));
     if (config.ema_decay > 0) state.ema.emplace(state.module->state(), config.ema_decay);
     state.schedule = make_schedule(config, ranks);
     return state;
 }
 
+std::vector<Remark> TrainState::remarks(const Dataset& dataset, const DatasetOptions& options, bool look) const {
+    std::vector<Remark> all = describe(dataset, options);
+    if (look)
+        for (const Remark& remark : describe_images(dataset)) all.push_back(remark);
+    for (const std::string& each : changed) all.push_back({false, "weights: " + each});
+    return all;
+}
+
 std::vector<NamedTensor> TrainState::tensors() const {
     std::vector<NamedTensor> all = module->state();
-    for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}})
+    for (const auto& more : {optimizer->state(), ema ? ema->state() : std::vector<NamedTensor>{}, loss->variables()})
         all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+std::vector<NamedTensor> TrainState::trained() const {
+    std::vector<NamedTensor> all = module->parameters();
+    const std::vector<NamedTensor> variables = loss->variables();
+    all.insert(all.end(), variables.begin(), variables.end());
     return all;
 }
 
@@ -125,6 +151,9 @@ std::vector<NamedTensor> TrainState::running_statistics() const {
 
 void TrainState::load(const std::vector<NamedTensor>& tensors, const std::string& source) {
     load_into(module->state(), tensors, source);
+    for (const auto& [name, variable] : loss->variables())
+        for (const NamedTensor& given : tensors)
+            if (given.name == name && given.tensor.dims() == variable.dims()) variable.assign(given.tensor);
     try {
         optimizer->load_state(tensors);
         if (ema) ema->load_state(tensors);

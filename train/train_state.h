@@ -25,12 +25,19 @@ struct TrainState {
     ScheduleOptions schedule;
     std::shared_ptr<const Loss> loss;
     std::vector<std::string> skipped;  ///< what of config.init was not taken over
+    std::vector<std::string> changed;  ///< what of it was made to fit, and how
 
-    /// Returns model, optimizer and average, as a checkpoint holds them.
+    /// Returns what there is to say of the data that a run is made for, and of weights that were made to fit them; images
+    /// are looked at where `look` says so. `options`: those that the data were opened with.
+    std::vector<Remark> remarks(const Dataset& dataset, const DatasetOptions& options, bool look) const;
+    /// Returns all that gradients are summed of: the model's parameters and the loss's variables.
+    std::vector<NamedTensor> trained() const;
+    /// Returns model, optimizer, average and the loss's variables, as a checkpoint holds them.
     std::vector<NamedTensor> tensors() const;
     /// Returns what ranks may have differently: the statistics of batch norms, and their moving averages.
     std::vector<NamedTensor> running_statistics() const;
-    /// Takes over what tensors() returned. Throws InputError that names `source` where they do not fit.
+    /// Takes over what tensors() returned; variables of the loss that another loss left out stay as they are. Throws
+    /// InputError that names `source` where they do not fit.
     void load(const std::vector<NamedTensor>& tensors, const std::string& source);
 };
 

@@ -14,12 +14,19 @@
 #include "train/evaluate.h"
 
 namespace keel {
+namespace {
+
+void zero_grad(const std::vector<NamedTensor>& trained) {
+    for (const NamedTensor& each : trained) each.tensor.set_grad({});
+}
+
+}  // namespace
 
 TrainStep::TrainStep(const TrainConfig& config, TrainState& train, DataParallel& parallel)
     : config_(config), train_(train), parallel_(parallel), buffers_(*train.module) {}
 
 double TrainStep::run_micro_batch(const Batch& batch, Position at, bool counts, bool last) {
-    const RngScope draws(config_.seed, static_cast<std::uint64_t>(at.epoch), batch.indices);
+    const RngScope draws(config_.seed, static_cast<std::uint64_t>(at.epoch), draws_of(batch));
     const StatisticsScope statistics(parallel_.statistics(), counts);
     const Tensor loss = (*train_.loss)((*train_.module)(images_of(batch)), batch);
     const double value = loss.item() * static_cast<double>(batch.n);
@@ -85,14 +92,15 @@ std::string TrainStep::apply(const Batch& batch, const StepStatus& status, Posit
         return fmt::format("the loss is {}",
                            status.loss_sum / static_cast<double>(std::max<std::int64_t>(status.samples, 1)));
     Optimizer& optimizer = *train_.optimizer;
-    const auto parameters = optimizer.parameters();
+    const auto parameters = optimizer.parameters(), trained = train_.trained();
     if (status.samples > 0 && status.samples != batch.planned)
-        scale_gradients(parameters, static_cast<double>(batch.planned) / static_cast<double>(status.samples));
+        scale_gradients(trained, static_cast<double>(batch.planned) / static_cast<double>(status.samples));
     const double norm = config_.clip_norm > 0 ? clip_by_norm(parameters, config_.clip_norm) : gradient_norm(parameters);
     if (!std::isfinite(norm))
         return "the gradient of " + first_non_finite(parameters).value_or("all together") + " is not finite";
     optimizer.step(lr);
-    optimizer.zero_grad();
+    train_.loss->step();
+    zero_grad(trained);
     if (train_.ema) train_.ema->update(at.step);
     return "";
 }
@@ -110,7 +118,7 @@ TrainStep::Result TrainStep::run(const Batch& batch, Position at, double lr,
     if (!result.status.failed) result.fault = apply(batch, result.status, at, lr);
     result.applied = !result.status.failed && result.fault.empty();
     if (result.applied) return result;
-    if (!result.status.failed) train_.optimizer->zero_grad();
+    if (!result.status.failed) zero_grad(train_.trained());
     buffers_.restore();
     return result;
 }

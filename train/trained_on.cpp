@@ -6,6 +6,7 @@
 
 #include "engine/safetensors.h"
 #include "kernels/error.h"
+#include "models/model_spec.h"
 #include "train/config_file.h"
 #include "train/resume_check.h"
 #include "train/trainer_state.h"
@@ -16,12 +17,20 @@ std::optional<TrainedOn> trained_on(const std::filesystem::path& checkpoint) {
     try {
         const TrainerState state = read_trainer_state(read_metadata(checkpoint), checkpoint.string());
         TrainConfig config;
-        apply_toml(config, state.config, checkpoint.string());
+        apply_resolved_toml(config, state.config, checkpoint.string());
         return TrainedOn{config.data, config, state.data};
     } catch (const InputError&) {
         return std::nullopt;
     } catch (const UsageError&) {  // a configuration of a newer Keel
         return std::nullopt;
+    }
+}
+
+ImageReading reading_of(const std::filesystem::path& checkpoint) {
+    try {
+        return read_spec(read_metadata(checkpoint), checkpoint.string()).reading;
+    } catch (const InputError&) {  // whoever reads the weights says what is wrong with them
+        return {};
     }
 }
 

@@ -20,6 +20,10 @@ struct TrainedOn {
 /// damaged (whoever reads the weights says so). Throws IoError where it cannot be read.
 std::optional<TrainedOn> trained_on(const std::filesystem::path& checkpoint);
 
+/// Returns how the images were read that a checkpoint or a quantized model was made for; of weights of other programs
+/// the default. Throws IoError where the file cannot be read.
+ImageReading reading_of(const std::filesystem::path& checkpoint);
+
 /// Says what scores of `split` ("train", ..., "all") of `dataset`, which is `spec`, are worth where it holds samples
 /// that the checkpoint was trained on, as far as that can be seen.
 std::vector<Remark> remarks_on_scores(const std::optional<TrainedOn>& then, const Dataset& dataset,

@@ -9,7 +9,6 @@
 #include <sstream>
 #include <utility>
 
-#include "data/inspect/info.h"
 #include "engine/arena.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -19,16 +18,15 @@
 #include "train/loader_options.h"
 #include "train/ranked_evaluation.h"
 #include "train/resume_check.h"
+#include "train/start_warnings.h"
+#include "train/training_data.h"
 
 namespace keel {
 namespace {
 
 std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dataset> dataset) {
-    if (!dataset) dataset = open_dataset(config.data, config);
-    if (dataset->size(Split::train) == 0) throw InputError("[train] " + config.data + " has no training samples");
-    const auto known = [](const Sample& sample) { return sample.known != 0; };
-    if (dataset->task() == Task::classes && std::ranges::none_of(dataset->samples(Split::train), known))
-        throw InputError("[train] " + config.data + " has no training sample whose class is known");
+    if (!dataset) return open_training_data(config);
+    check_training_data(*dataset, config.data);
     return dataset;
 }
 
@@ -64,8 +62,7 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
       dataset_(data_for(config, std::move(parts.dataset))),
       train_(make_train_state(config, *dataset_, (world != nullptr ? world : own_world_.get())->size(),
                               std::move(parts.loss))),
-      parallel_(world != nullptr ? *world : *own_world_, config_, train_.module->parameters(),
-                train_.module->buffers()),
+      parallel_(world != nullptr ? *world : *own_world_, config_, train_.trained(), train_.module->buffers()),
       step_(config_, train_, parallel_) {
     World& ranks = parallel_.world();
     fix_sums(config_.reproducible);
@@ -83,6 +80,7 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
     total_steps_ = steps_per_epoch_ * config_.epochs;
     if (config_.max_steps > 0) total_steps_ = std::min(total_steps_, config_.max_steps);
     state_.seed = config_.seed;
+    warnings_ = start_warnings(config_, *dataset_, train_, ranks.size());
 }
 
 Trainer::~Trainer() = default;
@@ -182,7 +180,8 @@ void Trainer::report_step() {
 
 bool Trainer::train_epoch() {
     train_.module->train(true);
-    Loader loader(*dataset_, training_loader(config_, train_.spec, parallel_.shard(), state_, on_bad_image()));
+    Loader loader(*dataset_,
+                  training_loader(config_, *dataset_, train_.spec, parallel_.shard(), state_, on_bad_image()));
     const std::int64_t bad_before = state_.bad_images;
     const auto start = Clock::now();
     epoch_images_ = 0;
@@ -261,6 +260,7 @@ bool Trainer::finish_epoch() {
     const Scores scores = predictions ? score(train_.spec, *predictions) : Scores{};
     const std::optional<double> metric =
         predictions ? std::optional(selection_metric(train_.spec, *predictions, scores)) : std::nullopt;
+    if (predictions) metric_name_ = selection_metric_name(train_.spec, scores);
     const EpochVerdict verdict = judge_epoch(state_, train_.schedule, metric, epoch_complete());
     const std::optional<double> best_before = std::exchange(state_.best_metric, verdict.best_metric);
     state_.epochs_since_best = verdict.epochs_since_best;
@@ -288,6 +288,7 @@ TrainResult Trainer::result(TrainEnd end) const {
                        .own_steps = state_.step - first_step_,
                        .epochs_since_best = state_.epochs_since_best,
                        .best_metric = state_.best_metric,
+                       .metric_name = metric_name_,
                        .best = {},
                        .last = {}};
     if (checkpoints_) {
@@ -303,7 +304,7 @@ TrainResult Trainer::run() {
     std::int64_t parameters = 0;
     for (const NamedTensor& parameter : train_.module->parameters()) parameters += parameter.tensor.elements();
     observer_.on_start({.model = train_.spec.name,
-                        .data = describe(*dataset_, config_),
+                        .data = train_.remarks(*dataset_, config_, parallel_.world().is_root()),
                         .label_names = dataset_->label_names(),
                         .label_counts = count_labels(*dataset_),
                         .train_samples = dataset_->size(Split::train),
@@ -313,7 +314,8 @@ TrainResult Trainer::run() {
                         .parameters = parameters,
                         .ranks = parallel_.world().size(),
                         .weights_from = config_.init,
-                        .weights_skipped = train_.skipped});
+                        .weights_skipped = train_.skipped,
+                        .warnings = warnings_});
     while (!done()) {
         try {
             if (train_epoch() && finish_epoch()) continue;

@@ -37,13 +37,14 @@ struct TrainResult {
     std::int64_t own_steps = 0;          ///< of this process
     int epochs_since_best = 0;
     std::optional<double> best_metric;  ///< none without a validation
+    std::string metric_name{};          ///< selection_metric_name() of the last validation; empty without one
     std::filesystem::path best, last;   ///< checkpoints; empty where config.out is
 };
 
 /// Parts that a program brings of its own, in place of those that the configuration names; null: none.
 struct TrainParts {
     std::unique_ptr<Dataset> dataset = nullptr;  ///< config.data only names it then
-    std::shared_ptr<const Loss> loss = nullptr;  ///< config.label_smoothing and positive_weights do nothing then
+    std::shared_ptr<const Loss> loss = nullptr;  ///< config.loss and what belongs to it do nothing then
 };
 
 ///     TrainConfig config;
@@ -131,13 +132,15 @@ private:
     TrainStep step_;
     std::optional<Checkpoints> checkpoints_;
     std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
-    TrainerState state_;  // where the run is; all of it is in the checkpoint
+    std::vector<std::string> warnings_;  // for the run's start
+    TrainerState state_;                 // where the run is; all of it is in the checkpoint
 
     // Of this process.
     StepStatus status_;                // of all ranks, after the last step
     std::optional<StopRequest> stop_;  // why the run stops here
     std::int64_t bad_images_ = 0;      // of this rank in this process's part of the epoch
     std::string data_error_;           // why this rank has no more data
+    std::string metric_name_;          // of the last validation
     std::int64_t first_step_ = 0;
     double epoch_seconds_ = 0;
     std::int64_t epoch_images_ = 0;

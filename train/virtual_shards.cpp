@@ -43,7 +43,7 @@ int shards_of(const World& world, const TrainConfig& config) {
     if (!std::has_single_bit(ranks) || ranks > shards)
         refuse(fmt::format("of {} virtual shards wants a power of two of ranks, {} at most, not {}", shards, shards,
                            ranks));
-    if (config.sampler != "sharded") refuse("wants sampler sharded, not " + config.sampler);
+    if (config.sampler == "independent") refuse("wants sampler sharded or balanced, not independent");
     if (config.allreduce != "auto" && config.allreduce != "halving-doubling")
         refuse("wants allreduce halving-doubling, not " + config.allreduce);
     if (config.wire != "f32") refuse("wants wire f32, not " + config.wire);

@@ -12,6 +12,7 @@
 namespace keel {
 
 inline constexpr std::int64_t kMaxImagePixels = 100'000'000;
+inline constexpr int kMaxImageChannels = 32;
 inline constexpr std::int64_t kMaxImageFileBytes = std::int64_t{1} << 29;
 
 /// Reads the whole file. Throws IoError if it cannot be read, InputError if it is no regular file or longer than
@@ -23,11 +24,15 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit)
 ImageHeader probe_image(std::span<const std::uint8_t> bytes, const std::string& name);
 
 /// Decodes into `channels` channels: 1 or 3, or 0 for the image's own number without alpha. Alpha is dropped (NIH's
-/// RGBA files are opaque grey images); for the rest see DecodeOptions and convert_channels. A truncated file, a PNG
-/// chunk whose CRC does not match and damaged JPEG data are an InputError, not a half-grey image. A JPEG image comes
-/// with its sides divided by 2, 4 or 8, exactly, where they are still at least `options.least` then.
+/// RGBA files are opaque grey images); the image is turned as EXIF says unless the reading leaves that; for the rest
+/// see ImageReading and convert_channels. A truncated file, a PNG chunk whose CRC does not match and damaged JPEG data
+/// are an InputError, not a half-grey image. A JPEG image comes with its sides divided by 2, 4 or 8, exactly, where
+/// they are still at least `options.least` then.
 Image decode_image(std::span<const std::uint8_t> bytes, int channels, const std::string& name,
                    const DecodeOptions& options = {});
+
+/// Returns EXIF's Orientation of an encoded image, 1 to 8, whether or not it is applied. Throws as probe_image() does.
+int probe_orientation(std::span<const std::uint8_t> bytes, const std::string& name, const ImageReading& reading = {});
 
 /// Does read_file and decode_image.
 Image load_image(const std::string& path, int channels, const DecodeOptions& options = {});

@@ -12,6 +12,7 @@
 
 #include <jerror.h>
 
+#include "data/formats/exif.h"
 #include "data/formats/image_format.h"
 #include "kernels/error.h"
 
@@ -141,7 +142,7 @@ Image JpegFile::decode(int reduce) {
 
 using Bytes = ImageFormat::Bytes;
 
-constexpr const char* kExtensions[] = {"jpg", "jpeg"};
+constexpr const char* kExtensions[] = {"jpg", "jpeg", "jpe", "jfif"};
 
 bool matches(Bytes b) { return b.size() >= 3 && b[0] == 0xFF && b[1] == 0xD8 && b[2] == 0xFF; }
 
@@ -160,8 +161,26 @@ Image decode(Bytes bytes, const ImageHeader&, const DecodeOptions& options, cons
     return file.decode(1);
 }
 
+/// Looks for the segment APP1 that holds EXIF, up to the start of scan.
+int orientation(Bytes file, const ImageReading&) {
+    constexpr std::string_view kName("Exif\0\0", 6);
+    for (std::size_t at = 2; at + 4 <= file.size() && file[at] == 0xFF;) {
+        const std::uint8_t marker = file[at + 1];
+        if (marker == 0xFF) {  // padding
+            ++at;
+            continue;
+        }
+        const std::size_t length = std::size_t{file[at + 2]} << 8 | file[at + 3];
+        if (marker == 0xDA || length < 2 || length > file.size() - at - 2) break;
+        const Bytes data = file.subspan(at + 4, length - 2);
+        if (marker == 0xE1 && begins_with(data, kName)) return exif_orientation(data);
+        at += 2 + length;
+    }
+    return 1;
+}
+
 }  // namespace
 
-const ImageFormat kJpegFormat{"JPEG", kExtensions, matches, header, decode};
+const ImageFormat kJpegFormat{"JPEG", kExtensions, matches, header, decode, orientation};
 
 }  // namespace keel

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/exif.h"
 #include "data/formats/png_unfilter.h"
 #include "data/formats/stb.h"
 #include "kernels/error.h"
@@ -115,6 +116,12 @@ void copy_samples(const std::uint8_t* src, int stored, std::size_t pixels, int k
     }
 }
 
+/// Copies the first of each pixel's samples of 16 bits, which the file has with the high byte first.
+void copy_deep_grey(const std::uint8_t* src, std::size_t pixel_bytes, std::size_t pixels, std::uint16_t* dst) {
+    for (std::size_t p = 0; p < pixels; ++p, src += pixel_bytes)
+        dst[p] = static_cast<std::uint16_t>(src[0] << 8 | src[1]);
+}
+
 /// Whether the chunks can hold the pixels at all: deflate makes at most 1032 bytes of one. Checked before memory is
 /// taken for them.
 bool plausible(const Header& header, std::size_t packed) {
@@ -122,10 +129,12 @@ bool plausible(const Header& header, std::size_t packed) {
     return header.height <= std::uint64_t{packed} * 1032 / (bits / 8 + 1);
 }
 
-Image decode_rows(int width, int height, int samples, Inflater inflater, const std::string& name) {
-    const auto columns = static_cast<std::size_t>(width), length = columns * static_cast<std::size_t>(samples);
+Image decode_rows(const Header& header, Inflater inflater, const std::string& name) {
+    const int width = static_cast<int>(header.width), height = static_cast<int>(header.height);
+    const int samples = header.samples(), pixel = samples * header.bits / 8;  // bytes of one
+    const auto columns = static_cast<std::size_t>(width), length = columns * static_cast<std::size_t>(pixel);
     std::vector<std::uint8_t> packed((length + 1) * kUnfilterRows), rows(length * kUnfilterRows), above(length);
-    Image image(width, height, samples <= 2 ? 1 : 3);
+    Image image(width, height, samples <= 2 ? 1 : 3, header.bits);
     for (int y = 0; y < height; y += kUnfilterRows) {
         const int count = std::min(kUnfilterRows, height - y);
         const auto n = static_cast<std::size_t>(count);
@@ -133,8 +142,11 @@ Image decode_rows(int width, int height, int samples, Inflater inflater, const s
         for (std::size_t r = 0; r < n; ++r) {
             if (packed[r * (length + 1)] > 4) bad(name, "unknown PNG filter");
         }
-        png_unfilter(samples, static_cast<std::int64_t>(length), count, packed.data(), above.data(), rows.data());
-        copy_samples(rows.data(), samples, n * columns, image.channels, image.row(y));
+        png_unfilter(pixel, static_cast<std::int64_t>(length), count, packed.data(), above.data(), rows.data());
+        if (header.bits == 16)
+            copy_deep_grey(rows.data(), static_cast<std::size_t>(pixel), n * columns, image.row16(y));
+        else
+            copy_samples(rows.data(), samples, n * columns, image.channels, image.row(y));
         std::copy_n(rows.data() + (n - 1) * length, length, above.data());
     }
     return image;
@@ -158,13 +170,14 @@ ImageHeader header(Bytes file, const std::string& name) {
     return {side(read.width), side(read.height), read.color == kPalette ? 3 : read.samples(), read.bits};
 }
 
-/// Returns the image of a file whose chunks are good: 8-bit grey or RGB, with alpha or without, not interlaced; nothing
-/// for any other kind. Throws InputError where the pixels are damaged.
+/// Returns the image of a file whose chunks are good: grey of 8 or 16 bits or RGB of 8, with alpha or without, not
+/// interlaced; nothing for any other kind. Throws InputError where the pixels are damaged.
 std::optional<Image> decode_usual(Bytes file, const std::string& name) {
     const Header header = read_header(file, name);
     std::vector<Bytes> parts;
     std::size_t packed = 0;
-    bool known = header.color != kPalette && header.bits == 8 && !header.interlaced;
+    const bool deep_grey = header.bits == 16 && header.samples() <= 2;
+    bool known = header.color != kPalette && (header.bits == 8 || deep_grey) && !header.interlaced;
     each_chunk(file, name, [&](const Chunk& chunk) {
         if (chunk.type == "IDAT") {
             parts.push_back(chunk.data);
@@ -176,17 +189,24 @@ std::optional<Image> decode_usual(Bytes file, const std::string& name) {
     });
     if (!plausible(header, packed)) bad(name, "the PNG's pixels are damaged");
     if (!known) return std::nullopt;
-    return decode_rows(static_cast<int>(header.width), static_cast<int>(header.height), header.samples(),
-                       Inflater(std::move(parts)), name);
+    return decode_rows(header, Inflater(std::move(parts)), name);
 }
 
 Image decode(Bytes file, const ImageHeader& claimed, const DecodeOptions& options, const std::string& name) {
-    if (auto image = decode_usual(file, name)) return std::move(*image);
+    if (auto image = decode_usual(file, name)) return brightness_of(std::move(*image), options.reading, name);
     return stb_decode(file, claimed, options, name);
+}
+
+int orientation(Bytes file, const ImageReading&) {
+    int found = 1;
+    each_chunk(file, "", [&](const Chunk& chunk) {
+        if (chunk.type == "eXIf") found = exif_orientation(chunk.data);
+    });
+    return found;
 }
 
 }  // namespace
 
-const ImageFormat kPngFormat{"PNG", kExtensions, matches, header, decode};
+const ImageFormat kPngFormat{"PNG", kExtensions, matches, header, decode, orientation};
 
 }  // namespace keel

@@ -73,7 +73,7 @@ Image stb_decode(std::span<const std::uint8_t> file, const ImageHeader& header, 
         const Pixels<stbi_us> pixels(stbi_load_16_from_memory(file.data(), length, &width, &height, &stored, 0));
         Image image = check(pixels.get(), 16);
         copy_channels<std::uint16_t>(pixels.get(), stored, count(), image.channels, image.row16(0));
-        return options.keep_16_bits ? std::move(image) : to_8_bits(std::move(image));
+        return brightness_of(std::move(image), options.reading, name);
     }
     const Pixels<stbi_uc> pixels(stbi_load_from_memory(file.data(), length, &width, &height, &stored, 0));
     Image image = check(pixels.get(), 8);

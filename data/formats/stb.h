@@ -15,7 +15,8 @@ namespace keel {
 /// Returns the header of a PNG or BMP image; `name` is used in messages. Throws InputError for any other.
 ImageHeader stb_header(std::span<const std::uint8_t> file, const std::string& name);
 
-/// Returns a PNG or BMP image without alpha. `header` is the file's, of `options` the depth counts. Throws InputError.
+/// Returns a PNG or BMP image without alpha. `header` is the file's; of `options` counts what samples of 16 bits mean.
+/// Throws InputError.
 Image stb_decode(std::span<const std::uint8_t> file, const ImageHeader& header, const DecodeOptions& options,
                  const std::string& name);
 

@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 #include <xxhash.h>
 
+#include "data/inspect/brightness.h"
 #include "data/inspect/info.h"
 #include "data/pipeline/ordered.h"
 #include "kernels/error.h"
@@ -17,9 +18,9 @@
 namespace keel {
 namespace {
 
-constexpr const char* kNames[kFindingKinds] = {"truncated",      "too_large",        "unreadable",  "missing_image",
-                                               "patient_across", "duplicate_across", "duplicate",   "other_size",
-                                               "unlabelled",     "unlisted",         "empty_class", "not_used"};
+constexpr const char* kNames[kFindingKinds] = {
+    "truncated", "too_large",  "unreadable", "missing_image", "patient_across", "duplicate_across", "duplicate",
+    "other_size", "unlabelled", "unlisted",   "narrow_range",  "not_turned",     "empty_class",      "not_used"};
 
 /// What a reason to refuse an image begins or ends with, where it is one of the two that have names of their own.
 constexpr std::pair<std::string_view, FindingKind> kReasons[] = {{"truncated", FindingKind::truncated},
@@ -41,16 +42,22 @@ struct Seen {
     std::pair<std::uint64_t, std::uint64_t>
         hash;  ///< of the pixels; 128 bits, so that other images do not meet by chance
     std::string bad;
+    std::string range;    ///< where it is narrow
+    int orientation = 1;  ///< that is not applied
 };
 
 Seen look(const Dataset& dataset, Split split, std::int64_t index) {
-    Seen seen{.split = split, .index = index, .hash = {}, .bad = {}};
+    Seen seen{.split = split, .index = index, .hash = {}, .bad = {}, .range = {}};
     try {
         const Image image = dataset.load(split, index);
         const XXH128_hash_t hash = XXH3_128bits(image.pixels.data(), image.pixels.size());
         seen.hash = {hash.high64, hash.low64};
         seen.width = image.width;
         seen.height = image.height;
+        if (const auto range = narrow_range(image)) seen.range = range->text();
+        const std::string& file = dataset.samples(split)[static_cast<std::size_t>(index)].file;
+        if (!dataset.reading().exif_rotation && !file.empty())
+            seen.orientation = orientation_of_file(file, dataset.reading());
     } catch (const Error& error) {
         seen.bad = error.what();
     }
@@ -74,6 +81,7 @@ public:
         report_.images = total;
         find_bad();
         find_sizes();
+        find_readings();
         find_duplicates();
         find_patients();
         for (const std::string& name : dataset_.missing()) add(FindingKind::missing_image, "", name, "");
@@ -97,6 +105,16 @@ private:
     void find_bad() {
         for (const Seen& seen : seen_)
             if (!seen.bad.empty()) add(kind_of(seen.bad), split_name(seen.split), sample(seen).name, seen.bad);
+    }
+
+    void find_readings() {
+        for (const Seen& seen : seen_) {
+            if (!seen.range.empty())
+                add(FindingKind::narrow_range, split_name(seen.split), sample(seen).name, seen.range);
+            if (seen.orientation != 1)
+                add(FindingKind::not_turned, split_name(seen.split), sample(seen).name,
+                    fmt::format("EXIF orientation {}, exif_rotation is false", seen.orientation));
+        }
     }
 
     void find_sizes() {

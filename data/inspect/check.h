@@ -21,10 +21,12 @@ enum class FindingKind {
     other_size,        ///< another size than most images have
     unlabelled,        ///< an image that the label file does not name
     unlisted,          ///< a labelled image that is in none of the official lists
+    narrow_range,      ///< an image whose samples use little of their range: nearly black
+    not_turned,        ///< an image whose EXIF Orientation is not applied
     empty_class,       ///< a class without training samples
     not_used,          ///< a warning of the source: what it did not use, or guessed, and why
 };
-inline constexpr int kFindingKinds = 12;
+inline constexpr int kFindingKinds = 14;
 
 /// Returns the finding's name in tables: "truncated", "missing_image", ...
 const char* finding_name(FindingKind kind);

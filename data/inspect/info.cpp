@@ -106,7 +106,7 @@ std::vector<Remark> describe(const Dataset& dataset, const DatasetOptions& optio
     const auto add = [&](const std::vector<std::string>& names, const char* what) {
         if (!names.empty()) remarks.push_back({true, fmt::format("{} {}: {}", names.size(), what, some_of(names))});
     };
-    add(dataset.missing(), "rows of the label file have no image and are not used");
+    add(dataset.missing(), "rows of the label file have no image (no picture file is there) and are not used");
     add(dataset.unlabelled(), "images have no row in the label file and are not used");
     add(dataset.unlisted(), "labelled images are in none of the official lists and are not used");
     add(shared_patients(dataset), "patients have images in several splits: scores are too good by them");

@@ -22,7 +22,10 @@ struct Batch {
     std::vector<float> soft_targets;    ///< n x label_names().size(), what losses take in place of labels and targets:
                                         ///< of a class a distribution over all, or kUnknownTarget throughout; of
                                         ///< labels each 0 to 1 or kUnknownTarget. Empty unless somebody made them
+    std::vector<float> weights;         ///< n, Sample::weight; empty where all are 1
     std::vector<std::int64_t> indices;  ///< n, into Dataset::samples(split)
+    std::vector<std::int64_t> draws;    ///< n, what random draws about each sample go by (draw_name()), where an epoch
+                                        ///< may have a sample several times; else empty, and they go by the index
     std::vector<std::string> names;     ///< n, Sample::name
     std::int64_t next_sample = 0;       ///< LoaderOptions::start_sample that continues right after this batch
     std::int64_t planned = 0;           ///< samples of this step over all ranks, were no image bad
@@ -31,6 +34,13 @@ struct Batch {
 
 /// Returns the batch's images as a model takes them, {n, image_size, image_size, channels}, copied.
 Tensor images_of(const Batch& batch);
+
+/// Returns what random draws about the batch's samples go by, one each.
+const std::vector<std::int64_t>& draws_of(const Batch& batch);
+
+/// Returns the batch's own targets, n x labels: those of labels, or of each class a distribution, kUnknownTarget
+/// throughout where nobody knows it. Throws UsageError for a class that is not one of `labels`.
+std::vector<float> plain_targets(const Batch& batch, std::int64_t labels);
 
 /// Returns samples [begin, begin + count), `planned` like the batch's own.
 Batch part_of_batch(const Batch& batch, std::int64_t begin, std::int64_t count);

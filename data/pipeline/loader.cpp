@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "data/pipeline/batch_queue.h"
+#include "data/pipeline/mix.h"
 #include "data/pipeline/ordered.h"
 #include "kernels/error.h"
 
@@ -22,6 +23,7 @@ namespace {
 struct Item {
     std::int64_t position = 0;  ///< in the order of the epoch
     std::int64_t index = 0;     ///< into samples(split)
+    std::uint32_t repeats = 0;  ///< how often the epoch had it before
     AlignedFloats pixels;
     std::optional<std::string> bad;  ///< why it could not be loaded
 };
@@ -46,6 +48,9 @@ public:
           plan_(plan_epoch(options_, size_)),
           bad_allowed_(bad_images_allowed(options_.max_bad, size_)),
           sample_floats_(output_floats(options_.transform)),
+          soft_(std::ranges::any_of(dataset.samples(options_.split), [](const Sample& s) { return !s.soft.empty(); })),
+          weighted_(
+              std::ranges::any_of(dataset.samples(options_.split), [](const Sample& s) { return s.weight != 1; })),
           items_(ordered_slots(options_.workers)),
           position_(plan_.begin),
           queue_(options_.prefetch) {
@@ -92,6 +97,7 @@ private:
         if (position_ == plan_.end) return false;
         item.position = position_;
         item.index = plan_.order[static_cast<std::size_t>(position_++)];
+        item.repeats = plan_.repeats.empty() ? 0 : plan_.repeats[static_cast<std::size_t>(item.position)];
         item.bad.reset();
         announce();
         return true;
@@ -106,9 +112,8 @@ private:
 
     void load(Item& item) const {
         try {
-            const auto index = static_cast<std::uint64_t>(item.index);
-            const Augmentation augmentation =
-                draw_augmentation(options_.transform, options_.seed, options_.epoch, index);
+            const Augmentation augmentation = draw_augmentation(options_.transform, options_.seed, options_.epoch,
+                                                                draw_name(item.index, item.repeats));
             const Image image = dataset_.load(options_.split, item.index, least_size(options_.transform, augmentation));
             item.pixels.resize(sample_floats_);
             transform_image(image, options_.transform, augmentation, item.pixels.data());
@@ -125,6 +130,7 @@ private:
     void add(Item& item) {
         const Sample& sample = dataset_.samples(options_.split)[static_cast<std::size_t>(item.index)];
         if (!plan_.sharded) filling_.batch.next_sample = item.position + 1;
+        if (item.bad && item.repeats > 0) return;  // told when it came first
         if (item.bad) {
             filling_.bad.push_back({item.index, sample.name, std::move(*item.bad)});
             ++bad_found_;
@@ -141,13 +147,23 @@ private:
         batch.images.resize((at + 1) * sample_floats_);
         std::ranges::copy(item.pixels, batch.images.begin() + static_cast<std::ptrdiff_t>(at * sample_floats_));
         batch.indices.push_back(item.index);
+        if (!plan_.repeats.empty())
+            batch.draws.push_back(static_cast<std::int64_t>(draw_name(item.index, item.repeats)));
         batch.names.push_back(sample.name);
         if (options_.shard.parts > 0) batch.parts.push_back(plan_.shard.parts[static_cast<std::size_t>(item.position)]);
-        if (dataset_.task() == Task::classes) {
+        if (weighted_) batch.weights.push_back(sample.weight);
+        if (dataset_.task() == Task::classes)
             batch.labels.push_back(sample.label);
-        } else {
-            for (std::size_t i = 0; i < dataset_.label_names().size(); ++i)
-                batch.targets.push_back(!sample.is_known(i) ? kUnknownTarget : sample.is_present(i) ? 1.0F : 0.0F);
+        else
+            append_targets(sample, batch);
+    }
+
+    void append_targets(const Sample& sample, Batch& batch) const {
+        for (std::size_t i = 0; i < dataset_.label_names().size(); ++i) {
+            const float target = !sample.is_known(i) ? kUnknownTarget : sample.is_present(i) ? 1.0F : 0.0F;
+            batch.targets.push_back(target);
+            const bool soft = !sample.soft.empty() && sample.soft[i] != kNoSoftTarget;
+            if (soft_) batch.soft_targets.push_back(soft ? sample.soft[i] : target);
         }
     }
 
@@ -164,7 +180,9 @@ private:
         batch.labels.clear();
         batch.targets.clear();
         batch.soft_targets.clear();
+        batch.weights.clear();
         batch.indices.clear();
+        batch.draws.clear();
         batch.names.clear();
         batch.parts.clear();
         filling_.batch = std::move(batch);
@@ -174,6 +192,7 @@ private:
     void publish() {
         Batch& batch = filling_.batch;
         batch.planned = batch.n;
+        mix_batch(batch, options_.mix, std::ssize(dataset_.label_names()), options_.seed, options_.epoch);
         if (batches_planned()) {
             const Shard::Batch& plan = plan_.shard.batches[static_cast<std::size_t>(published_++)];
             batch.planned = plan.planned;
@@ -207,7 +226,8 @@ private:
     const EpochPlan plan_;
     const std::int64_t bad_allowed_;
     const std::size_t sample_floats_;
-    std::vector<Item> items_;  // the samples under way
+    const bool soft_, weighted_;  // whether any sample of the split has soft targets, or a weight that is not 1
+    std::vector<Item> items_;     // the samples under way
 
     std::int64_t position_;       // of the source stage
     std::int64_t announced_ = 0;  // of the source stage

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/error.h"
 #include "kernels/image/image.h"
@@ -11,13 +12,15 @@ namespace keel {
 namespace {
 
 /// The pixels that make one output pixel: src[first .. first + count), weighted by weights[0 .. count).
+template <class Sum>
 struct Tap {
     int first, count;
-    const float* weights;
+    const Sum* weights;
 };
 
 /// The taps of one axis. Output i is centred at start + (i + 1/2) * scale and sees a triangle of half-width max(scale,
 /// 1); pixels outside the image are left out and the remaining weights sum to 1.
+template <class Sum>
 class Axis {
 public:
     Axis(double start, double extent, int src_size, int dst_size) {
@@ -30,34 +33,38 @@ public:
             // Pixel j spans [j, j + 1]; it counts where its centre is within the support.
             const int first = std::max(static_cast<int>(centre - support + 0.5), 0);
             const int last = std::min(static_cast<int>(centre + support + 0.5), src_size);
-            float* weights = weights_.data() + most * static_cast<std::size_t>(i);
+            Sum* weights = weights_.data() + most * static_cast<std::size_t>(i);
             double sum = 0.0;
             for (int j = first; j < last; ++j) sum += weight(j, centre, support);
-            for (int j = first; j < last; ++j)
-                weights[j - first] = static_cast<float>(weight(j, centre, support) / sum);
+            for (int j = first; j < last; ++j) weights[j - first] = static_cast<Sum>(weight(j, centre, support) / sum);
             taps_.push_back({first, last - first, weights});
         }
     }
-    const Tap& operator[](int i) const { return taps_[static_cast<std::size_t>(i)]; }
+    const Tap<Sum>& operator[](int i) const { return taps_[static_cast<std::size_t>(i)]; }
 
 private:
     static double weight(int j, double centre, double support) {
         return std::max(0.0, 1.0 - std::abs(j + 0.5 - centre) / support);
     }
 
-    std::vector<float> weights_;
-    std::vector<Tap> taps_;
+    std::vector<Sum> weights_;
+    std::vector<Tap<Sum>> taps_;
 };
 
 Box whole(const Image& image) {
     return {0.0, 0.0, static_cast<double>(image.width), static_cast<double>(image.height)};
 }
 
-/// Sums over rows as kernels::blend_rows does it for 8 bits. Plain: images of 16 bits are few.
-void blend_rows(const kernels::RowBlend& b, const float* weights, const std::uint16_t* src, float* dst) {
-    std::fill_n(dst, b.n, 0.0F);
+/// What sums of samples are made in. Of 16 bits they are exact to far less than a level of theirs.
+template <class Sample>
+using SumOf = std::conditional_t<std::is_same_v<Sample, std::uint8_t>, float, double>;
+
+/// Sums over rows as kernels::blend_rows does it for 8 bits, in double.
+template <class Sample>
+void blend_rows(const kernels::RowBlend& b, const double* weights, const Sample* src, double* dst) {
+    std::fill_n(dst, b.n, 0.0);
     for (int k = 0; k < b.count; ++k)
-        for (std::int64_t i = 0; i < b.n; ++i) dst[i] += weights[k] * static_cast<float>(src[k * b.ld + i]);
+        for (std::int64_t i = 0; i < b.n; ++i) dst[i] += weights[k] * static_cast<double>(src[k * b.ld + i]);
 }
 
 void blend_rows(const kernels::RowBlend& b, const float* weights, const std::uint8_t* src, float* dst) {
@@ -67,10 +74,11 @@ void blend_rows(const kernels::RowBlend& b, const float* weights, const std::uin
 /// Resamples into row(y) for each y; finish(sum) makes a result of a sum that begins with `start`.
 template <class Sample, class Row, class Finish>
 void resample(const Image& src, const Box& box, int width, int height, float start, Row row, Finish finish) {
-    const Axis columns(box.x, box.width, src.width, width), rows(box.y, box.height, src.height, height);
+    using Sum = SumOf<Sample>;
+    const Axis<Sum> columns(box.x, box.width, src.width, width), rows(box.y, box.height, src.height, height);
     const int channels = src.channels;
     const int first = columns[0].first, last = columns[width - 1].first + columns[width - 1].count;
-    std::vector<float> sums(static_cast<std::size_t>(last - first) * static_cast<std::size_t>(channels));
+    std::vector<Sum> sums(static_cast<std::size_t>(last - first) * static_cast<std::size_t>(channels));
     const auto ld = static_cast<std::int64_t>(src.row_samples());
     // Rows first: that pass runs along memory, and leaves one row for the gathering pass along x.
     for (int y = 0; y < height; ++y) {
@@ -78,10 +86,10 @@ void resample(const Image& src, const Box& box, int width, int height, float sta
         blend_rows({std::ssize(sums), ld, rows[y].count}, rows[y].weights, in_rows, sums.data());
         auto* out = row(y);
         for (int x = 0; x < width; ++x) {
-            const Tap& tap = columns[x];
-            const float* in = sums.data() + (tap.first - first) * channels;
+            const Tap<Sum>& tap = columns[x];
+            const Sum* in = sums.data() + (tap.first - first) * channels;
             for (int c = 0; c < channels; ++c) {
-                float sum = start;
+                Sum sum = start;
                 for (int k = 0; k < tap.count; ++k) sum += tap.weights[k] * in[k * channels + c];
                 *out++ = finish(sum);
             }
@@ -142,18 +150,29 @@ Map warped(const Map& src, float angle, float shift_x, float shift_y, Finish fin
 
 FloatImage floats_of(const Image& image) {
     FloatImage dst(image.width, image.height, image.channels);
+    if (image.bits == 32) {
+        std::copy_n(image.row_f(0), dst.values.size(), dst.values.begin());
+        return dst;
+    }
     const std::uint16_t* src = image.row16(0);
     std::transform(src, src + dst.values.size(), dst.values.begin(),
                    [](std::uint16_t v) { return static_cast<float>(v) / 65535.0F; });
     return dst;
 }
 
+Image image_of(const FloatImage& floats) {
+    Image image(floats.width, floats.height, floats.channels, 32);
+    std::ranges::copy(floats.values, image.row_f(0));
+    return image;
+}
+
 Image resize(const Image& src, const Box& box, int width, int height) {
+    if (src.bits == 32) return image_of(resize_to_floats(src, box, width, height));
     Image dst(width, height, src.channels, src.bits);
     if (src.bits == 16)
         resample<std::uint16_t>(
             src, box, width, height, 0.5F, [&](int y) { return dst.row16(y); },
-            [](float sum) { return static_cast<std::uint16_t>(std::clamp(sum, 0.0F, 65535.0F)); });
+            [](double sum) { return static_cast<std::uint16_t>(std::clamp(sum, 0.0, 65535.0)); });
     else
         resample<std::uint8_t>(
             src, box, width, height, 0.5F, [&](int y) { return dst.row(y); },
@@ -165,13 +184,17 @@ Image resize(const Image& src, int width, int height) { return resize(src, whole
 
 FloatImage resize_to_floats(const Image& src, const Box& box, int width, int height) {
     FloatImage dst(width, height, src.channels);
-    resample<std::uint16_t>(
-        src, box, width, height, 0.0F, [&](int y) { return dst.row(y); }, [](float sum) { return sum / 65535.0F; });
+    const auto row = [&](int y) { return dst.row(y); };
+    if (src.bits == 32)
+        resample<float>(src, box, width, height, 0.0F, row, [](double sum) { return static_cast<float>(sum); });
+    else
+        resample<std::uint16_t>(src, box, width, height, 0.0F, row,
+                                [](double sum) { return static_cast<float>(sum / 65535.0); });
     return dst;
 }
 
 Image warp(const Image& src, float angle, float shift_x, float shift_y) {
-    require<UsageError>(src.bits == 8, "[transform] an image of 16 bits is warped as floats");
+    require<UsageError>(src.bits == 8, "[transform] an image of more than 8 bits is warped as floats");
     return warped<16>(src, angle, shift_x, shift_y, [](float v) { return static_cast<std::uint8_t>(v + 0.5F); });
 }
 

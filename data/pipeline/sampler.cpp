@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_map>
 #include <utility>
 
 #include "kernels/random.h"
@@ -14,6 +15,35 @@ std::vector<std::int64_t> permutation(std::uint64_t seed, std::uint64_t epoch, s
     Random random(seed, Draw::shuffle, epoch);
     shuffle(order.begin(), order.end(), random);
     return order;
+}
+
+std::vector<std::int64_t> balanced_draws(std::uint64_t seed, std::uint64_t epoch, std::int64_t n,
+                                         const std::vector<std::vector<std::int64_t>>& groups) {
+    std::vector<std::size_t> turns(groups.size()), next(groups.size());
+    std::iota(turns.begin(), turns.end(), std::size_t{0});
+    std::vector<std::vector<std::int64_t>> members = groups;
+    Random random(seed, Draw::shuffle, epoch);
+    std::vector<std::int64_t> draws;
+    draws.reserve(static_cast<std::size_t>(n));
+    while (std::ssize(draws) < n) {
+        shuffle(turns.begin(), turns.end(), random);
+        for (const std::size_t group : turns) {
+            if (std::ssize(draws) == n) break;
+            std::vector<std::int64_t>& list = members[group];
+            if (next[group] == 0) shuffle(list.begin(), list.end(), random);
+            draws.push_back(list[next[group]]);
+            next[group] = (next[group] + 1) % list.size();
+        }
+    }
+    return draws;
+}
+
+std::vector<std::uint32_t> repeats_of(const std::vector<std::int64_t>& draws) {
+    std::vector<std::uint32_t> repeats;
+    repeats.reserve(draws.size());
+    std::unordered_map<std::int64_t, std::uint32_t> seen;
+    for (const std::int64_t draw : draws) repeats.push_back(seen[draw]++);
+    return repeats;
 }
 
 Slice slice_of(std::int64_t n, int rank, int ranks) {

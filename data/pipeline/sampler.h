@@ -9,6 +9,17 @@ namespace keel {
 /// Returns a permutation of [0, n) that depends on (seed, epoch, n) alone. 0 <= n < 2^32.
 std::vector<std::int64_t> permutation(std::uint64_t seed, std::uint64_t epoch, std::int64_t n);
 
+/// Returns n draws from groups of samples, none of them empty, that depend on (seed, epoch, n, groups) alone. Of as
+/// many draws in a row as there are groups each shows one group, in random order; a group's members come in random
+/// order, all of them before any comes again. So an epoch shows every group equally often, to within one draw
+/// (class-aware sampling: Shen, Lin and Huang, "Relay backpropagation for effective learning of deep convolutional
+/// neural networks", ECCV 2016, section 3.4). 0 <= n < 2^32; no groups: n is 0.
+std::vector<std::int64_t> balanced_draws(std::uint64_t seed, std::uint64_t epoch, std::int64_t n,
+                                         const std::vector<std::vector<std::int64_t>>& groups);
+
+/// Returns how often each of the draws was drawn before, in the same order.
+std::vector<std::uint32_t> repeats_of(const std::vector<std::int64_t>& draws);
+
 /// Which of the ranks that train on one data set together, or score it, this is.
 struct ShardOptions {
     int rank = 0, ranks = 1;

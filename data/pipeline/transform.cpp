@@ -20,6 +20,8 @@ void check_transform(const TransformOptions& o) {
     want(fraction(o.shift), "[transform] shift must be within [0, 1)");
     want(o.scale_min > 0.0F && o.scale_min <= 1.0F, "[transform] scale_min must be within (0, 1]");
     want(fraction(o.brightness) && fraction(o.contrast), "[transform] brightness and contrast must be within [0, 1)");
+    want(o.erase >= 0.0F && o.erase <= 1.0F, "[transform] the probability of erasing must be within [0, 1]");
+    want(o.erase_area >= kLeastErased && o.erase_area < 1.0F, "[transform] the erased area must be within [0.02, 1)");
     const auto fits = [&](const std::vector<float>& v) {
         return v.size() == 1 || v.size() == static_cast<std::size_t>(o.channels);
     };
@@ -46,6 +48,23 @@ void draw_crop(Random& random, float scale_min, Augmentation& a) {
     }
 }
 
+void draw_erasing(Random& random, float largest, Augmentation& a) {
+    constexpr float kLeastRatio = 0.3F;
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        const float area = random.uniform(kLeastErased, largest);
+        const float ratio = random.uniform(kLeastRatio, 1 / kLeastRatio);
+        const float height = std::sqrt(area * ratio), width = std::sqrt(area / ratio);
+        const float x = random.uniform(), y = random.uniform();
+        if (x + width > 1.0F || y + height > 1.0F) continue;
+        a.erase_x = x;
+        a.erase_y = y;
+        a.erase_w = width;
+        a.erase_h = height;
+        a.noise = std::uint64_t{random.bits()} << 32 | random.bits();
+        return;
+    }
+}
+
 }  // namespace
 
 Augmentation draw_augmentation(const TransformOptions& o, std::uint64_t seed, std::uint64_t epoch,
@@ -61,6 +80,7 @@ Augmentation draw_augmentation(const TransformOptions& o, std::uint64_t seed, st
     a.shift_y = random.uniform(-o.shift, o.shift);
     a.brightness = random.uniform(1.0F - o.brightness, 1.0F + o.brightness);
     a.contrast = random.uniform(1.0F - o.contrast, 1.0F + o.contrast);
+    if (o.erase > 0.0F && random.chance(o.erase)) draw_erasing(random, o.erase_area, a);
     return a;
 }
 
@@ -89,7 +109,7 @@ float changed(float p, float middle, const Augmentation& a) {
     return std::clamp(a.contrast * a.brightness * (p - middle) + a.brightness * middle, 0.0F, 1.0F);
 }
 
-/// The last pass: mirroring and grey to RGB at once. write(sample, c, dst) makes the value.
+/// The last pass: mirroring and grey to all channels at once. write(sample, c, dst) makes the value.
 template <class Map, class Write>
 void finish_rows(const Map& image, const TransformOptions& o, bool flip, float* dst, Write write) {
     const bool replicate = image.channels == 1;
@@ -125,19 +145,38 @@ void finish(const FloatImage& image, const TransformOptions& o, const Augmentati
 
 bool moves(const Augmentation& a) { return a.angle != 0.0F || a.shift_x != 0.0F || a.shift_y != 0.0F; }
 
+void erase(bool grey, const TransformOptions& o, const Augmentation& a, float* dst) {
+    const auto side = static_cast<float>(o.image_size);
+    const auto border = [&](float at) { return static_cast<std::size_t>(std::lround(std::min(at, 1.0F) * side)); };
+    const auto width = static_cast<std::size_t>(o.image_size), channels = static_cast<std::size_t>(o.channels);
+    const Normalization normalized(o);
+    Random random(a.noise, Draw::augment);
+    for (std::size_t y = border(a.erase_y); y < border(a.erase_y + a.erase_h); ++y)
+        for (std::size_t x = border(a.erase_x); x < border(a.erase_x + a.erase_w); ++x) {
+            float value = random.uniform();
+            for (std::size_t c = 0; c < channels; ++c) {
+                if (c > 0 && !grey) value = random.uniform();
+                dst[(y * width + x) * channels + c] = normalized(value, c);
+            }
+        }
+}
+
 /// Warps, where the augmentation does, and finishes.
 template <class Map>
 void warp_and_finish(const Map& image, const TransformOptions& o, const Augmentation& a, float* dst) {
-    if (!moves(a)) return finish(image, o, a, dst);
     const auto side = static_cast<float>(o.image_size);
-    finish(warp(image, a.angle, a.shift_x * side, a.shift_y * side), o, a, dst);
+    if (moves(a))
+        finish(warp(image, a.angle, a.shift_x * side, a.shift_y * side), o, a, dst);
+    else
+        finish(image, o, a, dst);
+    if (a.erase_w > 0.0F) erase(image.channels == 1, o, a, dst);
 }
 
 }  // namespace
 
 void transform_image(const Image& src, const TransformOptions& o, const Augmentation& a, float* dst) {
-    // Grey to RGB waits for the last pass, so that the passes before it move a third of the bytes.
-    const bool replicate = src.channels == 1 && o.channels == 3;
+    // Grey to more waits for the last pass, so that the passes before it move fewer bytes.
+    const bool replicate = src.channels == 1;
     if (src.channels != o.channels && !replicate)
         return transform_image(convert_channels(src, o.channels, "transform"), o, a, dst);
 
@@ -146,7 +185,7 @@ void transform_image(const Image& src, const TransformOptions& o, const Augmenta
                   a.crop_w * static_cast<double>(src.width), a.crop_h * static_cast<double>(src.height)};
     const bool same =
         box.x == 0 && box.y == 0 && box.width == side && box.height == side && src.width == side && src.height == side;
-    if (src.bits == 16)
+    if (src.bits > 8)
         warp_and_finish(same ? floats_of(src) : resize_to_floats(src, box, side, side), o, a, dst);
     else if (same)
         warp_and_finish(src, o, a, dst);

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <string_view>
 
 #include "data/formats/csv.h"
+#include "engine/text.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -27,38 +29,36 @@ Columns find_columns(const std::vector<std::string>& header, const std::string& 
     return {column("Image Index"), column("Finding Label"), column("Bbox")};
 }
 
-double parse_number(const std::string& text, const std::string& where) {
+double parse_number(std::string_view text, const std::string& where) {
     double value = 0;
     const char* const end = text.data() + text.size();
     const auto [at, error] = std::from_chars(text.data(), end, value);
     if (error != std::errc() || at != end || !std::isfinite(value))
-        throw InputError(fmt::format("[boxes] {}: wanted a number, got '{}'", where, text));
+        throw InputError(fmt::format("[boxes] {}: wanted a number, got '{}'", where, excerpt(text)));
     return value;
 }
 
 }  // namespace
 
 std::vector<LabelledBox> read_boxes(const std::string& path) {
-    const std::vector<std::string> lines = read_lines(path);
-    if (lines.empty()) throw InputError(fmt::format("[boxes] {} is empty", path));
-    const Columns columns = find_columns(split_fields(lines[0], ','), path);
+    const TableFile file(path);
+    const Columns columns = find_columns(file.header(), path);
     const std::size_t wanted = std::max({columns.image + 1, columns.label + 1, columns.box + 4});
     std::vector<LabelledBox> boxes;
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-        if (lines[i].empty()) continue;
-        const std::string where = fmt::format("{}:{}", path, i + 1);
-        const auto fields = split_fields(lines[i], ',');
-        if (fields.size() < wanted)
-            throw InputError(
-                fmt::format("[boxes] {}: {} fields, at least {} are wanted", where, fields.size(), wanted));
-        const auto number = [&](std::size_t k) { return parse_number(fields[columns.box + k], where); };
+    file.for_each_row([&](TableRow& row) {
+        const std::string where = file.where(row);
+        const std::vector<std::string>& cells = row.cells;
+        if (cells.size() < wanted)
+            throw InputError(fmt::format("[boxes] {}: {} fields, at least {} are wanted", where, cells.size(), wanted));
+        const auto number = [&](std::size_t k) { return parse_number(trimmed(cells[columns.box + k]), where); };
         const Box box{number(0), number(1), number(2), number(3)};
         if (box.x < 0 || box.y < 0 || box.width <= 0 || box.height <= 0)
             throw InputError(fmt::format("[boxes] {}: wanted a corner from 0 on and sides above 0, got {}, {}, {}, {}",
                                          where, box.x, box.y, box.width, box.height));
-        const std::string& label = fields[columns.label];
-        boxes.push_back({fields[columns.image], label == "Infiltrate" ? "Infiltration" : label, box});
-    }
+        const std::string label(trimmed(cells[columns.label]));
+        boxes.push_back(
+            {std::string(trimmed(cells[columns.image])), label == "Infiltrate" ? "Infiltration" : label, box});
+    });
     return boxes;
 }
 

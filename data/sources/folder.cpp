@@ -76,12 +76,12 @@ std::string what_else(const ClassFolders& folder) {
     return text;
 }
 
-/// Returns 1 (grey) where the first image that can be read is grey, else 3; the others are converted.
+/// Returns the channels of the first image that can be read; the others are converted, as far as that goes.
 int native_channels(const DatasetContents& contents) {
     for (const auto& split : contents.splits)
         for (const Sample& sample : split) {
             try {
-                return probe_image(read_file(sample.file, kMaxImageFileBytes), sample.file).channels <= 2 ? 1 : 3;
+                return probe_image(read_file(sample.file, kMaxImageFileBytes), sample.file).decoded;
             } catch (const Error&) {
                 continue;  // reported where it is loaded
             }

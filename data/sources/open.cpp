@@ -17,6 +17,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
     const auto fraction = [](double v) { return v >= 0.0 && v < 1.0; };
     require<UsageError>(fraction(options.val_fraction) && fraction(options.test_fraction),
                         "[data] the fractions held out must be within [0, 1)");
+    check_reading(options);
     const std::size_t colon = spec.find(':');
     const std::string scheme = spec.substr(0, colon);
     const Source* source = std::ranges::find_if(kSources, [&](const Source& s) { return s.scheme == scheme; });
@@ -28,6 +29,11 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
     if (!options.group_by.empty() && scheme != "folder")
         throw UsageError(
             fmt::format("[data] --group-by is for folder: alone; {}: knows patients otherwise, or none", scheme));
+    if (!source->tables && static_cast<const TableReading&>(options) != TableReading{})
+        throw UsageError(
+            fmt::format("[data] {}: reads no table of labels: --view, --uncertain and the other options about "
+                        "tables mean nothing to it",
+                        scheme));
     const std::string path = spec.substr(colon + 1);
     std::error_code error;
     if (path.empty() || !fs::exists(path, error))

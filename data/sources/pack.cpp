@@ -1,6 +1,7 @@
 // Opens packs. Whatever the files hold, each length is checked against what is there before it is believed.
 #include "data/sources/pack.h"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -14,6 +15,9 @@
 
 #include "data/formats/decode.h"
 #include "data/formats/pack_format.h"
+#include "data/sources/division.h"
+#include "data/sources/pack_attributes.h"
+#include "data/sources/pack_targets.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
 #include "engine/text.h"
@@ -106,8 +110,8 @@ void check_record(const IndexRecord& r, std::uint64_t number, const IndexHeader&
         (h.side != 0 && (r.width != h.side || r.height != h.side)))
         bad(fmt::format("claims {} x {} pixels", r.width, r.height));
     if (r.shard >= shard_bytes.size()) bad(fmt::format("is in shard {} of {}", r.shard, shard_bytes.size()));
-    if (h.version == kPlainVersion ? r.bits != 0 : r.bits != 8 && r.bits != 16)
-        bad("is of more than this program reads");
+    const bool deep = r.bits == 16 || (r.bits == 32 && h.version >= kVersion);
+    if (h.version == kPlainVersion ? r.bits != 0 : r.bits != 8 && !deep) bad("is of more than this program reads");
     const std::uint64_t bytes = pixel_bytes(r, h.channels), end = shard_bytes[r.shard];
     if (bytes > end || r.offset < sizeof(ShardHeader) || r.offset > end - bytes)
         bad(fmt::format("claims {} bytes at byte {} of {}, which has {}", bytes, r.offset, shard_name(r.shard), end));
@@ -155,6 +159,15 @@ void read_samples(Cursor& cursor, Index& index, const std::string& file) {
     }
 }
 
+ImageReading read_reading(Cursor& cursor, std::uint32_t version, const std::string& file) {
+    if (version < kVersion) return old_reading();
+    try {
+        return reading_from_json(cursor.text(cursor.read<std::uint32_t>()));
+    } catch (const InputError& error) {
+        refuse(file, error.what());
+    }
+}
+
 Index read_index(const std::string& file) {
     const std::vector<std::uint8_t> bytes = read_file(file, kMaxIndexBytes);
     Cursor cursor(bytes, file);
@@ -171,6 +184,7 @@ Index read_index(const std::string& file) {
     DatasetContents& contents = index.contents;
     contents.task = h.task == 1 ? Task::labels : Task::classes;
     contents.channels = static_cast<int>(h.channels);
+    contents.reading = read_reading(cursor, h.version, file);
     contents.origins.fill("as packed");
     contents.label_names = read_labels(cursor, h.labels, file);
     read_samples(cursor, index, file);
@@ -211,12 +225,19 @@ public:
 protected:
     Image read(const Sample& sample, LeastSize) const override {
         const IndexRecord& r = record(sample);
-        Image image(static_cast<int>(r.width), static_cast<int>(r.height), channels(), r.bits == 16 ? 16 : 8);
+        Image image(static_cast<int>(r.width), static_cast<int>(r.height), channels(),
+                    r.bits <= 8 ? 8 : static_cast<int>(r.bits));
         shards_[r.shard]->read(r.offset, std::as_writable_bytes(std::span(image.pixels)));
         if (const std::uint64_t found = XXH3_64bits(image.pixels.data(), image.pixels.size()); found != r.xxh3)
             refuse(directory_ + "/" + shard_name(r.shard),
                    fmt::format("record {} ({}) is damaged: its XXH3 is {:016x}, not {:016x}", sample.record,
                                excerpt(sample.name), found, r.xxh3));
+        const float* floats = image.row_f(0);
+        if (image.bits == 32 &&
+            !std::all_of(floats, floats + image.samples(), [](float v) { return v >= 0.0F && v <= 1.0F; }))
+            refuse(directory_ + "/" + shard_name(r.shard),
+                   fmt::format("record {} ({}) has samples that are not from 0 to 1", sample.record,
+                               excerpt(sample.name)));
         return image;
     }
 
@@ -230,12 +251,25 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions&) {
+std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions& options) {
     const std::string file = path + "/" + kIndexName;
     if (!fs::exists(file))
         throw InputError(
             fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
-    return std::make_unique<PackDataset>(path, read_index(file));
+    Index index = read_index(file);
+    const ImageReading &own = index.contents.reading, &asked = options;
+    if (const std::string differs = reading_differences(own, asked); asked != ImageReading{} && !differs.empty())
+        index.contents.remarks.push_back(
+            {true,
+             "options that say how images are read have no effect on a pack: its images were read with " + differs});
+    read_targets(path, index.contents);
+    read_attributes(path, index.contents);
+    TableReading view;
+    view.view = options.view;
+    if (static_cast<const TableReading&>(options) != view)
+        index.contents.remarks.push_back({true, "options about tables mean nothing to a pack, but for --view"});
+    keep_views(index.contents, options.view, "pack");
+    return std::make_unique<PackDataset>(path, std::move(index));
 }
 
 }  // namespace keel

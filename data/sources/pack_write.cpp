@@ -16,6 +16,8 @@
 #include "data/pipeline/ordered.h"
 #include "data/pipeline/transform.h"
 #include "data/sources/pack.h"
+#include "data/sources/pack_attributes.h"
+#include "data/sources/pack_targets.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 
@@ -82,6 +84,14 @@ struct Packed {
     std::string bad;
 };
 
+/// Returns the map that transform_image() makes of an image before it normalizes it.
+Image resized(Image image, int size) {
+    if (image.width == size && image.height == size) return image;
+    if (image.bits == 8) return resize(image, size, size);
+    const Box whole{0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
+    return image_of(resize_to_floats(image, whole, size, size));
+}
+
 Packed load(const Dataset& dataset, Split split, std::int64_t index, int size) {
     Packed packed;
     try {
@@ -89,8 +99,7 @@ Packed load(const Dataset& dataset, Split split, std::int64_t index, int size) {
             packed.image = dataset.load(split, index);
         } else {
             // The image that the transform would take, and what it would make of it.
-            const Image image = dataset.load(split, index, least_size({.image_size = size}, {}));
-            packed.image = resize(image, size, size);
+            packed.image = resized(dataset.load(split, index, least_size({.image_size = size}, {})), size);
         }
         packed.xxh3 = XXH3_64bits(packed.image.pixels.data(), packed.image.pixels.size());
     } catch (const Error& error) {
@@ -123,6 +132,11 @@ public:
         if (records_.empty()) throw InputError("[pack] there is no image to pack");
         shards_.finish();
         write_index();
+        if (!dataset_.attribute_names().empty())
+            write_file_atomically(folder_ / kAttributesName, attributes_csv(dataset_.attribute_names(), packed_));
+        const bool labels = dataset_.task() == Task::labels;
+        const std::string targets = targets_csv(labels ? dataset_.label_names() : std::vector<std::string>{}, packed_);
+        if (!targets.empty()) write_file_atomically(folder_ / kTargetsName, targets);
         summary_.shards = std::ssize(shards_.sizes());
         for (const std::uint64_t size : shards_.sizes()) summary_.bytes += static_cast<std::int64_t>(size);
         return summary_;
@@ -171,16 +185,29 @@ private:
                             .patient_bytes = static_cast<std::uint32_t>(sample.patient.size()),
                             .bits = static_cast<std::uint32_t>(packed.image.bits)});
         known_.push_back(sample.known);
+        packed_.push_back(&sample);
         texts_ += sample.name;
         texts_ += sample.patient;
     }
 
     /// The lowest version that says all there is to say.
     std::uint32_t version() const {
-        const bool plain = (dataset_.channels() == 1 || dataset_.channels() == 3) &&
-                           std::ranges::all_of(known_, [](std::uint64_t bits) { return bits == kAllKnown; }) &&
-                           std::ranges::all_of(records_, [](const IndexRecord& record) { return record.bits == 8; });
-        return plain ? kPlainVersion : kVersion;
+        const auto bits_within = [&](std::uint32_t most) {
+            return std::ranges::all_of(records_, [&](const IndexRecord& record) { return record.bits <= most; });
+        };
+        if (dataset_.reading() != old_reading() || !bits_within(16)) return kVersion;
+        const bool plain = (dataset_.channels() == 1 || dataset_.channels() == 3) && bits_within(8) &&
+                           std::ranges::all_of(known_, [](std::uint64_t bits) { return bits == kAllKnown; });
+        return plain ? kPlainVersion : kDeepVersion;
+    }
+
+    /// What stands before the labels.
+    std::string reading_text(std::uint32_t version) const {
+        std::string bytes;
+        if (version < kVersion) return bytes;
+        const std::string text = reading_to_json(dataset_.reading());
+        append(bytes, static_cast<std::uint32_t>(text.size()));
+        return bytes + text;
     }
 
     void write_records(std::uint32_t version, std::string& bytes) const {
@@ -193,20 +220,22 @@ private:
     }
 
     void write_index() const {
-        IndexHeader header{.version = version(),
+        const std::uint32_t lowest = version();
+        const std::string reading = reading_text(lowest);
+        IndexHeader header{.version = lowest,
                            .task = dataset_.task() == Task::labels ? 1U : 0U,
                            .channels = static_cast<std::uint32_t>(dataset_.channels()),
                            .side = static_cast<std::uint32_t>(options_.size),
                            .labels = static_cast<std::uint32_t>(dataset_.label_names().size()),
                            .shards = static_cast<std::uint32_t>(shards_.sizes().size()),
-                           .text_bytes = texts_.size()};
+                           .text_bytes = reading.size() + texts_.size()};
         std::memcpy(header.magic, kIndexMagic, kMagicBytes);
         for (std::size_t i = 0; i < 3; ++i) header.samples[i] = static_cast<std::uint64_t>(summary_.samples[i]);
         std::string bytes;
         append(bytes, header);
         for (const std::uint64_t size : shards_.sizes()) append(bytes, size);
         write_records(header.version, bytes);
-        bytes += texts_;
+        bytes += reading + texts_;
         append(bytes, std::uint64_t{XXH3_64bits(bytes.data(), bytes.size())});
         if (std::ssize(bytes) > kMaxIndexBytes)
             throw UsageError(fmt::format("[pack] an index of {} bytes, at most {} are read: fewer images", bytes.size(),
@@ -220,6 +249,7 @@ private:
     std::filesystem::path folder_;
     std::vector<IndexRecord> records_;
     std::vector<std::uint64_t> known_;  // of each record
+    std::vector<const Sample*> packed_;
     std::string texts_;
     PackSummary summary_;
     std::int64_t done_ = 0, total_ = 0;

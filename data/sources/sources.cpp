@@ -22,8 +22,7 @@ namespace fs = std::filesystem;
 
 class FileDataset : public Dataset {
 public:
-    FileDataset(DatasetContents contents, const ImageReading& reading)
-        : Dataset(std::move(contents)), reading_(reading) {}
+    explicit FileDataset(DatasetContents contents) : Dataset(std::move(contents)) {}
 
     std::vector<std::string> files() const override {
         std::vector<std::string> paths;
@@ -34,11 +33,8 @@ public:
 
 protected:
     Image read(const Sample& sample, LeastSize least) const override {
-        return load_image(sample.file, channels(), {.least = least, .reading = reading_});
+        return load_image(sample.file, channels(), {.least = least, .keep_16_bits = true, .reading = reading()});
     }
-
-private:
-    ImageReading reading_;
 };
 
 class MemoryDataset : public Dataset {
@@ -81,7 +77,8 @@ std::vector<std::string> list(const std::string& directory, bool (*wanted)(const
 }  // namespace
 
 std::unique_ptr<Dataset> make_file_dataset(DatasetContents contents, const ImageReading& reading) {
-    return std::make_unique<FileDataset>(std::move(contents), reading);
+    contents.reading = reading;
+    return std::make_unique<FileDataset>(std::move(contents));
 }
 
 std::string held_out_text(double fraction, const std::string& what, std::uint64_t seed) {
@@ -146,7 +143,7 @@ void split_off(std::vector<Sample>& from, std::vector<Sample>& to, double fracti
 std::vector<std::string> list_images(const std::string& directory) {
     return list(directory, [](const fs::directory_entry& entry) {
         std::error_code error;
-        return has_image_extension(entry.path().filename().string()) && !entry.is_directory(error);
+        return !entry.is_directory(error) && is_image_file(entry.path());
     });
 }
 

@@ -45,7 +45,7 @@ std::vector<std::size_t> hold_out_order(const std::vector<std::string>& keys, st
 /// Moves what hold_out() chooses, by the samples' names, from one split to another.
 void split_off(std::vector<Sample>& from, std::vector<Sample>& to, double fraction, std::uint64_t seed);
 
-/// Returns the files of a folder whose names end as an image's do, by name; folders within it are not entered.
+/// Returns the files of a folder that are images (is_image_file), by name; folders within it are not entered.
 std::vector<std::string> list_images(const std::string& directory);
 /// Returns the folders in a folder, by name. Both leave out hidden names (data/sources/image_tree.h), and throw IoError
 /// if the folder cannot be read.

@@ -76,7 +76,7 @@ std::vector<ConfidentError> class_errors(const StoredPredictions& stored, std::s
 class Images {
 public:
     explicit Images(const RunData& run)
-        : dataset_(open_dataset(run.config.data, run.config)), activation_(load_model(run.best_checkpoint())) {
+        : activation_(load_model(run.best_checkpoint())), dataset_(open(run.config, activation_.spec().reading)) {
         const auto& samples = dataset_->samples(Split::val);
         for (std::size_t i = 0; i < samples.size(); ++i) index_.emplace(samples[i].name, static_cast<std::int64_t>(i));
     }
@@ -94,7 +94,7 @@ public:
         const Tensor maps = activation_.maps(input, {&wanted, 1});
         const double scale = static_cast<double>(kThumbnail) / std::max(image.width, image.height);
         const auto scaled = [&](int side) { return std::max(1, static_cast<int>(side * scale + 0.5)); };
-        const Image small = resize(image, scaled(image.width), scaled(image.height));
+        const Image small = resize(shown(image), scaled(image.width), scaled(image.height));
         const Image over = overlay(small, heat_of(activation_, maps, 0, 0), ColorMap::inferno);
         return "<div class=\"pair\">" + img(small, "the image") + img(over, "the heatmap over it") + "</div>\n";
     }
@@ -105,8 +105,15 @@ private:
                            data_uri("image/jpeg", encode_jpeg(image, kQuality)));
     }
 
-    std::unique_ptr<Dataset> dataset_;
+    /// The run's data, read as its model wants images: those of old runs are.
+    static std::unique_ptr<Dataset> open(const TrainConfig& config, const ImageReading& reading) {
+        DatasetOptions options = config;
+        static_cast<ImageReading&>(options) = reading;
+        return open_dataset(config.data, options);
+    }
+
     ClassActivation activation_;
+    std::unique_ptr<Dataset> dataset_;
     std::unordered_map<std::string, std::int64_t> index_;
 };
 

@@ -7,6 +7,7 @@
 #include "runs/report/page.h"
 #include "runs/report/scores.h"
 #include "runs/report/sections.h"
+#include "runs/report/subgroups.h"
 
 namespace keel::report {
 
@@ -17,6 +18,9 @@ std::filesystem::path write_report(const std::filesystem::path& path) {
     body += summary_html(run);
     body += section("Course", run.metrics.rows > 0 ? curves_html(run) : note("No epoch has been finished yet."));
     body += section("Scores", scores_html(run));
+    if (run.predictions)
+        if (const std::string groups = subgroups_html(*run.predictions); !groups.empty())
+            body += section("Subgroups", groups);
     if (run.predictions && !run.predictions->multi_label)
         body += section("Confusion", confusion_html(*run.predictions));
     if (run.predictions) body += section("Most confident errors", errors_html(run));

@@ -94,8 +94,10 @@ TEST_CASE("Training from a pack gives, to the bit, the weights of training from 
 
     const std::string checkpoint = folder / "run/checkpoints/last.safetensors";
     const auto eval = [&](const std::string& data, const std::string& csv) {
-        return object(
+        json scores = object(
             run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"}));
+        scores.erase("origin");  // how the split was made: a pack holds what was divided before
+        return scores;
     };
     const json scores = eval("pack:" + pack, folder / "p.csv");
     CHECK(scores == eval("phantom:" + (folder / "small"), folder / "s.csv"));

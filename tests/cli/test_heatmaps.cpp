@@ -120,7 +120,11 @@ TEST_CASE("Heatmaps are images of the image's size, named after image and label"
         CHECK(refused({"--boxes", "/nowhere.csv", image}, "/nowhere.csv") == 5);
         write_text(t.folder / "boxes.csv",
                    "Image Index,Finding Label,Bbox [x,y,w,h],,,\n00000001_000.png,Mass,600,2,3,4\n");
-        CHECK(refused({"--boxes", t.folder / "boxes.csv", image}, "the image is 64x64") == 3);
+        CHECK(refused({"--boxes", t.folder / "boxes.csv", image}, "beyond the image, which is 64x64") == 3);
+        write_text(t.folder / "boxes.csv",
+                   "Image Index,Finding Label,Bbox [x,y,w,h],,,\n00000001_000.png,Mass,30,40,300,400\n");
+        CHECK(refused({"--boxes", t.folder / "boxes.csv", image}, "wanted boxes in its own pixels") == 3);
+        CHECK(refused({"--boxes", t.folder / "boxes.csv", "--boxes-side", "200", image}, "no boxes of images") == 3);
         CHECK(run_keel({"predict", "--checkpoint", t.checkpoint, "--boxes", "x.csv", image}).code == 2);
     }
 }
@@ -154,4 +158,31 @@ TEST_CASE("Peaks are counted against boxes", "[heatmap]") {
     CHECK(all.at("inside") == inside);
     CHECK(all.at("share").get<double>() == Approx(static_cast<double>(inside) / static_cast<double>(seen)));
     CHECK((all.at("chance") > 0 && all.at("chance") < 1));
+}
+
+TEST_CASE("Boxes in pixels of larger images are scaled to these", "[heatmap]") {
+    const Trained& t = trained();
+    const std::string own = t.data + "/BBox_List_2017.csv", large = t.folder / "large.csv";
+    std::vector<keel::LabelledBox> boxes = keel::read_boxes(own);
+    for (keel::LabelledBox& b : boxes)  // as if the images had been of 1024 x 1024
+        b.box = {16 * b.box.x, 16 * b.box.y, 16 * b.box.width, 16 * b.box.height};
+    write_text(large, keel::boxes_csv(boxes));
+    const auto asked = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> words = more;
+        words.push_back(t.data + "/images");
+        const auto result = run_keel(t.predict(words));
+        INFO(result.err);
+        REQUIRE(result.code == 0);
+        CHECK(result.err.empty());
+        return json::parse(result.out).at("localisation");
+    };
+    CHECK(asked({"--boxes", large, "--boxes-side", "1024"}) == asked({"--boxes", own}));
+
+    // A box that fits by chance, beside others that tell the scale.
+    const std::string first = boxes.front().image;
+    write_text(t.folder / "chance.csv", "Image Index,Finding Label,Bbox [x,y,w,h],,,\n" + first +
+                                            ",Mass,3,4,20,20,,,\nelsewhere.png,Mass,600,2,300,4,,,\n");
+    const auto result = run_keel(t.predict({"--boxes", t.folder / "chance.csv", t.data + "/images/" + first}));
+    CHECK(result.code == 0);
+    CHECK_THAT(result.err, contains("reach to 900 pixels, " + first + " is 64x64"));
 }

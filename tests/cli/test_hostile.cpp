@@ -56,6 +56,7 @@ public:
         for (const char* image :
              {"unlabelled/train/a/x.png", "unlabelled/val/x.png", "more/train/a/x.png", "more/val/b/x.png"})
             write_text(folder_ / image, "");
+        write_text(folder_ / "long_cell.csv", "path,x\na.png," + std::string((1 << 20) + 1, '1'));
         write_text(folder_ / "large.toml", std::string(2 << 20, '#'));
         write_text(folder_ / "run/config.toml", "");
         fs::create_directories(folder_ / "nothing");
@@ -81,7 +82,7 @@ std::vector<Row> images() {
     return {
         {predict("@image/empty.png"), 3, "neither PNG nor JPEG nor BMP"},
         {predict("@image/text.png"), 3, "neither PNG nor JPEG nor BMP"},
-        {predict("@image/gif.png"), 3, "neither PNG nor JPEG nor BMP"},
+        {predict("@image/gif.png"), 3, "a GIF file without an image"},
         {predict("@image/png_truncated.png"), 3, "truncated PNG file"},
         {predict("@image/png_signature_alone.png"), 3, "truncated PNG file"},
         {predict("@image/png_chunk_too_long.png"), 3, "truncated PNG file"},
@@ -107,9 +108,75 @@ std::vector<Row> images() {
         {predict("@image/jpeg_many_scans.jpg"), 3, "more than 500 scans"},
         {predict("@image/jpeg_lossless.jpg"), 3, "Unsupported JPEG process"},
         {predict("@image/bmp_truncated.bmp"), 3, "truncated BMP file"},
+        {predict("@image/tiff_header_alone.tif"), 3, "TIFF: "},
+        {predict("@image/tiff_directory_outside.tif"), 3, "TIFF: "},
+        {predict("@image/tiff_truncated.tif"), 3, "TIFF: "},
+        {predict("@image/tiff_bomb.tif"), 3, "truncated TIFF file"},
+        {predict("@image/tiff_bomb_deflate.tif"), 3, "truncated TIFF file"},
+        {predict("@image/tiff_huge.tif"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/tiff_of_no_size.tif"), 3, "TIFF: "},
+        {predict("@image/tiff_many_samples.tif"), 3, "at most 32 channels are read"},
+        {predict("@image/tiff_odd_bits.tif"), 3, "a TIFF with samples of"},
+        {predict("@image/tiff_complex.tif"), 3, "a TIFF with samples of"},
+        {predict("@image/tiff_two_pages.tif"), 3, "a TIFF of several pages"},
+        {predict("@image/tiff_float_wide.tif"), 3, "rescale LOW,HIGH says which are black and white"},
+        {predict("@image/tiff_float_nan.tif"), 3, "a sample is not a finite number"},
+        {predict("@image/webp_truncated.webp"), 3, "truncated WebP file"},
+        {predict("@image/webp_header_alone.webp"), 3, "truncated WebP file"},
+        {predict("@image/webp_few_pixels.webp"), 3, "the WebP's pixels are damaged"},
+        {predict("@image/webp_bad_signature.webp"), 3, "damaged WebP header"},
+        {predict("@image/webp_huge.webp"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/gif_truncated.gif"), 3, "truncated GIF file"},
+        {predict("@image/gif_header_alone.gif"), 3, "truncated GIF file"},
+        {predict("@image/gif_without_image.gif"), 3, "a GIF file without an image"},
+        {predict("@image/gif_outside.gif"), 3, "a GIF frame lies outside of its image"},
+        {predict("@image/gif_no_colors.gif"), 3, "a GIF pixel has no color"},
+        {predict("@image/gif_bad_code.gif"), 3, "damaged GIF file"},
+        {predict("@image/gif_bad_record.gif"), 3, "damaged GIF file"},
+        {predict("@image/gif_huge.gif"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/pgm_truncated.pgm"), 3, "truncated PGM or PPM file"},
+        {predict("@image/pgm_text_truncated.pgm"), 3, "truncated PGM or PPM file"},
+        {predict("@image/pgm_bomb.pgm"), 3, "truncated PGM or PPM file"},
+        {predict("@image/pgm_huge.pgm"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@image/pgm_above.pgm"), 3, "a PGM or PPM sample is above its maximum, or no number"},
+        {predict("@image/pgm_no_maximum.pgm"), 3, "damaged PGM or PPM header"},
+        {predict("@image/pgm_letters.pgm"), 3, "damaged PGM or PPM header"},
         {predict("%missing.png"), 3, "No such file or directory"},
         {predict("%pipe"), 3, "wanted a regular file"},
-        {predict("%nothing"), 3, "holds no PNG, JPEG or BMP files"},
+        {predict("%nothing"), 3, "holds no PNG, JPEG, BMP, TIFF"},
+    };
+}
+
+std::vector<Row> dicom_images() {
+    return {
+        {predict("@dicom/truncated.dcm"), 3, "truncated DICOM file"},
+        {predict("@dicom/mark_alone.dcm"), 3, "truncated DICOM file"},
+        {predict("@dicom/length_huge.dcm"), 3, "truncated DICOM file"},
+        {predict("@dicom/few_pixels.dcm"), 3, "truncated pixels"},
+        {predict("@dicom/no_size.dcm"), 3, "a DICOM image without rows or columns"},
+        {predict("@dicom/huge.dcm"), 3, "at most 16384 a side and 100000000 in all are allowed"},
+        {predict("@dicom/bits.dcm"), 3, "the bits of its pixels contradict one another"},
+        {predict("@dicom/bits_32.dcm"), 3, "bits are allocated to a pixel, 8 or 16 are wanted"},
+        {predict("@dicom/frames.dcm"), 3, "a DICOM file of several frames"},
+        {predict("@dicom/frames_text.dcm"), 3, "wants a number"},
+        {predict("@dicom/color.dcm"), 3, "a DICOM image that is not grey"},
+        {predict("@dicom/report.dcm"), 3, "no image, but a structured report"},
+        {predict("@dicom/no_pixels.dcm"), 3, "a DICOM file without pixels"},
+        {predict("@dicom/syntax.dcm"), 3, "DICOM transfer syntax 1.2.840.10008.1.2.4.102 is not supported"},
+        {predict("@dicom/width_zero.dcm"), 3, "a window wants a width of at least 1"},
+        {predict("@dicom/lut_short.dcm"), 3, "a DICOM lookup table that does not fit its descriptor"},
+        {predict("@dicom/deep.dcm"), 3, "DICOM sequences lie too deep in one another"},
+        {predict("@dicom/no_items.dcm"), 3, "a DICOM sequence holds something else than items"},
+        {predict("@dicom/bomb.dcm"), 3, "a DICOM file without pixels"},
+        {predict("@dicom/not_deflated.dcm"), 3, "the deflated DICOM data set is damaged"},
+        {predict("@dicom/not_encapsulated.dcm"), 3, "its pixels are not encapsulated"},
+        {predict("@dicom/rle_short.dcm"), 3, "truncated RLE data"},
+        {predict("@dicom/rle_segments.dcm"), 3, "the RLE data have another number of segments"},
+        {predict("@dicom/rle_outside.dcm"), 3, "an RLE segment lies outside the data"},
+        {predict("@dicom/stream_50_cut.dcm"), 3, "truncated JPEG data"},
+        {predict("@dicom/stream_70_other_size.dcm"), 3, "its JPEG data are of another size than the file says"},
+        {predict("@dicom/DICOMDIR"), 3, "names no image that is there"},
+        {predict("@dicom/DICOMDIR_outside"), 3, "names a file that is none below its folder"},
     };
 }
 
@@ -205,7 +272,8 @@ std::vector<Row> data_sets() {
         {info("nih:%csv/empty"), 3, "is empty"},
         {info("nih:%csv/header_alone"), 3, "images is there"},
         {info("nih:%csv/no_column"), 3, "no column 'Finding Labels'"},
-        {info("nih:%csv/binary"), 3, "no column 'Image Index'"},
+        {info("nih:%csv/binary"), 3, "is no text: byte 0 is zero"},
+        {info("nih:%csv/open_quote"), 3, "a quote that is not closed"},
         {info("nih:%csv/unknown_label"), 3, "unknown label 'Mas'"},
         {info("nih:%csv/short_row"), 3, "fields, at least 4 are wanted"},
         {info("nih:%csv/twice"), 3, "has a row already"},
@@ -226,7 +294,7 @@ std::vector<Row> data_sets() {
         {info("pack:%pack/empty"), 3, "the file is too short for an index"},
         {info("pack:%pack/header_alone"), 3, "the file is too short for an index"},
         {info("pack:%pack/magic"), 3, "is no index of a pack"},
-        {info("pack:%pack/version"), 3, "the pack is of version 3, this program reads 1 to 2"},
+        {info("pack:%pack/version"), 3, "the pack is of version 4, this program reads 1 to 3"},
         {info("pack:%pack/truncated"), 3, "its header claims other contents than its"},
         {info("pack:%pack/longer"), 3, "its header claims other contents than its"},
         {info("pack:%pack/samples_huge"), 3, "its header claims other contents than its"},
@@ -240,6 +308,34 @@ std::vector<Row> data_sets() {
         {info("pack:%pack/labels"), 3, "the index is damaged: its XXH3 is"},
         {info("medmnist:%missing.npz"), 2, "does not exist"},
         {info("medmnist:%nothing"), 3, "wanted a regular file"},
+    };
+}
+
+std::vector<Row> tables() {
+    return {
+        {info("csv:@table/open_quote.csv"), 3, "a quote that is not closed"},
+        {info("csv:@table/after_quote.csv"), 3, "wanted a separator behind the quote"},
+        {info("csv:@table/many_cells.csv"), 3, "more than 4096 cells"},
+        {info("csv:%long_cell.csv"), 3, "a cell of more than 1048576 bytes"},
+        {info("csv:@table/no_images.csv"), 3, "no column names images"},
+        {info("csv:@table/no_labels.csv"), 3, "no column of labels"},
+        {info("csv:@table/short_row.csv"), 3, "cells, the header has"},
+        {info("csv:@table/other_labels.csv"), 3, "has a row already, with other labels"},
+        {info("csv:@table/bad_list.csv"), 3, "wanted a list ['a', 'b']"},
+        {info("csv:@table/utf32.csv"), 3, "UTF-32, which is not read"},
+        {info("csv:@table/odd_utf16.csv"), 3, "UTF-16 of an odd number of bytes"},
+        {info("csv:@table/truncated.csv.gz"), 3, "the gzip file is truncated"},
+        {info("csv:@table/not_there.csv"), 3, "images is there"},
+        {info("csv:%nothing"), 3, "wanted a regular file"},
+        {info("chexpert:%nothing"), 3, "has neither train.csv nor valid.csv"},
+        {info("mimic:%nothing"), 3, "has no mimic-cxr-*-chexpert.csv"},
+        {info("padchest:%nothing"), 3, "has no PADCHEST*.csv"},
+        {info("vindr:%nothing"), 3, "has neither image_labels_train.csv nor train.csv"},
+        {info("rsna:%nothing"), 3, "has no stage_2_train_labels*.csv"},
+        {{"data", "info", "csv:@table/good.csv", "--uncertain", "maybe"},
+         2,
+         "wanted ignore, zeros, ones or smooth:a-b"},
+        {{"data", "info", "csv:@table/good.csv", "--label-columns", "Edem"}, 2, "no column 'Edem'"},
     };
 }
 
@@ -257,7 +353,8 @@ std::vector<Row> predictions() {
         {score("cell_huge.csv"), 3, "wanted a finite number, got '"},
         {score("short_row.csv"), 3, "wanted 2 fields, got 1"},
         {score("header_alone.csv"), 3, "have no image in common"},
-        {score("binary.csv"), 3, "unknown label '"},
+        {score("binary.csv"), 3, "is no text: byte 0 is zero"},
+        {score("open_quote.csv"), 3, "a quote that is not closed"},
         {{"score", "--predictions", "@predictions/labels.csv", "--labels", "@csv/good.csv", "--list",
           "@csv/header_alone.csv"},
          3,
@@ -333,8 +430,10 @@ void check(const std::vector<Row>& rows, const Scratch& scratch) {
 TEST_CASE("Hostile input ends with its code and its message, which the documentation explains", "[hostile]") {
     const Scratch scratch;
     SECTION("pictures") { check(images(), scratch); }
+    SECTION("DICOM images") { check(dicom_images(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
+    SECTION("tables") { check(tables(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }
     SECTION("configurations") { check(configurations(), scratch); }
 }

@@ -1,5 +1,6 @@
 // A run from the first step to the prediction, as the program's users see it.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
@@ -238,4 +240,74 @@ TEST_CASE("A trace that cannot be written ends bench with its code", "[bench]") 
                                   "--warmup", "0", "--quiet", "--trace", "/dev/null/trace.json"});
     CHECK(result.code == 5);
     CHECK(result.out.empty());
+}
+
+TEST_CASE("Data of one class are refused before anything is written or replaced", "[train]") {
+    const TemporaryFolder folder;
+    // Two binary greyscale images in one class; what is in them does not matter, they are not read.
+    for (const char* split : {"train", "val"})
+        for (const char* name : {"a.png", "b.png"}) {
+            std::filesystem::create_directories(folder / "set" + "/" + split + "/only");
+            keel::test::write_text(folder / "set" + "/" + split + "/only/" + name, "");
+        }
+    const std::string out = folder / "run";
+    const auto refused = run_keel(train_command("folder:" + (folder / "set"), out));
+    INFO(refused.err);
+    CHECK(refused.code == 3);
+    CHECK(refused.err.find("at least two classes") != std::string::npos);
+    CHECK(refused.err.find("folder:" + (folder / "set")) != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(out));
+
+    REQUIRE(run_keel(train_command(draw_phantom(folder), out, {"--max-steps", "1"})).code == 0);
+    CHECK(run_keel(train_command("folder:" + (folder / "set"), out, {"--force"})).code == 3);
+    CHECK(std::filesystem::exists(out + "/checkpoints/last.safetensors"));
+}
+
+TEST_CASE("A run of batches of one is warned of batch norm, in the log as well", "[train]") {
+    const TemporaryFolder folder;
+    const std::string out = folder / "run";
+    const auto trained = run_keel(train_command(draw_phantom(folder), out, {"--batch-size", "1", "--max-steps", "1"}));
+    INFO(trained.err);
+    CHECK(trained.code == 0);
+    CHECK(trained.err.find("batch norm over a batch of one image") != std::string::npos);
+    CHECK(read_text(out + "/log.txt").find("batch norm over a batch of one image") != std::string::npos);
+}
+
+TEST_CASE("A checkpoint of weights that are no numbers is named, not a sample", "[train]") {
+    const TemporaryFolder folder;
+    const std::string data = draw_phantom(folder), out = folder / "run", broken = folder / "broken.safetensors";
+    REQUIRE(run_keel(train_command(data, out, {"--max-steps", "1"})).code == 0);
+    keel::CheckpointState state = keel::load_checkpoint(out + "/checkpoints/last.safetensors");
+    for (const keel::NamedTensor& entry : state.tensors)
+        if (entry.name == "layer1.0.conv1.weight") entry.tensor.values<float>()[0] = std::nanf("");
+    keel::save_checkpoint(broken, state);
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"eval", "--checkpoint", broken, "--data", data},
+          std::vector<std::string>{"predict", "--checkpoint", broken, folder / "phantom"},
+          train_command(data, folder / "more", {"--init", broken})}) {
+        const auto refused = run_keel(command);
+        INFO(refused.err);
+        CHECK(refused.code == 3);
+        CHECK(refused.err.find("broken.safetensors: layer1.0.conv1.weight holds NaN") != std::string::npos);
+    }
+}
+
+TEST_CASE("Every loss trains labels, with the sampler and augmentations that are off by default", "[train]") {
+    const TemporaryFolder folder;
+    const std::string data = draw_phantom(folder);
+    for (const char* loss : {"bce", "focal", "asymmetric", "auc-margin"}) {
+        const std::string out = folder / loss;
+        const auto trained = run_keel(train_command(data, out,
+                                                    {"--loss", loss, "--sampler", "balanced", "--mixup", "0.2",
+                                                     "--cutmix", "1", "--erase", "0.5", "--max-steps", "4", "--json"}));
+        INFO(trained.err);
+        REQUIRE(trained.code == 0);
+        CHECK(read_text(out + "/config.toml").find("loss = '" + std::string(loss) + "'") != std::string::npos);
+        CHECK(read_text(out + "/config.toml").find("sampler = 'balanced'") != std::string::npos);
+        CHECK(run_keel({"eval", "--checkpoint", out + "/checkpoints/last.safetensors", "--data", data}).code == 0);
+    }
+    const auto refused = run_keel(train_command(data, folder / "ce", {"--loss", "ce"}));
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("wanted a loss of labels, one of bce, focal, asymmetric, auc-margin; got 'ce'") !=
+          std::string::npos);
 }

@@ -96,6 +96,21 @@ TEST_CASE("What is missing is named, and what contradicts itself refused", "[con
     CHECK(contains(usage_error([] { parse({"--schedule", "step"}); }), "milestones"));
 }
 
+TEST_CASE("Of a flag that is given twice the last counts", "[train_options]") {
+    CLI::App app;
+    add_dataset_options(app);
+    app.parse(
+        std::vector<std::string>{"5", "--split-seed", "14", "--bit-depth", "9", "--split-seed", "12", "--bit-depth"});
+    CHECK(read_dataset_options(app).split_seed == 5);
+    CHECK(read_dataset_options(app).bit_depth == 14);
+    const ImageReading model{.bit_depth = 10, .exif_rotation = false};
+    CLI::App predict;
+    add_image_reading_options(predict);
+    predict.parse(std::vector<std::string>{"--no-keep-16-bits"});
+    const ImageReading read = read_image_reading(predict, model);
+    CHECK((read.bit_depth == 10 && !read.exif_rotation && !read.keep_16_bits));
+}
+
 TEST_CASE("Commands that only read data take the options that say how", "[train_options]") {
     CLI::App app;
     add_dataset_options(app);

@@ -123,6 +123,25 @@ TEST_CASE("Contents that contradict themselves are refused", "[dataset]") {
     CHECK(refusal(contents_of(samples, Task::classes)).empty());
 }
 
+TEST_CASE("Attributes have names, and every sample a value for each", "[dataset]") {
+    DatasetContents contents = contents_of({sample("a", 0), sample("b", 0)});
+    contents.attribute_names = {"sex", "age"};
+    contents.splits[0][0].attributes = {"F", "58"};
+    const Storage none;
+    const StoredDataset data(none, contents);
+    CHECK(data.attribute_names() == std::vector<std::string>{"sex", "age"});
+    CHECK(data.samples(Split::train)[0].attributes == std::vector<std::string>{"F", "58"});
+    CHECK(data.samples(Split::train)[1].attributes == std::vector<std::string>{"", ""});  // nothing is known of it
+
+    contents.splits[0][1].attributes = {"M"};
+    CHECK_THAT(refusal(contents), contains("b has 1 attributes, the data set 2"));
+    contents.splits[0][1].attributes = {"M", "7"};
+    contents.attribute_names[1] = "sex";
+    CHECK_THAT(refusal(contents), contains("got 'sex' twice"));
+    contents.attribute_names[1] = "";
+    CHECK_THAT(refusal(contents), contains("got '' for one"));
+}
+
 TEST_CASE("A class may be unknown of training samples, and of no others", "[dataset]") {
     std::vector<Sample> samples{sample("known", 0), sample("unknown", 1)};
     samples[0].label = 1;

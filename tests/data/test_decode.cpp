@@ -123,7 +123,7 @@ TEST_CASE("PNG of every kind is what stb_image makes of it") {
         // around the sixteen rows and bytes that are unfiltered at once
         for (auto [w, h] :
              {std::pair{1U, 1U}, {2U, 15U}, {5U, 16U}, {15U, 17U}, {16U, 33U}, {17U, 2U}, {101U, 40U}, {333U, 64U}})
-            kinds.push_back({w, h, 8, color});
+            for (const int bits : {8, 16}) kinds.push_back({w, h, bits, color});
         kinds.push_back({21, 19, 16, color});
         kinds.push_back({21, 19, 8, color, true});
         kinds.push_back({3, 3, 16, color, true});

@@ -4,6 +4,7 @@
 
 #include "data/pipeline/transform.h"
 #include "kernels/error.h"
+#include "tests/data/deep_files.h"
 #include "tests/data/files.h"
 #include "tests/support/catch.h"
 
@@ -11,14 +12,6 @@ using namespace keel;
 using namespace keel::test;
 
 namespace {
-
-Image deep_noise(int width, int height, int channels, std::uint64_t seed) {
-    Image image(width, height, channels, 16);
-    Random random(seed, Draw::bench);
-    for (std::size_t i = 0; i < image.samples(); ++i)
-        image.row16(0)[i] = static_cast<std::uint16_t>(random.below(65536));
-    return image;
-}
 
 /// An image of doubles in [0, 1].
 struct Reference {

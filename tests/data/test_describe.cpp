@@ -41,16 +41,17 @@ TEST_CASE("What was not used, and what scores do not show, follows as warnings",
     contents.splits[0][0].patient = contents.splits[1][0].patient = "p1";
     contents.splits[0][1].known = 0b01;
     const std::vector<std::string> lines = lines_of(contents);
-    CHECK(std::vector(lines.begin() + 3, lines.end()) ==
-          std::vector<std::string>{
-              "! the source's own",
-              "! 4 rows of the label file have no image and are not used: a, b, c and 1 more",
-              "! 2 images have no row in the label file and are not used: f, g",
-              "! 1 labelled images are in none of the official lists and are not used: e",
-              "! 1 patients have images in several splits: scores are too good by them: p1",
-              "train: not known of every sample: B; loss and scores leave those out",
-              "! val: no sample shows B",
-          });
+    CHECK(
+        std::vector(lines.begin() + 3, lines.end()) ==
+        std::vector<std::string>{
+            "! the source's own",
+            "! 4 rows of the label file have no image (no picture file is there) and are not used: a, b, c and 1 more",
+            "! 2 images have no row in the label file and are not used: f, g",
+            "! 1 labelled images are in none of the official lists and are not used: e",
+            "! 1 patients have images in several splits: scores are too good by them: p1",
+            "train: not known of every sample: B; loss and scores leave those out",
+            "! val: no sample shows B",
+        });
 }
 
 TEST_CASE("Classes that a split lacks are named, and shares of splits that had no effect", "[describe]") {

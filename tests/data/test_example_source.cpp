@@ -81,7 +81,10 @@ TEST_CASE("The guide prints the source that is tested here, and names files that
 }
 
 TEST_CASE("The help and the documents list the sources of the table", "[guide]") {
-    CHECK(data_spec_help() == "phantom:DIR, nih:DIR, medmnist:FILE.npz, folder:DIR, cifar10:DIR or pack:DIR");
+    CHECK(data_spec_help() ==
+          "phantom:DIR, nih:DIR, csv:FILE, chexpert:DIR, mimic:DIR, padchest:DIR, vindr:DIR, rsna:DIR, "
+          "medmnist:FILE.npz, "
+          "folder:DIR, cifar10:DIR or pack:DIR");
     const std::string formats = document("data_formats.md");
     for (const Source& source : kSources) {
         const std::string spec = std::string(source.scheme) + ":" + source.argument;

@@ -11,6 +11,7 @@
 #include "tests/data/files.h"
 #include "tests/data/stb_oracle.h"
 #include "tests/support/catch.h"
+#include "tests/support/dicom_writer.h"
 
 using namespace keel;
 using namespace keel::test;
@@ -211,4 +212,20 @@ TEST_CASE("A JPEG header that claims too much, or scans without end, is refused"
     const Bytes scan(last, scans.end() - 2);
     for (int i = 0; i < 600; ++i) scans.insert(scans.end() - 2, scan.begin(), scan.end());
     CHECK_THROWS_AS(decode_image(scans, 0, "x"), InputError);
+}
+
+TEST_CASE("A DICOM file with JPEG data has the pixels of the JPEG file", "[dicom]") {
+    const Bytes jpeg = encode(waves(45, 31, 1), {});
+    const auto half = jpeg.begin() + static_cast<std::ptrdiff_t>(jpeg.size() / 4 * 2);
+    for (const char* syntax : {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}) {
+        DicomWriter writer;
+        writer.syntax = syntax;
+        writer.grey(45, 31, 8, false, 8);
+        writer.encapsulate({Bytes(jpeg.begin(), half), Bytes(half, jpeg.end())});
+        const Image got = decode_image(writer.file(), 0, "x", {.keep_16_bits = true});
+        CHECK(got.bits == 8);
+        CHECK(got.pixels == decode_image(jpeg, 0, "x").pixels);
+        writer.encapsulate({Bytes(jpeg.begin(), half)});
+        CHECK_THROWS_AS(decode_image(writer.file(), 0, "x"), InputError);
+    }
 }

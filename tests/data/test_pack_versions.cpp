@@ -5,10 +5,12 @@
 
 #include "data/formats/pack_format.h"
 #include "data/pipeline/loader.h"
+#include "data/pipeline/resample.h"
 #include "data/sources/pack.h"
 #include "kernels/error.h"
 #include "tests/data/files.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 
 using namespace keel;
 using namespace keel::test;
@@ -22,7 +24,8 @@ void pack_set(const Dataset& source, const std::string& directory, int size) {
 /// A source of one's own with images that any pack can hold but version 1 of the index could not say.
 class OwnDataset : public Dataset {
 public:
-    OwnDataset(int channels, int bits, std::uint64_t known) : Dataset(make(channels, known)), bits_(bits) {}
+    OwnDataset(int channels, int bits, std::uint64_t known, const ImageReading& reading = old_reading())
+        : Dataset(make(channels, known, reading)), bits_(bits) {}
 
 protected:
     Image read(const Sample& sample, LeastSize) const override {
@@ -33,8 +36,9 @@ protected:
     }
 
 private:
-    static DatasetContents make(int channels, std::uint64_t known) {
+    static DatasetContents make(int channels, std::uint64_t known, const ImageReading& reading) {
         DatasetContents contents;
+        contents.reading = reading;
         contents.task = Task::labels;
         contents.label_names = {"a", "b", "c"};
         contents.channels = channels;
@@ -58,6 +62,7 @@ std::uint32_t index_version(const std::string& directory) {
 
 void check_equal(const Dataset& packed, const Dataset& source) {
     CHECK((packed.task() == source.task() && packed.channels() == source.channels()));
+    CHECK(packed.reading() == source.reading());
     CHECK(packed.label_names() == source.label_names());
     for (const Split split : kSplits) {
         REQUIRE(packed.size(split) == source.size(split));
@@ -132,13 +137,19 @@ TEST_CASE("A pack keeps unknown labels, samples of 16 bits and any number of cha
     CHECK(version({1, 16, kAllKnown}) == 2);
     CHECK(version({7, 8, kAllKnown}) == 2);
     CHECK(version({5, 16, 0}) == 2);
+    ImageReading twelve;
+    twelve.bit_depth = 12;
+    for (const ImageReading& reading : {ImageReading{}, twelve}) CHECK(version({3, 16, 0b101, reading}) == 3);
     CHECK_THROWS_AS(pack_set(OwnDataset(65, 8, kAllKnown), scratch / "many", 0), UsageError);
 
-    // Resized in 16 bits, rounded once.
+    // Resized to floats, as the transforms do it, which version 3 alone has.
     const OwnDataset deep(1, 16, kAllKnown);
     pack_set(deep, scratch / "resized", 6);
     const auto packed = open_dataset("pack:" + (scratch / "resized"));
-    CHECK(packed->load(Split::train, 1).pixels == resize(deep.load(Split::train, 1), 6, 6).pixels);
+    const Image source = deep.load(Split::train, 1);
+    const Box whole{0, 0, static_cast<double>(source.width), static_cast<double>(source.height)};
+    CHECK(packed->load(Split::train, 1).pixels == image_of(resize_to_floats(source, whole, 6, 6)).pixels);
+    CHECK(index_version(scratch / "resized") == 3);
     // An epoch from it has the unknown labels.
     const OwnDataset half(1, 8, 0b001);
     pack_set(half, scratch / "half", 0);
@@ -162,6 +173,7 @@ TEST_CASE("A pack keeps that a class is not known, of training samples alone", "
     const TemporaryFolder scratch;
     DatasetContents contents;
     contents.label_names = {"a", "b"};
+    contents.reading = old_reading();
     for (const std::int32_t label : {1, kUnknownClass, 0}) {
         contents.splits[0].emplace_back().name = "n" + std::to_string(label);
         contents.splits[0].back().label = label;
@@ -182,6 +194,37 @@ TEST_CASE("A pack keeps that a class is not known, of training samples alone", "
     std::memcpy(index.data() + hashed, &hash, sizeof(hash));
     write_text(scratch / "some/index.keelpack", index);
     CHECK_THROWS_AS(open_dataset("pack:" + (scratch / "some")), InputError);
+}
+
+TEST_CASE("Floats of a pack are from 0 to 1, and what says how images were read is well-formed", "[pack]") {
+    const TemporaryFolder scratch;
+    pack_set(OwnDataset(1, 16, kAllKnown), scratch / "pack", 6);
+    const std::string index = read_text(scratch / "pack/index.keelpack");
+    const auto refused = [&](const std::string& from, const std::string& to) {
+        std::string lying = index;
+        const std::size_t at = lying.find(from);
+        REQUIRE((at != std::string::npos && from.size() == to.size()));
+        lying.replace(at, to.size(), to);
+        const std::uint64_t hash = XXH3_64bits(lying.data(), lying.size() - 8);
+        std::memcpy(lying.data() + lying.size() - 8, &hash, 8);
+        write_text(scratch / "pack/index.keelpack", lying);
+        CHECK_THROWS_AS(open_dataset("pack:" + (scratch / "pack")), InputError);
+    };
+    refused("\"bit_depth\":0", "\"bit_depth\":x");
+    refused("\"page\":0,", "\"page\":-1");
+    std::string shard = read_text(scratch / "pack/shard-00000.keelpack");
+    const float two = 2;
+    std::memcpy(shard.data() + 16, &two, 4);
+    const std::uint64_t pixels = XXH3_64bits(shard.data() + 16, 144);
+    std::string fitting = index;
+    std::memcpy(fitting.data() + 64 + 8 + 8, &pixels, 8);
+    const std::uint64_t hash = XXH3_64bits(fitting.data(), fitting.size() - 8);
+    std::memcpy(fitting.data() + fitting.size() - 8, &hash, 8);
+    write_text(scratch / "pack/index.keelpack", fitting);
+    write_text(scratch / "pack/shard-00000.keelpack", shard);
+    const auto packed = open_dataset("pack:" + (scratch / "pack"));
+    CHECK_THROWS_WITH(packed->load(Split::train, 0), contains("has samples that are not from 0 to 1"));
+    CHECK_NOTHROW(packed->load(Split::train, 1));
 }
 
 TEST_CASE("Bits past the labels do not make another pack", "[pack]") {

@@ -83,3 +83,28 @@ TEST_CASE("Independent ranks take the first part of their own order", "[sampler]
         CHECK(shard.batches[1].next_sample == 18);
     }
 }
+
+TEST_CASE("Balanced draws show each group equally often, and all of a group before any of it again", "[sampler]") {
+    const std::vector<std::vector<std::int64_t>> groups{{0, 1, 2, 3, 4, 5, 6}, {7}, {8, 9, 0}};
+    const auto draws = balanced_draws(1, 2, 60, groups);
+    CHECK(draws == balanced_draws(1, 2, 60, groups));
+    CHECK(draws != balanced_draws(1, 3, 60, groups));
+    CHECK(draws != balanced_draws(2, 2, 60, groups));
+    REQUIRE(draws.size() == 60);
+    CHECK(std::ranges::count(draws, 7) == 20);
+    for (std::size_t at = 0; at < 60; at += 3) CHECK(std::count(draws.begin() + at, draws.begin() + at + 3, 7) == 1);
+    for (const std::int64_t member : {8, 9}) {
+        CHECK(std::ranges::count(draws, member) >= 6);  // of 20 draws from three
+        CHECK(std::ranges::count(draws, member) <= 7);
+    }
+    for (std::int64_t member = 1; member < 7; ++member) {
+        CHECK(std::ranges::count(draws, member) >= 2);  // of 20 draws from seven
+        CHECK(std::ranges::count(draws, member) <= 3);
+    }
+    CHECK(std::equal(draws.begin(), draws.begin() + 31, balanced_draws(1, 2, 31, groups).begin()));
+    CHECK(balanced_draws(1, 2, 0, {}).empty());
+}
+
+TEST_CASE("Repeats count how often a draw came before", "[sampler]") {
+    CHECK(repeats_of({4, 5, 4, 4, 6, 5}) == std::vector<std::uint32_t>{0, 0, 1, 2, 0, 1});
+}

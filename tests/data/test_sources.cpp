@@ -4,6 +4,7 @@
 
 #include "data/dataset.h"
 #include "data/inspect/info.h"
+#include "data/sources/nih_table.h"
 #include "data/sources/sources.h"
 #include "kernels/error.h"
 #include "tests/data/files.h"
@@ -68,7 +69,9 @@ TEST_CASE("Unknown schemes and missing paths are usage errors that say what is k
                                     std::string("nih:/no/such/folder"), std::string("nih:")}) {
         CHECK_THROWS_AS(open_dataset(spec), UsageError);
     }
-    CHECK(message_of("nihh:.").find("phantom: nih: medmnist: folder: cifar10: pack:") != std::string::npos);
+    CHECK(message_of("nihh:.").find(
+              "phantom: nih: csv: chexpert: mimic: padchest: vindr: rsna: medmnist: folder: cifar10: pack:") !=
+          std::string::npos);
     DatasetOptions options;
     options.val_fraction = 1.5;
     CHECK_THROWS_AS(open_dataset("nih:.", options), UsageError);
@@ -105,6 +108,40 @@ TEST_CASE("nih: labels, lists and a validation split by patient") {
     CHECK(patients(*again, Split::val) == patients(*data, Split::val));
     CHECK(patients(*other, Split::val) != patients(*data, Split::val));
     CHECK(patients(*other, Split::test) == patients(*data, Split::test));
+}
+
+TEST_CASE("nih: sex, age in years and view of each image") {
+    const TemporaryFolder scratch;
+    write_nih(scratch.path(), 8);
+    write_text(scratch / "Data_Entry_2017.csv",
+               "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+               "OriginalImage[Width,Height]\n"
+               "00000001_000.png,Effusion,0,1,058Y,F,PA,2500,2048\n00000001_001.png,No Finding,1,1,6M,F,AP,2500,2048\n"
+               "00000002_000.png,No Finding,0,2,34,M\n00000002_001.png,No Finding,1,2\n");
+    const auto data = open_dataset("nih:" + scratch.path());
+    CHECK(data->attribute_names() == std::vector<std::string>{"sex", "age", "view"});
+    std::map<std::string, std::vector<std::string>> attributes;
+    for (const Split split : kSplits)
+        for (const Sample& sample : data->samples(split)) attributes[sample.name] = sample.attributes;
+    CHECK(attributes["00000001_000.png"] == std::vector<std::string>{"F", "58", "PA"});
+    CHECK(attributes["00000001_001.png"] == std::vector<std::string>{"F", "0.5", "AP"});
+    CHECK(attributes["00000002_000.png"] == std::vector<std::string>{"M", "34", ""});  // a row that ends early
+    CHECK(attributes["00000002_001.png"] == std::vector<std::string>{"", "", ""});
+    for (const auto& [text, years] : std::map<std::string, std::string>{{"013D", "0.0355921"},
+                                                                        {"026W", "0.498289"},
+                                                                        {"100", "100"},
+                                                                        {"Y", "Y"},
+                                                                        {"", ""},
+                                                                        {"-5Y", "-5Y"},
+                                                                        {"5xY", "5xY"},
+                                                                        {"99999999999Y", "99999999999Y"}})
+        CHECK(age_in_years(text) == years);
+
+    write_text(scratch / "Data_Entry_2017.csv", "Image Index,Finding Labels,Patient ID\n00000001_000.png,Effusion,1\n");
+    const auto plain = open_dataset("nih:" + scratch.path());
+    for (const Split split : kSplits)
+        for (const Sample& sample : plain->samples(split))
+            CHECK(sample.attributes == std::vector<std::string>{"", "", ""});
 }
 
 TEST_CASE("nih: without lists the test set is split off by patient") {

@@ -1,5 +1,7 @@
 #include "data/pipeline/transform.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "kernels/error.h"
@@ -196,4 +198,72 @@ TEST_CASE("Options outside their range are refused") {
           TransformOptions{.rotate_degrees = NAN}, TransformOptions{.mean = {0, 0}}}) {
         CHECK_THROWS_AS(check_transform(bad), UsageError);
     }
+}
+
+TEST_CASE("An erased rectangle is noise within the draw's bounds, and the rest is as it was", "[transform]") {
+    const Image grey = noise_image(20, 20, 1, 4), color = noise_image(20, 20, 3, 4);
+    TransformOptions options{.image_size = 20, .channels = 3, .augment = true, .flip = false, .erase = 1.0F};
+    options.mean = {0.5F, 0.25F, 0.125F};
+    options.std = {0.25F, 0.5F, 1.0F};
+    TransformOptions plain = options;
+    plain.erase = 0;
+    int erased = 0;
+    for (std::uint64_t sample = 0; sample < 50; ++sample) {
+        const Augmentation a = draw_augmentation(options, 1, 2, sample);
+        if (a.erase_w == 0) continue;  // a hundred rectangles that did not fit
+        ++erased;
+        CHECK((a.erase_x + a.erase_w <= 1 && a.erase_y + a.erase_h <= 1));
+        CHECK((a.erase_w * a.erase_h > 0.0199F && a.erase_w * a.erase_h < 0.4001F));
+        CHECK((a.erase_h / a.erase_w > 0.2999F && a.erase_h / a.erase_w < 3.334F));
+        for (const Image* image : {&grey, &color}) {
+            std::vector<float> with(1200), without(1200);
+            transform_image(*image, options, a, with.data());
+            transform_image(*image, plain, draw_augmentation(plain, 1, 2, sample), without.data());
+            std::size_t inside = 0, changed = 0, gray = 0;
+            for (std::size_t y = 0; y < 20; ++y)
+                for (std::size_t x = 0; x < 20; ++x) {
+                    const float cx = static_cast<float>(x) + 0.5F, cy = static_cast<float>(y) + 0.5F;
+                    const bool in = cx > a.erase_x * 20 && cx < (a.erase_x + a.erase_w) * 20 && cy > a.erase_y * 20 &&
+                                    cy < (a.erase_y + a.erase_h) * 20;
+                    std::array<float, 3> value{};
+                    bool other = false;
+                    for (std::size_t c = 0; c < 3; ++c) {
+                        const std::size_t at = (y * 20 + x) * 3 + c;
+                        value[c] = with[at] * options.std[c] + options.mean[c];
+                        other = other || with[at] != without[at];
+                    }
+                    inside += in;
+                    changed += other;
+                    CHECK((in || !other));
+                    if (in) {
+                        CHECK((*std::ranges::min_element(value) > -1e-6F && *std::ranges::max_element(value) < 1));
+                        gray += std::abs(value[0] - value[1]) < 1e-6F && std::abs(value[0] - value[2]) < 1e-6F;
+                    }
+                }
+            CHECK(changed > inside * 9 / 10);
+            CHECK((image == &grey ? gray == inside : gray <= inside / 10));
+        }
+    }
+    CHECK(erased > 45);
+    options.erase = 0.25F;
+    int chosen = 0;
+    for (std::uint64_t sample = 0; sample < 1000; ++sample)
+        chosen += draw_augmentation(options, 1, 2, sample).erase_w > 0;
+    CHECK((chosen > 180 && chosen < 320));
+}
+
+TEST_CASE("Erasing draws after all else, so that the other draws are what they were without it", "[transform]") {
+    TransformOptions with{.augment = true, .rotate_degrees = 10, .scale_min = 0.5F, .contrast = 0.2F, .erase = 1.0F};
+    TransformOptions without = with;
+    without.erase = 0;
+    for (std::uint64_t sample = 0; sample < 20; ++sample) {
+        const Augmentation a = draw_augmentation(with, 1, 2, sample), b = draw_augmentation(without, 1, 2, sample);
+        CHECK((a.crop_x == b.crop_x && a.flip == b.flip && a.angle == b.angle && a.contrast == b.contrast));
+        CHECK(b.erase_w == 0);
+    }
+    with.erase = 1.5F;
+    CHECK_THROWS_AS(check_transform(with), UsageError);
+    with.erase = 1;
+    with.erase_area = 0.01F;
+    CHECK_THROWS_AS(check_transform(with), UsageError);
 }

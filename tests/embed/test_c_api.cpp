@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "data/formats/decode.h"
+#include "data/formats/stb.h"
 #include "embed/keel.h"
 #include "kernels/parallel.h"
 #include "tests/embed/small_model.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "tests/support/dicom_writer.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
@@ -78,6 +80,24 @@ TEST_CASE("Paths, encoded files and pixels of one image have the C++ predictor's
                                     scores.data(), 3) == KEEL_OK);
         CHECK(scores == wanted);
     }
+}
+
+TEST_CASE("A DICOM file has the scores of the PNG of its grey levels", "[c][dicom]") {
+    const TemporaryFolder folder;
+    write_small_checkpoint(folder / "model", 1);
+    const Loaded loaded(folder / "model");
+    const Image grey = sample_image(50, 40, 1, 3);
+    DicomWriter writer;
+    writer.grey(grey.width, grey.height, 8, false, 8);
+    writer.put(0x7FE00010, "OW", grey.pixels);
+    const DicomWriter::Bytes dicom = writer.file(), png = encode_png(grey);
+    write_text(folder / "IM1", std::string(dicom.begin(), dicom.end()));
+    std::vector<float> wanted(3), of_file(3), of_memory(3);
+    REQUIRE(keel_predict_encoded(loaded.model, png.data(), png.size(), wanted.data(), 3) == KEEL_OK);
+    REQUIRE(keel_predict_file(loaded.model, (folder / "IM1").c_str(), of_file.data(), 3) == KEEL_OK);
+    REQUIRE(keel_predict_encoded(loaded.model, dicom.data(), dicom.size(), of_memory.data(), 3) == KEEL_OK);
+    CHECK(of_file == wanted);
+    CHECK(of_memory == wanted);
 }
 
 TEST_CASE("Normalized images go in together", "[c]") {

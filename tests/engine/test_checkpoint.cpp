@@ -164,6 +164,14 @@ TEST_CASE("checkpoint: transfer to another number of classes skips the named pre
     CHECK(equal(net.parameters().back().tensor, Tensor::zeros({3})));
 }
 
+TEST_CASE("checkpoint: variables of a loss belong to no model") {
+    Net source(3), net(3);
+    std::vector<NamedTensor> tensors = filled(source).state();
+    tensors.push_back({"loss.alpha", Tensor::full({3}, 1)});
+    CHECK(load_into(net.state(), tensors, "w").empty());
+    CHECK(equal_state(source, net));
+}
+
 TEST_CASE("checkpoint: tensors of no part of the model may be skipped, those of a part may not") {
     Net source(3), net(3);
     auto tensors = filled(source).state();

@@ -20,6 +20,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     });
     fuzz::accept_or_refuse<InputError>([&] {
+        const OperatingPoints points = operating_points_of(text, 2);
+        try {
+            std::vector<float> scores{0, 1, 0.5F, 1e-38F};
+            points_of(points, "");
+            if (points.calibration) calibrate(*points.calibration, true, scores);
+        } catch (const UsageError& error) {
+            throw std::logic_error(error.what());
+        }
+    });
+    fuzz::accept_or_refuse<InputError>([&] {
         read_trainer_state({{"keel.epoch", "1"},
                             {"keel.step", "2"},
                             {"keel.sample_offset", "0"},

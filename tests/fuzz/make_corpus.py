@@ -2,12 +2,14 @@
 """make_corpus.py DIR: writes valid and hostile files for each fuzz target, DIR/TARGET/NAME.
 
 The fuzzers start from them, tests/cli/test_hostile.cpp feeds them to the program. Plain Python, the same bytes every time."""
+import gzip
 import json
 import pathlib
 import struct
 import sys
 import zlib
 
+from corpus_dicom import dicom_files
 from corpus_images import images
 
 ROOT = pathlib.Path(sys.argv[1])
@@ -145,6 +147,38 @@ def csv():
     put("csv", "zeros.csv", b"\0" * 500)
 
 
+def table():
+    """Tables of csv: and of the published sets, which fuzz_table.cpp reads each as all of them."""
+    put("table", "good.csv", "path,split,Mass,Edema\na.png,train,1,-1\nb.png,val,0,\n")
+    put("table", "roles.csv", "Path,PatientID,view,sex,age,weight,x\na.png,007,PA,F,058Y,1,1\nb.png,7.0,L,M,,2,0\n")
+    put("table", "named.csv", "image;labels\na.png;Mass|Edema\nb.png;No Finding\n")
+    put("table", "lists.csv", "image\tlabels\na.png\t['Mass', 'x y']\nb.png\t[]\n")
+    put("table", "classes.csv", "image,class\r\"a.png\",dog\rb.png,cat\r")
+    put("table", "utf16.csv", b"\xff\xfe" + "path,x\na.png,1\nb.png,0\n".encode("utf-16-le"))
+    put("table", "packed.csv.gz", gzip.compress(b"path,x\na.png,1\nb.png,0\n", mtime=0))
+    put("table", "truncated.csv.gz", gzip.compress(b"path,x\na.png,1\nb.png,0\n" * 50, mtime=0)[:40])
+    put("table", "chexpert.csv", "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Pleural Effusion\n"
+        "CheXpert-v1.0/train/patient00001/a.png,Male,3,Frontal,AP,1.0,\n"
+        "CheXpert-v1.0/train/patient00002/b.png,Male,3,Lateral,,,-1.0\n")
+    put("table", "mimic.csv", "dicom_id,subject_id,study_id,split,ViewPosition\na,10000001,50000001,train,PA\n")
+    put("table", "padchest.csv", "ImageID,ImageDir,Projection,PatientBirth,StudyDate_DICOM,Labels\n"
+        "a.png,0,PA,1930.0,20140915,\"['a', \"\"b\"\"]\"\nb.png,0,L,,,['normal']\n")
+    put("table", "vindr.csv", "image_id,rad_id,Mass,No finding\na,R1,1,0\na,R2,0,1\nb,R1,0,1\n")
+    put("table", "boxes.csv", "image_id,class_name,rad_id,x_min\na,Mass,R1,1\nb,No finding,R1,\n")
+    put("table", "rsna.csv", "patientId,x,y,width,height,Target\na,,,,,0\nb,1.0,2.0,3.0,4.0,1\n")
+    put("table", "open_quote.csv", 'path,x\na.png,"1\nb.png,0\n')
+    put("table", "after_quote.csv", 'path,x\n"a.png"b,1\n')
+    put("table", "many_cells.csv", "path,x\n" + "," * 5000 + "\n")
+    put("table", "no_images.csv", "x,y\n1,0\n")
+    put("table", "no_labels.csv", "path,n\na.png,17\nb.png,18\n")
+    put("table", "short_row.csv", "path,x,y\na.png,1\n")
+    put("table", "other_labels.csv", "path,x\na.png,1\na.png,0\n")
+    put("table", "bad_list.csv", "path,labels\na.png,['x'\nb.png,['y']\n")
+    put("table", "utf32.csv", "path,x\na.png,1\n".encode("utf-32"))
+    put("table", "odd_utf16.csv", b"\xff\xfe" + b"p\0x")
+    put("table", "not_there.csv", "path,x\nelsewhere/a/b/c.png,1\n../../etc/passwd,0\n")
+
+
 def predictions():
     head = "Image Index,prob_Mass,prob_Hernia,true_Mass,true_Hernia\n"
     put("predictions", "labels.csv", head + "a.png,0.25,1,1,0\nb.png,1e-9,0.5,,1\n")
@@ -176,10 +210,12 @@ def pack_record(offset=16, truth=0, shard=0, width=8, height=8, name=1, patient=
 
 
 def pack_index(records=None, shards=(208, ), samples=None, magic=b"KEELPACK", version=1, task=1, channels=1, side=8,
-               labels=("Mass", "Nodule"), texts=None, text_bytes=None):
+               labels=("Mass", "Nodule"), texts=None, text_bytes=None, reading='{"bit_depth": 12}'):
     records = [pack_record(16 + 64 * i, truth=i) for i in range(3)] if records is None else records
     if texts is None:
         texts = b"".join(struct.pack("<I", len(label)) + label.encode() for label in labels) + b"a1" * len(records)
+        if version == 3:
+            texts = struct.pack("<I", len(reading)) + reading.encode() + texts
     header = magic + struct.pack("<IIIIII", version, task, channels, side, len(labels), len(shards))
     header += struct.pack("<QQQ", *(samples or (len(records), 0, 0)))
     header += struct.pack("<Q", len(texts) if text_bytes is None else text_bytes)
@@ -199,7 +235,11 @@ def packs():
     put("pack", "truncated.keelpack", good[:-20])
     put("pack", "longer.keelpack", good + b"x")
     put("pack", "magic.keelpack", pack_index(magic=b"KEELPICK"))
-    put("pack", "version.keelpack", pack_index(version=3))
+    put("pack", "version.keelpack", pack_index(version=4))
+    put("pack", "reading.keelpack", pack_index([pack_record(bits=8, known=1)], version=3))
+    put("pack", "floats.keelpack", pack_index([pack_record(width=4, height=4, bits=32, known=1)], version=3, side=4))
+    put("pack", "reading_no_json.keelpack", pack_index([pack_record(bits=8, known=1)], version=3, reading="{"))
+    put("pack", "reading_range.keelpack", pack_index([pack_record(bits=8, known=1)], version=3, reading='{"page": -5}'))
     put("pack", "unknown_labels.keelpack", pack_index([pack_record(bits=8, known=1), pack_record(bits=8, known=0)], version=2))
     put("pack", "wide_samples.keelpack", pack_index([pack_record(bits=16, known=7)], version=2, channels=1))
     put("pack", "seven_channels.keelpack",
@@ -407,8 +447,10 @@ def frames():
 
 
 images(put)
+dicom_files(put)
 npz()
 csv()
+table()
 packs()
 predictions()
 configuration()

@@ -61,6 +61,41 @@ TEST_CASE("Predictions come back from their file, labels and classes", "[predict
     }
 }
 
+TEST_CASE("Predictions keep patients, as numbers, and attributes", "[predictions]") {
+    const TemporaryFolder folder;
+    Predictions p;
+    p.names = {"a", "b", "c", "d"};
+    p.probabilities = {0.1F, 0.2F, 0.3F, 0.4F};
+    p.targets = {1, 0, 0, -1};
+    p.patients = {"Doe^Jane", "", "Roe^Richard", "Doe^Jane"};
+    p.attribute_names = {"sex", "odd,name"};
+    p.attributes = {"F", "1", "", "", "M", "x\"y", "F", "3"};
+    const std::string csv = predictions_csv(spec_of(true, {"A"}), p);
+    CHECK(csv.starts_with("Image Index,prob_A,true_A,patient,attr_sex,\"attr_odd,name\"\n"));
+    CHECK(csv.find("Doe") == std::string::npos);
+    write_text(folder / "p.csv", csv);
+    const StoredPredictions back = read_predictions(folder / "p.csv");
+    CHECK(back.predictions.patients == std::vector<std::string>{"1", "", "2", "1"});
+    CHECK(back.predictions.attribute_names == p.attribute_names);
+    CHECK(back.predictions.attributes == p.attributes);
+    CHECK(back.predictions.targets == p.targets);
+    CHECK(holds_truth(folder / "p.csv"));
+
+    p.patients.assign(4, "");  // nobody knows
+    p.labels = {0, 0, 0, 0};
+    write_text(folder / "p.csv", predictions_csv(spec_of(false, {"A"}), p));
+    const StoredPredictions classes = read_predictions(folder / "p.csv");
+    CHECK(classes.predictions.patients.empty());
+    CHECK(classes.predictions.attributes == p.attributes);
+    CHECK(classes.predictions.labels == p.labels);
+    write_text(folder / "p.csv", predictions_csv(spec_of(true, {"A"}), p, Columns::probabilities));
+    CHECK_FALSE(holds_truth(folder / "p.csv"));
+    CHECK_THAT(refusal(folder, "Image Index,prob_A,true_A,patient,attr_sex\na,0.5,1,1\n"),
+               contains("wanted 5 fields, got 4"));
+    CHECK_THAT(refusal(folder, "Image Index,prob_A,true_A,attr_sex,patient\na,0.5,1,F,1\n"),
+               contains("columns after them"));
+}
+
 TEST_CASE("Files that are no predictions are refused by line", "[predictions]") {
     const TemporaryFolder folder;
     const std::string head = "Image Index,prob_A,true_A\n";

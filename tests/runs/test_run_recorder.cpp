@@ -122,3 +122,17 @@ TEST_CASE("A start is told with what it took of other weights", "[recorder]") {
     CHECK(data.at("splits").at("train").at("per_label") == Json({31, 0}));
     CHECK(data.at("remarks").at(1) == Json({{"warning", true}, {"text", "class B has no training samples"}}));
 }
+
+TEST_CASE("An epoch's score is called by its name, and said to be undefined where it is", "[recorder]") {
+    Recorded run;
+    run.recorder.on_epoch(run.epoch(1));
+    CHECK_THAT(run.file("log.txt"), contains("val loss 0.5000, val mean AUROC 1.0000"));
+    run.predictions.targets = {1, 1, 1, 1};
+    run.recorder.on_epoch(run.epoch(2));
+    CHECK_THAT(run.file("log.txt"), contains("val mean AUROC undefined, so that the loss decides which epoch is best"));
+    run.spec = {.name = "resnet18", .options = {.classes = 2}, .label_names = {"A", "B"}};
+    run.predictions.labels = {1, 1};
+    run.recorder.on_epoch(run.epoch(3));
+    CHECK_THAT(run.file("log.txt"), contains("val AUC undefined"));
+    CHECK(run.file("log.txt").find("-0.5") == std::string::npos);  // minus the loss is no AUROC
+}

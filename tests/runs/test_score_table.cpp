@@ -39,6 +39,33 @@ TEST_CASE("Columns are found by name, wherever they stand and whichever way they
     CHECK(table.read("Image Index,Mass\n", {"Mass"}).names.empty());
 }
 
+TEST_CASE("Tables are read as spreadsheets and other programs write them", "[score_table]") {
+    const Table table;
+    const auto same = [&](const std::string& text) {
+        const ScoreTable scores = table.read(text);
+        CHECK(scores.names == std::vector<std::string>{"a.png", "b.png"});
+        CHECK(scores.scores == std::vector<double>{0.25, 0.5, 1e-3, -2});
+        return scores.left_out;
+    };
+    CHECK(same("Image Index,Hernia,Mass\na.png,0.25,0.5\nb.png,1E-3,-2\n").empty());
+    CHECK(
+        same("Image Index;Hernia;Mass\na.png;0,25;0,5\nb.png;1E-3;-2\n").empty());  // of a country with a decimal comma
+    CHECK(same("Image Index\tHernia\tMass\na.png\t0.25\t0.5\nb.png\t1E-3\t-2\n").empty());
+    CHECK(same(",Image Index,Hernia,Mass\n0,a.png,0.25,0.5\n1,b.png,1E-3,-2\n").empty());  // an index without a name
+    CHECK(same("Image Index, Hernia , Mass\na.png, 0.25, 0.5\n b.png , +1E-3,-2 \n").empty());
+    CHECK(same("image_index,HERNIA,prob_mass\na.png,0.25,0.5\nb.png,1E-3,-2\n").empty());
+    CHECK(same("Image Index,Hernia,Mass,No Finding,Lung Lesion\na.png,0.25,0.5,x,y\nb.png,1E-3,-2,,\n") ==
+          std::vector<std::string>{"No Finding", "Lung Lesion"});
+    const ScoreTable rich =
+        table.read("Image Index,prob_Mass,true_Mass,patient,attr_sex,attr_age\na,1,0,3,F,58\nb,0,1,,M,\n", {"Mass"});
+    CHECK(rich.patients == std::vector<std::string>{"3", ""});
+    CHECK(rich.attribute_names == std::vector<std::string>{"sex", "age"});
+    CHECK(rich.attributes == std::vector<std::string>{"F", "58", "M", ""});
+    for (const char* bad : {"+", "++1", "+-1", "1,5,0", "0,5"}) {
+        CHECK_FALSE(table.refusal("Image Index,Mass,Hernia\na,\"" + std::string(bad) + "\",0\n").empty());
+    }
+}
+
 TEST_CASE("Tables of scores that do not fit are refused with file and line", "[score_table]") {
     const Table table;
     const std::string head = "Image Index,Mass,Hernia\n";

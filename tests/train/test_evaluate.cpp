@@ -75,6 +75,52 @@ TEST_CASE("Every sample of the split is predicted once, in order, and progress i
     }
 }
 
+TEST_CASE("An evaluation knows whose images it was, and what is known of them", "[evaluate]") {
+    const ModelSpec spec = spec_of(Task::labels);
+    DatasetContents contents = small_contents(Task::labels, 0, 7);
+    contents.attribute_names = {"sex", "age"};
+    for (std::size_t i = 0; i < 7; ++i) {
+        contents.splits[1][i].patient = "p" + std::to_string(i / 2);
+        contents.splits[1][i].attributes = {i % 2 == 0 ? "F" : "M", std::to_string(i)};
+    }
+    const SmallDataset data(std::move(contents));
+    const auto check = [&](const Predictions& p) {
+        CHECK(p.indices == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6});
+        CHECK(p.patients == std::vector<std::string>{"p0", "p0", "p1", "p1", "p2", "p2", "p3"});
+        CHECK(p.attribute_names == std::vector<std::string>{"sex", "age"});
+        REQUIRE(p.attributes.size() == 14);
+        CHECK((p.attributes[10] == "M" && p.attributes[11] == "5"));
+    };
+    const Predictor model = model_for(spec);
+    check(evaluate(model, data, validation(spec)));
+    run_worlds({2, 2, {}}, [&](World& world) {
+        check(*evaluate_on_ranks(
+            world, [] { return false; }, model, data, validation(spec)));
+    });
+}
+
+TEST_CASE("Views are averaged over a split as they are of one image", "[evaluate]") {
+    for (const Task task : {Task::labels, Task::classes}) {
+        const ModelSpec spec = spec_of(task);
+        const SmallDataset data(small_contents(task, 0, 7), 20);
+        const Predictor model = model_for(spec);
+        const ViewOptions views{.resize = 12, .kind = ViewKind::ten_crop};
+        const Predictions p = evaluate(model, data, validation(spec), {}, views);
+        REQUIRE(p.samples() == 7);
+        const TransformOptions transform = transform_of(spec, views);
+        for (std::int64_t i = 0; i < 7; ++i) {
+            const Image image = data.load(Split::val, i);
+            const Tensor alone = predict_views(model, input_of({&image, 1}, transform), views);
+            for (std::size_t k = 0; k < 2; ++k)
+                CHECK(p.probabilities[static_cast<std::size_t>(2 * i) + k] ==
+                      Approx(alone.values<float>()[k]).margin(1e-6));
+        }
+        CHECK(p.loss == loss_of_probabilities(spec, p));
+        CHECK(evaluate(model, data, validation(spec)).loss ==
+              Approx(loss_of_probabilities(spec, evaluate(model, data, validation(spec)))));
+    }
+}
+
 TEST_CASE("An evaluation is given up between two batches", "[evaluate]") {
     const ModelSpec spec = spec_of(Task::labels);
     const SmallDataset data(small_contents(Task::labels, 0, 7));
@@ -108,6 +154,33 @@ TEST_CASE("Ranks predict a part each and all have all of it, to the bit", "[eval
         CHECK(all[rank].loss == Approx(alone.loss).epsilon(1e-12));
         CHECK(stopped[rank]);  // on one is on all
     }
+}
+
+TEST_CASE("A model is scored by the labels that it and the data have", "[evaluate]") {
+    ModelSpec spec = spec_of(Task::labels);
+    const auto data = [] { return std::make_unique<SmallDataset>(small_contents(Task::labels, 0, 8)); };
+    const Predictions all = evaluate(model_for(spec), *data(), validation(spec));
+    spec.label_names = {"C", "a"};
+    const CommonLabels common = labels_in_common(spec, data(), "best.safetensors");
+    REQUIRE(common.remarks.size() == 2);
+    const Predictions some = evaluate(model_for(spec), *common.dataset, validation(spec));
+    CHECK((some.names == all.names && some.probabilities == all.probabilities));
+    for (std::size_t i = 0; i < 8; ++i) {
+        CHECK(some.targets[2 * i] == kUnknownTarget);
+        CHECK(some.targets[2 * i + 1] == all.targets[2 * i]);
+    }
+    const Scores scores = score(spec, some);
+    CHECK_FALSE(scores.auroc.per_label[0]);
+    REQUIRE(scores.auroc.per_label[1]);
+    CHECK(scores.auroc.mean == scores.auroc.per_label[1]);
+    spec.label_names = {"C", "D"};
+    CHECK_THROWS_WITH(labels_in_common(spec, data(), "best.safetensors"),
+                      contains("best.safetensors knows the labels C, D"));
+    ModelSpec classes = spec_of(Task::classes);
+    CHECK_THROWS_AS(labels_in_common(classes, data(), "c"), InputError);
+    classes.label_names = {"A", "C"};
+    CHECK_THROWS_AS(labels_in_common(classes, std::make_unique<SmallDataset>(small_contents(Task::classes, 0, 2)), "c"),
+                    InputError);
 }
 
 TEST_CASE("A model is only asked about the labels it was trained for", "[evaluate]") {

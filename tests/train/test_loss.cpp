@@ -11,6 +11,7 @@
 #include "tests/support/contains.h"
 #include "tests/support/gradcheck.h"
 #include "tests/train/small_training.h"
+#include "train/config_file.h"
 
 using namespace keel;
 using namespace keel::test;
@@ -98,15 +99,26 @@ TEST_CASE("Soft targets of another size than the logits are refused", "[loss]") 
 
 TEST_CASE("Losses have names, and each serves a task", "[loss]") {
     const auto classes = drawn_images(4, 0), labels = drawn_images(4, 0, Task::labels);
-    std::set<std::string_view> names;
+    std::set<std::pair<std::string_view, Task>> names;
     for (const NamedLoss& row : losses()) {
-        CHECK(names.insert(row.name).second);
+        CHECK(names.insert({row.name, row.task}).second);
         CHECK(make_loss({}, row.task == Task::classes ? *classes : *labels, row.name) != nullptr);
-        CHECK_THROWS_WITH(make_loss({}, row.task == Task::classes ? *labels : *classes, row.name),
-                          contains("got '" + std::string(row.name) + "'"));
+        TrainConfig config;
+        config.loss = row.name;
+        CHECK(make_loss(config, row.task == Task::classes ? *classes : *labels) != nullptr);
+        CHECK_NOTHROW(check_train_config([&] {
+            config.model = "resnet18";
+            config.data = "phantom:x";
+            return config;
+        }()));
     }
+    CHECK(names.size() == 8);
     CHECK_THROWS_WITH(make_loss({}, *classes, "hinge"),
-                      "[train] wanted a loss of classes, one of cross_entropy; got 'hinge'");
+                      "[train] wanted a loss of classes, one of ce, focal, asymmetric, auc-margin; got 'hinge'");
+    CHECK_THROWS_WITH(make_loss({}, *classes, "bce"), contains("got 'bce'"));
+    CHECK_THROWS_WITH(make_loss({}, *labels, "ce"), contains("wanted a loss of labels, one of bce, focal"));
+    CHECK(make_loss({}, *classes, "cross_entropy") != nullptr);
+    CHECK(make_loss({}, *labels, "binary_cross_entropy") != nullptr);
 }
 
 TEST_CASE("The loss of a task follows the configuration", "[loss]") {

@@ -1,5 +1,8 @@
 #include "train/predictions.h"
 
+#include <cmath>
+
+#include "kernels/error.h"
 #include "tests/support/catch.h"
 
 using namespace keel;
@@ -45,4 +48,40 @@ TEST_CASE("Where a score is undefined the loss decides, the lower the better", "
     ModelSpec labels = classes;
     labels.multi_label = true;
     CHECK(selection_metric(labels, p, score(labels, p)) == -0.5);
+}
+
+TEST_CASE("What a model is chosen by has its name", "[predictions]") {
+    const ModelSpec labels{.multi_label = true, .label_names = {"A"}}, classes{.label_names = {"A", "B"}};
+    Scores scores;
+    CHECK(selection_metric_name(labels, scores) == "minus the loss");
+    CHECK(selection_metric_name(classes, scores) == "minus the loss");
+    scores.auroc.mean = scores.auc = 0.5;
+    CHECK(selection_metric_name(labels, scores) == "mean AUROC");
+    CHECK(selection_metric_name(classes, scores) == "AUC");
+}
+
+TEST_CASE("An ensemble is the mean of its models' probabilities", "[predictions]") {
+    const ModelSpec spec{.multi_label = true, .label_names = {"A", "B"}};
+    Predictions one;
+    one.names = {"a", "b"};
+    one.probabilities = {0.2F, 0.4F, 0.6F, 0.8F};
+    one.targets = {1, 0, -1, 1};
+    one.patients = {"p", "q"};
+    Predictions other = one;
+    other.probabilities = {0.4F, 0.0F, 0.6F, 1.0F};
+    const Predictions mean = mean_of_predictions(spec, {one, other});
+    const double wanted[] = {0.3, 0.2, 0.6, 0.9};
+    for (std::size_t i = 0; i < 4; ++i) CHECK(mean.probabilities[i] == Approx(wanted[i]).epsilon(1e-6));
+    CHECK(mean.loss == Approx(-(std::log(0.3) + std::log(0.8) + std::log(0.9)) / 3).epsilon(1e-6));
+    CHECK(mean.patients == one.patients);
+    CHECK(mean_of_predictions(spec, {one}).probabilities == one.probabilities);
+    other.names[1] = "c";
+    CHECK_THROWS_AS(mean_of_predictions(spec, {one, other}), InputError);
+
+    const ModelSpec classes{.label_names = {"A", "B"}};
+    one.labels = {1, 0};
+    one.targets.clear();
+    CHECK(loss_of_probabilities(classes, one) == Approx(-(std::log(0.4) + std::log(0.6)) / 2).epsilon(1e-6));
+    one.probabilities[1] = 0;
+    CHECK(std::isfinite(loss_of_probabilities(classes, one)));
 }

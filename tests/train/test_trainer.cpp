@@ -214,7 +214,7 @@ TEST_CASE("Training samples of no known class are left out of the loss; a run of
     const auto data = [](std::int32_t second) {
         DatasetContents contents;
         contents.label_names = {"dark", "bright"};
-        for (const std::int32_t label : {kUnknownClass, second}) {
+        for (const std::int32_t label : {kUnknownClass, second, second < 0 ? second : 0}) {
             contents.splits[0].emplace_back().name = std::to_string(label);
             contents.splits[0].back().label = label;
         }
@@ -228,4 +228,76 @@ TEST_CASE("Training samples of no known class are left out of the loss; a run of
     CHECK_THROWS_WITH(Trainer(config, recorder, {.dataset = data(kUnknownClass)}),
                       contains("no training sample whose class is known"));
     CHECK_THROWS_AS(Trainer(config, recorder, {.dataset = drawn_images(0, 2)}), InputError);
+}
+
+namespace {
+
+/// A run with everything on that draws, mixes and learns by itself.
+TrainConfig busy_config(const std::string& out, int workers) {
+    TrainConfig config = small_config(out);
+    config.loss = "auc-margin";
+    config.sampler = "balanced";
+    config.mixup = 0.4;
+    config.cutmix = 1;
+    config.mix_probability = 0.8;
+    config.erase = 0.5;
+    config.optimizer = "adamw";
+    config.workers = workers;
+    return config;
+}
+
+}  // namespace
+
+TEST_CASE("A run that balances, mixes, erases and learns variables of its loss goes on to the bit inside an epoch",
+          "[trainer]") {
+    const TemporaryFolder folder;
+    Recorder of_whole;
+    const TrainResult whole =
+        Trainer(busy_config(folder / "whole", 3), of_whole, {.dataset = drawn_images(11, 4)}).run();
+    CHECK(whole.steps == 6);
+
+    const TrainConfig config = busy_config(folder / "stopped", 1);
+    Recorder of_first;
+    of_first.stop_after = 2;
+    const TrainResult stopped = Trainer(config, of_first, {.dataset = drawn_images(11, 4)}).run();
+    const CheckpointState checkpoint = load_checkpoint(stopped.last);
+    int variables = 0;
+    for (const NamedTensor& entry : checkpoint.tensors) {
+        if (!entry.name.starts_with("loss.")) continue;
+        ++variables;
+        CHECK(entry.tensor.values<float>()[0] != (entry.name == "loss.alpha" ? 1.0F : 0.5F));  // they have moved
+    }
+    CHECK(variables == 3);
+
+    Recorder of_second;
+    Trainer second(config, of_second, {.dataset = drawn_images(11, 4)});
+    second.resume(checkpoint, stopped.last);
+    const TrainResult result = second.run();
+    CHECK(result.own_steps == 4);
+    CHECK(last_of(result) == last_of(whole));
+    CHECK(result.best_metric == whole.best_metric);
+
+    for (const auto& change : {+[](TrainConfig& c) { c.loss = "focal"; }, +[](TrainConfig& c) { c.mixup = 0; },
+                               +[](TrainConfig& c) { c.sampler = "sharded"; }, +[](TrainConfig& c) { c.erase = 0; }}) {
+        TrainConfig changed = config;
+        change(changed);
+        Trainer other(changed, of_second, {.dataset = drawn_images(11, 4)});
+        CHECK_THROWS_AS(other.resume(checkpoint, stopped.last), UsageError);
+    }
+}
+
+TEST_CASE("A run hears of what will not be learnt before its first step", "[trainer]") {
+    struct Warned final : TrainObserver {
+        void on_start(const TrainStart& start) override { warnings = start.warnings; }
+        std::optional<StopRequest> should_stop(double) override { return StopRequest{1, "the test"}; }
+        Lines warnings;
+    } observer;
+    TrainConfig config = small_config();
+    config.batch_size = 1;
+    Trainer(config, observer, {.dataset = drawn_images(4, 2)}).run();
+    REQUIRE(observer.warnings.size() == 1);
+    CHECK_THAT(observer.warnings[0], contains("batch norm over a batch of one") && contains("--batch-size"));
+    config.batch_size = 4;
+    Trainer(config, observer, {.dataset = drawn_images(4, 2)}).run();
+    CHECK(observer.warnings.empty());
 }

@@ -35,8 +35,7 @@ private:
 };
 
 /// All parameters after a run on so many ranks, of each rank.
-std::vector<std::vector<float>> trained_on(int ranks) {
-    TrainConfig config;
+std::vector<std::vector<float>> trained_on(int ranks, TrainConfig config = {}) {
     config.model = "resnet18";
     config.data = "shades";
     config.image_size = 16;
@@ -68,4 +67,20 @@ TEST_CASE("ranks that are threads learn the same, and what one rank alone does, 
     CHECK(alone[0].size() > 10'000'000);
     CHECK(together[0] == alone[0]);
     CHECK(together[1] == alone[0]);
+}
+
+TEST_CASE("a balanced, mixed and erased run with a loss that learns is the same on any number of ranks, to the bit",
+          "[train]") {
+    const test::ThreadScope one(1);
+    TrainConfig config;
+    config.loss = "auc-margin";
+    config.sampler = "balanced";
+    config.mixup = 0.4;
+    config.cutmix = 1;
+    config.erase = 0.5;
+    const auto alone = trained_on(1, config), together = trained_on(2, config), plain = trained_on(1);
+    fix_sums(false);
+    CHECK(together[0] == alone[0]);
+    CHECK(together[1] == alone[0]);
+    CHECK(plain[0] != alone[0]);
 }

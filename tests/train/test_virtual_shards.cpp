@@ -43,7 +43,8 @@ TEST_CASE("Shards want a power of two of them and of ranks, and sums in a fixed 
     CHECK_THAT(with([](TrainConfig& c) { c.virtual_shards = 3; }), contains("a power of two, not 3"));
     CHECK_THAT(with([](TrainConfig& c) { c.wire = "bf16"; }), contains("wants wire f32, not bf16"));
     CHECK_THAT(with([](TrainConfig& c) { c.allreduce = "ring"; }), contains("halving-doubling, not ring"));
-    CHECK_THAT(with([](TrainConfig& c) { c.sampler = "independent"; }), contains("sharded, not independent"));
+    CHECK_THAT(with([](TrainConfig& c) { c.sampler = "independent"; }),
+               contains("sharded or balanced, not independent"));
     CHECK_THAT(with([](TrainConfig& c) { c.ghost_batch = 4; }), contains("neither bn-ranks nor ghost-batch"));
     CHECK_THAT(with([](TrainConfig& c) { c.bn_ranks = 0; }), contains("neither bn-ranks nor ghost-batch"));
 }

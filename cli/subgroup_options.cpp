@@ -1,0 +1,53 @@
+#include "cli/subgroup_options.h"
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+
+#include "runs/subgroups_text.h"
+
+namespace keel::cli {
+
+void add_subgroup_options(CLI::App& app, SubgroupFlags& o) {
+    app.add_option("--by", o.by,
+                   "Compare groups of patients: attributes of the data, separated by commas; age:20 makes ranges of 20")
+        ->type_name("NAME[:WIDTH]")
+        ->delimiter(',');
+    app.add_option("--threshold", o.threshold,
+                   "Score from which an answer is yes, for all labels, where groups are compared [default: the "
+                   "checkpoint's (keel threshold), else the best sum of sensitivity and specificity on these scores]")
+        ->type_name("X")
+        ->check(number(at_least(-1e9), false));
+    add_number(app, "--fewest", o.fewest, from_to(1, 1'000'000),
+               "Positives, and negatives, of a group below which nothing is concluded from it");
+    add_number(app, "--replicates", o.replicates, from_to(0, 100'000), "Of the bootstrap that makes groups' intervals");
+}
+
+SubgroupResult compare_groups(const SubgroupFlags& o, SubgroupInput input, const std::string& origin,
+                              const Globals& globals) {
+    if (o.by.empty()) return {};
+    std::vector<GroupBy> by;
+    for (const std::string& text : o.by) by.push_back(parse_group_by(text));
+    std::string from = origin;
+    const bool given = std::ranges::any_of(input.thresholds, [](const auto& t) { return t.has_value(); });
+    if (o.threshold) {
+        input.thresholds.assign(input.labels.size(), *o.threshold);
+        from = fmt::format("{:g}", *o.threshold);
+    } else if (!given) {
+        input.thresholds = youden_thresholds(input.columns);
+        from = "each label's threshold of the best sensitivity plus specificity on these very scores";
+    }
+    const auto groups = compare_subgroups(
+        input, by, {.fewest = o.fewest, .replicates = o.replicates, .seed = globals.seed.value_or(0)});
+    Json thresholds = Json::object();
+    for (std::size_t k = 0; k < input.labels.size(); ++k)
+        thresholds[input.labels[k]] = input.thresholds[k] ? Json(*input.thresholds[k]) : Json(nullptr);
+    return {{{"thresholds", std::move(thresholds)},
+             {"thresholds_from", from},
+             {"fewest", o.fewest},
+             {"by", subgroups_json(groups, input.labels)}},
+            subgroups_text(groups, input.labels, from)};
+}
+
+}  // namespace keel::cli

@@ -1,0 +1,104 @@
+// keel threshold
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+#include "cli/app.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/reading.h"
+#include "engine/checkpoint.h"
+#include "runs/operating_points_text.h"
+#include "train/evaluate.h"
+#include "train/threshold.h"
+
+namespace keel::cli {
+namespace {
+
+struct Options {
+    std::string checkpoint, out;
+    ThresholdOptions threshold;
+    ViewFlags views;
+    ReadingOptions reading{.split = "val", .batch_size = 16};
+};
+
+OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& globals, const ModelSpec& spec,
+                        std::int64_t& samples) {
+    auto [dataset, remarks] =
+        labels_in_common(spec, open_data(app, o.reading.data, "threshold", globals.quiet), o.checkpoint);
+    tell(remarks, "threshold", globals.quiet);
+    const LoaderOptions loader = loader_options(o.reading, spec, "threshold");
+    if (dataset->size(loader.split) == 0)
+        throw InputError(fmt::format("[threshold] {} has no {} samples", o.reading.data, o.reading.split));
+    if (loader.split != Split::val)
+        std::cerr << fmt::format(
+            "keel threshold: measured on the {} split: thresholds are chosen on validation data, "
+            "scores on these are no longer scores on unseen ones\n",
+            o.reading.split);
+    const ViewOptions views = o.views.options();
+    const Predictor model = load_predictor(o.checkpoint, views, o.reading.batch_size);
+    Progress progress(std::cerr, "threshold", stderr_progress(globals.quiet));
+    const Predictions predictions = evaluate(
+        model, *dataset, loader, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); }, views);
+    progress.finish();
+    samples = predictions.samples();
+    OperatingPoints points = measure_operating_points(spec, predictions, o.threshold);
+    points.data = o.reading.data;
+    points.split = o.reading.split;
+    points.views = views_text(views, spec);
+    return points;
+}
+
+int run(const CLI::App& app, const Options& o, const Globals& globals) {
+    CheckpointState state = load_checkpoint(o.checkpoint);
+    ModelSpec spec = read_spec(state.metadata, o.checkpoint);
+    std::int64_t samples = 0;
+    spec.operating = measure(app, o, globals, spec, samples);
+    write_spec(spec, state.metadata);
+    const std::string file = o.out.empty() ? o.checkpoint : o.out;
+    save_checkpoint(file, state);
+    Json json = operating_points_json(spec, *spec.operating);
+    json["samples"] = samples;
+    json["checkpoint"] = file;
+    print_result(globals, json,
+                 operating_points_text(spec, *spec.operating) +
+                     fmt::format("of {} {} samples; kept in {}\n", samples, o.reading.split, file));
+    for (std::size_t k = 0; k < spec.label_names.size(); ++k)
+        if (!points_of(*spec.operating, "")[k])
+            std::cerr << fmt::format("keel threshold: {} gets no threshold: no positive or no negative\n",
+                                     spec.label_names[k]);
+    return kSuccess;
+}
+
+}  // namespace
+
+Run add_threshold(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<Options>();
+    app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train, or an int8 model")
+        ->required()
+        ->type_name("FILE");
+    app.add_option("--data", o->reading.data, "Data to measure on, as in keel train")->required()->type_name("SPEC");
+    app.add_option("--split", o->reading.split, "Split to measure on")
+        ->check(CLI::IsMember({"train", "val", "test"}))
+        ->capture_default_str();
+    app.add_option("--rule", o->threshold.rule,
+                   "What yes and no follow: the best sum of sensitivity and specificity, the best F1, or the highest "
+                   "threshold of a sensitivity; all three are kept")
+        ->check(CLI::IsMember({"youden", "f1", "sensitivity"}))
+        ->capture_default_str();
+    add_number(app, "--sensitivity", o->threshold.least_sensitivity, {.low = 0, .high = 1, .low_excluded = true},
+               "That rule's sensitivity, at least");
+    app.add_option(
+           "--calibrate", o->threshold.calibration,
+           "Measure what makes probabilities calibrated, too: one temperature, or a slope and an offset a label "
+           "(Platt)")
+        ->check(CLI::IsMember({"temperature", "platt"}));
+    app.add_option("--out", o->out, "Write the checkpoint with its thresholds here, not over itself")
+        ->type_name("FILE");
+    add_view_options(app, o->views);
+    add_reading(app, o->reading);
+    return [&app, o, &globals] { return run(app, *o, globals); };
+}
+
+}  // namespace keel::cli

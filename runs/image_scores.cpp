@@ -1,0 +1,94 @@
+#include "runs/image_scores.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "embed/images.h"
+#include "kernels/error.h"
+#include "train/ensemble.h"
+
+namespace keel {
+namespace {
+
+/// Returns one input of each image as a batch.
+Tensor batch_of(std::span<const ImageScorer::Inputs> images, std::size_t model) {
+    const Tensor& first = images.front()[model];
+    const Tensor batch = Tensor::empty({std::ssize(images), first.dim(1), first.dim(2), first.dim(3)});
+    auto next = batch.values<float>().begin();
+    for (const ImageScorer::Inputs& inputs : images) next = std::ranges::copy(inputs[model].values<float>(), next).out;
+    return batch;
+}
+
+}  // namespace
+
+ImageScorer::ImageScorer(const ImageScorerOptions& options)
+    : views_(options.views), calibrated_(options.calibrated), reading_(options.reading) {
+    const std::vector<ModelSpec> specs = read_ensemble(options.checkpoints);
+    for (std::size_t i = 0; i < specs.size(); ++i)
+        if (calibrated_ && (!specs[i].operating || !specs[i].operating->calibration))
+            throw UsageError("[calibrate] " + options.checkpoints[i] +
+                             " has no calibration; keel threshold --calibrate makes one");
+    for (const std::string& file : options.checkpoints) models_.push_back(load_predictor(file, views_, options.batch));
+    choose_thresholds(options);
+}
+
+void ImageScorer::choose_thresholds(const ImageScorerOptions& options) {
+    if (models_.size() > 1) {
+        if (!options.rule.empty())
+            throw UsageError("[threshold] thresholds are of one checkpoint, an ensemble has none");
+        if (std::ranges::any_of(models_, [](const Predictor& model) { return model.spec().operating.has_value(); }))
+            warnings_.emplace_back("thresholds are of one checkpoint: the ensemble says no yes or no");
+        return;
+    }
+    const auto& operating = spec().operating;
+    if (!operating) {
+        if (!options.rule.empty())
+            throw UsageError("[threshold] " + options.checkpoints.front() +
+                             " has no operating points; keel threshold measures them");
+        return;
+    }
+    for (const auto& point : points_of(*operating, options.rule))
+        thresholds_.push_back(point ? std::optional(point->threshold) : std::nullopt);
+    rule_ = options.rule.empty() ? operating->chosen : options.rule;
+    const std::string views = views_text(views_, spec());
+    if (views != operating->views)
+        warnings_.push_back(fmt::format("the thresholds were measured on images {}, these are {}",
+                                        operating->views.empty() ? "as in training" : operating->views,
+                                        views.empty() ? "as in training" : views));
+}
+
+ImageScorer::Inputs ImageScorer::load(const std::string& file, const std::function<void(const Image&)>& look) const {
+    Inputs inputs;
+    for (const Predictor& model : models_) {
+        TransformOptions transform = transform_of(model.spec(), views_);
+        if (reading_) transform.reading = *reading_;
+        const Image image = load_image(file, transform);
+        if (look && inputs.empty()) look(image);
+        inputs.push_back(input_of({&image, 1}, transform));
+    }
+    return inputs;
+}
+
+ImageScorer::Scores ImageScorer::score(std::span<const Inputs> images) const {
+    Scores scores;
+    if (images.empty()) return scores;
+    const std::size_t labels = spec().label_names.size();
+    std::vector<double> sums(images.size() * labels);
+    for (std::size_t k = 0; k < models_.size(); ++k) {
+        const Tensor raw = predict_views(models_[k], batch_of(images, k), views_);
+        if (k == 0)
+            for (std::size_t i = 0; i < sums.size() && !thresholds_.empty(); ++i) {
+                const auto& threshold = thresholds_[i % labels];
+                scores.calls.push_back(threshold ? std::optional(double{raw.values<float>()[i]} >= *threshold)
+                                                 : std::nullopt);
+            }
+        if (calibrated_) calibrate(*models_[k].spec().operating->calibration, spec().multi_label, raw.values<float>());
+        for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += double{raw.values<float>()[i]};
+    }
+    for (const double sum : sums)
+        scores.probabilities.push_back(static_cast<float>(sum / static_cast<double>(models_.size())));
+    return scores;
+}
+
+}  // namespace keel

@@ -1,0 +1,66 @@
+// Images of files or of a program, scored by one model or several, with yes and no where a threshold was measured.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "embed/views.h"
+
+namespace keel {
+
+struct ImageScorerOptions {
+    std::vector<std::string> checkpoints{};  ///< several: the mean of their probabilities
+    ViewOptions views{};
+    bool calibrated = false;
+    std::string rule{};  ///< of the operating points; empty: the one chosen when they were measured
+    std::int64_t batch = 8;
+    std::optional<ImageReading> reading{};  ///< of the files; none: as each checkpoint says
+};
+
+/// Models ready to score, all held in memory.
+class ImageScorer {
+public:
+    /// Throws as read_ensemble() and load_predictor() do; UsageError for a rule or a calibration that a checkpoint does
+    /// not have.
+    explicit ImageScorer(const ImageScorerOptions& options);
+
+    /// Of the first model; labels and task are those of all.
+    const ModelSpec& spec() const { return models_.front().spec(); }
+
+    /// An image as each of the models takes it.
+    using Inputs = std::vector<Tensor>;
+    /// Reads a file; `look` sees the image as the first model does. Throws IoError or InputError that names it.
+    Inputs load(const std::string& file, const std::function<void(const Image&)>& look = {}) const;
+    /// How the first model's files are read.
+    const ImageReading& reading() const { return reading_ ? *reading_ : spec().reading; }
+
+    /// Returns the probabilities of each image, {images, labels}, and each image's calls.
+    struct Scores {
+        std::vector<float> probabilities;
+        std::vector<std::optional<bool>> calls;  ///< {images, labels}; empty where nothing was measured
+    };
+    Scores score(std::span<const Inputs> images) const;
+
+    /// The rule that calls follow, empty where there are none: of a checkpoint alone, which was measured.
+    const std::string& rule() const { return rule_; }
+    /// Of each label, none where nothing was measured.
+    const std::vector<std::optional<double>>& thresholds() const { return thresholds_; }
+    /// Returns what the user should know of the calls, for people: empty where all is well.
+    const std::vector<std::string>& warnings() const { return warnings_; }
+
+private:
+    void choose_thresholds(const ImageScorerOptions& options);
+
+    std::vector<Predictor> models_;
+    ViewOptions views_;
+    bool calibrated_;
+    std::optional<ImageReading> reading_;
+    std::string rule_;
+    std::vector<std::optional<double>> thresholds_;
+    std::vector<std::string> warnings_;
+};
+
+}  // namespace keel

@@ -1,0 +1,27 @@
+// Scored images for people and programs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/json.h"
+#include "runs/image_scores.h"
+
+namespace keel {
+
+struct ScoredImage {
+    std::string path{};
+    std::vector<float> scores{};               ///< of each label
+    std::vector<std::optional<bool>> calls{};  ///< of each label, or empty
+    Json heatmaps{};                           ///< null where none are asked for
+};
+
+/// {"images": [{"path", "scores": {LABEL: X}, "calls": {LABEL: true, false or null}, "heatmaps"}], "operating_point":
+/// {"rule", "thresholds": {LABEL: X or null}}}; calls and the point only where thresholds were measured.
+Json predictions_json(const std::vector<ScoredImage>& predictions, const ImageScorer& scorer);
+
+/// Returns a table with a row an image; one image reads better as a column.
+std::string predictions_table(const std::vector<ScoredImage>& predictions, const std::vector<std::string>& labels);
+
+}  // namespace keel

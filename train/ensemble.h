@@ -1,0 +1,38 @@
+// Several models asked together: their probabilities are averaged (Lakshminarayanan, Pritzel and Blundell, NIPS 2017).
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/ranked_evaluation.h"
+
+namespace keel {
+
+/// Returns what the checkpoints say of their models, in their order. Weights of another program, which do not say what
+/// their outputs are, take over the labels of `scored_on` in their order, if there is such a data set and it has as
+/// many. Throws UsageError for none, InputError unless all have the same task and labels.
+std::vector<ModelSpec> read_ensemble(const std::vector<std::string>& checkpoints, const Dataset* scored_on = nullptr);
+
+struct EnsembleOptions {
+    std::vector<std::string> checkpoints{};
+    ViewOptions views{};
+    bool calibrated = false;  ///< each model's probabilities are calibrated before they are averaged
+    std::function<void(const std::string& checkpoint)> on_model{};  ///< called before each is evaluated
+};
+
+struct EnsemblePredictions {
+    Predictions raw;   ///< as the models say it
+    Predictions told;  ///< calibrated where that is asked for, else `raw`
+};
+
+/// Evaluates one model after the other on the whole split, each with the input that it was made for: images are decoded
+/// once for each. `loader.transform` is not looked at. Returns none on all ranks as soon as `stop` says so on one.
+/// Throws as evaluate() does, InputError where models and data do not have the same labels, UsageError for a checkpoint
+/// without a calibration where one is asked for.
+std::optional<EnsemblePredictions> evaluate_ensemble(
+    World& world, const std::function<bool()>& stop, const EnsembleOptions& options, const Dataset& dataset,
+    LoaderOptions loader, const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+
+}  // namespace keel
