@@ -21,13 +21,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostFolders = 32;  // that a name is tried without
 constexpr const char* kWithoutFolders = "without their first folders";
 
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return lower;
-}
-
 /// What stands before the ending, in lower case.
 std::string stem_of(std::string_view name) {
     const std::size_t dot = name.rfind('.');

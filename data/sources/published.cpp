@@ -17,12 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower_case(std::string text) {
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return text;
-}
-
 Truth joined(Truth a, Truth b) {
     for (const Truth truth : {Truth::present, Truth::uncertain, Truth::absent})
         if (a == truth || b == truth) return truth;
