@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Hashes all of a file and reads its metadata. Throws InputError where it does not verify.
-CheckpointState verified(const fs::path& file) {
+CheckpointState verified_metadata(const fs::path& file) {
     CheckpointState state = load_checkpoint(file, [](const std::string&) { return false; });
     if (!state.metadata.contains(kHeaderHashKey))
         throw InputError(
@@ -33,7 +33,7 @@ void Checkpoints::save(const CheckpointState& state, bool best) const {
     save_checkpoint(file, state);
     file.sync();
     try {
-        verified(file.temporary());
+        verified_metadata(file.temporary());
     } catch (const InputError& error) {
         throw IoError(fmt::format("[checkpoint] the disk does not give back what was written to it: {}", error.what()));
     }
@@ -51,7 +51,7 @@ std::optional<Checkpoints::Found> Checkpoints::newest() const {
     for (const fs::path& file : {last(), previous(), best()}) {
         if (!fs::exists(file)) continue;
         try {
-            const std::int64_t step = read_trainer_state(verified(file).metadata, file.string()).step;
+            const std::int64_t step = read_trainer_state(verified_metadata(file).metadata, file.string()).step;
             if (step <= newest_step) continue;
             newest = Found{file, load_checkpoint(file), {}};
             newest_step = step;

@@ -100,7 +100,7 @@ Tensor diff_of_terms(const Tensor& logits, const std::vector<Probability>& proba
 Tensor targets_of(const Tensor& logits, const Batch& batch, double label_smoothing) {
     ops::require_rank("loss", "logits", logits, 2);
     const bool classes = batch.targets.empty();
-    std::vector<float> targets = batch.soft_targets.empty() ? plain_targets(batch, logits.dim(1)) : batch.soft_targets;
+    std::vector<float> targets = plain_targets(batch, logits.dim(1));
     const double share = label_smoothing / static_cast<double>(logits.dim(1));
     for (float& target : targets) {
         if (!(target <= 1)) throw UsageError(fmt::format("[loss] target {} is above 1 or no number", target));

@@ -70,6 +70,9 @@ public:
         return weighted_sum(terms, factors);
     }
 
+    std::vector<NamedTensor> variables() const override { return loss_->variables(); }
+    void step() const override { loss_->step(); }
+
 private:
     std::shared_ptr<const Loss> loss_;
 };

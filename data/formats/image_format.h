@@ -40,8 +40,9 @@ struct ImageFormat {
 
 extern const ImageFormat kPngFormat, kJpegFormat, kBmpFormat, kTiffFormat, kWebpFormat, kGifFormat, kPnmFormat,
     kDicomFormat;
+// DICOM before TIFF: the first 128 bytes of a DICOM file are free, and some hold the header of a TIFF.
 inline constexpr const ImageFormat* kImageFormats[] = {
-    &kPngFormat, &kJpegFormat, &kBmpFormat, &kTiffFormat, &kWebpFormat, &kGifFormat, &kPnmFormat, &kDicomFormat,
+    &kPngFormat, &kJpegFormat, &kBmpFormat, &kDicomFormat, &kTiffFormat, &kWebpFormat, &kGifFormat, &kPnmFormat,
 };
 
 /// Returns the format that a file begins as, null where there is none.

@@ -19,6 +19,7 @@ const std::vector<std::int64_t>& draws_of(const Batch& batch) {
 }
 
 std::vector<float> plain_targets(const Batch& batch, std::int64_t labels) {
+    if (!batch.soft_targets.empty()) return batch.soft_targets;
     if (!batch.targets.empty()) return batch.targets;
     std::vector<float> targets(batch.labels.size() * static_cast<std::size_t>(labels));
     auto row = targets.begin();

@@ -38,8 +38,9 @@ Tensor images_of(const Batch& batch);
 /// Returns what random draws about the batch's samples go by, one each.
 const std::vector<std::int64_t>& draws_of(const Batch& batch);
 
-/// Returns the batch's own targets, n x labels: those of labels, or of each class a distribution, kUnknownTarget
-/// throughout where nobody knows it. Throws UsageError for a class that is not one of `labels`.
+/// Returns the batch's own targets, n x labels: soft ones where it has them, else those of labels, or of each class a
+/// distribution, kUnknownTarget throughout where nobody knows it. Throws UsageError for a class that is not one of
+/// `labels`.
 std::vector<float> plain_targets(const Batch& batch, std::int64_t labels);
 
 /// Returns samples [begin, begin + count), `planned` like the batch's own.

@@ -122,8 +122,9 @@ float bilinear(const Samples<Sample>& src, int x, int y, float wx, float wy, int
 template <int kFraction, class Map, class Finish>
 Map warped(const Map& src, float angle, float shift_x, float shift_y, Finish finish) {
     Map dst(src.width, src.height, src.channels);
-    const Samples samples{src.row(0), static_cast<std::ptrdiff_t>(src.row_samples()), src.width, src.height,
-                          src.channels};
+    using Sample = std::remove_cvref_t<decltype(*src.row(0))>;
+    const Samples<Sample> samples{src.row(0), static_cast<std::ptrdiff_t>(src.row_samples()), src.width, src.height,
+                                  src.channels};
     constexpr auto kOne = static_cast<double>(std::int64_t{1} << kFraction);
     constexpr std::int64_t kMask = (std::int64_t{1} << kFraction) - 1;
     constexpr auto kStep = static_cast<float>(1.0 / kOne);

@@ -96,6 +96,7 @@ CommonLabels with_labels(std::unique_ptr<Dataset> dataset, const std::vector<std
     contents.attribute_names = dataset->attribute_names();
     contents.channels = dataset->channels();
     contents.remarks = dataset->remarks();
+    contents.reading = dataset->reading();
     contents.missing = dataset->missing();
     contents.unlisted = dataset->unlisted();
     contents.unlabelled = dataset->unlabelled();

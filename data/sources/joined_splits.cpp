@@ -25,9 +25,11 @@ Joined join(const Dataset& dataset) {
     Joined joined;
     joined.contents = {.task = dataset.task(),
                        .label_names = dataset.label_names(),
+                       .attribute_names = dataset.attribute_names(),
                        .channels = dataset.channels(),
                        .origins = {"", "", "all splits"},
                        .remarks = dataset.remarks(),
+                       .reading = dataset.reading(),
                        .missing = dataset.missing(),
                        .unlisted = dataset.unlisted(),
                        .unlabelled = dataset.unlabelled()};

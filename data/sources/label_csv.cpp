@@ -13,6 +13,7 @@
 #include "data/sources/findings.h"
 #include "data/sources/nih_table.h"
 #include "data/sources/sources.h"
+#include "data/sources/split_folders.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -128,7 +129,7 @@ private:
 
     void read_split(const TableRow& row, LabelRow& read) const {
         const std::string word = cell(row, columns_.split);
-        read.split = split_of_word(word);
+        read.split = split_of_folder(word);
         if (!word.empty() && !read.split)
             refuse(row, fmt::format("wanted a split (train, val, test), got '{}'", excerpt(word)));
     }

@@ -245,15 +245,4 @@ std::unique_ptr<Dataset> make_table_dataset(LabelTable table, const DatasetOptio
     return Maker(std::move(table), options).run();
 }
 
-std::optional<Split> split_of_word(std::string_view word) {
-    constexpr std::pair<std::string_view, Split> kWords[] = {
-        {"train", Split::train}, {"training", Split::train}, {"val", Split::val},
-        {"valid", Split::val},   {"validate", Split::val},   {"validation", Split::val},
-        {"dev", Split::val},     {"test", Split::test},      {"testing", Split::test}};
-    const std::string key = column_key(word);
-    const auto* const found =
-        std::ranges::find(kWords, std::string_view(key), &std::pair<std::string_view, Split>::first);
-    return found == std::end(kWords) ? std::nullopt : std::optional(found->second);
-}
-
 }  // namespace keel

@@ -42,8 +42,4 @@ struct LabelTable {
 /// is there, UsageError for options that contradict the data.
 std::unique_ptr<Dataset> make_table_dataset(LabelTable table, const DatasetOptions& options);
 
-/// Returns the split of a word in any case: train, training, dev's like `val`, `valid`, `validate`, `validation`,
-/// `dev`, `test`, `testing`; none for another.
-std::optional<Split> split_of_word(std::string_view word);
-
 }  // namespace keel

@@ -9,6 +9,7 @@
 #include "data/sources/findings.h"
 #include "data/sources/published.h"
 #include "data/sources/sources.h"
+#include "data/sources/split_folders.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -74,7 +75,7 @@ void read_images(const TableFile& file, LabelTable& table,
         read.name = fmt::format("files/p{}/p{}/s{}/{}.jpg", patient.substr(0, 2), patient, number, cell(image));
         read.patient = patient;
         if (split) {
-            read.split = split_of_word(cell(*split));
+            read.split = split_of_folder(cell(*split));
             if (!read.split)
                 throw InputError(fmt::format("[{}] {}: wanted train, validate or test, got '{}'", kWho, file.where(row),
                                              excerpt(cell(*split))));

@@ -123,9 +123,7 @@ std::vector<NihRow> read_nih_table(const std::string& path, std::vector<Remark>*
 std::string image_key(const std::string& name) {
     std::string key = name.substr(name.find_last_of("/\\") + 1);
     if (const std::size_t dot = key.rfind('.'); dot != std::string::npos && dot > 0) key.resize(dot);
-    for (char& c : key)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return key;
+    return lower_case(key);
 }
 
 std::vector<std::string> read_name_list(const std::string& path) {

@@ -11,8 +11,8 @@
 
 namespace keel {
 
-/// Returns the split that a folder's name stands for, in any case and usual spelling: "Train", "training_set", "VAL",
-/// "valid", "Validation", "Testing", ...
+/// Returns the split that the name of a folder, or a cell of a table, stands for, in any case and usual spelling:
+/// "Train", "training_set", "VAL", "valid", "Validation", "Testing", ...
 std::optional<Split> split_of_folder(std::string_view name);
 
 /// The folders in a folder, by what they are named after.

@@ -13,6 +13,7 @@
 #include "data/sources/findings.h"
 #include "data/sources/label_table.h"
 #include "data/sources/sources.h"
+#include "data/sources/split_folders.h"
 #include "data/sources/truth.h"
 #include "engine/text.h"
 #include "kernels/error.h"
@@ -117,7 +118,7 @@ private:
             c.truths = truth.has_value();
             c.known = c.known || (truth && *truth != Truth::blank);
         }
-        c.splits = c.splits && split_of_word(cell).has_value();
+        c.splits = c.splits && split_of_folder(cell).has_value();
         c.images = c.images || has_image_extension(cell);
         c.lists = c.lists || (cell.starts_with('[') && cell.ends_with(']'));
         c.bars = c.bars || cell.find('|') != std::string_view::npos;

@@ -53,9 +53,7 @@ std::optional<Truth> parse_truth(std::string_view cell) {
         if (number == 0) return Truth::absent;
         return number == -1 ? std::optional(Truth::uncertain) : std::nullopt;
     }
-    std::string lower(cell);
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    const std::string lower = lower_case(cell);
     const auto* const word =
         std::ranges::find(kWords, std::string_view(lower), &std::pair<std::string_view, Truth>::first);
     return word == std::end(kWords) ? std::nullopt : std::optional(word->second);

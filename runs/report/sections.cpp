@@ -134,7 +134,8 @@ std::string value_of(const ConfigEntries& entries, const std::string& key) {
 }
 
 std::string config_html(const RunData& run) {
-    const ConfigEntries defaults = config_entries(TrainConfig());
+    const TrainConfig config;
+    const ConfigEntries defaults = config_entries(config);
     std::vector<Fact> list;
     for (const auto& [key, value] : config_entries(run.config))
         list.push_back({key, value, value != value_of(defaults, key)});

@@ -139,7 +139,8 @@ TEST_CASE("keel predict takes DICOM files, folders of them and DICOMDIR files", 
         INFO(result.err);
         REQUIRE(result.code == 0);
         std::vector<std::string> paths;
-        for (const json& image : json::parse(result.out).at("images")) paths.push_back(image.at("path"));
+        const json answer = json::parse(result.out);
+        for (const json& image : answer.at("images")) paths.push_back(image.at("path"));
         return std::pair(paths, result.err);
     };
     const std::string images = folder / "medium/IMAGES/";

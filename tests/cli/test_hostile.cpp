@@ -143,7 +143,7 @@ std::vector<Row> images() {
         {predict("@image/pgm_letters.pgm"), 3, "damaged PGM or PPM header"},
         {predict("%missing.png"), 3, "No such file or directory"},
         {predict("%pipe"), 3, "wanted a regular file"},
-        {predict("%nothing"), 3, "holds no PNG, JPEG, BMP, TIFF"},
+        {predict("%nothing"), 3, "holds no PNG, JPEG, BMP, DICOM"},
     };
 }
 

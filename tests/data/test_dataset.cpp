@@ -180,7 +180,7 @@ TEST_CASE("An image that is not what the data set says is refused when it is loa
     CHECK(refused(Image(3, 4, 2)).empty());
     CHECK(refused(Image(3, 4, 2, 16)).empty());
     CHECK_THAT(refused(Image(3, 4, 1)),
-               contains("[data] odd.png: wanted an image in 2 channels of 8 or 16 bits, got 3 x 4 in 1 of 8"));
+               contains("[data] odd.png: wanted an image in 2 channels of 8, 16 or 32 bits, got 3 x 4 in 1 of 8"));
     CHECK_THAT(refused({}), contains("got 0 x 0"));
     Image cut(3, 4, 2);
     cut.pixels.pop_back();

@@ -152,6 +152,18 @@ TEST_CASE("A label that is not known of one of two images is not known of their 
     CHECK(own == 1 - static_cast<float>(of_partner) / 16);
 }
 
+TEST_CASE("Targets that are soft before are mixed as such", "[mix]") {
+    Batch batch = shades(2);
+    batch.targets = {kUnknownTarget, 1, 0, 1};
+    batch.soft_targets = {0.75F, 1, 0, 1};
+    const MixOptions options{.mixup = 1};
+    const std::vector<Mix> plan = plan_mix(options, batch.indices, {}, 4, 5, 6);
+    mix_batch(batch, options, 2, 5, 6);
+    REQUIRE((plan[0].own < 1 && plan[0].partner == 1));
+    CHECK(batch.soft_targets[0] == static_cast<float>(plan[0].own) * 0.75F);
+    CHECK(batch.targets[0] == kUnknownTarget);
+}
+
 TEST_CASE("Without mixing a batch has no soft targets, and options out of range are refused", "[mix]") {
     Batch batch = shades(2);
     batch.labels = {0, 1};

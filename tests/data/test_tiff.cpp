@@ -162,7 +162,8 @@ TEST_CASE("Of several pages one is chosen, or the file refused", "[tiff]") {
 TEST_CASE("Every truncation of a TIFF and every changed byte is an error or an image", "[tiff]") {
     for (const TiffKind& kind : {TiffKind{}, TiffKind{.bits = 16, .planar = true, .tile = 16}}) {
         const FileBytes whole = encode_tiff(kind, tiff_image(noise_image(20, 17, 2, 6)));
-        for (std::size_t keep = 0; keep < whole.size(); ++keep)
+        // The last four bytes only say that no other page follows.
+        for (std::size_t keep = 0; keep < whole.size() - 4; ++keep)
             CHECK_THROWS_AS(decode_deep(std::span(whole).first(keep)), InputError);
         Random random(7, Draw::bench);
         int ended = 0;

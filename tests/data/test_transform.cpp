@@ -117,9 +117,14 @@ TEST_CASE("Without augmentation the transform is resize and normalize") {
             CHECK(dst[3 * p + c] == Approx(want).margin(1e-5));  // a few float roundings of values up to 4
         }
     }
+    CHECK_THROWS_AS(transform_image(noise_image(20, 20, 2, 4), options, {}, dst.data()), InputError);
     options.channels = 2;
     options.mean = options.std = {0.5F};
-    CHECK_THROWS_AS(transform_image(src, options, {}, dst.data()), InputError);
+    CHECK_THROWS_AS(transform_image(noise_image(20, 20, 3, 4), options, {}, dst.data()), InputError);
+    transform_image(src, options, {}, dst.data());  // grey becomes any number of channels
+    for (std::size_t p = 0; p < 144; ++p)
+        for (std::size_t c = 0; c < 2; ++c)
+            CHECK(dst[2 * p + c] == Approx((small.pixels[p] / 255.0 - 0.5) / 0.5).margin(1e-6));
 }
 
 TEST_CASE("Images become the same bits on every ISA") {
