@@ -401,9 +401,6 @@ std::vector<Row> configurations() {
          2,
          "there is no model 'resnet19'"},
         {{"train", "--model", "resnet18", "--data", "medmnist:@npz/good.npz", "--out", "%run"}, 2, "holds a run"},
-        {{"train", "--model", "resnet18", "--data", "medmnist:@npz/good.npz", "--out", "%out", "--channels", "4"},
-         2,
-         "the data's images have"},
         {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
         {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
     };
