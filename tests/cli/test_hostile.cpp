@@ -122,7 +122,7 @@ std::vector<Row> images() {
         {predict("@image/tiff_float_wide.tif"), 3, "rescale LOW,HIGH says which are black and white"},
         {predict("@image/tiff_float_nan.tif"), 3, "a sample is not a finite number"},
         {predict("@image/webp_truncated.webp"), 3, "truncated WebP file"},
-        {predict("@image/webp_header_alone.webp"), 3, "truncated WebP file"},
+        {predict("@image/webp_header_alone.webp"), 3, "damaged WebP header"},
         {predict("@image/webp_few_pixels.webp"), 3, "the WebP's pixels are damaged"},
         {predict("@image/webp_bad_signature.webp"), 3, "damaged WebP header"},
         {predict("@image/webp_huge.webp"), 3, "at most 16384 a side and 100000000 in all are allowed"},

@@ -52,14 +52,16 @@ ProgramResult train(const std::string& data, const std::string& out, Words more 
 TEST_CASE("Twelve bits in sixteen are told by every command, and the depth is kept", "[image_options]") {
     const TemporaryFolder scratch;
     const std::string data = write_set(scratch), dark = scratch / "dark", good = scratch / "good";
-    const auto told = contains("uses 12 of 16 bits") && contains("--bit-depth 12 makes 4095 white");
+    const auto check_told = [](const std::string& text) {
+        CHECK_THAT(text, contains("uses 12 of 16 bits") && contains("--bit-depth 12 makes 4095 white"));
+    };
     const ProgramResult plain = train(data, dark);
     REQUIRE(plain.code == 0);
-    CHECK_THAT(read_text(dark + "/log.txt"), told);
+    check_told(read_text(dark + "/log.txt"));
     const ProgramResult checked = run_keel({"data", "check", "--quiet", "--data", data});
     CHECK(checked.code == 0);
     CHECK_THAT(checked.out, contains("narrow_range"));
-    CHECK_THAT(checked.err, told);
+    check_told(checked.err);
     REQUIRE(train(data, good, {"--bit-depth", "12"}).code == 0);
     CHECK_THAT(read_text(good + "/log.txt"), !contains("narrow range"));
     CHECK_THAT(read_text(good + "/config.toml"), contains("bit_depth = 12"));
@@ -70,7 +72,8 @@ TEST_CASE("Twelve bits in sixteen are told by every command, and the depth is ke
     CHECK_THAT(scored.err, !contains("narrow range") && !contains("otherwise"));
     const ProgramResult other =
         run_keel({"eval", "--checkpoint", model, "--data", data, "--split", "val", "--bit-depth", "0"});
-    CHECK_THAT(other.err, contains("images are read otherwise than the model's were: bit_depth 0 and not 12") && told);
+    CHECK_THAT(other.err, contains("images are read otherwise than the model's were: bit_depth 0 and not 12"));
+    check_told(other.err);
     const ProgramResult refused = train(data, scratch / "none", {"--bit-depth", "8", "--max-bad", "0"});
     CHECK(refused.code == 3);
     CHECK_THAT(refused.err, contains("bit_depth 8 allows 255 at most"));
