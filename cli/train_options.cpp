@@ -122,7 +122,7 @@ void add_train_options(CLI::App& app) {
 
 TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
     TrainConfig config;
-    apply_resolved_toml(config, resumed.text, resumed.origin);
+    apply_toml(config, resumed.text, resumed.origin);
     for (const std::string& file : app.get_option("--config")->results())
         apply_toml(config, read_toml(file).text, file);
     for (const std::string& assignment : app.get_option("--set")->results()) {

@@ -234,12 +234,6 @@ std::string option_text(const TrainConfig& config, const Option<TrainConfig>& op
 
 TomlSource read_toml(const std::filesystem::path& file) { return {read_file(file, kFileLimit), file.string()}; }
 
-void apply_resolved_toml(TrainConfig& config, std::string_view text, const std::string& origin) {
-    if (!text.empty() && text.find("\nexif_rotation = ") == std::string_view::npos)
-        static_cast<ImageReading&>(config) = old_reading();
-    apply_toml(config, text, origin);
-}
-
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin) {
     const auto at_line = [&](const toml::source_region& where) {
         return fmt::format("{}:{}", origin, where.begin.line);
@@ -250,8 +244,11 @@ void apply_toml(TrainConfig& config, std::string_view text, const std::string& o
     } catch (const toml::parse_error& error) {
         throw UsageError(fmt::format("[config] {}: {}", at_line(error.source()), error.description()));
     }
-    // A run that was made before there was a rule goes on with the splits that it had.
-    if (text.starts_with(kResolvedHead) && !table.contains("split_rule")) config.split_rule = "old";
+    // A run that was made before there was a rule goes on with the splits that it had, and with images read as they
+    // were.
+    const bool resolved = text.starts_with(kResolvedHead);
+    if (resolved && !table.contains("split_rule")) config.split_rule = "old";
+    if (resolved && !table.contains("exif_rotation")) static_cast<ImageReading&>(config) = old_reading();
     for (const auto& [key, node] : table) {
         const std::string where = at_line(key.source());
         assign(config, find_option(key.str(), where), value_of_node(node), where);

@@ -17,12 +17,8 @@ struct TomlSource {
 TomlSource read_toml(const std::filesystem::path& file);
 
 /// Sets what a TOML text says. `origin` (a file's name) is how messages call it. A text that to_toml() wrote before
-/// there was split_rule stands for the rule `old`.
+/// there was split_rule stands for the rule `old`, before there was exif_rotation for images read as old_reading().
 void apply_toml(TrainConfig& config, std::string_view text, const std::string& origin);
-
-/// Does the same to a run's resolved configuration: one that was written before there were options for it says that
-/// images are read as old_reading() (engine/image_reading.h).
-void apply_resolved_toml(TrainConfig& config, std::string_view text, const std::string& origin);
 
 /// Sets `key` from text as a flag or --set gives it: lists have commas, truth values are true or false. `origin` is for
 /// messages.

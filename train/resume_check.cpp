@@ -37,7 +37,7 @@ std::string hash_of(const std::vector<NamedTensor>& tensors) {
 ResumeChanges changes_since(const TrainerState& then, const std::string& file, const TrainConfig& now, int ranks,
                             const std::string& data) {
     TrainConfig before;
-    apply_resolved_toml(before, then.config, file);
+    apply_toml(before, then.config, file);
     // As many images a step on another number of ranks is the same run.
     const std::int64_t images_before = before.batch_size * then.ranks, images = now.batch_size * ranks;
     const bool elastic = now.elastic && before.batch_size == now.batch_size;

@@ -17,7 +17,7 @@ std::optional<TrainedOn> trained_on(const std::filesystem::path& checkpoint) {
     try {
         const TrainerState state = read_trainer_state(read_metadata(checkpoint), checkpoint.string());
         TrainConfig config;
-        apply_resolved_toml(config, state.config, checkpoint.string());
+        apply_toml(config, state.config, checkpoint.string());
         return TrainedOn{config.data, config, state.data};
     } catch (const InputError&) {
         return std::nullopt;

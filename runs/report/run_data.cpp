@@ -88,7 +88,7 @@ RunData read_run_data(const fs::path& path) {
     const fs::path config = path / "config.toml";
     if (!fs::exists(config))
         throw UsageError(fmt::format("[report] {} holds no run: there is no config.toml", path.string()));
-    apply_resolved_toml(run.config, read_file(config, kConfigLimit), config.string());
+    apply_toml(run.config, read_file(config, kConfigLimit), config.string());
     run.metrics = read_metrics(path / "metrics.jsonl");
     run.machine = read_object(path / "machine.json", kConfigLimit);
     run.data = read_object(path / "data.json", kDataLimit);

@@ -130,11 +130,11 @@ TEST_CASE("A configuration of before means that images are read as they were", "
     const std::size_t at = text.find("bit_depth = "), end = text.find('\n', text.find("exif_rotation = "));
     REQUIRE((at != std::string::npos && end != std::string::npos));
     TrainConfig same;
-    apply_resolved_toml(same, text, "now");
+    apply_toml(same, text, "now");
     CHECK(static_cast<const ImageReading&>(same) == ImageReading{});
     text.erase(at, end + 1 - at);
     TrainConfig old;
-    apply_resolved_toml(old, text, "then");
+    apply_toml(old, text, "then");
     CHECK(static_cast<const ImageReading&>(old) == old_reading());
     config.bit_depth = 12;
     config.rescale = {0, 1};
