@@ -31,7 +31,7 @@ TEST_CASE("Counts name what is not known", "[label_counts]") {
     const auto counts = count_labels(data);
     CHECK(label_counts_json(data, counts).at("train").at("unknown").dump() == R"({"A":1,"B":0})");
     CHECK_FALSE(label_counts_json(data, counts).at("val").contains("unknown"));
-    CHECK_THAT(label_counts_table(data, counts), contains("A unknown          1    0     0\n"));
+    CHECK_THAT(label_counts_table(data, counts), contains("A unknown        1    0     0\n"));
 }
 
 TEST_CASE("Counts of classes leave nobody without one", "[label_counts]") {

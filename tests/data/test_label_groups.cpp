@@ -25,5 +25,5 @@ TEST_CASE("Samples of labels are in the group of each they show, or in that of t
     const LabelGroups groups = label_groups(SmallDataset(std::move(contents)), Split::train);
     CHECK(groups.names == std::vector<std::string>{"A", "B", "no label"});
     CHECK(groups.samples == Groups{{1, 3, 5}, {2, 3}, {4}});
-    CHECK(groups.left_out == 0);
+    CHECK(groups.left_out == 1);
 }
