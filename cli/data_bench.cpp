@@ -1,5 +1,4 @@
 // keel data bench: what the input pipeline costs, without a network after it, from one storage or from several in turn.
-#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <memory>
@@ -10,7 +9,7 @@
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
-#include "data/inspect/input_rate.h"
+#include "data/inspect/input_rate_text.h"
 #include "data/sources/joined_splits.h"
 #include "data/sources/recognize.h"
 #include "data/sources/table.h"
@@ -25,64 +24,6 @@ struct Options {
     bool augment = false;
     double rate = 10;
 };
-
-double mb_per_second(std::int64_t bytes, const InputRate& rate) {
-    return 1e-6 * static_cast<double>(bytes) / rate.seconds;
-}
-
-std::string note(const Options& o, const std::string& spec, const InputRate& rate) {
-    if (!o.input.cold || rate.from_storage()) return "";
-    if (rate.in_memory) return fmt::format("{}: held in memory, there is no cache to empty\n", spec);
-    return fmt::format(
-        "{}: emptying the cache had no effect, the system says that {:.1f} of {:.1f} MB/s came from storage\n", spec,
-        mb_per_second(rate.storage_bytes, rate), mb_per_second(rate.read_bytes, rate));
-}
-
-Json to_json(const Options& o, const std::string& spec, const InputRate& rate) {
-    Json json{{"data", spec},
-              {"images", rate.images},
-              {"bad_images", rate.bad},
-              {"images_per_second", 1 / rate.seconds},
-              {"mb_per_second", mb_per_second(rate.read_bytes, rate)},
-              {"storage_mb_per_second", mb_per_second(rate.storage_bytes, rate)},
-              {"cpu_ms_per_image", 1e3 * rate.cpu_seconds},
-              {"core_share", rate.cpu_seconds * o.rate}};
-    if (o.input.cold) json["cache_emptied"] = rate.from_storage();
-    return json;
-}
-
-void print(const Options& o, const Globals& globals, const std::vector<std::string>& specs,
-           const std::vector<InputRate>& rates) {
-    Json results = Json::array();
-    std::vector<std::vector<std::string>> rows{
-        {"data", "img/s", "MB/s read", "from storage", "ms of a core", fmt::format("core at {} img/s", o.rate)}};
-    std::string notes;
-    for (std::size_t i = 0; i < rates.size(); ++i) {
-        const InputRate& r = rates[i];
-        results.push_back(to_json(o, specs[i], r));
-        rows.push_back(
-            {specs[i], fmt::format("{:.1f}", 1 / r.seconds), fmt::format("{:.1f}", mb_per_second(r.read_bytes, r)),
-             fmt::format("{:.1f}", mb_per_second(r.storage_bytes, r)), fmt::format("{:.2f}", 1e3 * r.cpu_seconds),
-             fmt::format("{:.1f} %", 100 * r.cpu_seconds * o.rate)});
-        notes += note(o, specs[i], r);
-    }
-    const LoaderOptions& loader = o.input.loader;
-    const Json object{{"image_size", loader.transform.image_size},
-                      {"batch", loader.batch_size},
-                      {"workers", loader.workers},
-                      {"augment", o.augment},
-                      {"cold", o.input.cold},
-                      {"rounds", o.input.rounds},
-                      {"rate", o.rate},
-                      {"results", std::move(results)}};
-    print_result(globals, object,
-                 format_table(rows) +
-                     fmt::format("medians of {} round{} of {} images at {} x {} with {} workers{}\n", o.input.rounds,
-                                 o.input.rounds == 1 ? "" : "s, in turn,", rates.front().images,
-                                 loader.transform.image_size, loader.transform.image_size, loader.workers,
-                                 o.input.cold ? ", cache emptied before each epoch" : "") +
-                     notes);
-}
 
 int run(const CLI::App& app, const Options& o, const Globals& globals) {
     std::vector<std::string> specs;
@@ -103,7 +44,10 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
         transform.scale_min = 0.8F;
         transform.brightness = transform.contrast = 0.1F;
     }
-    print(o, globals, specs, measure_input(datasets, specs, input));
+    const std::vector<InputRate> rates = measure_input(datasets, specs, input);
+    Json json = input_rate_json(specs, rates, input, o.rate);
+    json["augment"] = o.augment;
+    print_result(globals, json, input_rate_text(specs, rates, input, o.rate));
     return kSuccess;
 }
 

@@ -16,14 +16,11 @@
 #include "embed/loaded_model.h"
 #include "graph/build/graph_file.h"
 #include "graph/build/trace.h"
-#include "graph/quantize/quantize.h"
+#include "runs/quantize_text.h"
 #include "train/evaluate.h"
 
 namespace keel::cli {
 namespace {
-
-constexpr std::string_view kArithmetics[] = {"int8", "int8 requantized", "fp32"};
-constexpr std::size_t kShown = 10;  // layers on the screen
 
 struct Options {
     std::string checkpoint, out, method = "auto";
@@ -65,67 +62,6 @@ std::int64_t float_bytes(nn::Module& module) {
     return bytes;
 }
 
-Json to_json(const Options& o, const QuantizeReport& report, std::int64_t bytes, std::int64_t of_floats,
-             double seconds) {
-    Json candidates = Json::object(), layers = Json::array(), fallbacks = Json::array();
-    for (const Fallback& fallback : report.fallbacks)
-        fallbacks.push_back({{"name", fallback.name}, {"own_snr_db", fallback.snr_db}});
-    for (const auto& candidate : report.candidates) candidates[std::string(name(candidate.method))] = candidate.error;
-    for (const LayerReport& layer : report.layers)
-        layers.push_back({{"name", layer.name},
-                          {"arithmetic", kArithmetics[static_cast<std::size_t>(layer.arithmetic)]},
-                          {"snr_db", layer.snr_db},
-                          {"own_snr_db", layer.own_snr_db}});
-    return {{"out", o.out},
-            {"images", report.images + report.held_out},
-            {"held_out", report.held_out},
-            {"method", name(report.method)},
-            {"candidates", std::move(candidates)},
-            {"logits_error", report.logits_error},
-            {"same_on_every_isa", report.same_on_every_isa},
-            {"bytes", bytes},
-            {"fp32_bytes", of_floats},
-            {"size_ratio", static_cast<double>(bytes) / static_cast<double>(of_floats)},
-            {"seconds", seconds},
-            {"keep_below", o.keep_below},
-            {"fallbacks", std::move(fallbacks)},
-            {"layers", std::move(layers)}};
-}
-
-std::string to_text(const Json& json, const QuantizeReport& report) {
-    std::string text = fmt::format("{}: {:.2f} MB, {:.3f} of fp32's; {} images, {} of them held out, {:.1f} s\n",
-                                   json["out"].get<std::string>(), 1e-6 * json["bytes"].get<double>(),
-                                   json["size_ratio"].get<double>(), json["images"].get<std::int64_t>(),
-                                   report.held_out, json["seconds"].get<double>());
-    if (!report.candidates.empty()) {
-        text += "logits' error on held-out images by ranges of";
-        for (const auto& candidate : report.candidates)
-            text += fmt::format(" {} {:.2e}", name(candidate.method), candidate.error);
-        text += "\n";
-    }
-    text +=
-        fmt::format("ranges: {}; logits' error {:.2e} of their variance\n\n", name(report.method), report.logits_error);
-    std::array<int, 3> counts{};
-    for (const LayerReport& layer : report.layers) ++counts[static_cast<std::size_t>(layer.arithmetic)];
-    for (const Fallback& fallback : report.fallbacks)
-        text += fmt::format("{} is left in fp32: {:.1f} dB of its own in codes, less than {:.1f}\n", fallback.name,
-                            fallback.snr_db, json["keep_below"].get<double>());
-    if (!report.same_on_every_isa)
-        text += "the last bits of its answers depend on the ISA, as those of all layers in fp32 do\n";
-    text += fmt::format(
-        "{} layers in int8, {} that requantize what they read, {} in fp32; those of the least signal to noise:\n",
-        counts[0], counts[1], counts[2]);
-    std::vector<LayerReport> worst = report.layers;
-    std::ranges::sort(worst, {}, &LayerReport::snr_db);
-    worst.resize(std::min(worst.size(), kShown));
-    std::vector<std::vector<std::string>> rows{{"layer", "SNR, dB", "its own", "arithmetic"}};
-    for (const LayerReport& layer : worst)
-        rows.push_back({layer.name, fmt::format("{:.1f}", layer.snr_db),
-                        std::isnan(layer.own_snr_db) ? "" : fmt::format("{:.1f}", layer.own_snr_db),
-                        std::string(kArithmetics[static_cast<std::size_t>(layer.arithmetic)])});
-    return text + format_table(rows);
-}
-
 int run(const CLI::App& app, const Options& o, const Globals& globals) {
     const auto start = std::chrono::steady_clock::now();
     if (!o.force && std::filesystem::exists(o.out))
@@ -160,9 +96,12 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     write_spec(quantized_spec, metadata);
     save_graph(o.out, quantized.graph, std::move(metadata));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const Json json = to_json(o, quantized.report, static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
-                              float_bytes(*model.module), seconds);
-    print_result(globals, json, to_text(json, quantized.report));
+    const QuantizedFile file{.path = o.out,
+                             .bytes = static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
+                             .fp32_bytes = float_bytes(*model.module),
+                             .keep_below = o.keep_below,
+                             .seconds = seconds};
+    print_result(globals, quantize_json(quantized.report, file), quantize_text(quantized.report, file));
     return kSuccess;
 }
 

@@ -139,7 +139,8 @@ struct DatasetOptions : ImageReading, TableReading {
     double val_fraction = 0.1;              ///< of what is not test, where the source has no validation split
     double test_fraction = 0.2;             ///< of all, where the source has no test split
     std::string split_rule = "stratified";  ///< see divide() (data/sources/divide.h); "old": as before there were rules
-    std::string group_by{};  ///< folder: pattern whose first group in an image's name is the patient; empty: none
+    std::string group_by{};  ///< folder: pattern whose first group in an image's name is the patient; "dicom":
+                             ///< DICOM files say whose they are; empty: none
 };
 
 /// Opens `scheme:path`, one of the sources in data/sources/table.h. Reads the labels and the list of files, no images

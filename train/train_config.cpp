@@ -214,13 +214,15 @@ Options reading_options() {
          "validation split, where the data have none"},
         {"test_fraction", &C::test_fraction, "of all", kFractionBelowOne, "test split, where the data have none"},
         {"split_rule", &C::split_rule, "", Words{"stratified", "old"},
-         "how such splits are chosen: stratified takes its share of each class; old, images of any class, and of a flat "
+         "how such splits are chosen: stratified takes its share of each class; old, images of any class, and of a "
+         "flat "
          "folder always a tenth for the test"},
         {"group_by",
          &C::group_by,
-         "REGEX",
+         "REGEX|dicom",
          {},
-         "folder: the pattern's first group in an image's name (CLASS/NAME) is its patient; one split a patient",
+         "folder: the pattern's first group in an image's name (CLASS/NAME) is its patient; dicom: the files say; one "
+         "split a patient",
          "an image each"},
         {"split_seed", &C::split_seed, "", kWholeFromZero,
          "seed of such splits; not the run's, which would hold out other images"},
@@ -297,10 +299,9 @@ Options process_options() {
 std::span<const Option<TrainConfig>> train_options() {
     static const Options options = [] {
         Options all;
-        for (const auto group :
-             {run_options, network_options, optimizer_options, schedule_options, loss_options, step_options,
-              rank_options, weights_options, image_options, loading_options, reading_options, table_options,
-              process_options})
+        for (const auto group : {run_options, network_options, optimizer_options, schedule_options, loss_options,
+                                 step_options, rank_options, weights_options, image_options, loading_options,
+                                 reading_options, table_options, process_options})
             for (const Option<C>& option : group()) all.push_back(option);
         return all;
     }();

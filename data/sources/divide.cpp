@@ -10,12 +10,16 @@
 
 #include <fmt/core.h>
 
+#include "data/sources/dicom_patients.h"
 #include "data/sources/name_pattern.h"
 #include "data/sources/sources.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
+
+/// What --group-by is where the files say whose they are.
+constexpr const char* kByDicom = "dicom";
 
 /// The samples of a patient, or one; keys of both kinds cannot be equal.
 std::string item_of(const Sample& sample) {
@@ -109,13 +113,18 @@ std::string divided_text(double fraction, const std::string& what, const std::ve
 
 void name_patients(DatasetContents& contents, const DatasetOptions& options) {
     if (options.group_by.empty()) return;
-    const NamePattern pattern(options.group_by);
     std::set<std::string> patients;
+    const bool dicom = options.group_by == kByDicom;
+    if (dicom) group_by_dicom_patient(contents.splits);
+    const std::optional<NamePattern> pattern = dicom ? std::nullopt : std::make_optional<NamePattern>(options.group_by);
     std::vector<std::string> without;
     std::int64_t named = 0;
     for (auto& split : contents.splits)
         for (Sample& sample : split) {
-            if (auto patient = pattern.first_group(sample.name)) {
+            auto patient = pattern                  ? pattern->first_group(sample.name)
+                           : sample.patient.empty() ? std::nullopt
+                                                    : std::make_optional(sample.patient);
+            if (patient) {
                 sample.patient = *std::move(patient);
                 patients.insert(sample.patient);
                 ++named;
@@ -124,13 +133,13 @@ void name_patients(DatasetContents& contents, const DatasetOptions& options) {
             }
         }
     if (named == 0 && !without.empty())
-        throw InputError(fmt::format("[data] --group-by '{}' matches none of the {} names: {}", options.group_by,
-                                     without.size(), some_of(without)));
+        throw InputError(fmt::format("[data] --group-by '{}' finds a patient in none of the {} images: {}",
+                                     options.group_by, without.size(), some_of(without)));
     contents.remarks.push_back(
         {false, fmt::format("--group-by '{}': {} images of {} patients", options.group_by, named, patients.size())});
     if (!without.empty())
         contents.remarks.push_back(
-            {true, fmt::format("{} names do not match --group-by and are taken for a patient each: {}", without.size(),
+            {true, fmt::format("{} images do not match --group-by and are taken for a patient each: {}", without.size(),
                                some_of(without))});
 }
 

@@ -37,7 +37,7 @@ void add_folder(const std::string& path, std::vector<std::string>& files, std::v
     if (inside.empty())
         throw InputError("[predict] " + path + " holds no " + image_format_names(", ", " or ") + " files");
     std::ranges::sort(inside);
-    for (const std::string& file : inside) files.push_back(path + "/" + file);
+    for (const std::string& file : inside) files.push_back(std::filesystem::path(path) / file);
     remarks.push_back({false, fmt::format("{}: {} files, {} of the images in folders within it", path, inside.size(),
                                           std::exchange(tree.nested, 0))});
     for (const Remark& remark : remarks_on(tree)) remarks.push_back({false, remark.text});

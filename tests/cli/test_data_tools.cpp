@@ -186,7 +186,9 @@ TEST_CASE("keel data check: exit codes, JSON and CSV", "[check]") {
     CHECK_THAT(clean.err, contains("20/20"));
     CHECK(read_text(csv) == "severity,finding,split,name,detail\n");
 
-    const auto png = encode_png(Image(65, 64, 1));
+    Image wider(65, 64, 1);
+    std::ranges::fill(wider.pixels, std::uint8_t{200});
+    const auto png = encode_png(wider);
     write_text(set + "/images/00000001_000.png", std::string(png.begin(), png.end()));
     const json warned = object(run_keel({"data", "check", "--data", "phantom:" + set, "--json"}));
     CHECK(warned["errors"] == 0);

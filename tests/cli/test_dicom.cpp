@@ -148,6 +148,6 @@ TEST_CASE("keel predict takes DICOM files, folders of them and DICOMDIR files", 
     CHECK(predict(images + "IM1").first == std::vector<std::string>{images + "IM1"});
     const auto [paths, said] = predict(folder / "medium/DICOMDIR");
     CHECK(paths == std::vector<std::string>{images + "IM2", images + "IM1"});
-    CHECK_THAT(said, contains("names IMAGES/IM9, which is not there"));
+    CHECK_THAT(said, contains("names 1 files that are not there: IMAGES/IM9"));
     CHECK_THAT(said, contains("names 1 files that are no images"));
 }

@@ -287,7 +287,7 @@ std::vector<Row> data_sets() {
         {info("folder:%unlabelled"), 3, "has no folders of classes"},
         {info("folder:%more"), 3, "is a class that train does not have"},
         {{"data", "info", "folder:%unread", "--group-by", "("}, 2, "is no regular expression"},
-        {{"data", "info", "folder:%unread", "--group-by", "[0-9]+_"}, 3, "matches none of the"},
+        {{"data", "info", "folder:%unread", "--group-by", "[0-9]+_"}, 3, "finds a patient in none of the"},
         {{"data", "info", "nih:%csv/good", "--group-by", "[0-9]+_"}, 2, "--group-by is for folder: alone"},
         {info("folder:%class"), 3, "has a class whose name is not UTF-8 or holds control characters"},
         {info("pack:%nothing"), 3, "not a pack, or one that was not finished"},

@@ -118,7 +118,7 @@ TEST_CASE("A number out of its range ends with 2 and names option, range and num
 
 TEST_CASE("Words that an option does not know end with 2", "[program]") {
     const auto [line, part] = GENERATE(table<Words, std::string>({
-        {{"eval", "--split", "all"}, "--split"},
+        {{"eval", "--split", "half"}, "--split"},
         {{"bench", "--mode", "fast"}, "--mode"},
         {{"bench", "--model", "densnet121"}, "densenet121"},
         {{"models", "alexnet"}, "alexnet"},

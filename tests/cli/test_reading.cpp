@@ -37,7 +37,7 @@ TEST_CASE("A loader reads as the command line says and as the model takes images
     CHECK_FALSE(loader.transform.augment);
     CHECK_FALSE(loader.shuffle);
 
-    options.split = "all";
+    options.split = "half";
     CHECK_THROWS_AS(loader_options(options, spec, "eval"), UsageError);
 }
 

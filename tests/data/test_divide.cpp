@@ -8,9 +8,14 @@
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "tests/support/dicom_writer.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 using keel::test::contains;
+using keel::test::DicomWriter;
+using keel::test::TemporaryFolder;
+using keel::test::write_text;
 
 namespace {
 
@@ -135,4 +140,31 @@ TEST_CASE("Names that tell patients are noticed", "[divide]") {
     CHECK(hints(30, 1, "_").empty());  // a name each
     CHECK(hints(2, 20, "_").empty());  // classes rather than patients
     CHECK(hints(10, 3, "x").empty());
+}
+
+TEST_CASE("DICOM files say themselves whose they are", "[divide]") {
+    const TemporaryFolder folder;
+    DatasetContents contents = contents_of({"A/1.dcm", "A/2.dcm", "A/3.dcm", "A/none.dcm"});
+    const std::string patients[] = {"123", "456", "123", ""};
+    for (std::size_t i = 0; i < 4; ++i) {
+        DicomWriter writer;
+        writer.grey(4, 4, 8, false, 8);
+        if (!patients[i].empty()) writer.text(0x00100020, "LO", patients[i]);
+        writer.put(0x7FE00010, "OW", std::vector<std::uint8_t>(16));
+        Sample& sample = contents.splits[0][i];
+        sample.file = folder / std::to_string(i);
+        const auto bytes = writer.file();
+        write_text(sample.file, std::string(bytes.begin(), bytes.end()));
+    }
+    DatasetOptions options;
+    options.group_by = "dicom";
+    name_patients(contents, options);
+    const std::vector<Sample>& samples = contents.splits[0];
+    CHECK(samples[0].patient == samples[2].patient);
+    CHECK(samples[0].patient != samples[1].patient);
+    CHECK(samples[0].patient.find("123") == std::string::npos);
+    CHECK(samples[3].patient.empty());
+    REQUIRE(contents.remarks.size() == 2);
+    CHECK_THAT(contents.remarks[0].text, contains("3 images of 2 patients"));
+    CHECK_THAT(contents.remarks[1].text, contains("1 images do not match") && contains("A/none.dcm"));
 }

@@ -5,17 +5,14 @@
 #include <CLI/CLI.hpp>
 
 #include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <sstream>
 #include <thread>
 
 #include "cli/app.h"
-#include "cli/cluster/child.h"
+#include "cli/cluster/attempt.h"
 #include "cli/cluster/core_map.h"
-#include "cli/cluster/launch_plan.h"
 #include "cli/cluster/signals.h"
 #include "cli/output.h"
 #include "kernels/error.h"
@@ -23,12 +20,9 @@
 namespace keel::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-/// How long mpirun may take to end once a rank is lost: it waits for ever for a host that is gone.
-constexpr auto kPatience = 15s;
-constexpr auto kProbe = 15s, kPause = 2s;
+constexpr auto kPause = 2s;
 
 struct Options {
     std::string hosts, mpirun = "mpirun";
@@ -48,47 +42,6 @@ std::vector<std::string> words_of(const std::string& text) {
 std::vector<Host> this_machine(const Options& o) {
     if (o.ranks > 0) return {{"", o.ranks}};
     return {{"", static_cast<int>(plan_cores(cores_of(read_machine()), {}).ranks.size())}};
-}
-
-/// Runs the ranks to their end. A signal that asks to stop is passed on as SIGUSR1, after which ranks save and end
-/// with 75: mpirun gives them a second only after SIGTERM.
-Attempt attempt(const Options& o, const std::vector<Host>& hosts, bool mute) {
-    Attempt result;
-    Child child(launch_line(o.launch, hosts), mute);
-    bool told = false, pressed = false;
-    std::optional<Clock::time_point> lost;
-    const auto line = [&](const std::string& text) {
-        std::fputs(text.c_str(), stderr);
-        if (!result.failed && (result.failed = failed_rank(text))) lost = Clock::now();
-    };
-    while (child.wait(100ms, line)) {
-        if (stop_signal() != 0 && !told) {
-            child.signal(SIGUSR1);
-            told = true;
-        }
-        if (lost && Clock::now() > *lost + kPatience && !pressed) {
-            spdlog::warn("[launch] {} does not end: it is told to", o.launch.mpirun.front());
-            child.signal(SIGTERM);
-            pressed = true;
-        }
-        if (lost && Clock::now() > *lost + 2 * kPatience) child.kill();
-    }
-    result.code = child.code();
-    if (result.code == 127 && !result.failed)
-        throw UsageError(fmt::format("[launch] cannot start '{}': is Open MPI there?", o.launch.mpirun.front()));
-    return result;
-}
-
-/// True if something can be started on this host.
-bool reachable(const Options& o, const std::string& host) {
-    if (host.empty()) return true;
-    std::vector<std::string> line = o.launch.mpirun;
-    line.insert(line.end(), {"-np", "1", "--host", host, "true"});
-    Child child(line, true);
-    const auto until = Clock::now() + kProbe;
-    while (child.wait(100ms, [](const std::string&) {}))
-        if (Clock::now() > until) return false;
-    return child.code() == 0;
 }
 
 std::string text_of(const std::vector<Host>& hosts) {
@@ -118,7 +71,7 @@ int run(Options& o, const Globals& globals) {
     Json attempts = Json::array();
     int code = kSuccess;
     for (int restarts = 0;; ++restarts) {
-        const Attempt last = attempt(o, hosts, globals.json);
+        const Attempt last = attempt(o.launch, hosts, globals.json);
         attempts.push_back(object_of(last, hosts));
         code = code_of(last);
         if (stop_signal() != 0) {
@@ -131,7 +84,7 @@ int run(Options& o, const Globals& globals) {
             break;
         }
         const auto host = last.failed ? host_of(hosts, last.failed->rank) : std::nullopt;
-        const bool there = !host || reachable(o, hosts[*host].name);
+        const bool there = !host || reachable(o.launch, hosts[*host].name);
         if (!there) spdlog::warn("[launch] {} cannot be reached", hosts[*host].name);
         std::vector<Host> left = hosts_left(hosts, last, there, o.same_ranks);
         if (rank_count(left) < o.min_ranks) {
