@@ -216,15 +216,25 @@ TEST_CASE("The examples find Keel by pkg-config", "[install]") {
         return;
     }
     const TemporaryFolder folder;
+    std::string lines;  // of a shell, a program each
     for (const std::string& name : examples()) {
         const std::string package = name == "own_dataset" ? "keel-distributed" : "keel";
         const std::string compiler =
             name == "embed_c" ? "'" KEEL_C_COMPILER "' -std=c99 -pedantic " : "'" KEEL_CXX_COMPILER "' -std=c++20 ";
-        output_of(compiler + "-Wall -Wextra -Wconversion -Wshadow -Werror " + kExamples + name + "/main." +
-                  (name == "embed_c" ? "c" : "cpp") + " -o " + (folder / name) + " $(PKG_CONFIG_PATH=" +
-                  library_folder() + "/pkgconfig pkg-config --static --cflags --libs " + package + ")");
+        lines += compiler + "-Wall -Wextra -Wconversion -Wshadow -Werror " + kExamples + name + "/main." +
+                 (name == "embed_c" ? "c" : "cpp") + " -o " + (folder / name) +
+                 " $(PKG_CONFIG_PATH=" + library_folder() + "/pkgconfig pkg-config --static --cflags --libs " +
+                 package + ")\n";
     }
-    check_examples([&](const std::string& name) { return folder / name; });
+    write_text(folder / "lines", lines);
+    output_of("tr '\\n' '\\0' <" + (folder / "lines") + " | xargs -0 -P 2 -I '{}' sh -c '{}'");
+    const auto path = [&](const std::string& name) { return folder / name; };
+    Expected(1).check(path("embed_c"));
+    Expected(2).check(path("embed_cpp"));
+    check_own_op(path("own_op"));
+    check_own_loop(path("own_loop"));
+    if (has_distributed()) check_own_dataset(path("own_dataset"));
+    CHECK_FALSE(shell(path("train_cpp")).good);  // which says how it is used
 }
 
 TEST_CASE("The examples contain Keel by add_subdirectory", "[install][slow]") {
