@@ -124,7 +124,7 @@ TEST_CASE("A rank that is killed or stopped in any phase ends all", "[ranks][slo
         }
 }
 
-TEST_CASE("A job that is frozen as a whole for longer than any limit goes on", "[ranks]") {
+TEST_CASE("A job that is frozen as a whole for longer than any limit goes on", "[ranks][slow]") {
     if (is_skipped()) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run";
@@ -141,7 +141,7 @@ TEST_CASE("A job that is frozen as a whole for longer than any limit goes on", "
     CHECK(result.code == 0);
 }
 
-TEST_CASE("keel launch goes on from the last checkpoint with the ranks that are left", "[ranks]") {
+TEST_CASE("keel launch goes on from the last checkpoint with the ranks that are left", "[ranks][slow]") {
     if (is_skipped()) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run";

@@ -49,7 +49,7 @@ std::string weights_in(const std::string& checkpoint) {
 
 }  // namespace
 
-TEST_CASE("A pack of a set with smoothed labels and weights trains to the same weights", "[trainer]") {
+TEST_CASE("A pack of a set with smoothed labels and weights trains to the same weights", "[trainer][slow]") {
     const TemporaryFolder folder;
     const std::string spec = write_set(folder), rule = "smooth:0.55-0.85";
     const std::string smooth = weights_in(trained(spec, folder / "smooth", rule));
