@@ -286,7 +286,8 @@ std::vector<std::string> changes_that_matter(const TrainConfig& before, const Tr
 }
 
 std::string to_toml(const TrainConfig& config) {
-    std::string text = std::string(kResolvedHead) + "\n";
+    std::string text(kResolvedHead);
+    text += '\n';
     for (const Row& option : train_options()) text += fmt::format("{} = {}\n", option.key, option_text(config, option));
     return text;
 }
