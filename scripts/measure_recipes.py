@@ -14,7 +14,6 @@ import pathlib
 import statistics
 import subprocess
 import sys
-import time
 
 # What is added to the plain run; of the two sets, where they differ.
 OPTIONS = [
@@ -46,19 +45,17 @@ def keel(program, arguments):
 
 
 def measure(program, out, data, name, seed, arguments):
-    """Returns the test scores of one run, as keel eval gives them, and the seconds that it took."""
+    """Returns the test scores of one run, as keel eval gives them."""
     run = out / f"{name.replace(' ', '-')}-{seed}"
     scores = run / "test_scores.json"
     if not scores.exists():
         plain = str(out / f"plain-{seed}" / "checkpoints" / "best.safetensors")
         arguments = [plain if word == "PLAIN" else word for word in arguments]
-        start = time.monotonic()
         keel(program, ["train", "--data", data, "--out", str(run), "--seed", str(seed), "--threads", "1", "--workers",
                        "1", "--checkpoint-minutes", "0", "--force", *arguments])
-        seconds = time.monotonic() - start
         test = json.loads(keel(program, ["eval", "--checkpoint", str(run / "checkpoints" / "best.safetensors"), "--data",
                                          data, "--split", "test", "--threads", "1", "--json"]))
-        scores.write_text(json.dumps({"seconds": seconds, **test}))
+        scores.write_text(json.dumps(test))
     return json.loads(scores.read_text())
 
 
@@ -72,15 +69,14 @@ def figures(scores):
 def table(rows):
     """Mean and, in brackets, lowest and highest of the seeds; the plain run's first."""
     heads = list(figures(rows[0][1][0]))
-    print("| options | " + " | ".join(heads) + " | seconds |")
-    print("|---|" + "---|" * (len(heads) + 1))
+    print("| options | " + " | ".join(heads) + " |")
+    print("|---|" + "---|" * len(heads))
     for name, runs in rows:
         cells = []
         for head in heads:
             values = [figures(run)[head] for run in runs]
             cells.append(f"{statistics.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})")
-        seconds = statistics.mean(run["seconds"] for run in runs)
-        print(f"| {name} | " + " | ".join(cells) + f" | {seconds:.0f} |")
+        print(f"| {name} | " + " | ".join(cells) + " |")
     print(flush=True)
 
 
