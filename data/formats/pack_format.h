@@ -8,6 +8,7 @@
 namespace keel::pack {
 
 inline constexpr const char* kIndexName = "index.keelpack";
+inline constexpr const char* kTargetsKey = "targets";  ///< of the index's JSON: true where there is a table of them
 /// Returns the name of a shard's file: shard-00000.keelpack.
 std::string shard_name(std::uint32_t number);
 
@@ -20,7 +21,7 @@ inline constexpr std::size_t kMagicBytes = 8;
 
 /// The index begins with it. After it: a u64 a shard, its size in bytes; an IndexRecord a sample, by split, from
 /// version 2 on each followed by a u64, a bit for each label that is known; the texts: from version 3 on the length
-/// (u32) and bytes of a JSON object, how the images were read; each label's length (u32) and bytes, then each sample's
+/// (u32) and bytes of a JSON object, how the images were read and whether there is a table of targets; each label's length (u32) and bytes, then each sample's
 /// name and patient; the XXH3-64 of all before.
 struct IndexHeader {
     char magic[kMagicBytes] = {};

@@ -20,6 +20,7 @@
 #include "data/sources/pack_targets.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
+#include "engine/json.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -125,6 +126,7 @@ struct Index {
     std::vector<std::uint64_t> shard_bytes;
     std::vector<IndexRecord> records;
     std::vector<std::uint64_t> known;  ///< of each record
+    bool has_targets = false;
     DatasetContents contents;
 };
 
@@ -159,12 +161,18 @@ void read_samples(Cursor& cursor, Index& index, const std::string& file) {
     }
 }
 
-ImageReading read_reading(Cursor& cursor, std::uint32_t version, const std::string& file) {
-    if (version < kVersion) return old_reading();
+/// Reads how the images were read, and whether there is a table of targets.
+void read_json(Cursor& cursor, Index& index, const std::string& file) {
+    index.contents.reading = old_reading();
+    if (index.header.version < kVersion) return;
     try {
-        return reading_from_json(cursor.text(cursor.read<std::uint32_t>()));
+        const std::string text = cursor.text(cursor.read<std::uint32_t>());
+        index.contents.reading = reading_from_json(text);
+        index.has_targets = Json::parse(text).value(kTargetsKey, false);
     } catch (const InputError& error) {
         refuse(file, error.what());
+    } catch (const Json::exception& error) {
+        refuse(file, fmt::format("its JSON is malformed: {}", error.what()));
     }
 }
 
@@ -184,7 +192,7 @@ Index read_index(const std::string& file) {
     DatasetContents& contents = index.contents;
     contents.task = h.task == 1 ? Task::labels : Task::classes;
     contents.channels = static_cast<int>(h.channels);
-    contents.reading = read_reading(cursor, h.version, file);
+    read_json(cursor, index, file);
     contents.origins.fill("as packed");
     contents.label_names = read_labels(cursor, h.labels, file);
     read_samples(cursor, index, file);
@@ -262,7 +270,7 @@ std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions
         index.contents.remarks.push_back(
             {true,
              "options that say how images are read have no effect on a pack: its images were read with " + differs});
-    read_targets(path, index.contents);
+    if (index.has_targets) read_targets(path, index.contents);
     read_attributes(path, index.contents);
     TableReading view;
     view.view = options.view;

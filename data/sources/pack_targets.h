@@ -15,8 +15,8 @@ inline constexpr const char* kTargetsName = "targets.csv";
 /// the bit. Its last line is the XXH3-64 of what is before it.
 std::string targets_csv(const std::vector<std::string>& labels, const std::vector<const Sample*>& samples);
 
-/// Gives the samples of a pack in `folder` what its table says, if there is one. Throws InputError that names the file
-/// for one that does not fit the samples or is damaged, IoError.
+/// Gives the samples of a pack in `folder` what its table says. Throws InputError that names the file for one that is
+/// not there, does not fit the samples or is damaged, IoError.
 void read_targets(const std::string& folder, DatasetContents& contents);
 
 }  // namespace keel

@@ -19,6 +19,7 @@
 #include "data/sources/pack_attributes.h"
 #include "data/sources/pack_targets.h"
 #include "engine/files.h"
+#include "engine/json.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -131,12 +132,13 @@ public:
             if (wanted(split)) pack_split(split);
         if (records_.empty()) throw InputError("[pack] there is no image to pack");
         shards_.finish();
-        write_index();
         if (!dataset_.attribute_names().empty())
             write_file_atomically(folder_ / kAttributesName, attributes_csv(dataset_.attribute_names(), packed_));
         const bool labels = dataset_.task() == Task::labels;
         const std::string targets = targets_csv(labels ? dataset_.label_names() : std::vector<std::string>{}, packed_);
-        if (!targets.empty()) write_file_atomically(folder_ / kTargetsName, targets);
+        has_targets_ = !targets.empty();
+        if (has_targets_) write_file_atomically(folder_ / kTargetsName, targets);
+        write_index();
         summary_.shards = std::ssize(shards_.sizes());
         for (const std::uint64_t size : shards_.sizes()) summary_.bytes += static_cast<std::int64_t>(size);
         return summary_;
@@ -195,7 +197,7 @@ private:
         const auto bits_within = [&](std::uint32_t most) {
             return std::ranges::all_of(records_, [&](const IndexRecord& record) { return record.bits <= most; });
         };
-        if (dataset_.reading() != old_reading() || !bits_within(16)) return kVersion;
+        if (has_targets_ || dataset_.reading() != old_reading() || !bits_within(16)) return kVersion;
         const bool plain = (dataset_.channels() == 1 || dataset_.channels() == 3) && bits_within(8) &&
                            std::ranges::all_of(known_, [](std::uint64_t bits) { return bits == kAllKnown; });
         return plain ? kPlainVersion : kDeepVersion;
@@ -205,7 +207,9 @@ private:
     std::string reading_text(std::uint32_t version) const {
         std::string bytes;
         if (version < kVersion) return bytes;
-        const std::string text = reading_to_json(dataset_.reading());
+        Json json = Json::parse(reading_to_json(dataset_.reading()));
+        if (has_targets_) json[kTargetsKey] = true;
+        const std::string text = json.dump();
         append(bytes, static_cast<std::uint32_t>(text.size()));
         return bytes + text;
     }
@@ -251,6 +255,7 @@ private:
     std::vector<std::uint64_t> known_;  // of each record
     std::vector<const Sample*> packed_;
     std::string texts_;
+    bool has_targets_ = false;
     PackSummary summary_;
     std::int64_t done_ = 0, total_ = 0;
 };

@@ -282,4 +282,6 @@ TEST_CASE("A pack of a set with smoothed labels and weights is the same set", "[
     damaged[20] = static_cast<char>(damaged[20] ^ 1);
     CHECK_THAT(refused(damaged), contains("targets.csv: the file is damaged"));
     CHECK(refused(table).empty());
+    std::filesystem::remove(folder / "pack/targets.csv");
+    CHECK_THAT(refusal_of("pack:" + (folder / "pack")), contains("targets.csv: the file is not there"));
 }
