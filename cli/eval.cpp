@@ -98,14 +98,7 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
 
 Run add_eval(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--checkpoint", o->models.checkpoints,
-                   "Checkpoint of keel train; several, given one after the other, are an ensemble: the mean of their "
-                   "probabilities")
-        ->required()
-        ->type_name("FILE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_checkpoints(app, o->models.checkpoints);
     app.add_option("--data", o->reading.data, "Data to score on, as in keel train")->required()->type_name("SPEC");
     app.add_option("--split", o->reading.split, "Split to score")
         ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))

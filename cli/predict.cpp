@@ -20,7 +20,6 @@
 #include "runs/heatmaps.h"
 #include "runs/image_scores.h"
 #include "runs/image_scores_text.h"
-#include "train/ensemble.h"
 
 namespace keel::cli {
 namespace {
@@ -99,14 +98,14 @@ int run(const CLI::App& app, Options o, const Globals& globals) {
     tell(remarks, "predict", globals.quiet);
     o.models.views = o.views.options();
     o.models.batch = std::min(o.batch_size, std::ssize(files));
-    const ModelSpec spec = read_ensemble(o.models.checkpoints).front();
+    ImageScorer scorer(o.models);
+    const ModelSpec& spec = scorer.spec();
     const ImageReading reading = read_image_reading(app, spec.reading);
     warn_of_reading("predict", reading, spec.reading);
-    if (reading != spec.reading) o.models.reading = reading;
+    if (reading != spec.reading) scorer.read_files_as(reading);
     if (spec.guessed) std::cerr << "keel predict: warning: " << guessed_text(spec) << '\n';
-    const ImageScorer scorer(o.models);
     warn(scorer.warnings());
-    const auto& labels = scorer.spec().label_names;
+    const auto& labels = spec.label_names;
     std::optional<Heatmaps> heatmaps;
     if (!o.heatmaps.directory.empty()) {
         HeatmapOptions options = o.heatmaps;
@@ -156,14 +155,7 @@ void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
 
 Run add_predict(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--checkpoint", o->models.checkpoints,
-                   "Checkpoint of keel train; several, given one after the other, are an ensemble: the mean of their "
-                   "probabilities")
-        ->required()
-        ->type_name("FILE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_checkpoints(app, o->models.checkpoints);
     app.add_option("--operating-point", o->models.rule,
                    "What yes and no follow, of what keel threshold measured [default: what was chosen there]")
         ->check(CLI::IsMember({"youden", "f1", "sensitivity"}));

@@ -20,6 +20,17 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_dataset_options(app);
 }
 
+void add_checkpoints(CLI::App& app, std::vector<std::string>& checkpoints) {
+    app.add_option("--checkpoint", checkpoints,
+                   "Checkpoint of keel train; several, given one after the other, are an ensemble: the mean of their "
+                   "probabilities")
+        ->required()
+        ->type_name("FILE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+}
+
 void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
     for (const Remark& remark : remarks)
         if (remark.warning || !quiet)

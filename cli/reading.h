@@ -1,4 +1,4 @@
-// The options of commands that read a data set for a trained model: eval and quantize.
+// The options of commands that read data for trained models, and how they are told what was read.
 #pragma once
 
 #include <memory>
@@ -26,6 +26,9 @@ struct ReadingOptions {
 /// Declares what is the same for all that read data for a model, after --data and --split: --batch-size, --workers,
 /// --max-bad and how a data set is read.
 void add_reading(CLI::App& app, ReadingOptions& o);
+
+/// Declares --checkpoint, which may be given several times.
+void add_checkpoints(CLI::App& app, std::vector<std::string>& checkpoints);
 
 /// How images are shown to a model.
 struct ViewFlags {

@@ -23,7 +23,7 @@ template <class T>
 constexpr bool kIsList<std::vector<T>> = true;
 
 /// "N", "X", "N,...", "adam|sgd", "DIR": how the help calls the option's value.
-std::string placeholder(const Row& option) {
+std::string value_name(const Row& option) {
     if (const Words* words = std::get_if<Words>(&option.allowed)) return fmt::format("{}", fmt::join(*words, "|"));
     return std::visit(
         [&](auto member) -> std::string {
@@ -71,7 +71,7 @@ void add_flags(CLI::App& app, std::span<const Row> options) {
             app.add_flag(fmt::format("{},!--no-{}", flag, flag.substr(2)), help);
         else
             app.add_option(flag, keep, help)
-                ->type_name(placeholder(option))
+                ->type_name(value_name(option))
                 ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // so that a script's flags can be outdone
     }
 }

@@ -49,9 +49,8 @@ CheckpointState load_model_state(const std::filesystem::path& checkpoint) {
 }
 
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint) {
-    if (!is_checkpoint({read_metadata(checkpoint), {}})) return load_model(checkpoint).spec;
-    const CheckpointState state = load_checkpoint(checkpoint, [](const std::string&) { return false; });
-    return read_spec(state.metadata, checkpoint.string());
+    const auto metadata = read_metadata(checkpoint);
+    return is_checkpoint({metadata, {}}) ? read_spec(metadata, checkpoint.string()) : load_model(checkpoint).spec;
 }
 
 LoadedModel load_model(const std::filesystem::path& checkpoint) {

@@ -19,8 +19,8 @@ struct LoadedModel {
 /// or IoError that names the file, which may not be a quantized model: that has no modules.
 LoadedModel load_model(const std::filesystem::path& checkpoint);
 
-/// Returns what a checkpoint, or a quantized model, says of itself; the tensors are checked, not kept. Throws as
-/// load_model() does.
+/// Returns what a checkpoint, or a quantized model, says of itself: its header is read, not its tensors, unless they
+/// are another program's weights, which are all there is to go by. Throws as load_model() does.
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint);
 
 /// load_model() in two halves: what a model needs of a file, and the model of that.

@@ -5,9 +5,10 @@
 #include <cmath>
 #include <utility>
 
-#include "embed/images.h"
 #include "embed/foreign_weights.h"
+#include "embed/images.h"
 #include "embed/loaded_model.h"
+#include "engine/safetensors.h"
 #include "graph/build/graph_file.h"
 #include "kernels/error.h"
 
@@ -96,17 +97,19 @@ TransformOptions transform_of(const ModelSpec& spec, const ViewOptions& options)
 
 Predictor load_predictor(const std::filesystem::path& checkpoint, const ViewOptions& options, std::int64_t batch,
                          const Dataset* scored_on) {
-    const ModelSpec spec = read_model_spec(checkpoint);
-    const std::int64_t crop = resolved(options, spec).crop;
-    if (crop == spec.image_size && !spec.guessed) return Predictor(checkpoint, batch);
+    const auto trained_with = [&](const ModelSpec& spec) { return resolved(options, spec).crop == spec.image_size; };
+    const auto metadata = read_metadata(checkpoint);
+    if (is_checkpoint({metadata, {}}) && trained_with(read_spec(metadata, checkpoint.string())))
+        return Predictor(checkpoint, batch);
     CheckpointState state = load_model_state(checkpoint);
+    const ModelSpec spec = read_spec(state.metadata, checkpoint.string());
+    const std::int64_t crop = resolved(options, spec).crop;
     if (holds_graph(state.metadata))
         throw UsageError("[views] " + checkpoint.string() + " is a quantized model of " +
                          std::to_string(spec.image_size) + " pixels and sees no crops of " + std::to_string(crop));
     LoadedModel model = load_model(std::move(state), checkpoint);
     model.spec.image_size = crop;
-    if (scored_on != nullptr)
-        adopt_labels(model.spec, scored_on->label_names(), scored_on->task() == Task::labels);
+    if (scored_on != nullptr) adopt_labels(model.spec, scored_on->label_names(), scored_on->task() == Task::labels);
     return {model.spec, *model.module, batch};
 }
 

@@ -22,8 +22,7 @@ Tensor batch_of(std::span<const ImageScorer::Inputs> images, std::size_t model) 
 
 }  // namespace
 
-ImageScorer::ImageScorer(const ImageScorerOptions& options)
-    : views_(options.views), calibrated_(options.calibrated), reading_(options.reading) {
+ImageScorer::ImageScorer(const ImageScorerOptions& options) : views_(options.views), calibrated_(options.calibrated) {
     const std::vector<ModelSpec> specs = read_ensemble(options.checkpoints);
     for (std::size_t i = 0; i < specs.size(); ++i)
         if (calibrated_ && (!specs[i].operating || !specs[i].operating->calibration))

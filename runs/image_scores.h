@@ -17,7 +17,6 @@ struct ImageScorerOptions {
     bool calibrated = false;
     std::string rule{};  ///< of the operating points; empty: the one chosen when they were measured
     std::int64_t batch = 8;
-    std::optional<ImageReading> reading{};  ///< of the files; none: as each checkpoint says
 };
 
 /// Models ready to score, all held in memory.
@@ -36,6 +35,8 @@ public:
     Inputs load(const std::string& file, const std::function<void(const Image&)>& look = {}) const;
     /// How the first model's files are read.
     const ImageReading& reading() const { return reading_ ? *reading_ : spec().reading; }
+    /// Files are read so from now on for all models, and not as each checkpoint says.
+    void read_files_as(const ImageReading& reading) { reading_ = reading; }
 
     /// Returns the probabilities of each image, {images, labels}, and each image's calls.
     struct Scores {

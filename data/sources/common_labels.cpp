@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "data/sources/findings.h"
 #include "data/sources/sources.h"
+#include "data/sources/vocabulary.h"
 #include "kernels/error.h"
 
 namespace keel {

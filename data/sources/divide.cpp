@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/core.h>
@@ -94,6 +95,24 @@ std::string leading_part(const std::string& name) {
 }
 
 }  // namespace
+
+std::vector<bool> hold_out_patients(const std::vector<Sample>& samples, const std::vector<bool>& among, double fraction,
+                                    std::uint64_t seed) {
+    const auto key = [](const Sample& sample) { return sample.patient.empty() ? sample.name : sample.patient; };
+    std::unordered_map<std::string, bool> patients;
+    for (std::size_t i = 0; i < samples.size(); ++i)
+        if (among[i]) patients.emplace(key(samples[i]), false);
+    std::vector<std::string> keys;
+    for (const auto& [patient, held] : patients) keys.push_back(patient);
+    const std::vector<bool> held = hold_out(keys, fraction, seed);
+    for (std::size_t i = 0; i < keys.size(); ++i) patients[keys[i]] = held[i];
+    std::vector<bool> marked(samples.size());
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const auto found = patients.find(key(samples[i]));
+        marked[i] = found != patients.end() && found->second;
+    }
+    return marked;
+}
 
 void divide(std::vector<Sample>& from, std::vector<Sample>& to, double fraction, const DatasetOptions& options) {
     if (is_old(options)) return split_off(from, to, fraction, options.split_seed);

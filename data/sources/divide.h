@@ -2,6 +2,7 @@
 // so that every split shows the classes as often.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,11 @@ namespace keel {
 /// names, patients and the seed alone, the order of the samples is kept. By the rule `old` (DatasetOptions::split_rule)
 /// it is split_off(): samples of any class.
 void divide(std::vector<Sample>& from, std::vector<Sample>& to, double fraction, const DatasetOptions& options);
+
+/// Marks the samples of the patients that hold_out() chooses of those with a sample `among` the given ones, whatever
+/// their labels; a sample that names no patient is one by itself.
+std::vector<bool> hold_out_patients(const std::vector<Sample>& samples, const std::vector<bool>& among, double fraction,
+                                    std::uint64_t seed);
 
 /// Returns how divide() made a split, for DatasetContents::origins: "20 % of all, seed 0, by patient, of each class".
 /// `samples` are those that were divided.

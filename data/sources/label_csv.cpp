@@ -10,10 +10,10 @@
 #include <fmt/core.h>
 
 #include "data/formats/csv.h"
-#include "data/sources/findings.h"
 #include "data/sources/nih_table.h"
 #include "data/sources/sources.h"
 #include "data/sources/split_folders.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -87,7 +87,7 @@ private:
         std::map<std::string, std::size_t> names;
         file_.for_each_row([&](TableRow& row) {
             for (std::string& name : names_in(row)) {
-                if (columns_.task == Task::labels && finding_name(name) == kNoFinding) continue;
+                if (columns_.task == Task::labels && common_label_name(name) == kNoFinding) continue;
                 names.emplace(std::move(name), row.line);
                 if (names.size() > kMostNames) refuse(row, fmt::format("more than {} labels", kMostNames));
             }
@@ -162,7 +162,7 @@ private:
             }
             read.truths.assign(table_.labels.size(), names.empty() && !columns_.lists ? Truth::blank : Truth::absent);
             for (const std::string& name : names)
-                if (finding_name(name) != kNoFinding) read.truths[numbers_.at(name)] = Truth::present;
+                if (common_label_name(name) != kNoFinding) read.truths[numbers_.at(name)] = Truth::present;
             return;
         }
         for (const std::size_t column : columns_.labels) {

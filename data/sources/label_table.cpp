@@ -9,10 +9,11 @@
 #include <fmt/core.h>
 
 #include "data/formats/csv.h"
-#include "data/sources/division.h"
-#include "data/sources/findings.h"
+#include "data/sources/divide.h"
 #include "data/sources/image_finder.h"
+#include "data/sources/patients_and_views.h"
 #include "data/sources/sources.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 

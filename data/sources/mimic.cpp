@@ -6,10 +6,10 @@
 
 #include <fmt/core.h>
 
-#include "data/sources/findings.h"
 #include "data/sources/published.h"
 #include "data/sources/sources.h"
 #include "data/sources/split_folders.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 

@@ -6,10 +6,11 @@
 #include <fmt/core.h>
 
 #include "data/formats/csv.h"
-#include "data/sources/division.h"
+#include "data/sources/divide.h"
 #include "data/sources/image_finder.h"
 #include "data/sources/label_csv.h"
 #include "data/sources/nih_table.h"
+#include "data/sources/patients_and_views.h"
 #include "data/sources/published.h"
 #include "data/sources/sources.h"
 #include "engine/text.h"
@@ -87,8 +88,8 @@ void read_lists(const std::string& train_path, const std::string& test_path, con
 
 /// Distributes the samples over the splits: test by the official lists where both are there, else by patient; val by
 /// patient.
-void divide(std::vector<Sample> samples, const std::string& root, const DatasetOptions& options,
-            DatasetContents& contents) {
+void distribute(std::vector<Sample> samples, const std::string& root, const DatasetOptions& options,
+                DatasetContents& contents) {
     const std::string train_path = root + "/train_val_list.txt", test_path = root + "/test_list.txt";
     const bool has_train = std::filesystem::exists(train_path), has_test = std::filesystem::exists(test_path);
     if (has_train != has_test)
@@ -149,7 +150,7 @@ std::unique_ptr<Dataset> open_nih(const std::string& path, const DatasetOptions&
     contents.label_names.assign(nih_labels().begin(), nih_labels().end());
     contents.attribute_names.assign(nih_attributes().begin(), nih_attributes().end());
     std::vector<Sample> samples = read_samples(table, folders, contents);
-    divide(std::move(samples), path, options, contents);
+    distribute(std::move(samples), path, options, contents);
     keep_views(contents, options.view, "nih");
     return make_file_dataset(std::move(contents), options);
 }

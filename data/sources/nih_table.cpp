@@ -11,7 +11,7 @@
 #include <fmt/core.h>
 
 #include "data/formats/csv.h"
-#include "data/sources/division.h"
+#include "data/sources/patients_and_views.h"
 #include "data/sources/sources.h"
 #include "engine/text.h"
 #include "kernels/error.h"

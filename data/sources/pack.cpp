@@ -15,9 +15,9 @@
 
 #include "data/formats/decode.h"
 #include "data/formats/pack_format.h"
-#include "data/sources/division.h"
 #include "data/sources/pack_attributes.h"
 #include "data/sources/pack_targets.h"
+#include "data/sources/patients_and_views.h"
 #include "data/sources/sources.h"
 #include "engine/files.h"
 #include "engine/json.h"

@@ -9,10 +9,10 @@
 
 #include <fmt/core.h>
 
-#include "data/sources/findings.h"
 #include "data/sources/label_csv.h"
 #include "data/sources/published.h"
 #include "data/sources/sources.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -56,7 +56,7 @@ public:
         std::map<std::string, std::size_t> numbers;
         file_.for_each_row([&](TableRow& row) {
             for (const std::string& name : names(row))
-                if (name != kExclude && name != kUnchanged && finding_name(name) != kNoFinding)
+                if (name != kExclude && name != kUnchanged && common_label_name(name) != kNoFinding)
                     numbers.emplace(name, 0);
         });
         for (auto& [name, number] : numbers) {

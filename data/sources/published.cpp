@@ -7,8 +7,8 @@
 
 #include <fmt/core.h>
 
-#include "data/sources/findings.h"
 #include "data/sources/sources.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -92,7 +92,7 @@ void use_vocabulary(LabelTable& table) {
     std::vector<std::string> names, renamed;
     std::vector<std::size_t> to(table.labels.size());
     for (std::size_t i = 0; i < table.labels.size(); ++i) {
-        const std::string name = finding_name(table.labels[i]);
+        const std::string name = common_label_name(table.labels[i]);
         if (name != table.labels[i]) renamed.push_back(fmt::format("{} is {}", table.labels[i], name));
         const auto known = std::ranges::find(names, name);
         to[i] = static_cast<std::size_t>(known - names.begin());

@@ -31,8 +31,8 @@ std::string cell_of(const TableFile& table, const TableRow& row, std::size_t col
 /// Returns the root and the folders in it, sorted.
 std::vector<std::string> root_and_folders(const std::string& root);
 
-/// Gives labels the vocabulary's names (finding_name) and makes those that become the same one: present where one is,
-/// else uncertain where one is, else absent where one is. Says what is called otherwise.
+/// Gives labels the vocabulary's names (common_label_name) and makes those that become the same one: present where one
+/// is, else uncertain where one is, else absent where one is. Says what is called otherwise.
 void use_vocabulary(LabelTable& table);
 
 /// Adds the rows of another table to one of the same set. Labels and attributes are those of the first; what the other

@@ -10,11 +10,11 @@
 #include <fmt/ranges.h>
 
 #include "data/formats/image_format.h"
-#include "data/sources/findings.h"
 #include "data/sources/label_table.h"
 #include "data/sources/sources.h"
 #include "data/sources/split_folders.h"
 #include "data/sources/truth.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -124,7 +124,7 @@ private:
         c.bars = c.bars || cell.find('|') != std::string_view::npos;
         c.semicolons = c.semicolons || cell.find(';') != std::string_view::npos;
         c.commas = c.commas || cell.find(',') != std::string_view::npos;
-        c.no_finding = c.no_finding || finding_name(cell) == kNoFinding;
+        c.no_finding = c.no_finding || common_label_name(cell) == kNoFinding;
     }
 
     /// Returns the column that an option names.

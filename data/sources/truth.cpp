@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 #include "data/formats/csv.h"
-#include "data/sources/findings.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 #include "kernels/random.h"

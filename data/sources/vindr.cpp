@@ -8,9 +8,9 @@
 
 #include <fmt/core.h>
 
-#include "data/sources/findings.h"
 #include "data/sources/published.h"
 #include "data/sources/sources.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 

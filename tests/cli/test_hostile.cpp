@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/cli/hostile_rows.h"
 #include "tests/cli/run_keel.h"
 #include "tests/embed/small_model.h"
 #include "tests/support/catch.h"
@@ -19,15 +20,6 @@ using namespace keel::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-using Words = std::vector<std::string>;
-
-/// In `line`, @NAME is a file of the corpus (tests/fuzz/make_corpus.py), %NAME one of the scratch folder.
-struct Row {
-    Words line;
-    int code;
-    std::string message;  ///< on stderr, and in docs/troubleshooting.md word for word
-};
 
 /// A valid checkpoint, and what the corpus does not hold: folders and special files.
 class Scratch {
@@ -71,114 +63,6 @@ public:
 private:
     TemporaryFolder folder_;
 };
-
-Words predict(const std::string& image) { return {"predict", "--checkpoint", "%model", image}; }
-Words load(const std::string& checkpoint) { return {"predict", "--checkpoint", checkpoint, "%image0.png"}; }
-Words info(const std::string& spec) { return {"data", "info", spec}; }
-Words config(const std::string& file) { return {"train", "--config", file}; }
-Words set(const std::string& assignment) { return {"train", "--set", assignment}; }
-
-std::vector<Row> images() {
-    return {
-        {predict("@image/empty.png"), 3, "neither PNG nor JPEG nor BMP"},
-        {predict("@image/text.png"), 3, "neither PNG nor JPEG nor BMP"},
-        {predict("@image/gif.png"), 3, "a GIF file without an image"},
-        {predict("@image/png_truncated.png"), 3, "truncated PNG file"},
-        {predict("@image/png_signature_alone.png"), 3, "truncated PNG file"},
-        {predict("@image/png_chunk_too_long.png"), 3, "truncated PNG file"},
-        {predict("@image/png_bad_crc.png"), 3, "CRC of a PNG chunk does not match"},
-        {predict("@image/png_no_header.png"), 3, "PNG file without a header"},
-        {predict("@image/png_bad_color.png"), 3, "damaged PNG header"},
-        {predict("@image/png_bad_interlacing.png"), 3, "damaged PNG header"},
-        {predict("@image/png_bad_filter.png"), 3, "unknown PNG filter"},
-        {predict("@image/png_few_pixels.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@image/png_no_pixels.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@image/png_not_zlib.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@image/png_bomb.png"), 3, "the PNG's pixels are damaged"},
-        {predict("@image/png_of_no_size.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/png_huge.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/png_largest.png"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/jpeg_truncated.jpg"), 3, "Premature end of JPEG file"},
-        {predict("@image/jpeg_few_data.jpg"), 3, "Corrupt JPEG data: premature end of data segment"},
-        {predict("@image/jpeg_start_alone.jpg"), 3, "Premature end of JPEG file"},
-        {predict("@image/jpeg_bad_code.jpg"), 3, "Corrupt JPEG data: bad Huffman code"},
-        {predict("@image/jpeg_of_two_components.jpg"), 3, "a JPEG of 2 components"},
-        {predict("@image/jpeg_of_no_size.jpg"), 3, "Empty JPEG image (DNL not supported)"},
-        {predict("@image/jpeg_huge.jpg"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/jpeg_many_scans.jpg"), 3, "more than 500 scans"},
-        {predict("@image/jpeg_lossless.jpg"), 3, "Unsupported JPEG process"},
-        {predict("@image/bmp_truncated.bmp"), 3, "truncated BMP file"},
-        {predict("@image/tiff_header_alone.tif"), 3, "TIFF: "},
-        {predict("@image/tiff_directory_outside.tif"), 3, "TIFF: "},
-        {predict("@image/tiff_truncated.tif"), 3, "TIFF: "},
-        {predict("@image/tiff_bomb.tif"), 3, "truncated TIFF file"},
-        {predict("@image/tiff_bomb_deflate.tif"), 3, "truncated TIFF file"},
-        {predict("@image/tiff_huge.tif"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/tiff_of_no_size.tif"), 3, "TIFF: "},
-        {predict("@image/tiff_many_samples.tif"), 3, "at most 32 channels are read"},
-        {predict("@image/tiff_odd_bits.tif"), 3, "a TIFF with samples of"},
-        {predict("@image/tiff_complex.tif"), 3, "a TIFF with samples of"},
-        {predict("@image/tiff_two_pages.tif"), 3, "a TIFF of several pages"},
-        {predict("@image/tiff_float_wide.tif"), 3, "rescale LOW,HIGH says which are black and white"},
-        {predict("@image/tiff_float_nan.tif"), 3, "a sample is not a finite number"},
-        {predict("@image/webp_truncated.webp"), 3, "truncated WebP file"},
-        {predict("@image/webp_header_alone.webp"), 3, "damaged WebP header"},
-        {predict("@image/webp_few_pixels.webp"), 3, "the WebP's pixels are damaged"},
-        {predict("@image/webp_bad_signature.webp"), 3, "damaged WebP header"},
-        {predict("@image/webp_huge.webp"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/gif_truncated.gif"), 3, "truncated GIF file"},
-        {predict("@image/gif_header_alone.gif"), 3, "truncated GIF file"},
-        {predict("@image/gif_without_image.gif"), 3, "a GIF file without an image"},
-        {predict("@image/gif_outside.gif"), 3, "a GIF frame lies outside of its image"},
-        {predict("@image/gif_no_colors.gif"), 3, "a GIF pixel has no color"},
-        {predict("@image/gif_bad_code.gif"), 3, "damaged GIF file"},
-        {predict("@image/gif_bad_record.gif"), 3, "damaged GIF file"},
-        {predict("@image/gif_huge.gif"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/pgm_truncated.pgm"), 3, "truncated PGM or PPM file"},
-        {predict("@image/pgm_text_truncated.pgm"), 3, "truncated PGM or PPM file"},
-        {predict("@image/pgm_bomb.pgm"), 3, "truncated PGM or PPM file"},
-        {predict("@image/pgm_huge.pgm"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@image/pgm_above.pgm"), 3, "a PGM or PPM sample is above its maximum, or no number"},
-        {predict("@image/pgm_no_maximum.pgm"), 3, "damaged PGM or PPM header"},
-        {predict("@image/pgm_letters.pgm"), 3, "damaged PGM or PPM header"},
-        {predict("%missing.png"), 3, "No such file or directory"},
-        {predict("%pipe"), 3, "wanted a regular file"},
-        {predict("%nothing"), 3, "holds no PNG, JPEG, BMP, DICOM"},
-    };
-}
-
-std::vector<Row> dicom_images() {
-    return {
-        {predict("@dicom/truncated.dcm"), 3, "truncated DICOM file"},
-        {predict("@dicom/mark_alone.dcm"), 3, "truncated DICOM file"},
-        {predict("@dicom/length_huge.dcm"), 3, "truncated DICOM file"},
-        {predict("@dicom/few_pixels.dcm"), 3, "truncated pixels"},
-        {predict("@dicom/no_size.dcm"), 3, "a DICOM image without rows or columns"},
-        {predict("@dicom/huge.dcm"), 3, "at most 16384 a side and 100000000 in all are allowed"},
-        {predict("@dicom/bits.dcm"), 3, "the bits of its pixels contradict one another"},
-        {predict("@dicom/bits_32.dcm"), 3, "bits are allocated to a pixel, 8 or 16 are wanted"},
-        {predict("@dicom/frames.dcm"), 3, "a DICOM file of several frames"},
-        {predict("@dicom/frames_text.dcm"), 3, "wants a number"},
-        {predict("@dicom/color.dcm"), 3, "a DICOM image that is not grey"},
-        {predict("@dicom/report.dcm"), 3, "no image, but a structured report"},
-        {predict("@dicom/no_pixels.dcm"), 3, "a DICOM file without pixels"},
-        {predict("@dicom/syntax.dcm"), 3, "DICOM transfer syntax 1.2.840.10008.1.2.4.102 is not supported"},
-        {predict("@dicom/width_zero.dcm"), 3, "a window wants a width of at least 1"},
-        {predict("@dicom/lut_short.dcm"), 3, "a DICOM lookup table that does not fit its descriptor"},
-        {predict("@dicom/deep.dcm"), 3, "DICOM sequences lie too deep in one another"},
-        {predict("@dicom/no_items.dcm"), 3, "a DICOM sequence holds something else than items"},
-        {predict("@dicom/bomb.dcm"), 3, "a DICOM file without pixels"},
-        {predict("@dicom/not_deflated.dcm"), 3, "the deflated DICOM data set is damaged"},
-        {predict("@dicom/not_encapsulated.dcm"), 3, "its pixels are not encapsulated"},
-        {predict("@dicom/rle_short.dcm"), 3, "truncated RLE data"},
-        {predict("@dicom/rle_segments.dcm"), 3, "the RLE data have another number of segments"},
-        {predict("@dicom/rle_outside.dcm"), 3, "an RLE segment lies outside the data"},
-        {predict("@dicom/stream_50_cut.dcm"), 3, "truncated JPEG data"},
-        {predict("@dicom/stream_70_other_size.dcm"), 3, "its JPEG data are of another size than the file says"},
-        {predict("@dicom/DICOMDIR"), 3, "names no image that is there"},
-        {predict("@dicom/DICOMDIR_outside"), 3, "names a file that is none below its folder"},
-    };
-}
 
 std::vector<Row> checkpoints() {
     return {
@@ -426,8 +310,8 @@ void check(const std::vector<Row>& rows, const Scratch& scratch) {
 
 TEST_CASE("Hostile input ends with its code and its message, which the documentation explains", "[hostile]") {
     const Scratch scratch;
-    SECTION("pictures") { check(images(), scratch); }
-    SECTION("DICOM images") { check(dicom_images(), scratch); }
+    SECTION("pictures") { check(hostile_images(), scratch); }
+    SECTION("DICOM images") { check(hostile_dicom_images(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
     SECTION("tables") { check(tables(), scratch); }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "data/formats/csv.h"
+#include "data/sources/divide.h"
 #include "data/sources/sources.h"
 #include "kernels/error.h"
 #include "tests/data/example_source.h"
@@ -51,7 +52,7 @@ std::unique_ptr<Dataset> open_table(const std::string& path, const DatasetOption
             throw InputError("[table] " + where + ": wanted train, val or test, got '" + cells[1] + "'");
     }
     if (train.empty()) throw InputError("[table] " + table + ": no image of train is there");
-    if (val.empty()) split_off(train, val, options.val_fraction, options.split_seed);
+    if (val.empty()) divide(train, val, options.val_fraction, options);
     return make_file_dataset(std::move(contents), options);
 }
 

@@ -3,12 +3,17 @@
 
 #include <stb/stb_image_write.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "data/formats/decode.h"
 #include "data/formats/stb.h"
 #include "data/image.h"
+#include "kernels/error.h"
 #include "kernels/random.h"
+#include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
 namespace keel::test {
@@ -41,6 +46,34 @@ inline Bytes encode_bmp(const Image& image) {
     Bytes bytes;
     stbi_write_bmp_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data());
     return bytes;
+}
+
+/// What an image file is refused with; empty: it is none.
+inline std::string refusal_of_image(const Bytes& file) {
+    try {
+        decode_image(file, 0, "x");
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+/// A file that is cut off anywhere is refused; with one byte changed, 2,000 times, it is an image or an InputError.
+inline void check_damaged_images(const Bytes& whole, std::uint64_t seed) {
+    for (std::size_t keep = 0; keep < whole.size(); ++keep)
+        CHECK_THROWS_AS(decode_image(std::span(whole).first(keep), 0, "x"), InputError);
+    Random random(seed, Draw::bench);
+    int ended = 0;
+    for (int i = 0; i < 2000; ++i) {
+        Bytes damaged = whole;
+        damaged[random.below(static_cast<std::uint32_t>(whole.size()))] = static_cast<std::uint8_t>(random.below(256));
+        try {
+            ended += !decode_image(damaged, 0, "x").pixels.empty();
+        } catch (const InputError&) {
+            ++ended;
+        }
+    }
+    CHECK(ended == 2000);
 }
 
 /// A set in NIH's layout: `patients` patients with two images of 8x8 each.

@@ -47,15 +47,6 @@ DicomWriter grey_file(const std::vector<int>& values, int stored, bool is_signed
     return writer;
 }
 
-std::string refusal(const DicomWriter::Bytes& file) {
-    try {
-        decode_image(file, 0, "x.dcm");
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    return "";
-}
-
 DicomWriter::Bytes deflated(const DicomWriter::Bytes& bytes) {
     z_stream stream{};
     REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK);
@@ -169,17 +160,17 @@ TEST_CASE("DICOM: a rescale and a window, of each function", "[dicom]") {
     CHECK(levels(writer.file()) ==
           expected(kSigned, [&](double v) { return 1 / (1 + std::exp(-4 * (modality(v) - 40.5) / 400)); }));
     writer.text(0x00281056, "CS", "CUBIC");
-    CHECK_THAT(refusal(writer.file()), contains("VOI LUT Function"));
+    CHECK_THAT(refusal_of_image(writer.file()), contains("VOI LUT Function"));
     writer.remove(0x00281056);
     writer.text(0x00281053, "DS", "-1");  // a slope that turns the values around
     writer.remove(0x00281050);
     CHECK(levels(writer.file()) == expected(kSigned, [](double v) { return (32767 - v) / 65535; }));
     writer.text(0x00281050, "DS", "forty");
-    CHECK_THAT(refusal(writer.file()), contains("(0028,1050) wants a number"));
-    CHECK(refusal(writer.file()).find("forty") == std::string::npos);
+    CHECK_THAT(refusal_of_image(writer.file()), contains("(0028,1050) wants a number"));
+    CHECK(refusal_of_image(writer.file()).find("forty") == std::string::npos);
     writer.text(0x00281050, "DS", "40");
     writer.text(0x00281051, "DS", "0");
-    CHECK_THAT(refusal(writer.file()), contains("a width of at least 1"));
+    CHECK_THAT(refusal_of_image(writer.file()), contains("a width of at least 1"));
 }
 
 TEST_CASE("DICOM: a window that is asked for takes the place of the file's", "[dicom]") {
@@ -248,10 +239,10 @@ TEST_CASE("DICOM: a lookup table of 8 bits in bytes, of signed values, and ones 
     CHECK(levels(writer.file()) == std::vector<int>{0, 0, 50 * 257, 100 * 257, 65535});
     item.words(0x00283002, "SS", {6, -2, 8});
     writer.sequence(0x00283010, {&item});
-    CHECK_THAT(refusal(writer.file()), contains("does not fit its descriptor"));
+    CHECK_THAT(refusal_of_image(writer.file()), contains("does not fit its descriptor"));
     item.remove(0x00283002);
     writer.sequence(0x00283010, {&item});
-    CHECK_THAT(refusal(writer.file()), contains("without its descriptor"));
+    CHECK_THAT(refusal_of_image(writer.file()), contains("without its descriptor"));
 }
 
 TEST_CASE("DICOM: padding is black, also where low values are white", "[dicom]") {
@@ -299,7 +290,7 @@ TEST_CASE("DICOM: what is no single grey image is refused by what it is", "[dico
     const auto changed = [](const std::function<void(DicomWriter&)>& change) {
         DicomWriter writer = grey_file({1, 2, 3, 4, 5, 6}, 16);
         change(writer);
-        return refusal(writer.file());
+        return refusal_of_image(writer.file());
     };
     const auto object = [&](const char* uid) {
         return changed([&](DicomWriter& w) {
@@ -339,9 +330,9 @@ TEST_CASE("DICOM: a file that is cut anywhere is refused", "[dicom]") {
         writer.open_sequences = item.open_sequences = open;
         writer.sequence(0x00283010, {&item});
         const DicomWriter::Bytes file = writer.file();
-        REQUIRE(refusal(file).empty());
+        REQUIRE(refusal_of_image(file).empty());
         for (std::size_t keep = 0; keep < file.size(); ++keep)
-            CHECK_FALSE(refusal({file.begin(), file.begin() + static_cast<std::ptrdiff_t>(keep)}).empty());
+            CHECK_FALSE(refusal_of_image({file.begin(), file.begin() + static_cast<std::ptrdiff_t>(keep)}).empty());
     }
 }
 
@@ -360,20 +351,20 @@ TEST_CASE("DICOM: sequences without end, too deep, or of something else", "[dico
     begin.insert(begin.end(), std::begin(open), std::end(open));
     DicomWriter::Bytes nested = begin;
     nested.insert(nested.end(), deep.begin(), deep.end());
-    CHECK_THAT(refusal(nested), contains("too deep"));
+    CHECK_THAT(refusal_of_image(nested), contains("too deep"));
     DicomWriter::Bytes other = begin;
     other.insert(other.end(), {0x08, 0x00, 0x05, 0x00, 'C', 'S', 0, 0});
-    CHECK_THAT(refusal(other), contains("something else than items"));
-    CHECK_THAT(refusal(begin), contains("truncated DICOM file"));
+    CHECK_THAT(refusal_of_image(other), contains("something else than items"));
+    CHECK_THAT(refusal_of_image(begin), contains("truncated DICOM file"));
 }
 
 TEST_CASE("DICOM: a deflated data set that is damaged, or never ends", "[dicom]") {
     DicomWriter writer = grey_file({1, 2, 3}, 16);
     writer.syntax = "1.2.840.10008.1.2.1.99";
     const DicomWriter::Bytes packed = deflated(writer.data_set());
-    REQUIRE(refusal(writer.file(packed)).empty());
-    CHECK_THAT(refusal(writer.file({packed.begin(), packed.end() - 3})),
+    REQUIRE(refusal_of_image(writer.file(packed)).empty());
+    CHECK_THAT(refusal_of_image(writer.file({packed.begin(), packed.end() - 3})),
                contains("deflated DICOM data set is damaged"));
-    CHECK_THAT(refusal(writer.file({0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF})),
+    CHECK_THAT(refusal_of_image(writer.file({0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF})),
                contains("deflated DICOM data set is damaged"));
 }

@@ -25,15 +25,6 @@ DicomWriter::Bytes file_of(const char* syntax, int width, int height, int bits, 
     return writer.file();
 }
 
-std::string refusal(const DicomWriter::Bytes& file) {
-    try {
-        decode_image(file, 0, "x.dcm");
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    return "";
-}
-
 std::vector<int> samples_of(const Image& image) {
     std::vector<int> all;
     for (std::size_t i = 0; i < image.samples(); ++i)
@@ -63,7 +54,7 @@ TEST_CASE("DICOM: RLE of 8 and of 16 bits, in one fragment and in several", "[di
 TEST_CASE("DICOM: damaged RLE", "[dicom]") {
     const std::vector<int> values(600, 500);
     const Stream good = encode_rle(values, 16);
-    const auto with = [&](const Stream& stream) { return refusal(file_of(kRle, 30, 20, 16, {stream})); };
+    const auto with = [&](const Stream& stream) { return refusal_of_image(file_of(kRle, 30, 20, 16, {stream})); };
     REQUIRE(with(good).empty());
     for (std::size_t keep = 0; keep + 2 < good.size(); keep += 2)
         CHECK_FALSE(with({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(keep)}).empty());
@@ -76,20 +67,20 @@ TEST_CASE("DICOM: damaged RLE", "[dicom]") {
     changed = good;
     changed[4] = 0;
     CHECK_THAT(with(changed), contains("outside the data"));
-    CHECK_THAT(refusal(file_of(kRle, 16384, 6000, 16, {good})), contains("truncated RLE data"));
-    CHECK_THAT(refusal(file_of(kRle, 30, 20, 16, {})), contains("another number of segments"));
+    CHECK_THAT(refusal_of_image(file_of(kRle, 16384, 6000, 16, {good})), contains("truncated RLE data"));
+    CHECK_THAT(refusal_of_image(file_of(kRle, 30, 20, 16, {})), contains("another number of segments"));
 }
 
 TEST_CASE("DICOM: JPEG in color, and what is no JPEG", "[dicom]") {
     const Image grey = noise_image(24, 16, 1, 5);
     const Bytes jpeg = encode_jpeg(convert_channels(grey, 3, "x"));  // stb writes color alone
-    CHECK_THAT(refusal(file_of(kJpegBaseline, 24, 16, 8, {jpeg})), contains("or in color"));
-    CHECK_THAT(refusal(file_of(kJpegBaseline, 24, 16, 8, {{1, 2, 3, 4}})), contains("damaged JPEG header"));
+    CHECK_THAT(refusal_of_image(file_of(kJpegBaseline, 24, 16, 8, {jpeg})), contains("or in color"));
+    CHECK_THAT(refusal_of_image(file_of(kJpegBaseline, 24, 16, 8, {{1, 2, 3, 4}})), contains("damaged JPEG header"));
 }
 
 TEST_CASE("DICOM: what a build lacks is said when it is wanted", "[dicom]") {
     if (dicom::has_dicom_codecs()) return;
     const Stream stream = encode_lossless_jpeg({1, 2, 3, 4}, 2, 16);
-    CHECK_THAT(refusal(file_of("1.2.840.10008.1.2.4.70", 2, 2, 16, {stream})),
+    CHECK_THAT(refusal_of_image(file_of("1.2.840.10008.1.2.4.70", 2, 2, 16, {stream})),
                contains("which this Keel was built without"));
 }

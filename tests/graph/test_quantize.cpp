@@ -1,67 +1,26 @@
-// Quantized networks: to the bit against a slow simulator, near fp32, and through a file.
+// Quantized networks: to the bit against a slow simulator, and near fp32.
 #include "graph/quantize/quantize.h"
 
 #include <bit>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "embed/loaded_model.h"
 #include "embed/predictor.h"
-#include "engine/safetensors.h"
-#include "graph/build/graph_file.h"
 #include "graph/build/trace.h"
 #include "graph/ops/affine.h"
 #include "graph/ops/pool.h"
 #include "kernels/random.h"
 #include "models/random_training.h"
 #include "tests/graph/quant_simulator.h"
-#include "tests/models/golden/draws.h"
+#include "tests/graph/quantized_network.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
-#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 using namespace keel::test;
 
 namespace {
-
-/// A graph file's metadata: what the model is, and notes.
-std::map<std::string, std::string> metadata_of(const ModelSpec& spec, std::map<std::string, std::string> notes = {}) {
-    write_spec(spec, notes);
-    return notes;
-}
-
-/// A model with weights and statistics like a trained one's, and images.
-struct Network {
-    Network(const std::string& name, std::int64_t image_size, bool small_stem = false)
-        : spec{.name = name,
-               .options = {.classes = 5, .small_stem = small_stem},
-               .image_size = image_size,
-               .mean = {0.5F},
-               .std = {0.25F},
-               .multi_label = true,
-               .label_names = {"a", "b", "c", "d", "e"}},
-          module(find_model(name).make(spec.options)) {
-        for (const auto& [state, tensor] : module->state()) tensor.assign(golden::state_values(state, tensor.dims()));
-        module->train(false);
-        graph = graph::trace(*module, image_size, image_size, 3);
-        for (std::uint64_t i = 1; i <= 3; ++i) batches.push_back(random_images(4, image_size, 3, i));
-    }
-    Quantized quantized(const QuantizeOptions& options = {.method = RangeMethod::minmax}) const {
-        return quantize(graph, batches, options);
-    }
-    std::vector<float> logits(const graph::Graph& of, const Tensor& images) const {
-        const Tensor values = Predictor(spec, of, images.dim(0)).logits(images);
-        return {values.values<float>().begin(), values.values<float>().end()};
-    }
-
-    ModelSpec spec;
-    std::unique_ptr<nn::Module> module;
-    graph::Graph graph;
-    std::vector<Tensor> batches;
-};
 
 const graph::QuantConv& conv_named(const graph::Graph& graph, const std::string& name) {
     for (const graph::Node& node : graph.nodes)
@@ -355,109 +314,4 @@ TEST_CASE("Corrected biases give back the mean of what a layer lost", "[quantize
         return sum;
     };
     CHECK(mean_error(true) < mean_error(false));
-}
-
-TEST_CASE("A quantized model goes round through its file, a quarter of the size", "[quantize]") {
-    const TemporaryFolder folder;
-    const Network network("densenet121", 64);
-    const Quantized quantized =
-        network.quantized({.method = RangeMethod::minmax, .keep = {"features.denseblock1.denselayer2.conv1"}});
-    const std::string path = folder / "model.safetensors";
-    save_graph(path, quantized.graph, metadata_of(network.spec, {{"note", "kept"}}));
-    const Predictor loaded(path, 2);
-    CHECK(loaded.spec().label_names == network.spec.label_names);
-    const Tensor images = random_images(2, 64, 3, 9);
-    const Tensor logits = loaded.logits(images);
-    CHECK(std::vector<float>(logits.values<float>().begin(), logits.values<float>().end()) ==
-          network.logits(quantized.graph, images));
-
-    save_graph(path, network.quantized().graph, metadata_of(network.spec));
-    std::int64_t floats = 0;
-    for (const NamedTensor& named : network.module->state()) floats += 4 * named.tensor.elements();
-    CHECK(static_cast<double>(std::filesystem::file_size(path)) < 0.27 * static_cast<double>(floats));
-    CHECK_THROWS_WITH(load_model(path), contains("is a quantized model"));
-}
-
-TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[quantize]") {
-    const TemporaryFolder folder;
-    const Network network("resnet18", 32);
-    const std::string path = folder / "model.safetensors";
-    save_graph(path, network.quantized().graph, metadata_of(network.spec));
-    const TensorFile whole = read_safetensors(path);
-    const auto refused = [&](const std::string& why, const auto& change) {
-        TensorFile file = whole;
-        auto json = nlohmann::json::parse(file.metadata["keel.graph"]);
-        change(file, json);
-        file.metadata["keel.graph"] = json.dump();
-        write_safetensors(path, file);
-        CHECK_THROWS_AS(Predictor(path), InputError);
-        CHECK_THROWS_WITH(Predictor(path), contains(why));
-    };
-    using Json = nlohmann::json;
-    refused("newer format", [](TensorFile&, Json& json) { json["format"] = 2; });
-    refused("wanted a slice", [](TensorFile&, Json& json) { json["src"] = 3; });
-    refused("no such buffer", [](TensorFile&, Json& json) { json["nodes"][3]["src"][0] = 1000; });
-    refused("no such buffer", [](TensorFile&, Json& json) { json["nodes"][3]["dst"][0] = 1000; });
-    refused("a slice outside its buffer", [](TensorFile&, Json& json) { json["nodes"][3]["dst"][1] = 1; });
-    refused("out of range", [](TensorFile&, Json& json) { json["buffers"][1]["h"] = std::int64_t{1} << 40; });
-    refused("wanted a whole number", [](TensorFile&, Json& json) { json["nodes"][1]["stride"] = 1.5; });
-    refused("graph is malformed", [](TensorFile&, Json& json) { json["nodes"][1]["stride"] = 0; });
-    refused("graph is malformed", [](TensorFile&, Json& json) { json["nodes"][1]["groups"] = 0; });
-    refused("windows that hold a pixel", [](TensorFile&, Json& json) {
-        for (Json& node : json["nodes"])
-            if (node["op"] == "quant_pool" && node["kind"] == "max") node["stride"] = 0;
-    });
-    refused("unknown operator", [](TensorFile&, Json& json) { json["nodes"][1]["op"] = "rm"; });
-    refused("reads what no node before has written",
-            [](TensorFile&, Json& json) { json["nodes"][0]["src"] = json["nodes"][1]["dst"]; });
-    refused("belongs to no layer", [](TensorFile&, Json& json) { json["nodes"].back()["op"] = "dequantise"; });
-    refused("wanted a tensor", [](TensorFile& file, Json&) {
-        std::erase_if(file.tensors, [](const NamedTensor& t) { return t.name.ends_with("conv1.weights"); });
-    });
-    refused("belongs to no layer", [](TensorFile& file, Json&) {
-        file.tensors.push_back({"rest", Tensor::zeros({3})});
-    });
-    refused("finite factors", [](TensorFile& file, Json&) {
-        for (NamedTensor& t : file.tensors)
-            if (t.name.ends_with("fc.scale")) t.tensor = Tensor::full({5}, INFINITY);
-    });
-    refused("finite factors", [](TensorFile& file, Json&) {
-        for (NamedTensor& t : file.tensors)
-            if (t.name.ends_with("fc.scale")) t.tensor = Tensor::zeros({4});
-    });
-}
-
-TEST_CASE("Histograms do not depend on the order of values, and know their ranges", "[quantize]") {
-    std::vector<float> values;
-    Random random(3, Draw::synthesize);
-    for (int i = 0; i < 20000; ++i)
-        values.push_back(random.uniform(-1, 1) * random.uniform(0, 2) * (i % 500 == 0 ? 30.0F : 1.0F));
-    Histogram forward, backward;
-    for (std::size_t i = 0; i < values.size(); i += 100) forward.add(values.data() + i, 100);
-    for (std::size_t i = values.size(); i > 0; i -= 1000) backward.add(values.data() + i - 1000, 1000);
-    CHECK(forward.bins() == backward.bins());
-    CHECK(forward.low() == *std::ranges::min_element(values));
-    CHECK(forward.high() == *std::ranges::max_element(values));
-    std::int64_t counted = 0;
-    for (const std::uint32_t count : forward.bins()) counted += count;
-    CHECK(counted == 20000);
-
-    const QuantParams all = quant_params(forward, RangeMethod::minmax);
-    CHECK(all.scale == Approx((double{forward.high()} - forward.low()) / 255));
-    for (const RangeMethod method : {RangeMethod::percentile, RangeMethod::mse, RangeMethod::kl}) {
-        INFO(std::string(name(method)));
-        CHECK(quant_params(forward, method).scale <= all.scale);
-    }
-    Histogram tail;  // half the range for one value in two millions
-    std::vector<float> many(2'000'000, 3.0F);
-    for (std::size_t i = 1; i < many.size(); ++i) many[i] = random.uniform();
-    tail.add(many.data(), std::ssize(many));
-    CHECK(quant_params(tail, RangeMethod::mse).scale < 0.5 * quant_params(tail, RangeMethod::minmax).scale);
-    CHECK(quant_params(-1, 1).zero == 128);
-    CHECK(quant_params(0, 51) == QuantParams{0.2F, 0});
-    CHECK(quant_params(3, 5).zero == 0);  // 0 is always among the values
-    CHECK(quant_params(-5, -3).zero == 255);
-    CHECK(quant_params(0, 0).scale == 1);
-    const float nan = std::nanf("");
-    CHECK_THROWS_WITH(forward.add(&nan, 1), contains("NaN"));
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/dataset.h"
@@ -22,6 +23,14 @@ TrainState tiny_state(std::uint64_t seed = 1);
 /// `n` drawn images of 6 x 6 with classes below 3; equal seeds make batches of which the longer begins with the
 /// shorter.
 Batch tiny_batch(std::int64_t n, std::uint64_t seed);
+
+/// A batch without images, of which each label's target is given.
+inline Batch labels_of(std::int64_t n, std::vector<float> targets) {
+    Batch batch;
+    batch.n = n;
+    batch.targets = std::move(targets);
+    return batch;
+}
 
 /// Names and bytes of tensors.
 std::string bytes_of(const std::vector<NamedTensor>& tensors);

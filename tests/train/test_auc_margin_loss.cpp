@@ -17,13 +17,6 @@ using namespace keel::test;
 
 namespace {
 
-Batch labels_of(std::int64_t n, std::vector<float> targets) {
-    Batch batch;
-    batch.n = n;
-    batch.targets = std::move(targets);
-    return batch;
-}
-
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 }  // namespace

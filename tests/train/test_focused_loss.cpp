@@ -19,13 +19,6 @@ using namespace keel::test;
 
 namespace {
 
-Batch labels_of(std::int64_t n, std::vector<float> targets) {
-    Batch batch;
-    batch.n = n;
-    batch.targets = std::move(targets);
-    return batch;
-}
-
 Batch classes_of(std::vector<std::int32_t> labels) {
     Batch batch;
     batch.n = std::ssize(labels);

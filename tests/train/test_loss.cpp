@@ -25,13 +25,6 @@ Batch classes_of(std::vector<std::int32_t> labels) {
     return batch;
 }
 
-Batch labels_of(std::int64_t n, std::vector<float> targets) {
-    Batch batch;
-    batch.n = n;
-    batch.targets = std::move(targets);
-    return batch;
-}
-
 struct Outcome {
     double loss;
     std::vector<double> gradient;

@@ -1,37 +1,17 @@
-#include "data/sources/division.h"
+#include "data/sources/patients_and_views.h"
 
 #include <algorithm>
-#include <map>
-#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "data/sources/findings.h"
 #include "data/sources/sources.h"
+#include "data/sources/vocabulary.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
 namespace keel {
-
-std::vector<bool> hold_out_patients(const std::vector<Sample>& samples, const std::vector<bool>& among, double fraction,
-                                    std::uint64_t seed) {
-    const auto key = [](const Sample& sample) { return sample.patient.empty() ? sample.name : sample.patient; };
-    std::unordered_map<std::string, bool> patients;
-    for (std::size_t i = 0; i < samples.size(); ++i)
-        if (among[i]) patients.emplace(key(samples[i]), false);
-    std::vector<std::string> keys;
-    for (const auto& [patient, held] : patients) keys.push_back(patient);
-    const std::vector<bool> held = hold_out(keys, fraction, seed);
-    for (std::size_t i = 0; i < keys.size(); ++i) patients[keys[i]] = held[i];
-    std::vector<bool> marked(samples.size());
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        const auto found = patients.find(key(samples[i]));
-        marked[i] = found != patients.end() && found->second;
-    }
-    return marked;
-}
 
 std::string PatientNames::of(const std::string& written) {
     std::string name = patient_name(written);

@@ -12,7 +12,7 @@ inline constexpr const char* kNoFinding = "No Finding";  ///< that none of a set
 /// Returns the vocabulary's name of a finding ("Effusion" of `pleural effusion`), or the text itself where it has none.
 /// Cases, blanks, `_` and other punctuation do not count. The names are NIH ChestX-ray14's and, for what that set has
 /// not, CheXpert's, as in TorchXRayVision (Cohen et al., MIDL 2022).
-std::string finding_name(std::string_view text);
+std::string common_label_name(std::string_view text);
 
 /// Returns whether two names are of one finding.
 bool same_finding(std::string_view a, std::string_view b);

@@ -1,7 +1,6 @@
-// How samples are divided among splits, so that no patient is in two of them.
+// Whose images a table names, and in which view they were made.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -10,11 +9,6 @@
 #include "data/dataset.h"
 
 namespace keel {
-
-/// Marks the samples of the patients that hold_out() chooses of those with a sample `among` the given ones; a sample
-/// that names no patient is one by itself.
-std::vector<bool> hold_out_patients(const std::vector<Sample>& samples, const std::vector<bool>& among, double fraction,
-                                    std::uint64_t seed);
 
 /// Patients as a table writes their numbers, each by one name (patient_name).
 class PatientNames {

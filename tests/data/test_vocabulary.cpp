@@ -1,26 +1,26 @@
-#include "data/sources/findings.h"
+#include "data/sources/vocabulary.h"
 
 #include "data/sources/nih_table.h"
 #include "tests/support/catch.h"
 
 using namespace keel;
 
-TEST_CASE("Findings of all sets have one name each", "[findings]") {
+TEST_CASE("Findings of all sets have one name each", "[vocabulary]") {
     for (const char* text : {"Effusion", "pleural effusion", "Pleural Effusion", "pleural_effusion", " EFFUSION "})
-        CHECK(finding_name(text) == "Effusion");
-    CHECK(finding_name("Pleural Thickening") == "Pleural_Thickening");
-    CHECK(finding_name("hiatal hernia") == "Hernia");
-    CHECK(finding_name("normal") == kNoFinding);
-    CHECK(finding_name("Airspace Opacity") == "Lung Opacity");
-    CHECK(finding_name("Nodule/Mass") == "Nodule/Mass");
-    CHECK(finding_name("") == "");
-    for (const char* label : nih_labels()) CHECK(finding_name(label) == label);
+        CHECK(common_label_name(text) == "Effusion");
+    CHECK(common_label_name("Pleural Thickening") == "Pleural_Thickening");
+    CHECK(common_label_name("hiatal hernia") == "Hernia");
+    CHECK(common_label_name("normal") == kNoFinding);
+    CHECK(common_label_name("Airspace Opacity") == "Lung Opacity");
+    CHECK(common_label_name("Nodule/Mass") == "Nodule/Mass");
+    CHECK(common_label_name("") == "");
+    for (const char* label : nih_labels()) CHECK(common_label_name(label) == label);
     CHECK(same_finding("Pleural effusion", "Effusion"));
     CHECK(same_finding("Aortic enlargement", "aortic_enlargement"));
     CHECK_FALSE(same_finding("Mass", "Nodule"));
 }
 
-TEST_CASE("Views, sexes and patients are called alike", "[findings]") {
+TEST_CASE("Views, sexes and patients are called alike", "[vocabulary]") {
     CHECK((view_name("pa") == "PA" && view_name("AP_horizontal") == "AP" && view_name("LL") == "lateral"));
     CHECK((view_name("L") == "lateral" && view_name("COSTAL") == "COSTAL" && view_name(" ").empty()));
     CHECK((view_wanted("PA", "frontal") && view_wanted("AP", "frontal") && view_wanted("Frontal", "frontal")));

@@ -1,4 +1,4 @@
-#include "data/sources/findings.h"
+#include "data/sources/vocabulary.h"
 
 #include <algorithm>
 #include <iterator>
@@ -84,10 +84,10 @@ std::string look_up(const Synonym (&words)[N], std::string_view text) {
 
 }  // namespace
 
-std::string finding_name(std::string_view text) { return look_up(kFindings, trimmed(text)); }
+std::string common_label_name(std::string_view text) { return look_up(kFindings, trimmed(text)); }
 
 bool same_finding(std::string_view a, std::string_view b) {
-    return column_key(finding_name(a)) == column_key(finding_name(b));
+    return column_key(common_label_name(a)) == column_key(common_label_name(b));
 }
 
 std::string view_name(std::string_view text) { return look_up(kViews, trimmed(text)); }

@@ -1,0 +1,28 @@
+// Rows of hostile input for the program. docs/troubleshooting.md explains every message in them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace keel::test {
+
+using Words = std::vector<std::string>;
+
+/// In `line`, @NAME is a file of the corpus (tests/fuzz/make_corpus.py), %NAME one of the scratch folder.
+struct Row {
+    Words line;
+    int code;
+    std::string message;  ///< on stderr, and in docs/troubleshooting.md word for word
+};
+
+inline Words predict(const std::string& image) { return {"predict", "--checkpoint", "%model", image}; }
+inline Words load(const std::string& checkpoint) { return {"predict", "--checkpoint", checkpoint, "%image0.png"}; }
+inline Words info(const std::string& spec) { return {"data", "info", spec}; }
+inline Words config(const std::string& file) { return {"train", "--config", file}; }
+inline Words set(const std::string& assignment) { return {"train", "--set", assignment}; }
+
+/// tests/cli/hostile_images.cpp.
+std::vector<Row> hostile_images();
+std::vector<Row> hostile_dicom_images();
+
+}  // namespace keel::test

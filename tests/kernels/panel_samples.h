@@ -1,0 +1,99 @@
+// What the tests of Keel's own convolution kernels share: maps with pixels apart, weights in panels, bounds of sums.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "kernels/igemm/igemm.h"
+#include "kernels/routing/conv2d.h"
+#include "tests/kernels/samples.h"
+#include "tests/support/catch.h"
+
+namespace keel::test {
+
+using namespace keel::kernels;
+
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
+
+inline constexpr float kCanary = 77.0F;
+
+/// A dense map with its pixels moved `ld` apart, canaries between them.
+inline Floats spread(const Floats& dense, std::int64_t channels, std::int64_t ld) {
+    const auto pixels = static_cast<std::int64_t>(dense.size()) / channels;
+    Floats wide(static_cast<std::size_t>(pixels * ld), kCanary);
+    for (std::int64_t p = 0; p < pixels; ++p)
+        for (std::int64_t c = 0; c < channels; ++c)
+            wide[static_cast<std::size_t>(p * ld + c)] = dense[static_cast<std::size_t>(p * channels + c)];
+    return wide;
+}
+
+/// The inverse; the canaries must still be there.
+inline Floats gathered(const Floats& wide, std::int64_t channels, std::int64_t ld) {
+    Floats dense;
+    bool intact = true;
+    for (std::size_t i = 0; i < wide.size(); ++i)
+        if (static_cast<std::int64_t>(i) % ld < channels)
+            dense.push_back(wide[i]);
+        else
+            intact = intact && wide[i] == kCanary;
+    CHECK(intact);
+    return dense;
+}
+
+inline Doubles magnitudes(const Floats& values) {
+    Doubles result = widened(values);
+    for (double& value : result) value = std::abs(value);
+    return result;
+}
+
+/// How far a sum of k products of float can be from the truth in any order: k u / (1 - k u) times the sum of their
+/// magnitudes (Higham, 2002, section 3.1), with u the unit roundoff; the 8 more cover the denominator, bias, residual
+/// and the affine of the source.
+inline Doubles bounds(Doubles magnitude, std::int64_t k) {
+    for (double& value : magnitude) value *= static_cast<double>(k + 8) * kRoundoff;
+    return magnitude;
+}
+
+inline Floats as_panels(const Conv2dGeometry& g, const Floats& plain) {
+    Floats panels(plain.size());
+    const std::int64_t columns = igemm_columns(), taps = std::int64_t{g.kh} * g.kw;
+    for (std::int64_t o = 0; o < g.oc; ++o)
+        for (std::int64_t i = 0; i < g.ic; ++i)
+            for (std::int64_t t = 0; t < taps; ++t)
+                panels[static_cast<std::size_t>(((o / columns * taps + t) * g.ic + i) * columns + o % columns)] =
+                    plain[static_cast<std::size_t>((o * g.ic + i) * taps + t)];
+    return panels;
+}
+
+inline Doubles as_panels(const Conv2dGeometry& g, const Doubles& plain) {
+    const Floats order = as_panels(g, [&] {
+        Floats index(plain.size());
+        for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<float>(i);  // exact below 2^24
+        return index;
+    }());
+    Doubles panels;
+    for (const float index : order) panels.push_back(plain[static_cast<std::size_t>(index)]);
+    return panels;
+}
+
+/// Channels in panels; the rest of the geometry as it is.
+inline Conv2dGeometry of_panels(Conv2dGeometry g) {
+    g.ic *= igemm_columns();
+    g.oc *= igemm_columns();
+    return g;
+}
+
+/// What a convolution reads and gives, drawn.
+struct ConvSample {
+    explicit ConvSample(const Conv2dGeometry& geometry)
+        : g(geometry),
+          src(uniform(g.n * g.ih * g.iw * g.ic, 1)),
+          weights(uniform(g.weights_elements(), 2)),
+          diff_dst(uniform(g.n * g.oh() * g.ow() * g.oc, 3)) {}
+
+    Conv2dGeometry g;
+    Floats src, weights, diff_dst;
+};
+
+}  // namespace keel::test
