@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernels/error.h"
+#include "kernels/onednn/library.h"
 #include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
 
