@@ -66,7 +66,7 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
     const bool quiet = globals.quiet || !world.is_root();
     const std::string& first = o.models.checkpoints.front();
-    auto opened = open_data(app, o.reading, first, "eval", quiet, true);
+    auto opened = open_data(app, o.reading, o.models.checkpoints, "eval", quiet, true);
     const ModelSpec spec = read_ensemble(o.models.checkpoints, opened.get()).front();
     if (spec.guessed && world.is_root()) std::cerr << "keel eval: warning: " << guessed_text(spec) << '\n';
     const std::string views = views_text(o.models.views, spec);

@@ -68,7 +68,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
         throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
     const LoadedModel model = load_model(o.checkpoint);
     const ModelSpec& spec = model.spec;
-    const auto dataset = open_data(app, o.reading, o.checkpoint, "quantize", globals.quiet, false);
+    const auto dataset = open_data(app, o.reading, {o.checkpoint}, "quantize", globals.quiet, false);
     const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
     const graph::Graph floats = [&] {
         try {

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include <fmt/core.h>
+
 #include "cli/app.h"
 #include "cli/train_options.h"
 #include "data/inspect/brightness.h"
@@ -45,14 +47,17 @@ std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec,
     return dataset;
 }
 
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
-                                   const std::string& command, bool quiet, bool scored) {
-    const auto then = trained_on(checkpoint);
-    DatasetOptions base = then ? then->options : DatasetOptions{};
-    static_cast<ImageReading&>(base) = reading_of(checkpoint);
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o,
+                                   const std::vector<std::string>& checkpoints, const std::string& command, bool quiet,
+                                   bool scored) {
+    DatasetOptions base = options_for(trained_on(checkpoints.front()), o.data);
+    static_cast<ImageReading&>(base) = reading_of(checkpoints.front());
     auto dataset = open_data(app, o.data, command, quiet, base);
-    if (!dataset->files().empty()) warn_of_reading(command, dataset->reading(), base);
-    if (scored) tell(remarks_on_scores(then, *dataset, o.data, o.split), command, quiet);
+    for (const std::string& checkpoint : checkpoints) {
+        const std::string who = checkpoints.size() == 1 ? command : fmt::format("{}: {}", command, checkpoint);
+        if (!dataset->files().empty()) warn_of_reading(who, dataset->reading(), reading_of(checkpoint));
+        if (scored) tell(remarks_on_scores(trained_on(checkpoint), *dataset, o.data, o.split), who, quiet);
+    }
     if (o.split == kAllSplits) dataset = join_splits(std::move(dataset));
     return dataset;
 }

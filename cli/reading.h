@@ -47,10 +47,12 @@ void tell(const std::vector<Remark>& remarks, const std::string& command, bool q
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
                                    const DatasetOptions& base = {});
 
-/// Opens what a checkpoint is used on, read and divided as its run did; where it is scored, says so if it was trained
-/// on it. For the split "all" the set's splits are joined (data/sources/joined_splits.h).
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o, const std::string& checkpoint,
-                                   const std::string& command, bool quiet, bool scored);
+/// Opens what checkpoints are used on, read and divided as the first one's run did (options_for()), and says of each
+/// where images are read otherwise than its own were and, where it is scored, if it was trained on the data. For the
+/// split "all" the set's splits are joined (data/sources/joined_splits.h).
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o,
+                                   const std::vector<std::string>& checkpoints, const std::string& command, bool quiet,
+                                   bool scored);
 
 /// Tells on stderr that images are read otherwise than those a model was trained on, where they are.
 void warn_of_reading(const std::string& command, const ImageReading& reading, const ImageReading& model);

@@ -34,6 +34,17 @@ ImageReading reading_of(const std::filesystem::path& checkpoint) {
     }
 }
 
+DatasetOptions options_for(const std::optional<TrainedOn>& then, const std::string& spec) {
+    if (!then) return {};
+    const auto scheme = [](const std::string& s) { return s.substr(0, s.find(':')); };
+    DatasetOptions options = then->options;
+    if (scheme(spec) != scheme(then->spec)) {
+        static_cast<TableReading&>(options) = {};
+        options.group_by.clear();
+    }
+    return options;
+}
+
 std::vector<Remark> remarks_on_scores(const std::optional<TrainedOn>& then, const Dataset& dataset,
                                       const std::string& spec, const std::string& split) {
     if (!then) return {};

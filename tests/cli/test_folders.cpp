@@ -96,6 +96,9 @@ TEST_CASE("A flat folder is divided as the options say, and scored whole", "[fol
     const auto all = score({"--split", "all"});
     CHECK(json::parse(all.out).at("samples") == 40);
     CHECK_THAT(all.err, contains("warning: the checkpoint was trained on samples of all"));
+    const auto ensemble = score({"--split", "all", "--checkpoint", run + "/checkpoints/last.safetensors"});
+    CHECK_THAT(ensemble.err, contains("last.safetensors: warning: the checkpoint was trained on samples of all") &&
+                                 contains("best.safetensors: warning: the checkpoint was trained on samples of all"));
     const auto other = score({"--split-seed", "1"});
     CHECK_THAT(other.err, contains("warning: the samples are not those of the run that made the checkpoint"));
     write_classes(folder / "external", 5);

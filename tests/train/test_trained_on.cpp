@@ -53,6 +53,23 @@ TEST_CASE("A checkpoint says what it was trained on, and what scores of it are w
     CHECK(remarks_on_scores(std::nullopt, data, "folder:x", "all").empty());
 }
 
+TEST_CASE("Data of another kind than a checkpoint's are divided as its were, and read for what they are",
+          "[trained_on]") {
+    TrainedOn then{.spec = "csv:a/table.csv"};
+    then.options.split_seed = 3;
+    then.options.label_columns = "Edema,Mass";
+    CHECK(options_for(then, "csv:b/table.csv").label_columns == "Edema,Mass");
+    const DatasetOptions folder = options_for(then, "folder:b");
+    CHECK((folder.split_seed == 3 && folder.label_columns.empty()));
+    then = {.spec = "folder:a"};
+    then.options.group_by = "(p[0-9]+)_";
+    then.options.split_rule = "old";
+    CHECK(options_for(then, "folder:b").group_by == "(p[0-9]+)_");
+    const DatasetOptions table = options_for(then, "csv:b/table.csv");
+    CHECK((table.group_by.empty() && table.split_rule == "old"));
+    CHECK(options_for(std::nullopt, "folder:b").split_rule == "stratified");
+}
+
 TEST_CASE("Files that do not say what they were trained on say nothing", "[trained_on]") {
     const TemporaryFolder folder;
     save_checkpoint(folder / "bare", {});
