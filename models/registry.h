@@ -13,8 +13,8 @@ namespace keel {
 struct ModelOptions {
     std::int64_t classes = 1000;  ///< outputs of the classifier
     std::int64_t channels = 3;    ///< of the images
-    /// For images under 64 pixels: the first convolution is 3x3 with stride 1 and no max-pool follows (VGG begins so
-    /// anyway).
+    /// For images under 64 pixels: the first convolution is 3x3 with stride 1 and no max-pool follows (VGG, resnet20
+    /// and resnet56 begin so anyway).
     bool small_stem = false;
     /// Probability of dropout; negative: the architecture's own (VGG 0.5 in the classifier, the others none). DenseNet
     /// drops in its dense layers, ResNet before its classifier.
@@ -30,7 +30,8 @@ struct ModelEntry {
     nn::Initialization initialization;
 };
 
-/// Returns all models: densenet121/161/169/201, resnet18/34/50/101/152, vgg16, vgg16_bn.
+/// Returns all models: densenet121/161/169/201, resnet18/34/50/101/152, resnet20/56 (for small images), vgg16,
+/// vgg16_bn.
 std::span<const ModelEntry> model_registry();
 
 /// Returns the entry of a model. Throws UsageError that lists the known names.

@@ -1,5 +1,6 @@
 // ResNet (He et al., "Deep residual learning for image recognition", CVPR 2016), with the stride of a bottleneck on its
-// 3x3 convolution as in torchvision ("v1.5").
+// 3x3 convolution as in torchvision ("v1.5"). resnet20 and resnet56 are those of its section 4.2, for images of 32
+// pixels, with projections where the shape changes.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -12,7 +13,8 @@ namespace {
 
 struct ResNetShape {
     bool bottleneck;            ///< 1x1, 3x3, 1x1 blocks; else two 3x3
-    std::array<int, 4> blocks;  ///< of each stage
+    std::array<int, 4> blocks;  ///< of each stage; 0: there is none
+    std::int64_t stem = 64;     ///< channels; 16: a stem for small images, whatever ModelOptions says
 };
 
 /// What a block's source is added to: its branch of convolutions. Where the block changes the shape, the source is
@@ -106,17 +108,17 @@ private:
 class ResNet final : public nn::Module, public graph::Traceable {
 public:
     ResNet(const ResNetShape& shape, const ModelOptions& o) {
-        constexpr std::int64_t kStem = 64;
-        if (o.small_stem)
-            stem_.push_back(&add<nn::Conv2d>("conv1", o.channels, kStem, 3, Conv2dOptions{.pad = 1}));
+        const bool small = o.small_stem || shape.stem == 16;
+        if (small)
+            stem_.push_back(&add<nn::Conv2d>("conv1", o.channels, shape.stem, 3, Conv2dOptions{.pad = 1}));
         else
-            stem_.push_back(&add<nn::Conv2d>("conv1", o.channels, kStem, 7, Conv2dOptions{.stride = 2, .pad = 3}));
-        stem_.push_back(&add<nn::BatchNorm2d>("bn1", kStem, true));
-        if (!o.small_stem) stem_.push_back(&add<nn::MaxPool2d>("maxpool", PoolOptions{3, 2, 1}));
+            stem_.push_back(&add<nn::Conv2d>("conv1", o.channels, shape.stem, 7, Conv2dOptions{.stride = 2, .pad = 3}));
+        stem_.push_back(&add<nn::BatchNorm2d>("bn1", shape.stem, true));
+        if (!small) stem_.push_back(&add<nn::MaxPool2d>("maxpool", PoolOptions{3, 2, 1}));
 
-        std::int64_t channels = kStem;
-        for (std::size_t stage = 0; stage < shape.blocks.size(); ++stage) {
-            const std::int64_t width = kStem << stage;
+        std::int64_t channels = shape.stem;
+        for (std::size_t stage = 0; stage < shape.blocks.size() && shape.blocks[stage] > 0; ++stage) {
+            const std::int64_t width = shape.stem << stage;
             auto& layer = add<nn::Sequential>("layer" + std::to_string(stage + 1));
             for (int i = 0; i < shape.blocks[stage]; ++i) {
                 const int stride = stage > 0 && i == 0 ? 2 : 1;
@@ -160,6 +162,8 @@ std::unique_ptr<nn::Module> make(const ModelOptions& options) {
 
 constexpr nn::Initialization kInitialization{.fan_out = true, .linear_bias = true};
 constexpr ModelEntry kModels[] = {
+    {"resnet20", "fc.", "layer3", true, make<ResNetShape{false, {3, 3, 3}, 16}>, kInitialization},
+    {"resnet56", "fc.", "layer3", true, make<ResNetShape{false, {9, 9, 9}, 16}>, kInitialization},
     {"resnet18", "fc.", "layer4", true, make<ResNetShape{false, {2, 2, 2, 2}}>, kInitialization},
     {"resnet34", "fc.", "layer4", true, make<ResNetShape{false, {3, 4, 6, 3}}>, kInitialization},
     {"resnet50", "fc.", "layer4", true, make<ResNetShape{true, {3, 4, 6, 3}}>, kInitialization},

@@ -15,11 +15,15 @@ import torchvision
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
-MODELS = ["densenet121", "densenet161", "densenet169", "densenet201", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
+MODELS = ["densenet121", "densenet161", "densenet169", "densenet201", "resnet20", "resnet56", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
           "vgg16", "vgg16_bn"]
+
+# Residual blocks of each of the three stages of He et al.'s networks for images of 32 pixels, which torchvision has no function for.
+SMALL_RESNETS = {"resnet20": 3, "resnet56": 9}
 
 # model, batch, image size, channels, classes, small_stem, loss
 CASES = {
+    "resnet20": ("resnet20", 4, 33, 3, 10, False, "cross_entropy"),
     "resnet18": ("resnet18", 4, 64, 3, 10, False, "cross_entropy"),
     "resnet18_stem": ("resnet18", 4, 28, 1, 2, True, "cross_entropy"),
     "resnet50": ("resnet50", 4, 64, 3, 10, False, "cross_entropy"),
@@ -72,8 +76,24 @@ def state_values(name, shape):
     return u * f32(0.25) + numpy.where(u < f32(-0.75), f32(-2.5), f32(2.5))
 
 
+def small_resnet(blocks, channels, classes):
+    """torchvision's ResNet of basic blocks with a 3x3 stem of 16 channels and three stages."""
+    model = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [blocks] * 4, num_classes=classes)
+    model.inplanes = 16
+    model.conv1 = torch.nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
+    model.bn1 = torch.nn.BatchNorm2d(16)
+    model.maxpool = model.layer4 = torch.nn.Identity()
+    for stage in range(3):
+        layer = model._make_layer(torchvision.models.resnet.BasicBlock, 16 << stage, blocks, stride=1 if stage == 0 else 2)
+        setattr(model, f"layer{stage + 1}", layer)
+    model.fc = torch.nn.Linear(64, classes)
+    return model
+
+
 def make_model(name, channels=3, classes=1000, small_stem=False):
     """torchvision's, without dropout; `small_stem` as Keel defines it."""
+    if name in SMALL_RESNETS:
+        return small_resnet(SMALL_RESNETS[name], channels, classes)
     options = {"init_weights": False} if name.startswith("vgg") else {}
     model = getattr(torchvision.models, name)(num_classes=classes, **options)
     family = name.rstrip("0123456789")

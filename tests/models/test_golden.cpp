@@ -136,6 +136,7 @@ void check_model(const std::string& model) {
 }  // namespace
 
 TEST_CASE("ResNet18 agrees with PyTorch", "[golden]") { check_model("resnet18"); }
+TEST_CASE("ResNet20 agrees with PyTorch", "[golden]") { check_model("resnet20"); }
 TEST_CASE("ResNet50 agrees with PyTorch", "[golden]") { check_model("resnet50"); }
 TEST_CASE("DenseNet121 agrees with PyTorch", "[golden]") { check_model("densenet121"); }
 TEST_CASE("VGG16 with BN agrees with PyTorch", "[golden]") { check_model("vgg16_bn"); }
