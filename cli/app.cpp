@@ -5,16 +5,15 @@
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <new>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include "cli/help.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "engine/conv_tuning.h"
@@ -31,18 +30,16 @@ struct Leaf {
 };
 
 void add_common_options(CLI::App& app, Globals& globals) {
-    app.add_flag("--quiet", globals.quiet, "no progress and no information on stderr; warnings and errors stay");
-    app.add_flag("--json", globals.json, "print the result as one JSON object on stdout");
-    app.add_option("--seed", globals.seed, "seed of all random numbers, at least 0 [default 0]")
-        ->type_name("N")
-        ->check(number(at_least(0), true));
+    add_flag(app, "--quiet", globals.quiet, "no progress and no information on stderr; warnings and errors stay");
+    add_flag(app, "--json", globals.json, "print the result as one JSON object on stdout");
+    add_number(app, "--seed", globals.seed, at_least(0), "seed of all random numbers, at least 0 [default 0]");
     app.add_option("--threads", globals.threads, "compute threads, at most 1024 [default: the allowed cores]")
         ->type_name("N")
         ->check(number(from_to(0, 1024), true));
-    app.add_option("--tuning", globals.tuning,
-                   "measure at first use whether Keel's or oneDNN's kernels serve a convolution best, and keep the "
-                   "choices in FILE")
-        ->type_name("FILE.json");
+    add_text(
+        app, "--tuning", globals.tuning, "FILE.json",
+        "measure at first use whether Keel's or oneDNN's kernels serve a convolution best, and keep the choices in "
+        "FILE");
 }
 
 /// The choices are logged as they are made.
@@ -140,31 +137,6 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
 }
 
 }  // namespace
-
-std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole) {
-    return [=](const std::string& text) {
-        const auto read = [&]<class T>(T value) {
-            const char* const end = text.data() + text.size();
-            const auto [at, error] = std::from_chars(text.data(), end, value);
-            return error == std::errc() && at == end && range.holds(static_cast<double>(value));
-        };
-        if (whole ? read(std::int64_t{}) : read(double{})) return std::string();
-        return fmt::format("wanted a {} {}, not '{}'", whole ? "whole number" : "number", range.text(), text);
-    };
-}
-
-template <class T>
-void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRange& range, const std::string& help) {
-    constexpr bool kWhole = std::is_integral_v<T>;
-    app.add_option(flag, value, help + " [" + range.text() + "]")
-        ->type_name(kWhole ? "N" : "X")
-        ->check(number(range, kWhole))
-        ->capture_default_str();
-}
-template void add_number(CLI::App&, const std::string&, int&, const NumberRange&, const std::string&);
-template void add_number(CLI::App&, const std::string&, std::int64_t&, const NumberRange&, const std::string&);
-template void add_number(CLI::App&, const std::string&, std::uint64_t&, const NumberRange&, const std::string&);
-template void add_number(CLI::App&, const std::string&, double&, const NumberRange&, const std::string&);
 
 int run_program(int argc, const char* const* argv, const std::vector<Command>& table) {
     CLI::App app("Keel trains and runs convolutional networks on CPUs.", "keel");

@@ -10,7 +10,6 @@
 #include "cli/cluster/exit_code.h"
 #include "train/option.h"
 
-// CLI11 is costly to compile: headers only name its application, the files that declare options include it.
 namespace CLI {
 class App;
 }
@@ -38,15 +37,6 @@ struct Command {
     AddCommand* add = nullptr;
     std::vector<Command> children = {};
 };
-
-/// Returns a check for CLI::Option::check: a number of `range`, of 64 bits with sign where `whole`. CLI11 alone reads
-/// -1 as the largest unsigned number and takes NaN for any.
-std::function<std::string(const std::string&)> number(const NumberRange& range, bool whole);
-
-/// Declares an option that takes a number of `range`; the help names range and default. T: int, std::int64_t,
-/// std::uint64_t or double.
-template <class T>
-void add_number(CLI::App& app, const std::string& flag, T& value, const NumberRange& range, const std::string& help);
 
 /// Returns all subcommands, in the order of the help text (cli/commands.cpp).
 const std::vector<Command>& commands();

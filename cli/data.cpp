@@ -1,6 +1,5 @@
 // keel data info, keel data synth
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstddef>
 #include <iostream>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
@@ -43,7 +43,7 @@ std::string info_text(const Dataset& dataset, const std::array<SplitCounts, 3>& 
 
 Run add_data_info(CLI::App& app, const Globals& globals) {
     const auto spec = std::make_shared<std::string>();
-    app.add_option("spec", *spec, data_spec_help())->type_name("SPEC")->required();
+    add_text(app, "spec", *spec, "SPEC", data_spec_help(), Need::required);
     add_dataset_options(app);
     return [&app, spec, &globals] {
         const auto dataset = open_data(app, *spec, "data info", globals.quiet);
@@ -55,13 +55,12 @@ Run add_data_info(CLI::App& app, const Globals& globals) {
 
 Run add_data_synth(CLI::App& app, const Globals& globals) {
     const auto options = std::make_shared<PhantomOptions>();
-    app.add_option("directory", options->directory, "folder to write; it is made")->type_name("DIR")->required();
+    add_text(app, "directory", options->directory, "DIR", "folder to write; it is made", Need::required);
     add_number(app, "--count", options->count, from_to(1, 10'000'000), "images");
     add_number(app, "--size", options->size, from_to(64, 2048), "side of an image, pixels");
-    app.add_flag(
-        "--balanced", options->balanced,
-        fmt::format("every label on {:.0f} % of the images, not NIH's frequencies", 100 * kBalancedPrevalence));
-    app.add_flag("--force", options->force, "replace a phantom set that is there already");
+    add_flag(app, "--balanced", options->balanced,
+             fmt::format("every label on {:.0f} % of the images, not NIH's frequencies", 100 * kBalancedPrevalence));
+    add_flag(app, "--force", options->force, "replace a phantom set that is there already");
     return [options, &globals] {
         options->seed = globals.seed.value_or(0);
         options->threads = thread_count();

@@ -1,11 +1,11 @@
 // keel data bench: what the input pipeline costs, without a network after it, from one storage or from several in turn.
-#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
@@ -55,16 +55,11 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 
 Run add_data_bench(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("data", o->specs,
-                   fmt::format("one or more of {}, or a folder alone that holds a pack, a phantom set or NIH's layout",
-                               data_spec_help()))
-        ->type_name("SPEC|DIR")
-        ->required()
-        ->expected(1, 100);
+    add_list(app, "data", o->specs, "SPEC|DIR", {.least = 1, .most = 100},
+             fmt::format("one or more of {}, or a folder alone that holds a pack, a phantom set or NIH's layout",
+                         data_spec_help()));
     add_dataset_options(app);
-    app.add_option("--split", o->split, "split to read")
-        ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
-        ->capture_default_str();
+    add_choice(app, "--split", o->split, {"train", "val", "test", kAllSplits}, "split to read");
     add_number(app, "--images", o->input.images, from_to(1, 100'000'000),
                "images to read a round; the split again where it has fewer");
     add_number(app, "--rounds", o->input.rounds, from_to(1, 1000),
@@ -73,9 +68,9 @@ Run add_data_bench(CLI::App& app, const Globals& globals) {
                "side of the network's input, pixels");
     add_number(app, "--batch", o->input.loader.batch_size, from_to(1, 65536), "images a batch");
     add_number(app, "--workers", o->input.loader.workers, from_to(1, 1024), "threads that decode");
-    app.add_flag("--augment", o->augment, "with the augmentation of the CheXNet recipe");
-    app.add_flag("--cold", o->input.cold,
-                 "ask the system to forget the files before each epoch; what that did is told");
+    add_flag(app, "--augment", o->augment, "with the augmentation of the CheXNet recipe");
+    add_flag(app, "--cold", o->input.cold,
+             "ask the system to forget the files before each epoch; what that did is told");
     add_number(app, "--rate", o->rate, above(0),
                "images a second that a network takes, for the share of a core that feeds it");
     return [&app, o, &globals] { return run(app, *o, globals); };

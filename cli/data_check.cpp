@@ -1,11 +1,11 @@
 // keel data check
-#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <memory>
 #include <string>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
@@ -37,8 +37,8 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 
 Run add_data_check(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--data", o->spec, data_spec_help())->type_name("SPEC")->required();
-    app.add_option("--csv", o->csv, "write every finding to this file, a row each")->type_name("FILE.csv");
+    add_text(app, "--data", o->spec, "SPEC", data_spec_help(), Need::required);
+    add_text(app, "--csv", o->csv, "FILE.csv", "write every finding to this file, a row each");
     add_number(app, "--workers", o->workers, from_to(1, 1024), "threads that decode");
     add_dataset_options(app);
     return [&app, o, &globals] { return run(app, *o, globals); };

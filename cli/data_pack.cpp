@@ -1,12 +1,12 @@
 // keel data pack
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <memory>
 #include <string>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
@@ -61,11 +61,9 @@ int run(const CLI::App& app, Options& o, const Globals& globals) {
 
 Run add_data_pack(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("spec", o->spec, data_spec_help())->type_name("SPEC")->required();
-    app.add_option("directory", o->pack.directory, "folder to write; it is made")->type_name("DIR")->required();
-    app.add_option("--split", o->split, "split to pack")
-        ->check(CLI::IsMember({"all", "train", "val", "test"}))
-        ->capture_default_str();
+    add_text(app, "spec", o->spec, "SPEC", data_spec_help(), Need::required);
+    add_text(app, "directory", o->pack.directory, "DIR", "folder to write; it is made", Need::required);
+    add_choice(app, "--split", o->split, {"all", "train", "val", "test"}, "split to pack");
     add_number(app, "--size", o->pack.size, from_to(0, kMaxImageSide),
                "side of the packed images, pixels; 0 keeps their own sizes");
     add_number(app, "--shard-mb", o->shard_mb, from_to(1, 65536), "a shard's size at most, MiB");
@@ -73,7 +71,7 @@ Run add_data_pack(CLI::App& app, const Globals& globals) {
     add_number(app, "--max-bad", o->pack.max_bad, from_to(0, 1),
                "bad images left out, as a fraction of each split; more end the run");
     add_dataset_options(app);
-    app.add_flag("--force", o->pack.force, "replace a pack that is there already");
+    add_flag(app, "--force", o->pack.force, "replace a pack that is there already");
     return [&app, o, &globals] { return run(app, *o, globals); };
 }
 

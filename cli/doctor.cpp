@@ -1,6 +1,5 @@
 // keel doctor
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -11,6 +10,7 @@
 #include "cli/cluster/machine.h"
 #include "cli/cluster/openmp.h"
 #include "cli/cluster/rank_report.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "distributed/mpi/launched.h"
 #include "distributed/mpi/mpi_communicator.h"
@@ -86,7 +86,8 @@ Run add_doctor(CLI::App& app, const Globals& globals) {
     add_number(app, "--ranks", o->cores.ranks, from_to(0, 1024),
                "Ranks a node to plan cores for; 0: as many as use them best");
     add_number(app, "--nodes", o->nodes, from_to(1, 100'000), "Nodes, for the lines that start a run");
-    app.add_flag("--oversubscribe", o->cores.oversubscribe, "Plan for more ranks or threads than there are cores, too");
+    add_flag(app, "--oversubscribe", o->cores.oversubscribe,
+             "Plan for more ranks or threads than there are cores, too");
     const auto run = [o, &globals](World& world) {
         const Machine machine = read_machine();
         DoctorReport report = diagnose(machine);

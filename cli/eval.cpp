@@ -1,11 +1,11 @@
 // keel eval
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <CLI/CLI.hpp>
 
 #include <iostream>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
@@ -99,15 +99,12 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
 Run add_eval(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     add_checkpoints(app, o->models.checkpoints);
-    app.add_option("--data", o->reading.data, "Data to score on, as in keel train")->required()->type_name("SPEC");
-    app.add_option("--split", o->reading.split, "Split to score")
-        ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
-        ->capture_default_str();
-    app.add_option("--predictions", o->predictions,
-                   "Write each image's probabilities, what is true, whose it is and its attributes to this CSV file")
-        ->type_name("FILE.csv");
+    add_text(app, "--data", o->reading.data, "SPEC", "Data to score on, as in keel train", Need::required);
+    add_choice(app, "--split", o->reading.split, {"train", "val", "test", kAllSplits}, "Split to score");
+    add_text(app, "--predictions", o->predictions, "FILE.csv",
+             "Write each image's probabilities, what is true, whose it is and its attributes to this CSV file");
     add_view_options(app, o->views);
-    app.add_flag("--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
+    add_flag(app, "--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
     add_subgroup_options(app, o->groups);
     add_reading(app, o->reading);
     return

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
-#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include "cli/cluster/attempt.h"
 #include "cli/cluster/core_map.h"
 #include "cli/cluster/signals.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "kernels/error.h"
 
@@ -106,23 +106,19 @@ int run(Options& o, const Globals& globals) {
 
 Run add_launch(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("command", o->launch.command,
-                   "keel command of every rank and its options, after --: -- train --model ...")
-        ->type_name("COMMAND");
-    app.add_option("--hosts", o->hosts, "hosts and how many ranks each runs [default: this machine]")
-        ->type_name("HOST:N,...");
+    add_list(app, "command", o->launch.command, "COMMAND", {},
+             "keel command of every rank and its options, after --: -- train --model ...");
+    add_text(app, "--hosts", o->hosts, "HOST:N,...", "hosts and how many ranks each runs [default: this machine]");
     add_number(app, "--ranks", o->ranks, from_to(0, 1024),
                "ranks of a host that --hosts gives no number; 0: as its cores suit");
     add_number(app, "--max-restarts", o->max_restarts, from_to(0, 1'000'000),
                "restarts from the last checkpoint, at most");
     add_number(app, "--min-ranks", o->min_ranks, from_to(1, 1'000'000), "do not go on with fewer ranks");
-    app.add_flag("--same-ranks", o->same_ranks,
-                 "start a lost rank again where its host can be reached; else it is left out, which makes the global "
-                 "batch smaller");
-    app.add_flag("--oversubscribe", o->launch.oversubscribe, "let mpirun start more ranks than there are cores");
-    app.add_option("--mpirun", o->mpirun, "program that starts the ranks, and options of its own")
-        ->type_name("TEXT")
-        ->capture_default_str();
+    add_flag(app, "--same-ranks", o->same_ranks,
+             "start a lost rank again where its host can be reached; else it is left out, which makes the global "
+             "batch smaller");
+    add_flag(app, "--oversubscribe", o->launch.oversubscribe, "let mpirun start more ranks than there are cores");
+    add_text(app, "--mpirun", o->mpirun, "TEXT", "program that starts the ranks, and options of its own");
     return [o, &globals] { return run(*o, globals); };
 }
 

@@ -1,8 +1,8 @@
 // keel models
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "models/registry.h"
 #include "models/summary.h"
@@ -70,11 +70,11 @@ int show_one(const Options& o, const Globals& globals) {
 
 Run add_models(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("name", o->name, "Show this model's layers; without it, a line for each model")->type_name("NAME");
+    add_text(app, "name", o->name, "NAME", "Show this model's layers; without it, a line for each model");
     add_number(app, "--image-size", o->image_size, from_to(28, 4096), "Side of the images, pixels");
     add_number(app, "--channels", o->model.channels, from_to(1, 1024), "Channels of the images");
     add_number(app, "--classes", o->model.classes, from_to(1, 1'000'000), "Outputs of the classifier");
-    app.add_flag("--small-stem", o->model.small_stem, "First convolution 3x3 with stride 1, no max-pool");
+    add_flag(app, "--small-stem", o->model.small_stem, "First convolution 3x3 with stride 1, no max-pool");
     return [o, &globals] { return o->name.empty() ? list_all(*o, globals) : show_one(*o, globals); };
 }
 

@@ -1,6 +1,5 @@
 // keel predict
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
@@ -127,25 +127,18 @@ int run(const CLI::App& app, Options o, const Globals& globals) {
 }
 
 void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
-    app.add_option("--heatmaps", o.directory, "Write into this folder, for each image, where in it a label is seen")
-        ->type_name("DIR");
-    app.add_option("--heatmap-label", o.labels,
-                   "Label to explain, may be given several times; all: every label "
-                   "[default: the image's highest-scoring one]")
-        ->type_name("LABEL")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
-    app.add_option("--heatmap-layer", o.layer,
-                   "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of "
-                   "DenseNet and "
-                   "ResNet, Grad-CAM on VGG's last map]")
-        ->type_name("LAYER");
-    app.add_option("--heatmap-colours", o.colors, "Color map")
-        ->check(CLI::IsMember({"inferno", "viridis"}))
-        ->capture_default_str();
-    app.add_option("--boxes", o.boxes, "Boxes in the form of NIH's BBox_List_2017.csv: how many peaks lie in theirs")
-        ->type_name("FILE.csv");
+    add_text(app, "--heatmaps", o.directory, "DIR",
+             "Write into this folder, for each image, where in it a label is seen");
+    add_list(app, "--heatmap-label", o.labels, "LABEL", {.one_each = true},
+             "Label to explain, may be given several times; all: every label "
+             "[default: the image's highest-scoring one]");
+    add_text(app, "--heatmap-layer", o.layer, "LAYER",
+             "Grad-CAM on this layer's map, as keel models NAME lists them [default: class activation maps of "
+             "DenseNet and "
+             "ResNet, Grad-CAM on VGG's last map]");
+    add_choice(app, "--heatmap-colours", o.colors, {"inferno", "viridis"}, "Color map");
+    add_text(app, "--boxes", o.boxes, "FILE.csv",
+             "Boxes in the form of NIH's BBox_List_2017.csv: how many peaks lie in theirs");
     add_number(app, "--boxes-side", o.boxes_side, from_to(0, 16384),
                "Side of the square images that the boxes are in pixels of, 1024 for NIH's; 0: they are in each image's "
                "own pixels");
@@ -156,18 +149,15 @@ void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
 Run add_predict(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     add_checkpoints(app, o->models.checkpoints);
-    app.add_option("--operating-point", o->models.rule,
-                   "What yes and no follow, of what keel threshold measured [default: what was chosen there]")
-        ->check(CLI::IsMember({"youden", "f1", "sensitivity"}));
-    app.add_flag("--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
+    add_choice(app, "--operating-point", o->models.rule, {"youden", "f1", "sensitivity"},
+               "What yes and no follow, of what keel threshold measured [default: what was chosen there]");
+    add_flag(app, "--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
     add_view_options(app, o->views);
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
     add_image_reading_options(app);
-    app.add_option("paths", o->paths,
-                   "Images (" + image_format_names(", ", ", ") + "), folders of them and of folders, or DICOMDIR files")
-        ->required()
-        ->type_name("PATH");
+    add_list(app, "paths", o->paths, "PATH", {.least = 1},
+             "Images (" + image_format_names(", ", ", ") + "), folders of them and of folders, or DICOMDIR files");
     return [&app, o, &globals] { return run(app, *o, globals); };
 }
 

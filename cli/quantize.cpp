@@ -1,6 +1,5 @@
 // keel quantize
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +8,7 @@
 #include <iostream>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
@@ -109,32 +109,25 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 
 Run add_quantize(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train")->required()->type_name("FILE");
-    app.add_option("--data", o->reading.data,
-                   "Images like those that the model will see, as in keel train; labels are not used")
-        ->required()
-        ->type_name("SPEC");
-    app.add_option("--out", o->out, "The quantized model, which eval, predict and the library take like a checkpoint")
-        ->required()
-        ->type_name("FILE");
-    app.add_flag("--force", o->force, "Overwrite an existing file");
-    app.add_option("--split", o->reading.split, "Split that the images are taken of")
-        ->check(CLI::IsMember({"train", "val", "test", kAllSplits}))
-        ->capture_default_str();
+    add_text(app, "--checkpoint", o->checkpoint, "FILE", "Checkpoint of keel train", Need::required);
+    add_text(app, "--data", o->reading.data, "SPEC",
+             "Images like those that the model will see, as in keel train; labels are not used", Need::required);
+    add_text(app, "--out", o->out, "FILE",
+             "The quantized model, which eval, predict and the library take like a checkpoint", Need::required);
+    add_flag(app, "--force", o->force, "Overwrite an existing file");
+    add_choice(app, "--split", o->reading.split, {"train", "val", "test", kAllSplits},
+               "Split that the images are taken of");
     add_number(app, "--images", o->images, from_to(2, 100000),
                "Images to calibrate with; a quarter of them is held out to choose by");
-    app.add_option("--method", o->method,
-                   "How ranges are made of the values seen; auto tries all on the images held out")
-        ->check(CLI::IsMember({"auto", "minmax", "percentile", "mse", "kl"}))
-        ->capture_default_str();
-    app.add_option("--keep", o->keep,
-                   "Leave this layer in fp32 (a name of keel models --model NAME); may be given again")
-        ->type_name("LAYER");
+    add_choice(app, "--method", o->method, {"auto", "minmax", "percentile", "mse", "kl"},
+               "How ranges are made of the values seen; auto tries all on the images held out");
+    add_list(app, "--keep", o->keep, "LAYER", {},
+             "Leave this layer in fp32 (a name of keel models --model NAME); may be given again");
     add_number(app, "--keep-worst", o->keep_worst, from_to(0, 10000),
                "Leave so many of the layers that lose most in fp32");
     add_number(app, "--keep-below", o->keep_below, from_to(0.0, 100.0),
                "Leave the layers in fp32 whose own signal to noise in codes is less, in dB; 0: none");
-    app.add_flag("--no-bias-correction", o->no_bias_correction, "Do not give back what layers lose on average");
+    add_flag(app, "--no-bias-correction", o->no_bias_correction, "Do not give back what layers lose on average");
     add_reading(app, o->reading);
     return [&app, o, &globals] { return run(app, *o, globals); };
 }

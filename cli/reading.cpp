@@ -1,11 +1,11 @@
 #include "cli/reading.h"
 
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include <fmt/core.h>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/train_options.h"
 #include "data/inspect/brightness.h"
 #include "data/inspect/info.h"
@@ -23,14 +23,9 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
 }
 
 void add_checkpoints(CLI::App& app, std::vector<std::string>& checkpoints) {
-    app.add_option("--checkpoint", checkpoints,
-                   "Checkpoint of keel train; several, given one after the other, are an ensemble: the mean of their "
-                   "probabilities")
-        ->required()
-        ->type_name("FILE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_list(app, "--checkpoint", checkpoints, "FILE", {.one_each = true, .least = 1},
+             "Checkpoint of keel train; several, given one after the other, are an ensemble: the mean of their "
+             "probabilities");
 }
 
 void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
@@ -73,9 +68,8 @@ void add_view_options(CLI::App& app, ViewFlags& o) {
                "Side in pixels of the square that images are resized to; 0: the crop's, 8/7 of it for ten crops");
     add_number(app, "--crop", o.crop, from_to(0, 4096),
                "Side in pixels of the crop that the model sees; 0: the side that it was trained with");
-    app.add_option("--tta", o.tta, "Average the probabilities of several views of an image (test-time augmentation)")
-        ->check(CLI::IsMember({"none", "flip", "ten-crop"}))
-        ->capture_default_str();
+    add_choice(app, "--tta", o.tta, {"none", "flip", "ten-crop"},
+               "Average the probabilities of several views of an image (test-time augmentation)");
 }
 
 LoaderOptions loader_options(const ReadingOptions& o, const ModelSpec& spec, const std::string& command) {

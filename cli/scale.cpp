@@ -1,6 +1,5 @@
 // keel scale: how fast many nodes would train.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <limits>
@@ -12,6 +11,7 @@
 #include <random>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "distributed/planning/scale_model.h"
@@ -150,10 +150,9 @@ int run(const Options& o, const Globals& globals) {
 
 Run add_scale(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--nodes", o->nodes, "numbers of nodes, with commas between them [default 1,2,4,8,16,32,64,128,256]")
-        ->type_name("N,")
-        ->delimiter(',');
-    app.add_option("--model", o->step.model, "a model of keel models")->capture_default_str()->type_name("NAME");
+    add_list(app, "--nodes", o->nodes, "N,", {.commas = true},
+             "numbers of nodes, with commas between them [default 1,2,4,8,16,32,64,128,256]");
+    add_text(app, "--model", o->step.model, "NAME", "a model of keel models");
     add_number(app, "--batch", o->step.batch, from_to(1, 4096), "images a step of each rank");
     add_number(app, "--image-size", o->step.image_size, from_to(28, 4096), "side of the images, pixels");
     add_number(app, "--classes", o->step.options.classes, from_to(1, 1'000'000), "outputs of the classifier");
@@ -162,7 +161,7 @@ Run add_scale(CLI::App& app, const Globals& globals) {
     add_number(app, "--latency-us", o->latency_us, at_least(0), "a message from one node to another, microseconds");
     add_number(app, "--add-ns", o->add_ns, at_least(0), "adding a received byte, nanoseconds");
     add_number(app, "--bucket-mb", o->step.bucket_mb, {0, 1024, true, false}, "gradients that go out together, MB");
-    app.add_flag("--no-overlap", o->no_overlap, "sums after backward, not while it goes on");
+    add_flag(app, "--no-overlap", o->no_overlap, "sums after backward, not while it goes on");
     add_number(app, "--stolen", o->stolen, from_to_below(0, 1),
                "share of a rank's speed that sums take while they run");
     add_number(app, "--images-per-second", o->images_per_second, at_least(0),

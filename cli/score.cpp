@@ -1,7 +1,6 @@
 // keel score: anybody's predictions against NIH's labels.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/subgroup_options.h"
@@ -81,20 +81,15 @@ int run(const Options& o, const Globals& globals) {
 
 Run add_score(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--predictions", o->predictions,
-                   "Scores to judge: columns 'Image Index' and 'prob_LABEL' or 'LABEL', as keel eval writes them")
-        ->required()
-        ->type_name("FILE.csv");
-    app.add_option(
-           "--labels", o->labels,
-           "What is true: NIH's Data_Entry table [default: the columns 'true_LABEL' or 'class' of the predictions "
-           "themselves]")
-        ->type_name("FILE.csv");
-    app.add_option("--list", o->list, "Judge only the images that this file names, one a line, as in test_list.txt")
-        ->type_name("FILE.txt");
-    app.add_option("--only", o->only, "Judge only these labels, separated by commas")
-        ->type_name("LABEL")
-        ->delimiter(',');
+    add_text(app, "--predictions", o->predictions, "FILE.csv",
+             "Scores to judge: columns 'Image Index' and 'prob_LABEL' or 'LABEL', as keel eval writes them",
+             Need::required);
+    add_text(app, "--labels", o->labels, "FILE.csv",
+             "What is true: NIH's Data_Entry table [default: the columns 'true_LABEL' or 'class' of the predictions "
+             "themselves]");
+    add_text(app, "--list", o->list, "FILE.txt",
+             "Judge only the images that this file names, one a line, as in test_list.txt");
+    add_list(app, "--only", o->only, "LABEL", {.commas = true}, "Judge only these labels, separated by commas");
     add_subgroup_options(app, o->groups);
     return [o, &globals] { return run(*o, globals); };
 }

@@ -1,24 +1,20 @@
 #include "cli/subgroup_options.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 
+#include "cli/options.h"
 #include "runs/subgroups_text.h"
 
 namespace keel::cli {
 
 void add_subgroup_options(CLI::App& app, SubgroupFlags& o) {
-    app.add_option("--by", o.by,
-                   "Compare groups of patients: attributes of the data, separated by commas; age:20 makes ranges of 20")
-        ->type_name("NAME[:WIDTH]")
-        ->delimiter(',');
-    app.add_option("--threshold", o.threshold,
-                   "Score from which an answer is yes, for all labels, where groups are compared [default: the "
-                   "checkpoint's (keel threshold), else the best sum of sensitivity and specificity on these scores]")
-        ->type_name("X")
-        ->check(number(at_least(-1e9), false));
+    add_list(app, "--by", o.by, "NAME[:WIDTH]", {.commas = true},
+             "Compare groups of patients: attributes of the data, separated by commas; age:20 makes ranges of 20");
+    add_number(app, "--threshold", o.threshold, at_least(-1e9),
+               "Score from which an answer is yes, for all labels, where groups are compared [default: the "
+               "checkpoint's (keel threshold), else the best sum of sensitivity and specificity on these scores]");
     add_number(app, "--fewest", o.fewest, from_to(1, 1'000'000),
                "Positives, and negatives, of a group below which nothing is concluded from it");
     add_number(app, "--replicates", o.replicates, from_to(0, 100'000), "Of the bootstrap that makes groups' intervals");

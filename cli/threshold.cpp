@@ -1,10 +1,10 @@
 // keel threshold
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <iostream>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/reading.h"
@@ -74,27 +74,18 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 
 Run add_threshold(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("--checkpoint", o->checkpoint, "Checkpoint of keel train, or an int8 model")
-        ->required()
-        ->type_name("FILE");
-    app.add_option("--data", o->reading.data, "Data to measure on, as in keel train")->required()->type_name("SPEC");
-    app.add_option("--split", o->reading.split, "Split to measure on")
-        ->check(CLI::IsMember({"train", "val", "test"}))
-        ->capture_default_str();
-    app.add_option("--rule", o->threshold.rule,
-                   "What yes and no follow: the best sum of sensitivity and specificity, the best F1, or the highest "
-                   "threshold of a sensitivity; all three are kept")
-        ->check(CLI::IsMember({"youden", "f1", "sensitivity"}))
-        ->capture_default_str();
+    add_text(app, "--checkpoint", o->checkpoint, "FILE", "Checkpoint of keel train, or an int8 model", Need::required);
+    add_text(app, "--data", o->reading.data, "SPEC", "Data to measure on, as in keel train", Need::required);
+    add_choice(app, "--split", o->reading.split, {"train", "val", "test"}, "Split to measure on");
+    add_choice(app, "--rule", o->threshold.rule, {"youden", "f1", "sensitivity"},
+               "What yes and no follow: the best sum of sensitivity and specificity, the best F1, or the highest "
+               "threshold of a sensitivity; all three are kept");
     add_number(app, "--sensitivity", o->threshold.least_sensitivity, {.low = 0, .high = 1, .low_excluded = true},
                "That rule's sensitivity, at least");
-    app.add_option(
-           "--calibrate", o->threshold.calibration,
-           "Measure what makes probabilities calibrated, too: one temperature, or a slope and an offset a label "
-           "(Platt)")
-        ->check(CLI::IsMember({"temperature", "platt"}));
-    app.add_option("--out", o->out, "Write the checkpoint with its thresholds here, not over itself")
-        ->type_name("FILE");
+    add_choice(app, "--calibrate", o->threshold.calibration, {"temperature", "platt"},
+               "Measure what makes probabilities calibrated, too: one temperature, or a slope and an offset a label "
+               "(Platt)");
+    add_text(app, "--out", o->out, "FILE", "Write the checkpoint with its thresholds here, not over itself");
     add_view_options(app, o->views);
     add_reading(app, o->reading);
     return [&app, o, &globals] { return run(app, *o, globals); };

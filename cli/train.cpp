@@ -1,7 +1,6 @@
 // keel train
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <CLI/CLI.hpp>
 #include <optional>
 
 #include "cli/app.h"
@@ -10,6 +9,7 @@
 #include "cli/cluster/rank_guard.h"
 #include "cli/cluster/signals.h"
 #include "cli/cluster/stop_observer.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/train_options.h"
 #include "cli/train_progress.h"
@@ -150,7 +150,7 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
 }
 
 int run(const CLI::App& app, const Options& options, const Globals& globals, World& world) {
-    const std::filesystem::path out = app.get_option("--out")->as<std::string>();
+    const std::filesystem::path out = flag_text(app, "--out");
     const bool resuming = !options.resume.empty();
     auto checkpoint = checkpoint_to_resume(options, out, world);
     const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
@@ -179,13 +179,11 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
 Run add_train(CLI::App& app, const Globals& globals) {
     const auto options = std::make_shared<Options>();
     add_train_options(app);
-    app.add_option("--resume", options->resume,
-                   "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a "
-                   "checkpoint file")
-        ->type_name("auto|FILE");
-    app.add_flag(
-        "--force", options->force,
-        "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
+    add_text(app, "--resume", options->resume, "auto|FILE",
+             "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a "
+             "checkpoint file");
+    add_flag(app, "--force", options->force,
+             "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
     add_number(app, "--start-limit", options->guard.start, from_to(0, 86400),
                "Several ranks: seconds within which all must have started; 0: no limit");
     add_number(app, "--heartbeat", options->guard.silence, from_to(0, 3600),
@@ -193,7 +191,7 @@ Run add_train(CLI::App& app, const Globals& globals) {
     add_number(
         app, "--deadline", options->guard.deadline, above(0),
         "Several ranks: seconds after which a rank that does not come to what all ranks do together is given up");
-    app.add_flag("--oversubscribe", options->oversubscribe, "Several ranks: more threads on a node than it has cores");
+    add_flag(app, "--oversubscribe", options->oversubscribe, "Several ranks: more threads on a node than it has cores");
     return [&app, options, &globals] {
         return guarded(options->guard, [&](World& world) { return run(app, *options, globals, world); });
     };

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "cli/app.h"
+#include "cli/options.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -85,6 +85,11 @@ void apply_flags(TrainConfig& config, const CLI::App& app, std::span<const Row> 
 }
 
 }  // namespace
+
+std::string flag_text(const CLI::App& app, const std::string& flag) {
+    const std::vector<std::string>& texts = app.get_option(flag)->results();
+    return texts.empty() ? "" : texts.back();
+}
 
 void add_dataset_options(CLI::App& app) {
     add_flags(app, dataset_options());

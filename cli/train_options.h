@@ -11,6 +11,9 @@ class App;
 
 namespace keel::cli {
 
+/// Returns what was given to a flag on the command line, at last; empty: nothing.
+std::string flag_text(const CLI::App& app, const std::string& flag);
+
 /// Declares --config, --set and a flag for each of train_options() that `app` does not have already; of a flag that is
 /// given twice the last counts.
 void add_train_options(CLI::App& app);

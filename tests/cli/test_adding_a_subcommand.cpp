@@ -2,13 +2,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <memory>
 #include <string>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "engine/safetensors.h"
 #include "tests/support/catch.h"
@@ -41,7 +41,7 @@ int run(const Options& o, const Globals& globals) {
 
 Run add_count(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    app.add_option("file", o->file, "Checkpoint")->required()->type_name("FILE");
+    add_text(app, "file", o->file, "FILE", "Checkpoint", Need::required);
     add_number(app, "--least", o->least, at_least(0), "Leave out tensors of fewer numbers");
     return [o, &globals] { return run(*o, globals); };
 }

@@ -1,9 +1,12 @@
-#include "cli/app.h"
+#include "cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <new>
 #include <string>
+#include <vector>
 
+#include "cli/cluster/exit_code.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 
@@ -37,6 +40,32 @@ TEST_CASE("An option of a number has range and default in its help", "[options]"
     CHECK(workers == 8);
     CHECK(share == 0.5);
     CHECK_THROWS_AS(app.parse(std::vector<std::string>{"9", "--workers"}), CLI::ValidationError);
+}
+
+TEST_CASE("Options of texts, words and lists take what they say, and no more", "[options]") {
+    const auto parsed = [](std::vector<std::string> line, std::string& text, std::string& word,
+                           std::vector<std::string>& commas, std::vector<std::string>& each,
+                           std::vector<std::string>& files) {
+        CLI::App app;
+        add_text(app, "--out", text, "FILE", "where to");
+        add_choice(app, "--mode", word, {"fast", "slow"}, "how");
+        add_list(app, "--by", commas, "NAME", {.commas = true}, "groups");
+        add_list(app, "--label", each, "LABEL", {.one_each = true}, "labels");
+        add_list(app, "files", files, "FILE", {.least = 2, .most = 3}, "what");
+        std::ranges::reverse(line);  // CLI11 takes the words last first
+        app.parse(line);
+    };
+    std::string text = "x", word = "fast";
+    std::vector<std::string> commas, each, files;
+    const auto parse = [&](const std::vector<std::string>& line) { parsed(line, text, word, commas, each, files); };
+    parse({"--label", "a", "p", "--label", "b", "q", "--by", "sex,age", "--mode", "slow", "--out", "y"});
+    CHECK((text == "y" && word == "slow"));
+    CHECK((commas == std::vector<std::string>{"sex", "age"}));
+    CHECK((each == std::vector<std::string>{"a", "b"}));
+    CHECK((files == std::vector<std::string>{"p", "q"}));
+    CHECK_THROWS_AS(parse({"p", "q", "--mode", "other"}), CLI::ParseError);
+    CHECK_THROWS_AS(parse({"p"}), CLI::ParseError);
+    CHECK_THROWS_AS(parse({}), CLI::ParseError);
 }
 
 TEST_CASE("An error's type is the program's exit code", "[options]") {

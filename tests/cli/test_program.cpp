@@ -102,7 +102,7 @@ TEST_CASE("A number out of its range ends with 2 and names option, range and num
         Limit{{"data", "pack"}, "--max-bad", "-0.1", "1.1", "0 to 1"},
         Limit{{"data", "check"}, "--workers", "0", "1025", "1 to 1024"},
         Limit{{"data", "bench"}, "--rounds", "0", "1001", "1 to 1000"});
-    for (const std::string& value : {limit.low, limit.high}) {  // tests/cli/test_app.cpp has what is no number
+    for (const std::string& value : {limit.low, limit.high}) {  // tests/cli/test_options.cpp has what is no number
         if (value.empty()) continue;
         Words line = limit.command;
         line.insert(line.end(), {limit.option, value});

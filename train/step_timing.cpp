@@ -1,0 +1,110 @@
+#include "train/step_timing.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "distributed/collectives/gradient_buckets.h"
+#include "distributed/collectives/self_test.h"
+#include "embed/predictor.h"
+#include "engine/median.h"
+#include "graph/build/trace.h"
+#include "graph/quantize/quantize.h"
+#include "models/random_training.h"
+#include "train/data_parallel.h"
+
+namespace keel {
+namespace {
+
+StepTiming timed(const StepTimingOptions& o, const std::function<void()>& step) {
+    StepTiming timing;
+    for (int i = 0; i < o.warmup + o.steps; ++i) {
+        if (i == o.warmup && o.record) profile::start();
+        const auto start = std::chrono::steady_clock::now();
+        {
+            const profile::Layer outside("");
+            step();
+        }
+        const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (i >= o.warmup) timing.seconds.push_back(elapsed);
+        if (o.on_step) o.on_step(i + 1, elapsed);
+    }
+    if (profile::recording()) timing.recording = profile::stop();
+    return timing;
+}
+
+constexpr int kOverlapTrials = 10;
+
+StepTiming train(const StepTimingOptions& o, World& world) {
+    RandomTraining training(o.model, o.options, o.batch, o.image_size, o.seed);
+    if (world.is_single()) return timed(o, [&] { training.step(); });
+    CostModel costs;
+    world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
+    GradientBuckets buckets(world, training.parameters(), costs,
+                            bucket_options(o.allreduce, o.wire, o.overlap, o.bucket_mb));
+    std::vector<double> exposed, sums, processor;
+    const auto step = [&] {
+        training.step([&] { buckets.begin(); }, [&] { buckets.finish(); });
+        exposed.push_back(buckets.exposed_seconds());
+        sums.push_back(buckets.busy_seconds());
+        processor.push_back(buckets.processor_seconds());
+    };
+    for (int i = 0; i < (o.overlap == "auto" ? kOverlapTrials : 1); ++i)
+        step();  // until it is settled when gradients go out
+    world.barrier();
+    StepTiming timing = timed(o, step);
+    const auto steps = static_cast<std::ptrdiff_t>(timing.seconds.size());
+    timing.exposed.assign(exposed.end() - steps, exposed.end());
+    timing.sums.assign(sums.end() - steps, sums.end());
+    timing.processor.assign(processor.end() - steps, processor.end());
+    return timing;
+}
+
+StepTiming infer(const StepTimingOptions& o) {
+    const Predictor predictor({.name = o.model, .options = o.options, .image_size = o.image_size},
+                              *make_model(o.model, o.options, o.seed), o.batch);
+    const Tensor images = random_images(o.batch, o.image_size, o.options.channels, o.seed);
+    return timed(o, [&] { predictor.logits(images); });
+}
+
+/// Quantized by a few random images, as speed does not ask what the codes stand for.
+StepTiming int8(const StepTimingOptions& o) {
+    const ModelSpec spec{.name = o.model, .options = o.options, .image_size = o.image_size};
+    const auto images = [&](std::int64_t n, std::uint64_t of) {
+        return random_images(n, o.image_size, o.options.channels, of);
+    };
+    const std::vector<Tensor> batches{images(2, o.seed + 1), images(2, o.seed + 2)};
+    const graph::Graph floats =
+        graph::trace(*make_model(o.model, o.options, o.seed), o.image_size, o.image_size, o.options.channels);
+    const Predictor predictor(spec, quantize(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph,
+                              o.batch);
+    const Tensor src = images(o.batch, o.seed);
+    return timed(o, [&] { predictor.logits(src); });
+}
+
+}  // namespace
+
+StepTiming time_steps(const StepTimingOptions& o, World& world) {
+    if (o.mode == "train") return train(o, world);
+    if (!world.is_single()) world.barrier();
+    if (o.mode == "infer") return infer(o);
+    if (o.mode != "int8") throw UsageError("[bench] wanted the mode train, infer or int8, not " + o.mode);
+    return int8(o);
+}
+
+StepSpeed speed_of(const StepTiming& timing, std::int64_t batch, World& world) {
+    const auto middle = [](const std::vector<double>& seconds) { return seconds.empty() ? 0 : median(seconds); };
+    const double step = middle(timing.seconds);
+    StepSpeed all{};
+    for (const StepSpeed& rank :
+         world.gather(StepSpeed{static_cast<double>(batch) / step, step, *std::ranges::min_element(timing.seconds),
+                                middle(timing.exposed), middle(timing.sums), middle(timing.processor)}))
+        all = {all.images_per_second + rank.images_per_second,
+               std::max(all.median, rank.median),
+               std::max(all.least, rank.least),
+               std::max(all.exposed, rank.exposed),
+               std::max(all.sums, rank.sums),
+               std::max(all.processor, rank.processor)};
+    return all;
+}
+
+}  // namespace keel

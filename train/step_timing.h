@@ -1,0 +1,47 @@
+// How long the steps of a model take, on images of random pixels: training on any number of ranks, inference, and
+// inference of the quantized model.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "distributed/world.h"
+#include "kernels/profile.h"
+#include "models/registry.h"
+
+namespace keel {
+
+struct StepTimingOptions {
+    std::string model = "densenet121", mode = "train";  ///< train, infer or int8
+    ModelOptions options{};
+    std::int64_t batch = 16, image_size = 224;
+    int steps = 10, warmup = 2;  ///< timed, and before them
+    std::uint64_t seed = 0;
+    bool record = false;                                             ///< where the time goes
+    std::string allreduce = "auto", wire = "f32", overlap = "auto";  ///< of training on several ranks, see TrainConfig
+    double bucket_mb = 8;
+    std::function<void(int done, double seconds)> on_step{};  ///< hears of each, also those before
+};
+
+struct StepTiming {
+    std::vector<double> seconds;   ///< of each step
+    profile::Recording recording;  ///< of all steps, if it is wanted
+    /// Seconds of each step that waited for sums over ranks, that these took, and that their thread had a processor.
+    std::vector<double> exposed, sums, processor;
+};
+
+/// Takes the steps; all ranks call it together. Throws UsageError for what make_model() or the sums refuse.
+StepTiming time_steps(const StepTimingOptions& options, World& world);
+
+/// Seconds, and images a second.
+struct StepSpeed {
+    double images_per_second, median, least, exposed, sums, processor;
+};
+
+/// Returns the medians and least times of all ranks: images a second are the sum of what each does, the times those of
+/// the slowest. All ranks call it together.
+StepSpeed speed_of(const StepTiming& timing, std::int64_t batch, World& world);
+
+}  // namespace keel
