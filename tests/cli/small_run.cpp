@@ -17,7 +17,7 @@ std::string draw_phantom(const TemporaryFolder& folder) {
 
 std::vector<std::string> train_command(const std::string& data, const std::string& out,
                                        const std::vector<std::string>& more) {
-    std::vector<std::string> command{"train", "--model", "resnet18",     "--data", data,
+    std::vector<std::string> command{"train", "--model", "resnet20",     "--data", data,
                                      "--out", out,       "--image-size", "32",     "--quiet"};
     command.insert(command.end(), more.begin(), more.end());
     if (std::ranges::find(more, "--batch-size") == more.end()) command.insert(command.end(), {"--batch-size", "8"});

@@ -104,7 +104,7 @@ TEST_CASE("No name, birth date or number of a patient reaches any output", "[dic
     write_file(set + "/train/ill/IM0", damaged);
     run_clean({"data", "info", spec});
     run_clean({"data", "check", "--data", spec, "--csv", folder / "findings.csv"}, 3);
-    run_clean({"train", "--model", "resnet18", "--data", spec, "--out", run, "--image-size", "32", "--batch-size", "4",
+    run_clean({"train", "--model", "resnet20", "--data", spec, "--out", run, "--image-size", "32", "--batch-size", "4",
                "--epochs", "1", "--max-bad", "0.2"});
     run_clean({"eval", "--checkpoint", model, "--data", spec, "--predictions", folder / "predictions.csv"});
     run_clean({"predict", "--checkpoint", model, "--heatmaps", folder / "maps", set + "/test/ill"});

@@ -23,7 +23,7 @@ struct Trained {
     Trained() {
         REQUIRE(run_keel({"data", "synth", data, "--count", "40", "--size", "64", "--balanced", "--quiet"}).code == 0);
         const auto trained =
-            run_keel({"train", "--model", "resnet18", "--data", "phantom:" + data, "--out", run, "--image-size", "64",
+            run_keel({"train", "--model", "resnet20", "--data", "phantom:" + data, "--out", run, "--image-size", "64",
                       "--batch-size", "8", "--epochs", "1", "--optimizer", "sgd", "--tensorboard", "--quiet"});
         INFO(trained.err);
         REQUIRE(trained.code == 0);

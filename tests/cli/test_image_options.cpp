@@ -38,7 +38,7 @@ std::string write_set(const TemporaryFolder& scratch) {
 }
 
 ProgramResult train(const std::string& data, const std::string& out, Words more = {}) {
-    Words words{"train",        "--model", "resnet18",     "--small-stem",
+    Words words{"train",        "--model", "resnet20",     "--small-stem",
                 "--image-size", "16",      "--batch-size", "8",
                 "--epochs",     "1",       "--threads",    "1",
                 "--workers",    "1",       "--data",       data,

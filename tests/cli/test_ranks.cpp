@@ -41,7 +41,7 @@ ProgramResult run_on_ranks(int ranks, const std::vector<std::string>& arguments,
 
 std::vector<std::string> command(const std::string& data, const std::string& out, std::vector<std::string> more) {
     if (std::ranges::find(more, "--image-size") == more.end()) more.insert(more.end(), {"--image-size", "64"});
-    more.insert(more.begin(), {"train", "--model", "resnet18", "--data", data, "--out", out, "--quiet", "--threads",
+    more.insert(more.begin(), {"train", "--model", "resnet20", "--data", data, "--out", out, "--quiet", "--threads",
                                "1", "--optimizer", "sgd", "--weight-decay", "0", "--lr", "0.001"});
     return more;
 }

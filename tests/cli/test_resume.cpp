@@ -38,7 +38,7 @@ std::vector<std::string> resume(const std::string& out, const std::vector<std::s
 
 TrainConfig small_config(const std::string& data, const std::string& out) {
     TrainConfig config;
-    config.model = "resnet18";
+    config.model = "resnet20";
     config.data = data;
     config.out = out;
     config.image_size = 32;

@@ -90,7 +90,7 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
         "another task's weights are taken over but for the classifier, and only it is trained when the rest is "
         "frozen") {
         const auto tuned =
-            run_keel({"train", "--model", "resnet18", "--data", data, "--out", folder / "tuned", "--image-size", "32",
+            run_keel({"train", "--model", "resnet20", "--data", data, "--out", folder / "tuned", "--image-size", "32",
                       "--batch-size", "8", "--epochs", "1", "--init", checkpoint, "--freeze", "backbone", "--quiet"});
         INFO(tuned.err);
         REQUIRE(tuned.code == 0);
@@ -263,7 +263,8 @@ TEST_CASE("Data of one class are refused before anything is written or replaced"
 TEST_CASE("A run of batches of one is warned of batch norm, in the log as well", "[train]") {
     const TemporaryFolder folder;
     const std::string out = folder / "run";
-    const auto trained = run_keel(train_command(draw_phantom(folder), out, {"--batch-size", "1", "--max-steps", "1"}));
+    const auto trained = run_keel(
+        train_command(draw_phantom(folder), out, {"--model", "resnet18", "--batch-size", "1", "--max-steps", "1"}));
     INFO(trained.err);
     CHECK(trained.code == 0);
     CHECK(trained.err.find("batch norm over a batch of one image") != std::string::npos);

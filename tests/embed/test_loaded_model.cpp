@@ -88,5 +88,5 @@ TEST_CASE("Weights that say nothing are known by names and dims, whatever prefix
     tensors[0].tensor = Tensor::zeros({1});
     CHECK_FALSE(guess_spec(tensors).has_value());
     for (const char* name : {"resnet18", "densenet121", "vgg16_bn"})
-        CHECK(guess_spec(make_model(name, {.classes = 2}, 1)->state())->name == name);
+        CHECK(guess_spec(make_blank_model(name, {.classes = 2})->state())->name == name);
 }

@@ -106,7 +106,7 @@ std::unique_ptr<Dataset> drawn_images(std::int64_t train, std::int64_t val, Task
 
 TrainConfig small_config(const std::string& out) {
     TrainConfig config;
-    config.model = "resnet18";
+    config.model = "resnet20";
     config.data = "drawn images";
     config.out = out;
     config.image_size = 32;

@@ -18,7 +18,7 @@ using keel::test::SmallDataset;
 namespace {
 
 ModelSpec spec_of(Task task) {
-    return {.name = "resnet18",
+    return {.name = "resnet20",
             .options = {.classes = 2, .channels = 1, .small_stem = true},
             .image_size = 8,
             .mean = {0.5F},

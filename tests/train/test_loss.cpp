@@ -100,7 +100,7 @@ TEST_CASE("Losses have names, and each serves a task", "[loss]") {
         config.loss = row.name;
         CHECK(make_loss(config, row.task == Task::classes ? *classes : *labels) != nullptr);
         CHECK_NOTHROW(check_train_config([&] {
-            config.model = "resnet18";
+            config.model = "resnet20";
             config.data = "phantom:x";
             return config;
         }()));

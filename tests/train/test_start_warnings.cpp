@@ -86,6 +86,7 @@ TEST_CASE("The fewest values of a channel are those of the smallest map that is 
 
 TEST_CASE("Batches of one at maps of 1x1 are warned of, alone and as the last of an epoch", "[start_warnings]") {
     TrainConfig config = small_config();
+    config.model = "resnet18";
     config.batch_size = 1;
     REQUIRE(warnings(config, *drawn_images(4, 0)).size() == 1);
     CHECK_THAT(warnings(config, *drawn_images(4, 0))[0], contains("maps of 1x1") && contains("nothing is learnt"));

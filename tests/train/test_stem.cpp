@@ -10,7 +10,7 @@ using namespace keel;
 namespace {
 
 std::unique_ptr<nn::Module> network(std::int64_t channels, std::uint64_t seed) {
-    auto module = make_model("resnet18", {.classes = 2, .channels = channels, .small_stem = true}, seed);
+    auto module = make_model("resnet20", {.classes = 2, .channels = channels, .small_stem = true}, seed);
     module->train(false);
     return module;
 }

@@ -97,7 +97,7 @@ TEST_CASE("An observer hears of a run in order, and a run without a folder write
     const TrainResult result = trainer.run();
     fs::current_path(before);
 
-    CHECK(recorder.lines == Lines{"start resnet18: 10 + 4 samples, 6 steps of 4 on 1", "step 1 of epoch 1/2: 4/10",
+    CHECK(recorder.lines == Lines{"start resnet20: 10 + 4 samples, 6 steps of 4 on 1", "step 1 of epoch 1/2: 4/10",
                                   "step 2 of epoch 1/2: 8/10", "step 3 of epoch 1/2: 10/10", "trained epoch 1/2",
                                   "epoch 1/2 at step 3: 4 predictions, lr 0.001", recorder.lines.at(6),
                                   "step 4 of epoch 2/2: 4/10", "step 5 of epoch 2/2: 8/10",
@@ -111,7 +111,7 @@ TEST_CASE("An observer hears of a run in order, and a run without a folder write
     CHECK(recorder.parameters == parameters);
     CHECK(loss->calls == 6);  // the validation's loss is that of the task
     CHECK(result.end == TrainEnd::finished);
-    CHECK((result.epochs == 2 && result.steps == 6 && result.own_steps == 6 && result.model == "resnet18"));
+    CHECK((result.epochs == 2 && result.steps == 6 && result.own_steps == 6 && result.model == "resnet20"));
     CHECK(result.best_metric);
     CHECK((result.best.empty() && result.last.empty()));
     CHECK(fs::is_empty(folder.path()));
@@ -293,6 +293,7 @@ TEST_CASE("A run hears of what will not be learnt before its first step", "[trai
         Lines warnings;
     } observer;
     TrainConfig config = small_config();
+    config.model = "resnet18";
     config.batch_size = 1;
     Trainer(config, observer, {.dataset = drawn_images(4, 2)}).run();
     REQUIRE(observer.warnings.size() == 1);

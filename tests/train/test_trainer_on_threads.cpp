@@ -36,7 +36,7 @@ private:
 
 /// All parameters after a run on so many ranks, of each rank.
 std::vector<std::vector<float>> trained_on(int ranks, TrainConfig config = {}) {
-    config.model = "resnet18";
+    config.model = "resnet20";
     config.data = "shades";
     config.image_size = 16;
     config.small_stem = true;
@@ -64,7 +64,7 @@ TEST_CASE("ranks that are threads learn the same, and what one rank alone does, 
     const test::ThreadScope one(1);
     const auto alone = trained_on(1), together = trained_on(2);
     fix_sums(false);
-    CHECK(alone[0].size() > 10'000'000);
+    CHECK(alone[0].size() > 250'000);
     CHECK(together[0] == alone[0]);
     CHECK(together[1] == alone[0]);
 }
