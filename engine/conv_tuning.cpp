@@ -1,11 +1,11 @@
 #include "engine/conv_tuning.h"
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "engine/files.h"
+#include "engine/json.h"
 #include "engine/strict_json.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
@@ -15,7 +15,6 @@
 namespace keel {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using kernels::Conv2dGeometry;
 using kernels::ConvChoice;
 
@@ -63,12 +62,12 @@ std::vector<ConvChoice> load_conv_choices(const std::filesystem::path& path) {
     const std::string text = read_file(path, kLargestFile);
     std::vector<ConvChoice> choices;
     try {
-        const Json json = Json::parse(text);
+        const Json json = parse_json(text);
         const Json measured = json.at("conditions"), here = conditions();
         if (measured != here)
-            throw InputError("measured under " + measured.dump() + ", this process has " + here.dump());
+            throw InputError("measured under " + json_text(measured) + ", this process has " + json_text(here));
         for (const Json& choice : json.at("choices")) choices.push_back(from_json(choice));
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const Json::exception& error) {
         throw refuse(std::string("wanted the choices of convolution kernels, got ") + error.what());
     } catch (const Error& error) {
         throw refuse(error.what());
@@ -79,7 +78,7 @@ std::vector<ConvChoice> load_conv_choices(const std::filesystem::path& path) {
 void save_conv_choices(const std::filesystem::path& path, const std::vector<ConvChoice>& choices) {
     Json json{{"conditions", conditions()}, {"choices", Json::array()}};
     for (const ConvChoice& choice : choices) json["choices"].push_back(to_json(choice));
-    write_file_atomically(path, json.dump(1) + "\n");
+    write_file_atomically(path, json_text(json, 1) + "\n");
 }
 
 void tune_convolutions(const std::filesystem::path& path, std::function<void(const ConvChoice&)> report) {

@@ -2,15 +2,12 @@
 
 #include <cmath>
 
-#include <nlohmann/json.hpp>
-
+#include "engine/json.h"
 #include "engine/strict_json.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json to_json(const ImageReading& reading) {
     return {{"bit_depth", reading.bit_depth}, {"rescale", reading.rescale}, {"keep_16_bits", reading.keep_16_bits},
@@ -56,16 +53,16 @@ std::string reading_differences(const ImageReading& is, const ImageReading& was)
     std::string text;
     for (const auto& [key, value] : now.items())
         if (value != before.at(key))
-            text += (text.empty() ? "" : ", ") + key + " " + value.dump() + " and not " + before.at(key).dump();
+            text += (text.empty() ? "" : ", ") + key + " " + json_text(value) + " and not " + json_text(before.at(key));
     return text;
 }
 
-std::string reading_to_json(const ImageReading& reading) { return to_json(reading).dump(); }
+std::string reading_to_json(const ImageReading& reading) { return json_text(to_json(reading)); }
 
 ImageReading reading_from_json(const std::string& text) {
     ImageReading reading;
     try {
-        const Json json = Json::parse(text);
+        const Json json = parse_json(text);
         if (!json.is_object()) throw InputError("wanted an object");
         read_keys(json, reading);
         check_reading(reading);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
+#include "engine/json.h"
 
 namespace keel::profile {
 namespace {
@@ -43,17 +43,17 @@ const std::string& layer_of(const Recording& recording, const Record& record) {
     return recording.layers.at(static_cast<std::size_t>(record.place.layer));
 }
 
-nlohmann::ordered_json event(const Recording& recording, const Record& record) {
+Json event(const Recording& recording, const Record& record) {
     const std::string& layer = layer_of(recording, record);
     const bool named_by_layer = std::string_view(record.kind) == kEngine && !layer.empty();
     const auto microseconds = [](std::int64_t ns) { return 1e-3 * static_cast<double>(ns); };
-    nlohmann::ordered_json result{{"name", named_by_layer ? layer : record.kind},
-                                  {"cat", record.place.pass == Pass::backward ? "backward" : "forward"},
-                                  {"ph", "X"},
-                                  {"pid", 1},
-                                  {"tid", record.thread},
-                                  {"ts", microseconds(record.begin_ns - recording.begin_ns)},
-                                  {"dur", microseconds(record.end_ns - record.begin_ns)}};
+    Json result{{"name", named_by_layer ? layer : record.kind},
+                {"cat", record.place.pass == Pass::backward ? "backward" : "forward"},
+                {"ph", "X"},
+                {"pid", 1},
+                {"tid", record.thread},
+                {"ts", microseconds(record.begin_ns - recording.begin_ns)},
+                {"dur", microseconds(record.end_ns - record.begin_ns)}};
     auto& details = result["args"] = {{"layer", layer}};
     const auto ns = static_cast<double>(std::max<std::int64_t>(record.end_ns - record.begin_ns, 1));
     if (record.cost.flops > 0) details["GFLOP/s"] = record.cost.flops / ns;
@@ -87,7 +87,7 @@ Summary summarize(const Recording& recording) {
 std::string chrome_trace(const Recording& recording) {
     std::set<int> threads;
     for (const Record& record : recording.records) threads.insert(record.thread);
-    auto events = nlohmann::ordered_json::array();
+    auto events = Json::array();
     for (const int thread : threads)
         events.push_back({{"name", "thread_name"},
                           {"ph", "M"},
@@ -95,23 +95,23 @@ std::string chrome_trace(const Recording& recording) {
                           {"tid", thread},
                           {"args", {{"name", thread == 0 ? "main" : "thread " + std::to_string(thread)}}}});
     for (const Record& record : recording.records) events.push_back(event(recording, record));
-    return nlohmann::ordered_json{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}.dump() + "\n";
+    return json_text({{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}) + "\n";
 }
 
 std::string joined_traces(const std::vector<std::string>& traces) {
-    auto events = nlohmann::ordered_json::array();
+    auto events = Json::array();
     for (std::size_t rank = 0; rank < traces.size(); ++rank) {
         events.push_back({{"name", "process_name"},
                           {"ph", "M"},
                           {"pid", rank},
                           {"args", {{"name", "rank " + std::to_string(rank)}}}});
-        nlohmann::ordered_json trace = nlohmann::ordered_json::parse(traces[rank]);
+        Json trace = parse_json(traces[rank]);
         for (auto& entry : trace["traceEvents"]) {
             entry["pid"] = rank;
             events.push_back(std::move(entry));
         }
     }
-    return nlohmann::ordered_json{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}.dump() + "\n";
+    return json_text({{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}) + "\n";
 }
 
 }  // namespace keel::profile

@@ -6,11 +6,11 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "engine/files.h"
 #include "engine/hash.h"
+#include "engine/json.h"
 #include "engine/safetensors_header.h"
 
 namespace keel {
@@ -215,13 +215,13 @@ std::string_view dtype_text(DType type) {
 
 /// The 8 bytes of length and the header, padded with spaces so that the data begins at a multiple of 8.
 std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& ordered, const std::string& hash) {
-    auto json = nlohmann::json::object();
+    std::map<std::string, Json> json;
     std::uint64_t offset = 0;
     for (const auto& [name, tensor] : ordered) {
         const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * size_of(tensor.dtype());
         const std::vector<std::int64_t> shape(tensor.dims().begin(), tensor.dims().end());
         if (json.contains(name)) throw UsageError("[safetensors] two tensors are named " + name);
-        json[name] = {{"dtype", dtype_text(tensor.dtype())}, {"shape", shape}, {"data_offsets", {offset, end}}};
+        json[name] = Json{{"data_offsets", {offset, end}}, {"dtype", dtype_text(tensor.dtype())}, {"shape", shape}};
         offset = end;
     }
     if (json.contains("__metadata__")) throw UsageError("[safetensors] no tensor may be named __metadata__");
@@ -230,8 +230,8 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
     json["__metadata__"][kHeaderHashKey] = kNoHash;
     std::string text;
     try {
-        text = json.dump();
-    } catch (const nlohmann::json::type_error&) {
+        text = json_text(Json(json));
+    } catch (const Json::type_error&) {
         throw UsageError("[safetensors] a name or a metadata text is not UTF-8");
     }
     text.append((8 - text.size() % 8) % 8, ' ');

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "engine/json.h"
 #include "engine/strict_json.h"
 #include "kernels/error.h"
 
@@ -80,21 +80,22 @@ PlateauState observe(const ScheduleOptions& options, PlateauState plateau, doubl
 }
 
 std::string to_json(const PlateauState& plateau) {
-    return nlohmann::json{
-        {"scale", plateau.scale}, {"seen", plateau.seen}, {"best", plateau.best}, {"bad_epochs", plateau.bad_epochs}}
-        .dump();
+    return json_text(sorted({{"scale", plateau.scale},
+                             {"seen", plateau.seen},
+                             {"best", plateau.best},
+                             {"bad_epochs", plateau.bad_epochs}}));
 }
 
 PlateauState plateau_from_json(std::string_view text) {
     try {
-        const auto json = nlohmann::json::parse(text);
+        const auto json = parse_json(text);
         PlateauState plateau;
         json.at("scale").get_to(plateau.scale);
         json.at("seen").get_to(plateau.seen);
         json.at("best").get_to(plateau.best);
         plateau.bad_epochs = whole_number<decltype(plateau.bad_epochs)>(json.at("bad_epochs"));
         if (json.size() == 4 && plateau.scale >= 0 && plateau.scale <= 1 && plateau.bad_epochs >= 0) return plateau;
-    } catch (const nlohmann::json::exception&) {
+    } catch (const Json::exception&) {
     } catch (const InputError&) {
     }
     throw InputError("[schedule] wanted the state of a plateau schedule as JSON, got something else");

@@ -1,9 +1,9 @@
 #include "models/model_spec.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/json.h"
 #include "engine/strict_json.h"
 #include "engine/text.h"
 #include "kernels/loss/prediction.h"
@@ -38,7 +38,7 @@ std::string fault(const ModelSpec& spec) {
     return "";
 }
 
-std::vector<float> finite_floats(const nlohmann::json& json) {
+std::vector<float> finite_floats(const Json& json) {
     std::vector<float> values;
     for (const auto& value : json) values.push_back(finite_float(value));
     return values;
@@ -64,18 +64,17 @@ void default_normalization(ModelSpec& spec) {
 }
 
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata) {
-    metadata[kKey] = nlohmann::json{{"name", spec.name},
-                                    {"classes", spec.options.classes},
-                                    {"channels", spec.options.channels},
-                                    {"small_stem", spec.options.small_stem},
-                                    {"dropout", spec.options.dropout},
-                                    {"image_size", spec.image_size},
-                                    {"mean", spec.mean},
-                                    {"std", spec.std},
-                                    {"multi_label", spec.multi_label},
-                                    {"label_names", spec.label_names},
-                                    {"reading", nlohmann::json::parse(reading_to_json(spec.reading))}}
-                         .dump();
+    metadata[kKey] = json_text(sorted({{"name", spec.name},
+                                       {"classes", spec.options.classes},
+                                       {"channels", spec.options.channels},
+                                       {"small_stem", spec.options.small_stem},
+                                       {"dropout", spec.options.dropout},
+                                       {"image_size", spec.image_size},
+                                       {"mean", spec.mean},
+                                       {"std", spec.std},
+                                       {"multi_label", spec.multi_label},
+                                       {"label_names", spec.label_names},
+                                       {"reading", parse_json(reading_to_json(spec.reading))}}));
     metadata.erase(kOperatingKey);
     if (spec.operating) metadata[kOperatingKey] = to_metadata(*spec.operating);
 }
@@ -87,7 +86,7 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
                          "' in its metadata)");
     ModelSpec spec;
     try {
-        const auto json = nlohmann::json::parse(entry->second);
+        const auto json = parse_json(entry->second);
         json.at("name").get_to(spec.name);
         spec.options.classes = whole_number<std::int64_t>(json.at("classes"));
         spec.options.channels = whole_number<std::int64_t>(json.at("channels"));
@@ -98,7 +97,7 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
         spec.std = finite_floats(json.at("std"));
         json.at("multi_label").get_to(spec.multi_label);
         json.at("label_names").get_to(spec.label_names);
-        spec.reading = json.contains("reading") ? reading_from_json(json.at("reading").dump()) : old_reading();
+        spec.reading = json.contains("reading") ? reading_from_json(json_text(json.at("reading"))) : old_reading();
     } catch (const std::exception& error) {
         throw InputError("[checkpoint] " + file + ": '" + kKey + "' is malformed: " + error.what());
     }

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "engine/json.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr const char* kRules[] = {"youden", "f1", "sensitivity"};
 constexpr std::size_t kMostText = 4096;  // bytes of a path or a description
@@ -18,7 +16,7 @@ constexpr std::size_t kMostText = 4096;  // bytes of a path or a description
 double finite(const Json& json, double low, double high, const char* what) {
     const double value = json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
     if (value >= low && value <= high) return value;
-    throw InputError(std::string("wanted ") + what + ", got " + json.dump().substr(0, 40));
+    throw InputError(std::string("wanted ") + what + ", got " + json_text(json).substr(0, 40));
 }
 
 std::string short_text(const Json& json) {
@@ -77,12 +75,12 @@ std::string to_metadata(const OperatingPoints& points) {
         json["calibration"] = {{"method", points.calibration->method},
                                {"slopes", points.calibration->slopes},
                                {"offsets", points.calibration->offsets}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return valid_json_text(sorted(json));
 }
 
 OperatingPoints operating_points_of(const std::string& metadata, std::size_t labels) {
     try {
-        const Json json = Json::parse(metadata);
+        const Json json = parse_json(metadata);
         OperatingPoints points;
         points.chosen = short_text(json.at("chosen"));
         for (const auto& [rule, of_labels] : json.at("rules").items()) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/files.h"
+#include "engine/json.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -82,17 +83,17 @@ bool is_nan(const Json& value) { return value.is_number_float() && std::isnan(va
 
 std::string csv_cell(const Json& value) {
     if (value.is_null() || is_nan(value)) return "";
-    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const std::string text = value.is_string() ? value.get<std::string>() : json_text(value);
     if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
     std::string quoted = "\"";
     for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
     return quoted + "\"";
 }
 
-std::string line_of(const Json& row) { return row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string line_of(const Json& row) { return valid_json_text(row) + "\n"; }
 
 /// A JSON document for people, too.
-std::string document(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string document(const Json& json) { return valid_json_text(json, 2) + "\n"; }
 
 /// The epoch of a line of metrics.csv, or of metrics.jsonl; -1 where there is none.
 std::int64_t epoch_of_csv(const std::string& line) {
@@ -106,7 +107,7 @@ std::int64_t epoch_of_csv(const std::string& line) {
 }
 
 std::int64_t epoch_of_json(const std::string& line) {
-    const Json row = Json::parse(line, nullptr, false);
+    const Json row = try_parse_json(line);
     if (!row.is_object() || !row.contains("epoch") || !row["epoch"].is_number_integer()) return -1;
     return row["epoch"].get<std::int64_t>();
 }

@@ -60,16 +60,14 @@ void write_trainer_state(const TrainerState& state, std::map<std::string, std::s
     metadata["keel.config"] = state.config;
     metadata.erase("keel.best_metric");
     if (state.best_metric) metadata["keel.best_metric"] = number_text(*state.best_metric);
-    metadata[kKey] = Json{
-        {"loss_sum", state.loss_sum},
-        {"loss_samples", state.loss_samples},
-        {"bad_images", state.bad_images},
-        {"divergent", state.divergent},
-        {"ranks", state.ranks},
-        {"epochs_since_best", state.epochs_since_best},
-        {"recorded_step", state.recorded_step},
-        {"data",
-         state.data}}.dump();
+    metadata[kKey] = json_text({{"loss_sum", state.loss_sum},
+                                {"loss_samples", state.loss_samples},
+                                {"bad_images", state.bad_images},
+                                {"divergent", state.divergent},
+                                {"ranks", state.ranks},
+                                {"epochs_since_best", state.epochs_since_best},
+                                {"recorded_step", state.recorded_step},
+                                {"data", state.data}});
 }
 
 TrainerState read_trainer_state(const std::map<std::string, std::string>& metadata, const std::string& file) {
@@ -89,7 +87,7 @@ TrainerState read_trainer_state(const std::map<std::string, std::string>& metada
         reader.refuse(error.what());
     }
     try {
-        const Json json = Json::parse(metadata.at(kKey));
+        const Json json = parse_json(metadata.at(kKey));
         json.at("loss_sum").get_to(state.loss_sum);
         json.at("loss_samples").get_to(state.loss_samples);
         json.at("bad_images").get_to(state.bad_images);

@@ -168,7 +168,7 @@ void read_json(Cursor& cursor, Index& index, const std::string& file) {
     try {
         const std::string text = cursor.text(cursor.read<std::uint32_t>());
         index.contents.reading = reading_from_json(text);
-        index.has_targets = Json::parse(text).value(kTargetsKey, false);
+        index.has_targets = parse_json(text).value(kTargetsKey, false);
     } catch (const InputError& error) {
         refuse(file, error.what());
     } catch (const Json::exception& error) {

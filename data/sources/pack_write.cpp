@@ -207,9 +207,9 @@ private:
     std::string reading_text(std::uint32_t version) const {
         std::string bytes;
         if (version < kVersion) return bytes;
-        Json json = Json::parse(reading_to_json(dataset_.reading()));
+        Json json = parse_json(reading_to_json(dataset_.reading()));
         if (has_targets_) json[kTargetsKey] = true;
-        const std::string text = json.dump();
+        const std::string text = json_text(json);
         append(bytes, static_cast<std::uint32_t>(text.size()));
         return bytes + text;
     }

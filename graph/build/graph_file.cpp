@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/json.h"
 #include "engine/strict_json.h"
 
 namespace keel {
 namespace {
 
 using graph::Value;
-using nlohmann::json;
+using json = Json;
 
 constexpr const char* kKey = "keel.graph";
 constexpr int kFormat = 1;
@@ -160,7 +160,7 @@ void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
         node.op.fields(writer);
         to["nodes"].push_back(std::move(entry));
     }
-    state.metadata[kKey] = to.dump();
+    state.metadata[kKey] = json_text(sorted(to));
     save_checkpoint(path, state);
 }
 
@@ -168,7 +168,7 @@ graph::Graph read_graph(const CheckpointState& state, const std::string& file, s
     std::map<std::string, Tensor> tensors;
     for (const NamedTensor& named : state.tensors) tensors.emplace(named.name, named.tensor);
     try {
-        return graph_from(json::parse(state.metadata.at(kKey)), tensors, kinds);
+        return graph_from(parse_json(state.metadata.at(kKey)), tensors, kinds);
     } catch (const std::bad_alloc&) {
         throw;
     } catch (const std::exception& error) {  // of the JSON library, of check(), of geometries

@@ -1,10 +1,10 @@
 #include "runs/report/page.h"
+#include "engine/json.h"
 #include "kernels/version.h"
 
 #include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 namespace keel::report {
 namespace {
@@ -91,10 +91,7 @@ constexpr std::string_view kPage = R"html(<!DOCTYPE html>
 )html";
 
 /// What is no UTF-8 replaced by U+FFFD, which the JSON library knows how to do.
-std::string mended(std::string_view text) {
-    using nlohmann::json;
-    return json::parse(json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
-}
+std::string mended(std::string_view text) { return parse_json(valid_json_text(std::string(text))).get<std::string>(); }
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "engine/files.h"
+#include "engine/json.h"
 #include "train/config_file.h"
 
 namespace keel::report {
@@ -22,7 +23,7 @@ Metrics read_metrics(const fs::path& file) {
     std::istringstream lines(read_file(file, kMetricsLimit));
     for (std::string line; std::getline(lines, line);) {
         if (lines.eof()) break;  // half a line is what a crash left
-        const Json row = Json::parse(line, nullptr, false);
+        const Json row = try_parse_json(line);
         if (!row.is_object())
             throw InputError(fmt::format("[report] {}:{} is no row of metrics", file.string(), metrics.rows + 1));
         ++metrics.rows;
@@ -39,7 +40,7 @@ Metrics read_metrics(const fs::path& file) {
 
 Json read_object(const fs::path& file, std::uint64_t limit) {
     if (!fs::exists(file)) return nullptr;
-    Json object = Json::parse(read_file(file, limit), nullptr, false);
+    Json object = try_parse_json(read_file(file, limit));
     if (!object.is_object()) throw InputError(fmt::format("[report] {} is no JSON object", file.string()));
     return object;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <sstream>
 
+#include "engine/json.h"
 #include "runs/report/page.h"
 #include "train/config_file.h"
 
@@ -68,8 +69,9 @@ std::string scores_figure(const RunData& run) {
 std::string count_of(const Json& counts, const char* key, std::optional<std::size_t> index = std::nullopt) {
     if (!counts.is_object() || !counts.contains(key)) return "–";
     const Json& value = counts[key];
-    if (!index) return value.is_number_integer() ? value.dump() : "–";
-    return value.is_array() && *index < value.size() && value[*index].is_number_integer() ? value[*index].dump() : "–";
+    if (!index) return value.is_number_integer() ? json_text(value) : "–";
+    return value.is_array() && *index < value.size() && value[*index].is_number_integer() ? json_text(value[*index])
+                                                                                          : "–";
 }
 
 }  // namespace
@@ -149,7 +151,7 @@ std::string data_html(const RunData& run) {
     const Json splits = run.data.value("splits", Json::object()), names = run.data.value("labels", Json::array());
     for (const auto& [split, counts] : splits.items()) rows[0].push_back(escape(split));
     for (std::size_t i = 0; names.is_array() && i < names.size(); ++i) {
-        rows.push_back({escape(names[i].is_string() ? names[i].get<std::string>() : names[i].dump())});
+        rows.push_back({escape(names[i].is_string() ? names[i].get<std::string>() : json_text(names[i]))});
         for (const auto& [split, counts] : splits.items()) rows.back().push_back(count_of(counts, "per_label", i));
     }
     rows.push_back({"samples"});
@@ -178,12 +180,11 @@ std::string machine_html(const RunData& run) {
         std::string text;
         if (value.is_array())
             for (const auto& item : value)
-                text += (text.empty() ? "" : " ") + (item.is_string() ? item.get<std::string>() : item.dump());
+                text += (text.empty() ? "" : " ") + (item.is_string() ? item.get<std::string>() : json_text(item));
         else if (key.ends_with("_bytes") && value.is_number())
             text = fmt::format("{:.1f} GB", value.get<double>() / 1e9);
         else
-            text = value.is_string() ? value.get<std::string>()
-                                     : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+            text = value.is_string() ? value.get<std::string>() : valid_json_text(value);
         list.push_back({key.ends_with("_bytes") ? key.substr(0, key.size() - 6) : key, text});
     }
     return facts(list) + warnings;

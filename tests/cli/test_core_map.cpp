@@ -1,5 +1,6 @@
 #include "cli/cluster/core_map.h"
 
+#include "engine/json.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
@@ -29,7 +30,7 @@ TEST_CASE("A plan of cores as an object has a rank's processors each", "[cores]"
     CHECK(json.at("idle_cores") == 2);
     CHECK(json.at("own_core") == true);
     CHECK(json.at("oversubscribed") == false);
-    CHECK(json.at("ranks")[1].dump() == R"({"sockets":[1],"compute":[4,5],"communication":[6],"loaders":[6,7]})");
+    CHECK(json_text(json.at("ranks")[1]) == R"({"sockets":[1],"compute":[4,5],"communication":[6],"loaders":[6,7]})");
     CHECK(json.at("notes").size() == 1);
     CHECK(json.at("mpirun") == mpirun_line(two_ranks(), 3, "keel train ..."));
     CHECK(json.at("srun") == srun_line(two_ranks(), 3, "keel train ..."));

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "data/formats/decode.h"
 #include "data/formats/stb.h"
 #include "data/pipeline/transform.h"
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
@@ -19,7 +19,7 @@
 
 using namespace keel;
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -29,7 +29,7 @@ using Arguments = std::vector<std::string>;
 json object(const ProgramResult& result, int code = 0) {
     INFO(result.err);
     REQUIRE(result.code == code);
-    return json::parse(result.out);
+    return parse_json(result.out);
 }
 
 std::string draw_phantom(const TemporaryFolder& folder, const std::string& count, const std::string& size) {

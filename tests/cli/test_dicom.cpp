@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/embed/small_model.h"
 #include "tests/support/catch.h"
@@ -16,7 +16,7 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -139,7 +139,7 @@ TEST_CASE("keel predict takes DICOM files, folders of them and DICOMDIR files", 
         INFO(result.err);
         REQUIRE(result.code == 0);
         std::vector<std::string> paths;
-        const json answer = json::parse(result.out);
+        const json answer = keel::parse_json(result.out);
         for (const json& image : answer.at("images")) paths.push_back(image.at("path"));
         return std::pair(paths, result.err);
     };

@@ -1,10 +1,10 @@
 // Steps whose loss or gradient is not finite.
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include <algorithm>
 
 #include "engine/checkpoint.h"
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
@@ -14,7 +14,7 @@ using keel::test::contains;
 using keel::test::read_text;
 using keel::test::run_keel;
 using keel::test::TemporaryFolder;
-using nlohmann::json;
+using json = keel::Json;
 
 TEST_CASE("A run that diverges ends with exit 4 and writes the samples out", "[divergence]") {
     const TemporaryFolder folder;
@@ -29,7 +29,7 @@ TEST_CASE("A run that diverges ends with exit 4 and writes the samples out", "[d
     std::istringstream lines(read_text(folder / "run/divergence.jsonl"));
     std::int64_t steps = 0;
     for (std::string line; std::getline(lines, line); ++steps) {
-        const json step = json::parse(line);
+        const json step = keel::parse_json(line);
         CHECK(step.at("epoch") == 1);
         CHECK((step.at("samples").size() == 8 || step.at("samples").size() == 7));  // 31 training samples
         CHECK_THAT(step.at("samples")[0].get<std::string>(), contains(".png"));

@@ -1,11 +1,11 @@
 // Folders of images as people keep them, through the program.
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "data/formats/stb.h"
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/embed/small_model.h"
@@ -13,7 +13,7 @@
 #include "tests/support/contains.h"
 
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -36,7 +36,7 @@ json info_of(const std::string& folder, const std::vector<std::string>& more) {
     const auto result = run_keel(line);
     INFO(result.err);
     REQUIRE(result.code == 0);
-    return json::parse(result.out).at("splits");
+    return keel::parse_json(result.out).at("splits");
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ TEST_CASE("predict takes every file of a folder and those within it, and counts 
     const auto good = run_keel(line);
     INFO(good.err);
     CHECK(good.code == 0);
-    const json images = json::parse(good.out).at("images");
+    const json images = keel::parse_json(good.out).at("images");
     REQUIRE(images.size() == 3);
     CHECK(images[2].at("path") == folder / "images/deep/er/b.PNG");
     CHECK_THAT(good.err, contains("3 files, 1 of the images in folders within it") &&
@@ -64,7 +64,7 @@ TEST_CASE("predict takes every file of a folder and those within it, and counts 
     const auto mixed = run_keel(line);
     INFO(mixed.err);
     CHECK(mixed.code == 3);
-    CHECK(json::parse(mixed.out).at("images").size() == 3);
+    CHECK(keel::parse_json(mixed.out).at("images").size() == 3);
     for (const char* name : {"x.unknown", "y.unknown", "deep/z.mha"})
         CHECK_THAT(mixed.err, contains("skipped " + (folder / "images/") + name));
     CHECK_THAT(mixed.err, contains("3 of 6 files could not be read"));
@@ -91,10 +91,10 @@ TEST_CASE("A flat folder is divided as the options say, and scored whole", "[fol
     };
     const auto test = score({});  // divided as the run did it
     INFO(test.err);
-    CHECK(json::parse(test.out).at("samples") == 10);
+    CHECK(keel::parse_json(test.out).at("samples") == 10);
     CHECK_THAT(test.err, contains("test: 10 samples, 25 % of all") && !contains("warning"));
     const auto all = score({"--split", "all"});
-    CHECK(json::parse(all.out).at("samples") == 40);
+    CHECK(keel::parse_json(all.out).at("samples") == 40);
     CHECK_THAT(all.err, contains("warning: the checkpoint was trained on samples of all"));
     const auto ensemble = score({"--split", "all", "--checkpoint", run + "/checkpoints/last.safetensors"});
     CHECK_THAT(ensemble.err, contains("last.safetensors: warning: the checkpoint was trained on samples of all") &&
@@ -104,7 +104,7 @@ TEST_CASE("A flat folder is divided as the options say, and scored whole", "[fol
     write_classes(folder / "external", 5);
     const auto external = run_keel(
         {"eval", "--checkpoint", checkpoint, "--data", "folder:" + (folder / "external"), "--split", "all", "--json"});
-    CHECK(json::parse(external.out).at("samples") == 10);
+    CHECK(keel::parse_json(external.out).at("samples") == 10);
     CHECK_THAT(external.err, !contains("was trained on"));
 }
 

@@ -1,17 +1,17 @@
 // From a trained run to what it saw, as the program's users see it: heatmaps, report, comparison, event files.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "data/formats/decode.h"
 #include "data/sources/boxes.h"
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 namespace fs = std::filesystem;
 
 namespace {
@@ -50,14 +50,14 @@ TEST_CASE("A run leaves a report with images, predictions, the machine and event
     CHECK_THAT(html, contains("phantom:"));
     CHECK(html.find("Images are missing") == std::string::npos);
     if (html.find("class=\"error\"") != std::string::npos) CHECK_THAT(html, contains("data:image/jpeg;base64,"));
-    CHECK(json::parse(read_text(t.run + "/machine.json")).contains("cpu"));
+    CHECK(keel::parse_json(read_text(t.run + "/machine.json")).contains("cpu"));
     CHECK(read_text(t.run + "/val_predictions.csv").starts_with("Image Index,prob_Atelectasis,"));
     CHECK(std::distance(fs::directory_iterator(t.run + "/tensorboard"), {}) == 1);
 
     fs::remove(t.run + "/report.html");
     const auto again = run_keel({"report", t.run, "--json"});
     REQUIRE(again.code == 0);
-    CHECK(json::parse(again.out).at("report") == t.run + "/report.html");
+    CHECK(keel::parse_json(again.out).at("report") == t.run + "/report.html");
     CHECK(fs::file_size(t.run + "/report.html") > 10'000);
 
     fs::copy(t.run, t.folder / "twin", fs::copy_options::recursive | fs::copy_options::overwrite_existing);
@@ -74,7 +74,7 @@ TEST_CASE("Heatmaps are images of the image's size, named after image and label"
     const auto asked = run_keel(t.predict({image}));
     INFO(asked.err);
     REQUIRE(asked.code == 0);
-    const json answer = json::parse(asked.out).at("images")[0];
+    const json answer = keel::parse_json(asked.out).at("images")[0];
     REQUIRE(answer.at("heatmaps").size() == 1);
     const json& map = answer.at("heatmaps")[0];
     std::string best;
@@ -96,7 +96,7 @@ TEST_CASE("Heatmaps are images of the image's size, named after image and label"
         INFO(two.err);
         REQUIRE(two.code == 0);
         std::set<std::string> files;
-        const json both = json::parse(two.out);
+        const json both = keel::parse_json(two.out);
         for (const json& entry : both.at("images"))
             for (const json& m : entry.at("heatmaps")) files.insert(m.at("file"));
         CHECK(files.size() == 4);
@@ -106,7 +106,7 @@ TEST_CASE("Heatmaps are images of the image's size, named after image and label"
     SECTION("all labels") {
         const auto all = run_keel(t.predict({"--heatmap-label", "all", image}));
         REQUIRE(all.code == 0);
-        CHECK(json::parse(all.out).at("images")[0].at("heatmaps").size() == 14);
+        CHECK(keel::parse_json(all.out).at("images")[0].at("heatmaps").size() == 14);
     }
     SECTION("what does not fit is refused") {
         const auto refused = [&](const std::vector<std::string>& words, const char* message) {
@@ -138,7 +138,7 @@ TEST_CASE("Peaks are counted against boxes", "[heatmap]") {
     const auto asked = run_keel(t.predict({"--boxes", boxes, t.data + "/images"}));
     INFO(asked.err);
     REQUIRE(asked.code == 0);
-    const json result = json::parse(asked.out), all = result.at("localisation").at("all");
+    const json result = keel::parse_json(asked.out), all = result.at("localisation").at("all");
     CHECK(all.at("pairs") == pairs.size());
     std::size_t inside = 0, seen = 0;
     for (const json& entry : result.at("images"))
@@ -174,7 +174,7 @@ TEST_CASE("Boxes in pixels of larger images are scaled to these", "[heatmap]") {
         INFO(result.err);
         REQUIRE(result.code == 0);
         CHECK(result.err.empty());
-        return json::parse(result.out).at("localisation");
+        return keel::parse_json(result.out).at("localisation");
     };
     CHECK(asked({"--boxes", large, "--boxes-side", "1024"}) == asked({"--boxes", own}));
 

@@ -1,8 +1,8 @@
 // How images are read, on the command line: what commands say, and what a checkpoint keeps.
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/data/deep_files.h"
 #include "tests/support/catch.h"
@@ -11,7 +11,7 @@
 
 using namespace keel;
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -98,12 +98,12 @@ TEST_CASE("predict reads images as the checkpoint does, whatever their format an
     const ProgramResult result = scores({"a.png", "b.pgm", "c.tif", "turned.png"});
     REQUIRE(result.code == 0);
     CHECK(result.err.empty());
-    const json images = json::parse(result.out).at("images");
+    const json images = parse_json(result.out).at("images");
     for (int i = 1; i < 4; ++i) CHECK(images[static_cast<std::size_t>(i)]["scores"] == images[0]["scores"]);
 
     const ProgramResult stored = scores({"a.png", "turned.png"}, {"--no-exif-rotation"});
     CHECK_THAT(stored.err, contains("exif_rotation false and not true") && contains("not turned as EXIF says"));
-    CHECK(json::parse(stored.out)["images"][0]["scores"] != json::parse(stored.out)["images"][1]["scores"]);
+    CHECK(parse_json(stored.out)["images"][0]["scores"] != parse_json(stored.out)["images"][1]["scores"]);
     write_file(scratch / "full.png", encode_deep_png(times(image, 16)));
     const ProgramResult mixed = scores({"a.png", "full.png"}, {"--bit-depth", "0"});
     CHECK_THAT(mixed.err, contains("of 2 images looked at 1 have a narrow range") && contains("uses 12 of 16 bits"));

@@ -1,9 +1,9 @@
 // The program as its users see it: exit codes, stdout and stderr.
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -13,7 +13,7 @@ using keel::test::read_text;
 using keel::test::run_keel;
 using keel::test::TemporaryFolder;
 using keel::test::write_text;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -22,7 +22,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 /// The one JSON object that stdout must hold.
 json object(const ProgramResult& result) {
     REQUIRE(result.code == 0);
-    const json parsed = json::parse(result.out, nullptr, false);
+    const json parsed = keel::try_parse_json(result.out);
     REQUIRE(parsed.is_object());
     CHECK(result.out.find('\n') == result.out.size() - 1);
     return parsed;

@@ -1,8 +1,8 @@
 // keel quantize, and the commands that take what it writes.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "embed/keel.h"
+#include "engine/json.h"
 #include "engine/safetensors.h"
 #include "kernels/cpu.h"
 #include "tests/cli/run_keel.h"
@@ -13,7 +13,7 @@
 
 using namespace keel;
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -25,7 +25,7 @@ struct Made {
                                                "--images", "16", "--batch-size", "4", "--json", "--quiet"});
         INFO(result.err);
         REQUIRE(result.code == 0);
-        report = json::parse(result.out);
+        report = parse_json(result.out);
     }
     TemporaryFolder folder;
     std::string data = draw_phantom(folder), run = folder / "run", checkpoint = run + "/checkpoints/last.safetensors",
@@ -58,7 +58,7 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
         const ProgramResult result = run_keel(
             {"eval", "--checkpoint", file, "--data", made.data, "--split", "train", "--json", "--quiet"}, environment);
         REQUIRE(result.code == 0);
-        return json::parse(result.out);
+        return parse_json(result.out);
     };
     const json codes = evaluated(made.model), floats = evaluated(made.checkpoint);
     CHECK(codes["samples"] == floats["samples"]);
@@ -88,7 +88,7 @@ TEST_CASE("keel quantize: eval, predict and the C API take its model like a chec
     REQUIRE(keel_model_load(made.model.c_str(), 1, &model) == KEEL_OK);
     std::vector<float> scores(keel_model_label_count(model));
     REQUIRE(keel_predict_file(model, images[1].c_str(), scores.data(), scores.size()) == KEEL_OK);
-    const json of_image = json::parse(predicted.out)["images"][1]["scores"];
+    const json of_image = parse_json(predicted.out)["images"][1]["scores"];
     for (std::size_t i = 0; i < scores.size(); ++i)
         CHECK(of_image[keel_model_label(model, i)].get<float>() == scores[i]);
     keel_model_free(model);
@@ -106,7 +106,7 @@ TEST_CASE("keel quantize: layers that codes are too coarse for are left in fp32,
         REQUIRE(result.code == 0);
         return result.out;
     };
-    const json report = json::parse(quantized({"--json"}));  // no layer reaches 100 dB
+    const json report = parse_json(quantized({"--json"}));  // no layer reaches 100 dB
     REQUIRE(!report["fallbacks"].empty());
     CHECK(report["fallbacks"][0]["own_snr_db"].get<double>() < 100);
     CHECK(report["same_on_every_isa"] == false);
@@ -153,5 +153,5 @@ TEST_CASE("keel bench --mode int8", "[quantize]") {
     const ProgramResult result = run_keel({"bench", "--model", "resnet18", "--mode", "int8", "--batch", "2",
                                            "--image-size", "32", "--steps", "1", "--warmup", "0", "--json", "--quiet"});
     REQUIRE(result.code == 0);
-    CHECK(json::parse(result.out)["mode"] == "int8");
+    CHECK(parse_json(result.out)["mode"] == "int8");
 }

@@ -7,6 +7,7 @@
 
 #include "cli/output.h"
 #include "data/dataset.h"
+#include "engine/json.h"
 #include "engine/safetensors.h"
 #include "kernels/parallel.h"
 #include "tests/cli/run_keel.h"
@@ -151,7 +152,7 @@ TEST_CASE("a trace shows the kernels, the waits and the sums of all ranks", "[ra
         run_on_ranks(2, command(data, out, {"--batch-size", "1", "--max-steps", "13", "--trace-steps", "2"}));
     INFO(run.err);
     REQUIRE(run.code == 0);
-    const Json trace = Json::parse(keel::test::read_text(out + "/trace.json"));
+    const Json trace = parse_json(keel::test::read_text(out + "/trace.json"));
     for (const int rank : {0, 1})
         for (const std::string name : {"wait for input", "layer1.0.conv1", "wait for sums", "allreduce"}) {
             CAPTURE(rank, name);

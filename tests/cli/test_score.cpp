@@ -1,10 +1,9 @@
 // keel score, from files to its result.
 #include <array>
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "data/sources/nih_table.h"
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
@@ -12,7 +11,7 @@
 
 using namespace keel;
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -72,8 +71,7 @@ Files files_of(const std::vector<json>& cases, std::size_t samples) {
 }  // namespace
 
 TEST_CASE("keel score: AUROC and average precision are scikit-learn's", "[score]") {
-    std::ifstream file(KEEL_SOURCE_DIR "/tests/engine/golden/scores.json");
-    const json golden = json::parse(file);
+    const json golden = keel::parse_json(keel::test::read_text(KEEL_SOURCE_DIR "/tests/engine/golden/scores.json"));
     const TemporaryFolder folder;
     for (const std::size_t samples : {10U, 100U, 1000U, 20000U}) {
         std::vector<json> cases;
@@ -84,7 +82,7 @@ TEST_CASE("keel score: AUROC and average precision are scikit-learn's", "[score]
         const ProgramResult result = score(folder, files.predictions, files.labels, {"--json", "--only", files.only});
         INFO(result.err);
         REQUIRE(result.code == 0);
-        const json object = json::parse(result.out);
+        const json object = parse_json(result.out);
         CHECK(object.at("samples") == samples);
         double sum = 0;
         for (std::size_t k = 0; k < cases.size(); ++k) {
@@ -107,7 +105,7 @@ TEST_CASE("keel score: every figure of a small table, by hand", "[score]") {
     const ProgramResult result = score(folder, predictions, labels, {"--json", "--only", "Mass,Nodule"});
     INFO(result.err);
     REQUIRE(result.code == 0);
-    const json object = json::parse(result.out);
+    const json object = parse_json(result.out);
     CHECK(object.at("samples") == 4);
     CHECK(object.at("auroc").at("Mass") == 3.5 / 4);
     CHECK(object.at("auroc").at("Nodule") == 2.0 / 3);
@@ -129,8 +127,8 @@ TEST_CASE("keel score: every figure of a small table, by hand", "[score]") {
     CHECK_THAT(text.out, contains("undefined"));
 
     write_text(folder / "list.txt", "a\nc\r\n");
-    const json listed = json::parse(
-        score(folder, predictions, labels, {"--json", "--only", "Mass", "--list", folder / "list.txt"}).out);
+    const json listed =
+        parse_json(score(folder, predictions, labels, {"--json", "--only", "Mass", "--list", folder / "list.txt"}).out);
     CHECK(listed.at("samples") == 2);
     CHECK(listed.at("auroc").at("Mass") == 1);
     CHECK(listed.at("without_label").at("count") == 3);
@@ -144,7 +142,7 @@ TEST_CASE("keel score: names at most ten of the rows that one side lacks", "[sco
     const ProgramResult result =
         score(folder, predictions, kHead + "a,Mass,1\nb,No Finding,1\n", {"--json", "--only", "Mass"});
     REQUIRE(result.code == 0);
-    const json object = json::parse(result.out);
+    const json object = parse_json(result.out);
     CHECK(object.at("without_label").at("count") == 12);
     CHECK(object.at("without_label").at("names").size() == 10);
     CHECK_THAT(result.err, contains("x9, ...\n"));

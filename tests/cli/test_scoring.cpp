@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "engine/json.h"
 #include "runs/predictions_file.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
@@ -12,7 +12,7 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace keel::test;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -36,7 +36,7 @@ struct Runs {
         const ProgramResult result = eval(more);
         INFO(result.err);
         REQUIRE(result.code == 0);
-        return json::parse(result.out);
+        return keel::parse_json(result.out);
     }
     std::string image() const { return folder / "phantom/images/00000001_000.png"; }
 };
@@ -52,7 +52,7 @@ json predict(const Words& more) {
     const ProgramResult result = run_keel(words);
     INFO(result.err);
     REQUIRE(result.code == 0);
-    return json::parse(result.out);
+    return keel::parse_json(result.out);
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ TEST_CASE("keel threshold: yes and no, kept in the checkpoint", "[scoring]") {
     INFO(made.err);
     REQUIRE(made.code == 0);
     CHECK_THAT(made.err, contains("measured on the train split"));
-    const json points = json::parse(made.out);
+    const json points = keel::parse_json(made.out);
     CHECK(points.at("chosen") == "sensitivity");
     CHECK(points.at("checkpoint") == judged);
     CHECK(fingerprint(judged) == fingerprint(r.one));  // no weight has changed
@@ -178,7 +178,7 @@ TEST_CASE("keel eval and score: groups of patients, from the data and from a fil
         const ProgramResult result = run_keel(words);
         INFO(result.err);
         REQUIRE(result.code == 0);
-        const json again = json::parse(result.out).at("subgroups");
+        const json again = keel::parse_json(result.out).at("subgroups");
         for (std::size_t k = 0; k < 2; ++k)
             for (std::size_t g = 0; g < groups.at("by")[k].at("groups").size(); ++g)
                 for (const auto& [label, score] : groups.at("by")[k].at("groups")[g].at("labels").items()) {
@@ -208,7 +208,7 @@ TEST_CASE("keel score: names without folder or ending, and tables as others writ
             {"score", "--predictions", folder / "p.csv", "--labels", folder / "l.csv", "--only", "Mass", "--json"});
         INFO(result.err);
         REQUIRE(result.code == 0);
-        CHECK(json::parse(result.out).at("auroc").at("Mass") == 1);
+        CHECK(keel::parse_json(result.out).at("auroc").at("Mass") == 1);
         return result.err;
     };
     CHECK(score("Image Index,Mass\na.png,1\nb.png,0\n").empty());

@@ -3,12 +3,12 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <string>
 
 #include "engine/checkpoint.h"
+#include "engine/json.h"
 #include "engine/safetensors.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
@@ -20,7 +20,7 @@ using keel::test::read_text;
 using keel::test::run_keel;
 using keel::test::TemporaryFolder;
 using keel::test::train_command;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -38,7 +38,7 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
     const auto trained = run_keel(command);
     INFO(trained.err);
     REQUIRE(trained.code == 0);
-    CHECK(json::parse(trained.out).at("epochs") == 2);
+    CHECK(keel::parse_json(trained.out).at("epochs") == 2);
 
     for (const char* file : {"config.toml", "data.json", "metrics.csv", "metrics.jsonl", "log.txt",
                              "checkpoints/last.safetensors", "checkpoints/best.safetensors"}) {
@@ -58,7 +58,7 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
         run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"});
     INFO(scored.err);
     REQUIRE(scored.code == 0);
-    const json scores = json::parse(scored.out);
+    const json scores = keel::parse_json(scored.out);
     REQUIRE(scores.at("auroc").size() == 15);  // 14 labels and the mean
     CHECK(scores.at("auroc").contains("Pleural_Thickening"));
     CHECK(scores.at("auroc").at("mean").is_number());
@@ -69,7 +69,7 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
     const std::string image = folder / "phantom/images/00000001_000.png";
     const auto asked = run_keel({"predict", "--checkpoint", checkpoint, image, "--json", "--quiet"});
     REQUIRE(asked.code == 0);
-    const json answer = json::parse(asked.out).at("images");
+    const json answer = keel::parse_json(asked.out).at("images");
     REQUIRE(answer.size() == 1);
     CHECK(answer[0].at("path") == image);
     REQUIRE(answer[0].at("scores").size() == 14);
@@ -84,7 +84,7 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
         const auto mixed = run_keel({"predict", "--checkpoint", checkpoint, image, folder / "broken.png", "--json"});
         CHECK(mixed.code == 3);
         CHECK(mixed.err.find("broken.png") != std::string::npos);
-        CHECK(json::parse(mixed.out).at("images").size() == 1);
+        CHECK(keel::parse_json(mixed.out).at("images").size() == 1);
     }
     SECTION(
         "another task's weights are taken over but for the classifier, and only it is trained when the rest is "
@@ -180,7 +180,7 @@ TEST_CASE("A bench line holds the contract's fields", "[bench]") {
     const auto result = run_keel({"bench", "--model", "resnet18", "--mode", mode, "--batch", "2", "--image-size", "32",
                                   "--steps", "2", "--json", "--quiet"});
     REQUIRE(result.code == 0);
-    const json line = json::parse(result.out);
+    const json line = keel::parse_json(result.out);
     for (const char* key :
          {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second", "step_ms_median",
           "step_ms_min", "peak_rss_mb", "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
@@ -202,7 +202,7 @@ TEST_CASE("bench --profile shows where the time goes, and --trace writes it", "[
         with_json.emplace_back("--json");
         const auto result = run_keel(with_json);
         REQUIRE(result.code == 0);
-        const json profile = json::parse(result.out).at("profile");
+        const json profile = keel::parse_json(result.out).at("profile");
         CHECK(profile.at("steps") == 2);
         double kinds = 0, layers = 0;
         std::set<std::string> names;
@@ -228,7 +228,7 @@ TEST_CASE("bench --profile shows where the time goes, and --trace writes it", "[
         CHECK(result.out.find("\nfeatures.denseblock1.denselayer1.conv1 ") != std::string::npos);
         CHECK(result.err.empty());
     }
-    const json events = json::parse(read_text(trace)).at("traceEvents");
+    const json events = keel::parse_json(read_text(trace)).at("traceEvents");
     CHECK(std::ranges::any_of(events, [](const json& e) { return e.at("name") == "conv2d_backward_weights"; }));
 }
 

@@ -1,14 +1,14 @@
 #include "engine/profile_summary.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "engine/json.h"
 #include "tests/support/catch.h"
 
 using namespace keel::profile;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -78,12 +78,12 @@ TEST_CASE("nothing recorded is nothing summarized", "[profile]") {
     CHECK(summary.seconds == 0);
     CHECK(summary.kinds.empty());
     CHECK(summary.layers.empty());
-    CHECK(json::parse(chrome_trace({})).at("traceEvents").empty());
+    CHECK(keel::parse_json(chrome_trace({})).at("traceEvents").empty());
 }
 
 TEST_CASE("a trace is valid JSON whose events nest on a track for each thread", "[profile]") {
     const Recording recording = step();
-    const json trace = json::parse(chrome_trace(recording));
+    const json trace = keel::parse_json(chrome_trace(recording));
     std::vector<json> spans, names;
     for (const json& event : trace.at("traceEvents")) (event.at("ph") == "X" ? spans : names).push_back(event);
     REQUIRE(spans.size() == recording.records.size());
@@ -115,7 +115,7 @@ TEST_CASE("a trace is valid JSON whose events nest on a track for each thread", 
 TEST_CASE("the traces of several ranks are one, with a process for each", "[profile]") {
     Recording later = step();
     later.begin_ns -= 5000;  // of a clock of its own: it began to record earlier by that
-    const json trace = json::parse(joined_traces({chrome_trace(step()), chrome_trace(later)}));
+    const json trace = keel::parse_json(joined_traces({chrome_trace(step()), chrome_trace(later)}));
     std::vector<double> begins;
     int names = 0;
     for (const json& event : trace.at("traceEvents")) {
@@ -127,5 +127,5 @@ TEST_CASE("the traces of several ranks are one, with a process for each", "[prof
     }
     CHECK(names == 2);
     CHECK(begins == std::vector<double>{0, 5});
-    CHECK(trace.at("traceEvents").size() == 2 * (json::parse(chrome_trace(step())).at("traceEvents").size() + 1));
+    CHECK(trace.at("traceEvents").size() == 2 * (keel::parse_json(chrome_trace(step())).at("traceEvents").size() + 1));
 }

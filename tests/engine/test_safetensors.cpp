@@ -8,8 +8,8 @@
 #include <csignal>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "engine/json.h"
 #include "engine/safetensors_header.h"
 #include "kernels/routing/conv2d.h"
 #include "tests/support/catch.h"
@@ -95,7 +95,7 @@ TEST_CASE("safetensors: the bytes on disk are those of the format") {
     for (std::size_t i = 8; i-- > 0;) length = length << 8 | static_cast<unsigned char>(bytes.at(i));
     REQUIRE(length % 8 == 0);
     REQUIRE(bytes.size() >= 8 + length);
-    const auto header = nlohmann::json::parse(bytes.substr(8, length));
+    const auto header = parse_json(bytes.substr(8, length));
     const std::string data = bytes.substr(8 + length);
     const auto slice = [&](const char* name) {
         const auto offsets = header.at(name).at("data_offsets").get<std::vector<std::size_t>>();

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "engine/json.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 
@@ -66,8 +66,7 @@ Interval interval_by_pairs(const Set& set) {
 }  // namespace
 
 TEST_CASE("score curve: AUROC and average precision are scikit-learn's", "[scores]") {
-    std::ifstream file(KEEL_SOURCE_DIR "/tests/engine/golden/scores.json");
-    const auto golden = nlohmann::json::parse(file);
+    const auto golden = keel::parse_json(keel::test::read_text(KEEL_SOURCE_DIR "/tests/engine/golden/scores.json"));
     REQUIRE(golden.size() > 40);
     for (const auto& entry : golden) {
         INFO(entry);

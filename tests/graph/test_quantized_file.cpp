@@ -1,9 +1,9 @@
 // Quantized networks through a file, and files that are none.
+#include "engine/json.h"
 #include "graph/build/graph_file.h"
 
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -47,14 +47,13 @@ TEST_CASE("Files of graphs that are damaged are refused with what is wrong", "[q
     const TensorFile whole = read_safetensors(path);
     const auto refused = [&](const std::string& why, const auto& change) {
         TensorFile file = whole;
-        auto json = nlohmann::json::parse(file.metadata["keel.graph"]);
+        auto json = parse_json(file.metadata["keel.graph"]);
         change(file, json);
-        file.metadata["keel.graph"] = json.dump();
+        file.metadata["keel.graph"] = json_text(json);
         write_safetensors(path, file);
         CHECK_THROWS_AS(Predictor(path), InputError);
         CHECK_THROWS_WITH(Predictor(path), contains(why));
     };
-    using Json = nlohmann::json;
     refused("newer format", [](TensorFile&, Json& json) { json["format"] = 2; });
     refused("wanted a slice", [](TensorFile&, Json& json) { json["src"] = 3; });
     refused("no such buffer", [](TensorFile&, Json& json) { json["nodes"][3]["src"][0] = 1000; });

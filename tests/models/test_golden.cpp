@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "embed/predictor.h"
+#include "engine/json.h"
 #include "tests/models/golden/draws.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
-using nlohmann::json;
+using json = keel::Json;
 
 namespace {
 
@@ -123,8 +123,7 @@ void check_model(const std::string& model) {
     for (const auto& entry : std::filesystem::directory_iterator(KEEL_SOURCE_DIR "/tests/models/golden")) {
         const std::string file = entry.path().filename().string();
         if (!file.ends_with(".case.json")) continue;
-        std::ifstream stream(entry.path());
-        const json golden = json::parse(stream);
+        const json golden = parse_json(test::read_text(entry.path()));
         if (golden["model"] != model) continue;
         INFO(file);
         check_case(golden);

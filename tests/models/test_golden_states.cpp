@@ -1,21 +1,19 @@
 // Parameters and buffers of every model bear torchvision's names and dims (golden/states.json, made by make_golden.py).
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "engine/json.h"
 #include "models/registry.h"
 #include "tests/models/golden/draws.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 
 TEST_CASE("every model has torchvision's state", "[golden]") {
-    std::ifstream file(KEEL_SOURCE_DIR "/tests/models/golden/states.json");
-    REQUIRE(file);
-    const auto states = nlohmann::json::parse(file);
+    const auto states = keel::parse_json(keel::test::read_text(KEEL_SOURCE_DIR "/tests/models/golden/states.json"));
     REQUIRE(states.size() == model_registry().size());
     for (const ModelEntry& entry : model_registry()) {
         INFO(entry.name);

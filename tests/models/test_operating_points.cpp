@@ -1,8 +1,8 @@
 #include "models/operating_points.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "engine/json.h"
 #include "kernels/error.h"
 #include "models/model_spec.h"
 #include "tests/support/catch.h"
@@ -66,23 +66,23 @@ TEST_CASE("Operating points that are none are refused by the file's name", "[ope
     spec.operating = sample_points();
     std::map<std::string, std::string> good;
     write_spec(spec, good);
-    const auto refused = [&](const std::string& key, const nlohmann::json& value) {
-        auto json = nlohmann::json::parse(good.at("keel.operating_points"));
-        json[nlohmann::json::json_pointer(key)] = value;
+    const auto refused = [&](const std::string& key, const keel::Json& value) {
+        auto json = parse_json(good.at("keel.operating_points"));
+        json[keel::Json::json_pointer(key)] = value;
         std::map<std::string, std::string> metadata = good;
-        metadata["keel.operating_points"] = json.dump();
+        metadata["keel.operating_points"] = json_text(json);
         const std::string message = refusal([&] { read_spec(metadata, "best.safetensors"); });
         CHECK_THAT(message, contains("best.safetensors"));
         return message;
     };
     CHECK_THAT(refused("/chosen", "sensitivity"), contains("the chosen rule is not there"));
-    CHECK_THAT(refused("/rules/best", nlohmann::json::array({nullptr, nullptr})), contains("no such rule"));
-    CHECK_THAT(refused("/rules/f1", nlohmann::json::array({nullptr})), contains("each of 2 labels"));
+    CHECK_THAT(refused("/rules/best", keel::Json::array({nullptr, nullptr})), contains("no such rule"));
+    CHECK_THAT(refused("/rules/f1", keel::Json::array({nullptr})), contains("each of 2 labels"));
     CHECK_THAT(refused("/rules/f1/0/threshold", 1.5), contains("wanted a share of 0 to 1, got 1.5"));
     CHECK_THAT(refused("/rules/f1/0/threshold", "x"), contains("wanted a share"));
     CHECK_THAT(refused("/rules/f1/0", 5), contains("malformed"));
     CHECK_THAT(refused("/calibration/method", "magic"), contains("temperature or platt"));
-    CHECK_THAT(refused("/calibration/slopes", nlohmann::json::array({1, 1e300})), contains("within a million"));
+    CHECK_THAT(refused("/calibration/slopes", keel::Json::array({1, 1e300})), contains("within a million"));
     CHECK_THAT(refused("/data", std::string(5000, 'x')), contains("a text of 5000 bytes"));
     CHECK_THAT(refused("/rules", 3), contains("malformed"));
     good["keel.operating_points"] = "{";

@@ -33,7 +33,7 @@ namespace {
 
 const fs::path kFiles = fs::path(KEEL_SOURCE_DIR) / "tests/runs/files";
 
-Json expected() { return Json::parse(read_text(kFiles / "expected.json")); }
+Json expected() { return parse_json(read_text(kFiles / "expected.json")); }
 
 /// Writes what a .sparse file stands for: zlib's stream of chunks, two u32, bytes that are 0 and bytes that follow.
 void expand(const std::string& name, const fs::path& to) {

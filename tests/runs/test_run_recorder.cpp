@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "engine/json.h"
 #include "runs/predictions_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
@@ -117,7 +118,7 @@ TEST_CASE("A start is told with what it took of other weights", "[recorder]") {
                                         contains("fc.weight"));
     CHECK_THAT(run.file("log.txt"), contains(" info data: train: 31 samples\n") &&
                                         contains(" warning data: class B has no training samples\n"));
-    const Json data = Json::parse(run.file("data.json"));
+    const Json data = parse_json(run.file("data.json"));
     CHECK(data.at("labels") == Json({"A", "B"}));
     CHECK(data.at("splits").at("train").at("per_label") == Json({31, 0}));
     CHECK(data.at("remarks").at(1) == Json({{"warning", true}, {"text", "class B has no training samples"}}));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/json.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
@@ -84,7 +85,7 @@ TEST_CASE("Data are told by split and label, warnings as such; older runs and da
           "[sections]") {
     RunData run;
     CHECK_THAT(data_html(run), contains("does not say what it read"));
-    run.data = Json::parse(R"({"labels": ["A<", "B"],
+    run.data = parse_json(R"({"labels": ["A<", "B"],
         "splits": {"train": {"samples": 5, "per_label": [3, 2]}, "val": {"samples": 2, "per_label": [2]}},
         "remarks": [{"warning": false, "text": "train: 5 samples"}, {"warning": true, "text": "B & more"}]})");
     const std::string html = data_html(run);
@@ -92,7 +93,7 @@ TEST_CASE("Data are told by split and label, warnings as such; older runs and da
                          contains("train: 5 samples") && contains("Warning: B &amp; more"));
     for (const char* damaged : {R"({"labels": 1, "splits": [1, 2], "remarks": {"a": 1}})", "{}",
                                 R"({"splits": {"train": {"samples": "x", "per_label": [[]]}}, "labels": [{}]})"}) {
-        run.data = Json::parse(damaged);
+        run.data = parse_json(damaged);
         CHECK_NOTHROW(data_html(run));
     }
 }

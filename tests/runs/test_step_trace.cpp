@@ -30,7 +30,7 @@ std::string trace(int traced, int steps, bool ends = true) {
 }
 
 std::int64_t spans(const std::string& text) {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     return std::ranges::count_if(json.at("traceEvents"), [](const Json& event) { return event.at("name") == "work"; });
 }
 

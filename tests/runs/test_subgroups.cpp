@@ -1,10 +1,9 @@
 #include "runs/subgroups.h"
 
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "engine/json.h"
 #include "kernels/error.h"
 #include "runs/grouping.h"
 #include "runs/report/subgroups.h"
@@ -13,6 +12,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/isa.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 using namespace keel::test;
@@ -65,7 +65,7 @@ std::string refusal(const Call& call) {
     return "";
 }
 
-void check_value(const std::optional<double>& got, const nlohmann::json& wanted) {
+void check_value(const std::optional<double>& got, const keel::Json& wanted) {
     REQUIRE(got.has_value() == !wanted.is_null());
     if (got) CHECK(std::abs(*got - wanted.get<double>()) < 1e-12);
 }
@@ -73,8 +73,7 @@ void check_value(const std::optional<double>& got, const nlohmann::json& wanted)
 }  // namespace
 
 TEST_CASE("AUROC and rates of errors of groups are scikit-learn's", "[subgroups]") {
-    std::ifstream file(KEEL_SOURCE_DIR "/tests/runs/golden/subgroups.json");
-    const auto golden = nlohmann::json::parse(file);
+    const auto golden = keel::parse_json(keel::test::read_text(KEEL_SOURCE_DIR "/tests/runs/golden/subgroups.json"));
     REQUIRE(golden.size() == 27);
     for (const auto& entry : golden) {
         CAPTURE(entry.at("seed").get<int>());

@@ -6,13 +6,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "data/formats/stb.h"
 #include "data/image.h"
+#include "engine/json.h"
 #include "engine/safetensors.h"
 #include "tests/embed/install/installed.h"
 #include "tests/embed/small_model.h"
@@ -41,9 +41,8 @@ struct Expected {
     explicit Expected(int batch) {
         write_small_checkpoint(folder / "model.safetensors");
         for (const std::string& image : write_sample_images(folder.path(), 2)) arguments += " " + image;
-        const auto result =
-            nlohmann::json::parse(output_of(prefix() + "/bin/keel predict --quiet --json --batch-size " +
-                                            std::to_string(batch) + " --checkpoint" + arguments));
+        const auto result = keel::parse_json(output_of(prefix() + "/bin/keel predict --quiet --json --batch-size " +
+                                                       std::to_string(batch) + " --checkpoint" + arguments));
         for (const auto& image : result.at("images"))
             for (const auto& [label, score] : image.at("scores").items())
                 by_image[image.at("path")][label] = score.get<float>();
