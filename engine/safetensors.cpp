@@ -225,9 +225,10 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
         offset = end;
     }
     if (json.contains("__metadata__")) throw UsageError("[safetensors] no tensor may be named __metadata__");
-    json["__metadata__"] = file.metadata;
-    json["__metadata__"][kDataHashKey] = hash;
-    json["__metadata__"][kHeaderHashKey] = kNoHash;
+    std::map<std::string, std::string> metadata = file.metadata;
+    metadata[std::string(kDataHashKey)] = hash;
+    metadata[std::string(kHeaderHashKey)] = kNoHash;
+    json["__metadata__"] = metadata;
     std::string text;
     try {
         text = json_text(Json(json));
