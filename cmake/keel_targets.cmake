@@ -26,9 +26,15 @@ if(KEEL_SANITIZE)
   target_link_options(keel_options INTERFACE -fsanitize=${KEEL_SANITIZE})
 endif()
 
-# keel_NAME of the folder, whose last part NAME is; EXCLUDE: a folder in it that is a library of its own.
+# What nearly every file of a room includes: reading it once is a quarter of what compiling a room takes. The preset `dev` does
+# without, and finds what a file forgot to include.
+set(keel_common_headers <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
+  <vector>)
+
+# keel_NAME of the folder, whose last part NAME is; EXCLUDE: a folder in it that is a library of its own; PLAIN: of files that
+# include little.
 function(keel_library folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXCLUDE" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "PLAIN" "EXCLUDE" "")
   get_filename_component(name ${folder} NAME)
   set(target keel_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
@@ -39,6 +45,9 @@ function(keel_library folder)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:keel_options>)
+  if(NOT arg_PLAIN)
+    target_precompile_headers(${target} PRIVATE ${keel_common_headers})
+  endif()
   foreach(source IN LISTS sources)
     keel_isa_flags(${source})
   endforeach()
