@@ -31,10 +31,10 @@ endif()
 set(keel_common_headers <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
   <vector>)
 
-# keel_NAME of the folder, whose last part NAME is; EXCLUDE: a folder in it that is a library of its own; PLAIN: of files that
-# include little.
+# keel_NAME of the folder, whose last part NAME is; EXCLUDE: a folder in it that is a library of its own; HEADERS_OF: the
+# library of the same compile options and definitions whose precompiled headers it takes; PLAIN: of files that include little.
 function(keel_library folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "PLAIN" "EXCLUDE" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "PLAIN" "EXCLUDE;HEADERS_OF" "")
   get_filename_component(name ${folder} NAME)
   set(target keel_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
@@ -45,7 +45,9 @@ function(keel_library folder)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:keel_options>)
-  if(NOT arg_PLAIN)
+  if(arg_HEADERS_OF)
+    target_precompile_headers(${target} REUSE_FROM ${arg_HEADERS_OF})
+  elseif(NOT arg_PLAIN)
     target_precompile_headers(${target} PRIVATE ${keel_common_headers})
   endif()
   foreach(source IN LISTS sources)

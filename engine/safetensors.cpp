@@ -1,5 +1,7 @@
 #include "engine/safetensors.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -117,8 +119,8 @@ constexpr std::string_view kNoHash = "0000000000000000";
 /// Where `digits` stand in a header as the hash of it. Within a JSON text quotes are escaped, so only the key itself
 /// looks like this.
 std::size_t header_hash_position(std::string_view header, std::string_view digits) {
-    const std::string key = std::string("\"") + kHeaderHashKey + "\":\"";
-    const std::size_t at = header.find(key + std::string(digits) + "\"");
+    const std::string key = fmt::format("\"{}\":\"", kHeaderHashKey);
+    const std::size_t at = header.find(fmt::format("{}{}\"", key, digits));
     return at == std::string_view::npos ? at : at + key.size();
 }
 

@@ -1,5 +1,7 @@
 #include "distributed/planning/core_plan.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -227,7 +229,8 @@ std::string cpu_list(std::vector<int> ids) {
     for (std::size_t i = 0; i < ids.size();) {
         std::size_t last = i;
         while (last + 1 < ids.size() && ids[last + 1] == ids[last] + 1) ++last;
-        text += (text.empty() ? "" : ",") + std::to_string(ids[i]) + (last > i ? "-" + std::to_string(ids[last]) : "");
+        text += fmt::format("{}{}", text.empty() ? "" : ",", ids[i]);
+        if (last > i) text += fmt::format("-{}", ids[last]);
         i = last + 1;
     }
     return text.empty() ? "-" : text;
