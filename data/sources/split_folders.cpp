@@ -45,7 +45,7 @@ SplitFolders find_split_folders(const std::string& path) {
         else
             folders.others.push_back(name);
     }
-    for (auto& names : folders.names) std::ranges::stable_partition(names, is_own_spelling);
+    for (auto& names : folders.names) std::stable_partition(names.begin(), names.end(), is_own_spelling);
     const auto& train = folders.of(Split::train);
     // A class may be called train, beside others; then there are images in it and no folders.
     folders.divided =
