@@ -14,6 +14,7 @@
 #include "engine/hash.h"
 #include "engine/json.h"
 #include "engine/safetensors_header.h"
+#include "engine/small_floats.h"
 
 namespace keel {
 namespace {
@@ -45,17 +46,6 @@ std::span<std::byte> bytes_of(const Tensor& dense) {
     }
     return {};
 }
-
-/// IEEE half precision: 1 sign, 5 exponent, 10 mantissa bits. Exact.
-float from_half(std::uint16_t half) {
-    const std::uint32_t sign = (half & 0x8000U) << 16, exponent = (half >> 10) & 31U, mantissa = half & 0x3FFU;
-    if (exponent == 0)
-        return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));
-    const std::uint32_t wide = exponent == 31 ? 255U : exponent + 112U;
-    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
-}
-
-float from_bfloat(std::uint16_t value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16); }
 
 std::int32_t narrowed(std::int64_t value, const Entry& entry) {
     if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max())
