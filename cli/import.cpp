@@ -7,7 +7,7 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "embed/weights/import.h"
+#include "embed/import_weights.h"
 #include "kernels/error.h"
 
 namespace keel::cli {

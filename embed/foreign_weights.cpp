@@ -1,6 +1,7 @@
 #include "embed/foreign_weights.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -108,19 +109,19 @@ std::string misfit_text(const std::vector<NamedTensor>& weights) {
     const Shapes there = shapes_of(weights);
     const ModelEntry* nearest = nullptr;
     Shapes wanted;
-    std::size_t most = 0;
+    std::size_t shared = 0, least = std::numeric_limits<std::size_t>::max();  // names, and those of one side alone
     for (const ModelEntry& entry : model_registry()) {
         Shapes model = shapes_of(make_blank_model(entry.name, {})->state());
-        const auto shared = static_cast<std::size_t>(
+        const auto both = static_cast<std::size_t>(
             std::ranges::count_if(model, [&](const auto& each) { return there.contains(each.first); }));
-        // Of two models that share as many names, the one that wants fewer others.
-        if (shared < most || shared == 0 || (shared == most && nearest != nullptr && model.size() >= wanted.size()))
-            continue;
-        most = shared;
+        const std::size_t differ = model.size() + there.size() - 2 * both;
+        if (differ >= least) continue;
+        least = differ;
+        shared = both;
         nearest = &entry;
         wanted = std::move(model);
     }
-    if (nearest == nullptr || 2 * most < wanted.size()) return "its tensors are of no model that Keel has";
+    if (nearest == nullptr || 2 * shared < wanted.size()) return "its tensors are of no model that Keel has";
     const auto listed = [](const Shapes& these, const Shapes& others, const char* verb) {
         std::string text;
         std::size_t count = 0;

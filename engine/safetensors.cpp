@@ -128,24 +128,11 @@ void check_header_hash(std::string_view length, std::string json, const std::map
 
 /// Throws InputError that says what a file is that begins as one of another program does.
 void refuse_other_format(std::uint64_t first_bytes) {
-    constexpr const char* kConvert =
-        "convert it where it came from: python3 -c \"import torch, safetensors.torch as s; d = torch.load('FILE', "
-        "map_location='cpu', weights_only=True); s.save_file({k: v.contiguous() for k, v in d.get('state_dict', "
-        "d).items()}, 'FILE.safetensors')\"";
     const auto begins = [&](std::string_view magic) {
         return std::memcmp(&first_bytes, magic.data(), magic.size()) == 0;
     };
-    if (begins("PK\x03\x04"))
-        throw InputError(std::string("this is a zip archive, as PyTorch's torch.save writes (.pth, .pt), not "
-                                     "safetensors; the pickle in it is never executed here; ") +
-                         kConvert);
-    // Protocols 2 to 5 of Python's pickle; 0x8A or } or c or ( follows.
-    if (begins("\x80\x02") || begins("\x80\x03") || begins("\x80\x04") || begins("\x80\x05"))
-        if (const auto third = static_cast<unsigned char>(first_bytes >> 16 & 0xFF);
-            third == 0x8A || third == 0x95 || third == '}' || third == 'c' || third == '(')
-            throw InputError(std::string("this is a Python pickle, as older PyTorch's torch.save writes (.pth, .pt), "
-                                         "not safetensors; it is never executed here; ") +
-                             kConvert);
+    if (begins("PK\x03\x04") || begins("\x80\x02\x8a\x0a"))
+        throw InputError("this is a file of PyTorch's torch.save, not safetensors; keel import reads it");
     if (begins("\x89HDF\r\n\x1a\n"))
         throw InputError(
             "this is an HDF5 file, as Keras writes (.h5), not safetensors; save its weights as safetensors");

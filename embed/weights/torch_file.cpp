@@ -13,6 +13,8 @@ using namespace torch;
 using Kind = PickleValue::Kind;
 
 constexpr int kDeepest = 64;  // modules in modules
+/// Tensors may share a storage, and half precision becomes single: a file cannot ask for much more memory than it has.
+constexpr std::uint64_t kMostCopies = 64;
 
 struct NamedView {
     std::string name;
@@ -94,9 +96,15 @@ TorchFile read_torch_file(const std::filesystem::path& path, const std::string& 
     try {
         TorchFile file;
         const auto storages = open_storages(path);
+        std::uint64_t bytes = 0;
         for (const NamedView& each : find_views(storages->object(), key, file)) {
             try {
                 file.tensors.push_back({each.name, tensor_of(each.view, *storages)});
+                const Tensor& tensor = file.tensors.back().tensor;
+                bytes += static_cast<std::uint64_t>(tensor.elements()) * size_of(tensor.dtype());
+                if (bytes > kMostCopies * storages->bytes())
+                    throw InputError(
+                        fmt::format("tensors of more than {} times the bytes of their storages", kMostCopies));
             } catch (const InputError& error) {
                 throw InputError(fmt::format("tensor {}: {}", each.name, error.what()));
             }

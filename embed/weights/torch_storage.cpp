@@ -141,7 +141,10 @@ private:
 
 const Bytes& Storages::of(const std::string& key) {
     auto& kept = kept_[key];
-    if (!kept) kept = std::make_unique<Bytes>(read(key));
+    if (!kept) {
+        kept = std::make_unique<Bytes>(read(key));
+        bytes_ += kept->size();
+    }
     return *kept;
 }
 

@@ -25,11 +25,14 @@ public:
     virtual const PickleValue& object() const = 0;
     /// Returns the bytes of a storage, which stay as long as this does. Throws InputError where there is none.
     const Bytes& of(const std::string& key);
+    /// Returns the bytes of all that were read.
+    std::uint64_t bytes() const { return bytes_; }
 
 private:
     virtual Bytes read(const std::string& key) = 0;
 
     std::map<std::string, std::unique_ptr<Bytes>> kept_;
+    std::uint64_t bytes_ = 0;
 };
 
 /// Returns whether a file begins as torch.save's do, of either form.

@@ -35,12 +35,12 @@ std::string last_part(const std::string& global) { return global.substr(global.r
 
 std::uint64_t natural(const PickleValue* value, const char* what) {
     if (value == nullptr || !value->is_integer() || value->integer < 0)
-        throw InputError(fmt::format("wanted {} that is a whole number of at least 0", what));
+        throw InputError(fmt::format("{} is no whole number of at least 0", what));
     return static_cast<std::uint64_t>(value->integer);
 }
 
 std::vector<std::uint64_t> naturals(const PickleValue* value, const char* what) {
-    if (value == nullptr || !value->is_sequence()) throw InputError(fmt::format("wanted a tuple of {}", what));
+    if (value == nullptr || !value->is_sequence()) throw InputError("a tensor without dims and strides");
     if (value->items.size() > 4)
         throw InputError(fmt::format("a tensor of {} dims, wanted 4 at most", value->items.size()));
     std::vector<std::uint64_t> numbers;
@@ -100,9 +100,9 @@ std::optional<View> view_within(const PickleValue& value, int depth) {
         return std::nullopt;
     View view;
     read_storage(argument(value, 0), view, third ? &element_named(argument(value, 6), &ElementTraits::dtype) : nullptr);
-    view.offset = natural(argument(value, 1), "an offset");
-    view.sizes = naturals(argument(value, 2), "dims");
-    view.strides = naturals(argument(value, 3), "strides");
+    view.offset = natural(argument(value, 1), "the offset");
+    view.sizes = naturals(argument(value, 2), "a dim");
+    view.strides = naturals(argument(value, 3), "a stride");
     if (view.sizes.size() != view.strides.size()) throw InputError("a tensor with more dims than strides, or fewer");
     return view;
 }

@@ -55,7 +55,7 @@ TEST_CASE("Other libraries' names become torchvision's", "[names]") {
 
 TEST_CASE("torchvision's own names stay", "[names]") {
     std::string said;
-    for (const std::vector<std::string> names :
+    for (const std::vector<std::string>& names :
          {std::vector<std::string>{"features.0.weight", "classifier.0.weight", "classifier.3.bias",
                                    "classifier.6.bias"},
           {"conv1.weight", "layer1.0.bn1.weight", "fc.weight"},

@@ -122,7 +122,6 @@ TEST_CASE("Files of torch.save that are cut, damaged or something else end with 
             CHECK_THROWS_AS(read_torch_file(folder / "cut"), InputError);
         }
     }
-    CHECK_FALSE(is_torch_file(folder / "cut/../" + std::string("../../dev/null")));
     write_text(folder / "text", "no weights");
     CHECK_FALSE(is_torch_file(folder / "text"));
     CHECK_THROWS_AS(read_torch_file(folder / "missing"), IoError);

@@ -1,4 +1,4 @@
-#include "embed/weights/import.h"
+#include "embed/import_weights.h"
 
 #include <algorithm>
 #include <cmath>
