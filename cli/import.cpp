@@ -1,4 +1,4 @@
-// keel import: another program's weights become a checkpoint.
+// keel import, keel export: weights of other programs, and for them.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -57,7 +57,37 @@ int run(Options o, const Globals& globals) {
     return kSuccess;
 }
 
+struct ExportOptions {
+    std::string checkpoint, out, type = "f32";
+    bool force = false;
+};
+
+int run(const ExportOptions& o, const Globals& globals) {
+    if (!o.out.ends_with(".safetensors"))
+        throw UsageError(fmt::format("[export] wanted a file that ends in .safetensors, not {}", o.out));
+    if (!o.force && std::filesystem::exists(o.out))
+        throw UsageError(fmt::format("[export] {} exists; --force overwrites it", o.out));
+    const LoadedModel model = load_model(o.checkpoint);
+    export_weights(o.out, model,
+                   o.type == "f16"    ? StoredFloat::f16
+                   : o.type == "bf16" ? StoredFloat::bf16
+                                      : StoredFloat::f32);
+    print_result(globals, {{"model", model.spec.name}, {"type", o.type}, {"out", o.out}},
+                 fmt::format("{} as {}: {}\n", model.spec.name, o.type, o.out));
+    return kSuccess;
+}
+
 }  // namespace
+
+Run add_export(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<ExportOptions>();
+    add_text(app, "--checkpoint", o->checkpoint, "FILE", "Checkpoint, or weights that keel import reads",
+             Need::required);
+    add_text(app, "--out", o->out, "FILE.safetensors", "File to write, with torchvision's names", Need::required);
+    add_choice(app, "--type", o->type, {"f32", "f16", "bf16"}, "What the numbers are written as");
+    add_flag(app, "--force", o->force, "Overwrite an existing file");
+    return [o, &globals] { return run(*o, globals); };
+}
 
 Run add_import(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();

@@ -8,7 +8,9 @@
 #include "embed/foreign_weights.h"
 #include "embed/predictor.h"
 #include "embed/weights/stem.h"
+#include "engine/json.h"
 #include "kernels/error.h"
+#include "kernels/version.h"
 
 namespace keel {
 namespace {
@@ -99,6 +101,20 @@ void save_model(const std::filesystem::path& path, const LoadedModel& model) {
     write_spec(model.spec, state.metadata);
     state.tensors = model.module->state();
     save_checkpoint(path, state);
+}
+
+void export_weights(const std::filesystem::path& path, const LoadedModel& model, StoredFloat floats) {
+    const ModelSpec& spec = model.spec;
+    TensorFile file{{}, model.module->state(), floats};
+    file.metadata = {{"format", "pt"},
+                     {"model", spec.name},
+                     {"labels", json_text(spec.label_names)},
+                     {"outputs", spec.multi_label ? "sigmoid" : "softmax"},
+                     {"image_size", std::to_string(spec.image_size)},
+                     {"mean", numbers(spec.mean)},
+                     {"std", numbers(spec.std)},
+                     {"made_by", "keel " KEEL_VERSION}};
+    write_safetensors(path, file);
 }
 
 Verified verify(const LoadedModel& model, const std::filesystem::path& path) {

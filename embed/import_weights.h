@@ -44,6 +44,10 @@ Imported import_weights(const std::filesystem::path& path, const ImportOptions& 
 /// Writes a model as a checkpoint that trains, predicts and is quantized.
 void save_model(const std::filesystem::path& path, const LoadedModel& model);
 
+/// Writes a model's weights as safetensors by torchvision's names, which torchvision's models load strictly; labels and
+/// what pixels are in the metadata. Throws UsageError for numbers that half precision cannot hold, IoError.
+void export_weights(const std::filesystem::path& path, const LoadedModel& model, StoredFloat floats);
+
 struct Verified {
     double largest_difference, largest_output;
     std::int64_t images;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -187,9 +188,32 @@ auto blamed_on(const std::filesystem::path& path, const Read& read) {
     }
 }
 
-std::string_view dtype_text(DType type) {
+/// A tensor as it is written: its name in the format, and its bytes.
+struct Stored {
+    std::string_view type;
+    std::uint64_t element_bytes;
+};
+
+Stored stored(DType type, StoredFloat floats) {
+    if (type == DType::f32 && floats != StoredFloat::f32) return {floats == StoredFloat::f16 ? "F16" : "BF16", 2};
     constexpr std::string_view kNames[] = {"F32", "F64", "U8", "I8", "I32"};
-    return kNames[static_cast<std::size_t>(type)];
+    return {kNames[static_cast<std::size_t>(type)], size_of(type)};
+}
+
+/// Gives the bytes of a dense tensor to `take`.
+template <class Take>
+void with_stored_bytes(const NamedTensor& named, StoredFloat floats, Take&& take) {
+    const Tensor dense = named.tensor.contiguous();
+    if (stored(dense.dtype(), floats).element_bytes == size_of(dense.dtype())) return take(bytes_of(dense));
+    std::vector<std::uint16_t> rounded(static_cast<std::size_t>(dense.elements()));
+    const auto values = dense.values<float>();
+    std::ranges::transform(values, rounded.begin(), floats == StoredFloat::f16 ? to_half : to_bfloat);
+    if (floats == StoredFloat::f16)
+        for (std::size_t i = 0; i < rounded.size(); ++i)
+            if (std::abs(from_half(rounded[i])) > 65504 && std::abs(values[i]) <= std::numeric_limits<float>::max())
+                throw UsageError(
+                    fmt::format("[safetensors] tensor {}: {} is beyond half precision", named.name, values[i]));
+    take(std::as_writable_bytes(std::span(rounded)));
 }
 
 /// The 8 bytes of length and the header, padded with spaces so that the data begins at a multiple of 8.
@@ -197,10 +221,12 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
     std::map<std::string, Json> json;
     std::uint64_t offset = 0;
     for (const auto& [name, tensor] : ordered) {
-        const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * size_of(tensor.dtype());
+        const std::uint64_t end =
+            offset + static_cast<std::uint64_t>(tensor.elements()) * stored(tensor.dtype(), file.floats).element_bytes;
         const std::vector<std::int64_t> shape(tensor.dims().begin(), tensor.dims().end());
         if (json.contains(name)) throw UsageError("[safetensors] two tensors are named " + name);
-        json[name] = Json{{"data_offsets", {offset, end}}, {"dtype", dtype_text(tensor.dtype())}, {"shape", shape}};
+        json[name] = Json{
+            {"data_offsets", {offset, end}}, {"dtype", stored(tensor.dtype(), file.floats).type}, {"shape", shape}};
         offset = end;
     }
     if (json.contains("__metadata__")) throw UsageError("[safetensors] no tensor may be named __metadata__");
@@ -243,19 +269,22 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
 
 void write_safetensors(AtomicFile& output, const TensorFile& file) {
     std::vector<NamedTensor> ordered = file.tensors;
-    std::ranges::sort(ordered, [](const NamedTensor& a, const NamedTensor& b) {
-        return std::pair(size_of(b.tensor.dtype()), std::string_view(a.name)) <
-               std::pair(size_of(a.tensor.dtype()), std::string_view(b.name));
+    const auto element_bytes = [&](const NamedTensor& each) {
+        return stored(each.tensor.dtype(), file.floats).element_bytes;
+    };
+    std::ranges::sort(ordered, [&](const NamedTensor& a, const NamedTensor& b) {
+        return std::pair(element_bytes(b), std::string_view(a.name)) <
+               std::pair(element_bytes(a), std::string_view(b.name));
     });
     Hash hash;  // it stands before the data, so the tensors are made plain twice; that is cheap beside the disk
-    for (const NamedTensor& named : ordered) hash.add(bytes_of(named.tensor.contiguous()));
+    for (const NamedTensor& named : ordered)
+        with_stored_bytes(named, file.floats, [&](std::span<std::byte> bytes) { hash.add(bytes); });
     const std::string header = header_text(file, ordered, hash.hex());
 
     output.write(header.data(), header.size());
-    for (const NamedTensor& named : ordered) {
-        const Tensor dense = named.tensor.contiguous();
-        output.write(bytes_of(dense).data(), bytes_of(dense).size());
-    }
+    for (const NamedTensor& named : ordered)
+        with_stored_bytes(named, file.floats,
+                          [&](std::span<std::byte> bytes) { output.write(bytes.data(), bytes.size()); });
 }
 
 }  // namespace keel

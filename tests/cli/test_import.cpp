@@ -43,6 +43,22 @@ TEST_CASE("Weights are imported, predict and begin a training", "[import]") {
     CHECK(trained.code == 0);
 }
 
+TEST_CASE("Weights are exported, and are not written over", "[import]") {
+    const TemporaryFolder folder;
+    const std::string weights = folder / "w.safetensors", out = folder / "out.safetensors";
+    write_safetensors(weights, {{}, make_model("resnet20", {.classes = 3, .channels = 1}, 1)->state()});
+    const auto exported = run_keel({"export", "--checkpoint", weights, "--out", out, "--type", "bf16", "--json"});
+    INFO(exported.err);
+    REQUIRE(exported.code == 0);
+    CHECK(parse_json(exported.out).at("type") == "bf16");
+    CHECK(std::filesystem::file_size(out) < std::filesystem::file_size(weights) * 6 / 10);
+    CHECK(run_keel({"predict", "--checkpoint", out, "--help"}).code == 0);
+    CHECK(run_keel({"export", "--checkpoint", weights, "--out", out}).code == 2);
+    const auto other = run_keel({"export", "--checkpoint", weights, "--out", folder / "out.onnx"});
+    CHECK(other.code == 2);
+    CHECK_THAT(other.err, contains("ends in .safetensors"));
+}
+
 TEST_CASE("What cannot be imported ends with a code, and nothing is written", "[import]") {
     const TemporaryFolder folder;
     const std::string out = folder / "k.safetensors", weights = folder / "w.safetensors";

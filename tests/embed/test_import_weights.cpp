@@ -132,3 +132,32 @@ TEST_CASE("Options and weights that do not fit are refused with what does", "[im
     published.tensors[0].tensor = Tensor::full({16, 3, 3, 3}, INFINITY);
     refused("holds NaN or infinity");
 }
+
+TEST_CASE("Exported weights come back, to the bit or rounded to the nearest", "[import]") {
+    const Published published;
+    const LoadedModel model = import_weights(published.path(), {}).model;
+    const std::string path = published.beside("out.safetensors");
+    export_weights(path, model, StoredFloat::f32);
+    CHECK(read_metadata(path).at("format") == "pt");
+    CHECK_THAT(read_metadata(path).at("mean"), contains("0.485, 0.456"));
+    const auto largest = [&] {
+        const auto before = model.module->state(), after = import_weights(path, {}).model.module->state();
+        double most = 0;
+        for (std::size_t i = 0; i < before.size(); ++i) {
+            const Tensor a = before[i].tensor.contiguous(), b = after[i].tensor.contiguous();
+            for (std::int64_t k = 0; k < a.elements(); ++k)
+                most = std::max(most, std::abs(double{a.data<float>()[k]} - b.data<float>()[k]) /
+                                          std::max(1e-4, std::abs(double{a.data<float>()[k]})));
+        }
+        return most;
+    };
+    CHECK(largest() == 0);
+    export_weights(path, model, StoredFloat::f16);
+    CHECK(largest() <= 0x1p-11);
+    CHECK(largest() > 0x1p-13);
+    export_weights(path, model, StoredFloat::bf16);
+    CHECK(largest() <= 0x1p-8);
+    CHECK(largest() > 0x1p-10);
+    model.module->parameters().back().tensor.data<float>()[0] = 1e5F;
+    CHECK_THROWS_WITH(export_weights(path, model, StoredFloat::f16), contains("100000 is beyond half precision"));
+}
