@@ -111,7 +111,7 @@ TorchFile read_torch_file(const std::filesystem::path& path, const std::string& 
         }
         return file;
     } catch (const InputError& error) {
-        throw InputError(fmt::format("[torch] {}: {}", path.string(), error.what()));
+        throw InputError(fmt::format("[torch] {}, a file of PyTorch: {}", path.string(), error.what()));
     }
 }
 
