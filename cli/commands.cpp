@@ -5,8 +5,8 @@
 namespace keel::cli {
 
 AddCommand add_train, add_eval, add_threshold, add_score, add_predict, add_quantize, add_report, add_compare,
-    add_data_info, add_data_check, add_data_pack, add_data_bench, add_data_synth, add_launch, add_models, add_bench,
-    add_scale, add_doctor;
+    add_data_info, add_data_check, add_data_pack, add_data_bench, add_data_synth, add_import, add_export, add_launch,
+    add_models, add_bench, add_scale, add_doctor;
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{
@@ -17,6 +17,8 @@ const std::vector<Command>& commands() {
          "judge anybody's predictions of NIH's images: AUROC with intervals, average precision, F1, calibration",
          add_score},
         {"predict", "score images with a checkpoint", add_predict},
+        {"import", "turn another program's weights into a checkpoint", add_import},
+        {"export", "write a model's weights for other programs", add_export},
         {"quantize", "turn a checkpoint into an int8 model", add_quantize},
         {"report", "write report.html of a run again, as keel train does at its end", add_report},
         {"compare", "lay several runs side by side on one page", add_compare},

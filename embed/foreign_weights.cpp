@@ -1,6 +1,7 @@
 #include "embed/foreign_weights.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -54,6 +55,20 @@ std::optional<ModelOptions> options_that_fit(const ModelEntry& entry, bool small
     return fit(weights, model) ? std::optional(options) : std::nullopt;
 }
 
+/// The name of others that ends as much like this one as any, by whole parts; empty where none does.
+std::string most_like(const std::string& name, const Shapes& others) {
+    std::string best;
+    std::size_t most = 0;
+    for (const auto& [other, dims] : others) {
+        const auto differ = std::mismatch(name.rbegin(), name.rend(), other.rbegin(), other.rend());
+        const auto same = static_cast<std::size_t>(differ.first - name.rbegin());
+        if (same <= most || name.find('.', name.size() - same) == std::string::npos) continue;
+        most = same;
+        best = other;
+    }
+    return best;
+}
+
 }  // namespace
 
 std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights) {
@@ -76,11 +91,12 @@ std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights) {
 
 std::string guessed_text(const ModelSpec& spec) {
     return fmt::format(
-        "the weights do not say what they are of; guessed are {} by the names of the tensors, images of {} pixels in "
+        "the weights{} do not say what they are of; guessed are {} by the names of the tensors, images of {} pixels in "
         "{} "
         "channel{} with {} normalization, {} classes that are called by their numbers and exclude one another",
-        spec.name, spec.image_size, spec.options.channels, spec.options.channels == 1 ? "" : "s",
-        spec.options.channels == 3 ? "ImageNet's" : "Keel's", spec.options.classes);
+        spec.read_as.empty() ? "" : " (" + spec.read_as + ")", spec.name, spec.image_size, spec.options.channels,
+        spec.options.channels == 1 ? "" : "s", spec.options.channels == 3 ? "ImageNet's" : "Keel's",
+        spec.options.classes);
 }
 
 void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, bool multi_label) {
@@ -89,15 +105,44 @@ void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, 
     spec.multi_label = multi_label;
 }
 
-void drop_common_prefix(std::vector<NamedTensor>& weights) {
-    for (const std::string prefix : {"module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder."}) {
-        const bool common = !weights.empty() && std::ranges::all_of(weights, [&](const NamedTensor& entry) {
-            return entry.name.starts_with(prefix);
-        });
-        if (!common) continue;
-        for (NamedTensor& entry : weights) entry.name.erase(0, prefix.size());
-        return drop_common_prefix(weights);
+std::string misfit_text(const std::vector<NamedTensor>& weights) {
+    const Shapes there = shapes_of(weights);
+    const ModelEntry* nearest = nullptr;
+    Shapes wanted;
+    std::size_t shared = 0, least = std::numeric_limits<std::size_t>::max();  // names, and those of one side alone
+    for (const ModelEntry& entry : model_registry()) {
+        Shapes model = shapes_of(make_blank_model(entry.name, {})->state());
+        const auto both = static_cast<std::size_t>(
+            std::ranges::count_if(model, [&](const auto& each) { return there.contains(each.first); }));
+        const std::size_t differ = model.size() + there.size() - 2 * both;
+        if (differ >= least) continue;
+        least = differ;
+        shared = both;
+        nearest = &entry;
+        wanted = std::move(model);
     }
+    if (nearest == nullptr || 2 * shared < wanted.size()) return "its tensors are of no model that Keel has";
+    const auto listed = [](const Shapes& these, const Shapes& others, const char* verb) {
+        std::string text;
+        std::size_t count = 0;
+        for (const auto& [name, dims] : these) {
+            if (others.contains(name)) continue;
+            if (++count > 3) continue;
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, dims.text());
+            if (const std::string like = most_like(name, others); !like.empty())
+                text += fmt::format(" ({} {})", verb, like);
+        }
+        return count > 3 ? fmt::format("{} and {} more", text, count - 3) : text;
+    };
+    std::string text = fmt::format("its tensors are nearest to those of {}", nearest->name);
+    if (const std::string missing = listed(wanted, there, "there is"); !missing.empty())
+        text += ", but without " + missing;
+    if (const std::string extra = listed(there, wanted, "wanted is"); !extra.empty()) text += "; beside them " + extra;
+    for (const auto& [name, dims] : wanted)
+        if (const auto found = there.find(name);
+            found != there.end() && found->second != dims && !name.starts_with(nearest->classifier))
+            return text + fmt::format("; {} is {}, wanted {}", name, found->second.text(), dims.text());
+    return text;
 }
 
 }  // namespace keel

@@ -21,8 +21,8 @@ std::string guessed_text(const ModelSpec& spec);
 /// Gives a spec that was guessed the labels and the task of data that have as many labels, in their order.
 void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, bool multi_label);
 
-/// Takes a prefix from all names where it stands before all of them: what PyTorch's DataParallel ("module."), its
-/// compiler ("_orig_mod.") and training frameworks ("model.", "net.", ...) put there.
-void drop_common_prefix(std::vector<NamedTensor>& weights);
+/// Returns why weights are of no model, for people: the model that they come nearest to, what of it is missing and what
+/// they have that it has not, each with the name that is most like it.
+std::string misfit_text(const std::vector<NamedTensor>& weights);
 
 }  // namespace keel

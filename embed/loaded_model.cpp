@@ -2,7 +2,11 @@
 
 #include <unordered_map>
 
+#include <fmt/core.h>
+
 #include "embed/foreign_weights.h"
+#include "embed/weights/names.h"
+#include "embed/weights/torch_file.h"
 #include "engine/ema.h"
 #include "engine/optimizer.h"
 #include "graph/build/graph_file.h"
@@ -10,13 +14,30 @@
 namespace keel {
 namespace {
 
-/// A dense layer's own layers, "norm.1" to "conv.2", once had a dot in their names.
-std::string current_name(std::string name) {
-    const std::size_t layer = name.find(".denselayer");
-    if (layer == std::string::npos) return name;
-    for (const char* old : {".norm.1.", ".norm.2.", ".conv.1.", ".conv.2."})
-        if (const std::size_t at = name.find(old, layer); at != std::string::npos) return name.erase(at + 5, 1);
-    return name;
+constexpr const char* kReadAs = "keel.read_as";  // of weights of another program; not stored in files
+
+/// Weights that are no checkpoint of Keel become one of the model that their tensors are of.
+CheckpointState adopted(TensorFile file, std::string how, const std::filesystem::path& path) {
+    if (const std::string names = use_torchvision_names(file.tensors); !names.empty())
+        how += (how.empty() ? "" : ", ") + names;
+    const auto spec = guess_spec(file.tensors);
+    if (!spec)
+        throw InputError(fmt::format("[checkpoint] {} {} no checkpoint of Keel: {}", path.string(),
+                                     is_torch_file(path) ? "is" : "is a safetensors file, but",
+                                     misfit_text(file.tensors)));
+    write_spec(*spec, file.metadata);
+    file.metadata[kReadAs] = how;
+    return file;
+}
+
+/// The tensors that models are made of, of a file of any kind; `how` they were found in it.
+TensorFile read_tensors(const std::filesystem::path& path, std::string& how, const std::string& key = {}) {
+    if (!is_torch_file(path))
+        return read_safetensors(path, [](const std::string& name) { return !is_optimizer_state(name); });
+    TorchFile file = read_torch_file(path, key);
+    if (!file.taken_from.empty()) how = "of the key " + file.taken_from;
+    for (const std::string& other : file.other) how += fmt::format(" and not {}", other);
+    return {{}, std::move(file.tensors)};
 }
 
 }  // namespace
@@ -30,25 +51,33 @@ std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) 
     for (const NamedTensor& entry : tensors) {
         if (is_ema_state(entry.name)) continue;
         const auto average = averages.find(entry.name);
-        weights.push_back({current_name(entry.name), average == averages.end() ? entry.tensor : average->second});
+        weights.push_back({entry.name, average == averages.end() ? entry.tensor : average->second});
     }
     return weights;
 }
 
-CheckpointState load_model_state(const std::filesystem::path& checkpoint) {
-    TensorFile file = read_safetensors(checkpoint, [](const std::string& name) { return !is_optimizer_state(name); });
-    if (!is_checkpoint(file)) {
-        file.tensors = model_weights(file.tensors);
-        drop_common_prefix(file.tensors);
-        if (const auto spec = guess_spec(file.tensors)) {
-            write_spec(*spec, file.metadata);
-            return file;
-        }
-    }
-    return checked_checkpoint(std::move(file), checkpoint);
+CheckpointState load_model_state(const std::filesystem::path& checkpoint, const std::string& key) {
+    std::string how;
+    TensorFile file = read_tensors(checkpoint, how, key);
+    if (is_checkpoint(file)) return checked_checkpoint(std::move(file), checkpoint);
+    file.tensors = model_weights(file.tensors);
+    return adopted(std::move(file), std::move(how), checkpoint);
+}
+
+std::string read_as(const CheckpointState& state) {
+    const auto how = state.metadata.find(kReadAs);
+    return how == state.metadata.end() ? "" : how->second;
+}
+
+std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path) {
+    std::string how;
+    std::vector<NamedTensor> weights = model_weights(read_tensors(path, how).tensors);
+    use_torchvision_names(weights);
+    return weights;
 }
 
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint) {
+    if (is_torch_file(checkpoint)) return load_model(checkpoint).spec;
     const auto metadata = read_metadata(checkpoint);
     return is_checkpoint({metadata, {}}) ? read_spec(metadata, checkpoint.string()) : load_model(checkpoint).spec;
 }
@@ -65,6 +94,7 @@ LoadedModel load_model(CheckpointState state, const std::filesystem::path& check
             "checkpoint that it was made of");
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
     loaded.spec.guessed = !is_checkpoint(state);
+    loaded.spec.read_as = read_as(state);
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
     load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(),
               {.skip_foreign = loaded.spec.guessed, .share = true});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -14,6 +15,7 @@
 #include "engine/hash.h"
 #include "engine/json.h"
 #include "engine/safetensors_header.h"
+#include "engine/small_floats.h"
 
 namespace keel {
 namespace {
@@ -45,17 +47,6 @@ std::span<std::byte> bytes_of(const Tensor& dense) {
     }
     return {};
 }
-
-/// IEEE half precision: 1 sign, 5 exponent, 10 mantissa bits. Exact.
-float from_half(std::uint16_t half) {
-    const std::uint32_t sign = (half & 0x8000U) << 16, exponent = (half >> 10) & 31U, mantissa = half & 0x3FFU;
-    if (exponent == 0)
-        return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));
-    const std::uint32_t wide = exponent == 31 ? 255U : exponent + 112U;
-    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
-}
-
-float from_bfloat(std::uint16_t value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16); }
 
 std::int32_t narrowed(std::int64_t value, const Entry& entry) {
     if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max())
@@ -138,24 +129,11 @@ void check_header_hash(std::string_view length, std::string json, const std::map
 
 /// Throws InputError that says what a file is that begins as one of another program does.
 void refuse_other_format(std::uint64_t first_bytes) {
-    constexpr const char* kConvert =
-        "convert it where it came from: python3 -c \"import torch, safetensors.torch as s; d = torch.load('FILE', "
-        "map_location='cpu', weights_only=True); s.save_file({k: v.contiguous() for k, v in d.get('state_dict', "
-        "d).items()}, 'FILE.safetensors')\"";
     const auto begins = [&](std::string_view magic) {
         return std::memcmp(&first_bytes, magic.data(), magic.size()) == 0;
     };
-    if (begins("PK\x03\x04"))
-        throw InputError(std::string("this is a zip archive, as PyTorch's torch.save writes (.pth, .pt), not "
-                                     "safetensors; the pickle in it is never executed here; ") +
-                         kConvert);
-    // Protocols 2 to 5 of Python's pickle; 0x8A or } or c or ( follows.
-    if (begins("\x80\x02") || begins("\x80\x03") || begins("\x80\x04") || begins("\x80\x05"))
-        if (const auto third = static_cast<unsigned char>(first_bytes >> 16 & 0xFF);
-            third == 0x8A || third == 0x95 || third == '}' || third == 'c' || third == '(')
-            throw InputError(std::string("this is a Python pickle, as older PyTorch's torch.save writes (.pth, .pt), "
-                                         "not safetensors; it is never executed here; ") +
-                             kConvert);
+    if (begins("PK\x03\x04") || begins("\x80\x02\x8a\x0a"))
+        throw InputError("this is a file of PyTorch's torch.save, not safetensors; keel import reads it");
     if (begins("\x89HDF\r\n\x1a\n"))
         throw InputError(
             "this is an HDF5 file, as Keras writes (.h5), not safetensors; save its weights as safetensors");
@@ -210,9 +188,32 @@ auto blamed_on(const std::filesystem::path& path, const Read& read) {
     }
 }
 
-std::string_view dtype_text(DType type) {
+/// A tensor as it is written: its name in the format, and its bytes.
+struct Stored {
+    std::string_view type;
+    std::uint64_t element_bytes;
+};
+
+Stored stored(DType type, StoredFloat floats) {
+    if (type == DType::f32 && floats != StoredFloat::f32) return {floats == StoredFloat::f16 ? "F16" : "BF16", 2};
     constexpr std::string_view kNames[] = {"F32", "F64", "U8", "I8", "I32"};
-    return kNames[static_cast<std::size_t>(type)];
+    return {kNames[static_cast<std::size_t>(type)], size_of(type)};
+}
+
+/// Gives the bytes of a dense tensor to `take`.
+template <class Take>
+void with_stored_bytes(const NamedTensor& named, StoredFloat floats, Take&& take) {
+    const Tensor dense = named.tensor.contiguous();
+    if (stored(dense.dtype(), floats).element_bytes == size_of(dense.dtype())) return take(bytes_of(dense));
+    std::vector<std::uint16_t> rounded(static_cast<std::size_t>(dense.elements()));
+    const auto values = dense.values<float>();
+    std::ranges::transform(values, rounded.begin(), floats == StoredFloat::f16 ? to_half : to_bfloat);
+    if (floats == StoredFloat::f16)
+        for (std::size_t i = 0; i < rounded.size(); ++i)
+            if (std::abs(from_half(rounded[i])) > 65504 && std::abs(values[i]) <= std::numeric_limits<float>::max())
+                throw UsageError(
+                    fmt::format("[safetensors] tensor {}: {} is beyond half precision", named.name, values[i]));
+    take(std::as_writable_bytes(std::span(rounded)));
 }
 
 /// The 8 bytes of length and the header, padded with spaces so that the data begins at a multiple of 8.
@@ -220,10 +221,12 @@ std::string header_text(const TensorFile& file, const std::vector<NamedTensor>& 
     std::map<std::string, Json> json;
     std::uint64_t offset = 0;
     for (const auto& [name, tensor] : ordered) {
-        const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * size_of(tensor.dtype());
+        const std::uint64_t end =
+            offset + static_cast<std::uint64_t>(tensor.elements()) * stored(tensor.dtype(), file.floats).element_bytes;
         const std::vector<std::int64_t> shape(tensor.dims().begin(), tensor.dims().end());
         if (json.contains(name)) throw UsageError("[safetensors] two tensors are named " + name);
-        json[name] = Json{{"data_offsets", {offset, end}}, {"dtype", dtype_text(tensor.dtype())}, {"shape", shape}};
+        json[name] = Json{
+            {"data_offsets", {offset, end}}, {"dtype", stored(tensor.dtype(), file.floats).type}, {"shape", shape}};
         offset = end;
     }
     if (json.contains("__metadata__")) throw UsageError("[safetensors] no tensor may be named __metadata__");
@@ -266,19 +269,22 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
 
 void write_safetensors(AtomicFile& output, const TensorFile& file) {
     std::vector<NamedTensor> ordered = file.tensors;
-    std::ranges::sort(ordered, [](const NamedTensor& a, const NamedTensor& b) {
-        return std::pair(size_of(b.tensor.dtype()), std::string_view(a.name)) <
-               std::pair(size_of(a.tensor.dtype()), std::string_view(b.name));
+    const auto element_bytes = [&](const NamedTensor& each) {
+        return stored(each.tensor.dtype(), file.floats).element_bytes;
+    };
+    std::ranges::sort(ordered, [&](const NamedTensor& a, const NamedTensor& b) {
+        return std::pair(element_bytes(b), std::string_view(a.name)) <
+               std::pair(element_bytes(a), std::string_view(b.name));
     });
     Hash hash;  // it stands before the data, so the tensors are made plain twice; that is cheap beside the disk
-    for (const NamedTensor& named : ordered) hash.add(bytes_of(named.tensor.contiguous()));
+    for (const NamedTensor& named : ordered)
+        with_stored_bytes(named, file.floats, [&](std::span<std::byte> bytes) { hash.add(bytes); });
     const std::string header = header_text(file, ordered, hash.hex());
 
     output.write(header.data(), header.size());
-    for (const NamedTensor& named : ordered) {
-        const Tensor dense = named.tensor.contiguous();
-        output.write(bytes_of(dense).data(), bytes_of(dense).size());
-    }
+    for (const NamedTensor& named : ordered)
+        with_stored_bytes(named, file.floats,
+                          [&](std::span<std::byte> bytes) { output.write(bytes.data(), bytes.size()); });
 }
 
 }  // namespace keel

@@ -13,9 +13,13 @@
 
 namespace keel {
 
+/// What f32 tensors are written as; 16 bits are rounded to the nearest.
+enum class StoredFloat { f32, f16, bf16 };
+
 struct TensorFile {
     std::map<std::string, std::string> metadata;
     std::vector<NamedTensor> tensors;  ///< in the order of their data; plain layout
+    StoredFloat floats = StoredFloat::f32;
 };
 
 /// The metadata key under which `write_safetensors` stores the XXH3-64 of the data section, 16 hex digits.
@@ -37,7 +41,8 @@ std::map<std::string, std::string> read_metadata(const std::filesystem::path& pa
 
 /// Writes the tensors (converted to plain layout; sorted by element size, then name) and the hashes. The file appears
 /// under its name only when it is complete and on disk; whatever fails (IoError), an older file stays as it was. Throws
-/// UsageError for two tensors of one name or text that is not UTF-8.
+/// UsageError for two tensors of one name, text that is not UTF-8, or a
+/// number that half precision cannot hold.
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 /// Writes the file and leaves the commit to the caller.
 void write_safetensors(AtomicFile& output, const TensorFile& file);

@@ -23,6 +23,7 @@ struct ModelSpec {
     std::vector<std::string> label_names{};
     ImageReading reading{};  ///< of the files that the model was trained on, and is to be fed
     bool guessed = false;    ///< of weights that do not say it (embed/foreign_weights.h); not stored
+    std::string read_as{};   ///< how such weights were found in their file and renamed; not stored
     std::optional<OperatingPoints> operating{};  ///< what keel threshold measured
 };
 

@@ -14,7 +14,7 @@
 #include "engine/safetensors.h"
 #include "kernels/error.h"
 #include "models/registry.h"
-#include "train/stem.h"
+#include "embed/weights/stem.h"
 #include "train/weighted_loss.h"
 
 namespace keel {
@@ -78,8 +78,7 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
 
 /// Takes the weights of --init.
 void load_initial(const std::string& file, const std::string& classifier, TrainState& state) {
-    std::vector<NamedTensor> weights = model_weights(read_safetensors(file).tensors);
-    drop_common_prefix(weights);
+    std::vector<NamedTensor> weights = read_model_weights(file);
     const std::vector<NamedTensor> own = state.module->state();
     if (const std::string stem = fit_stem(own, weights); !stem.empty())
         state.changed.push_back(stem + ", made for images of " + std::to_string(state.spec.options.channels) +

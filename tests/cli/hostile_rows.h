@@ -25,4 +25,7 @@ inline Words set(const std::string& assignment) { return {"train", "--set", assi
 std::vector<Row> hostile_images();
 std::vector<Row> hostile_dicom_images();
 
+/// tests/cli/hostile_torch.cpp.
+std::vector<Row> hostile_torch_files();
+
 }  // namespace keel::test

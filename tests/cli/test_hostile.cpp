@@ -74,8 +74,6 @@ std::vector<Row> checkpoints() {
         {load("@safetensors/header_too_long.safetensors"), 3, "wanted a header of at most"},
         {load("@safetensors/header_beyond_end.safetensors"), 3, "wanted a header of at most"},
         {load("@image/png_rgb.png"), 3, "wanted a header of at most"},
-        {load("@safetensors/pytorch.pth"), 3, "this is a zip archive, as PyTorch's torch.save writes"},
-        {load("@safetensors/pickle.pth"), 3, "this is a Python pickle"},
         {load("@safetensors/keras.h5"), 3, "this is an HDF5 file"},
         {load("@safetensors/not_json.safetensors"), 3, "the header is not valid JSON"},
         {load("@safetensors/deep.safetensors"), 3, "where none belongs"},
@@ -313,6 +311,7 @@ TEST_CASE("Hostile input ends with its code and its message, which the documenta
     SECTION("pictures") { check(hostile_images(), scratch); }
     SECTION("DICOM images") { check(hostile_dicom_images(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
+    SECTION("files of torch.save") { check(hostile_torch_files(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
     SECTION("tables") { check(tables(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }

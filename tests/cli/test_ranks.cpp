@@ -77,13 +77,13 @@ TEST_CASE("a step of two ranks with synchronized batch norms is one rank's step 
     if (!has_mpirun()) return;
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder);
-    const auto one =
-        keel::test::run_keel(command(data, folder / "one", {"--batch-size", "8", "--max-steps", "1", "--epochs", "1"}));
+    const auto one = keel::test::run_keel(command(
+        data, folder / "one", {"--model", "resnet18", "--batch-size", "8", "--max-steps", "1", "--epochs", "1"}));
     REQUIRE(one.code == 0);
     for (const std::vector<std::string>& how :
          {std::vector<std::string>{"--overlap", "on"}, {"--overlap", "off", "--allreduce", "ring"}}) {
-        std::vector<std::string> more{"--batch-size", "4", "--bn-ranks", "0",     "--max-steps", "1",
-                                      "--epochs",     "1", "--force",    "--json"};
+        std::vector<std::string> more{"--model",     "resnet18", "--batch-size", "4", "--bn-ranks", "0",
+                                      "--max-steps", "1",        "--epochs",     "1", "--force",    "--json"};
         more.insert(more.end(), how.begin(), how.end());
         const auto two = run_on_ranks(2, command(data, folder / "two", more));
         INFO(two.err);
@@ -94,7 +94,8 @@ TEST_CASE("a step of two ranks with synchronized batch norms is one rank's step 
         CHECK(difference(last(folder / "one"), last(folder / "two")) < 40 * 0x1p-24);
     }
     // Without, every rank normalizes by its own four images: another step.
-    REQUIRE(run_on_ranks(2, command(data, folder / "apart", {"--batch-size", "4", "--max-steps", "1", "--epochs", "1"}))
+    REQUIRE(run_on_ranks(2, command(data, folder / "apart",
+                                    {"--model", "resnet18", "--batch-size", "4", "--max-steps", "1", "--epochs", "1"}))
                 .code == 0);
     CHECK(difference(last(folder / "one"), last(folder / "apart")) > 1e-3);
 }

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <thread>
 
+#include <mutex>
+
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
@@ -119,10 +121,12 @@ TEST_CASE("shared memory in nodes, rings between them", "[allreduce]") {
 }
 
 TEST_CASE("nodes with different numbers of ranks have no hierarchy", "[allreduce]") {
-    run_ranks({3, 2, {}}, [](Communicator& communicator) {
-        CHECK(communicator.topology().per_node() == 0);
+    std::mutex checks;  // Catch2 hears of one thread at a time
+    run_ranks({3, 2, {}}, [&](Communicator& communicator) {
         Allreduce allreduce(communicator);
         const auto memory = communicator.share(64);
+        const std::lock_guard lock(checks);
+        CHECK(communicator.topology().per_node() == 0);
         CHECK_THROWS_AS(allreduce.sum_shared(*memory, {0, 4}), UsageError);
         std::vector<float> data(4);
         CHECK_THROWS_AS(allreduce.sum(Algorithm::hierarchical, data), UsageError);
@@ -170,9 +174,11 @@ TEST_CASE("halving sums by a binary tree over the ranks", "[allreduce]") {
     const std::vector<float> terms{0x1p24F, 1, 1, -0x1p24F};
     const float tree = (terms[0] + terms[1]) + (terms[2] + terms[3]);
     CHECK(tree != ((terms[0] + terms[1]) + terms[2]) + terms[3]);
+    std::mutex checks;
     run_ranks({4, 1, {}}, [&](Communicator& communicator) {
         std::vector<float> data(37, terms[static_cast<std::size_t>(communicator.rank())]);
         Allreduce(communicator).sum(Algorithm::halving_doubling, std::span(data));
+        const std::lock_guard lock(checks);
         CHECK(data == std::vector<float>(37, tree));
     });
 }

@@ -5,6 +5,7 @@
 
 #include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
+#include "embed/weights/names.h"
 #include "engine/checkpoint.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
@@ -40,7 +41,9 @@ TEST_CASE("DenseNet's oldest names are loaded", "[weights]") {
     for (std::size_t i = 0; i < old.size(); ++i) changed += old[i].name != from->state()[i].name;
     REQUIRE(changed == 58 * (2 + 2 * 4));  // layers of two convolutions and two norms of four tensors each
     CHECK_THROWS_WITH(load_into(to->state(), old, "old"), contains("denseblock1.denselayer1.conv.1.weight"));
-    CHECK(load_into(to->state(), model_weights(old), "old").empty());
+    auto weights = old;
+    CHECK_THAT(use_torchvision_names(weights), contains("DenseNet before 0.3"));
+    CHECK(load_into(to->state(), weights, "old").empty());
     const auto wanted = from->state(), got = to->state();
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         INFO(wanted[i].name);
@@ -60,9 +63,11 @@ TEST_CASE("Averages stand in for the parameters", "[weights]") {
 
 TEST_CASE("Names outside of dense layers stay", "[weights]") {
     const Tensor one = Tensor::full({1}, 1);
-    for (const char* name :
-         {"layer1.norm.1.weight", "features.norm5.weight", "norm.1.weight", "features.denseblock1.denselayer1.x"})
-        CHECK(model_weights({{name, one}})[0].name == name);
+    std::vector<NamedTensor> weights{
+        {"layer1.norm.1.weight", one}, {"features.norm5.weight", one}, {"norm.1.weight", one}};
+    const auto before = weights;
+    CHECK(use_torchvision_names(weights).empty());
+    for (std::size_t i = 0; i < weights.size(); ++i) CHECK(weights[i].name == before[i].name);
 }
 
 TEST_CASE("Weights that say nothing are known by names and dims, whatever prefix and extras they have", "[weights]") {
@@ -78,7 +83,7 @@ TEST_CASE("Weights that say nothing are known by names and dims, whatever prefix
     CHECK_THAT(guessed_text(model.spec),
                contains("resnet18") && contains("32 pixels in 1 channel ") && contains("5 classes"));
 
-    drop_common_prefix(tensors);
+    CHECK(use_torchvision_names(tensors) == "without the prefix module.");
     CHECK(tensors[0].name == "conv1.weight");
     tensors.push_back({"op_threshs", Tensor::zeros({18})});
     CHECK(guess_spec(tensors).has_value());

@@ -12,6 +12,7 @@ import zlib
 from corpus_dicom import dicom_files
 from corpus_images import images
 from corpus_models import graphs, weights
+from corpus_torch import torch_files
 
 ROOT = pathlib.Path(sys.argv[1])
 
@@ -338,6 +339,7 @@ packs()
 predictions()
 configuration()
 weights(put)
+torch_files(put, archive)
 graphs(put)
 tuning()
 frames()

@@ -2,9 +2,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "engine/arena.h"
+#include "kernels/cpu.h"
 #include "models/random_training.h"
 #include "tests/support/catch.h"
 
@@ -47,6 +49,7 @@ TEST_CASE("a steady training step maps no memory and takes no page fault", "[tra
         // takes none.
         std::ranges::sort(faults);
         CAPTURE(faults);
-        if (!kSanitized) CHECK(faults[kSteady / 2] == 0);
+        // The reference kernels take memory as they go.
+        if (!kSanitized && std::string(active_isa().name) != "scalar") CHECK(faults[kSteady / 2] == 0);
     }
 }

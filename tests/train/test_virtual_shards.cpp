@@ -1,5 +1,7 @@
 #include "train/virtual_shards.h"
 
+#include <mutex>
+
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
@@ -14,9 +16,11 @@ namespace {
 /// The message by which so many ranks are refused; empty if they are not. All must hear the same.
 std::string refusal(int ranks, const TrainConfig& config) {
     std::vector<std::string> messages(static_cast<std::size_t>(ranks));
+    std::mutex checks;  // Catch2 hears of one thread at a time
     run_worlds({ranks, ranks, {}}, [&](World& world) {
         try {
             const VirtualShards shards(world, config, {}, {});
+            const std::lock_guard lock(checks);
             CHECK(shards.count() == config.virtual_shards);
             CHECK(shards.end() - shards.begin() == config.virtual_shards / ranks);
         } catch (const UsageError& error) {

@@ -1,4 +1,4 @@
-#include "train/stem.h"
+#include "embed/weights/stem.h"
 
 #include <algorithm>
 

@@ -1,0 +1,119 @@
+// keel import, keel export: weights of other programs, and for them.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "cli/app.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "embed/import_weights.h"
+#include "kernels/error.h"
+
+namespace keel::cli {
+namespace {
+
+struct Options {
+    std::string file, out, verify;
+    ImportOptions import;
+    std::vector<std::string> mean, std;
+    bool force = false;
+};
+
+std::vector<float> numbers(const std::vector<std::string>& words, const char* flag) {
+    std::vector<float> values;
+    for (const std::string& word : words) {
+        if (!number(at_least(-1e9), false)(word).empty())
+            throw UsageError(fmt::format("[import] {}: '{}' is no number", flag, word));
+        values.push_back(std::stof(word));
+    }
+    return values;
+}
+
+int run(Options o, const Globals& globals) {
+    if (!o.force && std::filesystem::exists(o.out))
+        throw UsageError(fmt::format("[import] {} exists; --force overwrites it", o.out));
+    o.import.mean = numbers(o.mean, "--mean");
+    o.import.std = numbers(o.std, "--std");
+    o.import.seed = globals.seed.value_or(0);
+    const Imported imported = import_weights(o.file, o.import);
+    const ModelSpec& spec = imported.model.spec;
+    Json json{{"model", spec.name},
+              {"classes", spec.options.classes},
+              {"channels", spec.options.channels},
+              {"image_size", spec.image_size},
+              {"notes", imported.notes},
+              {"out", o.out}};
+    std::string text;
+    for (const std::string& note : imported.notes) text += note + "\n";
+    if (!o.verify.empty()) {
+        const Verified found = verify(imported.model, o.verify);
+        json["verify"] = {{"largest_difference", found.largest_difference}, {"largest_output", found.largest_output}};
+        text += fmt::format("largest difference of the outputs of {} images {:.3g}, {:.3g} of the largest output\n",
+                            found.images, found.largest_difference, found.largest_difference / found.largest_output);
+    }
+    save_model(o.out, imported.model);
+    print_result(globals, json, text + o.out + "\n");
+    return kSuccess;
+}
+
+struct ExportOptions {
+    std::string checkpoint, out, type = "f32";
+    bool force = false;
+};
+
+int run(const ExportOptions& o, const Globals& globals) {
+    if (!o.out.ends_with(".safetensors"))
+        throw UsageError(fmt::format("[export] wanted a file that ends in .safetensors, not {}", o.out));
+    if (!o.force && std::filesystem::exists(o.out))
+        throw UsageError(fmt::format("[export] {} exists; --force overwrites it", o.out));
+    const LoadedModel model = load_model(o.checkpoint);
+    export_weights(o.out, model,
+                   o.type == "f16"    ? StoredFloat::f16
+                   : o.type == "bf16" ? StoredFloat::bf16
+                                      : StoredFloat::f32);
+    print_result(globals, {{"model", model.spec.name}, {"type", o.type}, {"out", o.out}},
+                 fmt::format("{} as {}: {}\n", model.spec.name, o.type, o.out));
+    return kSuccess;
+}
+
+}  // namespace
+
+Run add_export(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<ExportOptions>();
+    add_text(app, "--checkpoint", o->checkpoint, "FILE", "Checkpoint, or weights that keel import reads",
+             Need::required);
+    add_text(app, "--out", o->out, "FILE.safetensors", "File to write, with torchvision's names", Need::required);
+    add_choice(app, "--type", o->type, {"f32", "f16", "bf16"}, "What the numbers are written as");
+    add_flag(app, "--force", o->force, "Overwrite an existing file");
+    return [o, &globals] { return run(*o, globals); };
+}
+
+Run add_import(CLI::App& app, const Globals& globals) {
+    const auto o = std::make_shared<Options>();
+    add_text(app, "file", o->file, "FILE", "Weights: safetensors, or what torch.save wrote (.pth, .pt, .bin, .ckpt)",
+             Need::required);
+    add_text(app, "--out", o->out, "FILE.safetensors", "Checkpoint to write", Need::required);
+    add_flag(app, "--force", o->force, "Overwrite an existing file");
+    add_text(app, "--key", o->import.key, "KEY",
+             "What of a file of torch.save holds the weights [default: state_dict, model, ...: the first there is]");
+    add_text(app, "--model", o->import.model, "NAME", "Refuse weights of any other model");
+    add_number(app, "--classes", o->import.classes, from_to(0, 1'000'000),
+               "Put a classifier of random weights for so many classes in the place of the weights' own; 0: keep it");
+    add_number(app, "--channels", o->import.channels, from_to(0, 1024),
+               "Channels of the images: the first convolution is summed over the old ones; 0: as the weights'");
+    add_number(app, "--image-size", o->import.image_size, from_to(0, 4096),
+               "Side of the images, pixels; 0: 224, or 32 before a small stem");
+    add_choice(app, "--pixels", o->import.pixels, {"auto", "imagenet", "xrv", "minus-one-to-one", "zero-to-one"},
+               "What the model took pixels for; auto: ImageNet's statistics for 3 channels, else -2 to 2");
+    add_list(app, "--mean", o->mean, "X,...", {.commas = true}, "Means of the channels, for pixels from 0 to 1");
+    add_list(app, "--std", o->std, "X,...", {.commas = true}, "Deviations of the channels");
+    add_list(app, "--labels", o->import.labels, "LABEL,...", {.commas = true},
+             "What the outputs are called [default: their numbers]");
+    add_flag(app, "--multi-label", o->import.multi_label, "Outputs do not exclude one another: sigmoid, not softmax");
+    add_text(app, "--verify", o->verify, "FILE.safetensors",
+             "Run the model on the tensor input {n, c, h, w}, which is normalized, and compare with the tensor output");
+    return [o, &globals] { return run(*o, globals); };
+}
+
+}  // namespace keel::cli

@@ -1,0 +1,156 @@
+#include "embed/import_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/core.h>
+
+#include "embed/foreign_weights.h"
+#include "embed/predictor.h"
+#include "embed/weights/stem.h"
+#include "engine/json.h"
+#include "kernels/error.h"
+#include "kernels/version.h"
+
+namespace keel {
+namespace {
+
+/// What is not the weights' own stays out of the way of what is changed.
+void take_options(ModelSpec& spec, const ImportOptions& o, std::vector<std::string>& notes) {
+    if (o.classes > 0 && o.classes != spec.options.classes) {
+        notes.push_back(
+            fmt::format("a new classifier of random weights for {} classes replaces the weights' own for {}", o.classes,
+                        spec.options.classes));
+        spec.options.classes = o.classes;
+    }
+    if (o.channels > 0) spec.options.channels = o.channels;
+    if (o.image_size > 0) spec.image_size = o.image_size;
+    spec.mean.clear();
+    spec.std.clear();
+    default_normalization(spec);
+    if (o.pixels != "auto") {
+        spec.mean = pixel_range(o.pixels).mean;
+        spec.std = pixel_range(o.pixels).std;
+        if (spec.mean.size() > 1 && spec.options.channels != std::ssize(spec.mean))
+            throw UsageError(fmt::format("[import] the pixels of {} are of {} channels, the model's of {}", o.pixels,
+                                         spec.mean.size(), spec.options.channels));
+    }
+    if (!o.mean.empty()) spec.mean = o.mean;
+    if (!o.std.empty()) spec.std = o.std;
+    spec.multi_label = o.multi_label;
+    const auto count = static_cast<std::size_t>(spec.options.classes);
+    if (!o.labels.empty() && o.labels.size() != count)
+        throw UsageError(fmt::format("[import] {} labels for {} classes", o.labels.size(), count));
+    spec.label_names = o.labels;
+    for (std::size_t i = spec.label_names.size(); i < count; ++i) spec.label_names.push_back(std::to_string(i));
+    if (o.labels.empty()) notes.push_back(fmt::format("{} classes that are called by their numbers", count));
+}
+
+std::string numbers(const std::vector<float>& values) {
+    std::string text;
+    for (const float value : values) text += fmt::format("{}{}", text.empty() ? "" : ", ", value);
+    return text;
+}
+
+}  // namespace
+
+const PixelRange& pixel_range(const std::string& name) {
+    static const std::vector<PixelRange> all{{"imagenet", {0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}},
+                                             {"xrv", {0.5F}, {1.0F / 2048}},
+                                             {"minus-one-to-one", {0.5F}, {0.5F}},
+                                             {"zero-to-one", {0.0F}, {1.0F}}};
+    const auto found = std::ranges::find(all, name, [](const PixelRange& range) { return std::string(range.name); });
+    if (found == all.end())
+        throw UsageError("[import] wanted pixels imagenet, xrv, minus-one-to-one or zero-to-one, not " + name);
+    return *found;
+}
+
+Imported import_weights(const std::filesystem::path& path, const ImportOptions& o) {
+    CheckpointState state = load_model_state(path, o.key);
+    Imported result{{read_spec(state.metadata, path.string()), nullptr}, {}};
+    ModelSpec& spec = result.model.spec;
+    const std::string how = read_as(state);
+    result.notes.push_back(fmt::format("{}{}, {} classes, images of {} channel{}", spec.name,
+                                       how.empty() ? "" : " (" + how + ")", spec.options.classes, spec.options.channels,
+                                       spec.options.channels == 1 ? "" : "s"));
+    if (!o.model.empty() && o.model != spec.name)
+        throw InputError(fmt::format("[import] {} holds weights of {}, wanted {}", path.string(), spec.name, o.model));
+    const bool new_classifier = o.classes > 0 && o.classes != spec.options.classes;
+    take_options(spec, o, result.notes);
+    result.model.module = make_model(spec.name, spec.options, o.seed);
+    const std::vector<NamedTensor> own = result.model.module->state();
+    std::vector<NamedTensor> weights = model_weights(state.tensors);
+    if (const std::string stem = fit_stem(own, weights); !stem.empty())
+        result.notes.push_back(
+            fmt::format("{} was made for images of {} channels: the sum over the old ones, spread "
+                        "over the new",
+                        stem, spec.options.channels));
+    LoadOptions load{.skip_foreign = true};
+    if (new_classifier) load.skippable = {find_model(spec.name).classifier};
+    for (const std::string& skipped : load_into(own, weights, path.string(), load))
+        result.notes.push_back("left out: " + skipped);
+    result.notes.push_back(
+        fmt::format("images of {} pixels; of a pixel from 0 to 1 {} is taken and the rest divided by {}",
+                    spec.image_size, numbers(spec.mean), numbers(spec.std)));
+    result.model.module->train(false);
+    return result;
+}
+
+void save_model(const std::filesystem::path& path, const LoadedModel& model) {
+    CheckpointState state;
+    write_spec(model.spec, state.metadata);
+    state.tensors = model.module->state();
+    save_checkpoint(path, state);
+}
+
+void export_weights(const std::filesystem::path& path, const LoadedModel& model, StoredFloat floats) {
+    const ModelSpec& spec = model.spec;
+    TensorFile file{{}, model.module->state(), floats};
+    file.metadata = {{"format", "pt"},
+                     {"model", spec.name},
+                     {"labels", json_text(spec.label_names)},
+                     {"outputs", spec.multi_label ? "sigmoid" : "softmax"},
+                     {"image_size", std::to_string(spec.image_size)},
+                     {"mean", numbers(spec.mean)},
+                     {"std", numbers(spec.std)},
+                     {"made_by", "keel " KEEL_VERSION}};
+    write_safetensors(path, file);
+}
+
+Verified verify(const LoadedModel& model, const std::filesystem::path& path) {
+    const TensorFile file = read_safetensors(path);
+    const auto find = [&](const char* name) {
+        for (const NamedTensor& entry : file.tensors)
+            if (entry.name == name) return entry.tensor.to(DType::f32).contiguous();
+        throw InputError(fmt::format("[verify] {}: no tensor is named {}", path.string(), name));
+    };
+    const Tensor input = find("input"), output = find("output");
+    const ModelSpec& spec = model.spec;
+    const std::int64_t n = input.dim(0);
+    if (input.rank() != 4 || input.dim(1) != spec.options.channels || input.dim(2) != input.dim(3) ||
+        output.dims() != Dims{n, spec.options.classes})
+        throw InputError(fmt::format("[verify] {}: input is {} and output {}, wanted {{n, {}, h, h}} and {{n, {}}}",
+                                     path.string(), input.dims().text(), output.dims().text(), spec.options.channels,
+                                     spec.options.classes));
+    const std::int64_t c = input.dim(1), side = input.dim(2);
+    const Tensor images = Tensor::empty({n, side, side, c});
+    for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t channel = 0; channel < c; ++channel)
+            for (std::int64_t pixel = 0; pixel < side * side; ++pixel)
+                images.data<float>()[(i * side * side + pixel) * c + channel] =
+                    input.data<float>()[(i * c + channel) * side * side + pixel];
+    ModelSpec sized = spec;
+    sized.image_size = side;
+    const Tensor logits = Predictor(sized, *model.module, n).logits(images).contiguous();
+    Verified result{0, 0, n};
+    for (std::int64_t i = 0; i < logits.elements(); ++i) {
+        const double wanted = output.data<float>()[i], got = logits.data<float>()[i];
+        const double difference = std::abs(got - wanted);
+        result.largest_difference =
+            std::isnan(difference) ? difference : std::max(result.largest_difference, difference);
+        result.largest_output = std::max(result.largest_output, std::abs(wanted));
+    }
+    return result;
+}
+
+}  // namespace keel

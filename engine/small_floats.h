@@ -1,0 +1,41 @@
+// Floating-point numbers of 16 bits, as files hold them.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace keel {
+
+/// IEEE half precision: 1 sign, 5 exponent, 10 mantissa bits. Exact.
+inline float from_half(std::uint16_t half) {
+    const std::uint32_t sign = (half & 0x8000U) << 16, exponent = (half >> 10) & 31U, mantissa = half & 0x3FFU;
+    if (exponent == 0)
+        return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));
+    const std::uint32_t wide = exponent == 31 ? 255U : exponent + 112U;
+    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
+}
+
+/// The upper half of a float. Exact.
+inline float from_bfloat(std::uint16_t value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16); }
+
+/// Rounds to the nearest, ties to even; what is beyond the largest, 65504, becomes infinity.
+inline std::uint16_t to_half(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t sign = bits >> 16 & 0x8000U, magnitude = bits & 0x7FFFFFFFU;
+    if (magnitude > 0x7F800000U) return static_cast<std::uint16_t>(sign | 0x7E00U);   // NaN
+    if (magnitude >= 0x477FF000U) return static_cast<std::uint16_t>(sign | 0x7C00U);  // 65520 and more
+    if (magnitude < 0x38800000U) {  // below 2^-14: a multiple of 2^-24, which adding 0.5 rounds to
+        const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
+        return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3F000000U));
+    }
+    return static_cast<std::uint16_t>(sign | (((magnitude + 0xFFFU + (magnitude >> 13 & 1U)) >> 13) - (112U << 10)));
+}
+
+/// Rounds to the nearest, ties to even.
+inline std::uint16_t to_bfloat(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);  // NaN
+    return static_cast<std::uint16_t>((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
+}
+
+}  // namespace keel

@@ -1,0 +1,163 @@
+#include "embed/import_weights.h"
+
+#include "embed/foreign_weights.h"
+#include "embed/predictor.h"
+#include "kernels/error.h"
+#include "tests/support/catch.h"
+#include "tests/support/contains.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace keel;
+using namespace keel::test;
+
+namespace {
+
+/// ResNet20's weights as another program has them: with a prefix, and no word about the model.
+class Published {
+public:
+    explicit Published(const ModelOptions& options = {.classes = 5, .channels = 3})
+        : module_(make_model("resnet20", options, 7)) {
+        for (const NamedTensor& entry : module_->state()) tensors.push_back({"module." + entry.name, entry.tensor});
+        write();
+    }
+    void write() const { write_safetensors(path(), {{}, tensors}); }
+    std::string path() const { return folder_ / "weights.safetensors"; }
+    std::string beside(const std::string& name) const { return folder_ / name; }
+    nn::Module& module() const { return *module_; }
+
+    std::vector<NamedTensor> tensors{};
+
+private:
+    TemporaryFolder folder_;
+    std::unique_ptr<nn::Module> module_;
+};
+
+Tensor noise(const Dims& dims) {
+    const Tensor tensor = Tensor::empty(dims);
+    for (std::int64_t i = 0; i < tensor.elements(); ++i)
+        tensor.data<float>()[i] = static_cast<float>((i * 37) % 101) / 50.5F - 1;
+    return tensor;
+}
+
+std::string all(const std::vector<std::string>& notes) {
+    std::string text;
+    for (const std::string& note : notes) text += note + "\n";
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("Imported weights are a checkpoint that computes what they did", "[import]") {
+    const Published published;
+    const Imported imported = import_weights(published.path(), {.image_size = 32, .labels = {"a", "b", "c", "d", "e"}});
+    CHECK_THAT(all(imported.notes),
+               contains("resnet20 (without the prefix module.), 5 classes, images of 3 channels") &&
+                   contains("images of 32 pixels; of a pixel from 0 to 1 0.485, 0.456, 0.406"));
+    save_model(published.beside("keel.safetensors"), imported.model);
+    const Predictor predictor(published.beside("keel.safetensors"));
+    CHECK_FALSE(predictor.spec().guessed);
+    CHECK(predictor.spec().label_names[4] == "e");
+
+    // {n, c, h, w} for others, {n, h, w, c} for Keel.
+    const Tensor images = noise({2, 32, 32, 3}), input = Tensor::empty({2, 3, 32, 32});
+    for (std::int64_t i = 0; i < 2; ++i)
+        for (std::int64_t pixel = 0; pixel < 1024; ++pixel)
+            for (std::int64_t c = 0; c < 3; ++c)
+                input.data<float>()[(i * 3 + c) * 1024 + pixel] = images.data<float>()[(i * 1024 + pixel) * 3 + c];
+    published.module().train(false);
+    const NoGrad no_grad;
+    const Tensor output = published.module()(images).contiguous();
+    const std::string check = published.beside("check.safetensors");
+    write_safetensors(check, {{}, {{"input", input}, {"output", output}}});
+    const Verified verified = verify(imported.model, check);
+    CHECK(verified.images == 2);
+    CHECK(verified.largest_output > 0.1);
+    CHECK(verified.largest_difference <= 1e-5 * verified.largest_output);
+    output.data<float>()[3] += 1;
+    write_safetensors(check, {{}, {{"input", input}, {"output", output}}});
+    CHECK(verify(imported.model, check).largest_difference == Approx(1).epsilon(1e-4));
+    write_safetensors(check, {{}, {{"input", input}}});
+    CHECK_THROWS_WITH(verify(imported.model, check), contains("no tensor is named output"));
+    write_safetensors(check, {{}, {{"input", images}, {"output", output}}});
+    CHECK_THROWS_WITH(verify(imported.model, check), contains("wanted {n, 3, h, h}"));
+}
+
+TEST_CASE("Another classifier, other channels and other pixels are said", "[import]") {
+    const Published published;
+    const Imported imported = import_weights(
+        published.path(), {.model = "resnet20", .classes = 2, .channels = 1, .pixels = "xrv", .multi_label = true});
+    const ModelSpec& spec = imported.model.spec;
+    CHECK((spec.options.classes == 2 && spec.options.channels == 1 && spec.multi_label));
+    CHECK((spec.mean == std::vector{0.5F} && spec.std == std::vector{1.0F / 2048}));
+    CHECK_THAT(all(imported.notes), contains("a new classifier of random weights for 2 classes replaces") &&
+                                        contains("conv1.weight was made for images of 1 channels") &&
+                                        contains("2 classes that are called by their numbers") &&
+                                        contains("left out: fc.weight"));
+    // A grey image gives what it gave in all three channels: up to the classifier, which is another.
+    Tensor before, after;
+    for (const NamedTensor& entry : published.module().state())
+        if (entry.name == "conv1.weight") before = entry.tensor.contiguous();
+    for (const NamedTensor& entry : imported.model.module->state())
+        if (entry.name == "conv1.weight") after = entry.tensor.contiguous();
+    for (std::int64_t i = 0; i < 9; ++i)
+        CHECK(
+            after.data<float>()[i] ==
+            Approx(before.data<float>()[i] + before.data<float>()[9 + i] + before.data<float>()[18 + i]).margin(1e-6));
+}
+
+TEST_CASE("Options and weights that do not fit are refused with what does", "[import]") {
+    Published published;
+    CHECK_THROWS_WITH(import_weights(published.path(), {.model = "resnet18"}),
+                      contains("holds weights of resnet20, wanted resnet18"));
+    CHECK_THROWS_WITH(import_weights(published.path(), {.labels = {"a"}}), contains("1 labels for 5 classes"));
+    CHECK_THROWS_WITH(import_weights(published.path(), {.pixels = "grey"}), contains("zero-to-one, not grey"));
+    CHECK_THROWS_WITH(import_weights(published.path(), {.channels = 1, .pixels = "imagenet"}),
+                      contains("imagenet are of 3 channels"));
+
+    const auto whole = published.tensors;
+    const auto refused = [&](const std::string& why) {
+        published.write();
+        CHECK_THROWS_AS(import_weights(published.path(), {}), InputError);
+        CHECK_THROWS_WITH(import_weights(published.path(), {}), contains(why));
+        published.tensors = whole;
+    };
+    published.tensors[0].name = "module.first.weight";
+    refused("nearest to those of resnet20, but without conv1.weight [16, 3, 3, 3]");
+    published.tensors.push_back({"module.layer1.7.conv1.weight", Tensor::zeros({16, 16, 3, 3})});
+    refused("beside them layer1.7.conv1.weight [16, 16, 3, 3] (wanted is layer1.0.conv1.weight)");
+    published.tensors[0].tensor = Tensor::zeros({17, 3, 3, 3});
+    refused("conv1.weight is [17, 3, 3, 3], wanted [16, 3, 3, 3]");
+    published.tensors.resize(3);
+    refused("its tensors are of no model that Keel has");
+    published.tensors[0].tensor = Tensor::full({16, 3, 3, 3}, INFINITY);
+    refused("holds NaN or infinity");
+}
+
+TEST_CASE("Exported weights come back, to the bit or rounded to the nearest", "[import]") {
+    const Published published;
+    const LoadedModel model = import_weights(published.path(), {}).model;
+    const std::string path = published.beside("out.safetensors");
+    export_weights(path, model, StoredFloat::f32);
+    CHECK(read_metadata(path).at("format") == "pt");
+    CHECK_THAT(read_metadata(path).at("mean"), contains("0.485, 0.456"));
+    const auto largest = [&] {
+        const auto before = model.module->state(), after = import_weights(path, {}).model.module->state();
+        double most = 0;
+        for (std::size_t i = 0; i < before.size(); ++i) {
+            const Tensor a = before[i].tensor.contiguous(), b = after[i].tensor.contiguous();
+            for (std::int64_t k = 0; k < a.elements(); ++k)
+                most = std::max(most, std::abs(double{a.data<float>()[k]} - b.data<float>()[k]) /
+                                          std::max(1e-4, std::abs(double{a.data<float>()[k]})));
+        }
+        return most;
+    };
+    CHECK(largest() == 0);
+    export_weights(path, model, StoredFloat::f16);
+    CHECK(largest() <= 0x1p-11);
+    CHECK(largest() > 0x1p-13);
+    export_weights(path, model, StoredFloat::bf16);
+    CHECK(largest() <= 0x1p-8);
+    CHECK(largest() > 0x1p-10);
+    model.module->parameters().back().tensor.data<float>()[0] = 1e5F;
+    CHECK_THROWS_WITH(export_weights(path, model, StoredFloat::f16), contains("100000 is beyond half precision"));
+}
