@@ -77,7 +77,8 @@ Imported import_weights(const std::filesystem::path& path, const ImportOptions& 
         throw InputError(fmt::format("[import] {} holds weights of {}, wanted {}", path.string(), spec.name, o.model));
     const bool new_classifier = o.classes > 0 && o.classes != spec.options.classes;
     take_options(spec, o, result.notes);
-    result.model.module = make_model(spec.name, spec.options, o.seed);
+    result.model.module =
+        new_classifier ? make_model(spec.name, spec.options, o.seed) : make_blank_model(spec.name, spec.options);
     const std::vector<NamedTensor> own = result.model.module->state();
     std::vector<NamedTensor> weights = model_weights(state.tensors);
     if (const std::string stem = fit_stem(own, weights); !stem.empty())
@@ -85,7 +86,7 @@ Imported import_weights(const std::filesystem::path& path, const ImportOptions& 
             fmt::format("{} was made for images of {} channels: the sum over the old ones, spread "
                         "over the new",
                         stem, spec.options.channels));
-    LoadOptions load{.skip_foreign = true};
+    LoadOptions load{.skip_foreign = true, .share = true};
     if (new_classifier) load.skippable = {find_model(spec.name).classifier};
     for (const std::string& skipped : load_into(own, weights, path.string(), load))
         result.notes.push_back("left out: " + skipped);
