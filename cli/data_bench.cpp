@@ -1,5 +1,6 @@
 // keel data bench: what the input pipeline costs, without a network after it, from one storage or from several in turn.
 
+#include <fmt/format.h>
 #include <memory>
 #include <string>
 #include <vector>
