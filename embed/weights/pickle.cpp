@@ -1,6 +1,7 @@
 #include "embed/weights/pickle.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <unordered_map>
@@ -21,19 +22,16 @@ class Machine {
 public:
     explicit Machine(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
 
-    Pickle run() {
-        while (!stopped_) step(static_cast<char>(byte()));
-        pickle_.bytes = at_;
-        return std::move(pickle_);
-    }
+    Pickle run();
 
 private:
-    void step(char code);
-    bool step_number(char code);
-    bool step_text(char code);
-    bool step_container(char code);
-    bool step_memo(char code);
-    bool step_object(char code);
+    struct Opcode {
+        std::uint8_t code;
+        void (*run)(Machine&);
+    };
+    static const Opcode kOpcodes[];
+    /// By their codes; null: there is none.
+    static std::array<void (*)(Machine&), 256> table();
 
     [[noreturn]] void refuse(const std::string& why) const {
         throw InputError(fmt::format("the pickle is malformed at byte {}: {}", at_, why));
@@ -63,6 +61,11 @@ private:
         ++at_;
         return taken;
     }
+    /// "module.name" of the two lines of a global.
+    std::string two_lines() {
+        const std::string module = line();
+        return module + "." + line();
+    }
     template <class T>
     T read_line() {
         const std::string digits = line();
@@ -82,10 +85,19 @@ private:
         stack_.push_back(&value);
         return value;
     }
+    PickleValue& make_text(std::string value) {
+        PickleValue& made = make(Kind::text);
+        made.text = std::move(value);
+        return made;
+    }
     void push_integer(std::int64_t value) { push(Kind::integer).integer = value; }
     void push_boolean(bool value) { push(Kind::boolean).integer = value ? 1 : 0; }
     void push_text(Kind kind, std::string value) { push(kind).text = std::move(value); }
     void push_long(std::span<const std::uint8_t> digits);
+    void push_big_endian_real();
+    void push_line_integer();
+    void push_line_long();
+    void push_quoted();
 
     PickleValue* pop() {
         if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) refuse("a value is missing");
@@ -106,19 +118,33 @@ private:
         marks_.pop_back();
         return items;
     }
-    PickleValue& make_tuple(std::size_t count) {
-        PickleValue& tuple = make(Kind::tuple);
-        tuple.items.resize(count);
-        for (std::size_t i = count; i-- > 0;) tuple.items[i] = pop();
-        stack_.push_back(&tuple);
-        return tuple;
+    /// The last so many values, in the order of their coming.
+    std::vector<PickleValue*> pop_last(std::size_t count) {
+        std::vector<PickleValue*> items(count);
+        for (std::size_t i = count; i-- > 0;) items[i] = pop();
+        return items;
     }
-    void append(PickleValue& list, std::span<PickleValue* const> items) {
+    void push_tuple(std::size_t count) {
+        const std::vector<PickleValue*> items = pop_last(count);
+        push(Kind::tuple).items.assign(items.begin(), items.end());
+    }
+    void push_marked(Kind kind) {
+        const std::vector<PickleValue*> items = pop_marked();
+        push(kind).items.assign(items.begin(), items.end());
+    }
+    void push_dict(const std::vector<PickleValue*>& items) {
+        push(Kind::dict);
+        set_items(items);
+    }
+    /// Both change the value on top.
+    void append(const std::vector<PickleValue*>& items) {
+        PickleValue& list = top();
         if (list.kind != Kind::list && list.kind != Kind::set && list.kind != Kind::object)
             refuse("something is appended to what is no list");
         list.items.insert(list.items.end(), items.begin(), items.end());
     }
-    void set_items(PickleValue& dict, std::span<PickleValue* const> items) {
+    void set_items(const std::vector<PickleValue*>& items) {
+        PickleValue& dict = top();
         if (dict.kind != Kind::dict && dict.kind != Kind::object) refuse("a key is set of what is no dict");
         if (items.size() % 2 != 0) refuse("a key without a value");
         for (std::size_t i = 0; i < items.size(); i += 2) dict.entries.emplace_back(items[i], items[i + 1]);
@@ -127,6 +153,24 @@ private:
         PickleValue& object = push(Kind::object);
         object.callable = callable;
         object.arguments = arguments;
+    }
+    /// What a class or function would make of arguments.
+    void push_call() {
+        const PickleValue *const arguments = pop(), *const callable = pop();
+        push_object(callable, arguments);
+    }
+    void push_named_instance();
+    void push_marked_instance();
+    void push_global();
+    void build();
+    void pop_value_or_mark() {
+        if (stack_.size() > (marks_.empty() ? 0 : marks_.back()))
+            pop();
+        else
+            pop_marked();  // of nothing: the mark itself
+    }
+    void check_protocol(int protocol) const {
+        if (protocol > 5) refuse("a protocol after 5");
     }
     void remember(std::uint64_t index) { memo_[index] = &top(); }
     void recall(std::uint64_t index) {
@@ -137,7 +181,6 @@ private:
 
     std::span<const std::uint8_t> bytes_;
     std::size_t at_ = 0;
-    bool stopped_ = false;
     Pickle pickle_;
     std::vector<PickleValue*> stack_;
     std::vector<std::size_t> marks_;
@@ -155,304 +198,160 @@ void Machine::push_long(std::span<const std::uint8_t> digits) {
     push_integer(static_cast<std::int64_t>(value));
 }
 
-bool Machine::step_number(char code) {
-    switch (code) {
-        case 'N':
-            push(Kind::none);
-            return true;
-        case '\x88':
-            push_boolean(true);
-            return true;
-        case '\x89':
-            push_boolean(false);
-            return true;
-        case 'J':
-            push_integer(static_cast<std::int32_t>(number(4)));
-            return true;
-        case 'K':
-            push_integer(byte());
-            return true;
-        case 'M':
-            push_integer(static_cast<std::int64_t>(number(2)));
-            return true;
-        case '\x8a':
-            push_long(take(byte()));
-            return true;
-        case '\x8b':
-            push_long(take(number(4)));
-            return true;
-        case 'G': {
-            std::uint64_t bits = 0;
-            for (const std::uint8_t each : take(8)) bits = bits << 8 | each;
-            push(Kind::real).real = std::bit_cast<double>(bits);
-            return true;
-        }
-        case 'F':
-            push(Kind::real).real = read_line<double>();
-            return true;
-        case 'I': {
-            const std::size_t before = at_;
-            const std::string digits = line();
-            if (digits == "00" || digits == "01") {
-                push_boolean(digits == "01");
-                return true;
-            }
-            at_ = before;
-            push_integer(read_line<std::int64_t>());
-            return true;
-        }
-        case 'L': {
-            std::string digits = line();
-            if (digits.ends_with('L')) digits.pop_back();
-            std::int64_t value = 0;
-            const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-            if (end != digits.data() + digits.size() || error == std::errc::invalid_argument)
-                refuse("a damaged number");
-            if (error == std::errc::result_out_of_range)
-                push_text(Kind::big_integer, digits);
-            else
-                push_integer(value);
-            return true;
-        }
-        default:
-            return false;
-    }
+void Machine::push_big_endian_real() {
+    std::uint64_t bits = 0;
+    for (const std::uint8_t each : take(8)) bits = bits << 8 | each;
+    push(Kind::real).real = std::bit_cast<double>(bits);
 }
 
-bool Machine::step_text(char code) {
-    switch (code) {
-        case 'X':
-            push_text(Kind::text, text(number(4)));
-            return true;
-        case '\x8c':
-            push_text(Kind::text, text(byte()));
-            return true;
-        case '\x8d':
-            push_text(Kind::text, text(number(8)));
-            return true;
-        case 'V':
-            push_text(Kind::text, line());
-            return true;
-        case 'T':
-            push_text(Kind::text, text(number(4)));
-            return true;  // Python 2's str
-        case 'U':
-            push_text(Kind::text, text(byte()));
-            return true;
-        case 'S': {
-            std::string quoted = line();
-            if (quoted.size() < 2 || quoted.front() != quoted.back()) refuse("a text without quotes");
-            push_text(Kind::text, quoted.substr(1, quoted.size() - 2));
-            return true;
-        }
-        case 'B':
-            push_text(Kind::bytes, text(number(4)));
-            return true;
-        case 'C':
-            push_text(Kind::bytes, text(byte()));
-            return true;
-        case '\x8e':
-        case '\x96':
-            push_text(Kind::bytes, text(number(8)));
-            return true;
-        default:
-            return false;
-    }
+/// "00" and "01" are False and True.
+void Machine::push_line_integer() {
+    const std::size_t before = at_;
+    const std::string digits = line();
+    if (digits == "00" || digits == "01") return push_boolean(digits == "01");
+    at_ = before;
+    push_integer(read_line<std::int64_t>());
 }
 
-bool Machine::step_container(char code) {
-    switch (code) {
-        case '(':
-            marks_.push_back(stack_.size());
-            return true;
-        case ')':
-            push(Kind::tuple);
-            return true;
-        case '\x85':
-            make_tuple(1);
-            return true;
-        case '\x86':
-            make_tuple(2);
-            return true;
-        case '\x87':
-            make_tuple(3);
-            return true;
-        case 't':
-        case 'l':
-        case '\x91': {
-            const std::vector<PickleValue*> items = pop_marked();
-            PickleValue& value = push(code == 't' ? Kind::tuple : code == 'l' ? Kind::list : Kind::set);
-            value.items.assign(items.begin(), items.end());
-            return true;
-        }
-        case ']':
-            push(Kind::list);
-            return true;
-        case '}':
-            push(Kind::dict);
-            return true;
-        case '\x8f':
-            push(Kind::set);
-            return true;
-        case 'd': {
-            const std::vector<PickleValue*> items = pop_marked();
-            set_items(push(Kind::dict), items);
-            return true;
-        }
-        case 'a': {
-            PickleValue* const item = pop();
-            append(top(), std::vector{item});
-            return true;
-        }
-        case 'e':
-        case '\x90': {
-            const std::vector<PickleValue*> items = pop_marked();
-            append(top(), items);
-            return true;
-        }
-        case 's': {
-            PickleValue* const value = pop();
-            PickleValue* const key = pop();
-            set_items(top(), std::vector{key, value});
-            return true;
-        }
-        case 'u': {
-            const std::vector<PickleValue*> items = pop_marked();
-            set_items(top(), items);
-            return true;
-        }
-        default:
-            return false;
-    }
+/// A number of any length, with an L after it.
+void Machine::push_line_long() {
+    std::string digits = line();
+    if (digits.ends_with('L')) digits.pop_back();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (end != digits.data() + digits.size() || error == std::errc::invalid_argument) refuse("a damaged number");
+    if (error == std::errc::result_out_of_range) return push_text(Kind::big_integer, digits);
+    push_integer(value);
 }
 
-bool Machine::step_memo(char code) {
-    switch (code) {
-        case 'q':
-            remember(byte());
-            return true;
-        case 'r':
-            remember(number(4));
-            return true;
-        case 'p':
-            remember(read_line<std::uint64_t>());
-            return true;
-        case '\x94':
-            remember(memo_.size());
-            return true;
-        case 'h':
-            recall(byte());
-            return true;
-        case 'j':
-            recall(number(4));
-            return true;
-        case 'g':
-            recall(read_line<std::uint64_t>());
-            return true;
-        case '0':
-            if (stack_.size() > (marks_.empty() ? 0 : marks_.back()))
-                pop();
-            else
-                pop_marked();  // of nothing: the mark itself
-            return true;
-        case '1':
-            pop_marked();
-            return true;
-        case '2':
-            stack_.push_back(&top());
-            return true;
-        default:
-            return false;
-    }
+void Machine::push_quoted() {
+    const std::string quoted = line();
+    if (quoted.size() < 2 || quoted.front() != quoted.back()) refuse("a text without quotes");
+    push_text(Kind::text, quoted.substr(1, quoted.size() - 2));
 }
 
-bool Machine::step_object(char code) {
-    switch (code) {
-        case 'c': {
-            const std::string module = line();
-            push_text(Kind::global, module + "." + line());
-            return true;
-        }
-        case '\x93': {
-            const PickleValue *const name = pop(), *const module = pop();
-            if (!name->is_text() || !module->is_text()) refuse("a global without a name");
-            push_text(Kind::global, module->text + "." + name->text);
-            return true;
-        }
-        case 'R':
-        case '\x81': {
-            const PickleValue *const arguments = pop(), *const callable = pop();
-            push_object(callable, arguments);
-            return true;
-        }
-        case '\x92': {
-            pop();  // arguments by keyword
-            const PickleValue *const arguments = pop(), *const callable = pop();
-            push_object(callable, arguments);
-            return true;
-        }
-        case 'i':
-        case 'o': {
-            PickleValue& arguments = make(Kind::tuple);
-            std::vector<PickleValue*> items = pop_marked();
-            const PickleValue* callable = nullptr;
-            if (code == 'i') {
-                PickleValue& global = make(Kind::global);
-                global.text = line();
-                global.text += "." + line();
-                callable = &global;
-            } else {
-                if (items.empty()) refuse("an object without a class");
-                callable = items.front();
-                items.erase(items.begin());
-            }
-            arguments.items.assign(items.begin(), items.end());
-            push_object(callable, &arguments);
-            return true;
-        }
-        case 'b': {
-            const PickleValue* const state = pop();
-            if (top().kind != Kind::object) refuse("what is built is no object");
-            top().state = state;
-            return true;
-        }
-        case 'Q':
-            push_object(nullptr, pop());
-            return true;
-        case 'P': {
-            PickleValue& id = make(Kind::text);
-            id.text = line();
-            push_object(nullptr, &id);
-            return true;
-        }
-        default:
-            return false;
-    }
+void Machine::push_global() {
+    const PickleValue *const name = pop(), *const module = pop();
+    if (!name->is_text() || !module->is_text()) refuse("a global without a name");
+    push_text(Kind::global, module->text + "." + name->text);
 }
 
-void Machine::step(char code) {
-    if (step_number(code) || step_text(code) || step_container(code) || step_memo(code) || step_object(code)) return;
-    switch (code) {
-        case '\x80':
-            if (byte() > 5) refuse("a protocol after 5");
-            return;
-        case '\x95':
-            number(8);
-            return;  // the length of a frame: what it holds is read as it comes
-        case '.':
-            pickle_.root = pop();
-            stopped_ = true;
-            return;
-        case '\x82':
-        case '\x83':
-        case '\x84':
-            refuse("it wants a registry of extensions");
-        case '\x97':
-        case '\x98':
-            refuse("it wants buffers that are not in the file");
-        default:
-            refuse(fmt::format("no opcode {:#04x}", static_cast<unsigned char>(code)));
+/// Of a class that is named here, with what was marked as arguments.
+void Machine::push_named_instance() {
+    const std::vector<PickleValue*> items = pop_marked();
+    PickleValue &arguments = make(Kind::tuple), &callable = make(Kind::global);
+    arguments.items.assign(items.begin(), items.end());
+    callable.text = two_lines();
+    push_object(&callable, &arguments);
+}
+
+/// Of the class that was marked first, with the rest as arguments.
+void Machine::push_marked_instance() {
+    const std::vector<PickleValue*> items = pop_marked();
+    if (items.empty()) refuse("an object without a class");
+    PickleValue& arguments = make(Kind::tuple);
+    arguments.items.assign(items.begin() + 1, items.end());
+    push_object(items.front(), &arguments);
+}
+
+void Machine::build() {
+    const PickleValue* const state = pop();
+    if (top().kind != Kind::object) refuse("what is built is no object");
+    top().state = state;
+}
+
+const Machine::Opcode Machine::kOpcodes[] = {
+    // numbers
+    {'N', [](Machine& m) { m.push(Kind::none); }},
+    {0x88, [](Machine& m) { m.push_boolean(true); }},
+    {0x89, [](Machine& m) { m.push_boolean(false); }},
+    {'J', [](Machine& m) { m.push_integer(static_cast<std::int32_t>(m.number(4))); }},
+    {'K', [](Machine& m) { m.push_integer(m.byte()); }},
+    {'M', [](Machine& m) { m.push_integer(static_cast<std::int64_t>(m.number(2))); }},
+    {0x8a, [](Machine& m) { m.push_long(m.take(m.byte())); }},
+    {0x8b, [](Machine& m) { m.push_long(m.take(m.number(4))); }},
+    {'G', [](Machine& m) { m.push_big_endian_real(); }},
+    {'F', [](Machine& m) { m.push(Kind::real).real = m.read_line<double>(); }},
+    {'I', [](Machine& m) { m.push_line_integer(); }},
+    {'L', [](Machine& m) { m.push_line_long(); }},
+    // texts and bytes; T, U and S are Python 2's str
+    {'X', [](Machine& m) { m.push_text(Kind::text, m.text(m.number(4))); }},
+    {0x8c, [](Machine& m) { m.push_text(Kind::text, m.text(m.byte())); }},
+    {0x8d, [](Machine& m) { m.push_text(Kind::text, m.text(m.number(8))); }},
+    {'V', [](Machine& m) { m.push_text(Kind::text, m.line()); }},
+    {'T', [](Machine& m) { m.push_text(Kind::text, m.text(m.number(4))); }},
+    {'U', [](Machine& m) { m.push_text(Kind::text, m.text(m.byte())); }},
+    {'S', [](Machine& m) { m.push_quoted(); }},
+    {'B', [](Machine& m) { m.push_text(Kind::bytes, m.text(m.number(4))); }},
+    {'C', [](Machine& m) { m.push_text(Kind::bytes, m.text(m.byte())); }},
+    {0x8e, [](Machine& m) { m.push_text(Kind::bytes, m.text(m.number(8))); }},
+    {0x96, [](Machine& m) { m.push_text(Kind::bytes, m.text(m.number(8))); }},
+    // containers
+    {'(', [](Machine& m) { m.marks_.push_back(m.stack_.size()); }},
+    {')', [](Machine& m) { m.push(Kind::tuple); }},
+    {0x85, [](Machine& m) { m.push_tuple(1); }},
+    {0x86, [](Machine& m) { m.push_tuple(2); }},
+    {0x87, [](Machine& m) { m.push_tuple(3); }},
+    {'t', [](Machine& m) { m.push_marked(Kind::tuple); }},
+    {'l', [](Machine& m) { m.push_marked(Kind::list); }},
+    {0x91, [](Machine& m) { m.push_marked(Kind::set); }},
+    {']', [](Machine& m) { m.push(Kind::list); }},
+    {'}', [](Machine& m) { m.push(Kind::dict); }},
+    {0x8f, [](Machine& m) { m.push(Kind::set); }},
+    {'d', [](Machine& m) { m.push_dict(m.pop_marked()); }},
+    {'a', [](Machine& m) { m.append(m.pop_last(1)); }},
+    {'e', [](Machine& m) { m.append(m.pop_marked()); }},
+    {0x90, [](Machine& m) { m.append(m.pop_marked()); }},
+    {'s', [](Machine& m) { m.set_items(m.pop_last(2)); }},
+    {'u', [](Machine& m) { m.set_items(m.pop_marked()); }},
+    // the memo and the stack
+    {'q', [](Machine& m) { m.remember(m.byte()); }},
+    {'r', [](Machine& m) { m.remember(m.number(4)); }},
+    {'p', [](Machine& m) { m.remember(m.read_line<std::uint64_t>()); }},
+    {0x94, [](Machine& m) { m.remember(m.memo_.size()); }},
+    {'h', [](Machine& m) { m.recall(m.byte()); }},
+    {'j', [](Machine& m) { m.recall(m.number(4)); }},
+    {'g', [](Machine& m) { m.recall(m.read_line<std::uint64_t>()); }},
+    {'0', [](Machine& m) { m.pop_value_or_mark(); }},
+    {'1', [](Machine& m) { m.pop_marked(); }},
+    {'2', [](Machine& m) { m.stack_.push_back(&m.top()); }},
+    // what would be called
+    {'c', [](Machine& m) { m.push_text(Kind::global, m.two_lines()); }},
+    {0x93, [](Machine& m) { m.push_global(); }},
+    {'R', [](Machine& m) { m.push_call(); }},
+    {0x81, [](Machine& m) { m.push_call(); }},
+    {0x92, [](Machine& m) { m.pop(), m.push_call(); }},  // arguments by keyword are left out
+    {'i', [](Machine& m) { m.push_named_instance(); }},
+    {'o', [](Machine& m) { m.push_marked_instance(); }},
+    {'b', [](Machine& m) { m.build(); }},
+    {'Q', [](Machine& m) { m.push_object(nullptr, m.pop()); }},
+    {'P', [](Machine& m) { m.push_object(nullptr, &m.make_text(m.line())); }},
+    // the pickle itself; the length of a frame (0x95) is not needed: what it holds is read as it comes
+    {0x80, [](Machine& m) { m.check_protocol(m.byte()); }},
+    {0x95, [](Machine& m) { m.take(8); }},
+    {'.', [](Machine& m) { m.pickle_.root = m.pop(); }},
+    {0x82, [](Machine& m) { m.refuse("it wants a registry of extensions"); }},
+    {0x83, [](Machine& m) { m.refuse("it wants a registry of extensions"); }},
+    {0x84, [](Machine& m) { m.refuse("it wants a registry of extensions"); }},
+    {0x97, [](Machine& m) { m.refuse("it wants buffers that are not in the file"); }},
+    {0x98, [](Machine& m) { m.refuse("it wants buffers that are not in the file"); }},
+};
+
+std::array<void (*)(Machine&), 256> Machine::table() {
+    std::array<void (*)(Machine&), 256> runs{};
+    for (const Opcode& opcode : kOpcodes) runs[opcode.code] = opcode.run;
+    return runs;
+}
+
+Pickle Machine::run() {
+    static const auto kRuns = table();
+    while (pickle_.root == nullptr) {
+        const std::uint8_t code = byte();
+        if (kRuns[code] == nullptr) refuse(fmt::format("no opcode {:#04x}", code));
+        kRuns[code](*this);
     }
+    pickle_.bytes = at_;
+    return std::move(pickle_);
 }
 
 }  // namespace
