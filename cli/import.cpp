@@ -106,10 +106,11 @@ Run add_import(CLI::App& app, const Globals& globals) {
                "Side of the images, pixels; 0: 224, or 32 before a small stem");
     add_choice(app, "--pixels", o->import.pixels, {"auto", "imagenet", "xrv", "minus-one-to-one", "zero-to-one"},
                "What the model took pixels for; auto: ImageNet's statistics for 3 channels, else -2 to 2");
-    add_list(app, "--mean", o->mean, "X,...", {.commas = true}, "Means of the channels, for pixels from 0 to 1");
-    add_list(app, "--std", o->std, "X,...", {.commas = true}, "Deviations of the channels");
-    add_list(app, "--labels", o->import.labels, "LABEL,...", {.commas = true},
-             "What the outputs are called [default: their numbers]");
+    add_list(app, "--mean", o->mean, "X", {.commas = true},
+             "Means of the channels, for pixels from 0 to 1, separated by commas");
+    add_list(app, "--std", o->std, "X", {.commas = true}, "Deviations of the channels, separated by commas");
+    add_list(app, "--labels", o->import.labels, "LABEL", {.commas = true},
+             "What the outputs are called, separated by commas [default: their numbers]");
     add_flag(app, "--multi-label", o->import.multi_label, "Outputs do not exclude one another: sigmoid, not softmax");
     add_text(app, "--verify", o->verify, "FILE.safetensors",
              "Run the model on the tensor input {n, c, h, w}, which is normalized, and compare with the tensor output");

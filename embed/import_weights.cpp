@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "embed/foreign_weights.h"
 #include "embed/predictor.h"
@@ -15,7 +17,7 @@
 namespace keel {
 namespace {
 
-/// What is not the weights' own stays out of the way of what is changed.
+/// Makes a guessed spec what the options say.
 void take_options(ModelSpec& spec, const ImportOptions& o, std::vector<std::string>& notes) {
     if (o.classes > 0 && o.classes != spec.options.classes) {
         notes.push_back(
@@ -46,10 +48,16 @@ void take_options(ModelSpec& spec, const ImportOptions& o, std::vector<std::stri
     if (o.labels.empty()) notes.push_back(fmt::format("{} classes that are called by their numbers", count));
 }
 
-std::string numbers(const std::vector<float>& values) {
-    std::string text;
-    for (const float value : values) text += fmt::format("{}{}", text.empty() ? "" : ", ", value);
-    return text;
+/// Refuses what no reader of the checkpoint would take: means for other channels, a deviation of 0, two labels of one
+/// name.
+void require_readable(const ModelSpec& spec) {
+    try {
+        std::map<std::string, std::string> metadata;
+        write_spec(spec, metadata);
+        read_spec(metadata, "the model");
+    } catch (const InputError& error) {
+        throw UsageError(fmt::format("[import] {}", error.what()));
+    }
 }
 
 }  // namespace
@@ -66,7 +74,12 @@ const PixelRange& pixel_range(const std::string& name) {
 }
 
 Imported import_weights(const std::filesystem::path& path, const ImportOptions& o) {
-    CheckpointState state = load_model_state(path, o.key);
+    const CheckpointState state = load_model_state(path, o.key);
+    if (is_checkpoint(state))
+        throw InputError(
+            fmt::format("[import] {} is a checkpoint of Keel already: it says what its model takes and is "
+                        "called, which an import would replace",
+                        path.string()));
     Imported result{{read_spec(state.metadata, path.string()), nullptr}, {}};
     ModelSpec& spec = result.model.spec;
     const std::string how = read_as(state);
@@ -77,22 +90,22 @@ Imported import_weights(const std::filesystem::path& path, const ImportOptions& 
         throw InputError(fmt::format("[import] {} holds weights of {}, wanted {}", path.string(), spec.name, o.model));
     const bool new_classifier = o.classes > 0 && o.classes != spec.options.classes;
     take_options(spec, o, result.notes);
+    require_readable(spec);
     result.model.module =
         new_classifier ? make_model(spec.name, spec.options, o.seed) : make_blank_model(spec.name, spec.options);
     const std::vector<NamedTensor> own = result.model.module->state();
     std::vector<NamedTensor> weights = model_weights(state.tensors);
     if (const std::string stem = fit_stem(own, weights); !stem.empty())
         result.notes.push_back(
-            fmt::format("{} was made for images of {} channels: the sum over the old ones, spread "
-                        "over the new",
-                        stem, spec.options.channels));
+            fmt::format("{} was made for images of {} channels: the sum over the old ones, spread over the new", stem,
+                        spec.options.channels));
     LoadOptions load{.skip_foreign = true, .share = true};
     if (new_classifier) load.skippable = {find_model(spec.name).classifier};
     for (const std::string& skipped : load_into(own, weights, path.string(), load))
         result.notes.push_back("left out: " + skipped);
-    result.notes.push_back(
-        fmt::format("images of {} pixels; of a pixel from 0 to 1 {} is taken and the rest divided by {}",
-                    spec.image_size, numbers(spec.mean), numbers(spec.std)));
+    result.notes.push_back(fmt::format(
+        "images of {} pixels; of a pixel from 0 to 1 {} is taken and the rest divided by {}", spec.image_size,
+        fmt::format("{}", fmt::join(spec.mean, ", ")), fmt::format("{}", fmt::join(spec.std, ", "))));
     result.model.module->train(false);
     return result;
 }
@@ -112,8 +125,8 @@ void export_weights(const std::filesystem::path& path, const LoadedModel& model,
                      {"labels", json_text(spec.label_names)},
                      {"outputs", spec.multi_label ? "sigmoid" : "softmax"},
                      {"image_size", std::to_string(spec.image_size)},
-                     {"mean", numbers(spec.mean)},
-                     {"std", numbers(spec.std)},
+                     {"mean", fmt::format("{}", fmt::join(spec.mean, ", "))},
+                     {"std", fmt::format("{}", fmt::join(spec.std, ", "))},
                      {"made_by", "keel " KEEL_VERSION}};
     write_safetensors(path, file);
 }

@@ -37,8 +37,8 @@ struct PixelRange {
 };
 const PixelRange& pixel_range(const std::string& name);
 
-/// Reads weights of a model that Keel has. Throws what load_model() does, and UsageError for options that contradict
-/// them.
+/// Reads weights of a model that Keel has. Throws what load_model() does, InputError for a checkpoint of Keel,
+/// UsageError for options that contradict the weights or one another.
 Imported import_weights(const std::filesystem::path& path, const ImportOptions& options);
 
 /// Writes a model as a checkpoint that trains, predicts and is quantized.

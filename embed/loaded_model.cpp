@@ -32,8 +32,11 @@ CheckpointState adopted(TensorFile file, std::string how, const std::filesystem:
 
 /// The tensors that models are made of, of a file of any kind; `how` they were found in it.
 TensorFile read_tensors(const std::filesystem::path& path, std::string& how, const std::string& key = {}) {
-    if (!is_torch_file(path))
+    if (!is_torch_file(path)) {
+        if (!key.empty())
+            throw UsageError(fmt::format("[import] {} has no keys: only files of torch.save have", path.string()));
         return read_safetensors(path, [](const std::string& name) { return !is_optimizer_state(name); });
+    }
     TorchFile file = read_torch_file(path, key);
     if (!file.taken_from.empty()) how = "of the key " + file.taken_from;
     for (const std::string& other : file.other) how += fmt::format(" and not {}", other);

@@ -114,6 +114,17 @@ TEST_CASE("Options and weights that do not fit are refused with what does", "[im
     CHECK_THROWS_WITH(import_weights(published.path(), {.channels = 1, .pixels = "imagenet"}),
                       contains("imagenet are of 3 channels"));
 
+    CHECK_THROWS_WITH(import_weights(published.path(), {.mean = {0.5F, 0.5F}}),
+                      contains("normalization is out of range"));
+    CHECK_THROWS_AS(import_weights(published.path(), {.std = {0.0F}}), UsageError);
+    CHECK_THROWS_WITH(import_weights(published.path(), {.labels = {"a", "a", "b", "c", "d"}}),
+                      contains("two labels have one name"));
+    CHECK_THROWS_WITH(import_weights(published.path(), {.key = "state_dict"}),
+                      contains("only files of torch.save have"));
+    const std::string own = published.beside("own.safetensors");
+    save_model(own, import_weights(published.path(), {.labels = {"a", "b", "c", "d", "e"}}).model);
+    CHECK_THROWS_WITH(import_weights(own, {}), contains("is a checkpoint of Keel already"));
+
     const auto whole = published.tensors;
     const auto refused = [&](const std::string& why) {
         published.write();
