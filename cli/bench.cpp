@@ -1,7 +1,6 @@
 // keel bench: the speed of a model on random images.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <iostream>
 #include <limits>
@@ -12,13 +11,10 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "distributed/mpi/launched.h"
-#include "engine/arena.h"
 #include "engine/files.h"
 #include "engine/profile_summary.h"
-#include "kernels/cpu.h"
-#include "kernels/onednn/library.h"
-#include "kernels/parallel.h"
 #include "runs/profile_text.h"
+#include "runs/step_timing_text.h"
 #include "train/step_timing.h"
 #include "train/train_config.h"
 
@@ -31,47 +27,6 @@ struct Options {
     std::string trace;  // empty: none
     bool oversubscribe = false;
 };
-
-Json figures(const StepTimingOptions& o, const StepSpeed& speed, int ranks) {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const ArenaStatistics arena = Arena::global().statistics();
-    Json result{{"model", o.model},
-                {"mode", o.mode},
-                {"batch", o.batch},
-                {"image_size", o.image_size},
-                {"threads", thread_count()},
-                {"ranks", ranks},
-                {"images_per_second", speed.images_per_second},
-                {"step_ms_median", 1e3 * speed.median},
-                {"step_ms_min", 1e3 * speed.least},
-                {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
-                {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
-                {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
-                {"isa", active_isa().name},
-                {"onednn", kernels::convolution_library()}};
-    if (ranks > 1 && o.mode == "train") {
-        result["exposed_ms"] = 1e3 * speed.exposed;
-        result["sums_ms"] = 1e3 * speed.sums;
-        result["sums_processor_ms"] = 1e3 * speed.processor;
-    }
-    return result;
-}
-
-std::string text_of(const StepTimingOptions& o, const Json& figures) {
-    const int ranks = figures["ranks"].get<int>();
-    const auto number = [&](const char* key) { return figures[key].get<double>(); };
-    return fmt::format(
-        "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
-        "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors){}\n",
-        o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
-        number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "",
-        active_isa().name, kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
-        figures.contains("sums_ms")
-            ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
-                          number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
-            : "");
-}
 
 int run(Options o, const Globals& globals, World& world) {
     o.timing.seed = globals.seed.value_or(0);
@@ -88,11 +43,11 @@ int run(Options o, const Globals& globals, World& world) {
     };
     const StepTiming timing = time_steps(t, world);
     progress.finish();
-    Json result = figures(t, speed_of(timing, t.batch, world), world.size());
+    Json result = timing_json(t, speed_of(timing, t.batch, world), world.size());
     std::vector<std::string> traces;
     if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(timing.recording));
     if (!world.is_root()) return kSuccess;
-    std::string text = text_of(t, result);
+    std::string text = timing_text(t, result);
     if (!o.trace.empty())
         write_file_atomically(o.trace, world.is_single() ? traces[0] : profile::joined_traces(traces));
     if (o.profile) {

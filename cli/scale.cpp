@@ -5,10 +5,8 @@
 #include <limits>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <numeric>
-#include <random>
 
 #include "cli/app.h"
 #include "cli/options.h"
@@ -31,24 +29,6 @@ struct Options {
     double skew = -1;              // percent; negative: as measured
     bool no_overlap = false;
 };
-
-/// Factors of normally distributed times, none below half.
-std::vector<double> drawn_factors(double percent, std::uint64_t seed) {
-    std::mt19937_64 random(seed);
-    std::normal_distribution<double> normal(1, percent / 100);
-    std::vector<double> factors(1000);
-    std::ranges::generate(factors, [&] { return std::max(0.5, normal(random)); });
-    return factors;
-}
-
-/// Standard deviation of the factors, percent.
-double spread(const std::vector<double>& factors) {
-    const double count = static_cast<double>(factors.size());
-    const double mean = std::accumulate(factors.begin(), factors.end(), 0.0) / count;
-    double sum = 0;
-    for (const double factor : factors) sum += (factor - mean) * (factor - mean);
-    return 100 * std::sqrt(sum / count) / mean;
-}
 
 StepProfile profile_of(const Options& o, const Globals& globals) {
     StepMeasurement what = o.step;
@@ -74,7 +54,7 @@ Json assumptions(const Options& o, const StepProfile& p) {
             {"gradient_bytes", bytes},
             {"buckets", p.bytes.size()},
             {"first_bucket_ms", p.ready.empty() ? 0 : 1e3 * p.ready.front()},
-            {"skew_percent", spread(p.factors)},
+            {"skew_percent", spread_of(p.factors)},
             {"skew_given", o.skew >= 0},
             {"ranks_per_node", o.ranks_per_node},
             {"gbits_per_node", o.gbits},

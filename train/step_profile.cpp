@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
+#include <numeric>
+#include <random>
 #include <vector>
 
 #include "distributed/collectives/bucket_plan.h"
@@ -65,6 +68,22 @@ StepProfile stretched(StepProfile profile, double factor) {
     profile.update *= factor;
     for (double& seconds : profile.ready) seconds *= factor;
     return profile;
+}
+
+std::vector<double> drawn_factors(double percent, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> normal(1, percent / 100);
+    std::vector<double> factors(1000);
+    std::ranges::generate(factors, [&] { return std::max(0.5, normal(random)); });
+    return factors;
+}
+
+double spread_of(const std::vector<double>& factors) {
+    const double count = static_cast<double>(factors.size());
+    const double mean = std::accumulate(factors.begin(), factors.end(), 0.0) / count;
+    double sum = 0;
+    for (const double factor : factors) sum += (factor - mean) * (factor - mean);
+    return 100 * std::sqrt(sum / count) / mean;
 }
 
 }  // namespace keel

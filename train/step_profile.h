@@ -26,4 +26,10 @@ StepProfile measure_step(const StepMeasurement& what, const std::function<void(i
 /// Returns the profile of a step that takes `factor` times as long.
 StepProfile stretched(StepProfile profile, double factor);
 
+/// Returns StepProfile::factors of normally distributed times with a standard deviation of so many percent, none below
+/// half.
+std::vector<double> drawn_factors(double percent, std::uint64_t seed);
+/// Returns the standard deviation of factors, percent of their mean.
+double spread_of(const std::vector<double>& factors);
+
 }  // namespace keel

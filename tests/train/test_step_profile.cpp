@@ -1,5 +1,7 @@
 #include "train/step_profile.h"
 
+#include <algorithm>
+
 #include "tests/support/catch.h"
 
 using namespace keel;
@@ -41,4 +43,15 @@ TEST_CASE("A measured step has its buckets in time", "[scale]") {
     }
     CHECK(bytes > 44'000'000);
     CHECK(profile.factors.size() == 2);
+}
+
+TEST_CASE("Drawn factors spread as asked, the same for a seed, none below half", "[scale]") {
+    const std::vector<double> factors = drawn_factors(5, 1);
+    CHECK(factors.size() == 1000);
+    CHECK(factors == drawn_factors(5, 1));
+    CHECK(factors != drawn_factors(5, 2));
+    CHECK(spread_of(factors) == Approx(5).epsilon(0.1));  // of 1000 draws: 2 % is its deviation
+    CHECK(std::ranges::min(drawn_factors(100, 1)) == 0.5);
+    CHECK(spread_of({1, 1, 1}) == 0);
+    CHECK(spread_of({1, 3}) == 50);
 }
