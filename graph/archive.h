@@ -20,9 +20,10 @@ public:
     virtual ~Archive() = default;
 
     /// An empty list is left out of the file, and a list that the file lacks is read as empty: check() knows which must
-    /// be there.
+    /// be there, and how long integers, which have any sign and size, may be.
     virtual void numbers(const std::string& name, std::vector<float>& values) = 0;
     virtual void numbers(const std::string& name, std::vector<std::uint8_t>& values) = 0;
+    virtual void integers(const std::string& name, std::vector<std::int64_t>& values) = 0;
     virtual void tensor(const std::string& name, Tensor& tensor, DType type) = 0;
     virtual void integer(const std::string& name, int& value) = 0;  ///< 0 to 2^20
     virtual void integer(const std::string& name, std::uint8_t& value) = 0;

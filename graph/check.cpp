@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "kernels/error.h"
@@ -29,11 +30,12 @@ public:
     }
 
     void check(const Node& node) {
-        read(node.name, node.src);
-        if (const Value* residual = node.op.residual()) read(node.name, *residual);
+        for_each_read(node, [&](const Value& value, std::string_view) { read(node.name, value); });
         require_inside(node.name, node.dst);
-        if (node.src.buffer == node.dst.buffer && overlap(node.src, node.dst))
-            refuse(node.name, "a node that overwrites its src");
+        for_each_read(node, [&](const Value& value, std::string_view role) {
+            if (role != "residual" && value.buffer == node.dst.buffer && overlap(value, node.dst))
+                refuse(node.name, "a node that overwrites its " + std::string(role.empty() ? "src" : role));
+        });
         node.op.check(NodeCheck(graph_, node));
         write(node.name, node.dst);
     }

@@ -3,8 +3,11 @@
 // quantize() (graph/quantize/quantize.h) makes a quantized graph of one of floats.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "graph/op.h"
@@ -28,6 +31,16 @@ struct Node {
         return op.as<T>();
     }
 };
+
+/// Calls f(value, role) for each value that a node reads: its src, whose role is "", and what its operator reads beside
+/// it, whose role is the name of the field, "residual" or "operand".
+template <class N, class F>
+requires std::same_as<std::remove_const_t<N>, Node>
+void for_each_read(N& node, F&& f) {
+    f(node.src, std::string_view{});
+    if (auto* residual = node.op.residual()) f(*residual, std::string_view("residual"));
+    if (auto* operand = node.op.operand()) f(*operand, std::string_view("operand"));
+}
 
 struct Graph {
     std::vector<Buffer> buffers;

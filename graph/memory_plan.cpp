@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <string_view>
 
 namespace keel {
 namespace {
@@ -70,8 +71,7 @@ std::vector<MemoryUse> memory_uses(const graph::Graph& graph) {
         use.last = step;
     };
     for (const graph::Node& node : graph.nodes) {
-        touch(node.src);
-        if (const graph::Value* residual = node.op.residual()) touch(*residual);
+        for_each_read(node, [&](const graph::Value& value, std::string_view) { touch(value); });
         touch(node.dst);
         ++step;
     }

@@ -13,6 +13,8 @@
 //
 //     std::optional<Value> residual;
 //         a map of dst's extents that is read element by element as dst is written, so that dst may be that very map
+//     std::optional<Value> operand;
+//         a second map that is read, of any extents; dst is another one
 //     std::optional<Prologue> prologue;
 //         what src goes through as it is read (graph/prologue.h)
 //     std::unique_ptr<Step> prepare(const Graph&, const Node&, std::int64_t batch);
@@ -89,6 +91,8 @@ public:
     /// Null where the operator has none.
     Value* residual() { return held_->residual(); }
     const Value* residual() const { return held_->residual(); }
+    Value* operand() { return held_->operand(); }
+    const Value* operand() const { return held_->operand(); }
     const Prologue* prologue() const { return held_->prologue(); }
     /// What runs it from now on, best for `batch` images at once. It may take the operator's weights, and refers to the
     /// operator, which must stay.
@@ -107,6 +111,7 @@ private:
         virtual void fields(Archive& archive) = 0;
         virtual void check(const NodeCheck& node) const = 0;
         virtual Value* residual() = 0;
+        virtual Value* operand() = 0;
         virtual const Prologue* prologue() const = 0;
         virtual std::unique_ptr<Step> prepare(const Graph& graph, const Node& node, std::int64_t batch) = 0;
         virtual bool quantize(QuantizePass& pass, const Node& node) const = 0;
@@ -132,6 +137,12 @@ private:
         Value* residual() override {
             if constexpr (requires { op.residual; })
                 return op.residual ? &*op.residual : nullptr;
+            else
+                return nullptr;
+        }
+        Value* operand() override {
+            if constexpr (requires { op.operand; })
+                return op.operand ? &*op.operand : nullptr;
             else
                 return nullptr;
         }

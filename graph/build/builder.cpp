@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string_view>
 #include <utility>
 
 #include "graph/ops/add.h"
@@ -44,9 +45,17 @@ void fold(const std::vector<double>& scale, const std::vector<double>& shift, Co
 
 template <class F>
 void for_each_value(Node& node, F&& f) {
-    f(node.src);
-    if (Value* residual = node.op.residual()) f(*residual);
+    for_each_read(node, [&](Value& value, std::string_view) { f(value); });
     f(node.dst);
+}
+
+/// Returns whether a node reads a buffer as its residual and as nothing else.
+bool only_residual(const Node& node, int buffer) {
+    bool only = true;
+    for_each_read(node, [&](const Value& value, std::string_view role) {
+        only = only && (value.buffer != buffer || role == "residual");
+    });
+    return only;
 }
 
 /// Where an operator is the last to read its residual, its result takes the residual's buffer: the sum is made in
@@ -62,7 +71,7 @@ void reuse_residuals(Graph& graph) {
             const Value& residual = *node.op.residual();
             const auto from = static_cast<std::size_t>(residual.buffer), to = static_cast<std::size_t>(node.dst.buffer);
             const bool whole = residual.c == graph.map(residual).c && node.dst.c == graph.map(node.dst).c;
-            if (whole && last_user[from] == &node && residual.buffer != node.src.buffer &&
+            if (whole && last_user[from] == &node && only_residual(node, residual.buffer) &&
                 residual.buffer != graph.src.buffer && node.dst != graph.dst)
                 now_in[to] = now_in[from];
         }

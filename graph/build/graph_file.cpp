@@ -26,6 +26,9 @@ public:
 
     void numbers(const std::string& name, std::vector<float>& values) override { list(name, values); }
     void numbers(const std::string& name, std::vector<std::uint8_t>& values) override { list(name, values); }
+    void integers(const std::string& name, std::vector<std::int64_t>& values) override {
+        if (!values.empty()) node_[name] = values;
+    }
     void tensor(const std::string& name, Tensor& tensor, DType) override {
         tensors_.push_back({prefix_ + name, tensor});
     }
@@ -66,6 +69,13 @@ public:
 
     void numbers(const std::string& name, std::vector<float>& values) override { list(name, values); }
     void numbers(const std::string& name, std::vector<std::uint8_t>& values) override { list(name, values); }
+    void integers(const std::string& name, std::vector<std::int64_t>& values) override {
+        if (!node_.contains(name)) return;
+        const json& from = node_.at(name);
+        if (!from.is_array()) throw InputError("wanted a list " + name);
+        values.clear();
+        for (const json& entry : from) values.push_back(whole_number<std::int64_t>(entry));
+    }
     void tensor(const std::string& name, Tensor& tensor, DType type) override {
         const auto taken = tensors_.extract(prefix_ + name);
         if (taken.empty() || taken.mapped().dtype() != type)

@@ -1,6 +1,7 @@
 #include "graph/quantize/pass.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "graph/ops/quant_convert.h"
@@ -34,10 +35,10 @@ QuantizedGraph QuantizePass::run() && {
 }
 
 bool QuantizePass::stays(const graph::Node& node) const {
-    const Value* residual = node.op.residual();
-    const auto& buffers = kept_.buffers;
-    return kept_.names.contains(node.name) || buffers.contains(node.src.buffer) || buffers.contains(node.dst.buffer) ||
-           (residual != nullptr && buffers.contains(residual->buffer));
+    bool kept = kept_.names.contains(node.name) || kept_.buffers.contains(node.dst.buffer);
+    for_each_read(node,
+                  [&](const Value& value, std::string_view) { kept = kept || kept_.buffers.contains(value.buffer); });
+    return kept;
 }
 
 std::vector<QuantParams> QuantizePass::params_of(const Value& value) const {
@@ -124,8 +125,9 @@ std::size_t QuantizePass::pooled_from(const Value& dst) const {
 /// Appends the node as it is, between conversions where its operands or its result are quantized.
 void QuantizePass::keep(const graph::Node& node) {
     graph::Node copy = node;
-    copy.src = floats_of(node.src, node.name);
-    if (Value* residual = copy.op.residual()) *residual = floats_of(*residual, node.name + ".residual");
+    for_each_read(copy, [&](Value& value, std::string_view role) {
+        value = floats_of(value, role.empty() ? node.name : node.name + "." + std::string(role));
+    });
     if (!quantized(node.dst)) {
         complete(node, copy.src, node.dst, copy.op).arithmetic = Arithmetic::fp32;
         return;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <set>
+#include <string_view>
 
 #include "graph/ops/conv.h"
 #include "graph/quantize/correct.h"
@@ -163,8 +164,9 @@ private:
             return value.buffer != graph_.src.buffer && value.buffer != graph_.dst.buffer &&
                    kept_.buffers.insert(value.buffer).second;
         };
-        const graph::Value* residual = node.op.residual();
-        return keep(node.src) || (residual != nullptr && keep(*residual)) || keep(node.dst);
+        bool kept = false;
+        for_each_read(node, [&](const graph::Value& value, std::string_view) { kept = kept || keep(value); });
+        return kept || keep(node.dst);
     }
 
     void describe(const Runtime& floats, const QuantizedGraph& quantized, const Runtime& runtime, const Tensor& images,

@@ -48,6 +48,7 @@ public:
     int count = 0;
     void numbers(const std::string&, std::vector<float>&) override { ++count; }
     void numbers(const std::string&, std::vector<std::uint8_t>&) override { ++count; }
+    void integers(const std::string&, std::vector<std::int64_t>&) override { ++count; }
     void tensor(const std::string&, Tensor&, DType) override { ++count; }
     void integer(const std::string&, int&) override { ++count; }
     void integer(const std::string&, std::uint8_t&) override { ++count; }
