@@ -110,6 +110,10 @@ Value Builder::push(std::string name, const Value& src, const Value& dst, Op op)
     return dst;
 }
 
+void Builder::write(std::string name, const Value& src, const Value& dst, Op op) {
+    push(std::move(name), src, dst, std::move(op));
+}
+
 Value Builder::append(std::string name, const Value& src, std::int64_t h, std::int64_t w, std::int64_t c, Op op) {
     return push(std::move(name), src, new_value(h, w, c), std::move(op));
 }
@@ -117,7 +121,8 @@ Value Builder::append(std::string name, const Value& src, std::int64_t h, std::i
 /// Returns the node added last, if it is a convolution that makes `dst` and has no ReLU yet, else null. A slice of a
 /// wider buffer has other readers.
 Conv* Builder::open_conv(const Value& dst) {
-    if (graph_.nodes.empty() || graph_.nodes.back().dst != dst || dst.c != graph_.map(dst).c) return nullptr;
+    if (graph_.nodes.empty() || graph_.nodes.back().dst != dst || dst.c != graph_.map(dst).c || kept(dst))
+        return nullptr;
     auto* conv = graph_.nodes.back().as<Conv>();
     return conv == nullptr || conv->relu ? nullptr : conv;
 }
@@ -134,7 +139,7 @@ Value Builder::moved_result() {
 /// If the node added last is an affine with ReLU that makes `src`, takes it out and returns what it reads; else returns
 /// `src`.
 Value Builder::take_affine(const Value& src, std::optional<Prologue>& prologue) {
-    if (graph_.nodes.empty() || graph_.nodes.back().dst != src) return src;
+    if (graph_.nodes.empty() || graph_.nodes.back().dst != src || kept(src)) return src;
     auto* taken = graph_.nodes.back().as<Affine>();
     if (taken == nullptr || !taken->relu) return src;
     prologue = Prologue{std::move(taken->scale), std::move(taken->shift)};
@@ -196,7 +201,8 @@ Value Builder::relu(const Value& src) {
         return moved_result();
     }
     Node* last = graph_.nodes.empty() ? nullptr : &graph_.nodes.back();
-    if (Add* sum = last != nullptr && last->dst == src ? last->as<Add>() : nullptr; sum != nullptr && !sum->relu) {
+    if (Add* sum = last != nullptr && last->dst == src && !kept(src) ? last->as<Add>() : nullptr;
+        sum != nullptr && !sum->relu) {
         sum->relu = true;
         return moved_result();
     }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,13 @@ public:
     Value adaptive_avg_pool(const Value& src, std::int64_t h, std::int64_t w);
     /// Adds any operator, with a result of h x w x c.
     Value append(std::string name, const Value& src, std::int64_t h, std::int64_t w, std::int64_t c, Op op);
+    /// Says that a value has several readers: what makes it stays as it is, and takes nothing in.
+    void keep(const Value& value) { kept_.insert(value.buffer); }
+
+    /// Makes room for a map that several operators write slices of.
+    Value reserve(std::int64_t h, std::int64_t w, std::int64_t c) { return new_value(h, w, c); }
+    /// Adds any operator whose result is written to room that was made before.
+    void write(std::string name, const Value& src, const Value& dst, Op op);
 
     /// Makes src, a whole buffer, the front of one with `capacity` channels.
     void widen(const Value& src, std::int64_t capacity);
@@ -63,8 +71,10 @@ private:
     Conv* open_conv(const Value& dst);
     Value moved_result();
     Value take_affine(const Value& src, std::optional<Prologue>& prologue);
+    bool kept(const Value& value) const { return kept_.contains(value.buffer); }
 
     Graph graph_;
+    std::set<int> kept_;  ///< buffers
 };
 
 }  // namespace keel::graph
