@@ -2,8 +2,8 @@
 """make_onnx.py: writes the small ONNX files beside it with the exporters of PyTorch.
 
 Run by Debian's Python with PyTorch 1.13 it writes NAME.torch1.onnx (the exporter that traces TorchScript), by one with PyTorch 2.5 or
-later, onnx and onnxscript NAME.torch2.onnx (the exporter called dynamo). Both write NAME.safetensors: `input`, and what PyTorch makes
-of it in float64 as `output`. Weights come from Python's own generator, so that both export the same model. Of the dynamo exporter's
+later, onnx and onnxscript NAME.torch2.onnx (the exporter called dynamo) and NAME.safetensors: `input`, and what PyTorch makes of it in
+float64 as `output`. Weights come from Python's own generator, so that both export the same model. Of the dynamo exporter's
 files what it noted of Python's stack is taken out: it is most of them, and names the folders of who ran it."""
 import json
 import math
@@ -309,7 +309,8 @@ def main():
         image = torch.tensor([draw.gauss(0, 1) for _ in range(2 * 3 * extents[0] * extents[1])]).reshape(2, 3, *extents)
         export(name, module, image, old if OLD else new)
         output = module.double()(image.double())
-        write_safetensors(HERE / f"{name}.safetensors", {"output": output.numpy(), "input": image.numpy()})
+        if not OLD:
+            write_safetensors(HERE / f"{name}.safetensors", {"output": output.numpy(), "input": image.numpy()})
         print(name, tuple(output.shape), float(output.abs().max()), numpy.isfinite(output.numpy()).all())
 
 
