@@ -210,6 +210,18 @@ class Pools(nn.Module):
         return self.classifier(torch.cat([x.mean((2, 3)), F.adaptive_max_pool2d(d, 1).flatten(1)], 1))
 
 
+class LrnFunction(torch.autograd.Function):
+    """A local response norm that the old exporter writes as ONNX's operator; of PyTorch's own it makes a branch (If)."""
+
+    @staticmethod
+    def forward(_, x):
+        return F.local_response_norm(x, 5, alpha=0.5, beta=0.75, k=2.0)
+
+    @staticmethod
+    def symbolic(g, x):
+        return g.op("LRN", x, size_i=5, alpha_f=0.5, beta_f=0.75, bias_f=2.0)
+
+
 class Lrn(nn.Module):
     """AlexNet's local response norm."""
 
@@ -218,7 +230,8 @@ class Lrn(nn.Module):
         self.conv, self.last = nn.Conv2d(3, 8, 5, 2, 2), nn.Conv2d(8, 4, 3)
 
     def forward(self, x):
-        x = F.local_response_norm(F.relu(self.conv(x)), 5, alpha=0.5, beta=0.75, k=2.0)
+        x = F.relu(self.conv(x))
+        x = LrnFunction.apply(x) if OLD else LrnFunction.forward(None, x)
         return self.last(F.max_pool2d(x, 3, 2)).mean((2, 3))
 
 
