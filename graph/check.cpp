@@ -33,7 +33,8 @@ public:
         for_each_read(node, [&](const Value& value, std::string_view) { read(node.name, value); });
         require_inside(node.name, node.dst);
         for_each_read(node, [&](const Value& value, std::string_view role) {
-            if (role != "residual" && value.buffer == node.dst.buffer && overlap(value, node.dst))
+            const bool may = role == "residual" || (role.empty() && node.op.in_place() && value == node.dst);
+            if (!may && value.buffer == node.dst.buffer && overlap(value, node.dst))
                 refuse(node.name, "a node that overwrites its " + std::string(role.empty() ? "src" : role));
         });
         node.op.check(NodeCheck(graph_, node));

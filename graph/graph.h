@@ -55,8 +55,8 @@ struct Graph {
 bool multiplies_floats(const Graph& graph);
 
 /// Throws UsageError, which names the node, unless every slice lies in its buffer, everything read has been written
-/// before (or is the graph's src), no operator overwrites what it reads, but for the residual, and every operator's own
-/// check() passes.
+/// before (or is the graph's src), no operator overwrites what it reads, but for the residual and, where the operator
+/// runs in place, the src, and every operator's own check() passes.
 void check(const Graph& graph);
 
 }  // namespace keel::graph

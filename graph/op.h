@@ -21,7 +21,9 @@
 //         in place of run: what is made once, such as packed weights
 //     void quantize(QuantizePass& pass, const Node& node) const;
 //         appends its quantized form (graph/quantize/pass.h); without it the operator stays one of floats in a
-//         quantized graph
+//         quantized graph. As a bool, false where this one has none and nothing was done
+//     static constexpr bool kInPlace = true;
+//         it reads src element by element as it writes dst, so that dst may be that very map
 //     static constexpr bool kMultipliesFloats = true;
 //         it sums products of floats, in an order that is each ISA's own
 //
@@ -86,6 +88,7 @@ public:
 
     std::string_view name() const { return held_->name(); }
     bool multiplies_floats() const { return held_->multiplies_floats(); }
+    bool in_place() const { return held_->in_place(); }
     void fields(Archive& archive) { held_->fields(archive); }
     void check(const NodeCheck& node) const { held_->check(node); }
     /// Null where the operator has none.
@@ -108,6 +111,7 @@ private:
         virtual std::unique_ptr<Held> clone() const = 0;
         virtual std::string_view name() const = 0;
         virtual bool multiplies_floats() const = 0;
+        virtual bool in_place() const = 0;
         virtual void fields(Archive& archive) = 0;
         virtual void check(const NodeCheck& node) const = 0;
         virtual Value* residual() = 0;
@@ -131,6 +135,9 @@ private:
         std::string_view name() const override { return T::kName; }
         bool multiplies_floats() const override {
             return requires { T::kMultipliesFloats; };
+        }
+        bool in_place() const override {
+            return requires { T::kInPlace; };
         }
         void fields(Archive& archive) override { op.fields(archive); }
         void check(const NodeCheck& node) const override { op.check(node); }
@@ -159,7 +166,9 @@ private:
                 return std::make_unique<DirectStep<T>>(op);
         }
         bool quantize(QuantizePass& pass, const Node& node) const override {
-            if constexpr (requires { op.quantize(pass, node); }) {
+            if constexpr (requires { bool{op.quantize(pass, node)}; }) {
+                return op.quantize(pass, node);
+            } else if constexpr (requires { op.quantize(pass, node); }) {
                 op.quantize(pass, node);
                 return true;
             } else {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string_view>
 #include <utility>
 
+#include "graph/ops/activation.h"
 #include "graph/ops/add.h"
 #include "graph/ops/affine.h"
 #include "kernels/parallel.h"
@@ -49,32 +51,37 @@ void for_each_value(Node& node, F&& f) {
     f(node.dst);
 }
 
-/// Returns whether a node reads a buffer as its residual and as nothing else.
-bool only_residual(const Node& node, int buffer) {
-    bool only = true;
-    for_each_read(node, [&](const Value& value, std::string_view role) {
-        only = only && (value.buffer != buffer || role == "residual");
-    });
-    return only;
+/// Whether dst may be the very map that a node reads in this role.
+bool may_overwrite(const Node& node, std::string_view role) {
+    return role == "residual" || (role.empty() && node.op.in_place());
 }
 
-/// Where an operator is the last to read its residual, its result takes the residual's buffer: the sum is made in
-/// place, and one map less is alive.
-void reuse_residuals(Graph& graph) {
+/// Returns the buffer that a node reads, the whole of it and only in roles that its result may overwrite; -1: none.
+int overwritable(const Graph& graph, const Node& node) {
+    int found = -1;
+    for_each_read(node, [&](const Value& value, std::string_view role) {
+        if (found < 0 && may_overwrite(node, role) && value.c == graph.map(value).c) found = value.buffer;
+    });
+    for_each_read(node, [&](const Value& value, std::string_view role) {
+        if (value.buffer == found && !may_overwrite(node, role)) found = -1;
+    });
+    return found;
+}
+
+/// Where an operator is the last to read what its result may overwrite, the result takes the buffer of that: it is made
+/// in place, and one map less is alive.
+void reuse_buffers(Graph& graph) {
     std::vector<const Node*> last_user(graph.buffers.size());
     for (Node& node : graph.nodes)
         for_each_value(node, [&](const Value& value) { last_user[static_cast<std::size_t>(value.buffer)] = &node; });
     std::vector<int> now_in(graph.buffers.size());
     std::iota(now_in.begin(), now_in.end(), 0);
     for (Node& node : graph.nodes) {
-        if (node.op.residual() != nullptr) {
-            const Value& residual = *node.op.residual();
-            const auto from = static_cast<std::size_t>(residual.buffer), to = static_cast<std::size_t>(node.dst.buffer);
-            const bool whole = residual.c == graph.map(residual).c && node.dst.c == graph.map(node.dst).c;
-            if (whole && last_user[from] == &node && only_residual(node, residual.buffer) &&
-                residual.buffer != graph.src.buffer && node.dst != graph.dst)
-                now_in[to] = now_in[from];
-        }
+        const int old = overwritable(graph, node);
+        const auto from = static_cast<std::size_t>(old), to = static_cast<std::size_t>(node.dst.buffer);
+        if (old >= 0 && last_user[from] == &node && old != graph.src.buffer && old != graph.dst.buffer &&
+            node.dst != graph.dst && node.dst.c == graph.map(node.dst).c)
+            now_in[to] = now_in[from];
         for_each_value(node, [&](Value& value) { value.buffer = now_in[static_cast<std::size_t>(value.buffer)]; });
     }
 }
@@ -118,13 +125,13 @@ Value Builder::append(std::string name, const Value& src, std::int64_t h, std::i
     return push(std::move(name), src, new_value(h, w, c), std::move(op));
 }
 
-/// Returns the node added last, if it is a convolution that makes `dst` and has no ReLU yet, else null. A slice of a
-/// wider buffer has other readers.
+/// Returns the node added last, if it is a convolution that makes `dst` and has no activation yet, else null. A slice
+/// of a wider buffer has other readers.
 Conv* Builder::open_conv(const Value& dst) {
     if (graph_.nodes.empty() || graph_.nodes.back().dst != dst || dst.c != graph_.map(dst).c || kept(dst))
         return nullptr;
     auto* conv = graph_.nodes.back().as<Conv>();
-    return conv == nullptr || conv->relu ? nullptr : conv;
+    return conv == nullptr || conv->relu || conv->activation ? nullptr : conv;
 }
 
 /// The node added last has taken in another operator. Its result moves to a new buffer, so that who reads the old one
@@ -149,14 +156,14 @@ Value Builder::take_affine(const Value& src, std::optional<Prologue>& prologue) 
 }
 
 Value Builder::conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
-                    const Conv2dOptions& options, const std::optional<Value>& dst) {
+                    const ConvWindow& window, const std::optional<Value>& dst) {
     Conv conv;
     conv.weights = weights.contiguous();
-    conv.options = options;
+    conv.window = window;
     conv.bias = bias_of(bias, conv.weights.dim(0));
     const Value from = take_affine(src, conv.prologue);
     const Buffer& map = graph_.map(from);
-    const auto g = conv2d_geometry(Dims{1, map.h, map.w, from.c}, conv.weights, conv.options);
+    const auto g = conv_geometry(map, from.c, conv.weights, window, 1);
     const Value to = dst ? *dst : new_value(g.oh(), g.ow(), g.oc);
     return push(std::move(name), from, to, std::move(conv));
 }
@@ -209,6 +216,26 @@ Value Builder::relu(const Value& src) {
     const Buffer map = graph_.map(src);
     const auto c = static_cast<std::size_t>(src.c);
     return append("relu", src, map.h, map.w, src.c, Affine{std::vector<float>(c, 1), std::vector<float>(c, 0), true});
+}
+
+Value Builder::activation(std::string name, const Value& src, const kernels::Activation& any) {
+    using kernels::ActivationKind;
+    kernels::Activation activation = any;
+    if (any.kind == ActivationKind::clip) {
+        constexpr float kMost = std::numeric_limits<float>::max();
+        if (any.alpha < -kMost && any.beta > kMost) return src;
+        if (any.alpha == 0 && any.beta > kMost) return relu(src);
+        activation.alpha = std::max(any.alpha, -kMost);
+        activation.beta = std::min(any.beta, kMost);
+    }
+    if (any.kind == ActivationKind::none) return src;
+    if (any.kind == ActivationKind::relu) return relu(src);
+    if (Conv* conv = open_conv(src)) {
+        conv->activation = activation;
+        return moved_result();
+    }
+    const Buffer map = graph_.map(src);
+    return append(std::move(name), src, map.h, map.w, src.c, Activate{activation});
 }
 
 Value Builder::add(std::string name, const Value& a, const Value& b) {
@@ -265,7 +292,7 @@ Value Builder::room_behind(const Value& src, std::int64_t count) const {
 Graph Builder::finish(const Value& dst) {
     graph_.dst = dst;
     check(graph_);
-    reuse_residuals(graph_);
+    reuse_buffers(graph_);
     drop_unused_buffers(graph_);
     return std::move(graph_);
 }

@@ -1,6 +1,7 @@
 // Builds a graph, operator by operator, of tensors and plain options. An operator that can become part of the one
 // before or after it does so when it is added:
-// - a batch norm without or with ReLU, a ReLU and a residual after a convolution, into the convolution;
+// - a batch norm without or with ReLU, a ReLU, another activation and a residual after a convolution, into the
+//   convolution;
 // - a batch norm with ReLU in front of a convolution or a pool, into the latter's prologue.
 #pragma once
 
@@ -26,10 +27,10 @@ public:
     Value src() const { return graph_.src; }
     const Buffer& map(const Value& value) const { return graph_.map(value); }
 
-    /// Adds conv2d (engine/ops.h) with weights {oc, ic / groups, kh, kw} and a bias {oc}, which may be undefined.
-    /// `dst`, if given, is room that was made before.
-    Value conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
-               const Conv2dOptions& options, const std::optional<Value>& dst = {});
+    /// Adds conv2d (engine/ops.h), which may be uneven, with weights {oc, ic / groups, kh, kw} and a bias {oc}, which
+    /// may be undefined. `dst`, if given, is room that was made before.
+    Value conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias, const ConvWindow& window,
+               const std::optional<Value>& dst = {});
     /// Adds the map flattened in PyTorch's order (channel, row, column), times weights {out, c * h * w} transposed,
     /// plus bias {out}, which may be undefined.
     Value linear(std::string name, const Value& src, const Tensor& weights, const Tensor& bias);
@@ -39,6 +40,10 @@ public:
     Value affine(std::string name, const Value& src, const std::vector<double>& scale, const std::vector<double>& shift,
                  bool with_relu);
     Value relu(const Value& src);
+    /// Adds a function of each number; into the convolution that was added last and has none yet. Of a clip, bounds
+    /// that are infinite become the largest floats, or fall away with the clip (both) or make it a ReLU (0 and
+    /// infinity).
+    Value activation(std::string name, const Value& src, const kernels::Activation& activation);
     /// Adds a + b. Where a or b is the convolution added last, the other becomes its residual.
     Value add(std::string name, const Value& a, const Value& b);
     /// A map too small for the window passes as it is.

@@ -1,6 +1,7 @@
 #include "graph/ops/conv.h"
 
 #include "graph/check.h"
+#include "graph/ops/activation.h"
 #include "graph/run_memory.h"
 #include "kernels/routing/prepared.h"
 
@@ -11,7 +12,8 @@ class ConvStep final : public Step {
 public:
     ConvStep(const Conv& conv, const kernels::Conv2dGeometry& g)
         : conv_(conv),
-          prepared_(kernels::prepare_conv(g, {conv.prologue.has_value(), true, conv.residual.has_value(), conv.relu})),
+          prepared_(kernels::prepare_conv(g, {conv.prologue.has_value(), true, conv.residual.has_value(), conv.relu,
+                                              conv.activation.value_or(kernels::Activation{})})),
           weights_(Tensor::empty({prepared_->weights_elements()})) {
         prepared_->pack(conv.weights.data<float>(), weights_.data<float>());
     }
@@ -45,16 +47,57 @@ void fields(Archive& archive, Conv2dOptions& options) {
     archive.integer("groups", options.groups);
 }
 
-kernels::Conv2dGeometry conv_geometry(const Graph& graph, const Node& node, const Tensor& weights,
-                                      const Conv2dOptions& options, std::int64_t n) {
-    const Buffer& src = graph.map(node.src);
-    return conv2d_geometry(Dims{n, src.h, src.w, node.src.c}, weights, options);
+void fields(Archive& archive, ConvWindow& window) {
+    std::optional<ConvWindow> uneven;
+    if (!window.even()) uneven = window;
+    if (!archive.optional("window", uneven)) {
+        Conv2dOptions options = window.options();
+        fields(archive, options);
+        window = options;
+        return;
+    }
+    ConvWindow& w = *uneven;
+    archive.integer("stride_h", w.stride_h);
+    archive.integer("stride_w", w.stride_w);
+    archive.integer("pad_top", w.top);
+    archive.integer("pad_left", w.left);
+    archive.integer("pad_bottom", w.bottom);
+    archive.integer("pad_right", w.right);
+    archive.integer("dilation_h", w.dilation_h);
+    archive.integer("dilation_w", w.dilation_w);
+    archive.integer("groups", w.groups);
+    window = w;
 }
 
-std::int64_t check_conv(const NodeCheck& at, const Tensor& weights, const Conv2dOptions& options) {
-    const auto g = conv_geometry(at.graph(), at.node(), weights, options, 1);
+bool ConvWindow::even() const { return *this == ConvWindow(options()); }
+
+Conv2dOptions ConvWindow::options() const {
+    return {.stride = stride_h, .pad = top, .dilation = dilation_h, .groups = groups};
+}
+
+kernels::Conv2dGeometry conv_geometry(const Buffer& map, std::int64_t ic, const Tensor& weights,
+                                      const ConvWindow& window, std::int64_t n) {
+    kernels::Conv2dGeometry g = conv2d_geometry(Dims{n, map.h, map.w, ic}, weights, {.groups = window.groups});
+    g.stride_h = window.stride_h;
+    g.stride_w = window.stride_w;
+    g.pad_h = window.top;
+    g.pad_w = window.left;
+    g.far_h = window.bottom - window.top;
+    g.far_w = window.right - window.left;
+    g.dilation_h = window.dilation_h;
+    g.dilation_w = window.dilation_w;
     kernels::check_geometry(g);
-    at.require(weights.dim(1) * options.groups == g.ic && g.oc == at.node().dst.c,
+    return g;
+}
+
+kernels::Conv2dGeometry conv_geometry(const Graph& graph, const Node& node, const Tensor& weights,
+                                      const ConvWindow& window, std::int64_t n) {
+    return conv_geometry(graph.map(node.src), node.src.c, weights, window, n);
+}
+
+std::int64_t check_conv(const NodeCheck& at, const Tensor& weights, const ConvWindow& window) {
+    const auto g = conv_geometry(at.graph(), at.node(), weights, window, 1);
+    at.require(weights.dim(1) * window.groups == g.ic && g.oc == at.node().dst.c,
                "weights of the channels of src and dst");
     at.require(g.oh() == at.dst().h && g.ow() == at.dst().w, "a dst of the convolution's extents");
     return g.oc;
@@ -63,22 +106,26 @@ std::int64_t check_conv(const NodeCheck& at, const Tensor& weights, const Conv2d
 void Conv::fields(Archive& archive) {
     archive.tensor("weights", weights, DType::f32);
     archive.numbers("bias", bias);
-    graph::fields(archive, options);
+    graph::fields(archive, window);
     graph::fields(archive, prologue);
     if (archive.optional("residual", residual)) archive.slice("residual", *residual);
     archive.flag("relu", relu);
+    if (archive.optional("activation", activation)) graph::fields(archive, *activation);
 }
 
 void Conv::check(const NodeCheck& node) const {
     node.require_floats();
     node.require(weights && weights.rank() == 4 && !weights.layout(), "plain weights of four dims");
-    node.require(std::ssize(bias) == check_conv(node, weights, options), "a bias of dst's channels");
+    node.require(std::ssize(bias) == check_conv(node, weights, window), "a bias of dst's channels");
     check_prologue(node, prologue);
     node.require_residual();
+    if (!activation) return;
+    check_activation(node, *activation);
+    node.require(!relu, "a ReLU or an activation, not both");
 }
 
 std::unique_ptr<Step> Conv::prepare(const Graph& graph, const Node& node, std::int64_t batch) {
-    auto step = std::make_unique<ConvStep>(*this, conv_geometry(graph, node, weights, options, batch));
+    auto step = std::make_unique<ConvStep>(*this, conv_geometry(graph, node, weights, window, batch));
     weights = {};
     return step;
 }

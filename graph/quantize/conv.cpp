@@ -22,7 +22,7 @@ struct WeightExtents {
         : oc(conv.weights.dim(0)),
           ic(conv.weights.dim(1)),
           taps(conv.weights.dim(2) * conv.weights.dim(3)),
-          outputs_of_group(oc / conv.options.groups) {}
+          outputs_of_group(oc / conv.window.groups) {}
     std::int64_t of_output() const { return ic * taps; }
     /// Returns the channel of src that weight i of output o meets.
     std::size_t channel(std::int64_t o, std::int64_t i) const {
@@ -87,7 +87,7 @@ QuantReading reading_of(const QuantizePass& pass, const std::vector<QuantParams>
     const std::vector<QuantParams> to(src.size(), quant_params(statistics.prologue, pass.method()));
     QuantReading affine = read_requantized(src, *conv.prologue, to);
     const bool has_constant = std::ranges::any_of(conv.prologue->scale, [](float g) { return g == 0; });
-    if (conv.options.pad > 0 || has_constant) return affine;  // what stands for 0 must be whole
+    if (conv.window.padded() || has_constant) return affine;  // what stands for 0 must be whole
     QuantReading clamp = read_clamped(src, *conv.prologue);
     const std::vector<double>& square = statistics.prologue_square;
     return noise_of(conv, clamp, square) <= kWorse * noise_of(conv, affine, square) ? clamp : affine;
@@ -121,7 +121,8 @@ void set_factors(const Conv& conv, const RoundedWeights& rounded, const std::vec
 
 }  // namespace
 
-void Conv::quantize(QuantizePass& pass, const Node& node) const {
+bool Conv::quantize(QuantizePass& pass, const Node& node) const {
+    if (!window.even() || activation) return false;
     const Value from = pass.quantized_of(node.src);
     const QuantReading src = reading_of(pass, pass.params_of(from), *this);
     const RoundedWeights rounded = round_weights(*this, src.factor);
@@ -131,9 +132,9 @@ void Conv::quantize(QuantizePass& pass, const Node& node) const {
     params.dst = pass.params_or_floats(node.dst);
     QuantConv op;
     op.weights = rounded.values;
-    op.options = options;
+    op.options = window.options();
     op.prologue = src.prologue;
-    if (options.pad > 0 && std::ranges::any_of(src.offset, [](double z) { return z != 0; }))
+    if (window.padded() && std::ranges::any_of(src.offset, [](double z) { return z != 0; }))
         for (const double zero : src.offset) op.pad.push_back(static_cast<std::uint8_t>(zero));
     op.relu = relu;
     op.zero = params.dst.front().zero;
@@ -142,6 +143,7 @@ void Conv::quantize(QuantizePass& pass, const Node& node) const {
     QuantizedNode& made = pass.complete(node, from, node.dst, std::move(op));
     made.arithmetic = src.arithmetic;
     made.offset = src.offset;
+    return true;
 }
 
 }  // namespace keel::graph

@@ -4,14 +4,16 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/activation/activation.h"
 #include "kernels/conv/conv.h"
 
 namespace keel::kernels {
 
-/// dst = conv(x) + bias + residual, then max(0, .) if relu, where x is src, or max(0, src * src_scale + src_shift) if
-/// src_affine.
+/// dst = activation(conv(x) + bias + residual), or activation(max(0, .)) of that sum if relu, where x is src, or
+/// max(0, src * src_scale + src_shift) if src_affine.
 struct ConvFusion {
     bool src_affine = false, bias = false, residual = false, relu = false;
+    Activation activation{};
 };
 
 /// Null where the fusion has no use for it. The residual has dst's shape and may be dst itself.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/activation/rows.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
@@ -84,6 +85,7 @@ struct GatherConvCall {
     ConstMap src;
     const float* weights;
     const IgemmFusion& fusion;
+    RowActivation activation;
     std::vector<DepthBlock> blocks;
     std::vector<bool> reads_first;  ///< by tap
     const float* zeros;             ///< a pixel outside the map
@@ -179,6 +181,8 @@ public:
                             ahead_weights,
                             !first || in_place,
                             last && f.relu});
+        if (!last || !call_.activation) return;
+        for (int r = 0; r < valid_; ++r) call_.activation.apply(dst[r], panels.size() * width);
     }
 
 private:

@@ -98,6 +98,7 @@ void run(const GatherConv& conv, ConstMap src, const float* weights, const Igemm
         .src = src,
         .weights = weights,
         .fusion = fusion,
+        .activation = RowActivation(fusion.activation),
         .blocks = depth_blocks(std::ssize(conv.taps), conv.depth),
         .reads_first = std::move(first),
         .zeros = zeros,

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "kernels/activation/activation.h"
 #include "kernels/conv/conv.h"
 #include "kernels/igemm/panels.h"
 #include "kernels/reduce/columns.h"
@@ -25,6 +26,7 @@ struct IgemmFusion {
     const float* bias = nullptr;      ///< [columns of the result]
     ConstMap residual{};              ///< of the result's shape, added; may be the result itself
     bool relu = false;                ///< max(0, .) of the result
+    Activation activation{};          ///< of the result, after that
     RowEpilogue* epilogue = nullptr;  ///< takes the result's pixels; a result that is null otherwise goes nowhere else
 };
 

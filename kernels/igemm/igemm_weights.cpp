@@ -189,7 +189,7 @@ void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAff
     const auto& variant = select(igemm_variants);
     Pixels pixels{src.floats(), g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
     Conv2dGeometry read = g;
-    if (g.pointwise() && g.pad_h == 0 && g.pad_w == 0) {  // reads the pixels of the steps alone: as many as dst has
+    if (g.pointwise() && g.unpadded()) {  // reads the pixels of the steps alone: as many as dst has
         read = {g.n, g.ic, g.oh(), g.ow(), g.oc, 1, 1};
         pixels.row *= g.stride_h;
         pixels.pixel *= g.stride_w;

@@ -20,9 +20,7 @@ public:
     OwnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
         : g_(g), fusion_(fusion), winograd_(winograd_serves(g) && g.n * g.oh() * g.ow() >= kLeastPixels) {}
 
-    bool serves() const {
-        return !fusion_.src_affine || winograd_ || (g_.pointwise() && g_.pad_h == 0 && g_.pad_w == 0);
-    }
+    bool serves() const { return !fusion_.src_affine || winograd_ || (g_.pointwise() && g_.unpadded()); }
 
     std::int64_t weights_elements() const override {
         return winograd_ ? winograd_weights_floats(g_) : g_.weights_elements();
@@ -45,6 +43,7 @@ public:
         if (fusion_.bias) fusion.bias = o.bias;
         if (fusion_.residual) fusion.residual = o.residual;
         fusion.relu = fusion_.relu;
+        fusion.activation = fusion_.activation;
         (winograd_ ? winograd_forward_transformed : igemm_forward)(g, o.src, o.weights, fusion, o.dst);
     }
 

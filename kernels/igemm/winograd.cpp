@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "kernels/activation/rows.h"
 #include "kernels/dispatch.h"
 #include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
@@ -32,6 +33,7 @@ struct WinogradCall {
     Map dst;
 
     WinogradTiles tiles;
+    RowActivation activation{fusion.activation};
 };
 
 /// Writes to dst, whose first pixel is `first` of the map.
@@ -44,6 +46,9 @@ void transform_result(const WinogradCall& call, const WinogradTile& tile, std::i
         if (residual.data != nullptr) t.residual[i] = residual.floats() + pixel * residual.ld;
     });
     call.variant.winograd_result(t);
+    if (!call.activation) return;
+    for (float* pixel : t.dst)
+        if (pixel != nullptr) call.activation.apply(pixel, call.g.oc);
 }
 
 /// Returns what tile `index` of `count` fetches of the next position's weights, where few tiles pass by these.
@@ -232,7 +237,7 @@ void transform_backward_weights(const IgemmVariant& variant, const Conv2dGeometr
 
 bool winograd_serves(const Conv2dGeometry& g) {
     return igemm_serves(g) && g.kh == 3 && g.kw == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 &&
-           g.dilation_w == 1 && g.pad_h <= 2 && g.pad_w <= 2;
+           g.dilation_w == 1 && g.pad_h <= 2 && g.pad_w <= 2 && g.pad_h + g.far_h <= 2 && g.pad_w + g.far_w <= 2;
 }
 
 bool winograd_wins(const Conv2dGeometry& g) { return winograd_serves(g) && g.n * g.oh() * g.ow() >= kLeastPixels; }
@@ -258,7 +263,8 @@ void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weight
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                             Map diff_src) {
     const auto& variant = select(igemm_variants);
-    const Conv2dGeometry back{g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w};
+    const Conv2dGeometry back{g.n, g.oc,        g.oh(),      g.ow(), g.ic, 3, 3,        1,
+                              1,   2 - g.pad_h, 2 - g.pad_w, 1,      1,    1, -g.far_h, -g.far_w};
     transform_and_run({variant, back, diff_dst, nullptr, fusion, diff_src, WinogradTiles(back)},
                       [&](float* to) { transform_backward_weights(variant, g, weights, to); });
 }

@@ -13,8 +13,8 @@
 
 namespace keel::kernels {
 
-/// Whether the algorithm exists for this geometry: 3x3, stride and dilation 1, paddings up to 2, channels of whole
-/// panels.
+/// Whether the algorithm exists for this geometry: 3x3, stride and dilation 1, paddings up to 2 on each side, channels
+/// of whole panels.
 bool winograd_serves(const Conv2dGeometry& g);
 
 /// Whether it is the faster one, by measurement: from some hundred pixels on, since the weights are transformed in each

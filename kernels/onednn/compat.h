@@ -13,7 +13,7 @@ using BackwardWeightsPd = dnnl::convolution_backward_weights::primitive_desc;
 /// bias.
 struct ConvDescs {
     dnnl::memory::desc src, weights, bias, dst;
-    dnnl::memory::dims strides, dilates, pads;  ///< [h, w]; dilates count from 0
+    dnnl::memory::dims strides, dilates, pads, far_pads;  ///< [h, w]; dilates count from 0
 };
 
 #if DNNL_VERSION_MAJOR >= 3
@@ -22,19 +22,19 @@ inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorith
 
 inline ForwardPd make_forward_pd(const dnnl::engine& engine, dnnl::prop_kind kind, const ConvDescs& d,
                                  const dnnl::primitive_attr& attr) {
-    return {engine, kind,      dnnl::algorithm::convolution_direct,
-            d.src,  d.weights, d.bias,
-            d.dst,  d.strides, d.dilates,
-            d.pads, d.pads,    attr};
+    return {engine, kind,       dnnl::algorithm::convolution_direct,
+            d.src,  d.weights,  d.bias,
+            d.dst,  d.strides,  d.dilates,
+            d.pads, d.far_pads, attr};
 }
 
 inline BackwardDataPd make_backward_data_pd(const dnnl::engine& engine, const ConvDescs& d, const ForwardPd& hint,
                                             const dnnl::primitive_attr& attr) {
-    return {engine,    dnnl::algorithm::convolution_direct,
-            d.src,     d.weights,
-            d.dst,     d.strides,
-            d.dilates, d.pads,
-            d.pads,    hint,
+    return {engine,     dnnl::algorithm::convolution_direct,
+            d.src,      d.weights,
+            d.dst,      d.strides,
+            d.dilates,  d.pads,
+            d.far_pads, hint,
             attr};
 }
 
@@ -44,7 +44,7 @@ inline BackwardWeightsPd make_backward_weights_pd(const dnnl::engine& engine, co
             d.src,     d.weights,
             d.bias,    d.dst,
             d.strides, d.dilates,
-            d.pads,    d.pads,
+            d.pads,    d.far_pads,
             hint,      attr};
 }
 
@@ -55,14 +55,14 @@ inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1.0F, dnnl::al
 inline ForwardPd make_forward_pd(const dnnl::engine& engine, dnnl::prop_kind kind, const ConvDescs& d,
                                  const dnnl::primitive_attr& attr) {
     return {{kind, dnnl::algorithm::convolution_direct, d.src, d.weights, d.bias, d.dst, d.strides, d.dilates, d.pads,
-             d.pads},
+             d.far_pads},
             attr,
             engine};
 }
 
 inline BackwardDataPd make_backward_data_pd(const dnnl::engine& engine, const ConvDescs& d, const ForwardPd& hint,
                                             const dnnl::primitive_attr& attr) {
-    return {{dnnl::algorithm::convolution_direct, d.src, d.weights, d.dst, d.strides, d.dilates, d.pads, d.pads},
+    return {{dnnl::algorithm::convolution_direct, d.src, d.weights, d.dst, d.strides, d.dilates, d.pads, d.far_pads},
             attr,
             engine,
             hint};
@@ -70,11 +70,11 @@ inline BackwardDataPd make_backward_data_pd(const dnnl::engine& engine, const Co
 
 inline BackwardWeightsPd make_backward_weights_pd(const dnnl::engine& engine, const ConvDescs& d, const ForwardPd& hint,
                                                   const dnnl::primitive_attr& attr) {
-    return {
-        {dnnl::algorithm::convolution_direct, d.src, d.weights, d.bias, d.dst, d.strides, d.dilates, d.pads, d.pads},
-        attr,
-        engine,
-        hint};
+    return {{dnnl::algorithm::convolution_direct, d.src, d.weights, d.bias, d.dst, d.strides, d.dilates, d.pads,
+             d.far_pads},
+            attr,
+            engine,
+            hint};
 }
 
 #endif

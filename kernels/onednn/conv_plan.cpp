@@ -27,7 +27,8 @@ ConvDescs describe(const Conv2dGeometry& g, bool bias, const memory::desc& weigh
             map(g.oc, g.oh(), g.ow()),
             {g.stride_h, g.stride_w},
             {g.dilation_h - 1, g.dilation_w - 1},
-            {g.pad_h, g.pad_w}};
+            {g.pad_h, g.pad_w},
+            {g.pad_h + g.far_h, g.pad_w + g.far_w}};
 }
 
 ForwardPd forward_pd(const ConvDescs& descs, Pass pass, bool sum = false, bool relu = false) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/activation/activation.h"
 #include "kernels/conv/prepared.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/onednn/conv.h"
@@ -49,7 +50,10 @@ public:
                                  {DNNL_ARG_BIAS, wrap(plan.bias, o.bias)},
                                  {DNNL_ARG_DST, wrap(plan.dst, result)},
                                  {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, at.pad)}});
-        if (copy_dst) copy(dst, result, o.dst.floats());
+        if (fusion_.activation.kind != ActivationKind::none)
+            activation_forward(fusion_.activation, dst, result, o.dst.floats());
+        else if (copy_dst)
+            copy(dst, result, o.dst.floats());
     }
 
 private:

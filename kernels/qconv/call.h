@@ -61,7 +61,7 @@ struct QconvCall {
           o(operands),
           points(n * p.g.oh() * p.g.ow()),
           most_rows(v.rows[std::min<std::int64_t>(v.vectors, p.columns() / v.width)]),
-          flat(p.g.pointwise() && p.g.stride_h == 1 && p.g.stride_w == 1 && p.g.pad_h == 0 && p.g.pad_w == 0),
+          flat(p.g.pointwise() && p.g.stride_h == 1 && p.g.stride_w == 1 && p.g.unpadded()),
           plain(operands.prologue.low == nullptr && operands.prologue.scale == nullptr),
           in_place(plain && v.bytes == 1 && !p.merged && p.ic() == p.depth),
           row_length(p.products() + kRowPadding),

@@ -67,7 +67,7 @@ const char* span_name(const Conv2dGeometry& g, const char* pointwise, const char
 }  // namespace
 
 bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout) {
-    return own_kernels_read(layout) && (winograd_wins(g) || (g.pointwise() && g.pad_h == 0 && g.pad_w == 0));
+    return own_kernels_read(layout) && (winograd_wins(g) || (g.pointwise() && g.unpadded()));
 }
 
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {

@@ -48,9 +48,20 @@ inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }  ///< b where eithe
 inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }  ///< likewise
 inline Vec round(Vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline Vec magnitude(Vec a) { return _mm256_andnot_ps(broadcast(-0.0F), a); }
+/// |a| with the sign of `sign`.
+inline Vec copy_sign(Vec a, Vec sign) { return _mm256_or_ps(magnitude(a), _mm256_and_ps(broadcast(-0.0F), sign)); }
 /// 2^n for an integral -126 <= n <= 127.
 inline Vec power_of_two(Vec n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+}
+/// x = 2^exponent * fraction with fraction in [sqrt(1/2), sqrt(2)), for a normal x > 0.
+struct Parts {
+    Vec exponent, fraction;
+};
+inline Parts parts_of(Vec x) {
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i exponent = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3f3504f3)), 23);
+    return {_mm256_cvtepi32_ps(exponent), _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)))};
 }
 
 inline Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
@@ -83,10 +94,18 @@ struct Wide {
 inline Wide widen(Vec v) {
     return {_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))};
 }
+inline Wide wide(double value) { return {_mm256_set1_pd(value), _mm256_set1_pd(value)}; }
+/// Rounded to float.
+inline Vec narrow(Wide a) { return _mm256_set_m128(_mm256_cvtpd_ps(a.high), _mm256_cvtpd_ps(a.low)); }
 /// p[0, kWidth) rounded to float.
-inline Vec load_narrow(const double* p) {
-    return _mm256_set_m128(_mm256_cvtpd_ps(_mm256_loadu_pd(p + 4)), _mm256_cvtpd_ps(_mm256_loadu_pd(p)));
+inline Vec load_narrow(const double* p) { return narrow({_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}); }
+inline void store_wide(double* p, Wide a) {
+    _mm256_storeu_pd(p, a.low);
+    _mm256_storeu_pd(p + 4, a.high);
 }
+inline Wide operator+(Wide a, Wide b) { return {a.low + b.low, a.high + b.high}; }
+inline Wide operator-(Wide a, Wide b) { return {a.low - b.low, a.high - b.high}; }
+inline Wide operator*(Wide a, Wide b) { return {a.low * b.low, a.high * b.high}; }
 inline Wide fma(Wide a, Wide b, Wide c) {
     return {_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)};
 }

@@ -62,9 +62,20 @@ inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }  ///< b where eithe
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }  ///< likewise
 inline Vec round(Vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline Vec magnitude(Vec a) { return _mm512_abs_ps(a); }
+/// |a| with the sign of `sign`.
+inline Vec copy_sign(Vec a, Vec sign) { return _mm512_or_ps(magnitude(a), _mm512_and_ps(broadcast(-0.0F), sign)); }
 /// 2^n for an integral -126 <= n <= 127.
 inline Vec power_of_two(Vec n) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+}
+/// x = 2^exponent * fraction with fraction in [sqrt(1/2), sqrt(2)), for a normal x > 0.
+struct Parts {
+    Vec exponent, fraction;
+};
+inline Parts parts_of(Vec x) {
+    const __m512i bits = _mm512_castps_si512(x);
+    const __m512i exponent = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f3504f3)), 23);
+    return {_mm512_cvtepi32_ps(exponent), _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)))};
 }
 
 inline Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
@@ -93,11 +104,20 @@ struct Wide {
 inline Wide widen(Vec v) {
     return {_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))};
 }
-/// p[0, kWidth) rounded to float.
-inline Vec load_narrow(const double* p) {
-    const __m512 low = _mm512_castps256_ps512(_mm512_cvtpd_ps(_mm512_loadu_pd(p)));
-    return _mm512_insertf32x8(low, _mm512_cvtpd_ps(_mm512_loadu_pd(p + 8)), 1);
+inline Wide wide(double value) { return {_mm512_set1_pd(value), _mm512_set1_pd(value)}; }
+/// Rounded to float.
+inline Vec narrow(Wide a) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a.low)), _mm512_cvtpd_ps(a.high), 1);
 }
+/// p[0, kWidth) rounded to float.
+inline Vec load_narrow(const double* p) { return narrow({_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)}); }
+inline void store_wide(double* p, Wide a) {
+    _mm512_storeu_pd(p, a.low);
+    _mm512_storeu_pd(p + 8, a.high);
+}
+inline Wide operator+(Wide a, Wide b) { return {a.low + b.low, a.high + b.high}; }
+inline Wide operator-(Wide a, Wide b) { return {a.low - b.low, a.high - b.high}; }
+inline Wide operator*(Wide a, Wide b) { return {a.low * b.low, a.high * b.high}; }
 inline Wide fma(Wide a, Wide b, Wide c) {
     return {_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)};
 }
