@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "engine/tensor.h"
@@ -32,6 +33,15 @@ public:
     /// One of `words`, by its index.
     virtual void word(const std::string& name, int& index, std::span<const char* const> words) = 0;
     virtual void slice(const std::string& name, Value& value) = 0;
+
+    /// One of an enumeration, by the word for it: `words` are in its order.
+    template <class T>
+    requires std::is_enum_v<T>
+    void choice(const std::string& name, T& value, std::span<const char* const> words) {
+        int index = static_cast<int>(value);
+        word(name, index, words);
+        value = static_cast<T>(index);
+    }
 
     /// Returns whether the field is there; a reader makes it, so that its parts can follow.
     template <class T>

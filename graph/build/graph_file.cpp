@@ -70,10 +70,10 @@ public:
     void numbers(const std::string& name, std::vector<float>& values) override { list(name, values); }
     void numbers(const std::string& name, std::vector<std::uint8_t>& values) override { list(name, values); }
     void integers(const std::string& name, std::vector<std::int64_t>& values) override {
+        values.clear();
         if (!node_.contains(name)) return;
         const json& from = node_.at(name);
         if (!from.is_array()) throw InputError("wanted a list " + name);
-        values.clear();
         for (const json& entry : from) values.push_back(whole_number<std::int64_t>(entry));
     }
     void tensor(const std::string& name, Tensor& tensor, DType type) override {

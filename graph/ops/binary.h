@@ -17,6 +17,7 @@ class NodeCheck;
 /// element of an image (src.h * src.w * src.c).
 struct Binary {
     static constexpr std::string_view kName = "binary";
+    static constexpr bool kInPlace = true;
     kernels::BinaryKind kind = kernels::BinaryKind::add;
     bool swapped = false;
     std::optional<Value> operand;

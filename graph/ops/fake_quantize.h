@@ -15,6 +15,7 @@ class NodeCheck;
 /// the other, to the bit. The nearest whole number, the even one of two; a NaN stays NaN.
 struct FakeQuantize {
     static constexpr std::string_view kName = "fake_quantize";
+    static constexpr bool kInPlace = true;
     std::vector<float> scale;          ///< one, or one of each channel; finite, above 0
     std::vector<std::int64_t> zero;    ///< as many; within [low, high]
     std::int64_t low = 0, high = 255;  ///< within [-2^16, 2^16]

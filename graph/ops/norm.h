@@ -14,6 +14,7 @@ class NodeCheck;
 /// pixel (Ba, Kiros & Hinton, arXiv:1607.06450).
 struct LayerNorm {
     static constexpr std::string_view kName = "layer_norm";
+    static constexpr bool kInPlace = true;
     std::vector<float> scale, shift;  ///< of each channel; empty: 1 and 0
     float eps = 1e-5F;
 
@@ -26,6 +27,7 @@ struct LayerNorm {
 /// arXiv:1607.08022).
 struct InstanceNorm {
     static constexpr std::string_view kName = "instance_norm";
+    static constexpr bool kInPlace = true;
     std::vector<float> scale, shift;  ///< of each channel; empty: 1 and 0
     float eps = 1e-5F;
 
@@ -39,6 +41,7 @@ struct InstanceNorm {
 /// 2012).
 struct LocalResponseNorm {
     static constexpr std::string_view kName = "lrn";
+    static constexpr int kMostSize = 1024;  ///< what a file may say is what a pixel costs
     int size = 5;
     float alpha = 1e-4F, beta = 0.75F, bias = 1;
 

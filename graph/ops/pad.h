@@ -1,10 +1,10 @@
 // Borders around a map.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 #include "graph/graph.h"
+#include "kernels/pad/pad.h"
 
 namespace keel::graph {
 
@@ -14,9 +14,8 @@ class NodeCheck;
 /// border: a constant, src reflected at its outermost elements (which are not repeated; a border is narrower than src),
 /// or the nearest element of src.
 struct Pad {
-    enum class Mode : std::uint8_t { constant, reflect, edge };
-
     static constexpr std::string_view kName = "pad";
+    using Mode = kernels::PadMode;
     Mode mode = Mode::constant;
     int top = 0, left = 0, front = 0;
     float value = 0;  ///< of a constant border

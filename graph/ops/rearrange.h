@@ -6,17 +6,13 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "kernels/rearrange/rearrange.h"
 
 namespace keel::graph {
 
 class NodeCheck;
 
-/// One axis of the elements of a map: how many there are, and how far the next one is in src. A step of 0 repeats an
-/// element (an expansion), one below 0 runs backwards (a flip).
-struct RearrangeAxis {
-    std::int64_t size, pixel_stride, channel_stride;
-    bool operator==(const RearrangeAxis&) const = default;
-};
+using kernels::RearrangeAxis;
 
 /// dst = src read by strides: reshapes, transposes, slices with steps, expansions, flips and channel shuffles. A
 /// concatenation is some of them that write to slices of one buffer.

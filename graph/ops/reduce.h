@@ -1,10 +1,10 @@
 // One number of the channels of each pixel.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 #include "graph/graph.h"
+#include "kernels/reduce/channels.h"
 
 namespace keel::graph {
 
@@ -14,9 +14,8 @@ class NodeCheck;
 /// are in double; a NaN among the channels is the maximum and the minimum. Other axes are brought there by a Rearrange;
 /// the mean of all pixels is an adaptive average Pool to 1 x 1.
 struct Reduce {
-    enum class Kind : std::uint8_t { mean, sum, max, min };
-
     static constexpr std::string_view kName = "reduce";
+    using Kind = kernels::ChannelReduction;
     Kind kind = Kind::mean;
 
     void fields(Archive& archive);

@@ -12,6 +12,7 @@ class NodeCheck;
 /// exp(src) / sum of exp(src) over the channels of each pixel, or the logarithm of it. The same bits on every ISA.
 struct Softmax {
     static constexpr std::string_view kName = "softmax";
+    static constexpr bool kInPlace = true;
     bool log = false;
 
     void fields(Archive& archive);
