@@ -6,6 +6,7 @@
 #include "engine/json.h"
 #include "engine/strict_json.h"
 #include "engine/text.h"
+#include "graph/build/graph_file.h"
 #include "kernels/loss/prediction.h"
 
 namespace keel {
@@ -18,12 +19,14 @@ constexpr std::int64_t kMaxImageSize = 4096;
 bool within(std::int64_t value, std::int64_t low, std::int64_t high) { return value >= low && value <= high; }
 
 /// Returns what a program can neither build nor feed in a spec; empty where all is well.
-std::string fault(const ModelSpec& spec) {
+std::string fault(const ModelSpec& spec, bool is_graph) {
     const ModelOptions& o = spec.options;
     const auto fits = [&](const std::vector<float>& values) {
         return values.size() == 1 || values.size() == static_cast<std::size_t>(o.channels);
     };
-    if (std::ranges::none_of(model_registry(), [&](const ModelEntry& entry) { return spec.name == entry.name; }))
+    const bool known =
+        std::ranges::any_of(model_registry(), [&](const ModelEntry& entry) { return spec.name == entry.name; });
+    if (!known && !(is_graph && printable(spec.name)))
         return "there is no model '" + spec.name.substr(0, 40) + "'";
     if (!within(o.classes, 1, 1'000'000) || spec.label_names.size() != static_cast<std::size_t>(o.classes))
         return std::to_string(o.classes) + " outputs but " + std::to_string(spec.label_names.size()) + " label names";
@@ -101,7 +104,7 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
     } catch (const std::exception& error) {
         throw InputError("[checkpoint] " + file + ": '" + kKey + "' is malformed: " + error.what());
     }
-    if (const std::string why = fault(spec); !why.empty()) throw InputError("[checkpoint] " + file + ": " + why);
+    if (const std::string why = fault(spec, holds_graph(metadata)); !why.empty()) throw InputError("[checkpoint] " + file + ": " + why);
     spec.operating = read_operating_points(metadata, spec.label_names.size(), file);
     return spec;
 }

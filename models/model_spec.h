@@ -15,7 +15,7 @@
 namespace keel {
 
 struct ModelSpec {
-    std::string name{};  ///< of the registry
+    std::string name{};  ///< of the registry; of a graph of another program's any name
     ModelOptions options{};
     std::int64_t image_size = 224;     ///< side of the square input, pixels
     std::vector<float> mean{}, std{};  ///< of the input's channels (or one for all), for pixels in [0, 1]

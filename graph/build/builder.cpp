@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "graph/build/place_concats.h"
 #include "graph/ops/activation.h"
 #include "graph/ops/add.h"
 #include "graph/ops/affine.h"
@@ -134,6 +135,13 @@ Conv* Builder::open_conv(const Value& dst) {
     return conv == nullptr || conv->relu || conv->activation ? nullptr : conv;
 }
 
+/// Likewise of an affine without ReLU.
+Affine* Builder::open_affine(const Value& dst) {
+    if (graph_.nodes.empty() || graph_.nodes.back().dst != dst || kept(dst)) return nullptr;
+    auto* affine = graph_.nodes.back().as<Affine>();
+    return affine == nullptr || affine->relu ? nullptr : affine;
+}
+
 /// The node added last has taken in another operator. Its result moves to a new buffer, so that who reads the old one
 /// is found out.
 Value Builder::moved_result() {
@@ -198,6 +206,14 @@ Value Builder::affine(std::string name, const Value& src, const std::vector<doub
         conv->relu = with_relu;
         return moved_result();
     }
+    if (Affine* before = open_affine(src)) {
+        for (std::size_t i = 0; i < scale.size(); ++i) {
+            before->shift[i] = static_cast<float>(double{before->shift[i]} * scale[i] + shift[i]);
+            before->scale[i] = static_cast<float>(double{before->scale[i]} * scale[i]);
+        }
+        before->relu = with_relu;
+        return moved_result();
+    }
     const Buffer map = graph_.map(src);
     return append(std::move(name), src, map.h, map.w, src.c, Affine{rounded(scale), rounded(shift), with_relu});
 }
@@ -211,6 +227,10 @@ Value Builder::relu(const Value& src) {
     if (Add* sum = last != nullptr && last->dst == src && !kept(src) ? last->as<Add>() : nullptr;
         sum != nullptr && !sum->relu) {
         sum->relu = true;
+        return moved_result();
+    }
+    if (Affine* affine = open_affine(src)) {
+        affine->relu = true;
         return moved_result();
     }
     const Buffer map = graph_.map(src);
@@ -292,6 +312,7 @@ Value Builder::room_behind(const Value& src, std::int64_t count) const {
 Graph Builder::finish(const Value& dst) {
     graph_.dst = dst;
     check(graph_);
+    place_concats(graph_);
     reuse_buffers(graph_);
     drop_unused_buffers(graph_);
     return std::move(graph_);

@@ -17,6 +17,8 @@
 
 namespace keel::graph {
 
+struct Affine;
+
 /// Adds operators one by one; each returns where its result is, and `name` is the node's, for people. What became part
 /// of another operator may have no other reader: finish() refuses a graph where that is not so. Tensors are f32;
 /// weights are taken over, not copied, where they are plain. All throw UsageError for what does not fit.
@@ -74,6 +76,7 @@ private:
     Value pool(std::string name, PoolKind kind, const PoolOptions& window, const Value& src, std::int64_t h,
                std::int64_t w);
     Conv* open_conv(const Value& dst);
+    Affine* open_affine(const Value& dst);
     Value moved_result();
     Value take_affine(const Value& src, std::optional<Prologue>& prologue);
     bool kept(const Value& value) const { return kept_.contains(value.buffer); }

@@ -153,8 +153,7 @@ graph::Graph graph_from(const json& from, std::map<std::string, Tensor>& tensors
 
 bool holds_graph(const std::map<std::string, std::string>& metadata) { return metadata.contains(kKey); }
 
-void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
-                std::map<std::string, std::string> metadata) {
+CheckpointState graph_state(const graph::Graph& graph, std::map<std::string, std::string> metadata) {
     CheckpointState state{std::move(metadata), {}};
     json to{{"format", kFormat},
             {"src", to_json(graph.src)},
@@ -171,7 +170,12 @@ void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
         to["nodes"].push_back(std::move(entry));
     }
     state.metadata[kKey] = json_text(sorted(to));
-    save_checkpoint(path, state);
+    return state;
+}
+
+void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
+                std::map<std::string, std::string> metadata) {
+    save_checkpoint(path, graph_state(graph, std::move(metadata)));
 }
 
 graph::Graph read_graph(const CheckpointState& state, const std::string& file, std::span<const graph::OpKind> kinds) {

@@ -16,8 +16,11 @@ namespace keel {
 /// Returns whether a checkpoint holds a graph, not the weights of a module.
 bool holds_graph(const std::map<std::string, std::string>& metadata);
 
-/// Writes a graph that passes check(), beside `metadata`, which hold what the model is (write_spec) and any notes.
-/// Throws IoError.
+/// Returns what a checkpoint of a graph that passes check() holds, beside `metadata`, which say what the model is
+/// (write_spec) and any notes.
+CheckpointState graph_state(const graph::Graph& graph, std::map<std::string, std::string> metadata);
+
+/// Writes such a checkpoint. Throws IoError.
 void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
                 std::map<std::string, std::string> metadata);
 

@@ -1,0 +1,258 @@
+// Operators with weights, and pools.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "graph/import/maps.h"
+#include "graph/import/operators.h"
+#include "graph/import/windows.h"
+#include "graph/ops/matmul.h"
+#include "graph/ops/window_pool.h"
+#include "kernels/error.h"
+
+namespace keel::graph {
+namespace {
+
+Tensor tensor_of(std::span<const float> values, const Dims& dims) { return Tensor::from<float>(values, dims); }
+
+/// One row for an image of one axis less: a convolution of {n, c, length} is one of {n, c, 1, length}.
+View with_row(View view) {
+    if (view.axes.size() == 3) view.axes.insert(view.axes.begin() + 2, Axis{});
+    return view;
+}
+View without_row(View view, bool row) {
+    if (row) view.axes.erase(view.axes.begin() + 2);
+    return view;
+}
+
+void conv(NodeScope& node) {
+    const View src = with_row(node.view(0));
+    const bool row = node.view(0).axes.size() == 3;
+    std::vector<std::int64_t> dims = node.constant(1).dims();
+    if (row && dims.size() == 3) dims.insert(dims.begin() + 2, 1);
+    node.require(dims.size() == 4, "weights of four extents");
+    const std::int64_t groups = node.integer("group", 1);
+    node.require(groups > 0 && groups <= 1 << 20 && dims[0] > 0 && dims[0] % groups == 0,
+                 "output channels in whole groups");
+    node.require(src.axes.size() == 4 && extent(src.axes[1]) == dims[1] * groups, "channels that the weights read");
+    const Window window = window_of(node, {dims[2], dims[3]}, row, extent(src.axes[2]), extent(src.axes[3]));
+    ConvWindow options;
+    options.stride_h = window.rows.stride;
+    options.stride_w = window.columns.stride;
+    options.dilation_h = window.rows.dilation;
+    options.dilation_w = window.columns.dilation;
+    options.top = window.rows.before;
+    options.bottom = window.rows.after;
+    options.left = window.columns.before;
+    options.right = window.columns.after;
+    options.groups = static_cast<int>(groups);
+    node.require(
+        window.rows.windows(extent(src.axes[2]), false) > 0 && window.columns.windows(extent(src.axes[3]), false) > 0,
+        "an image that holds a window");
+    const Tensor weights = tensor_of(node.floats(1), {dims[0], dims[1], dims[2], dims[3]});
+    Tensor bias;
+    if (node.has(2)) bias = tensor_of(node.floats_or(2, dims[0], 0), {dims[0]});
+    const Value map = node.builder().conv(node.name(), image_of(node, src), weights, bias, options);
+    node.output(without_row(image_view(node.builder(), map), row));
+}
+
+void batch_norm(NodeScope& node) {
+    node.require(node.integer("training_mode", 0) == 0, "a batch norm of evaluation");
+    node.require(node.view(0).axes.size() >= 2, "a channel axis");
+    const Rows rows = rows_of(node, node.view(0), 1);
+    const auto c = static_cast<std::size_t>(rows.map.c);
+    const std::vector<float> gamma = node.floats_or(1, rows.map.c, 1), beta = node.floats_or(2, rows.map.c, 0),
+                             mean = node.floats_or(3, rows.map.c, 0), variance = node.floats_or(4, rows.map.c, 1);
+    const double eps = node.number("epsilon", 1e-5F);
+    std::vector<double> scale(c), shift(c);
+    for (std::size_t i = 0; i < c; ++i) {
+        node.require(variance[i] >= 0, "variances of 0 or more");
+        scale[i] = gamma[i] / std::sqrt(variance[i] + eps);
+        shift[i] = beta[i] - mean[i] * scale[i];
+    }
+    node.output(View{node.builder().affine(node.name(), rows.map, scale, shift, false), 0, 0, rows.axes});
+}
+
+/// Adds src times weights {k, out} (`transposed`: {out, k}) plus a bias, which may be empty, along the last axis.
+void product(NodeScope& node, const View& src, const Constant& weights, bool transposed,
+             const std::vector<float>& bias) {
+    std::vector<std::int64_t> dims = weights.dims();
+    while (dims.size() > 2 && dims[0] == 1) dims.erase(dims.begin());
+    node.require(dims.size() == 2 && weights.is_float(), "weights of two extents");
+    const std::int64_t out = dims[transposed ? 0 : 1], k = dims[transposed ? 1 : 0];
+    node.require(src.axes.size() >= 2 && extent(src.axes.back()) == k, "as many columns as the weights have rows");
+    const Axis outputs{{out, 0, transposed ? k : 1}};
+    const std::int64_t step = transposed ? 1 : out;
+    Tensor offset;
+    if (!bias.empty()) offset = tensor_of(bias, {out});
+    const std::vector<Axis> result_axis{merged({{out, 0, 1}})};
+    if (src.axes.size() == 2 && src.axes[0].empty()) {  // of whole images, flattened in some order
+        const View whole = whole_of(node, src);
+        std::vector<std::pair<Factor, Factor>> order;  // through the map, and through the weights
+        std::int64_t inner = k;
+        for (const Factor& f : whole.axes[1]) {
+            inner /= f.size;
+            order.push_back({f, {f.size, 0, inner * step}});
+        }
+        std::ranges::stable_sort(order, std::greater(), [](const auto& pair) {  // PyTorch's: channel, row, column
+            return std::pair(pair.first.channels, pair.first.pixels);
+        });
+        Axis inputs;
+        for (const auto& pair : order) inputs.push_back(pair.second);
+        const bool plain = transposed && merged(inputs) == merged({{k, 0, 1}});
+        const Constant sorted = plain ? weights : rearranged(weights, std::vector{outputs, inputs});
+        const Value map =
+            node.builder().linear(node.name(), map_of(node, whole), tensor_of(sorted.array.floats, {out, k}), offset);
+        return node.output(View{map, 0, 0, {Axis{}, result_axis[0]}});
+    }
+    const Rows rows = rows_of(node, src, src.axes.size() - 1);
+    const Constant sorted = transposed ? weights : rearranged(weights, std::vector{outputs, Axis{{k, 0, step}}});
+    View result{node.builder().conv(node.name(), rows.map, tensor_of(sorted.array.floats, {out, k, 1, 1}), offset,
+                                    ConvWindow{}),
+                0, 0, rows.axes};
+    result.axes.back() = result_axis[0];
+    node.output(std::move(result));
+}
+
+void gemm(NodeScope& node) {
+    node.require(node.integer("transA", 0) == 0, "a first matrix that is not transposed");
+    node.require(node.view(0).axes.size() == 2, "a matrix");
+    const float alpha = node.number("alpha", 1), beta = node.number("beta", 1);
+    const bool transposed = node.integer("transB", 0) != 0;
+    Constant weights = node.constant(1);
+    node.require(weights.dims().size() == 2 && weights.is_float(), "weights of two extents");
+    if (alpha != 1)
+        for (float& weight : weights.array.floats) weight *= alpha;
+    std::vector<float> bias;
+    if (node.has(2)) {
+        const std::int64_t out = weights.dims()[transposed ? 0 : 1];
+        bias = expanded(node.constant(2), std::vector<std::int64_t>{1, out}).array.floats;
+        for (float& value : bias) value *= beta;
+    }
+    product(node, node.view(0), weights, transposed, bias);
+}
+
+/// A map whose rows are all axes but the last, in their order.
+Value matrix_of(NodeScope& node, const View& view) {
+    const Rows rows = rows_of(node, view, view.axes.size() - 1);
+    std::vector<Axis> others(rows.axes.begin(), rows.axes.end() - 1);
+    const std::int64_t count = elements(others);
+    if (merged(factors_of(others)) == merged({{count, 1, 0}}) && node.builder().map(rows.map).h == 1) return rows.map;
+    return rearranged_map(node, view, factors_of(std::span(view.axes).first(view.axes.size() - 1)), view.axes.back(), 1,
+                          count);
+}
+
+void matmul(NodeScope& node) {
+    node.require(!node.is_constant(0), "a map as the first matrix");
+    if (node.is_constant(1)) return product(node, node.view(0), node.constant(1), false, {});
+    const View &a = node.view(0), &b = node.view(1);
+    const std::size_t rank = a.axes.size();
+    node.require(rank >= 3 && b.axes.size() == rank, "matrices with as many axes, the images apart");
+    for (std::size_t i = 0; i + 2 < rank; ++i)
+        node.require(extent(a.axes[i]) == extent(b.axes[i]), "as many matrices on both sides");
+    const std::int64_t batches = elements(std::span(a.axes).first(rank - 2)), m = extent(a.axes[rank - 2]),
+                       k = extent(a.axes[rank - 1]), n = extent(b.axes[rank - 1]);
+    node.require(extent(b.axes[rank - 2]) == k, "as many columns as the second matrix has rows");
+    MatMul product;
+    product.operand = matrix_of(node, b);
+    product.batches = static_cast<int>(batches);
+    product.m = static_cast<int>(m);
+    product.k = static_cast<int>(k);
+    product.n = static_cast<int>(n);
+    const Value src = matrix_of(node, a);
+    View result{node.builder().append(node.name(), src, 1, batches * m, n, std::move(product)), 0, 0, a.axes};
+    std::int64_t stride = batches * m;
+    for (std::size_t i = 0; i + 1 < rank; ++i) {
+        const std::int64_t size = extent(a.axes[i]);
+        stride /= size;
+        result.axes[i] = merged({{size, stride, 0}});
+    }
+    result.axes.back() = merged({{n, 0, 1}});
+    node.output(std::move(result));
+}
+
+/// Whether Keel's own pool of square windows computes this one.
+bool is_square(const Window& window, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow) {
+    const Stretch &y = window.rows, &x = window.columns;
+    return y == x && y.before == y.after && y.dilation == 1 && y.before < y.size && y.windows(h, false) == oh &&
+           x.windows(w, false) == ow;
+}
+
+void pool(NodeScope& node, WindowPool::Kind kind) {
+    for (std::size_t i = 1; i < node.node().outputs.size(); ++i)
+        node.require(node.node().outputs[i].empty() || node.values().readers[node.node().outputs[i]] == 0,
+                     "a pool whose indices nobody reads");
+    const View& from = node.view(0);
+    const View src = with_row(from);
+    const bool row = from.axes.size() == 3;
+    const Value map = image_of(node, src);
+    const std::int64_t h = node.builder().map(map).h, w = node.builder().map(map).w;
+    std::vector<std::int64_t> kernel = node.list("kernel_shape");
+    if (row) kernel.insert(kernel.begin(), 1);
+    node.require(kernel.size() == 2, "a kernel of two extents");
+    const Window window = window_of(node, {kernel[0], kernel[1]}, row, h, w);
+    const bool ceil = node.integer("ceil_mode", 0) != 0, count_padding = node.integer("count_include_pad", 0) != 0;
+    const std::int64_t oh = window.rows.windows(h, ceil), ow = window.columns.windows(w, ceil);
+    node.require(oh > 0 && ow > 0, "an image that holds a window");
+    Value result{};
+    const bool average = kind == WindowPool::Kind::average;
+    if (is_square(window, h, w, oh, ow) && (!average || count_padding || window.rows.before == 0)) {
+        const PoolOptions options{window.rows.size, window.rows.stride, window.rows.before};
+        result = average ? node.builder().avg_pool(node.name(), map, options)
+                         : node.builder().max_pool(node.name(), map, options);
+    } else {
+        WindowPool any;
+        any.kind = kind;
+        any.kh = window.rows.size;
+        any.kw = window.columns.size;
+        any.stride_h = window.rows.stride;
+        any.stride_w = window.columns.stride;
+        any.top = window.rows.before;
+        any.bottom = window.rows.after;
+        any.left = window.columns.before;
+        any.right = window.columns.after;
+        any.dilation_h = window.rows.dilation;
+        any.dilation_w = window.columns.dilation;
+        any.count_padding = count_padding;
+        result = node.builder().append(node.name(), map, oh, ow, map.c, any);
+    }
+    View view = without_row(image_view(node.builder(), result), row);
+    if (!average) view.rounding = from.rounding;  // the maximum of rounded numbers is one of them
+    node.output(std::move(view));
+}
+
+void max_pool(NodeScope& node) { pool(node, WindowPool::Kind::max); }
+void average_pool(NodeScope& node) { pool(node, WindowPool::Kind::average); }
+
+void global_average_pool(NodeScope& node) {
+    const Value map = image_of(node, node.view(0));
+    node.output(image_view(node.builder(), node.builder().adaptive_avg_pool(map, 1, 1)));
+}
+
+void global_max_pool(NodeScope& node) {
+    const Value map = image_of(node, node.view(0));
+    const Buffer extents = node.builder().map(map);
+    WindowPool all;
+    all.kh = static_cast<int>(extents.h);
+    all.kw = static_cast<int>(extents.w);
+    node.output(image_view(node.builder(), node.builder().append(node.name(), map, 1, 1, map.c, all)));
+}
+
+constexpr LowerEntry kOperators[]{
+    {"Conv", conv},
+    {"BatchNormalization", batch_norm},
+    {"Gemm", gemm},
+    {"MatMul", matmul},
+    {"MaxPool", max_pool},
+    {"AveragePool", average_pool},
+    {"GlobalAveragePool", global_average_pool},
+    {"GlobalMaxPool", global_max_pool},
+};
+
+}  // namespace
+
+std::span<const LowerEntry> layer_operators() { return kOperators; }
+
+}  // namespace keel::graph

@@ -1,0 +1,79 @@
+// Small networks of PyTorch, by both of its exporters, against what PyTorch computes in double (files/onnx/make_onnx.py).
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "engine/safetensors.h"
+#include "graph/import/import.h"
+#include "graph/onnx/file.h"
+#include "graph/runtime.h"
+#include "tests/support/catch.h"
+
+namespace keel {
+namespace {
+
+const std::filesystem::path kFolder = std::filesystem::path(KEEL_SOURCE_DIR) / "tests/graph/files/onnx";
+
+Tensor find(const TensorFile& file, const std::string& name) {
+    for (const NamedTensor& entry : file.tensors)
+        if (entry.name == name) return entry.tensor.contiguous();
+    FAIL("no tensor " << name);
+    return {};
+}
+
+/// {n, c, h, w} as {n, h, w, c}.
+std::vector<float> channels_last(const Tensor& images) {
+    const Dims d = images.dims();
+    std::vector<float> pixels(static_cast<std::size_t>(images.elements()));
+    const std::int64_t c = d[1], size = d[2] * d[3];
+    for (std::int64_t n = 0; n < d[0]; ++n)
+        for (std::int64_t i = 0; i < c; ++i)
+            for (std::int64_t p = 0; p < size; ++p)
+                pixels[static_cast<std::size_t>((n * size + p) * c + i)] =
+                    images.data<float>()[(n * c + i) * size + p];
+    return pixels;
+}
+
+void to_log_softmax(std::vector<float>& logits, std::size_t n) {
+    const std::size_t classes = logits.size() / n;
+    for (std::size_t i = 0; i < n; ++i) {
+        double sum = 0;
+        for (std::size_t c = 0; c < classes; ++c) sum += std::exp(double{logits[i * classes + c]});
+        for (std::size_t c = 0; c < classes; ++c)
+            logits[i * classes + c] = static_cast<float>(logits[i * classes + c] - std::log(sum));
+    }
+}
+
+/// The largest difference as a part of the largest output.
+double difference(const std::string& network, const std::string& exporter) {
+    const TensorFile golden = read_safetensors(kFolder / (network + ".safetensors"));
+    const Tensor input = find(golden, "input"), output = find(golden, "output").to(DType::f64);
+    const Dims d = input.dims();
+    const graph::ImportedGraph imported =
+        graph::import_graph(onnx::read_file(kFolder / (network + "." + exporter + ".onnx")), d[2], d[3], d[1]);
+    CHECK((imported.outputs == graph::Outputs::softmax) == (network == "head"));
+    const Runtime runtime(imported.graph, d[0]);
+    std::vector<float> got(static_cast<std::size_t>(output.elements()));
+    REQUIRE(imported.graph.dst.c * d[0] == output.elements());
+    runtime.run(d[0], channels_last(input).data(), got.data());
+    if (network == "head") to_log_softmax(got, static_cast<std::size_t>(d[0]));  // which is left to the reader
+    double largest = 0, apart = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        const double wanted = output.data<double>()[i], off = std::abs(wanted - got[i]);
+        largest = std::max(largest, std::abs(wanted));
+        apart = std::isnan(off) ? off : std::max(apart, off);
+    }
+    return apart / largest;
+}
+
+TEST_CASE("networks of both exporters of PyTorch compute what PyTorch computes", "[graph]") {
+    const auto network = GENERATE(as<std::string>(), "plain", "mobile", "shuffle", "dense", "inception", "convnext",
+                                  "resize", "norms", "activations", "pools", "lrn", "head");
+    const auto exporter = GENERATE(as<std::string>(), "torch1", "torch2");
+    CAPTURE(network, exporter);
+    // a dozen layers of sums of a hundred terms: roundings of 2^-24 that add up like steps of a random walk
+    CHECK(difference(network, exporter) < 4 * std::sqrt(12 * 100) * 0x1p-24);
+}
+
+}  // namespace
+}  // namespace keel
