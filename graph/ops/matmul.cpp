@@ -2,9 +2,15 @@
 
 #include "graph/check.h"
 #include "graph/run_memory.h"
+#include "kernels/parallel.h"
 #include "kernels/routing/gemm.h"
 
 namespace keel::graph {
+namespace {
+
+constexpr std::int64_t kGrain = 32768;  // multiplications worth waking a thread for
+
+}  // namespace
 
 void MatMul::fields(Archive& archive) {
     if (archive.optional("operand", operand)) archive.slice("operand", *operand);
@@ -32,8 +38,16 @@ void MatMul::run(const Node& node, const RunMemory& memory) const {
     const kernels::ConstMap a = memory.from(node.src), b = memory.from(*operand);
     const kernels::Map dst = memory.to(node.dst);
     const kernels::GemmGeometry g{false, false, m, n, k, a.ld, b.ld, dst.ld};
-    for (std::int64_t i = 0; i < memory.n() * batches; ++i)
-        kernels::gemm(g, a.floats() + i * m * a.ld, b.floats() + i * k * b.ld, false, dst.floats() + i * m * dst.ld);
+    const std::int64_t count = memory.n() * batches, macs = g.m * g.n * g.k;
+    const auto multiply = [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+            kernels::gemm(g, a.floats() + i * m * a.ld, b.floats() + i * k * b.ld, false,
+                          dst.floats() + i * m * dst.ld);
+    };
+    if (count < thread_count())
+        multiply(0, count);  // each on the whole team
+    else
+        parallel_for(count, chunk_count(kGrain, macs), multiply);
 }
 
 }  // namespace keel::graph
