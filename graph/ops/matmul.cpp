@@ -47,7 +47,8 @@ void MatMul::run(const Node& node, const RunMemory& memory) const {
     if (count < thread_count())
         multiply(0, count);  // each on the whole team
     else
-        parallel_for(count, chunk_count(kGrain, macs), multiply);
+        parallel_for(count, chunk_count(kGrain, macs),
+                     [&](std::int64_t begin, std::int64_t end) { multiply(begin, end); });
 }
 
 }  // namespace keel::graph
