@@ -163,8 +163,8 @@ Value Builder::take_affine(const Value& src, std::optional<Prologue>& prologue) 
     return from;
 }
 
-Value Builder::conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
-                    const ConvWindow& window, const std::optional<Value>& dst) {
+Value Builder::windowed(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
+                        const ConvWindow& window, const std::optional<Value>& dst) {
     Conv conv;
     conv.weights = weights.contiguous();
     conv.window = window;

@@ -5,9 +5,11 @@
 // - a batch norm with ReLU in front of a convolution or a pool, into the latter's prologue.
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/ops.h"
@@ -29,10 +31,18 @@ public:
     Value src() const { return graph_.src; }
     const Buffer& map(const Value& value) const { return graph_.map(value); }
 
-    /// Adds conv2d (engine/ops.h), which may be uneven, with weights {oc, ic / groups, kh, kw} and a bias {oc}, which
+    /// Adds conv2d (engine/ops.h) with weights {oc, ic / groups, kh, kw} and a bias {oc}, which
     /// may be undefined. `dst`, if given, is room that was made before.
-    Value conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias, const ConvWindow& window,
-               const std::optional<Value>& dst = {});
+    Value conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
+               const Conv2dOptions& options, const std::optional<Value>& dst = {}) {
+        return windowed(std::move(name), src, weights, bias, options, dst);
+    }
+    /// Likewise with a window whose sides or axes may differ. A template, so that braces are options.
+    template <std::same_as<ConvWindow> Window>
+    Value conv(std::string name, const Value& src, const Tensor& weights, const Tensor& bias, const Window& window,
+               const std::optional<Value>& dst = {}) {
+        return windowed(std::move(name), src, weights, bias, window, dst);
+    }
     /// Adds the map flattened in PyTorch's order (channel, row, column), times weights {out, c * h * w} transposed,
     /// plus bias {out}, which may be undefined.
     Value linear(std::string name, const Value& src, const Tensor& weights, const Tensor& bias);
@@ -75,6 +85,8 @@ private:
     Value push(std::string name, const Value& src, const Value& dst, Op op);
     Value pool(std::string name, PoolKind kind, const PoolOptions& window, const Value& src, std::int64_t h,
                std::int64_t w);
+    Value windowed(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
+                   const ConvWindow& window, const std::optional<Value>& dst);
     Conv* open_conv(const Value& dst);
     Affine* open_affine(const Value& dst);
     Value moved_result();

@@ -205,7 +205,7 @@ TEST_CASE("A graph that makes no sense is refused", "[graph]") {
     refused([](Graph& g) { g.buffers[1].h -= 1; });
     refused([](Graph& g) { g.nodes.pop_back(); });
     refused([&](Graph& g) { conv(g, 2).bias.pop_back(); });
-    refused([&](Graph& g) { conv(g, 2).options.stride = 2; });
+    refused([&](Graph& g) { conv(g, 2).window.stride_h = 2; });
     refused([&](Graph& g) { conv(g, 2).prologue = Prologue{{1, 1}, {0, 0}}; });
     refused([&](Graph& g) { conv(g, 3).residual = g.nodes[0].dst; });
     refused([&](Graph& g) { conv(g, 2).weights = Tensor::zeros({64, 32, 3, 3}); });
