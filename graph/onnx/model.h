@@ -47,6 +47,8 @@ struct Array {
 
     std::int64_t elements() const {
         std::int64_t product = 1;
+        for (const std::int64_t dim : dims)
+            if (dim == 0) return 0;  // before the others, whose product may be too large
         for (const std::int64_t dim : dims) product *= dim;
         return product;
     }
@@ -59,7 +61,7 @@ using Attribute = std::variant<std::int64_t, float, std::string, Array, std::vec
                                std::vector<std::string>, Subgraph>;
 
 struct Node {
-    std::string name{}, op{}, domain{};          ///< domain "": the standard's, which files may also call "ai.onnx"
+    std::string name{}, op{}, domain{};            ///< domain "": the standard's, which files may also call "ai.onnx"
     std::vector<std::string> inputs{}, outputs{};  ///< "": an optional one that is not given
     std::map<std::string, Attribute> attributes{};
 };

@@ -12,7 +12,8 @@ import zlib
 from corpus_dicom import dicom_files
 from corpus_images import images
 from corpus_models import graphs, weights
-from corpus_torch import torch_files
+from corpus_onnx import onnx_files
+from corpus_torch import shard_indexes, torch_files
 
 ROOT = pathlib.Path(sys.argv[1])
 
@@ -340,6 +341,8 @@ predictions()
 configuration()
 weights(put)
 torch_files(put, archive)
+shard_indexes(put)
+onnx_files(put)
 graphs(put)
 tuning()
 frames()
