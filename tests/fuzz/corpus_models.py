@@ -94,7 +94,54 @@ GRAPH = {"format": 1, "src": [0, 0, 3], "dst": [4, 0, 2],
                     "groups": 1, "relu": False, "zero": 0}]}
 
 
+MOST, LEAST = (1 << 63) - 1, -(1 << 63)
+
+# One operator of floats of images of 4 x 4 x 3: the extents of its result, the node, and fields that no file may have.
+OPERATORS = {
+    "rearrange": ((1, 3, 16), {"pixel_axes": [3, 0, 1], "channel_axes": [16, 1, 0], "first": [0, 0]},
+                  [{"pixel_axes": [3, 0, MOST]}, {"pixel_axes": [3, 0, LEAST]}, {"pixel_axes": [3, MOST, 1]}, {"pixel_axes": [MOST, 0, 1]},
+                   {"pixel_axes": [-3, 0, 1, -1, 0, 0]}, {"channel_axes": [16, 1]}, {"channel_axes": {}}, {"first": [LEAST, 0]},
+                   {"first": [1, 0]}, {"first": []}, {"pixel_axes": [1, 0, 0] * 20 + [3, 0, 1]}]),
+    "binary": ((4, 4, 3), {"kind": "max", "swapped": False, "operand": [0, 2, 1]},
+               [{"operand": [0, 2, 2]}, {"operand": [9, 0, 1]}, {"operand": []}, {"kind": "mod"}, {"operand": [1, 0, 3]}]),
+    "window_pool": ((3, 2, 3), {"kind": "average", "kh": 3, "kw": 2, "stride_h": 2, "stride_w": 3, "top": 1, "left": 1, "bottom": 1,
+                                "right": 0, "dilation_h": 1, "dilation_w": 2, "count_padding": True},
+                    [{"kh": 0}, {"stride_h": 0}, {"stride_w": 1 << 20}, {"dilation_h": 0}, {"top": 1 << 20}, {"kh": 1 << 20, "dilation_h": 1 << 20},
+                     {"bottom": -1}, {"kind": "least"}]),
+    "layer_norm": ((4, 4, 3), {"name": "normal", "eps": 0.01}, [{"eps": -1}, {"eps": 1e300}, {"eps": None}]),
+    "instance_norm": ((4, 4, 3), {"name": "normal", "eps": 0.0}, [{"eps": -1}]),
+    "lrn": ((4, 4, 3), {"size": 3, "alpha": 0.1, "beta": 0.75, "bias": 1.0}, [{"size": 0}, {"size": 1 << 20}, {"beta": 1e300}]),
+    "softmax": ((4, 4, 3), {"log": True}, [{"log": 3}]),
+    "resize": ((9, 7, 3), {"kind": "linear", "coordinates": "half_pixel", "rounding": "floor", "scale_h": 2.25, "scale_w": 1e-38},
+               [{"scale_h": 0}, {"scale_h": -1}, {"coordinates": "crop"}, {"rounding": ""}]),
+    "pad": ((6, 7, 4), {"name": "border", "mode": "reflect", "top": 1, "left": 2, "front": 1},
+            [{"top": 3}, {"left": 1 << 20}, {"front": -1}, {"mode": "wrap"}]),
+    "matmul": ((4, 4, 3), {"src": [0, 0, 1], "operand": [0, 0, 3], "batches": 16, "m": 1, "k": 1, "n": 3},
+               [{"m": 0}, {"k": 1 << 20}, {"batches": 1 << 20, "m": 1 << 20, "k": 1 << 20}, {"operand": [0, 0, 4]}]),
+    "reduce": ((4, 4, 1), {"kind": "mean"}, [{"kind": "median"}]),
+    "fake_quantize": ((4, 4, 3), {"name": "rounded", "zero": [3], "range": [0, 255]},
+                      [{"zero": []}, {"zero": [256]}, {"range": [LEAST, MOST]}, {"range": [0]}, {"range": [7, 7]}]),
+    "prelu": ((4, 4, 3), {"name": "slopes"}, [{"name": "flat"}]),
+}
+
+
+def operators(put):
+    """A graph of each operator, and of each what none may say."""
+    for op, (extents, fields, lies) in OPERATORS.items():
+        for i, lie in enumerate([{}] + lies):
+            node = {"name": "node", "op": op, "src": [0, 0, 3], "dst": [1, 0, extents[2]], **fields, **lie}
+            buffers = [{"h": h, "w": w, "c": c, "codes": False} for h, w, c in ((4, 4, 3), extents)]
+            graph = {"format": 1, "src": [0, 0, 3], "dst": [1, 0, extents[2]], "buffers": buffers, "nodes": [node]}
+            put("graph", f"{op}_{i}.json", json.dumps(graph))
+    constant = {"name": "number", "op": "binary", "src": [0, 0, 3], "dst": [1, 0, 3], "kind": "pow", "swapped": True}
+    put("graph", "binary_constant.json", json.dumps(
+        {"format": 1, "src": [0, 0, 3], "dst": [1, 0, 3], "nodes": [constant],
+         "buffers": [{"h": 4, "w": 4, "c": 3, "codes": False}] * 2}))
+
+
 def graphs(put):
+    operators(put)
+
     def changed(*changes):
         graph = json.loads(json.dumps(GRAPH))
         for path, value in changes:
