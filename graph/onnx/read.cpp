@@ -9,6 +9,7 @@
 #include "engine/text.h"
 #include "graph/onnx/check.h"
 #include "graph/onnx/file.h"
+#include "graph/onnx/parts.h"
 #include "graph/onnx/tensor.h"
 #include "graph/onnx/wire.h"
 #include "kernels/error.h"
@@ -17,20 +18,6 @@ namespace keel::onnx {
 namespace {
 
 constexpr std::size_t kMostNodes = 100'000;
-
-/// AttributeProto.AttributeType.
-enum AttributeType : std::int64_t {
-    kUndefined = 0,
-    kFloat = 1,
-    kInt = 2,
-    kString = 3,
-    kTensor = 4,
-    kGraph = 5,
-    kFloats = 6,
-    kInts = 7,
-    kStrings = 8,
-    kGraphs = 10,
-};
 
 /// The standard's domain has two names.
 std::string domain_from(std::string_view text) {
@@ -71,10 +58,6 @@ private:
     void initializer(std::string_view message);
     void node(std::string_view message);
     void check_functions() const;
-    std::pair<std::string, Attribute> attribute(std::string_view message);
-    Port port(std::string_view message);
-    void tensor_type(std::string_view message, Port& port);
-    Extent extent(std::string_view message);
     std::string name(std::string_view text, const char* what) {
         budget_.parts(1);
         return name_from(text, what);
@@ -211,10 +194,10 @@ void Reader::graph(std::string_view message) {
                 initializer(fields.bytes());
                 break;
             case 11:
-                model_.inputs.push_back(port(fields.bytes()));
+                model_.inputs.push_back(read_port(fields.bytes(), budget_));
                 break;
             case 12:
-                model_.outputs.push_back(port(fields.bytes()));
+                model_.outputs.push_back(read_port(fields.bytes(), budget_));
                 break;
             case 15:
                 throw InputError(fmt::format("tensor '{}': it is sparse, which is not read",
@@ -266,194 +249,13 @@ void Reader::node(std::string_view message) {
     if (node.op.empty()) throw InputError(fmt::format("{} does not say of which operator it is", title(node)));
     for (const std::string_view each : attributes) {
         try {
-            auto [key, value] = attribute(each);
+            auto [key, value] = read_attribute(each, budget_, files_);
             if (!node.attributes.emplace(key, std::move(value)).second)
                 throw InputError(fmt::format("two attributes '{}'", excerpt(key)));
         } catch (const InputError& error) {
             throw InputError(fmt::format("{}: {}", title(node), error.what()));
         }
     }
-}
-
-/// An AttributeProto, of which one value counts.
-struct AttributeParts {
-    std::string name{};
-    std::int64_t type = kUndefined, integer = 0;
-    std::int64_t guess = kUndefined;  ///< by the last value there is, for files older than the field `type`
-    float number = 0;
-    std::string text{};
-    std::string_view tensor{};
-    std::vector<float> numbers{};
-    std::vector<std::int64_t> integers{};
-    std::vector<std::string> texts{};
-    bool refers = false;
-
-    std::int64_t kind() const { return type == kUndefined ? guess : type; }
-};
-
-AttributeParts attribute_parts(std::string_view message, Budget& budget) {
-    Fields fields(message);
-    AttributeParts parts;
-    while (fields.next()) {
-        const std::uint32_t number = fields.number();
-        switch (number) {
-            case 1:
-                parts.name = name_from(fields.bytes(), "name of an attribute");
-                continue;
-            case 2:
-                parts.number = fields.f32(), parts.guess = kFloat;
-                continue;
-            case 3:
-                parts.integer = fields.integer(), parts.guess = kInt;
-                continue;
-            case 4:
-                parts.text = std::string(fields.bytes()), parts.guess = kString;
-                continue;
-            case 5:
-                parts.tensor = fields.bytes(), parts.guess = kTensor;
-                continue;
-            case 6:
-                fields.skip(), parts.guess = kGraph;
-                continue;
-            case 7:
-                fields.append(parts.numbers), parts.guess = kFloats;
-                continue;
-            case 8:
-                fields.append(parts.integers), parts.guess = kInts;
-                continue;
-            case 9:
-                budget.parts(1);
-                parts.texts.emplace_back(fields.bytes());
-                parts.guess = kStrings;
-                continue;
-            case 20:
-                parts.type = fields.integer();
-                continue;
-            case 21:
-                parts.refers = !fields.bytes().empty();
-                continue;
-            default:
-                fields.skip();
-        }
-    }
-    return parts;
-}
-
-std::pair<std::string, Attribute> Reader::attribute(std::string_view message) {
-    AttributeParts parts = attribute_parts(message, budget_);
-    budget_.bytes(parts.integers.size() * sizeof(std::int64_t) + parts.numbers.size() * sizeof(float));
-    if (parts.name.empty()) throw InputError("an attribute without a name");
-    const auto value = [&]() -> Attribute {
-        if (parts.refers) throw InputError("it refers to one of a function, and is in none");
-        switch (parts.kind()) {
-            case kFloat:
-                return parts.number;
-            case kInt:
-                return parts.integer;
-            case kString:
-                return std::move(parts.text);
-            case kTensor:
-                return read_tensor(parts.tensor, budget_, files_).array;
-            case kGraph:
-            case kGraphs:
-                return Subgraph{};
-            case kFloats:
-                return std::move(parts.numbers);
-            case kInts:
-                return std::move(parts.integers);
-            case kStrings:
-                return std::move(parts.texts);
-            case kUndefined:
-                throw InputError("it has no value");
-            default:
-                throw InputError(fmt::format("it is of type {}, which is not read", parts.kind()));
-        }
-    };
-    try {
-        return {parts.name, value()};
-    } catch (const InputError& error) {
-        throw InputError(fmt::format("attribute '{}': {}", excerpt(parts.name), error.what()));
-    }
-}
-
-Port Reader::port(std::string_view message) {
-    Fields fields(message);
-    Port port;
-    port.type = ElementType::undefined;
-    std::optional<std::string_view> type;
-    while (fields.next()) {
-        switch (fields.number()) {
-            case 1:
-                port.name = name(fields.bytes(), "name of a value");
-                break;
-            case 2:
-                type = fields.bytes();
-                break;
-            default:
-                fields.skip();
-        }
-    }
-    if (port.name.empty()) throw InputError("the graph has an input or output without a name");
-    try {
-        if (!type) throw InputError("it has no type");
-        Fields kinds(*type);
-        bool is_tensor = false;
-        while (kinds.next()) {
-            if (kinds.number() == 1) {
-                is_tensor = true;
-                tensor_type(kinds.bytes(), port);
-            } else {
-                kinds.skip();
-            }
-        }
-        if (!is_tensor) throw InputError("it is no tensor");
-    } catch (const InputError& error) {
-        throw InputError(fmt::format("input or output '{}': {}", excerpt(port.name), error.what()));
-    }
-    return port;
-}
-
-void Reader::tensor_type(std::string_view message, Port& port) {
-    Fields fields(message);
-    while (fields.next()) {
-        if (fields.number() == 1) {
-            const std::int64_t type = fields.integer();
-            const bool known = (type >= 0 && type <= 13) || type == 16;
-            if (!known) throw InputError(fmt::format("elements of type {}, which is not read", type));
-            port.type = static_cast<ElementType>(type);
-        } else if (fields.number() == 2) {
-            Fields shape(fields.bytes());
-            while (shape.next()) {
-                if (shape.number() == 1)
-                    port.dims.push_back(extent(shape.bytes()));
-                else
-                    shape.skip();
-            }
-        } else {
-            fields.skip();
-        }
-    }
-}
-
-Extent Reader::extent(std::string_view message) {
-    Fields fields(message);
-    Extent extent;
-    budget_.parts(1);
-    while (fields.next()) {
-        switch (fields.number()) {
-            case 1:
-                extent.value = fields.integer();
-                break;
-            case 2:
-                extent.name = name(fields.bytes(), "name of an extent");
-                break;
-            default:
-                fields.skip();
-        }
-    }
-    if (extent.value == -1) extent.value.reset();  // how some programs write that it is free
-    if (extent.value < 0 && extent.value) throw InputError(fmt::format("an extent of {}", *extent.value));
-    return extent;
 }
 
 }  // namespace
