@@ -83,7 +83,10 @@ public:
     void operator()(float value) { writer_.add_float(2, value), type(1); }
     void operator()(std::int64_t value) { writer_.add_int64(3, value), type(2); }
     void operator()(const std::string& value) { writer_.add_bytes(4, value), type(3); }
-    void operator()(const Array& value) { write_tensor({writer_, 5}, "", value), type(4); }
+    void operator()(const Array& value) {
+        write_tensor({writer_, 5}, "", value);  // which ends with this statement
+        type(4);
+    }
     void operator()(const std::vector<float>& values) {
         for (const float value : values) writer_.add_float(7, value);
         type(6);
