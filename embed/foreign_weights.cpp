@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
 
 #include <fmt/core.h>
 
@@ -31,17 +30,12 @@ std::int64_t channels_of(const std::vector<NamedTensor>& state, const Shapes& we
     return found != weights.end() && found->second.rank() == 4 ? found->second[1] : 0;
 }
 
-/// Whether the weights hold all tensors of a model, and beside them none that begins as a part of it.
+/// Whether the weights hold all tensors of a model, and no others.
 bool fit(const Shapes& weights, const Shapes& model) {
-    std::set<std::string> parts;
-    for (const auto& [name, dims] : model) {
-        const auto found = weights.find(name);
-        if (found == weights.end() || found->second != dims) return false;
-        parts.insert(name.substr(0, name.find('.')));
-    }
-    return std::ranges::none_of(weights, [&](const auto& entry) {
-        return !model.contains(entry.first) && parts.contains(entry.first.substr(0, entry.first.find('.')));
-    });
+    return weights.size() == model.size() && std::ranges::all_of(model, [&](const auto& each) {
+               const auto found = weights.find(each.first);
+               return found != weights.end() && found->second == each.second;
+           });
 }
 
 /// The options of a model of `entry` that the weights fit; none where they do not.
@@ -90,13 +84,17 @@ std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights) {
 }
 
 std::string guessed_text(const ModelSpec& spec) {
+    ModelSpec usual{.options = spec.options};
+    default_normalization(usual);
+    const char* whose = spec.mean != usual.mean      ? "torchxrayvision's"
+                        : spec.options.channels == 3 ? "ImageNet's"
+                                                     : "Keel's";
     return fmt::format(
         "the weights{} do not say what they are of; guessed are {} by the names of the tensors, images of {} pixels in "
-        "{} "
-        "channel{} with {} normalization, {} classes that are called by their numbers and exclude one another",
+        "{} channel{} with {} normalization, {} classes that are called by their numbers and {}",
         spec.read_as.empty() ? "" : " (" + spec.read_as + ")", spec.name, spec.image_size, spec.options.channels,
-        spec.options.channels == 1 ? "" : "s", spec.options.channels == 3 ? "ImageNet's" : "Keel's",
-        spec.options.classes);
+        spec.options.channels == 1 ? "" : "s", whose, spec.options.classes,
+        spec.multi_label ? "do not exclude one another" : "exclude one another");
 }
 
 void adopt_labels(ModelSpec& spec, const std::vector<std::string>& label_names, bool multi_label) {

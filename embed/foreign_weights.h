@@ -10,7 +10,8 @@
 
 namespace keel {
 
-/// Returns the model whose parameters have these names and dims, of those in the registry; none where there is no such.
+/// Returns the model whose tensors have these names and dims, all of them and no others, of those in the registry; none
+/// where there is no such (find_model_part() leaves out what is of no model before).
 /// What the weights do not say is guessed: images of 224 pixels (32 before a small stem) with the normalization of
 /// default_normalization(), classes that are called by their numbers.
 std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights);

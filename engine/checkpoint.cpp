@@ -21,13 +21,17 @@ std::string listed(const char* what, const std::vector<std::string>& names) {
     return names.empty() ? "" : text;
 }
 
-/// Throws InputError where a model would have to compute with NaN or infinity.
+/// Throws InputError where a model would have to compute with NaN, infinity or the root of a negative variance.
 void require_finite(const std::string& name, const Tensor& tensor, const std::string& source) {
     if (tensor.dtype() != DType::f32) return;
     const Tensor plain = tensor.contiguous();
-    if (std::ranges::all_of(plain.values<float>(), [](float value) { return std::isfinite(value); })) return;
-    throw InputError("[checkpoint] " + source + ": " + name +
-                     " holds NaN or infinity: the weights are damaged, or of a run that had diverged");
+    const auto values = plain.values<float>();
+    const bool variance = name.ends_with("running_var");
+    for (const float value : values)
+        if (!std::isfinite(value) || (variance && value < 0))
+            throw InputError("[checkpoint] " + source + ": " + name + " holds " +
+                             (std::isfinite(value) ? "a variance below 0" : "NaN or infinity") +
+                             ": the weights are damaged, or of a run that had diverged");
 }
 
 bool convertible(const Tensor& from, const Tensor& to) {
@@ -55,6 +59,11 @@ CheckpointState load_checkpoint(const std::filesystem::path& path,
 }
 
 bool is_checkpoint(const TensorFile& file) { return file.metadata.contains(kFormatKey); }
+
+bool is_layer(const NamedTensor& entry) {
+    const std::string last = entry.name.substr(entry.name.rfind('.') + 1);
+    return (last == "weight" && entry.tensor.rank() >= 2) || last == "running_mean" || last == "running_var";
+}
 
 bool belongs_to_model(const std::string& name) {
     return !is_optimizer_state(name) && !is_ema_state(name) && !name.starts_with("loss.") &&
@@ -86,8 +95,8 @@ std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const 
     for (const auto& [name, wanted] : state) {
         const auto node = given.extract(name);
         if (!node.empty() && convertible(node.mapped(), wanted)) {
-            require_finite(name, node.mapped(), source);
-            copies.emplace_back(node.mapped(), wanted);
+            copies.emplace_back(node.mapped().to(wanted.dtype()), wanted);
+            require_finite(name, copies.back().first, source);  // as the model has it: f64 may be beyond f32
         } else if (skippable(name))
             skipped.push_back(name);
         else if (node.empty())
@@ -102,16 +111,18 @@ std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const 
         return std::ranges::any_of(state, [&](const NamedTensor& entry) { return entry.name.starts_with(part); });
     };
     for (const auto& [name, tensor] : given)
-        (skippable(name) || (options.skip_foreign && !part_of_model(name)) ? skipped : left_over).push_back(name);
+        (skippable(name) || (options.skip_foreign && !part_of_model(name) && !is_layer({name, tensor})) ? skipped
+                                                                                                        : left_over)
+            .push_back(name);
 
     if (!missing.empty() || !misfits.empty() || !left_over.empty())
         throw InputError("[checkpoint] " + source + " does not fit the model" + listed("missing:", missing) +
                          listed("of other type or dims:", misfits) + listed("left over:", left_over));
     for (const auto& [from, to] : copies)
         if (options.share)
-            to.share(from.to(to.dtype()));
+            to.share(from);
         else
-            to.assign(from.to(to.dtype()));
+            to.assign(from);
     return skipped;
 }
 

@@ -31,11 +31,16 @@ bool is_checkpoint(const TensorFile& file);
 /// Whether a tensor of this name is one of a model: not of an optimizer, an average or batch norm's count of batches.
 bool belongs_to_model(const std::string& name);
 
+/// Whether a tensor is of a layer as models have them: weights of two dims and more, or batch norm's statistics.
+/// Thresholds, weights of losses and counts of metrics are not.
+bool is_layer(const NamedTensor& entry);
+
 struct LoadOptions {
     /// Tensors below these prefixes ("classifier.", "fc.") may be missing, left over or of other dims; they are skipped
     /// then.
     std::vector<std::string> skippable{};
-    /// Tensors may be left over whose names begin with no part of the model ("op_threshs"); they are skipped.
+    /// Tensors may be left over that are of no layer and whose names begin with no part of the model ("op_threshs");
+    /// they are skipped.
     bool skip_foreign = false;
     /// The state takes over the tensors' memory where their type is right, without a copy (Tensor::share): for tensors
     /// that nobody writes to afterwards.
@@ -45,7 +50,7 @@ struct LoadOptions {
 /// Copies (or shares) `tensors` into a module's state (`module.state()`). Left out of account: optimizer and EMA state,
 /// variables of losses ("loss.") and batch norms' num_batches_tracked. Floating-point types are converted. Throws
 /// InputError, which names `source` and lists what is missing, left over or of other dims (ten names of each at most),
-/// or names a tensor that holds NaN or infinity, before anything is copied. Returns the names that were skipped.
+/// or names a tensor that holds NaN, infinity or a variance below 0, before anything is copied. Returns the names that were skipped.
 std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
                                    const std::string& source, const LoadOptions& options = {});
 

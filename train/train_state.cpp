@@ -10,11 +10,11 @@
 #include "data/inspect/info.h"
 #include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
+#include "embed/weights/stem.h"
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
 #include "kernels/error.h"
 #include "models/registry.h"
-#include "embed/weights/stem.h"
 #include "train/weighted_loss.h"
 
 namespace keel {
@@ -78,12 +78,14 @@ ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
 
 /// Takes the weights of --init.
 void load_initial(const std::string& file, const std::string& classifier, TrainState& state) {
-    std::vector<NamedTensor> weights = read_model_weights(file);
+    std::vector<std::string> left_out;
+    std::vector<NamedTensor> weights = read_model_weights(file, &left_out);
     const std::vector<NamedTensor> own = state.module->state();
     if (const std::string stem = fit_stem(own, weights); !stem.empty())
         state.changed.push_back(stem + ", made for images of " + std::to_string(state.spec.options.channels) +
                                 " channels");
     state.skipped = load_into(own, weights, file, {.skippable = {classifier}, .skip_foreign = true});
+    state.skipped.insert(state.skipped.end(), left_out.begin(), left_out.end());
 }
 
 /// Refuses channels that the data's images cannot become, before an image is read.

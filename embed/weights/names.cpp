@@ -31,6 +31,7 @@ std::string joined(const Parts& parts) {
 /// "#3" are the numbers, "#1+" to "#3+" one more, and "*" is the rest.
 struct Rule {
     const char *pattern, *replacement;
+    bool flatten = false;  ///< a convolution over its whole map becomes a linear layer: the order is the same
 };
 struct Family {
     const char* name;
@@ -61,6 +62,11 @@ const std::vector<Family>& families() {
           {"encoder.stages.#.layers.#.layer.#.convolution.*", "layer#1+.#2.conv#3+.*"},
           {"encoder.stages.#.layers.#.layer.#.normalization.*", "layer#1+.#2.bn#3+.*"},
           {"classifier.1.*", "fc.*"}}},
+        {"timm's VGG",
+         "pre_logits.fc1",
+         {{"pre_logits.fc1.*", "classifier.0.*", true},
+          {"pre_logits.fc2.*", "classifier.3.*", true},
+          {"head.fc.*", "classifier.6.*"}}},
     };
     return all;
 }
@@ -139,6 +145,10 @@ std::string use_torchvision_names(std::vector<NamedTensor>& weights) {
                 if (auto renamed = applied(rule, parts_of(entry.name))) {
                     changed = true;
                     entry.name = std::move(*renamed);
+                    if (rule.flatten && entry.tensor.rank() == 4) {
+                        const std::int64_t filters = entry.tensor.dim(0);
+                        entry.tensor = entry.tensor.contiguous().reshape({filters, entry.tensor.elements() / filters});
+                    }
                 }
         }
         if (changed) done += (done.empty() ? "" : ", ") + std::string("by the names of ") + family.name;

@@ -1,5 +1,7 @@
 #include "embed/weights/torch_file.h"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "embed/weights/torch_storage.h"
@@ -56,16 +58,14 @@ std::vector<NamedView> views_in(const PickleValue& value) {
 constexpr const char* kKeys[] = {"state_dict", "model_state_dict", "model",          "net",       "network", "module",
                                  "weights",    "state_dict_ema",   "ema_state_dict", "model_ema", "ema"};
 
-std::vector<NamedView> find_views(const PickleValue& root, const std::string& key, TorchFile& file) {
-    if (!key.empty()) {
-        const PickleValue* value = root.find(key);
-        if (value == nullptr && root.state != nullptr) value = root.state->find(key);
-        if (value == nullptr) throw InputError("there is no key '" + key + "'");
-        file.taken_from = key;
-        std::vector<NamedView> views = views_in(*value);
-        if (views.empty()) throw InputError("there are no tensors under the key '" + key + "'");
-        return views;
-    }
+std::vector<NamedView> views_of_key(const PickleValue& value, const std::string& key, TorchFile& file) {
+    file.taken_from = key;
+    std::vector<NamedView> views = views_in(value);
+    if (views.empty()) throw InputError("there are no tensors under the key '" + key + "'");
+    return views;
+}
+
+std::vector<NamedView> find_views(const PickleValue& root, TorchFile& file) {
     std::vector<NamedView> taken = views_in(root);
     if (!taken.empty()) return taken;
     for (const char* name : kKeys) {
@@ -86,6 +86,18 @@ std::vector<NamedView> find_views(const PickleValue& root, const std::string& ke
         if (name->is_text() && there.size() < 200) there += (there.empty() ? "" : ", ") + name->text;
     throw InputError(there.empty() ? "there are no tensors in it"
                                    : "no tensors where training scripts keep them; the keys are " + there);
+}
+
+std::vector<NamedView> find_views(const PickleValue& root, const std::string& key, TorchFile& file) {
+    if (key.empty()) return find_views(root, file);
+    const PickleValue* value = root.find(key);
+    if (value == nullptr && root.state != nullptr) value = root.state->find(key);
+    if (value != nullptr) return views_of_key(*value, key, file);
+    std::vector<NamedView> views = find_views(root, file);
+    if (std::ranges::none_of(views, [&](const NamedView& each) { return each.name.starts_with(key + "."); }))
+        throw InputError(fmt::format("there is no key '{}', and no tensor is named {}.*", key, key));
+    file.key_is_of_names = true;
+    return views;
 }
 
 }  // namespace

@@ -43,6 +43,19 @@ std::vector<Row> hostile_torch_files() {
         {load("@torch/stream_cut.pth"), 3, "the file ends before its storages do"},
         {load("@torch/stream_keys.pth"), 3, "is of no tensor"},
         {load("@torch/cut.pth"), 3, "no end of central directory"},
+        {load("@shards/good.index.json"), 3, "is not there"},
+        {load("@shards/outside.index.json"), 3, "is not one of the index's own folder"},
+        {load("@shards/absolute.index.json"), 3, "is not one of the index's own folder"},
+        {load("@shards/parent.index.json"), 3, "is not one of the index's own folder"},
+        {load("@shards/nul.index.json"), 3, "is not one of the index's own folder"},
+        {load("@shards/folder.index.json"), 3, "is not one of the index's own folder"},
+        {load("@shards/number.index.json"), 3, "is no text"},
+        {load("@shards/list.index.json"), 3, "wanted an index of weights"},
+        {load("@shards/none.index.json"), 3, "wanted an index of weights"},
+        {load("@shards/text.index.json"), 3, "wanted an index of weights"},
+        {load("@shards/no_map.index.json"), 3, "wanted an index of weights"},
+        {load("@shards/cut.index.json"), 3, "wanted an index of weights"},
+        {load("@shards/deep.index.json"), 3, "wanted an index of weights"},
     };
 }
 

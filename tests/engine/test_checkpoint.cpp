@@ -178,6 +178,10 @@ TEST_CASE("checkpoint: tensors of no part of the model may be skipped, those of 
     tensors.push_back({"op_threshs", Tensor::zeros({18})});
     CHECK_THAT(load_error(net, tensors), test::contains("left over: op_threshs"));
     CHECK(load_into(net.state(), tensors, "w", {.skip_foreign = true}) == std::vector<std::string>{"op_threshs"});
+    auto more = tensors;
+    more.push_back({"attention.weight", Tensor::zeros({2, 2})});
+    CHECK_THROWS_WITH(load_into(net.state(), more, "w", {.skip_foreign = true}),
+                      test::contains("left over: attention.weight"));
     tensors.push_back({"features.conv9.weight", Tensor::zeros({1})});
     CHECK_THROWS_WITH(load_into(net.state(), tensors, "w", {.skip_foreign = true}),
                       test::contains("left over: features.conv9.weight"));
@@ -191,4 +195,17 @@ TEST_CASE("checkpoint: weights that are not finite are refused by name") {
         tensors[1].tensor.data<float>()[3] = bad;
         CHECK_THAT(load_error(net, tensors), test::contains(tensors[1].name + " holds NaN or infinity"));
     }
+    auto wide = filled(source).state();
+    wide[1].tensor = Tensor::full(wide[1].tensor.dims(), 1).to(DType::f64);
+    wide[1].tensor.data<double>()[2] = 1e300;  // a number, but none of the model's
+    CHECK_THAT(load_error(net, wide), test::contains(wide[1].name + " holds NaN or infinity"));
+    auto negative = filled(source).state();
+    for (NamedTensor& entry : negative)
+        if (entry.name.ends_with("running_var")) {
+            entry.tensor = Tensor::full(entry.tensor.dims(), 1);
+            entry.tensor.data<float>()[0] = -1e-9F;
+            CHECK_THAT(load_error(net, negative), test::contains(entry.name + " holds a variance below 0"));
+            return;
+        }
+    FAIL("a model without variances");
 }

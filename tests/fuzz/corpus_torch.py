@@ -1,4 +1,5 @@
 """Files of torch.save, valid and hostile, opcode by opcode; put(TARGET, NAME, DATA) takes them. See make_corpus.py."""
+import json
 import struct
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -106,3 +107,16 @@ def torch_files(put, archive):
     put("torch", "stream_counts.pth", stream(one, {"0": data}, counts=1 << 61))
     put("torch", "stream_cut.pth", stream(one, {"0": data})[:-4])
     put("torch", "stream_keys.pth", stream(one, {"0": data}, keys=["0", "1"]))
+
+
+def shard_indexes(put):
+    """Indexes of models in several files, valid but for the files, which are not there, and hostile."""
+    def index(files, **more):
+        return json.dumps({"metadata": {"total_size": 24}, "weight_map": files, **more})
+    for name, text in {
+            "good": index({"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}),
+            "outside": index({"a": "../torch/good.pth"}), "absolute": index({"a": "/etc/passwd"}), "parent": index({"a": ".."}),
+            "nul": index({"a": "x\0y"}), "folder": index({"a": "torch/good.pth"}), "number": index({"a": 1}), "list": index([]), "none": index({}),
+            "text": "not json", "no_map": "{}", "cut": index({"a": "b"})[:-4], "twice": '{"weight_map": {"a": "b", "a": "c"}}',
+            "deep": '{"weight_map": ' + "[" * 100000}.items():
+        put("shards", name + ".index.json", text)

@@ -53,6 +53,22 @@ TEST_CASE("Other libraries' names become torchvision's", "[names]") {
     }
 }
 
+TEST_CASE("timm's VGG has its linear layers as convolutions over the whole map", "[names]") {
+    const Tensor first = Tensor::empty({5, 2, 3, 3});
+    for (std::int64_t i = 0; i < first.elements(); ++i) first.data<float>()[i] = static_cast<float>(i);
+    std::vector<NamedTensor> weights{{"features.0.weight", Tensor::zeros({2, 3, 3, 3})},
+                                     {"pre_logits.fc1.weight", first},
+                                     {"pre_logits.fc1.bias", Tensor::zeros({5})},
+                                     {"pre_logits.fc2.weight", Tensor::zeros({5, 5, 1, 1})},
+                                     {"head.fc.weight", Tensor::zeros({4, 5})}};
+    CHECK_THAT(use_torchvision_names(weights), contains("timm's VGG"));
+    CHECK((weights[1].name == "classifier.0.weight" && weights[1].tensor.dims() == Dims{5, 18}));
+    for (std::int64_t i = 0; i < 90; ++i) CHECK(weights[1].tensor.data<float>()[i] == static_cast<float>(i));
+    CHECK((weights[2].name == "classifier.0.bias" && weights[2].tensor.dims() == Dims{5}));
+    CHECK((weights[3].name == "classifier.3.weight" && weights[3].tensor.dims() == Dims{5, 5}));
+    CHECK((weights[4].name == "classifier.6.weight" && weights[0].tensor.rank() == 4));
+}
+
 TEST_CASE("torchvision's own names stay", "[names]") {
     std::string said;
     for (const std::vector<std::string>& names :
