@@ -29,6 +29,7 @@ struct Options {
 };
 
 int run(Options o, const Globals& globals, World& world) {
+    take_checkpoint(o.timing);
     o.timing.seed = globals.seed.value_or(0);
     o.timing.record = o.profile || !o.trace.empty();
     const bool quiet = globals.quiet || !world.is_root();
@@ -64,6 +65,8 @@ int run(Options o, const Globals& globals, World& world) {
 Run add_bench(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
     add_text(app, "--model", o->timing.model, "NAME", "A model of keel models");
+    add_text(app, "--checkpoint", o->timing.checkpoint, "FILE",
+             "The model of a file, with its options and size of images: checkpoint, quantized model, weights");
     add_choice(app, "--mode", o->timing.mode, {"train", "infer", "int8"},
                "train: forward, backward and SGD; infer: forward; int8: forward of the quantized model");
     add_number(app, "--batch", o->timing.batch, from_to(1, 4096), "Images a step");

@@ -5,6 +5,7 @@
 
 #include "distributed/collectives/gradient_buckets.h"
 #include "distributed/collectives/self_test.h"
+#include "embed/loaded_model.h"
 #include "embed/predictor.h"
 #include "engine/median.h"
 #include "graph/build/trace.h"
@@ -35,6 +36,7 @@ StepTiming timed(const StepTimingOptions& o, const std::function<void()>& step) 
 constexpr int kOverlapTrials = 10;
 
 StepTiming train(const StepTimingOptions& o, World& world) {
+    if (!o.checkpoint.empty()) load_model(o.checkpoint);  // says of a quantized model that it has no layers to train
     RandomTraining training(o.model, o.options, o.batch, o.image_size, o.seed);
     if (world.is_single()) return timed(o, [&] { training.step(); });
     CostModel costs;
@@ -59,29 +61,43 @@ StepTiming train(const StepTimingOptions& o, World& world) {
     return timing;
 }
 
+/// What is timed.
+LoadedGraph graph_of(const StepTimingOptions& o) {
+    if (!o.checkpoint.empty()) return load_graph(o.checkpoint);
+    const auto module = make_model(o.model, o.options, o.seed);
+    return {{.name = o.model, .options = o.options, .image_size = o.image_size},
+            graph::trace(*module, o.image_size, o.image_size, o.options.channels)};
+}
+
 StepTiming infer(const StepTimingOptions& o) {
-    const Predictor predictor({.name = o.model, .options = o.options, .image_size = o.image_size},
-                              *make_model(o.model, o.options, o.seed), o.batch);
+    LoadedGraph model = graph_of(o);
+    const Predictor predictor(std::move(model.spec), std::move(model.graph), o.batch);
     const Tensor images = random_images(o.batch, o.image_size, o.options.channels, o.seed);
     return timed(o, [&] { predictor.logits(images); });
 }
 
 /// Quantized by a few random images, as speed does not ask what the codes stand for.
 StepTiming int8(const StepTimingOptions& o) {
-    const ModelSpec spec{.name = o.model, .options = o.options, .image_size = o.image_size};
+    const LoadedGraph model = graph_of(o);
     const auto images = [&](std::int64_t n, std::uint64_t of) {
         return random_images(n, o.image_size, o.options.channels, of);
     };
     const std::vector<Tensor> batches{images(2, o.seed + 1), images(2, o.seed + 2)};
-    const graph::Graph floats =
-        graph::trace(*make_model(o.model, o.options, o.seed), o.image_size, o.image_size, o.options.channels);
-    const Predictor predictor(spec, quantize(floats, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph,
-                              o.batch);
+    const Predictor predictor(
+        model.spec, quantize(model.graph, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph, o.batch);
     const Tensor src = images(o.batch, o.seed);
     return timed(o, [&] { predictor.logits(src); });
 }
 
 }  // namespace
+
+void take_checkpoint(StepTimingOptions& o) {
+    if (o.checkpoint.empty()) return;
+    const ModelSpec spec = read_model_spec(o.checkpoint);
+    o.model = spec.name;
+    o.options = spec.options;
+    o.image_size = spec.image_size;
+}
 
 StepTiming time_steps(const StepTimingOptions& o, World& world) {
     if (o.mode == "train") return train(o, world);

@@ -14,6 +14,7 @@
 namespace keel {
 
 struct StepTimingOptions {
+    std::string checkpoint{};  ///< file of the model, see take_checkpoint(); empty: by its name, with random weights
     std::string model = "densenet121", mode = "train";  ///< train, infer or int8
     ModelOptions options{};
     std::int64_t batch = 16, image_size = 224;
@@ -32,7 +33,12 @@ struct StepTiming {
     std::vector<double> exposed, sums, processor;
 };
 
-/// Takes the steps; all ranks call it together. Throws UsageError for what make_model() or the sums refuse.
+/// Makes the options' model, its options and the size of the images those of the file `checkpoint`, if there is one.
+/// Throws what read_model_spec() does.
+void take_checkpoint(StepTimingOptions& options);
+
+/// Takes the steps, of inference with the weights of the checkpoint, if there is one; all ranks call it together.
+/// Throws UsageError for what make_model() or the sums refuse, and for steps that a quantized model cannot take.
 StepTiming time_steps(const StepTimingOptions& options, World& world);
 
 /// Seconds, and images a second.

@@ -3,8 +3,13 @@
 #include <mutex>
 
 #include "distributed/thread_communicator.h"
+#include "engine/safetensors.h"
+#include "graph/build/graph_file.h"
+#include "graph/build/trace.h"
 #include "kernels/error.h"
+#include "models/model_spec.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace keel;
 
@@ -50,4 +55,31 @@ TEST_CASE("Ranks that train together say how long sums took, and are as fast as 
         CHECK(speed.sums > 0);
         CHECK(speed.images_per_second >= 2 * 2 / speed.median);
     });
+}
+
+TEST_CASE("The steps of a file's model are timed with what the file says", "[step_timing]") {
+    const test::TemporaryFolder folder;
+    const std::string weights = folder / "w.safetensors", graph = folder / "g.safetensors";
+    const auto module = make_model("resnet20", {.classes = 2, .channels = 1, .small_stem = true}, 1);
+    write_safetensors(weights, {{}, module->state()});
+    module->train(false);
+    ModelSpec spec{.name = "resnet20", .options = {.classes = 2, .channels = 1}, .image_size = 32};
+    default_normalization(spec);
+    spec.label_names = {"a", "b"};
+    std::map<std::string, std::string> metadata;
+    write_spec(spec, metadata);
+    save_graph(graph, graph::trace(*module, 32, 32, 1), metadata);
+    const auto time = [](const std::string& file, const char* mode) {
+        StepTimingOptions options = small(mode);
+        options.model = "densenet121";
+        options.checkpoint = file;
+        options.image_size = 224;
+        take_checkpoint(options);
+        CHECK((options.model == "resnet20" && options.image_size == 32 && options.options.channels == 1));
+        run_worlds({.ranks = 1}, [&](World& world) { CHECK(time_steps(options, world).seconds.size() == 3); });
+    };
+    for (const char* mode : {"train", "infer", "int8"}) time(weights, mode);
+    time(graph, "infer");
+    CHECK_THROWS_AS(time(graph, "train"), InputError);
+    CHECK_THROWS_AS(time(graph, "int8"), InputError);
 }
