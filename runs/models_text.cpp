@@ -77,7 +77,7 @@ ModelText text_of_file(const std::filesystem::path& file) {
     const bool is_graph = holds_graph(state.metadata);
     const std::string head = head_of(spec, read_as(state), is_graph);
     const ModelSummary summary = [&] {
-        if (is_graph) return summary_of(read_graph(state, file.string()));
+        if (is_graph) return summary_of(load_graph(std::move(state), file).graph);
         const LoadedModel model = load_model(std::move(state), file);
         return summarize(*model.module, spec.options.channels, spec.image_size);
     }();

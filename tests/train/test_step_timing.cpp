@@ -80,6 +80,6 @@ TEST_CASE("The steps of a file's model are timed with what the file says", "[ste
     };
     for (const char* mode : {"train", "infer", "int8"}) time(weights, mode);
     time(graph, "infer");
+    time(graph, "int8");
     CHECK_THROWS_AS(time(graph, "train"), InputError);
-    CHECK_THROWS_AS(time(graph, "int8"), InputError);
 }
