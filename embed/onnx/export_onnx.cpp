@@ -1,0 +1,66 @@
+#include "embed/onnx/export_onnx.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "engine/json.h"
+#include "graph/export/export.h"
+#include "graph/onnx/file.h"
+#include "kernels/version.h"
+
+namespace keel {
+namespace {
+
+using Head = graph::OnnxOptions::Head;
+
+Head head_of(const ModelSpec& spec, const std::string& outputs) {
+    if (outputs == "logits") return Head::none;
+    if (outputs != "probabilities")
+        throw UsageError(fmt::format("[export] outputs '{}', wanted logits or probabilities", outputs));
+    return spec.multi_label ? Head::sigmoid : Head::softmax;
+}
+
+std::optional<graph::Preprocessing> preprocessing_of(const ModelSpec& spec, const std::string& pixels) {
+    if (pixels == "none") return std::nullopt;
+    if (pixels != "f32" && pixels != "u8")
+        throw UsageError(fmt::format("[export] preprocessing '{}', wanted none, f32 or u8", pixels));
+    return graph::Preprocessing{pixels == "u8", spec.mean, spec.std};
+}
+
+}  // namespace
+
+std::map<std::string, std::string> spec_metadata(const ModelSpec& spec) {
+    return {{"model", spec.name},
+            {"labels", json_text(spec.label_names)},
+            {"outputs", spec.multi_label ? "sigmoid" : "softmax"},
+            {"image_size", std::to_string(spec.image_size)},
+            {"mean", fmt::format("{}", fmt::join(spec.mean, ", "))},
+            {"std", fmt::format("{}", fmt::join(spec.std, ", "))},
+            {"made_by", "keel " KEEL_VERSION}};
+}
+
+onnx::Model onnx_model(const LoadedGraph& loaded, const OnnxChoices& choices) {
+    const ModelSpec& spec = loaded.spec;
+    graph::OnnxOptions options;
+    options.opset = choices.opset;
+    options.head = head_of(spec, choices.outputs);
+    options.preprocessing = preprocessing_of(spec, choices.preprocessing);
+    options.name = spec.name;
+    options.metadata = spec_metadata(spec);
+    write_spec(spec, options.metadata);
+    // What the file itself takes and gives; "outputs" is what makes probabilities of logits.
+    options.metadata["input"] = choices.preprocessing == "none"  ? "normalized pixels"
+                                : choices.preprocessing == "f32" ? "pixels from 0 to 1"
+                                                                 : "pixels from 0 to 255";
+    options.metadata["output"] = choices.outputs;
+    return to_onnx(loaded.graph, options);
+}
+
+ModelSpec export_onnx(const std::filesystem::path& checkpoint, const std::filesystem::path& out,
+                      const OnnxChoices& choices) {
+    LoadedGraph loaded = load_graph(checkpoint);
+    onnx::write_file(out, onnx_model(loaded, choices));
+    return std::move(loaded.spec);
+}
+
+}  // namespace keel
