@@ -163,6 +163,20 @@ std::int64_t compute_whole(NodeScope& node, BinaryKind kind, std::int64_t a, std
     return result;
 }
 
+/// What the sum or product of two constants has to do with which image it is; empty: nothing.
+std::vector<std::int64_t> each_image(NodeScope& node, BinaryKind kind, const Constant& a, const Constant& b) {
+    if (a.images.empty() && b.images.empty()) return {};
+    const bool sum = kind == BinaryKind::add || kind == BinaryKind::sub;
+    node.require(sum || (kind == BinaryKind::mul && (a.images.empty() || b.images.empty())),
+                 "sums of the images' numbers, or multiples of them");
+    std::vector<std::int64_t> images;
+    for (std::size_t i = 0; i < a.array.integers.size(); ++i)
+        images.push_back(sum                ? compute_whole(node, kind, a.image(i), b.image(i))
+                         : b.images.empty() ? compute_whole(node, kind, a.image(i), b.array.integers[i])
+                                            : compute_whole(node, kind, a.array.integers[i], b.image(i)));
+    return images;
+}
+
 void constants(NodeScope& node, BinaryKind kind, const Constant& a, const Constant& b) {
     const std::vector<std::int64_t> dims = broadcast_dims(a.dims(), b.dims());
     const Constant x = expanded(a, dims), y = expanded(b, dims);
@@ -175,6 +189,7 @@ void constants(NodeScope& node, BinaryKind kind, const Constant& a, const Consta
         return node.output(std::move(result));
     }
     result.batches.assign(result.array.integers.size(), 0);
+    result.images = each_image(node, kind, x, y);
     for (std::size_t i = 0; i < result.array.integers.size(); ++i) {
         const std::int64_t whole_a = x.array.integers[i], whole_b = y.array.integers[i];
         if (x.batch(i) != 0 || y.batch(i) != 0) {  // (a + bn) with n images

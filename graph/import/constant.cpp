@@ -21,19 +21,19 @@ void for_each_place(std::span<const Factor> factors, std::int64_t offset, Visit&
 }  // namespace
 
 bool Constant::free() const {
-    return std::ranges::any_of(batches, [](std::int64_t b) { return b != 0; });
+    return !images.empty() || std::ranges::any_of(batches, [](std::int64_t b) { return b != 0; });
 }
 
 Constant float_constant(std::vector<std::int64_t> dims, std::vector<float> values) {
-    return {{onnx::ElementType::f32, std::move(dims), std::move(values), {}}, {}};
+    return {{onnx::ElementType::f32, std::move(dims), std::move(values), {}}, {}, {}};
 }
 
 Constant integer_constant(std::vector<std::int64_t> dims, std::vector<std::int64_t> values) {
-    return {{onnx::ElementType::s64, std::move(dims), {}, std::move(values)}, {}};
+    return {{onnx::ElementType::s64, std::move(dims), {}, std::move(values)}, {}, {}};
 }
 
 Constant rearranged(const Constant& from, std::span<const Axis> axes, std::int64_t offset) {
-    Constant to{{from.array.type, {}, {}, {}}, {}};
+    Constant to{{from.array.type, {}, {}, {}}, {}, {}};
     for (const Axis& axis : axes) to.array.dims.push_back(extent(axis));
     const auto count = static_cast<std::size_t>(elements(axes));
     to.array.floats.reserve(from.is_float() ? count : 0);
@@ -45,6 +45,7 @@ Constant rearranged(const Constant& from, std::span<const Axis> axes, std::int64
         } else {
             to.array.integers.push_back(from.array.integers[i]);
             if (!from.batches.empty()) to.batches.push_back(from.batches[i]);
+            if (!from.images.empty()) to.images.push_back(from.images[i]);
         }
     });
     return to;

@@ -12,15 +12,18 @@
 
 namespace keel::graph {
 
-/// integers[i] + batches[i] * (the number of images) of an array of integers; floats have no batches.
+/// integers[i] + batches[i] * (the number of images) of an array of integers, + images[i] * (which image it is) of one
+/// whose first extent is the images'. Floats have neither.
 struct Constant {
     onnx::Array array;
     std::vector<std::int64_t> batches{};  ///< empty: all 0
+    std::vector<std::int64_t> images{};   ///< empty: it is the same for all images
 
     const std::vector<std::int64_t>& dims() const { return array.dims; }
     bool is_float() const { return onnx::is_float(array.type); }
     std::int64_t batch(std::size_t i) const { return batches.empty() ? 0 : batches[i]; }
-    bool free() const;  ///< whether the number of images is in it
+    std::int64_t image(std::size_t i) const { return images.empty() ? 0 : images[i]; }
+    bool free() const;  ///< whether the images are in it
 };
 
 Constant float_constant(std::vector<std::int64_t> dims, std::vector<float> values);

@@ -164,7 +164,7 @@ ImportedGraph import_graph(onnx::Model model, std::int64_t h, std::int64_t w, st
     for (std::size_t i = 0; i < model.nodes.size(); ++i)
         if (needed[i])
             for (const std::string& input : model.nodes[i].inputs) ++values.readers[input];
-    for (auto& [name, array] : model.initializers) values.known.emplace(name, Constant{std::move(array), {}});
+    for (auto& [name, array] : model.initializers) values.known.emplace(name, Constant{std::move(array), {}, {}});
     View input = image_view(builder, builder.src());
     if (images.channels_last) {
         input.axes = {input.axes[0], input.axes[2], input.axes[3], input.axes[1]};

@@ -180,7 +180,61 @@ bool is_square(const Window& window, std::int64_t h, std::int64_t w, std::int64_
            x.windows(w, false) == ow;
 }
 
+void pool(NodeScope& node, WindowPool::Kind kind);
+
+/// A pool of more than two spatial axes, all but two of which stay as they are: those join the channels.
+void pool_of_two(NodeScope& node, WindowPool::Kind kind) {
+    const View& src = node.view(0);
+    const std::size_t spatial = src.axes.size() - 2;
+    onnx::Node two = node.node();
+    const auto at = [&](const char* key, std::size_t i, std::int64_t otherwise) {
+        const std::vector<std::int64_t> list = node.list(key);
+        node.require(list.empty() || i < list.size(), "a number of each spatial axis");
+        return list.empty() ? otherwise : list[i];
+    };
+    std::vector<std::size_t> moving;
+    View joined = src;
+    joined.axes = {src.axes[0], src.axes[1]};
+    for (std::size_t i = 0; i < spatial; ++i) {
+        const bool stays = at("kernel_shape", i, 0) == 1 && at("strides", i, 1) == 1 && at("pads", i, 0) == 0 &&
+                           at("pads", i + spatial, 0) == 0;
+        if (!stays) moving.push_back(i);
+        Axis& channels = joined.axes[1];
+        if (stays) channels.insert(channels.end(), src.axes[i + 2].begin(), src.axes[i + 2].end());
+    }
+    for (std::size_t i = 0; moving.size() < 2 && i < spatial; ++i)
+        if (std::ranges::find(moving, i) == moving.end() && extent(src.axes[i + 2]) == 1) moving.push_back(i);
+    node.require(moving.size() <= 2, "a pool along two axes at most");
+    std::ranges::sort(moving);
+    for (const char* key : {"kernel_shape", "strides", "dilations", "pads"}) {
+        if (!node.has_attribute(key)) continue;
+        std::vector<std::int64_t> list;
+        for (const std::size_t i : moving) list.push_back(at(key, i, 0));
+        if (key == std::string("pads"))
+            for (const std::size_t i : moving) list.push_back(at(key, i + spatial, 0));
+        two.attributes[key] = std::move(list);
+    }
+    for (const std::size_t i : moving) joined.axes.push_back(src.axes[i + 2]);
+    two.inputs = {node.node().inputs[0] + " (of two axes)"};
+    node.values().known.insert_or_assign(two.inputs[0], joined);
+    NodeScope scope(two, node.opset(), node.values(), node.builder());
+    pool(scope, kind);
+    const View pooled = std::get<View>(node.values().known.at(two.outputs[0]));
+    std::vector<std::int64_t> dims{extent(src.axes[1])};
+    for (std::size_t i = 0; i < spatial; ++i)
+        if (std::ranges::find(moving, i) == moving.end()) dims.push_back(extent(src.axes[i + 2]));
+    auto apart = regrouped(pooled.axes[1], dims);
+    node.require(apart.has_value(), "channels that come apart as they were joined");
+    View result = pooled;
+    result.axes = {pooled.axes[0], (*apart)[0]};
+    std::size_t stayed = 1, moved = 2;
+    for (std::size_t i = 0; i < spatial; ++i)
+        result.axes.push_back(std::ranges::find(moving, i) == moving.end() ? (*apart)[stayed++] : pooled.axes[moved++]);
+    node.output(std::move(result));
+}
+
 void pool(NodeScope& node, WindowPool::Kind kind) {
+    if (node.view(0).axes.size() > 4) return pool_of_two(node, kind);
     for (std::size_t i = 1; i < node.node().outputs.size(); ++i)
         node.require(node.node().outputs[i].empty() || node.values().readers[node.node().outputs[i]] == 0,
                      "a pool whose indices nobody reads");

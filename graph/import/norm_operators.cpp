@@ -254,13 +254,28 @@ void resize(NodeScope& node) {
     node.output(image_view(node.builder(), node.builder().append(node.name(), map, size.h, size.w, map.c, op)));
 }
 
+/// Pads one axis after the other, each as the channels of a map.
+void pad_axes(NodeScope& node, View view, const std::vector<std::int64_t>& pads, Pad op) {
+    const std::size_t rank = view.axes.size();
+    for (std::size_t i = 0; i < rank; ++i) {
+        if (pads[i] == 0 && pads[i + rank] == 0) continue;
+        const Rows rows = rows_of(node, view, i);
+        const Buffer map = node.builder().map(rows.map);
+        const std::int64_t channels = rows.map.c + pads[i] + pads[i + rank];
+        op.front = static_cast<int>(pads[i]);
+        view = {node.builder().append(node.name(), rows.map, map.h, map.w, channels, op), 0, 0, rows.axes};
+        view.axes[i] = {{channels, 0, 1}};
+    }
+    node.output(std::move(view));
+}
+
 void pad(NodeScope& node) {
     const View& view = node.view(0);
     const std::size_t rank = view.axes.size();
-    node.require(rank == 4, "images {n, channels, rows, columns}");
     const bool old = node.opset() < 11;
-    std::vector<std::int64_t> given = old ? node.list("pads") : node.integers(1), pads(2 * rank, 0);
-    std::vector<std::int64_t> axes = !old && node.has(3) ? node.integers(3) : std::vector<std::int64_t>{0, 1, 2, 3};
+    std::vector<std::int64_t> given = old ? node.list("pads") : node.integers(1), pads(2 * rank, 0), axes(rank);
+    std::iota(axes.begin(), axes.end(), 0);
+    if (!old && node.has(3)) axes = node.integers(3);
     node.require(given.size() == 2 * axes.size(), "two pads of each axis");
     for (std::size_t i = 0; i < axes.size(); ++i) {
         const std::size_t axis = node.axis(axes[i], rank);
@@ -276,7 +291,7 @@ void pad(NodeScope& node) {
     op.value = node.number("value", 0);
     if (!old && node.has(2)) op.value = node.floats_or(2, 1, 0)[0];
     View src = view;
-    std::array<std::int64_t, 4> extents{};
+    std::vector<std::int64_t> extents(rank);
     for (std::size_t i = 0; i < rank; ++i) {
         std::int64_t &before = pads[i], &after = pads[i + rank], size = extent(src.axes[i]);
         node.require(std::abs(before) <= 1 << 20 && std::abs(after) <= 1 << 20, "pads of 2^20 at most");
@@ -295,6 +310,7 @@ void pad(NodeScope& node) {
         extents[i] = size + before + after;
     }
     if (std::ranges::all_of(pads, [](std::int64_t p) { return p == 0; })) return node.output(std::move(src));
+    if (rank != 4 || !src.axes[0].empty()) return pad_axes(node, std::move(src), pads, op);
     op.front = static_cast<int>(pads[1]);
     op.top = static_cast<int>(pads[2]);
     op.left = static_cast<int>(pads[3]);

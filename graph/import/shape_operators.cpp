@@ -283,7 +283,29 @@ Known without_axis(const Known& from, std::size_t axis) {
     return along(from, std::move(axes));
 }
 
+/// The elements of each image by their numbers in the batch as one row, which is what is left of as_strided.
+void gather_of_images(NodeScope& node) {
+    const View& view = node.view(0);
+    const Constant& indices = node.constant(1);
+    node.require(view.axes.size() == 1 && node.integer("axis", 0) == 0 && !indices.dims().empty(), "one row");
+    const std::int64_t each = extent(view.axes[0]);
+    bool in_order = true;
+    for (std::size_t i = 0; i < indices.array.integers.size(); ++i) {
+        const std::int64_t index = indices.array.integers[i];
+        node.require(indices.image(i) == each && indices.batch(i) == 0 && index >= 0 && index < each,
+                     "elements of the same image");
+        in_order = in_order && index == static_cast<std::int64_t>(i);
+    }
+    node.require(in_order && std::ssize(indices.array.integers) == each, "all elements of an image, in their order");
+    auto axes = regrouped(view.axes[0], indices.dims());
+    if (!axes) return node.output(flattened(node, view, indices.dims()));
+    View result = view;
+    result.axes = std::move(*axes);
+    node.output(std::move(result));
+}
+
 void gather(NodeScope& node) {
+    if (node.is_constant(1) && !node.constant(1).images.empty()) return gather_of_images(node);
     const Known from = node.input(0);
     const std::vector<std::int64_t> dims = dims_of(from);
     const std::size_t axis = node.axis(node.integer("axis", 0), dims.size());
@@ -315,6 +337,28 @@ void gather(NodeScope& node) {
     node.output(concatenated(constants, axis));
 }
 
+/// Whole numbers, or those of the images: from 0 to how many they are.
+void range(NodeScope& node) {
+    const Constant &first = node.constant(0), &limit = node.constant(1), &step = node.constant(2);
+    for (const Constant* each : {&first, &limit, &step})
+        node.require(!each->is_float() && each->array.integers.size() == 1, "three whole numbers");
+    const std::int64_t from = first.array.integers[0], to = limit.array.integers[0], by = step.array.integers[0];
+    if (limit.batch(0) == 1 && to == 0) {
+        node.require(from == 0 && by == 1 && !first.free() && !step.free(), "all images");
+        Constant images = integer_constant({1}, {0});
+        images.images = {1};
+        return node.output(std::move(images));
+    }
+    node.require(!first.free() && !limit.free() && !step.free() && by != 0, "numbers that are known");
+    Constant result = integer_constant({}, {});
+    for (std::int64_t i = from; by > 0 ? i < to : i > to; i += by) {
+        node.require(std::ssize(result.array.integers) < 65536, "65536 numbers at most");
+        result.array.integers.push_back(i);
+    }
+    result.array.dims = {std::ssize(result.array.integers)};
+    node.output(std::move(result));
+}
+
 void concat(NodeScope& node) {
     std::vector<View> views;
     std::vector<Constant> constants;
@@ -336,7 +380,7 @@ void constant(NodeScope& node) {
         const auto found = node.node().attributes.find(key);
         if (found == node.node().attributes.end()) continue;
         const onnx::Attribute& value = found->second;
-        if (const auto* array = std::get_if<onnx::Array>(&value)) return node.output(Constant{*array, {}});
+        if (const auto* array = std::get_if<onnx::Array>(&value)) return node.output(Constant{*array, {}, {}});
         if (const auto* number = std::get_if<float>(&value)) return node.output(float_constant({}, {*number}));
         if (const auto* whole = std::get_if<std::int64_t>(&value)) return node.output(integer_constant({}, {*whole}));
         if (const auto* list = std::get_if<std::vector<float>>(&value))
@@ -357,7 +401,7 @@ void constant_of_shape(NodeScope& node) {
     if (const auto found = node.node().attributes.find("value"); found != node.node().attributes.end()) {
         const auto* array = std::get_if<onnx::Array>(&found->second);
         node.require(array != nullptr && array->elements() == 1, "a value of one element");
-        value = {*array, {}};
+        value = {*array, {}, {}};
     }
     node.output(expanded(reshaped(std::move(value), {}), dims));
 }
@@ -390,21 +434,14 @@ void cast(NodeScope& node) {
 void pass(NodeScope& node) { node.output(node.input(0)); }
 
 constexpr LowerEntry kOperators[]{
-    {"Shape", shape},
-    {"Reshape", reshape},
-    {"Flatten", flatten},
-    {"Squeeze", squeeze},
-    {"Unsqueeze", unsqueeze},
-    {"Transpose", transpose},
-    {"Expand", expand},
-    {"Slice", slice},
-    {"Split", split},
-    {"Gather", gather},
-    {"Concat", concat},
-    {"Constant", constant},
-    {"ConstantOfShape", constant_of_shape},
-    {"Cast", cast},
-    {"Identity", pass},
+    {"Shape", shape},         {"Reshape", reshape},
+    {"Flatten", flatten},     {"Squeeze", squeeze},
+    {"Unsqueeze", unsqueeze}, {"Transpose", transpose},
+    {"Expand", expand},       {"Slice", slice},
+    {"Split", split},         {"Gather", gather},
+    {"Range", range},         {"Concat", concat},
+    {"Constant", constant},   {"ConstantOfShape", constant_of_shape},
+    {"Cast", cast},           {"Identity", pass},
     {"Dropout", pass},
 };
 
