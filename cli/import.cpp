@@ -14,9 +14,9 @@ namespace keel::cli {
 namespace {
 
 struct Options {
-    std::string file, out, verify;
+    std::string out, verify;
     ImportOptions import;
-    std::vector<std::string> mean, std;
+    std::vector<std::string> files, mean, std;
     bool force = false;
 };
 
@@ -36,7 +36,8 @@ int run(Options o, const Globals& globals) {
     o.import.mean = numbers(o.mean, "--mean");
     o.import.std = numbers(o.std, "--std");
     o.import.seed = globals.seed.value_or(0);
-    const Imported imported = import_weights(o.file, o.import);
+    const std::vector<std::filesystem::path> files(o.files.begin(), o.files.end());
+    const Imported imported = import_weights(files, o.import);
     const ModelSpec& spec = imported.model.spec;
     Json json{{"model", spec.name},
               {"classes", spec.options.classes},
@@ -47,12 +48,12 @@ int run(Options o, const Globals& globals) {
     std::string text;
     for (const std::string& note : imported.notes) text += note + "\n";
     if (!o.verify.empty()) {
-        const Verified found = verify(imported.model, o.verify);
+        const Verified found = verify(imported, o.verify);
         json["verify"] = {{"largest_difference", found.largest_difference}, {"largest_output", found.largest_output}};
         text += fmt::format("largest difference of the outputs of {} images {:.3g}, {:.3g} of the largest output\n",
                             found.images, found.largest_difference, found.largest_difference / found.largest_output);
     }
-    save_model(o.out, imported.model);
+    save_model(o.out, imported);
     print_result(globals, json, text + o.out + "\n");
     return kSuccess;
 }
@@ -91,12 +92,14 @@ Run add_export(CLI::App& app, const Globals& globals) {
 
 Run add_import(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<Options>();
-    add_text(app, "file", o->file, "FILE", "Weights: safetensors, or what torch.save wrote (.pth, .pt, .bin, .ckpt)",
-             Need::required);
+    add_list(app, "file", o->files, "FILE", {.least = 1},
+             "An ONNX model, or weights: safetensors, what torch.save wrote (.pth, .pt, .bin, .ckpt), the index of "
+             "several files (.index.json), or these files one after the other");
     add_text(app, "--out", o->out, "FILE.safetensors", "Checkpoint to write", Need::required);
     add_flag(app, "--force", o->force, "Overwrite an existing file");
     add_text(app, "--key", o->import.key, "KEY",
-             "What of a file of torch.save holds the weights [default: state_dict, model, ...: the first there is]");
+             "What holds the weights: a key of torch.save's file, or what names of tensors begin with "
+             "[default: state_dict, model, ...: the first there is]");
     add_text(app, "--model", o->import.model, "NAME", "Refuse weights of any other model");
     add_number(app, "--classes", o->import.classes, from_to(0, 1'000'000),
                "Put a classifier of random weights for so many classes in the place of the weights' own; 0: keep it");
@@ -104,8 +107,10 @@ Run add_import(CLI::App& app, const Globals& globals) {
                "Channels of the images: the first convolution is summed over the old ones; 0: as the weights'");
     add_number(app, "--image-size", o->import.image_size, from_to(0, 4096),
                "Side of the images, pixels; 0: 224, or 32 before a small stem");
-    add_choice(app, "--pixels", o->import.pixels, {"auto", "imagenet", "xrv", "minus-one-to-one", "zero-to-one"},
-               "What the model took pixels for; auto: ImageNet's statistics for 3 channels, else -2 to 2");
+    add_choice(
+        app, "--pixels", o->import.pixels, {"auto", "imagenet", "xrv", "minus-one-to-one", "zero-to-one"},
+        "What the model took pixels for; auto: ImageNet's statistics for 3 channels, else -2 to 2, and xrv where "
+        "torchxrayvision's op_threshs are in the file");
     add_list(app, "--mean", o->mean, "X", {.commas = true},
              "Means of the channels, for pixels from 0 to 1, separated by commas");
     add_list(app, "--std", o->std, "X", {.commas = true}, "Deviations of the channels, separated by commas");

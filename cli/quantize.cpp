@@ -15,7 +15,6 @@
 #include "data/sources/joined_splits.h"
 #include "embed/loaded_model.h"
 #include "graph/build/graph_file.h"
-#include "graph/build/trace.h"
 #include "runs/quantize_text.h"
 #include "train/evaluate.h"
 
@@ -55,35 +54,21 @@ std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const 
     return images;
 }
 
-/// What a checkpoint of the weights and statistics alone takes, without optimizer and averages.
-std::int64_t float_bytes(nn::Module& module) {
-    std::int64_t bytes = 0;
-    for (const NamedTensor& named : module.state()) bytes += named.tensor.elements() * std::int64_t{sizeof(float)};
-    return bytes;
-}
-
 int run(const CLI::App& app, const Options& o, const Globals& globals) {
     const auto start = std::chrono::steady_clock::now();
     if (!o.force && std::filesystem::exists(o.out))
         throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
-    const LoadedModel model = load_model(o.checkpoint);
+    const LoadedGraph model = load_graph(o.checkpoint);
     const ModelSpec& spec = model.spec;
     const auto dataset = open_data(app, o.reading, {o.checkpoint}, "quantize", globals.quiet, false);
     const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
-    const graph::Graph floats = [&] {
-        try {
-            return graph::trace(*model.module, spec.image_size, spec.image_size, spec.options.channels);
-        } catch (const UsageError& error) {
-            throw InputError(fmt::format("[quantize] {}: {}", o.checkpoint, error.what()));
-        }
-    }();
     QuantizeOptions options;
     if (o.method != "auto") options.method = range_method_named(o.method);
     options.keep = o.keep;
     options.keep_worst = o.keep_worst;
     options.keep_below = o.keep_below;
     options.correct_bias = !o.no_bias_correction;
-    const Quantized quantized = quantize(floats, batches, options, [&](const std::string& pass) {
+    const Quantized quantized = quantize(model.graph, batches, options, [&](const std::string& pass) {
         if (!globals.quiet) std::cerr << "keel quantize: " << pass << '\n';
     });
     std::map<std::string, std::string> metadata{{"keel.ranges", std::string(name(quantized.report.method))},
@@ -98,7 +83,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const QuantizedFile file{.path = o.out,
                              .bytes = static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
-                             .fp32_bytes = float_bytes(*model.module),
+                             .fp32_bytes = weight_bytes(model.graph),
                              .keep_below = o.keep_below,
                              .seconds = seconds};
     print_result(globals, quantize_json(quantized.report, file), quantize_text(quantized.report, file));

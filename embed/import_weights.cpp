@@ -11,6 +11,7 @@
 #include "embed/predictor.h"
 #include "embed/weights/stem.h"
 #include "engine/json.h"
+#include "graph/build/graph_file.h"
 #include "kernels/error.h"
 #include "kernels/version.h"
 
@@ -25,11 +26,17 @@ void take_options(ModelSpec& spec, const ImportOptions& o, std::vector<std::stri
                         spec.options.classes));
         spec.options.classes = o.classes;
     }
+    const std::int64_t channels = spec.options.channels;
     if (o.channels > 0) spec.options.channels = o.channels;
     if (o.image_size > 0) spec.image_size = o.image_size;
-    spec.mean.clear();
-    spec.std.clear();
-    default_normalization(spec);
+    if (ModelSpec usual{.options = {.channels = channels}}; o.channels > 0 && o.channels != channels) {
+        default_normalization(usual);
+        if (spec.mean == usual.mean) {  // of so many channels, not what the weights say for any number
+            spec.mean.clear();
+            spec.std.clear();
+            default_normalization(spec);
+        }
+    }
     if (o.pixels != "auto") {
         spec.mean = pixel_range(o.pixels).mean;
         spec.std = pixel_range(o.pixels).std;
@@ -39,13 +46,15 @@ void take_options(ModelSpec& spec, const ImportOptions& o, std::vector<std::stri
     }
     if (!o.mean.empty()) spec.mean = o.mean;
     if (!o.std.empty()) spec.std = o.std;
-    spec.multi_label = o.multi_label;
+    spec.multi_label = spec.multi_label || o.multi_label;
     const auto count = static_cast<std::size_t>(spec.options.classes);
     if (!o.labels.empty() && o.labels.size() != count)
         throw UsageError(fmt::format("[import] {} labels for {} classes", o.labels.size(), count));
     spec.label_names = o.labels;
     for (std::size_t i = spec.label_names.size(); i < count; ++i) spec.label_names.push_back(std::to_string(i));
-    if (o.labels.empty()) notes.push_back(fmt::format("{} classes that are called by their numbers", count));
+    notes.push_back(fmt::format("{} classes{} that {}", count, o.labels.empty() ? " called by their numbers," : "",
+                                spec.multi_label ? "do not exclude one another (sigmoid)"
+                                                 : "exclude one another (softmax; --multi-label: sigmoid)"));
 }
 
 /// Refuses what no reader of the checkpoint would take: means for other channels, a deviation of 0, two labels of one
@@ -58,6 +67,21 @@ void require_readable(const ModelSpec& spec) {
     } catch (const InputError& error) {
         throw UsageError(fmt::format("[import] {}", error.what()));
     }
+}
+
+/// A graph is as its file has it.
+void require_graph_options(const ImportOptions& o, const ModelSpec& spec) {
+    if (o.classes > 0 && o.classes != spec.options.classes)
+        throw UsageError("[import] --classes: a graph that is none of Keel's models has no classifier to replace");
+    if (o.channels > 0 && o.channels != spec.options.channels)
+        throw UsageError(fmt::format("[import] --channels: the graph takes images of {} channels, not of {}",
+                                     spec.options.channels, o.channels));
+}
+
+std::string pixels_text(const ModelSpec& spec) {
+    return fmt::format("images of {} pixels; of a pixel from 0 to 1 {} is taken and the rest divided by {}",
+                       spec.image_size, fmt::format("{}", fmt::join(spec.mean, ", ")),
+                       fmt::format("{}", fmt::join(spec.std, ", ")));
 }
 
 }  // namespace
@@ -74,13 +98,18 @@ const PixelRange& pixel_range(const std::string& name) {
 }
 
 Imported import_weights(const std::filesystem::path& path, const ImportOptions& o) {
-    const CheckpointState state = load_model_state(path, o.key);
+    return import_weights(std::span(&path, 1), o);
+}
+
+Imported import_weights(std::span<const std::filesystem::path> files, const ImportOptions& o) {
+    CheckpointState state = load_model_state(files, o.key, o.image_size);
+    const std::filesystem::path& path = files.front();
     if (is_checkpoint(state))
         throw InputError(
             fmt::format("[import] {} is a checkpoint of Keel already: it says what its model takes and is "
                         "called, which an import would replace",
                         path.string()));
-    Imported result{{read_spec(state.metadata, path.string()), nullptr}, {}};
+    Imported result{{read_spec(state.metadata, path.string()), nullptr}, {}, {}};
     ModelSpec& spec = result.model.spec;
     const std::string how = read_as(state);
     result.notes.push_back(fmt::format("{}{}, {} classes, images of {} channel{}", spec.name,
@@ -88,9 +117,16 @@ Imported import_weights(const std::filesystem::path& path, const ImportOptions& 
                                        spec.options.channels == 1 ? "" : "s"));
     if (!o.model.empty() && o.model != spec.name)
         throw InputError(fmt::format("[import] {} holds weights of {}, wanted {}", path.string(), spec.name, o.model));
+    const bool is_graph = holds_graph(state.metadata);
+    if (is_graph) require_graph_options(o, spec);
     const bool new_classifier = o.classes > 0 && o.classes != spec.options.classes;
     take_options(spec, o, result.notes);
-    require_readable(spec);
+    if (!is_graph) require_readable(spec);
+    if (is_graph) {
+        result.graph = read_graph(state, path.string());
+        result.notes.push_back(pixels_text(spec));
+        return result;
+    }
     result.model.module =
         new_classifier ? make_model(spec.name, spec.options, o.seed) : make_blank_model(spec.name, spec.options);
     const std::vector<NamedTensor> own = result.model.module->state();
@@ -99,13 +135,11 @@ Imported import_weights(const std::filesystem::path& path, const ImportOptions& 
         result.notes.push_back(
             fmt::format("{} was made for images of {} channels: the sum over the old ones, spread over the new", stem,
                         spec.options.channels));
-    LoadOptions load{.skip_foreign = true, .share = true};
+    LoadOptions load{.share = true};
     if (new_classifier) load.skippable = {find_model(spec.name).classifier};
     for (const std::string& skipped : load_into(own, weights, path.string(), load))
         result.notes.push_back("left out: " + skipped);
-    result.notes.push_back(fmt::format(
-        "images of {} pixels; of a pixel from 0 to 1 {} is taken and the rest divided by {}", spec.image_size,
-        fmt::format("{}", fmt::join(spec.mean, ", ")), fmt::format("{}", fmt::join(spec.std, ", "))));
+    result.notes.push_back(pixels_text(spec));
     result.model.module->train(false);
     return result;
 }
@@ -115,6 +149,13 @@ void save_model(const std::filesystem::path& path, const LoadedModel& model) {
     write_spec(model.spec, state.metadata);
     state.tensors = model.module->state();
     save_checkpoint(path, state);
+}
+
+void save_model(const std::filesystem::path& path, const Imported& imported) {
+    if (!imported.graph) return save_model(path, imported.model);
+    std::map<std::string, std::string> metadata;
+    write_spec(imported.model.spec, metadata);
+    save_graph(path, *imported.graph, std::move(metadata));
 }
 
 void export_weights(const std::filesystem::path& path, const LoadedModel& model, StoredFloat floats) {
@@ -131,15 +172,15 @@ void export_weights(const std::filesystem::path& path, const LoadedModel& model,
     write_safetensors(path, file);
 }
 
-Verified verify(const LoadedModel& model, const std::filesystem::path& path) {
+Verified verify(const Imported& imported, const std::filesystem::path& path) {
     const TensorFile file = read_safetensors(path);
-    const auto find = [&](const char* name) {
+    const auto find = [&](const char* name, DType type) {
         for (const NamedTensor& entry : file.tensors)
-            if (entry.name == name) return entry.tensor.to(DType::f32).contiguous();
+            if (entry.name == name) return entry.tensor.to(type).contiguous();
         throw InputError(fmt::format("[verify] {}: no tensor is named {}", path.string(), name));
     };
-    const Tensor input = find("input"), output = find("output");
-    const ModelSpec& spec = model.spec;
+    const Tensor input = find("input", DType::f32), output = find("output", DType::f64);
+    const ModelSpec& spec = imported.model.spec;
     const std::int64_t n = input.dim(0);
     if (input.rank() != 4 || input.dim(1) != spec.options.channels || input.dim(2) != input.dim(3) ||
         output.dims() != Dims{n, spec.options.classes})
@@ -155,10 +196,12 @@ Verified verify(const LoadedModel& model, const std::filesystem::path& path) {
                     input.data<float>()[(i * c + channel) * side * side + pixel];
     ModelSpec sized = spec;
     sized.image_size = side;
-    const Tensor logits = Predictor(sized, *model.module, n).logits(images).contiguous();
+    const Predictor predictor =
+        imported.graph ? Predictor(sized, *imported.graph, n) : Predictor(sized, *imported.model.module, n);
+    const Tensor logits = predictor.logits(images).contiguous();
     Verified result{0, 0, n};
     for (std::int64_t i = 0; i < logits.elements(); ++i) {
-        const double wanted = output.data<float>()[i], got = logits.data<float>()[i];
+        const double wanted = output.data<double>()[i], got = logits.data<float>()[i];
         const double difference = std::abs(got - wanted);
         result.largest_difference =
             std::isnan(difference) ? difference : std::max(result.largest_difference, difference);

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,12 +14,12 @@ namespace keel {
 
 /// What the weights do not say. An empty text and 0 leave what they imply.
 struct ImportOptions {
-    std::string key{};                 ///< of a file of torch.save: what lies under this key
+    std::string key{};                 ///< what lies under this key, or is named below it
     std::string model{};               ///< refuses weights of any other
     std::int64_t classes = 0;          ///< others than the weights': with a classifier of random weights
     std::int64_t channels = 0;         ///< of the images: see fit_stem()
     std::int64_t image_size = 0;       ///< pixels a side
-    std::string pixels = "auto";       ///< see pixel_range(); auto: see default_normalization()
+    std::string pixels = "auto";       ///< see pixel_range(); auto: as guess_spec() guesses
     std::vector<float> mean{}, std{};  ///< in place of those
     std::vector<std::string> labels{};
     bool multi_label = false;
@@ -25,8 +27,9 @@ struct ImportOptions {
 };
 
 struct Imported {
-    LoadedModel model;
-    std::vector<std::string> notes{};  ///< what was found, guessed and changed, for people
+    LoadedModel model;                    ///< without a module where it is a graph:
+    std::optional<graph::Graph> graph{};  ///< an ONNX model that is none of Keel's
+    std::vector<std::string> notes{};     ///< what was found, guessed and changed, for people
 };
 
 /// What a model takes pixels of [0, 1] for, as mean and deviation: "imagenet", "xrv" (torchxrayvision, -1024 to 1024),
@@ -37,12 +40,16 @@ struct PixelRange {
 };
 const PixelRange& pixel_range(const std::string& name);
 
-/// Reads weights of a model that Keel has. Throws what load_model() does, InputError for a checkpoint of Keel,
-/// UsageError for options that contradict the weights or one another.
+/// Reads weights of a model that Keel has, of a file or of several that hold parts of it, or an ONNX model of any
+/// other. Throws what load_model() does, InputError for a checkpoint of Keel, UsageError for options that contradict
+/// the weights or one another.
 Imported import_weights(const std::filesystem::path& path, const ImportOptions& options);
+Imported import_weights(std::span<const std::filesystem::path> files, const ImportOptions& options);
 
 /// Writes a model as a checkpoint that trains, predicts and is quantized.
 void save_model(const std::filesystem::path& path, const LoadedModel& model);
+/// Likewise; a graph as a checkpoint that predicts and is quantized.
+void save_model(const std::filesystem::path& path, const Imported& imported);
 
 /// Writes a model's weights as safetensors by torchvision's names, which torchvision's models load strictly; labels and
 /// what pixels are in the metadata. Throws UsageError for numbers that half precision cannot hold, IoError.
@@ -54,6 +61,6 @@ struct Verified {
 };
 /// Runs the model on the tensor "input" {n, c, h, w}, which is normalized, of a safetensors file, and compares its
 /// logits with the tensor "output" {n, classes}. Throws InputError where the file has no such tensors.
-Verified verify(const LoadedModel& model, const std::filesystem::path& path);
+Verified verify(const Imported& imported, const std::filesystem::path& path);
 
 }  // namespace keel

@@ -1,46 +1,52 @@
 #include "embed/loaded_model.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
-#include "embed/foreign_weights.h"
-#include "embed/weights/names.h"
+#include "embed/model_part.h"
+#include "embed/onnx/onnx_file.h"
+#include "embed/weights/shards.h"
 #include "embed/weights/torch_file.h"
+#include "embed/weights/weight_files.h"
 #include "engine/ema.h"
-#include "engine/optimizer.h"
 #include "graph/build/graph_file.h"
+#include "graph/build/trace.h"
+#include "graph/onnx/file.h"
 
 namespace keel {
 namespace {
 
 constexpr const char* kReadAs = "keel.read_as";  // of weights of another program; not stored in files
 
-/// Weights that are no checkpoint of Keel become one of the model that their tensors are of.
-CheckpointState adopted(TensorFile file, std::string how, const std::filesystem::path& path) {
-    if (const std::string names = use_torchvision_names(file.tensors); !names.empty())
-        how += (how.empty() ? "" : ", ") + names;
-    const auto spec = guess_spec(file.tensors);
-    if (!spec)
-        throw InputError(fmt::format("[checkpoint] {} {} no checkpoint of Keel: {}", path.string(),
-                                     is_torch_file(path) ? "is" : "is a safetensors file, but",
-                                     misfit_text(file.tensors)));
-    write_spec(*spec, file.metadata);
-    file.metadata[kReadAs] = how;
-    return file;
+std::string text_of(const ModelPart& part, std::string how) {
+    constexpr std::size_t kShown = 50;
+    if (!part.how.empty()) how += (how.empty() ? "" : ", ") + part.how;
+    if (part.left_out.empty()) return how;
+    how += how.empty() ? "left out: " : "; left out: ";
+    for (std::size_t i = 0; i < std::min(part.left_out.size(), kShown); ++i)
+        how += (i > 0 ? ", " : "") + part.left_out[i];
+    return part.left_out.size() <= kShown ? how : fmt::format("{} and {} more", how, part.left_out.size() - kShown);
 }
 
-/// The tensors that models are made of, of a file of any kind; `how` they were found in it.
-TensorFile read_tensors(const std::filesystem::path& path, std::string& how, const std::string& key = {}) {
-    if (!is_torch_file(path)) {
-        if (!key.empty())
-            throw UsageError(fmt::format("[import] {} has no keys: only files of torch.save have", path.string()));
-        return read_safetensors(path, [](const std::string& name) { return !is_optimizer_state(name); });
+/// Weights that are no checkpoint of Keel become one of the model that their tensors are of.
+CheckpointState adopted(WeightFile weights, const std::filesystem::path& path) {
+    ModelPart part;
+    try {
+        part = find_model_part(std::move(weights.file.tensors), weights.below);
+    } catch (const InputError& error) {
+        throw InputError(fmt::format("[checkpoint] {}: {}", path.string(), error.what()));
     }
-    TorchFile file = read_torch_file(path, key);
-    if (!file.taken_from.empty()) how = "of the key " + file.taken_from;
-    for (const std::string& other : file.other) how += fmt::format(" and not {}", other);
-    return {{}, std::move(file.tensors)};
+    if (!part.spec)
+        throw InputError(fmt::format("[checkpoint] {} {} no checkpoint of Keel: {}", path.string(),
+                                     is_shard_index(path) || is_torch_file(path) ? "is" : "is a safetensors file, but",
+                                     part.misfit));
+    CheckpointState state{std::move(weights.file.metadata), std::move(part.weights)};
+    write_spec(*part.spec, state.metadata);
+    state.metadata[kReadAs] = text_of(part, std::move(weights.how));
+    return state;
 }
 
 }  // namespace
@@ -60,11 +66,24 @@ std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) 
 }
 
 CheckpointState load_model_state(const std::filesystem::path& checkpoint, const std::string& key) {
-    std::string how;
-    TensorFile file = read_tensors(checkpoint, how, key);
-    if (is_checkpoint(file)) return checked_checkpoint(std::move(file), checkpoint);
-    file.tensors = model_weights(file.tensors);
-    return adopted(std::move(file), std::move(how), checkpoint);
+    return load_model_state(std::span(&checkpoint, 1), key);
+}
+
+CheckpointState load_model_state(std::span<const std::filesystem::path> files, const std::string& key,
+                                 std::int64_t image_size) {
+    if (files.size() == 1 && onnx::is_onnx_file(files.front())) {
+        if (!key.empty())
+            throw UsageError(fmt::format("[import] {} is an ONNX model, which has no keys", files.front().string()));
+        OnnxState read = read_onnx(files.front(), image_size);
+        read.state.metadata[kReadAs] = fmt::format("{}", fmt::join(read.notes, "; "));
+        return std::move(read.state);
+    }
+    WeightFile weights = read_weights(files, key);
+    const std::filesystem::path& first = files.front();
+    if (!is_checkpoint(weights.file)) return adopted(std::move(weights), first);
+    if (!key.empty())
+        throw UsageError(fmt::format("[import] {} is a checkpoint of Keel, which has no keys", first.string()));
+    return checked_checkpoint(std::move(weights.file), first);
 }
 
 std::string read_as(const CheckpointState& state) {
@@ -72,16 +91,16 @@ std::string read_as(const CheckpointState& state) {
     return how == state.metadata.end() ? "" : how->second;
 }
 
-std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path) {
-    std::string how;
-    std::vector<NamedTensor> weights = model_weights(read_tensors(path, how).tensors);
-    use_torchvision_names(weights);
-    return weights;
+std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path, std::vector<std::string>* left_out) {
+    WeightFile weights = read_weights(std::span(&path, 1));
+    if (is_checkpoint(weights.file)) return model_weights(weights.file.tensors);
+    ModelPart part = find_model_part(std::move(weights.file.tensors));
+    if (left_out != nullptr) left_out->insert(left_out->end(), part.left_out.begin(), part.left_out.end());
+    return std::move(part.weights);
 }
 
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint) {
-    if (is_torch_file(checkpoint)) return load_model(checkpoint).spec;
-    const auto metadata = read_metadata(checkpoint);
+    const auto metadata = read_weights_metadata(checkpoint);
     return is_checkpoint({metadata, {}}) ? read_spec(metadata, checkpoint.string()) : load_model(checkpoint).spec;
 }
 
@@ -93,16 +112,35 @@ LoadedModel load_model(CheckpointState state, const std::filesystem::path& check
     if (holds_graph(state.metadata))
         throw InputError(
             "[checkpoint] " + checkpoint.string() +
-            " is a quantized model: it predicts, but has no layers to train, quantize or explain; wanted the "
-            "checkpoint that it was made of");
+            " is a graph, as quantized models and other programs' are: it predicts, but has no layers to train or "
+            "explain; wanted a checkpoint of layers");
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
     loaded.spec.guessed = !is_checkpoint(state);
     loaded.spec.read_as = read_as(state);
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
-    load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(),
-              {.skip_foreign = loaded.spec.guessed, .share = true});
+    load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});
     loaded.module->train(false);
     return loaded;
+}
+
+LoadedGraph load_graph(const std::filesystem::path& checkpoint) {
+    return load_graph(load_model_state(checkpoint), checkpoint);
+}
+
+LoadedGraph load_graph(CheckpointState state, const std::filesystem::path& checkpoint) {
+    if (holds_graph(state.metadata)) {
+        LoadedGraph loaded{read_spec(state.metadata, checkpoint.string()), read_graph(state, checkpoint.string())};
+        loaded.spec.guessed = !is_checkpoint(state);
+        loaded.spec.read_as = read_as(state);
+        return loaded;
+    }
+    const LoadedModel model = load_model(std::move(state), checkpoint);
+    const ModelSpec& spec = model.spec;
+    try {
+        return {spec, graph::trace(*model.module, spec.image_size, spec.image_size, spec.options.channels)};
+    } catch (const UsageError& error) {  // that images of the file's size do not fit its model is the file's fault
+        throw InputError("[checkpoint] " + checkpoint.string() + ": " + error.what());
+    }
 }
 
 }  // namespace keel

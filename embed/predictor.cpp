@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "embed/loaded_model.h"
-#include "graph/build/graph_file.h"
 #include "graph/build/trace.h"
 
 namespace keel {
@@ -34,18 +33,9 @@ auto blamed_on(const std::filesystem::path& checkpoint, const Make& make) {
     }
 }
 
-/// The weights as they were read are given back before the packed ones are made.
-Predictor predictor_of(CheckpointState state, const std::filesystem::path& checkpoint, std::int64_t batch) {
-    if (holds_graph(state.metadata)) {
-        ModelSpec spec = read_spec(state.metadata, checkpoint.string());
-        graph::Graph graph = read_graph(state, checkpoint.string());
-        state.tensors.clear();
-        return blamed_on(checkpoint, [&] { return Predictor(std::move(spec), std::move(graph), batch); });
-    }
-    LoadedModel model = load_model(std::move(state), checkpoint);
-    graph::Graph graph = blamed_on(checkpoint, [&] { return graph_of(model.spec, *model.module); });
-    model.module.reset();
-    return {std::move(model.spec), std::move(graph), batch};
+Predictor predictor_of(const std::filesystem::path& checkpoint, std::int64_t batch) {
+    LoadedGraph loaded = load_graph(checkpoint);
+    return blamed_on(checkpoint, [&] { return Predictor(std::move(loaded.spec), std::move(loaded.graph), batch); });
 }
 
 }  // namespace
@@ -57,7 +47,7 @@ Predictor::Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch)
     : Predictor(spec, graph_of(spec, module), batch) {}
 
 Predictor::Predictor(const std::filesystem::path& checkpoint, std::int64_t batch)
-    : Predictor(predictor_of(load_model_state(checkpoint), checkpoint, batch)) {}
+    : Predictor(predictor_of(checkpoint, batch)) {}
 
 Tensor Predictor::logits(const Tensor& images) const {
     const auto size = spec_.image_size, channels = spec_.options.channels;

@@ -8,7 +8,7 @@
 #include "embed/foreign_weights.h"
 #include "embed/images.h"
 #include "embed/loaded_model.h"
-#include "engine/safetensors.h"
+#include "embed/weights/weight_files.h"
 #include "graph/build/graph_file.h"
 #include "kernels/error.h"
 
@@ -98,19 +98,26 @@ TransformOptions transform_of(const ModelSpec& spec, const ViewOptions& options)
 Predictor load_predictor(const std::filesystem::path& checkpoint, const ViewOptions& options, std::int64_t batch,
                          const Dataset* scored_on) {
     const auto trained_with = [&](const ModelSpec& spec) { return resolved(options, spec).crop == spec.image_size; };
-    const auto metadata = read_metadata(checkpoint);
+    const auto metadata = read_weights_metadata(checkpoint);
     if (is_checkpoint({metadata, {}}) && trained_with(read_spec(metadata, checkpoint.string())))
         return Predictor(checkpoint, batch);
     CheckpointState state = load_model_state(checkpoint);
     const ModelSpec spec = read_spec(state.metadata, checkpoint.string());
     const std::int64_t crop = resolved(options, spec).crop;
-    if (holds_graph(state.metadata))
-        throw UsageError("[views] " + checkpoint.string() + " is a quantized model of " +
-                         std::to_string(spec.image_size) + " pixels and sees no crops of " + std::to_string(crop));
+    const auto adopted = [&](ModelSpec of) {
+        if (scored_on != nullptr) adopt_labels(of, scored_on->label_names(), scored_on->task() == Task::labels);
+        return of;
+    };
+    if (holds_graph(state.metadata)) {
+        if (crop != spec.image_size)
+            throw UsageError("[views] " + checkpoint.string() + " is a graph of images of " +
+                             std::to_string(spec.image_size) + " pixels and sees no crops of " + std::to_string(crop));
+        LoadedGraph model = load_graph(std::move(state), checkpoint);
+        return {adopted(model.spec), std::move(model.graph), batch};
+    }
     LoadedModel model = load_model(std::move(state), checkpoint);
     model.spec.image_size = crop;
-    if (scored_on != nullptr) adopt_labels(model.spec, scored_on->label_names(), scored_on->task() == Task::labels);
-    return {model.spec, *model.module, batch};
+    return {adopted(model.spec), *model.module, batch};
 }
 
 Tensor predict_views(const Predictor& model, const Tensor& images, const ViewOptions& options) {

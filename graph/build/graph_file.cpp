@@ -178,6 +178,13 @@ void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
     save_checkpoint(path, graph_state(graph, std::move(metadata)));
 }
 
+std::int64_t weight_bytes(const graph::Graph& graph) {
+    std::int64_t bytes = 0;
+    for (const NamedTensor& entry : graph_state(graph, {}).tensors)
+        bytes += entry.tensor.elements() * static_cast<std::int64_t>(size_of(entry.tensor.dtype()));
+    return bytes;
+}
+
 graph::Graph read_graph(const CheckpointState& state, const std::string& file, std::span<const graph::OpKind> kinds) {
     std::map<std::string, Tensor> tensors;
     for (const NamedTensor& named : state.tensors) tensors.emplace(named.name, named.tensor);

@@ -24,6 +24,9 @@ CheckpointState graph_state(const graph::Graph& graph, std::map<std::string, std
 void save_graph(const std::filesystem::path& path, const graph::Graph& graph,
                 std::map<std::string, std::string> metadata);
 
+/// Returns the bytes of a graph's numbers in a file.
+std::int64_t weight_bytes(const graph::Graph& graph);
+
 /// Returns the graph of a checkpoint's state, checked. Throws InputError, which names `file`, for one that is
 /// malformed, incomplete or that check() refuses, for operators that are none of `kinds`, and for tensors that belong
 /// to no operator.

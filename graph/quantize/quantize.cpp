@@ -210,6 +210,8 @@ private:
 
 Quantized quantize(const graph::Graph& floats, std::span<const Tensor> batches, const QuantizeOptions& options,
                    const std::function<void(const std::string&)>& progress) {
+    if (std::ranges::any_of(floats.buffers, &graph::Buffer::quantized))
+        throw InputError("[quantize] the model is quantized already: wanted the one of floats that it was made of");
     return Quantizer(floats, batches, options, progress).run();
 }
 
