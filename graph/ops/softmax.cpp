@@ -2,7 +2,7 @@
 
 #include "graph/check.h"
 #include "graph/run_memory.h"
-#include "kernels/loss/prediction.h"
+#include "kernels/softmax/softmax.h"
 
 namespace keel::graph {
 
@@ -16,8 +16,7 @@ void Softmax::check(const NodeCheck& node) const {
 void Softmax::run(const Node& node, const RunMemory& memory) const {
     const kernels::ConstMap src = memory.from(node.src);
     const kernels::Map dst = memory.to(node.dst);
-    kernels::softmax(kernels::SoftmaxGeometry{memory.pixels(node.src), node.src.c, src.ld, dst.ld}, log, src.floats(),
-                     dst.floats());
+    kernels::softmax_forward({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, log, src.floats(), dst.floats());
 }
 
 }  // namespace keel::graph

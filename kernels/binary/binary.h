@@ -17,7 +17,7 @@ struct BroadcastGeometry {
 };
 
 /// dst = src KIND other, or other KIND src if `swapped`. Powers are C's pow() in double, rounded to float, but for the
-/// exponents 2 and 1/2, which are a product and a square root (of -0: 0, of -infinity: infinity, as pow() has it).
+/// exponents 2 and 3, which are products, and 1/2, a square root (of -0: 0, of -infinity: infinity, as pow() has it).
 /// dst may be src (with equal distances) or a dense `other` of the same extents, and must not overlap them otherwise.
 void binary_forward(const BroadcastGeometry& g, BinaryKind kind, bool swapped, const float* src, const float* other,
                     float* dst);

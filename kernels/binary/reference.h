@@ -13,6 +13,7 @@ inline float smaller(float a, float b) { return a < b || std::isnan(a) ? a : b; 
 
 inline float power(float a, float b) {
     if (b == 2) return a * a;
+    if (b == 3) return static_cast<float>(static_cast<double>(a) * a * a);  // the first product is exact
     if (b == 0.5F)
         return a == -std::numeric_limits<float>::infinity() ? std::numeric_limits<float>::infinity() : std::sqrt(a + 0);
     return static_cast<float>(std::pow(static_cast<double>(a), static_cast<double>(b)));

@@ -23,19 +23,6 @@ double exponential(float x, double largest) { return portable::exp_nonpositive(s
 /// log(1 + exp(x)); a NaN stays NaN.
 double softplus(double x) { return (x <= 0 ? 0 : x) + portable::log1p_unit(portable::exp_nonpositive(-std::abs(x))); }
 
-void softmax_row(std::int64_t classes, bool log, const float* src, double* exponentials, float* dst) {
-    const double largest = largest_of(src, classes);
-    double sum = 0;
-    for (std::int64_t k = 0; k < classes; ++k) sum += exponentials[k] = exponential(src[k], largest);
-    if (log) {
-        const double log_sum = portable::log(sum);
-        for (std::int64_t k = 0; k < classes; ++k)
-            dst[k] = static_cast<float>((static_cast<double>(src[k]) - largest) - log_sum);
-    } else {
-        for (std::int64_t k = 0; k < classes; ++k) dst[k] = static_cast<float>(exponentials[k] / sum);
-    }
-}
-
 }  // namespace
 
 void sigmoid(std::int64_t n, const float* src, float* dst) {
@@ -49,16 +36,18 @@ void sigmoid(std::int64_t n, const float* src, float* dst) {
 }
 
 void softmax(const LossGeometry& g, const float* src, float* dst) {
-    softmax(SoftmaxGeometry{g.n, g.classes, g.classes, g.classes}, false, src, dst);
-}
-
-void softmax(const SoftmaxGeometry& g, bool log, const float* src, float* dst) {
-    const profile::Span span("softmax", profile::per_element<float>(g.rows * g.classes, 4, 2));
-    parallel_for(g.rows, chunk_count(kGrain, std::max<std::int64_t>(1, g.classes)),
+    const profile::Span span("softmax", profile::per_element<float>(g.n * g.classes, 4, 2));
+    parallel_for(g.n, chunk_count(kGrain, std::max<std::int64_t>(1, g.classes)),
                  [&](std::int64_t begin, std::int64_t end) {
                      std::vector<double> exponentials(static_cast<std::size_t>(g.classes));
-                     for (std::int64_t r = begin; r < end; ++r)
-                         softmax_row(g.classes, log, src + r * g.src_ld, exponentials.data(), dst + r * g.dst_ld);
+                     for (std::int64_t at = begin * g.classes; at < end * g.classes; at += g.classes) {
+                         const double largest = largest_of(src + at, g.classes);
+                         double sum = 0;
+                         for (std::int64_t k = 0; k < g.classes; ++k)
+                             sum += exponentials[static_cast<std::size_t>(k)] = exponential(src[at + k], largest);
+                         for (std::int64_t k = 0; k < g.classes; ++k)
+                             dst[at + k] = static_cast<float>(exponentials[static_cast<std::size_t>(k)] / sum);
+                     }
                  });
 }
 

@@ -15,15 +15,6 @@ void sigmoid(std::int64_t n, const float* src, float* dst);
 /// src == dst is allowed.
 void softmax(const LossGeometry& g, const float* src, float* dst);
 
-/// Rows of `classes` numbers; distances between rows in elements.
-struct SoftmaxGeometry {
-    std::int64_t rows, classes, src_ld, dst_ld;
-};
-
-/// Likewise, or dst = log(softmax(src)) if `log`, rounded to float from within (2000 + classes) * 2^-53 + |dst| * 2^-51
-/// of it. src == dst is allowed with equal distances.
-void softmax(const SoftmaxGeometry& g, bool log, const float* src, float* dst);
-
 /// The mean over n of -log softmax(logits)[label], as softmax_cross_entropy_forward has it without smoothing. labels[i]
 /// in [0, classes); the caller checks. 0 for no rows.
 double reported_cross_entropy(const LossGeometry& g, const float* logits, const std::int32_t* labels);

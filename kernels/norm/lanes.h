@@ -1,28 +1,17 @@
-// The order in which all variants of layer norm add up a pixel's channels, so that all give the same bits: channel i
-// goes to sum i % 16, and the sums are added in halves. Of internal linkage, for the files compiled for an ISA.
+// What all variants of layer norm do with the channels that are no whole vectors, and the scalar one with all of them:
+// the same operations in the same order (kernels/simd/sum_order.h), so that all give the same bits.
 #pragma once
 
-#include <stdint.h>
+#include "kernels/simd/sum_order.h"
 
 namespace keel::kernels {
 namespace {
 
-constexpr int kNormLanes = 16;
-
-inline double total_of(double (&sums)[kNormLanes]) {
-    for (int half = kNormLanes / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
-    return sums[0];
-}
-
-/// Adds src[i], or the square of its distance from the mean, for i in [begin, end).
-inline void add_values(int64_t begin, int64_t end, const float* src, double (&sums)[kNormLanes]) {
-    for (int64_t i = begin; i < end; ++i) sums[i % kNormLanes] += static_cast<double>(src[i]);
-}
-inline void add_squares(int64_t begin, int64_t end, const float* src, double mean, double (&sums)[kNormLanes]) {
+/// Adds the squares of src[i] - mean for i in [begin, end).
+inline void add_squares(int64_t begin, int64_t end, const float* src, double mean, double (&sums)[kSumLanes]) {
     for (int64_t i = begin; i < end; ++i) {
         const double difference = static_cast<double>(src[i]) - mean;
-        sums[i % kNormLanes] += difference * difference;
+        sums[i % kSumLanes] += difference * difference;
     }
 }
 

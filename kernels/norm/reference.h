@@ -12,7 +12,7 @@ inline void layer_norm(const NormGeometry& g, const float* src, const float* sca
                        float* dst) {
     const auto count = static_cast<double>(g.c);
     for (std::int64_t p = 0; p < g.pixels; ++p, src += g.src_ld, dst += g.dst_ld) {
-        double sums[kNormLanes] = {}, squares[kNormLanes] = {};
+        double sums[kSumLanes] = {}, squares[kSumLanes] = {};
         add_values(0, g.c, src, sums);
         const double mean = total_of(sums) / count;
         add_squares(0, g.c, src, mean, squares);

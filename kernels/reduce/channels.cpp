@@ -16,12 +16,12 @@ double sum(std::int64_t c, const float* src) {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-/// The element that beats(it, any other); the first NaN if there is one.
+/// The element that beats all others; a NaN if there is one.
 template <class Beats>
 float best(std::int64_t c, const float* src, Beats beats) {
     float found = src[0];
     for (std::int64_t i = 1; i < c; ++i)
-        if (!std::isnan(found) && (beats(src[i], found) || std::isnan(src[i]))) found = src[i];
+        found = beats(src[i], found) || std::isnan(src[i]) ? src[i] : found;  // nothing but another NaN beats one
     return found;
 }
 

@@ -97,8 +97,7 @@ inline Wide widen(Vec v) {
 inline Wide wide(double value) { return {_mm256_set1_pd(value), _mm256_set1_pd(value)}; }
 /// Rounded to float.
 inline Vec narrow(Wide a) { return _mm256_set_m128(_mm256_cvtpd_ps(a.high), _mm256_cvtpd_ps(a.low)); }
-/// p[0, kWidth) rounded to float.
-inline Vec load_narrow(const double* p) { return narrow({_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}); }
+inline Wide load_wide(const double* p) { return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}; }
 inline void store_wide(double* p, Wide a) {
     _mm256_storeu_pd(p, a.low);
     _mm256_storeu_pd(p + 4, a.high);
@@ -114,6 +113,9 @@ inline void add_to(double* p, Wide a) {
     _mm256_storeu_pd(p, _mm256_loadu_pd(p) + a.low);
     _mm256_storeu_pd(p + 4, _mm256_loadu_pd(p + 4) + a.high);
 }
+
+/// p[0, kWidth) rounded to float.
+inline Vec load_narrow(const double* p) { return narrow(load_wide(p)); }
 
 /// 64-bit integers, with the compiler's own operators.
 typedef std::uint64_t Words __attribute__((vector_size(32)));

@@ -109,8 +109,7 @@ inline Wide wide(double value) { return {_mm512_set1_pd(value), _mm512_set1_pd(v
 inline Vec narrow(Wide a) {
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a.low)), _mm512_cvtpd_ps(a.high), 1);
 }
-/// p[0, kWidth) rounded to float.
-inline Vec load_narrow(const double* p) { return narrow({_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)}); }
+inline Wide load_wide(const double* p) { return {_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)}; }
 inline void store_wide(double* p, Wide a) {
     _mm512_storeu_pd(p, a.low);
     _mm512_storeu_pd(p + 8, a.high);
@@ -126,6 +125,9 @@ inline void add_to(double* p, Wide a) {
     _mm512_storeu_pd(p, _mm512_loadu_pd(p) + a.low);
     _mm512_storeu_pd(p + 8, _mm512_loadu_pd(p + 8) + a.high);
 }
+
+/// p[0, kWidth) rounded to float.
+inline Vec load_narrow(const double* p) { return narrow(load_wide(p)); }
 
 /// 64-bit integers, with the compiler's own operators.
 typedef std::uint64_t Words __attribute__((vector_size(64)));

@@ -64,6 +64,9 @@ inline void store_bytes(std::uint8_t* p, Vec v, AllLanes) { *p = static_cast<std
 /// A Vec's lane in double.
 using Wide = double;
 inline Wide widen(Vec v) { return v; }
+inline Vec narrow(Wide a) { return static_cast<float>(a); }
+inline Wide load_wide(const double* p) { return *p; }
+inline void store_wide(double* p, Wide a) { *p = a; }
 inline void add_to(double* p, Wide a) { *p += a; }
 
 }  // namespace

@@ -110,7 +110,7 @@ TEST_CASE("binary_forward runs in place", "[binary]") {
     }
 }
 
-TEST_CASE("powers are C's, squares and roots those of one operation", "[binary]") {
+TEST_CASE("powers are C's, squares, cubes and roots those of products and one operation", "[binary]") {
     const std::vector<float> bases{-2, -0.5F, -0.0F, 0, 0.25F, 2, 3, kInfinity, -kInfinity, kNaN};
     for (const float exponent : {2.0F, 0.5F, 3.0F, -1.0F, 0.0F, -0.5F, kNaN}) {
         std::vector<float> dst(bases.size());
