@@ -28,4 +28,7 @@ std::vector<Row> hostile_dicom_images();
 /// tests/cli/hostile_torch.cpp.
 std::vector<Row> hostile_torch_files();
 
+/// tests/cli/hostile_onnx.cpp.
+std::vector<Row> hostile_onnx_files();
+
 }  // namespace keel::test

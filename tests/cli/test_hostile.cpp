@@ -37,6 +37,8 @@ public:
             fs::create_directories(pack);
             fs::copy_file(index.path(), pack + "/index.keelpack");
         }
+        write_text(folder_ / "onnx/external_link.onnx", read_text(KEEL_CORPUS "/onnx/external_link.onnx"));
+        fs::create_symlink(KEEL_CORPUS "/onnx/good.onnx", folder_ / "onnx/link.bin");
         write_text(folder_ / "lists/images/a.png", "");
         write_text(folder_ / "lists/Data_Entry.csv", read_text(KEEL_CORPUS "/csv/good.csv"));
         write_text(folder_ / "lists/test_list.txt", "a.png\n");
@@ -312,6 +314,7 @@ TEST_CASE("Hostile input ends with its code and its message, which the documenta
     SECTION("DICOM images") { check(hostile_dicom_images(), scratch); }
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("files of torch.save") { check(hostile_torch_files(), scratch); }
+    SECTION("ONNX files") { check(hostile_onnx_files(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
     SECTION("tables") { check(tables(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }

@@ -98,7 +98,8 @@ def onnx_files(put):
     for name, size in ("start", 12), ("half_way", len(good) // 2), ("end", len(good) - 1):
         onnx("cut_" + name, good[:size])
     onnx("length_2gb", number(1, 8) + part(2, "corpus") + varint(7 << 3 | 2) + varint((1 << 31) - 1))
-    onnx("name_2gb", number(1, 8) + part(2, "corpus") + part(7, part(1, varint(1 << 3 | 2) + varint((1 << 31) - 1))))
+    huge_name = part(7, part(1, varint(1 << 3 | 2) + varint((1 << 31) - 1)))
+    onnx("name_2gb", number(1, 8) + part(2, "corpus") + huge_name + opset())
     onnx("wire_type", number(1, 8) + part(2, "corpus") + part(7, number(1, 1)) + opset())
     onnx("group", number(1, 8) + part(2, "corpus") + varint(9 << 3 | 3))
     onnx("no_graph", number(1, 8) + part(2, "corpus") + opset())
