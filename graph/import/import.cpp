@@ -18,8 +18,8 @@ constexpr std::int64_t kOldest = 7, kNewest = 23;
 constexpr std::int64_t kMostElements = std::int64_t{1} << 32;
 
 Lower find_operator(const std::string& op) {
-    for (const std::span<const LowerEntry> entries :
-         {shape_operators(), arithmetic_operators(), layer_operators(), norm_operators()})
+    for (const std::span<const LowerEntry> entries : {shape_operators(), slice_operators(), arithmetic_operators(),
+                                                      layer_operators(), norm_operators(), image_operators()})
         for (const LowerEntry& entry : entries)
             if (entry.op == op) return entry.lower;
     return nullptr;

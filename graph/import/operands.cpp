@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "graph/import/known.h"
 #include "graph/import/maps.h"
 #include "kernels/error.h"
 
@@ -82,11 +83,6 @@ Value laid_out(NodeScope& node, const View& second, const JointSteps& steps, con
     if (one_pixel) pixels.clear();
     if (one_channel) channels.clear();
     return rearranged_map(node, second, pixels, channels, one_pixel ? 1 : like.h, one_pixel ? 1 : like.w);
-}
-
-std::vector<std::int64_t> dims_of(const Known& known) {
-    const auto* view = std::get_if<View>(&known);
-    return view != nullptr ? view->dims() : std::get<Constant>(known).dims();
 }
 
 }  // namespace
