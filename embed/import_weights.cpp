@@ -8,12 +8,11 @@
 #include <fmt/ranges.h>
 
 #include "embed/foreign_weights.h"
+#include "embed/onnx/export_onnx.h"
 #include "embed/predictor.h"
 #include "embed/weights/stem.h"
-#include "engine/json.h"
 #include "graph/build/graph_file.h"
 #include "kernels/error.h"
-#include "kernels/version.h"
 
 namespace keel {
 namespace {
@@ -109,7 +108,7 @@ Imported import_weights(std::span<const std::filesystem::path> files, const Impo
             fmt::format("[import] {} is a checkpoint of Keel already: it says what its model takes and is "
                         "called, which an import would replace",
                         path.string()));
-    Imported result{{read_spec(state.metadata, path.string()), nullptr}, {}, {}};
+    Imported result{{read_spec(state.metadata, path.string()), nullptr}, {}, gives_probabilities(state), {}};
     ModelSpec& spec = result.model.spec;
     const std::string how = read_as(state);
     result.notes.push_back(fmt::format("{}{}, {} classes, images of {} channel{}", spec.name,
@@ -159,16 +158,8 @@ void save_model(const std::filesystem::path& path, const Imported& imported) {
 }
 
 void export_weights(const std::filesystem::path& path, const LoadedModel& model, StoredFloat floats) {
-    const ModelSpec& spec = model.spec;
-    TensorFile file{{}, model.module->state(), floats};
-    file.metadata = {{"format", "pt"},
-                     {"model", spec.name},
-                     {"labels", json_text(spec.label_names)},
-                     {"outputs", spec.multi_label ? "sigmoid" : "softmax"},
-                     {"image_size", std::to_string(spec.image_size)},
-                     {"mean", fmt::format("{}", fmt::join(spec.mean, ", "))},
-                     {"std", fmt::format("{}", fmt::join(spec.std, ", "))},
-                     {"made_by", "keel " KEEL_VERSION}};
+    TensorFile file{spec_metadata(model.spec), model.module->state(), floats};
+    file.metadata["format"] = "pt";
     write_safetensors(path, file);
 }
 
@@ -198,7 +189,8 @@ Verified verify(const Imported& imported, const std::filesystem::path& path) {
     sized.image_size = side;
     const Predictor predictor =
         imported.graph ? Predictor(sized, *imported.graph, n) : Predictor(sized, *imported.model.module, n);
-    const Tensor logits = predictor.logits(images).contiguous();
+    const Tensor logits =
+        (imported.gives_probabilities ? predictor.predict(images) : predictor.logits(images)).contiguous();
     Verified result{0, 0, n};
     for (std::int64_t i = 0; i < logits.elements(); ++i) {
         const double wanted = output.data<double>()[i], got = logits.data<float>()[i];

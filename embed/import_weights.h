@@ -29,6 +29,7 @@ struct ImportOptions {
 struct Imported {
     LoadedModel model;                    ///< without a module where it is a graph:
     std::optional<graph::Graph> graph{};  ///< an ONNX model that is none of Keel's
+    bool gives_probabilities = false;     ///< what the file's own outputs were
     std::vector<std::string> notes{};     ///< what was found, guessed and changed, for people
 };
 
@@ -60,7 +61,8 @@ struct Verified {
     std::int64_t images;
 };
 /// Runs the model on the tensor "input" {n, c, h, w}, which is normalized, of a safetensors file, and compares its
-/// logits with the tensor "output" {n, classes}. Throws InputError where the file has no such tensors.
+/// logits, or what the file gave in their place, with the tensor "output" {n, classes}. Throws InputError where the
+/// file has no such tensors.
 Verified verify(const Imported& imported, const std::filesystem::path& path);
 
 }  // namespace keel

@@ -19,7 +19,8 @@
 namespace keel {
 namespace {
 
-constexpr const char* kReadAs = "keel.read_as";  // of weights of another program; not stored in files
+// of weights of another program; not stored in files
+constexpr const char *kReadAs = "keel.read_as", *kProbabilities = "keel.probabilities";
 
 std::string text_of(const ModelPart& part, std::string how) {
     constexpr std::size_t kShown = 50;
@@ -75,6 +76,7 @@ CheckpointState load_model_state(std::span<const std::filesystem::path> files, c
         if (!key.empty())
             throw UsageError(fmt::format("[import] {} is an ONNX model, which has no keys", files.front().string()));
         OnnxState read = read_onnx(files.front(), image_size);
+        if (read.gives_probabilities) read.state.metadata[kProbabilities] = "yes";
         read.state.metadata[kReadAs] = fmt::format("{}", fmt::join(read.notes, "; "));
         return std::move(read.state);
     }
@@ -90,6 +92,8 @@ std::string read_as(const CheckpointState& state) {
     const auto how = state.metadata.find(kReadAs);
     return how == state.metadata.end() ? "" : how->second;
 }
+
+bool gives_probabilities(const CheckpointState& state) { return state.metadata.contains(kProbabilities); }
 
 std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path, std::vector<std::string>* left_out) {
     WeightFile weights = read_weights(std::span(&path, 1));

@@ -36,6 +36,8 @@ CheckpointState load_model_state(std::span<const std::filesystem::path> files, c
 /// Returns how another program's weights were found in their file and renamed, and what was left out, for people;
 /// empty: as they are.
 std::string read_as(const CheckpointState& state);
+/// Returns whether another program's model ended in a softmax or sigmoid, which Keel leaves to who reads the logits.
+bool gives_probabilities(const CheckpointState& state);
 LoadedModel load_model(CheckpointState state, const std::filesystem::path& checkpoint);
 
 /// A model as what it computes: traced of a model of layers, or the graph that a file holds, which may be quantized.

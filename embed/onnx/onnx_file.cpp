@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "embed/foreign_weights.h"
+#include "embed/onnx/export_onnx.h"
 #include "embed/onnx/recognize.h"
 #include "embed/weights/names.h"
 #include "graph/build/graph_file.h"
@@ -72,8 +73,9 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
     const std::int64_t channels = images.channels == 0 ? 3 : images.channels;
     std::vector<NamedTensor> tensors = parameters_of(model);
     std::string producer = fmt::format("{} {}", model.producer, model.producer_version);
+    const std::map<std::string, std::string> said = model.metadata;
     graph::ImportedGraph imported = graph::import_graph(std::move(model), side, side, channels);
-    OnnxState result{{}, std::move(imported.notes)};
+    OnnxState result{{}, imported.outputs != graph::Outputs::logits, std::move(imported.notes)};
     ModelSpec spec;
     std::string how;
     std::map<std::string, std::string>& metadata = result.state.metadata;
@@ -97,6 +99,8 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
                         imported.graph.nodes.size()));
     }
     spec.multi_label = imported.outputs == graph::Outputs::sigmoid;
+    if (take_exported_spec(said, spec))
+        result.notes.emplace_back("Keel wrote it: labels, and what pixels are, are as it says");
     write_spec(spec, metadata);
     result.notes.insert(result.notes.begin(), fmt::format("an ONNX model{}", producer == " " ? "" : " of " + producer));
     return result;

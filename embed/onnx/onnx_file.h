@@ -11,6 +11,7 @@ namespace keel {
 
 struct OnnxState {
     CheckpointState state;             ///< of a model's weights, or of a graph
+    bool gives_probabilities = false;  ///< it ends in a softmax or sigmoid, which is left to Keel
     std::vector<std::string> notes{};  ///< what was found, left out, guessed
 };
 
