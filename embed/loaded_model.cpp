@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "embed/model_part.h"
-#include "embed/onnx/onnx_file.h"
+#include "embed/onnx_file.h"
 #include "embed/weights/shards.h"
 #include "embed/weights/torch_file.h"
 #include "embed/weights/weight_files.h"

@@ -18,7 +18,7 @@ struct LoadedModel {
 
 /// Reads a checkpoint of Keel; the averaged weights (EMA) where it holds them. Weights of another program are read,
 /// too, where they are of a model in the registry: safetensors and files of torch.save, or the index of several, by the
-/// names of any library in embed/weights/names.cpp, and ONNX models of that kind (embed/onnx/onnx_file.h). What they do
+/// names of any library in embed/weights/names.cpp, and ONNX models of that kind (embed/onnx_file.h). What they do
 /// not say is guessed (see guess_spec). Throws InputError or IoError that names the file, which may not be a graph,
 /// quantized or another program's: that has no modules.
 LoadedModel load_model(const std::filesystem::path& checkpoint);

@@ -1,11 +1,11 @@
-#include "embed/onnx/export_onnx.h"
+#include "embed/export_onnx.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "engine/json.h"
 #include "graph/export/export.h"
-#include "graph/onnx/file.h"
+#include "kernels/error.h"
 #include "kernels/version.h"
 
 namespace keel {
@@ -19,6 +19,8 @@ Head head_of(const ModelSpec& spec, const std::string& outputs) {
         throw UsageError(fmt::format("[export] outputs '{}', wanted logits or probabilities", outputs));
     return spec.multi_label ? Head::sigmoid : Head::softmax;
 }
+
+constexpr const char *kInput = "input", *kNormalized = "normalized pixels";
 
 std::optional<graph::Preprocessing> preprocessing_of(const ModelSpec& spec, const std::string& pixels) {
     if (pixels == "none") return std::nullopt;
@@ -39,6 +41,27 @@ std::map<std::string, std::string> spec_metadata(const ModelSpec& spec) {
             {"made_by", "keel " KEEL_VERSION}};
 }
 
+bool take_exported_spec(const std::map<std::string, std::string>& metadata, ModelSpec& spec) {
+    const auto input = metadata.find(kInput);
+    if (input == metadata.end()) return false;
+    ModelSpec said;
+    try {
+        said = read_spec(metadata, "the model");
+    } catch (const InputError&) {  // of another program, or of a later Keel
+        return false;
+    }
+    if (said.options.classes != spec.options.classes || said.options.channels != spec.options.channels) return false;
+    said.name = spec.name;
+    said.options = spec.options;
+    said.image_size = spec.image_size;
+    if (input->second != kNormalized) {
+        said.mean.assign(said.mean.size(), 0);
+        said.std.assign(said.std.size(), 1);
+    }
+    spec = std::move(said);
+    return true;
+}
+
 onnx::Model onnx_model(const LoadedGraph& loaded, const OnnxChoices& choices) {
     const ModelSpec& spec = loaded.spec;
     graph::OnnxOptions options;
@@ -49,18 +72,11 @@ onnx::Model onnx_model(const LoadedGraph& loaded, const OnnxChoices& choices) {
     options.metadata = spec_metadata(spec);
     write_spec(spec, options.metadata);
     // What the file itself takes and gives; "outputs" is what makes probabilities of logits.
-    options.metadata["input"] = choices.preprocessing == "none"  ? "normalized pixels"
-                                : choices.preprocessing == "f32" ? "pixels from 0 to 1"
-                                                                 : "pixels from 0 to 255";
+    options.metadata[kInput] = choices.preprocessing == "none"  ? kNormalized
+                               : choices.preprocessing == "f32" ? "pixels from 0 to 1"
+                                                                : "pixels from 0 to 255";
     options.metadata["output"] = choices.outputs;
     return to_onnx(loaded.graph, options);
-}
-
-ModelSpec export_onnx(const std::filesystem::path& checkpoint, const std::filesystem::path& out,
-                      const OnnxChoices& choices) {
-    LoadedGraph loaded = load_graph(checkpoint);
-    onnx::write_file(out, onnx_model(loaded, choices));
-    return std::move(loaded.spec);
 }
 
 }  // namespace keel

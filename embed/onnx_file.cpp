@@ -1,12 +1,13 @@
-#include "embed/onnx/onnx_file.h"
+#include "embed/onnx_file.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
+#include "embed/export_onnx.h"
 #include "embed/foreign_weights.h"
-#include "embed/onnx/export_onnx.h"
-#include "embed/onnx/recognize.h"
+#include "embed/export_onnx.h"
+#include "embed/recognize.h"
 #include "embed/weights/names.h"
 #include "graph/build/graph_file.h"
 #include "graph/import/import.h"
@@ -94,8 +95,7 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
         spec = spec_of(graph_name(path), options, side);
         result.state = graph_state(imported.graph, {});
         result.notes.push_back(
-            fmt::format("a graph of {} nodes, none of Keel's models: it predicts and is quantized, "
-                        "but does not train",
+            fmt::format("a graph of {} nodes, none of Keel's models: it predicts and is quantized, but does not train",
                         imported.graph.nodes.size()));
     }
     spec.multi_label = imported.outputs == graph::Outputs::sigmoid;

@@ -1,4 +1,4 @@
-#include "embed/onnx/recognize.h"
+#include "embed/recognize.h"
 
 #include <algorithm>
 #include <cmath>
