@@ -130,7 +130,7 @@ TEST_CASE("The predictor computes what the module does on Keel's own convolution
             std::vector<kernels::ConvChoice> choices;
             for (const graph::Node& node : graph.nodes)
                 if (const auto* conv = node.as<graph::Conv>())
-                    choices.push_back({graph::conv_geometry(graph, node, conv->weights, conv->options, 2), own, 0, 0});
+                    choices.push_back({graph::conv_geometry(graph, node, conv->weights, conv->window, 2), own, 0, 0});
             kernels::start_tuning(choices, [](const kernels::ConvChoice&) { FAIL("a choice was not given"); });
             check_against_module(model, 2, 2);
             kernels::stop_tuning();
