@@ -194,13 +194,13 @@ void write_lrn(OnnxWriter& writer, const Node& node, const LocalResponseNorm& no
             {{"size", std::int64_t{norm.size}}, {"alpha", norm.alpha}, {"beta", norm.beta}, {"bias", norm.bias}}));
 }
 
-/// The areas of one axis of an adaptive pool as a matrix {out, in}, or {in, out}.
-std::vector<float> areas(std::int64_t in, std::int64_t out, bool transposed) {
+/// The areas of one axis of an adaptive pool as a matrix {in, out}.
+std::vector<float> areas(std::int64_t in, std::int64_t out) {
     std::vector<float> matrix(static_cast<std::size_t>(in * out), 0);
     for (std::int64_t o = 0; o < out; ++o) {
         const std::int64_t from = o * in / out, to = ((o + 1) * in + out - 1) / out;
         for (std::int64_t i = from; i < to; ++i)
-            matrix[static_cast<std::size_t>(transposed ? i * out + o : o * in + i)] = 1 / static_cast<float>(to - from);
+            matrix[static_cast<std::size_t>(i * out + o)] = 1 / static_cast<float>(to - from);
     }
     return matrix;
 }
@@ -226,10 +226,23 @@ std::string with_adaptive_average(OnnxWriter& writer, const Node& node, const st
         const Ints window{src.h / dst.h, src.w / dst.w};
         return writer.add("AveragePool", {tensor}, {{"kernel_shape", window}, {"strides", window}});
     }
-    // Areas of several sizes, or that overlap: a matrix product along each axis.
-    const std::string rows =
-        writer.add("MatMul", {writer.floats("rows", areas(src.h, dst.h, false), {dst.h, src.h}), tensor}, {}, "rows");
-    return writer.add("MatMul", {rows, writer.floats("columns", areas(src.w, dst.w, true), {src.w, dst.w})});
+    if (dst.h % src.h == 0 && dst.w % src.w == 0) {  // each area is one pixel
+        const auto times = [](std::int64_t out, std::int64_t in) { return static_cast<float>(out / in); };
+        return writer.add("Resize",
+                          {tensor, "", writer.floats("scales", {1, 1, times(dst.h, src.h), times(dst.w, src.w)}, {4})},
+                          {{"mode", std::string("nearest")},
+                           {"coordinate_transformation_mode", std::string("asymmetric")},
+                           {"nearest_mode", std::string("floor")}});
+    }
+    // Areas of several sizes, or that overlap: a product with a matrix of weights along each axis.
+    const auto along = [&](const std::string& map, std::int64_t in, std::int64_t out, const std::string& label) {
+        return writer.add("MatMul", {map, writer.floats(label, areas(in, out), {in, out})}, {}, label);
+    };
+    const auto turned = [&](const std::string& map, const std::string& label) {
+        return writer.add("Transpose", {map}, {{"perm", Ints{0, 1, 3, 2}}}, label);
+    };
+    const std::string columns = turned(along(tensor, src.w, dst.w, "columns"), "turned");
+    return turned(along(columns, src.h, dst.h, "rows"), "back");
 }
 
 std::string read_through(OnnxWriter& writer, const Value& src, const std::optional<Prologue>& prologue) {

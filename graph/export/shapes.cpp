@@ -181,8 +181,9 @@ std::string rounding_name(kernels::NearestRounding rounding) {
 
 void write_resize(OnnxWriter& writer, const Node& node, const Resize& op) {
     const Buffer &src = writer.graph().map(node.src), &dst = writer.graph().map(node.dst);
-    const auto scaled = [](float scale, std::int64_t in, std::int64_t out) {
-        return static_cast<std::int64_t>(scale * static_cast<float>(in)) == out;
+    const auto scaled = [](float scale, std::int64_t in, std::int64_t out) {  // whatever precision a runtime takes
+        return static_cast<std::int64_t>(scale * static_cast<float>(in)) == out &&
+               static_cast<std::int64_t>(double{scale} * static_cast<double>(in)) == out;
     };
     Attributes attributes{{"mode", std::string(op.kind == kernels::ResizeKind::nearest ? "nearest" : "linear")},
                           {"coordinate_transformation_mode", coordinates_name(op.coordinates)}};

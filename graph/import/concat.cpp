@@ -99,6 +99,9 @@ void lower_concat(NodeScope& node, std::span<const View> parts, std::size_t axis
     }
     View result{joined, 0, 0, rows[0].axes};
     result.axes[axis] = {{channels, 0, 1}};
+    const auto& rounding = parts[0].rounding;
+    const bool alike = std::ranges::all_of(parts, [&](const View& part) { return part.rounding == rounding; });
+    if (alike && rounding && rounding->scale.size() == 1) result.rounding = rounding;
     node.output(std::move(result));
 }
 

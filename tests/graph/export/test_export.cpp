@@ -24,6 +24,7 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "tests/graph/export/round_trip.h"
+#include "tests/graph/quantized_network.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
@@ -126,6 +127,8 @@ std::vector<Sample> pools() {
                  }),
             pool("global", [](Builder& b, const Value& src) { return b.adaptive_avg_pool(src, 1, 1); }),
             pool("thirds", [](Builder& b, const Value& src) { return b.adaptive_avg_pool(src, 3, 1); }),
+            pool("areas", [](Builder& b, const Value& src) { return b.adaptive_avg_pool(src, 4, 7); }),
+            pool("doubled", [](Builder& b, const Value& src) { return b.adaptive_avg_pool(src, 2 * kH, 2 * kW); }),
             alone("window", 2, kW, kC, tall),
             alone("rounded up", 4, 3, kC, ceil),
             alone("padding counted", 3, 3, kC, counted),
@@ -278,7 +281,7 @@ TEST_CASE("Every operator of floats is the same when its ONNX model is read agai
 TEST_CASE("Models of the registry are the same when their ONNX models are read again", "[export]") {
     for (const char* name : {"resnet18", "densenet121", "vgg16"}) {
         CAPTURE(name);
-        const Graph graph = trace(*find_model(name).make({.classes = 3}), 32, 32, 3);
+        const Graph graph = Network(name, 32).graph;
         const std::vector<float> images = normal_images(2, graph.map(graph.src), 1);
         const std::vector<float> wanted = run(graph, images, 2);
         // 121 layers of sums that are made in another order where the kernels differ.
@@ -322,7 +325,7 @@ TEST_CASE("An ONNX model says what it is", "[export]") {
 }
 
 TEST_CASE("Heads and preprocessing are nodes of the model", "[export]") {
-    const Graph graph = trace(*find_model("resnet18").make({.classes = 3}), 32, 32, 3);
+    const Graph graph = Network("resnet18", 32).graph;
     CHECK(operators_of(to_onnx(graph, {.head = OnnxOptions::Head::softmax})).back() == "Softmax");
     CHECK(operators_of(to_onnx(graph, {.head = OnnxOptions::Head::sigmoid})).back() == "Sigmoid");
     const ImportedGraph softmax = again(graph, {.head = OnnxOptions::Head::softmax});
