@@ -12,31 +12,54 @@
 namespace keel::kernels::onednn {
 namespace {
 
+/// Whether each window along one axis holds a pixel of the map.
+bool windows_meet(std::int64_t in, std::int64_t out, int kernel, int stride, int pad, int dilation) {
+    for (std::int64_t o = 0; o < out; ++o) {
+        bool meets = false;
+        for (int k = 0; k < kernel && !meets; ++k) {
+            const std::int64_t at = o * stride - pad + std::int64_t{k} * dilation;
+            meets = at >= 0 && at < in;
+        }
+        if (!meets) return false;
+    }
+    return true;
+}
+
+/// Returns the geometry that oneDNN is asked for: one without padding, of a source that is padded in memory, where a
+/// window lies in the padding altogether. There the AVX-512 kernels of 2.6 ("brgconv") go astray with what is fused.
+Conv2dGeometry asked_for(const Conv2dGeometry& g) {
+    if (windows_meet(g.ih, g.oh(), g.kh, g.stride_h, g.pad_h, g.dilation_h) &&
+        windows_meet(g.iw, g.ow(), g.kw, g.stride_w, g.pad_w, g.dilation_w))
+        return g;
+    Conv2dGeometry padded = g;
+    padded.ih += 2 * g.pad_h + g.far_h;
+    padded.iw += 2 * g.pad_w + g.far_w;
+    padded.pad_h = padded.pad_w = padded.far_h = padded.far_w = 0;
+    return padded;
+}
+
 /// oneDNN's kernels read and write dense pixels, and add to what dst holds. Whatever else the operands ask for is a
 /// pass of its own, through scratch memory.
 class OnednnConv final : public PreparedConv {
 public:
-    OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion) : g_(g), fusion_(fusion), layout_(layout_for(g)) {}
+    OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
+        : g_(g), asked_(asked_for(g)), fusion_(fusion), layout_(layout_for(asked_)) {}
 
     std::int64_t weights_elements() const override { return layout_->elements(); }
     void pack(const float* plain, float* packed) const override { layout_->pack(plain, packed); }
-    std::string algorithm() const override { return implementation(key(g_, Session())); }
+    std::string algorithm() const override { return implementation(key(asked_, Session())); }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
         require_f32(o);
-        const Conv2dGeometry g = with_images(n);
+        Conv2dGeometry g = asked_;
+        g.n = n;
         const Session session;
         const Plan& plan = plan_for(key(g, session));
         const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
-        const UnaryGeometry src{n * g_.ih * g_.iw, g_.ic, o.src.ld, g_.ic},
-            dst{n * g_.oh() * g_.ow(), g_.oc, g_.oc, o.dst.ld};
-        const bool copy_src = fusion_.src_affine || o.src.ld != g_.ic, copy_dst = o.dst.ld != g_.oc;
-        const Sections at(plan, copy_src ? src.rows * src.c : 0, copy_dst ? dst.rows * dst.c : 0);
-
-        if (fusion_.src_affine)
-            affine_forward(src, o.src.floats(), o.src_scale, o.src_shift, true, at.src);
-        else if (copy_src)
-            copy(src, o.src.floats(), at.src);
+        const UnaryGeometry dst{n * g.oh() * g.ow(), g.oc, g.oc, o.dst.ld};
+        const bool copy_src = fusion_.src_affine || o.src.ld != g.ic || asked_ != g_, copy_dst = o.dst.ld != g.oc;
+        const Sections at(plan, copy_src ? n * g.ih * g.iw * g.ic : 0, copy_dst ? dst.rows * dst.c : 0);
+        if (copy_src) write_src(n, o, at.src);
         float* result = copy_dst ? at.dst : o.dst.floats();
         if (fusion_.residual && result != o.residual.floats())
             copy({dst.rows, dst.c, o.residual.ld, dst.c}, o.residual.floats(), result);
@@ -79,10 +102,21 @@ private:
         float *weights, *src, *dst;
     };
 
-    Conv2dGeometry with_images(std::int64_t n) const {
-        Conv2dGeometry g = g_;
-        g.n = n;
-        return g;
+    /// Writes what oneDNN reads: dense, normalized, padded.
+    void write_src(std::int64_t n, const ConvOperands& o, float* to) const {
+        const auto write = [&](std::int64_t pixels, const float* from, float* first) {
+            const UnaryGeometry src{pixels, g_.ic, o.src.ld, g_.ic};
+            if (fusion_.src_affine)
+                affine_forward(src, from, o.src_scale, o.src_shift, true, first);
+            else
+                copy(src, from, first);
+        };
+        if (asked_ == g_) return write(n * g_.ih * g_.iw, o.src.floats(), to);
+        std::fill_n(to, n * asked_.ih * asked_.iw * g_.ic, 0.0F);
+        for (std::int64_t row = 0; row < n * g_.ih; ++row) {
+            const std::int64_t y = row / g_.ih * asked_.ih + row % g_.ih + g_.pad_h;
+            write(g_.iw, o.src.floats() + row * g_.iw * o.src.ld, to + (y * asked_.iw + g_.pad_w) * g_.ic);
+        }
     }
 
     static std::shared_ptr<const DescLayout> layout_for(const Conv2dGeometry& g) {
@@ -95,7 +129,7 @@ private:
                 fusion_.relu};
     }
 
-    Conv2dGeometry g_;
+    Conv2dGeometry g_, asked_;
     ConvFusion fusion_;
     std::shared_ptr<const DescLayout> layout_;
 };
@@ -103,6 +137,7 @@ private:
 }  // namespace
 
 std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
+    check_geometry(g);
     return std::make_unique<OnednnConv>(g, fusion);
 }
 

@@ -60,7 +60,8 @@ struct Parts {
 };
 inline Parts parts_of(Vec x) {
     const __m256i bits = _mm256_castps_si256(x);
-    const __m256i exponent = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3f3504f3)), 23);
+    const __m256i biased = _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x3f800000 - 0x3f3504f3)), 23);
+    const __m256i exponent = _mm256_sub_epi32(biased, _mm256_set1_epi32(127));
     return {_mm256_cvtepi32_ps(exponent), _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)))};
 }
 

@@ -74,7 +74,8 @@ struct Parts {
 };
 inline Parts parts_of(Vec x) {
     const __m512i bits = _mm512_castps_si512(x);
-    const __m512i exponent = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f3504f3)), 23);
+    const __m512i biased = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x3f800000 - 0x3f3504f3)), 23);
+    const __m512i exponent = _mm512_sub_epi32(biased, _mm512_set1_epi32(127));
     return {_mm512_cvtepi32_ps(exponent), _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)))};
 }
 

@@ -48,7 +48,7 @@ struct Parts {
 };
 inline Parts parts_of(Vec x) {
     const auto bits = std::bit_cast<std::int32_t>(x);
-    const std::int32_t exponent = (bits - 0x3f3504f3) >> 23;
+    const std::int32_t exponent = ((bits + (0x3f800000 - 0x3f3504f3)) >> 23) - 127;
     return {static_cast<float>(exponent), std::bit_cast<float>(bits - exponent * (1 << 23))};
 }
 

@@ -28,12 +28,14 @@ TEST_CASE("a geometry that makes no sense is refused with its numbers", "[conv]"
     refused([](Conv2dGeometry& g) { g.stride_h = 0; });
     refused([](Conv2dGeometry& g) { g.dilation_w = 0; });
     refused([](Conv2dGeometry& g) { g.pad_h = -1; });
+    refused([](Conv2dGeometry& g) { g.far_w = -2; });  // with the padding of 1 that is -1 on the right
     refused([](Conv2dGeometry& g) { g.groups = 3; });
     refused([](Conv2dGeometry& g) { g.groups = 0; });
     refused([](Conv2dGeometry& g) { g.kh = 13; });         // the padded map has 12 rows
     refused([](Conv2dGeometry& g) { g.dilation_w = 6; });  // the kernel spans 13 columns
     refused([](Conv2dGeometry& g) { g.n = std::int64_t{1} << 40; });
     refused([](Conv2dGeometry& g) { g.pad_h = kHuge; });
+    refused([](Conv2dGeometry& g) { g.far_h = kHuge; });
     refused([](Conv2dGeometry& g) { g.kh = g.dilation_h = kHuge; });
     refused([](Conv2dGeometry& g) { g.ih = g.iw = g.n = kHuge; });
     try {

@@ -22,7 +22,7 @@ struct Case : ConvSample {
     void check_forward() const {
         for (const bool fused : {false, true}) {
             INFO("fused " << fused);
-            const bool affine = fused && g.kh == 1 && g.kw == 1 && g.pad_h == 0 && g.pad_w == 0;
+            const bool affine = fused && g.pointwise() && g.unpadded();
             const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5), bias = uniform(g.oc, 6);
             const Floats residual = uniform(static_cast<std::int64_t>(diff_dst.size()), 7);
             Floats source = src;
@@ -100,19 +100,22 @@ struct Case : ConvSample {
 
 // n, ic and oc in panels, and between them ih, iw; then kh, kw, strides, pads, dilations.
 const Conv2dGeometry kGeometries[] = {
-    {1, 1, 1, 1, 1, 1, 1},                       // one pixel
-    {2, 1, 7, 7, 2, 1, 1},                       // tiles that end inside a row and go on in the next image
-    {1, 40, 5, 3, 3, 1, 1},                      // deeper than a block
-    {3, 2, 8, 9, 1, 1, 1, 2, 2},                 // strided 1x1: three of four pixels get no gradient
-    {2, 1, 6, 6, 1, 1, 1, 1, 1, 1, 1},           // padded 1x1
-    {2, 2, 9, 7, 1, 3, 3, 1, 1, 1, 1},           //
-    {1, 1, 14, 13, 2, 3, 3, 2, 2, 1, 1},         //
-    {2, 1, 9, 9, 1, 3, 3, 1, 1, 2, 2, 2, 2},     // dilated
-    {1, 1, 11, 8, 1, 5, 2, 3, 1, 2, 1},          // asymmetric
-    {1, 1, 5, 5, 1, 3, 3, 1, 1, 4, 3},           // more padding than kernel
-    {2, 1, 9, 20, 1, 7, 7, 2, 2, 3, 3},          //
-    {1, 5, 4, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1},  //
-    {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},          // blocks of pixels that span images
+    {1, 1, 1, 1, 1, 1, 1},                              // one pixel
+    {2, 1, 7, 7, 2, 1, 1},                              // tiles that end inside a row and go on in the next image
+    {1, 40, 5, 3, 3, 1, 1},                             // deeper than a block
+    {3, 2, 8, 9, 1, 1, 1, 2, 2},                        // strided 1x1: three of four pixels get no gradient
+    {2, 1, 6, 6, 1, 1, 1, 1, 1, 1, 1},                  // padded 1x1
+    {2, 2, 9, 7, 1, 3, 3, 1, 1, 1, 1},                  //
+    {1, 1, 14, 13, 2, 3, 3, 2, 2, 1, 1},                //
+    {2, 1, 9, 9, 1, 3, 3, 1, 1, 2, 2, 2, 2},            // dilated
+    {2, 1, 8, 9, 1, 3, 3, 2, 2, 0, 0, 1, 1, 1, 1, 1},   // padded at the far sides alone
+    {2, 1, 8, 9, 2, 5, 3, 2, 1, 2, 1, 1, 1, 1, -1, 2},  // fewer rows there, more columns
+    {2, 1, 6, 7, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0},   //
+    {1, 1, 11, 8, 1, 5, 2, 3, 1, 2, 1},                 // asymmetric
+    {1, 1, 5, 5, 1, 3, 3, 1, 1, 4, 3},                  // more padding than kernel
+    {2, 1, 9, 20, 1, 7, 7, 2, 2, 3, 3},                 //
+    {1, 5, 4, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1},         //
+    {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},                 // blocks of pixels that span images
 };
 
 }  // namespace

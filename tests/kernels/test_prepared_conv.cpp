@@ -2,6 +2,7 @@
 #include "kernels/routing/prepared.h"
 
 #include "kernels/error.h"
+#include "tests/kernels/activation_truth.h"
 #include "tests/kernels/samples.h"
 #include "tests/support/catch.h"
 #include "tests/support/isa.h"
@@ -29,8 +30,17 @@ struct Truth {
     Doubles values, bounds;
 };
 
+/// No activation below is steeper; hard_swish is 1.5 at 3.
+constexpr double kSteepest = 1.5;
+
+constexpr Activation kActivations[] = {{ActivationKind::clip, 0, 6},
+                                       {ActivationKind::leaky_relu, 0.25F, 0},
+                                       {ActivationKind::silu},
+                                       {ActivationKind::hard_swish}};
+
 /// The formula of ConvFusion in double. An error bound as in test_conv.cpp: with k products a sum, (k + 4) roundoffs of
-/// the sum of magnitudes (bias, residual and the rounded affine included, whose own roundings are the 4 - 2 more).
+/// the sum of magnitudes (bias, residual and the rounded affine included, whose own roundings are the 4 - 2 more). An
+/// activation makes at most kSteepest times that of it, and errs itself.
 Truth truth_of(const Conv2dGeometry& g, const ConvFusion& fusion, const TestMap& src, const Floats& scale,
                const Floats& shift, const Floats& weights, const Floats& bias, const TestMap& residual) {
     const std::int64_t pixels = g.n * g.ih * g.iw, rows = g.n * g.oh() * g.ow(), k = g.ic / g.groups * g.kh * g.kw;
@@ -58,6 +68,10 @@ Truth truth_of(const Conv2dGeometry& g, const ConvFusion& fusion, const TestMap&
             }
             if (fusion.relu) truth.values[at] = std::max(truth.values[at], 0.0);
             truth.bounds[at] *= static_cast<double>(k + 4) * kRoundoff;
+            if (fusion.activation.kind == ActivationKind::none) continue;
+            const ActivationTruth activated(fusion.activation, truth.values[at]);
+            truth.values[at] = activated.value;
+            truth.bounds[at] = kSteepest * truth.bounds[at] + activated.bound;
         }
     return truth;
 }
@@ -66,7 +80,7 @@ Truth truth_of(const Conv2dGeometry& g, const ConvFusion& fusion, const TestMap&
 /// dst's pixels must stay what they were.
 void check(Conv2dGeometry g, std::int64_t n, const ConvFusion& fusion, std::int64_t gap, bool in_place) {
     CAPTURE(g.ic, g.oc, g.kh, g.stride_h, n, fusion.src_affine, fusion.bias, fusion.residual, fusion.relu, gap,
-            in_place);
+            in_place, static_cast<int>(fusion.activation.kind));
     const auto conv = prepare_conv(g, fusion);
     CAPTURE(conv->algorithm());
     g.n = n;
@@ -105,16 +119,24 @@ void check(Conv2dGeometry g, std::int64_t n, const ConvFusion& fusion, std::int6
 
 // n, ic, ih, iw, oc, kh, kw, strides, pads, dilations, groups
 const Conv2dGeometry kGeometries[] = {
-    {2, 32, 7, 7, 48, 1, 1},                       // 1x1
-    {1, 13, 5, 6, 19, 1, 1},                       // channels off the vector width
-    {2, 16, 9, 8, 32, 1, 1, 2, 2},                 // strided
-    {3, 16, 9, 10, 32, 3, 3, 1, 1, 1, 1},          // 3x3
-    {2, 7, 6, 5, 5, 3, 3, 1, 1, 1, 1},             //
-    {2, 16, 9, 9, 16, 3, 3, 2, 2, 1, 1},           //
-    {2, 3, 20, 18, 16, 7, 7, 2, 2, 3, 3},          // of images
-    {4, 24, 1, 1, 10, 1, 1},                       // linear
-    {2, 16, 6, 6, 16, 3, 3, 1, 1, 2, 2, 2, 2},     // dilated
-    {2, 16, 6, 6, 16, 3, 3, 1, 1, 1, 1, 1, 1, 2},  // grouped
+    {2, 32, 7, 7, 48, 1, 1},                               // 1x1
+    {1, 13, 5, 6, 19, 1, 1},                               // channels off the vector width
+    {2, 16, 9, 8, 32, 1, 1, 2, 2},                         // strided
+    {3, 16, 9, 10, 32, 3, 3, 1, 1, 1, 1},                  // 3x3
+    {2, 7, 6, 5, 5, 3, 3, 1, 1, 1, 1},                     //
+    {2, 16, 9, 9, 16, 3, 3, 2, 2, 1, 1},                   //
+    {2, 3, 20, 18, 16, 7, 7, 2, 2, 3, 3},                  // of images
+    {4, 24, 1, 1, 10, 1, 1},                               // linear
+    {2, 16, 6, 6, 16, 3, 3, 1, 1, 2, 2, 2, 2},             // dilated
+    {2, 16, 6, 6, 16, 3, 3, 1, 1, 1, 1, 1, 1, 2},          // grouped
+    {2, 32, 9, 8, 32, 3, 3, 2, 2, 0, 0, 1, 1, 1, 1, 1},    // padded at the far sides alone
+    {3, 32, 9, 10, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, -1, 1},  // fewer rows there, more columns
+    {2, 5, 9, 8, 7, 3, 5, 2, 1, 0, 2, 1, 1, 1, 1, 1},      //
+    {2, 32, 5, 6, 32, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0},    //
+    {2, 12, 8, 7, 18, 3, 3, 2, 2, 0, 1, 1, 1, 3, 1, 0},    // grouped
+    {2, 24, 9, 10, 24, 3, 3, 1, 1, 1, 1, 1, 1, 24},        // depthwise
+    {2, 24, 9, 10, 24, 5, 5, 2, 2, 1, 2, 1, 1, 24, 1, 0},  //
+    {1, 12, 6, 5, 36, 3, 3, 1, 1, 1, 1, 1, 1, 12},         // three kernels a channel
 };
 
 }  // namespace
@@ -125,6 +147,17 @@ TEST_CASE("a prepared convolution computes its formula with every fusion", "[pre
             for (const bool bias : {false, true})
                 for (const bool residual : {false, true})
                     for (const bool relu : {false, true}) check(g, g.n, {src_affine, bias, residual, relu}, 0, false);
+}
+
+TEST_CASE("a prepared convolution applies activations last", "[prepared_conv]") {
+    for_each_isa([] {
+        for (const Conv2dGeometry& g : kGeometries)
+            for (const Activation& activation : kActivations) {
+                check(g, g.n, {.bias = true, .activation = activation}, 0, false);
+                check(g, g.n, {.bias = true, .residual = true, .activation = activation}, 3, true);
+                check(g, 1, {.src_affine = true, .residual = true, .activation = activation}, 8, false);
+            }
+    });
 }
 
 TEST_CASE("a prepared convolution reads and writes slices of wider maps, and may overwrite its residual",

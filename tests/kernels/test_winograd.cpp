@@ -91,7 +91,8 @@ void check_winograd(const Conv2dGeometry& g) {
                           tap = k % 9;
         flipped[(i * static_cast<std::size_t>(g.oc) + o) * 9 + 8 - tap] = std::abs(double{test.weights[k]});
     }
-    const Conv2dGeometry back{g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w};
+    const Conv2dGeometry back{g.n, g.oc,        g.oh(),      g.ow(), g.ic, 3, 3,        1,
+                              1,   2 - g.pad_h, 2 - g.pad_w, 1,      1,    1, -g.far_h, -g.far_w};
     Doubles sizes = winograd_magnitudes(back, magnitudes(test.diff_dst), flipped);
     for (double& size : sizes) size *= static_cast<double>(g.oc + 16) * kRoundoff;
     Floats diff_src(test.src.size(), 9.0F);
@@ -170,7 +171,8 @@ TEST_CASE("Winograd's products keep to their bounds in all directions", "[igemm]
         for (const Conv2dGeometry& units :
              {Conv2dGeometry{1, 1, 4, 4, 1, 3, 3, 1, 1, 1, 1}, Conv2dGeometry{2, 2, 7, 5, 1, 3, 3, 1, 1, 1, 1},
               Conv2dGeometry{3, 1, 6, 9, 2, 3, 3}, Conv2dGeometry{1, 1, 1, 1, 1, 3, 3, 1, 1, 2, 2},
-              Conv2dGeometry{2, 1, 13, 3, 1, 3, 3, 1, 1, 0, 1}, Conv2dGeometry{5, 1, 15, 14, 1, 3, 3, 1, 1, 1, 1}}) {
+              Conv2dGeometry{2, 1, 13, 3, 1, 3, 3, 1, 1, 0, 1}, Conv2dGeometry{5, 1, 15, 14, 1, 3, 3, 1, 1, 1, 1},
+              Conv2dGeometry{2, 1, 8, 7, 1, 3, 3, 1, 1, 0, 1, 1, 1, 1, 2, -1}}) {
             const Conv2dGeometry g = of_panels(units);
             INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", pad " << g.pad_h
                       << " " << g.pad_w);
