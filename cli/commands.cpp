@@ -18,7 +18,7 @@ const std::vector<Command>& commands() {
          add_score},
         {"predict", "score images with a checkpoint", add_predict},
         {"import", "turn another program's weights into a checkpoint", add_import},
-        {"export", "write a model's weights for other programs", add_export},
+        {"export", "write a model for other programs: weights, or ONNX", add_export},
         {"quantize", "turn a checkpoint into an int8 model", add_quantize},
         {"report", "write report.html of a run again, as keel train does at its end", add_report},
         {"compare", "lay several runs side by side on one page", add_compare},

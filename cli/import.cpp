@@ -7,6 +7,7 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "embed/export_model.h"
 #include "embed/import_weights.h"
 #include "kernels/error.h"
 
@@ -59,22 +60,18 @@ int run(Options o, const Globals& globals) {
 }
 
 struct ExportOptions {
-    std::string checkpoint, out, type = "f32";
+    std::string checkpoint, out;
+    ExportChoices choices;
     bool force = false;
 };
 
 int run(const ExportOptions& o, const Globals& globals) {
-    if (!o.out.ends_with(".safetensors"))
-        throw UsageError(fmt::format("[export] wanted a file that ends in .safetensors, not {}", o.out));
     if (!o.force && std::filesystem::exists(o.out))
         throw UsageError(fmt::format("[export] {} exists; --force overwrites it", o.out));
-    const LoadedModel model = load_model(o.checkpoint);
-    export_weights(o.out, model,
-                   o.type == "f16"    ? StoredFloat::f16
-                   : o.type == "bf16" ? StoredFloat::bf16
-                                      : StoredFloat::f32);
-    print_result(globals, {{"model", model.spec.name}, {"type", o.type}, {"out", o.out}},
-                 fmt::format("{} as {}: {}\n", model.spec.name, o.type, o.out));
+    const ModelSpec spec = export_model(o.checkpoint, o.out, o.choices);
+    const std::string type = o.out.ends_with(".onnx") ? "onnx" : o.choices.type;
+    print_result(globals, {{"model", spec.name}, {"type", type}, {"out", o.out}},
+                 fmt::format("{} as {}: {}\n", spec.name, type, o.out));
     return kSuccess;
 }
 
@@ -84,8 +81,14 @@ Run add_export(CLI::App& app, const Globals& globals) {
     const auto o = std::make_shared<ExportOptions>();
     add_text(app, "--checkpoint", o->checkpoint, "FILE", "Checkpoint, or weights that keel import reads",
              Need::required);
-    add_text(app, "--out", o->out, "FILE.safetensors", "File to write, with torchvision's names", Need::required);
-    add_choice(app, "--type", o->type, {"f32", "f16", "bf16"}, "What the numbers are written as");
+    add_text(app, "--out", o->out, "FILE", "File to write: .safetensors, with torchvision's names, or .onnx",
+             Need::required);
+    add_choice(app, "--type", o->choices.type, {"f32", "f16", "bf16"}, "Of .safetensors: what numbers are written as");
+    add_number(app, "--opset", o->choices.onnx.opset, from_to(13, 21), "Of .onnx: version of ONNX's operators");
+    add_choice(app, "--outputs", o->choices.onnx.outputs, {"logits", "probabilities"},
+               "Of .onnx: what the model gives");
+    add_choice(app, "--preprocessing", o->choices.onnx.preprocessing, {"none", "f32", "u8"},
+               "Of .onnx: the model takes pixels, f32 from 0 to 1 or u8, and normalizes them itself");
     add_flag(app, "--force", o->force, "Overwrite an existing file");
     return [o, &globals] { return run(*o, globals); };
 }

@@ -8,7 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "embed/foreign_weights.h"
-#include "embed/onnx/export_onnx.h"
+#include "embed/export_onnx.h"
 #include "embed/predictor.h"
 #include "embed/weights/stem.h"
 #include "graph/build/graph_file.h"

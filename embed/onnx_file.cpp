@@ -6,7 +6,6 @@
 
 #include "embed/export_onnx.h"
 #include "embed/foreign_weights.h"
-#include "embed/export_onnx.h"
 #include "embed/recognize.h"
 #include "embed/weights/names.h"
 #include "graph/build/graph_file.h"

@@ -1,4 +1,5 @@
 // keel import, and the commands that take other programs' weights as they are.
+#include <cmath>
 #include <filesystem>
 
 #include "engine/json.h"
@@ -6,6 +7,7 @@
 #include "models/registry.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
+#include "tests/embed/small_model.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
@@ -54,9 +56,59 @@ TEST_CASE("Weights are exported, and are not written over", "[import]") {
     CHECK(std::filesystem::file_size(out) < std::filesystem::file_size(weights) * 6 / 10);
     CHECK(run_keel({"predict", "--checkpoint", out, "--help"}).code == 0);
     CHECK(run_keel({"export", "--checkpoint", weights, "--out", out}).code == 2);
-    const auto other = run_keel({"export", "--checkpoint", weights, "--out", folder / "out.onnx"});
+    const auto other = run_keel({"export", "--checkpoint", weights, "--out", folder / "out.pb"});
     CHECK(other.code == 2);
     CHECK_THAT(other.err, contains("ends in .safetensors"));
+}
+
+TEST_CASE("A checkpoint becomes an ONNX model that predicts the same", "[import]") {
+    const TemporaryFolder folder;
+    const std::string checkpoint = folder / "model", out = folder / "model.onnx";
+    write_small_checkpoint(checkpoint);
+    const std::vector<std::string> images = write_sample_images(folder.path(), 2);
+    const auto exported = run_keel({"export", "--checkpoint", checkpoint, "--out", out, "--opset", "18", "--json"});
+    INFO(exported.err);
+    REQUIRE(exported.code == 0);
+    CHECK(parse_json(exported.out).at("type") == "onnx");
+    const auto scores = [&](const std::string& file) {
+        const auto predicted = run_keel({"predict", "--checkpoint", file, "--json", "--quiet", images[0]});
+        INFO(predicted.err);
+        REQUIRE(predicted.code == 0);
+        std::vector<double> values;
+        for (const Json& score : parse_json(predicted.out).at("images")[0].at("scores")) values.push_back(score);
+        return values;
+    };
+    const std::vector<double> wanted = scores(checkpoint), got = scores(out);
+    REQUIRE(got.size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(got[i] - wanted[i]) < 1e-5);
+    CHECK(run_keel({"export", "--checkpoint", checkpoint, "--out", out}).code == 2);  // it is there
+    CHECK(run_keel({"export", "--checkpoint", checkpoint, "--out", folder / "o.onnx", "--opset", "12"}).code == 2);
+    CHECK(run_keel({"export", "--checkpoint", checkpoint, "--out", folder / "o.onnx", "--type", "f16"}).code == 2);
+}
+
+TEST_CASE("A model in several files is imported, shown and timed", "[import]") {
+    const TemporaryFolder folder;
+    const std::string a = folder / "a.safetensors", b = folder / "b.safetensors", out = folder / "k.safetensors";
+    std::vector<NamedTensor> tensors = make_model("resnet20", {.classes = 3, .channels = 1}, 1)->state();
+    write_safetensors(a, {{}, {tensors.begin(), tensors.begin() + 9}});
+    write_safetensors(b, {{}, {tensors.begin() + 9, tensors.end()}});
+    CHECK(run_keel({"import", a, "--out", out}).code == 3);
+    const auto made = run_keel({"import", a, b, "--out", out, "--image-size", "32"});
+    INFO(made.err);
+    REQUIRE(made.code == 0);
+    CHECK_THAT(made.out, contains("resnet20 (2 files), 3 classes"));
+
+    const auto shown = run_keel({"models", out, "--json"});
+    REQUIRE(shown.code == 0);
+    const Json layers = parse_json(shown.out);
+    CHECK((layers.at("name") == "resnet20" && layers.at("channels") == 1 && layers.at("image_size") == 32));
+    CHECK(layers.at("layers").front().at("name") == "conv1");
+    const auto timed = run_keel(
+        {"bench", "--checkpoint", out, "--mode", "infer", "--batch", "2", "--steps", "1", "--json", "--quiet"});
+    INFO(timed.err);
+    REQUIRE(timed.code == 0);
+    CHECK((parse_json(timed.out).at("model") == "resnet20" && parse_json(timed.out).at("image_size") == 32));
+    CHECK(run_keel({"bench", "--checkpoint", folder / "missing", "--steps", "1"}).code == 5);
 }
 
 TEST_CASE("What cannot be imported ends with a code, and nothing is written", "[import]") {
