@@ -49,15 +49,18 @@ std::optional<ModelOptions> options_that_fit(const ModelEntry& entry, bool small
     return fit(weights, model) ? std::optional(options) : std::nullopt;
 }
 
-/// The name of others that ends as much like this one as any, by whole parts; empty where none does.
+/// The name of others that begins and ends as much like this one as any, and shares a whole part at its end; empty
+/// where none does.
 std::string most_like(const std::string& name, const Shapes& others) {
     std::string best;
     std::size_t most = 0;
     for (const auto& [other, dims] : others) {
         const auto differ = std::mismatch(name.rbegin(), name.rend(), other.rbegin(), other.rend());
-        const auto same = static_cast<std::size_t>(differ.first - name.rbegin());
-        if (same <= most || name.find('.', name.size() - same) == std::string::npos) continue;
-        most = same;
+        const auto end = static_cast<std::size_t>(differ.first - name.rbegin());
+        const auto begin = static_cast<std::size_t>(
+            std::mismatch(name.begin(), name.end(), other.begin(), other.end()).first - name.begin());
+        if (begin + end <= most || name.find('.', name.size() - end) == std::string::npos) continue;
+        most = begin + end;
         best = other;
     }
     return best;

@@ -274,7 +274,7 @@ def lightning_files(checker):
     seasoned(task.model)
     averages = {f"ema_model.module.{key}": value * 2 for key, value in task.model.state_dict().items()}
     checker.check(f"{title}, averages beside", saved(lambda: {"state_dict": {**averages, **task.state_dict()}}, "m.ckpt"), task.model, "resnet18",
-                  says=["ema_model.module.", "prefix model."])
+                  says=["and not ema_model., which is as whole", "prefix model."])
 
     def broken(change):
         state = task.state_dict()

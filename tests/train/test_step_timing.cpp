@@ -69,17 +69,19 @@ TEST_CASE("The steps of a file's model are timed with what the file says", "[ste
     std::map<std::string, std::string> metadata;
     write_spec(spec, metadata);
     save_graph(graph, graph::trace(*module, 32, 32, 1), metadata);
-    const auto time = [](const std::string& file, const char* mode) {
+    const auto options_for = [](const std::string& file, const char* mode) {
         StepTimingOptions options = small(mode);
         options.model = "densenet121";
+        options.options.channels = 3;
         options.checkpoint = file;
-        options.image_size = 224;
         take_checkpoint(options);
-        CHECK((options.model == "resnet20" && options.image_size == 32 && options.options.channels == 1));
-        run_worlds({.ranks = 1}, [&](World& world) { CHECK(time_steps(options, world).seconds.size() == 3); });
+        CHECK((options.model == "resnet20" && options.options.channels == 1));
+        options.image_size = 32;  // which the weights do not say
+        return options;
     };
-    for (const char* mode : {"train", "infer", "int8"}) time(weights, mode);
-    time(graph, "infer");
-    time(graph, "int8");
-    CHECK_THROWS_AS(time(graph, "train"), InputError);
+    for (const auto& [file, mode] : {std::pair{weights, "train"}, {weights, "int8"}, {graph, "infer"}, {graph, "int8"}})
+        run_worlds({.ranks = 1},
+                   [&](World& world) { CHECK(time_steps(options_for(file, mode), world).seconds.size() == 3); });
+    run_worlds({.ranks = 1},
+               [&](World& world) { CHECK_THROWS_AS(time_steps(options_for(graph, "train"), world), InputError); });
 }
