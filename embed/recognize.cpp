@@ -19,6 +19,7 @@ using graph::Graph;
 using graph::Node;
 
 /// A node with weights, as two graphs of one model have it in common: how far it is from the images, and its extents.
+/// Which of two branches takes their sum in, and the ReLU after it, is a matter of their order.
 struct Layer {
     int depth;
     std::vector<std::int64_t> extents;
@@ -45,7 +46,7 @@ std::vector<Layer> layers_of(const Graph& graph) {
             const graph::ConvWindow& w = conv->window;
             std::vector<std::int64_t> extents(conv->weights.dims().begin(), conv->weights.dims().end());
             extents.insert(extents.end(), {w.stride_h, w.stride_w, w.top, w.left, w.bottom, w.right, w.dilation_h,
-                                           w.dilation_w, w.groups, conv->prologue.has_value(), conv->relu});
+                                           w.dilation_w, w.groups, conv->prologue.has_value()});
             layers.push_back({own, std::move(extents), &node});
         } else if (node.as<graph::Affine>() != nullptr) {
             layers.push_back({own, {node.src.c}, &node});
