@@ -119,10 +119,23 @@ void set_factors(const Conv& conv, const RoundedWeights& rounded, const std::vec
     }
 }
 
+/// Whether an activation is a ReLU whose upper bound the codes of dst have as well: 255 stands for it or less, to half
+/// a step, and sums saturate there.
+bool ends_with_codes(const kernels::Activation& activation, QuantizePass& pass, const Value& dst) {
+    if (activation.kind != kernels::ActivationKind::clip || activation.alpha != 0 || !pass.quantized(dst)) return false;
+    const std::vector<QuantParams> before = pass.params_of(dst);  // the residual's, where dst takes its buffer
+    pass.choose_params(dst);
+    const std::vector<QuantParams> chosen = pass.params_of(dst);
+    pass.set_params(dst, before);
+    return std::ranges::all_of(chosen, [&](const QuantParams& p) {
+        return (255 - p.zero) * double{p.scale} <= activation.beta + double{p.scale} / 2;
+    });
+}
+
 }  // namespace
 
 bool Conv::quantize(QuantizePass& pass, const Node& node) const {
-    if (!window.even() || activation) return false;
+    if (!window.even() || (activation && !ends_with_codes(*activation, pass, node.dst))) return false;
     const Value from = pass.quantized_of(node.src);
     const QuantReading src = reading_of(pass, pass.params_of(from), *this);
     const RoundedWeights rounded = round_weights(*this, src.factor);
@@ -136,7 +149,7 @@ bool Conv::quantize(QuantizePass& pass, const Node& node) const {
     op.prologue = src.prologue;
     if (window.padded() && std::ranges::any_of(src.offset, [](double z) { return z != 0; }))
         for (const double zero : src.offset) op.pad.push_back(static_cast<std::uint8_t>(zero));
-    op.relu = relu;
+    op.relu = relu || activation;
     op.zero = params.dst.front().zero;
     set_factors(*this, rounded, src.offset, params, op);
     if (residual) op.residual = pass.quantized_of(*residual);

@@ -1,7 +1,8 @@
 // Functions of one number, applied element by element: what networks put between their layers. The same bits on every
 // ISA.
 //
-// Error: u is 2^-24, the unit roundoff; where a result is subnormal, half of the least subnormal, 2^-150, comes on top.
+// Error: u is 2^-24, the unit roundoff. Where a result is subnormal, half of the least subnormal, 2^-150, comes on top,
+// and |x| times the least one where it is x times a number that is subnormal.
 //   relu, clip, abs, neg            exact
 //   leaky_relu, sqrt, reciprocal    u: one rounding
 //   hard_sigmoid, hard_swish        2 u |alpha x| + u |beta| before the clamp; hard_swish that times |x|, and u more
@@ -11,9 +12,8 @@
 //   sigmoid, silu, tanh, erf        8 u
 //   softplus                        8 u
 //   gelu, mish                      16 u
-//   gelu_tanh                       (12 + 8 |k|) u with k = sqrt(2 / pi) (x + 0.044715 x^3): k is rounded, and its
-//   error
-//                                   is one of the exponential's result
+//   gelu_tanh                       (12 + 8 |k|) u, k = sqrt(2 / pi) (x + 0.044715 x^3), which is rounded and then
+//                                   the argument of an exponential
 // all relative to the result. A NaN stays NaN; at the infinities the result is the limit.
 #pragma once
 

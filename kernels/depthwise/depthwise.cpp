@@ -62,7 +62,7 @@ void repeat_channels(const Conv2dGeometry& g, const float* src, std::int64_t ld,
 
 }  // namespace
 
-bool depthwise_serves(const Conv2dGeometry& g) { return g.groups == g.ic; }
+bool depthwise_serves(const Conv2dGeometry& g) { return g.groups == g.ic && g.ic > 1; }
 
 std::int64_t depthwise_weights_floats(const Conv2dGeometry& g) {
     return chunk_count(g.oc, kDepthwisePanel) * kDepthwisePanel * taps_of(g);
@@ -79,32 +79,32 @@ void depthwise_pack(const Conv2dGeometry& g, const float* plain, float* packed) 
 void depthwise_forward(const Conv2dGeometry& g, ConstMap src, const float* packed, const DepthwiseFusion& fusion,
                        Map dst) {
     const profile::Span span("depthwise_forward", conv2d_cost(g));
-    DepthwiseCall call{g.ih,
-                       g.iw,
-                       g.oh(),
-                       g.ow(),
-                       g.kh,
-                       g.kw,
-                       g.stride_h,
-                       g.stride_w,
-                       g.pad_h,
-                       g.pad_w,
-                       g.dilation_h,
-                       g.dilation_w,
-                       src.floats(),
-                       src.ld,
-                       packed,
-                       static_cast<std::uint64_t>(taps_of(g) * kDepthwisePanel),
-                       fusion.bias,
-                       fusion.residual.floats(),
-                       fusion.residual.ld,
-                       dst.floats(),
-                       dst.ld,
-                       fusion.relu,
-                       fusion.activation,
-                       nullptr,
-                       g.n * (g.ih * g.iw * src.ld + g.oh() * g.ow() * dst.ld) > kCachedFloats,
-                       kZeros};
+    DepthwiseCall call{.ih = g.ih,
+                       .iw = g.iw,
+                       .oh = g.oh(),
+                       .ow = g.ow(),
+                       .kh = g.kh,
+                       .kw = g.kw,
+                       .stride_h = g.stride_h,
+                       .stride_w = g.stride_w,
+                       .pad_h = g.pad_h,
+                       .pad_w = g.pad_w,
+                       .dilation_h = g.dilation_h,
+                       .dilation_w = g.dilation_w,
+                       .src = src.floats(),
+                       .src_ld = src.ld,
+                       .weights = packed,
+                       .panel = static_cast<std::uint64_t>(taps_of(g) * kDepthwisePanel),
+                       .bias = fusion.bias,
+                       .residual = fusion.residual.floats(),
+                       .residual_ld = fusion.residual.ld,
+                       .dst = dst.floats(),
+                       .dst_ld = dst.ld,
+                       .relu = fusion.relu,
+                       .activation = fusion.activation,
+                       .activate = nullptr,
+                       .ahead = g.n * (g.ih * g.iw * src.ld + g.oh() * g.ow() * dst.ld) > kCachedFloats,
+                       .zeros = kZeros};
     if (fusion.activation.kind != ActivationKind::none) call.activate = select(activation_variants).forward;
     const std::size_t table = section(static_cast<std::size_t>(thread_count() * pointers_of(g)) * sizeof(float*));
     const std::size_t image = g.oc == g.ic ? 0 : static_cast<std::size_t>(g.ih * g.iw * g.oc) * sizeof(float);

@@ -12,7 +12,8 @@
 
 namespace keel::kernels {
 
-/// Whether these kernels take the geometry.
+/// Whether these kernels are for the geometry: a group for each of several channels. One channel is a convolution like
+/// any other.
 bool depthwise_serves(const Conv2dGeometry& g);
 
 /// What is done to dst = conv(src), in this order; null or false: nothing.

@@ -198,11 +198,15 @@ TEST_CASE("What a graph holds of activations is checked", "[activation]") {
     refused([](Conv& conv) { conv.window.right = 1; }, "second: wanted a dst of the convolution's extents");
 }
 
-TEST_CASE("Quantization leaves convolutions with uneven windows or activations in floats", "[activation]") {
+TEST_CASE("Quantization clips at the end of the codes, and leaves uneven windows and other activations in floats",
+          "[activation]") {
     Builder builder(8, 8, 5);
     const Value uneven = builder.conv("uneven", builder.src(), values({4, 5, 3, 3}, 1), {}, uneven_window());
-    const Value act = builder.activation("act", builder.conv("c", uneven, values({6, 4, 1, 1}, 2), {}, {}), kRelu6);
-    const Value plain = builder.relu(builder.conv("plain", act, values({6, 6, 1, 1}, 3), {}, {}));
+    const Value act = builder.activation("act", builder.conv("c", uneven, values({6, 4, 1, 1}, 2), {}, {}), kSilu);
+    const Value clipped =
+        builder.activation("clip", builder.conv("clipped", act, values({6, 6, 1, 1}, 3), values({6}, 5), {}),
+                           {ActivationKind::clip, 0, 0.25F});
+    const Value plain = builder.relu(builder.conv("plain", clipped, values({6, 6, 1, 1}, 3), {}, {}));
     const Value alone = builder.activation("alone", builder.max_pool("pool", plain, {2, 2}), kSilu);
     const Graph floats =
         builder.finish(builder.linear("fc", builder.adaptive_avg_pool(alone, 1, 1), values({3, 6}, 4), {}));
@@ -215,6 +219,7 @@ TEST_CASE("Quantization leaves convolutions with uneven windows or activations i
     };
     CHECK(op_of("uneven") == "conv");
     CHECK(op_of("c") == "conv");
+    CHECK(op_of("clipped") == "quant_conv");
     CHECK(op_of("plain") == "quant_conv");
     CHECK(op_of("alone") == "activation");
     CHECK(op_of("fc") == "quant_conv");

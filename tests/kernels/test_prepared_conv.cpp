@@ -178,6 +178,15 @@ TEST_CASE("a prepared convolution runs on any number of images and threads", "[p
             }
 }
 
+TEST_CASE("depthwise layers run on their own kernels, images of one channel do not", "[prepared_conv]") {
+    const Conv2dGeometry depthwise{1, 24, 9, 9, 24, 3, 3, 1, 1, 1, 1, 1, 1, 24},
+        grouped{1, 24, 9, 9, 24, 3, 3, 1, 1, 1, 1, 1, 1, 12}, grey{1, 1, 9, 9, 24, 3, 3, 1, 1, 1, 1};
+    CHECK(prepare_conv(depthwise, {})->algorithm() == "depthwise");
+    CHECK(prepare_conv(depthwise, {.src_affine = true})->algorithm() != "depthwise");
+    CHECK(prepare_conv(grouped, {})->algorithm() != "depthwise");
+    CHECK(prepare_conv(grey, {})->algorithm() != "depthwise");
+}
+
 TEST_CASE("a prepared convolution refuses maps whose elements are not f32", "[prepared_conv]") {
     for (const Conv2dGeometry& g : {Conv2dGeometry{1, 32, 2, 2, 32, 1, 1}, Conv2dGeometry{1, 3, 2, 2, 5, 1, 1}}) {
         const auto conv = prepare_conv(g, {});
