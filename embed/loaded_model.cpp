@@ -104,6 +104,7 @@ std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path, s
 }
 
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint) {
+    if (onnx::is_onnx_file(checkpoint)) return load_graph(checkpoint).spec;
     const auto metadata = read_weights_metadata(checkpoint);
     return is_checkpoint({metadata, {}}) ? read_spec(metadata, checkpoint.string()) : load_model(checkpoint).spec;
 }
