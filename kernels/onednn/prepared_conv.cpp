@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "kernels/activation/activation.h"
 #include "kernels/conv/prepared.h"
@@ -25,9 +26,21 @@ bool windows_meet(std::int64_t in, std::int64_t out, int kernel, int stride, int
     return true;
 }
 
-/// Returns the geometry that oneDNN is asked for: one without padding, of a source that is padded in memory, where a
-/// window lies in the padding altogether. There the AVX-512 kernels of 2.6 ("brgconv") go astray with what is fused.
-Conv2dGeometry asked_for(const Conv2dGeometry& g) {
+/// Returns how many groups of fewer than eight channels are made one, with
+/// zeros as weights between them: oneDNN has kernels for eight and more, which
+/// make twice the products in half the time and less.
+int groups_together(const Conv2dGeometry& g) {
+    constexpr std::int64_t kChannels = 8;
+    const std::int64_t ic = g.ic / g.groups, oc = g.oc / g.groups;
+    if (g.groups == 1 || ic == 1 || ic >= kChannels || kChannels % ic != 0) return 1;
+    const std::int64_t together = kChannels / ic;
+    return g.groups % together == 0 && oc * together % kChannels == 0 ? static_cast<int>(together) : 1;
+}
+
+/// Returns the geometry without padding, of a source that is padded in memory,
+/// where a window lies in the padding altogether. There the AVX-512 kernels
+/// of 2.6 ("brgconv") go astray with what is fused.
+Conv2dGeometry without_bare_windows(const Conv2dGeometry& g) {
     if (windows_meet(g.ih, g.oh(), g.kh, g.stride_h, g.pad_h, g.dilation_h) &&
         windows_meet(g.iw, g.ow(), g.kw, g.stride_w, g.pad_w, g.dilation_w))
         return g;
@@ -38,26 +51,44 @@ Conv2dGeometry asked_for(const Conv2dGeometry& g) {
     return padded;
 }
 
-/// oneDNN's kernels read and write dense pixels, and add to what dst holds. Whatever else the operands ask for is a
-/// pass of its own, through scratch memory.
+/// Returns the geometry that oneDNN is asked for.
+Conv2dGeometry asked_for(const Conv2dGeometry& g) {
+    Conv2dGeometry asked = without_bare_windows(g);
+    asked.groups /= groups_together(g);
+    return asked;
+}
+
+/// oneDNN's kernels read and write dense pixels, and add to what dst holds.
+/// Whatever else the operands ask for is a pass of its own, through scratch
+/// memory.
 class OnednnConv final : public PreparedConv {
 public:
     OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
         : g_(g), asked_(asked_for(g)), fusion_(fusion), layout_(layout_for(asked_)) {}
 
     std::int64_t weights_elements() const override { return layout_->elements(); }
-    void pack(const float* plain, float* packed) const override { layout_->pack(plain, packed); }
+    void pack(const float* plain, float* packed) const override {
+        if (asked_.groups == g_.groups) return layout_->pack(plain, packed);
+        const std::int64_t taps = std::int64_t{g_.kh} * g_.kw, own = g_.ic / g_.groups * taps,
+                           together = g_.groups / asked_.groups, outputs = g_.oc / g_.groups;
+        std::vector<float> merged(static_cast<std::size_t>(g_.oc * own * together));
+        for (std::int64_t o = 0; o < g_.oc; ++o)
+            std::copy_n(plain + o * own, own, merged.data() + (o * together + o / outputs % together) * own);
+        layout_->pack(merged.data(), packed);
+    }
     std::string algorithm() const override { return implementation(key(asked_, Session())); }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
         require_f32(o);
         Conv2dGeometry g = asked_;
         g.n = n;
+        Conv2dGeometry of_caller = g_;
+        of_caller.n = n;
         const Session session;
         const Plan& plan = plan_for(key(g, session));
-        const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(g));
+        const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(of_caller));
         const UnaryGeometry dst{n * g.oh() * g.ow(), g.oc, g.oc, o.dst.ld};
-        const bool copy_src = fusion_.src_affine || o.src.ld != g.ic || asked_ != g_, copy_dst = o.dst.ld != g.oc;
+        const bool copy_src = fusion_.src_affine || o.src.ld != g.ic || padded(), copy_dst = o.dst.ld != g.oc;
         const Sections at(plan, copy_src ? n * g.ih * g.iw * g.ic : 0, copy_dst ? dst.rows * dst.c : 0);
         if (copy_src) write_src(n, o, at.src);
         float* result = copy_dst ? at.dst : o.dst.floats();
@@ -102,6 +133,9 @@ private:
         float *weights, *src, *dst;
     };
 
+    /// Whether the padding is part of what oneDNN reads.
+    bool padded() const { return asked_.ih != g_.ih || asked_.iw != g_.iw; }
+
     /// Writes what oneDNN reads: dense, normalized, padded.
     void write_src(std::int64_t n, const ConvOperands& o, float* to) const {
         const auto write = [&](std::int64_t pixels, const float* from, float* first) {
@@ -111,7 +145,7 @@ private:
             else
                 copy(src, from, first);
         };
-        if (asked_ == g_) return write(n * g_.ih * g_.iw, o.src.floats(), to);
+        if (!padded()) return write(n * g_.ih * g_.iw, o.src.floats(), to);
         std::fill_n(to, n * asked_.ih * asked_.iw * g_.ic, 0.0F);
         for (std::int64_t row = 0; row < n * g_.ih; ++row) {
             const std::int64_t y = row / g_.ih * asked_.ih + row % g_.ih + g_.pad_h;

@@ -129,6 +129,8 @@ const Conv2dGeometry kGeometries[] = {
     {4, 24, 1, 1, 10, 1, 1},                               // linear
     {2, 16, 6, 6, 16, 3, 3, 1, 1, 2, 2, 2, 2},             // dilated
     {2, 16, 6, 6, 16, 3, 3, 1, 1, 1, 1, 1, 1, 2},          // grouped
+    {2, 32, 6, 7, 32, 3, 3, 1, 1, 1, 1, 1, 1, 8},          // groups that are made one, of four channels
+    {1, 16, 7, 5, 32, 3, 3, 2, 2, 1, 1, 1, 1, 8},          // and of two
     {2, 32, 9, 8, 32, 3, 3, 2, 2, 0, 0, 1, 1, 1, 1, 1},    // padded at the far sides alone
     {3, 32, 9, 10, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, -1, 1},  // fewer rows there, more columns
     {2, 5, 9, 8, 7, 3, 5, 2, 1, 0, 2, 1, 1, 1, 1, 1},      //
