@@ -69,19 +69,20 @@ LoadedGraph graph_of(const StepTimingOptions& o) {
             graph::trace(*module, o.image_size, o.image_size, o.options.channels)};
 }
 
+Tensor images_of(const ModelSpec& spec, std::int64_t n, std::uint64_t seed) {
+    return random_images(n, spec.image_size, spec.options.channels, seed);
+}
+
 StepTiming infer(const StepTimingOptions& o, LoadedGraph model) {
+    const Tensor images = images_of(model.spec, o.batch, o.seed);
     const Predictor predictor(std::move(model.spec), std::move(model.graph), o.batch);
-    const Tensor images = random_images(o.batch, o.image_size, o.options.channels, o.seed);
     return timed(o, [&] { predictor.logits(images); });
 }
 
 /// Quantized, where it is not, by a few random images, as speed does not ask what the codes stand for.
 StepTiming int8(const StepTimingOptions& o, LoadedGraph model) {
     if (std::ranges::none_of(model.graph.buffers, &graph::Buffer::quantized)) {
-        const auto images = [&](std::uint64_t of) {
-            return random_images(2, o.image_size, o.options.channels, o.seed + of);
-        };
-        const std::vector<Tensor> batches{images(1), images(2)};
+        const std::vector<Tensor> batches{images_of(model.spec, 2, o.seed + 1), images_of(model.spec, 2, o.seed + 2)};
         model.graph = quantize(model.graph, batches, {.method = RangeMethod::minmax, .keep_below = 0}).graph;
     }
     return infer(o, std::move(model));

@@ -3,7 +3,7 @@
 #include <mutex>
 
 #include "distributed/thread_communicator.h"
-#include "engine/safetensors.h"
+#include "engine/checkpoint.h"
 #include "graph/build/graph_file.h"
 #include "graph/build/trace.h"
 #include "kernels/error.h"
@@ -59,27 +59,28 @@ TEST_CASE("Ranks that train together say how long sums took, and are as fast as 
 
 TEST_CASE("The steps of a file's model are timed with what the file says", "[step_timing]") {
     const test::TemporaryFolder folder;
-    const std::string weights = folder / "w.safetensors", graph = folder / "g.safetensors";
+    const std::string checkpoint = folder / "k.safetensors", graph = folder / "g.safetensors";
     const auto module = make_model("resnet20", {.classes = 2, .channels = 1, .small_stem = true}, 1);
-    write_safetensors(weights, {{}, module->state()});
     module->train(false);
     ModelSpec spec{.name = "resnet20", .options = {.classes = 2, .channels = 1}, .image_size = 32};
     default_normalization(spec);
     spec.label_names = {"a", "b"};
     std::map<std::string, std::string> metadata;
     write_spec(spec, metadata);
+    save_checkpoint(checkpoint, {metadata, module->state()});
     save_graph(graph, graph::trace(*module, 32, 32, 1), metadata);
     const auto options_for = [](const std::string& file, const char* mode) {
         StepTimingOptions options = small(mode);
         options.model = "densenet121";
         options.options.channels = 3;
+        options.image_size = 224;
         options.checkpoint = file;
         take_checkpoint(options);
-        CHECK((options.model == "resnet20" && options.options.channels == 1));
-        options.image_size = 32;  // which the weights do not say
+        CHECK((options.model == "resnet20" && options.options.channels == 1 && options.image_size == 32));
         return options;
     };
-    for (const auto& [file, mode] : {std::pair{weights, "train"}, {weights, "int8"}, {graph, "infer"}, {graph, "int8"}})
+    for (const auto& [file, mode] :
+         {std::pair{checkpoint, "train"}, {checkpoint, "int8"}, {graph, "infer"}, {graph, "int8"}})
         run_worlds({.ranks = 1},
                    [&](World& world) { CHECK(time_steps(options_for(file, mode), world).seconds.size() == 3); });
     run_worlds({.ranks = 1},
