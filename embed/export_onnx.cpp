@@ -20,7 +20,8 @@ Head head_of(const ModelSpec& spec, const std::string& outputs) {
     return spec.multi_label ? Head::sigmoid : Head::softmax;
 }
 
-constexpr const char *kInput = "input", *kNormalized = "normalized pixels";
+constexpr const char *kInput = "input", *kNormalized = "normalized pixels", *kPixels = "pixels from 0 to 1",
+                     *kBytes = "pixels from 0 to 255";
 
 std::optional<graph::Preprocessing> preprocessing_of(const ModelSpec& spec, const std::string& pixels) {
     if (pixels == "none") return std::nullopt;
@@ -55,8 +56,9 @@ bool take_exported_spec(const std::map<std::string, std::string>& metadata, Mode
     said.options = spec.options;
     said.image_size = spec.image_size;
     if (input->second != kNormalized) {
-        said.mean.assign(said.mean.size(), 0);
-        said.std.assign(said.std.size(), 1);
+        constexpr float kMostByte = 255;
+        said.mean = {0};
+        said.std = {input->second == kBytes ? 1 / kMostByte : 1};
     }
     spec = std::move(said);
     return true;
@@ -73,8 +75,8 @@ onnx::Model onnx_model(const LoadedGraph& loaded, const OnnxChoices& choices) {
     write_spec(spec, options.metadata);
     // What the file itself takes and gives; "outputs" is what makes probabilities of logits.
     options.metadata[kInput] = choices.preprocessing == "none"  ? kNormalized
-                               : choices.preprocessing == "f32" ? "pixels from 0 to 1"
-                                                                : "pixels from 0 to 255";
+                               : choices.preprocessing == "f32" ? kPixels
+                                                                : kBytes;
     options.metadata["output"] = choices.outputs;
     return to_onnx(loaded.graph, options);
 }

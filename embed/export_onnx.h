@@ -26,7 +26,8 @@ std::map<std::string, std::string> spec_metadata(const ModelSpec& spec);
 
 /// Gives a spec that was guessed of an ONNX model what onnx_model() wrote of it: name, labels, what pixels are and how
 /// images are read, the thresholds. Returns false, with nothing changed, where the metadata hold no such thing, or one
-/// that is of another number of labels or channels. A model that normalizes itself takes pixels from 0 to 1.
+/// that is of another number of labels or channels. Of a model that normalizes itself, what pixels are is what it
+/// takes.
 bool take_exported_spec(const std::map<std::string, std::string>& metadata, ModelSpec& spec);
 
 /// Returns a model of layers or a quantized one as an ONNX model, with spec_metadata() and, for Keel itself, the spec.

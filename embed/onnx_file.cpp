@@ -98,6 +98,12 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
                         imported.graph.nodes.size()));
     }
     spec.multi_label = imported.outputs == graph::Outputs::sigmoid;
+    if (images.bytes) {
+        constexpr float kMostByte = 255;
+        spec.mean = {0};
+        spec.std = {1 / kMostByte};  // what makes 0 to 255 of pixels from 0 to 1
+        result.notes.emplace_back("it takes bytes");
+    }
     if (take_exported_spec(said, spec))
         result.notes.emplace_back("Keel wrote it: labels, and what pixels are, are as it says");
     write_spec(spec, metadata);

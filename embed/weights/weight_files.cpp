@@ -9,6 +9,7 @@
 #include "embed/weights/torch_file.h"
 #include "engine/checkpoint.h"
 #include "engine/optimizer.h"
+#include "graph/onnx/file.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -78,7 +79,8 @@ WeightFile read_weights(std::span<const std::filesystem::path> files, const std:
 }
 
 std::map<std::string, std::string> read_weights_metadata(const std::filesystem::path& path) {
-    return is_shard_index(path) || is_torch_file(path) ? std::map<std::string, std::string>{} : read_metadata(path);
+    if (is_shard_index(path) || is_torch_file(path) || onnx::is_onnx_file(path)) return {};
+    return read_metadata(path);
 }
 
 }  // namespace keel

@@ -50,10 +50,10 @@ const onnx::Port& image_port(const onnx::Model& model) {
         port = &input;
     }
     if (port == nullptr) throw InputError("the model has no input");
-    if (port->dims.size() != 4 || !onnx::is_float(port->type))
-        throw InputError(
-            fmt::format("the model's input is {} of {}, wanted images of floats {{n, channels, rows, columns}}",
-                        extents_text(*port), onnx::name(port->type)));
+    if (port->dims.size() != 4 || !(onnx::is_float(port->type) || port->type == onnx::ElementType::u8))
+        throw InputError(fmt::format(
+            "the model's input is {} of {}, wanted images of floats or bytes {{n, channels, rows, columns}}",
+            extents_text(*port), onnx::name(port->type)));
     return *port;
 }
 
@@ -135,6 +135,7 @@ ModelImages images_of(const onnx::Model& model) {
     const auto is_channels = [](std::int64_t n) { return n >= 1 && n <= 4; };
     ModelImages images{port.name, extent(1), extent(2), extent(3), !is_channels(extent(1)) && is_channels(extent(3))};
     if (images.channels_last) images = {port.name, extent(3), extent(1), extent(2), true};
+    images.bytes = port.type == onnx::ElementType::u8;
     for (const std::int64_t size : {images.channels, images.h, images.w})
         if (size < 0 || size > 1 << 20) throw InputError(fmt::format("the model's input is {}", extents_text(port)));
     return images;

@@ -15,6 +15,7 @@ struct ModelImages {
     std::string input{};
     std::int64_t channels = 0, h = 0, w = 0;
     bool channels_last = false;
+    bool bytes = false;  ///< u8, 0 to 255
 };
 
 /// Returns the images of the model's only input that is not a constant: {n, c, h, w}, or {n, h, w, c} where the last

@@ -75,7 +75,8 @@ TEST_CASE("A checkpoint becomes an ONNX model that predicts the same", "[import]
         INFO(predicted.err);
         REQUIRE(predicted.code == 0);
         std::vector<double> values;
-        for (const Json& score : parse_json(predicted.out).at("images")[0].at("scores")) values.push_back(score);
+        const Json result = parse_json(predicted.out);
+        for (const Json& score : result.at("images")[0].at("scores")) values.push_back(score);
         return values;
     };
     const std::vector<double> wanted = scores(checkpoint), got = scores(out);

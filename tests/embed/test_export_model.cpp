@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "embed/images.h"
 #include "embed/predictor.h"
 #include "engine/safetensors.h"
 #include "graph/build/graph_file.h"
@@ -68,6 +69,15 @@ TEST_CASE("An ONNX model has the opset, the outputs and the input that are wante
     CHECK(model.inputs[0].type == onnx::ElementType::u8);
     CHECK(model.metadata.at("input") == "pixels from 0 to 255");
     CHECK(model.metadata.at("output") == "probabilities");
+    const Image image = sample_image(64, 64, 3, 3);
+    const auto scores = [&](const std::string& file) {
+        const Predictor predictor(file);
+        const TransformOptions transform = transform_of(predictor.spec());
+        const Tensor result = predictor.predict(input_of({&image, 1}, transform));
+        return std::vector<float>(result.values<float>().begin(), result.values<float>().end());
+    };
+    const std::vector<float> wanted = scores(checkpoint), got = scores(out);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(got[i] - wanted[i]) < 1e-5F);
     export_model(checkpoint, out, {.type = "f32", .onnx = {13, "logits", "f32"}});
     CHECK(onnx::read_file(out).inputs[0].type == onnx::ElementType::f32);
     CHECK(onnx::read_file(out).nodes.front().op == "Mul");
