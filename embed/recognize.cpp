@@ -48,8 +48,8 @@ std::vector<Layer> layers_of(const Graph& graph) {
             extents.insert(extents.end(), {w.stride_h, w.stride_w, w.top, w.left, w.bottom, w.right, w.dilation_h,
                                            w.dilation_w, w.groups, conv->prologue.has_value()});
             layers.push_back({own, std::move(extents), &node});
-        } else if (node.as<graph::Affine>() != nullptr) {
-            layers.push_back({own, {node.src.c}, &node});
+        } else if (node.as<graph::Affine>() != nullptr || node.op.prologue() != nullptr) {
+            layers.push_back({own, {node.src.c, node.op.prologue() != nullptr}, &node});
         }
     }
     std::ranges::stable_sort(layers, {}, [](const Layer& l) { return std::tie(l.depth, l.extents); });
@@ -123,9 +123,10 @@ public:
     bool take(const Node& model, const Node& from) {
         if (const auto* affine = from.as<graph::Affine>())
             return set_norm(model.as<graph::Affine>()->shift, affine->scale, affine->shift);
+        const graph::Prologue *before = from.op.prologue(), *mark = model.op.prologue();
+        if (mark != nullptr && !set_norm(mark->shift, before->scale, before->shift)) return false;
         const auto *conv = from.as<graph::Conv>(), *like = model.as<graph::Conv>();
-        if (like->prologue && !set_norm(like->prologue->shift, conv->prologue->scale, conv->prologue->shift))
-            return false;
+        if (like == nullptr) return true;  // a pool
         const auto weights = tensors_.find(model.name + ".weight");
         if (weights == tensors_.end() || weights->second.elements() != conv->weights.elements()) return false;
         weights->second.assign(conv->weights.contiguous().reshape(weights->second.dims()));
