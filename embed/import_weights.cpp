@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "embed/foreign_weights.h"
 #include "embed/export_onnx.h"
+#include "embed/foreign_weights.h"
 #include "embed/predictor.h"
 #include "embed/weights/stem.h"
 #include "graph/build/graph_file.h"
@@ -49,9 +49,11 @@ void take_options(ModelSpec& spec, const ImportOptions& o, std::vector<std::stri
     const auto count = static_cast<std::size_t>(spec.options.classes);
     if (!o.labels.empty() && o.labels.size() != count)
         throw UsageError(fmt::format("[import] {} labels for {} classes", o.labels.size(), count));
-    spec.label_names = o.labels;
+    if (!o.labels.empty()) spec.label_names = o.labels;
+    if (spec.label_names.size() != count) spec.label_names.clear();  // those of the classifier that was replaced
     for (std::size_t i = spec.label_names.size(); i < count; ++i) spec.label_names.push_back(std::to_string(i));
-    notes.push_back(fmt::format("{} classes{} that {}", count, o.labels.empty() ? " called by their numbers," : "",
+    const bool by_number = spec.label_names.front() == "0" && spec.label_names.back() == std::to_string(count - 1);
+    notes.push_back(fmt::format("{} classes{} that {}", count, by_number ? " called by their numbers," : "",
                                 spec.multi_label ? "do not exclude one another (sigmoid)"
                                                  : "exclude one another (softmax; --multi-label: sigmoid)"));
 }

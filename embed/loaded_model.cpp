@@ -20,7 +20,7 @@ namespace keel {
 namespace {
 
 // of weights of another program; not stored in files
-constexpr const char *kReadAs = "keel.read_as", *kProbabilities = "keel.probabilities";
+constexpr const char *kReadAs = "keel.read_as", *kProbabilities = "keel.probabilities", *kSays = "keel.says";
 
 std::string text_of(const ModelPart& part, std::string how) {
     constexpr std::size_t kShown = 50;
@@ -76,6 +76,7 @@ CheckpointState load_model_state(std::span<const std::filesystem::path> files, c
         if (!key.empty())
             throw UsageError(fmt::format("[import] {} is an ONNX model, which has no keys", files.front().string()));
         OnnxState read = read_onnx(files.front(), image_size);
+        if (read.says) read.state.metadata[kSays] = "yes";
         if (read.gives_probabilities) read.state.metadata[kProbabilities] = "yes";
         read.state.metadata[kReadAs] = fmt::format("{}", fmt::join(read.notes, "; "));
         return std::move(read.state);
@@ -120,7 +121,7 @@ LoadedModel load_model(CheckpointState state, const std::filesystem::path& check
             " is a graph, as quantized models and other programs' are: it predicts, but has no layers to train or "
             "explain; wanted a checkpoint of layers");
     LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
-    loaded.spec.guessed = !is_checkpoint(state);
+    loaded.spec.guessed = !is_checkpoint(state) && !state.metadata.contains(kSays);
     loaded.spec.read_as = read_as(state);
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
     load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});
@@ -135,7 +136,7 @@ LoadedGraph load_graph(const std::filesystem::path& checkpoint) {
 LoadedGraph load_graph(CheckpointState state, const std::filesystem::path& checkpoint) {
     if (holds_graph(state.metadata)) {
         LoadedGraph loaded{read_spec(state.metadata, checkpoint.string()), read_graph(state, checkpoint.string())};
-        loaded.spec.guessed = !is_checkpoint(state);
+        loaded.spec.guessed = !is_checkpoint(state) && !state.metadata.contains(kSays);
         loaded.spec.read_as = read_as(state);
         return loaded;
     }

@@ -75,7 +75,7 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
     std::string producer = fmt::format("{} {}", model.producer, model.producer_version);
     const std::map<std::string, std::string> said = model.metadata;
     graph::ImportedGraph imported = graph::import_graph(std::move(model), side, side, channels);
-    OnnxState result{{}, imported.outputs != graph::Outputs::logits, std::move(imported.notes)};
+    OnnxState result{{}, imported.outputs != graph::Outputs::logits, false, std::move(imported.notes)};
     ModelSpec spec;
     std::string how;
     std::map<std::string, std::string>& metadata = result.state.metadata;
@@ -104,8 +104,8 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
         spec.std = {1 / kMostByte};  // what makes 0 to 255 of pixels from 0 to 1
         result.notes.emplace_back("it takes bytes");
     }
-    if (take_exported_spec(said, spec))
-        result.notes.emplace_back("Keel wrote it: labels, and what pixels are, are as it says");
+    result.says = take_exported_spec(said, spec);
+    if (result.says) result.notes.emplace_back("Keel wrote it: labels, and what pixels are, are as it says");
     write_spec(spec, metadata);
     result.notes.insert(result.notes.begin(), fmt::format("an ONNX model{}", producer == " " ? "" : " of " + producer));
     return result;

@@ -12,6 +12,7 @@ namespace keel {
 struct OnnxState {
     CheckpointState state;             ///< of a model's weights, or of a graph
     bool gives_probabilities = false;  ///< it ends in a softmax or sigmoid, which is left to Keel
+    bool says = false;                 ///< Keel wrote it, and it says labels and what pixels are
     std::vector<std::string> notes{};  ///< what was found, left out, guessed
 };
 
