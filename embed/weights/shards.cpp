@@ -19,8 +19,26 @@ void require_plain_name(const std::string& name) {
         throw InputError(fmt::format("the file '{}' is not one of the index's own folder", excerpt(name)));
 }
 
+/// Parses the text; of keys that come twice a parser keeps one without a word.
+Json parsed_index(const std::string& text) {
+    std::set<std::string> outer, tensors;
+    std::string twice;
+    bool in_map = false;
+    const auto watch = [&](int depth, Json::parse_event_t event, const Json& parsed) {
+        if (event != Json::parse_event_t::key) return true;
+        const auto& key = parsed.get_ref<const std::string&>();
+        if (depth == 1) in_map = key == "weight_map";
+        if ((depth == 1 && !outer.insert(key).second) || (depth == 2 && in_map && !tensors.insert(key).second))
+            twice = key;
+        return true;
+    };
+    Json json = Json::parse(text, watch, false);
+    if (!twice.empty()) throw InputError(fmt::format("the name {} comes twice", excerpt(twice)));
+    return json;
+}
+
 ShardIndex parse(const std::string& text, const std::filesystem::path& folder) {
-    const Json json = try_parse_json(text);
+    const Json json = parsed_index(text);
     const auto map = json.is_object() ? json.find("weight_map") : json.end();
     if (json.is_discarded() || !json.is_object() || map == json.end() || !map->is_object() || map->empty())
         throw InputError("wanted an index of weights, a JSON object with a 'weight_map' of names and files");
@@ -30,8 +48,7 @@ ShardIndex parse(const std::string& text, const std::filesystem::path& folder) {
         if (!file.is_string()) throw InputError(fmt::format("the file of tensor {} is no text", excerpt(tensor)));
         const auto name = file.get<std::string>();
         require_plain_name(name);
-        if (!index.file_of.emplace(tensor, name).second)
-            throw InputError(fmt::format("tensor {} is listed twice", excerpt(tensor)));
+        index.file_of.emplace(tensor, name);
         names.insert(name);
     }
     for (const std::string& name : names) {

@@ -50,6 +50,7 @@ std::vector<Row> hostile_torch_files() {
         {load("@shards/nul.index.json"), 3, "is not one of the index's own folder"},
         {load("@shards/folder.index.json"), 3, "is not one of the index's own folder"},
         {load("@shards/number.index.json"), 3, "is no text"},
+        {load("@shards/twice.index.json"), 3, "comes twice"},
         {load("@shards/list.index.json"), 3, "wanted an index of weights"},
         {load("@shards/none.index.json"), 3, "wanted an index of weights"},
         {load("@shards/text.index.json"), 3, "wanted an index of weights"},

@@ -69,6 +69,8 @@ TEST_CASE("An index is held to its own folder", "[shards]") {
     refused(R"({"weight_map": {"a": "folder"}})", "is not there");
     refused(R"({"weight_map": {"a": "model-9.safetensors"}})", "'model-9.safetensors' is not there");
     refused(R"({"weight_map": {"a": 1}})", "is no text");
+    refused(R"({"weight_map": {"a": "x", "a": "y"}})", "the name a comes twice");
+    refused(R"({"weight_map": {"a": "x"}, "weight_map": {"b": "y"}})", "the name weight_map comes twice");
     for (const char* text : {"", "{", "[]", "{}", R"({"weight_map": []})", R"({"weight_map": {}})", "1", "null"})
         refused(text, "a JSON object with a 'weight_map'");
     refused("{\"weight_map\": {\"a\": \"b\"}, \"x\": " + std::string(1 << 24, ' ') + "1}", "more than");
