@@ -24,7 +24,8 @@ public:
         write_safetensors(folder_ / "model-2.safetensors",
                           {{}, {{"b", Tensor::full({3}, 2)}, {"c", Tensor::full({1}, 3)}}});
         index(R"({"metadata": {"total_size": 24},
-                  "weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-2.safetensors"}})");
+                  "weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors",
+                                 "c": "model-2.safetensors"}})");
     }
     void index(const std::string& text) const { write_text(path(), text); }
     std::filesystem::path path() const { return folder_ / "model.safetensors.index.json"; }
