@@ -1,6 +1,7 @@
 // Graphs as ONNX models, read again: every operator, in every opset in which it is written in another way.
 #include "graph/export/export.h"
 
+#include <filesystem>
 #include <functional>
 #include <set>
 
@@ -287,6 +288,23 @@ TEST_CASE("Models of the registry are the same when their ONNX models are read a
         // 121 layers of sums that are made in another order where the kernels differ.
         CHECK(difference(run(again(graph).graph, images, 2), wanted) <= 1e-5);
     }
+}
+
+TEST_CASE("Networks of PyTorch's exporters are the same when they are exported and read again", "[export]") {
+    const std::filesystem::path folder = std::filesystem::path(KEEL_SOURCE_DIR) / "tests/graph/files/onnx";
+    int networks = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        if (entry.path().extension() != ".onnx") continue;
+        CAPTURE(entry.path());
+        const onnx::Model model = onnx::read_file(entry.path());
+        const ModelImages images = images_of(model);
+        const Graph graph = import_graph(model, images.h, images.w, images.channels).graph;
+        const std::vector<float> pixels = normal_images(2, graph.map(graph.src), 3);
+        const std::vector<float> wanted = run(graph, pixels, 2);
+        CHECK(difference(run(again(graph).graph, pixels, 2), wanted) <= kRounding);
+        ++networks;
+    }
+    CHECK(networks == 24);
 }
 
 TEST_CASE("The slices of a dense block are joined, nothing else is moved", "[export]") {
