@@ -163,6 +163,19 @@ Value Builder::take_affine(const Value& src, std::optional<Prologue>& prologue) 
     return from;
 }
 
+/// If the node added last is a 1x1 convolution that makes `src` and does nothing else, takes it out: a mean of its
+/// results is its result of a mean, which is fewer pixels.
+std::optional<Builder::Pointwise> Builder::take_pointwise(const Value& src) {
+    Conv* conv = open_conv(src);
+    if (conv == nullptr || conv->residual || conv->activation || conv->weights.dim(2) != 1 ||
+        conv->weights.dim(3) != 1 || conv->window.padded() || conv->window.stride_h != 1 || conv->window.stride_w != 1)
+        return {};
+    Node& node = graph_.nodes.back();
+    Pointwise taken{std::move(node.name), node.src, std::move(*conv)};
+    graph_.nodes.pop_back();
+    return taken;
+}
+
 Value Builder::windowed(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
                         const ConvWindow& window, const std::optional<Value>& dst) {
     Conv conv;
@@ -270,9 +283,9 @@ Value Builder::add(std::string name, const Value& a, const Value& b) {
 }
 
 Value Builder::pool(std::string name, PoolKind kind, const PoolOptions& window, const Value& src, std::int64_t h,
-                    std::int64_t w) {
-    Pool pool{kind, window, {}};
-    const Value from = take_affine(src, pool.prologue);
+                    std::int64_t w, std::optional<Prologue> prologue) {
+    Pool pool{kind, window, std::move(prologue)};
+    const Value from = pool.prologue ? src : take_affine(src, pool.prologue);
     return append(std::move(name), from, h, w, from.c, std::move(pool));
 }
 
@@ -285,6 +298,13 @@ Value Builder::max_pool(std::string name, const Value& src, const PoolOptions& w
 Value Builder::avg_pool(std::string name, const Value& src, const PoolOptions& window) {
     const Buffer map = graph_.map(src);
     if (!window.fits(map.h, map.w)) return src;
+    if (window.pad == 0)
+        if (auto conv = take_pointwise(src)) {
+            const Value pooled = pool(std::move(name), PoolKind::average, window, conv->src, window.extent(map.h),
+                                      window.extent(map.w), std::exchange(conv->op.prologue, {}));
+            return append(std::move(conv->name), pooled, window.extent(map.h), window.extent(map.w), src.c,
+                          std::move(conv->op));
+        }
     return pool(std::move(name), PoolKind::average, window, src, window.extent(map.h), window.extent(map.w));
 }
 

@@ -3,6 +3,7 @@
 // - a batch norm without or with ReLU, a ReLU, another activation and a residual after a convolution, into the
 //   convolution;
 // - a batch norm with ReLU in front of a convolution or a pool, into the latter's prologue.
+// A mean over windows after a 1x1 convolution becomes one before it.
 #pragma once
 
 #include <concepts>
@@ -84,7 +85,13 @@ private:
     Value new_value(std::int64_t h, std::int64_t w, std::int64_t c);
     Value push(std::string name, const Value& src, const Value& dst, Op op);
     Value pool(std::string name, PoolKind kind, const PoolOptions& window, const Value& src, std::int64_t h,
-               std::int64_t w);
+               std::int64_t w, std::optional<Prologue> prologue = {});
+    struct Pointwise {
+        std::string name;
+        Value src;
+        Conv op;
+    };
+    std::optional<Pointwise> take_pointwise(const Value& src);
     Value windowed(std::string name, const Value& src, const Tensor& weights, const Tensor& bias,
                    const ConvWindow& window, const std::optional<Value>& dst);
     Conv* open_conv(const Value& dst);

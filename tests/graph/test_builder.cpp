@@ -160,6 +160,29 @@ TEST_CASE("Pools compute the engine's, and a map too small for a window passes",
     CHECK(small.adaptive_avg_pool(small.src(), 1, 1) == small.src());
 }
 
+TEST_CASE("A mean over windows is taken before a 1x1 convolution, not after it", "[builder]") {
+    const Tensor src = random_images(2, 8, 4, 1), weights = values({6, 4, 1, 1}, 2), bias = values({6}, 3);
+    const std::vector<double> scale{1.5, 0.5, 2, 1}, shift{0.1, -0.2, 0, 0.3};
+    Builder builder(8, 8, 4);
+    const Value normal = builder.affine("norm", builder.src(), scale, shift, true);
+    const Value value = builder.conv("conv", normal, weights, bias, Conv2dOptions{});
+    const Graph graph = builder.finish(builder.avg_pool("pool", value, {2, 2, 0}));
+    REQUIRE(graph.nodes.size() == 2);
+    CHECK(graph.nodes[0].name == "pool");
+    CHECK(graph.nodes[0].op.prologue() != nullptr);
+    CHECK(graph.nodes[1].name == "conv");
+    CHECK(graph.nodes[1].op.prologue() == nullptr);
+    Tensor normalized = Tensor::empty(src.dims());
+    for (std::int64_t i = 0; i < src.elements(); ++i) {
+        const auto c = static_cast<std::size_t>(i % 4);
+        normalized.data<float>()[i] = static_cast<float>(std::max(0.0, src.data<float>()[i] * scale[c] + shift[c]));
+    }
+    check_near(run(graph, src), list_of(avg_pool(conv2d(normalized, weights, bias, {}), {2, 2, 0})));
+    Builder padded(8, 8, 4);  // whose zeros the convolution's bias is not added to
+    const Value plain = padded.conv("conv", padded.src(), weights, bias, Conv2dOptions{});
+    CHECK(padded.finish(padded.avg_pool("pool", plain, {2, 2, 1})).nodes[0].name == "conv");
+}
+
 TEST_CASE("Layers write slices of one wide buffer", "[builder]") {
     const Tensor src = random_images(2, 4, 3, 1), weights = values({5, 3, 1, 1}, 2), more = values({2, 5, 3, 3}, 3);
     Builder builder(4, 4, 3);
