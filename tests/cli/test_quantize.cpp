@@ -136,10 +136,10 @@ TEST_CASE("keel quantize: what cannot be", "[quantize]") {
     refused(2, "exists; --force overwrites it", again);
     refused(2, "there is no layer 'conv9'", with({"--force", "--keep", "conv9", "--images", "8", "--batch-size", "4"}));
     refused(3, "wanted two batches", with({"--force", "--batch-size", "4000"}));
-    refused(3, "is a quantized model",
+    refused(3, "the model is quantized already",
             {"quantize", "--checkpoint", made.model, "--data", made.data, "--out", made.folder / "twice.safetensors"});
     refused(
-        3, "is a quantized model",
+        3, "is a graph",
         {"predict", "--checkpoint", made.model, "--heatmaps", made.folder / "maps", made.folder / "phantom/images"});
     const std::string other = made.folder / "other.safetensors";
     std::filesystem::copy_file(made.model, other);
