@@ -119,7 +119,7 @@ void add_channel(IntegerWeights& result, const QuantConv& conv, std::int64_t cha
     double sum = 0, magnitude = 0;
     for (const std::int8_t value : values) {
         sum += value;
-        magnitude += std::abs(double{value});
+        magnitude += std::abs(static_cast<double>(value));
     }
     constexpr double kMostCode = 255, kMostInteger = 2147483000, kNothing = 1.0 / 1024;
     double scale = conv.scale[o];
