@@ -104,6 +104,11 @@ std::size_t NodeScope::axis(std::int64_t given, std::size_t rank) const {
 
 void NodeScope::output(Known value, std::size_t i) {
     if (i >= node_.outputs.size() || node_.outputs[i].empty()) return;
+    constexpr std::int64_t kMostComputed = std::int64_t{1} << 29;
+    if (const auto* constant = std::get_if<Constant>(&value)) {
+        values_.computed += constant->array.elements();
+        require(values_.computed <= kMostComputed, "constants of at most 2^29 elements in all");
+    }
     const auto* view = std::get_if<View>(&value);
     if (view != nullptr && values_.readers[node_.outputs[i]] > 1) builder_.keep(view->value);
     values_.known.insert_or_assign(node_.outputs[i], std::move(value));

@@ -39,6 +39,7 @@ struct Values {
     std::map<std::string, int> readers{};
     std::int64_t declared_batch = 0;   ///< the number of images that the model's input names; 0: free
     std::vector<std::string> notes{};  ///< for people: what was dropped or guessed
+    std::int64_t computed = 0;         ///< elements of all constants that nodes have made
 };
 
 class NodeScope {
@@ -76,7 +77,8 @@ public:
     /// Returns an axis in [0, rank). Throws for one that is not.
     std::size_t axis(std::int64_t given, std::size_t rank) const;
 
-    /// Sets output i. What has several readers is kept: no later operator becomes part of what makes it.
+    /// Sets output i. Throws InputError where constants that nodes have made come to more than 2^29 elements. What has
+    /// several readers is kept: no later operator becomes part of what makes it.
     void output(Known value, std::size_t i = 0);
 
     /// Throws InputError with what was wanted; the caller adds which node it is of.

@@ -14,7 +14,7 @@
 namespace keel::graph {
 namespace {
 
-constexpr std::int64_t kMostConstants = std::int64_t{1} << 28;
+constexpr std::int64_t kMostConstants = std::int64_t{1} << 27;
 
 void shape(NodeScope& node) {
     Constant result = integer_constant({}, {});
@@ -178,7 +178,7 @@ void expand(NodeScope& node) {
         std::int64_t total = 1;
         for (const std::int64_t dim : dims)
             node.require(dim >= 0 && !__builtin_mul_overflow(total, dim, &total) && total <= kMostConstants,
-                         "a constant of at most 2^28 elements");
+                         "a constant of at most 2^27 elements");
         return node.output(expanded(std::get<Constant>(from), dims));
     }
     std::vector<Axis> axes = axes_of(from);
@@ -209,7 +209,7 @@ void constant_of_shape(NodeScope& node) {
     std::int64_t total = 1;
     for (const std::int64_t dim : dims)
         node.require(dim >= 0 && !__builtin_mul_overflow(total, dim, &total) && total <= kMostConstants,
-                     "a constant of at most 2^28 elements");
+                     "a constant of at most 2^27 elements");
     Constant value = float_constant({1}, {0});
     if (const auto found = node.node().attributes.find("value"); found != node.node().attributes.end()) {
         const auto* array = std::get_if<onnx::Array>(&found->second);
