@@ -97,6 +97,13 @@ std::string read_as(const CheckpointState& state) {
 bool gives_probabilities(const CheckpointState& state) { return state.metadata.contains(kProbabilities); }
 
 std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path, std::vector<std::string>* left_out) {
+    if (onnx::is_onnx_file(path)) {
+        OnnxState read = read_onnx(path);
+        if (holds_graph(read.state.metadata))
+            throw InputError("[checkpoint] " + path.string() +
+                             " is none of Keel's models, whose weights it could give");
+        return std::move(read.state.tensors);
+    }
     WeightFile weights = read_weights(std::span(&path, 1));
     if (is_checkpoint(weights.file)) return model_weights(weights.file.tensors);
     ModelPart part = find_model_part(std::move(weights.file.tensors));

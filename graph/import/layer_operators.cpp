@@ -60,6 +60,7 @@ void conv(NodeScope& node) {
 
 void batch_norm(NodeScope& node) {
     node.require(node.integer("training_mode", 0) == 0, "a batch norm of evaluation");
+    node.require(node.integer("spatial", 1) != 0, "a batch norm of channels, not of each place");
     node.require(node.view(0).axes.size() >= 2, "a channel axis");
     const Rows rows = rows_of(node, node.view(0), 1);
     const auto c = static_cast<std::size_t>(rows.map.c);

@@ -133,6 +133,20 @@ TEST_CASE("an ONNX model of Keel's architecture with its names becomes that mode
     }
 }
 
+TEST_CASE("a training begins with the weights of an ONNX model", "[embed]") {
+    const TemporaryFolder folder;
+    const auto module = resnet20();
+    onnx::write_file(folder / "model.onnx", Network(module->state()).model());
+    const std::vector<NamedTensor> weights = read_model_weights(folder / "model.onnx");
+    for (const NamedTensor& wanted : module->state()) {
+        if (wanted.name.ends_with("num_batches_tracked")) continue;
+        CAPTURE(wanted.name);
+        const auto found = std::ranges::find(weights, wanted.name, &NamedTensor::name);
+        REQUIRE(found != weights.end());
+        CHECK(test::relative_error(found->tensor, wanted.tensor) == 0);
+    }
+}
+
 TEST_CASE("an ONNX model of Keel's architecture without its names becomes a model that computes the same", "[embed]") {
     const TemporaryFolder folder;
     const auto module = resnet20();
@@ -173,6 +187,7 @@ TEST_CASE("an ONNX model of another architecture is a graph that predicts", "[em
     const Tensor images = some_images();
     const Tensor wanted = Predictor(spec, *module).logits(images), got = Predictor(spec, loaded.graph).logits(images);
     CHECK(test::relative_error(got, wanted) < kRounding);
+    CHECK_THROWS_WITH(read_model_weights(folder / "model.onnx"), test::contains("none of Keel's models"));
     CHECK_THROWS_WITH(load_model(read.state, folder / "model.onnx"), test::contains("has no layers to train"));
 }
 
