@@ -177,10 +177,17 @@ TEST_CASE("Convolutions of codes stand between DequantizeLinear and QuantizeLine
         if (name.ends_with(".weight")) CHECK(array.type == onnx::ElementType::s8);
 }
 
-TEST_CASE("A bias that 32 bits do not hold", "[export]") {
+TEST_CASE("A shift that is no 32 bits of its channel's scale", "[export]") {
     QuantConv conv = conv_of(4, 4, 3, {.stride = 1, .pad = 1});
-    conv.scale[1] = 1e-12F;  // weights that are nothing beside the shift
+    SECTION("weights that are nothing beside it") { conv.scale[1] = 1e-12F; }
+    SECTION("weights that are half a code") { conv.scale[1] = 5e-8F * 36; }
+    SECTION("no scale at all") {
+        conv.scale[1] = 0;
+        conv.shift[2] = 0;
+        conv.scale[2] = 0;
+    }
+    SECTION("a shift beyond all codes") { conv.shift[0] = 1e9F; }
     check_codes(graph_of(7, 6, 4, conv, 7, 6, 4));
-    conv.shift[0] = 1e9F;  // weights that are something beside a shift that they cannot be with
-    CHECK_THROWS_WITH(to_onnx(graph_of(7, 6, 4, conv, 7, 6, 4), {}), contains("sums of channel 0 beyond 32 bits"));
+    conv.scale[0] = -1;
+    CHECK_THROWS_WITH(to_onnx(graph_of(7, 6, 4, conv, 7, 6, 4), {}), contains("a scale of -1 of channel 0"));
 }
