@@ -81,11 +81,9 @@ std::string OnnxWriter::read(const Value& value, bool flat) {
     std::vector<Piece>& pieces = pieces_[static_cast<std::size_t>(value.buffer)];
     const std::int64_t end = value.first + value.c;
     Names tensors;
-    std::int64_t whole = 0;  // channels of pieces that lie in the slice entirely
     for (Piece piece : pieces) {
         const std::int64_t from = std::max(piece.first, value.first), to = std::min(piece.first + piece.c, end);
         if (from >= to) continue;
-        if (to - from == piece.c) whole += piece.c;
         piece.offset += from - piece.first;
         piece.c = to - from;
         tensors.push_back(shaped(piece, flat));
@@ -93,9 +91,7 @@ std::string OnnxWriter::read(const Value& value, bool flat) {
     if (tensors.size() == 1) return tensors.front();
     std::string key = "concat";
     for (const std::string& tensor : tensors) key += " " + tensor;
-    const std::string joined = cached(key, "Concat", tensors, {{"axis", std::int64_t{1}}});
-    if (whole == value.c) write(value, joined, flat);  // so that who reads more joins this and the rest
-    return joined;
+    return cached(key, "Concat", tensors, {{"axis", std::int64_t{1}}});
 }
 
 bool OnnxWriter::is_flat(const Value& value) const {
