@@ -8,10 +8,12 @@
 #include "embed/predictor.h"
 #include "engine/safetensors.h"
 #include "graph/build/graph_file.h"
+#include "graph/build/trace.h"
 #include "graph/onnx/file.h"
 #include "graph/quantize/quantize.h"
 #include "kernels/error.h"
 #include "models/random_training.h"
+#include "models/registry.h"
 #include "tests/embed/small_model.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
@@ -55,6 +57,27 @@ TEST_CASE("A checkpoint as an ONNX model says what it is, and predicts the same"
     CHECK(read_spec(model.metadata, out).label_names == std::vector<std::string>{"a", "b", "c"});
     // Twenty layers of sums, where other kernels may make them in another order.
     CHECK(difference(checkpoint, out) < 1e-5);
+}
+
+TEST_CASE("An exported model of the registry is that model when it is read again", "[export]") {
+    const TemporaryFolder folder;
+    for (const char* name : {"densenet121", "resnet50", "vgg16"}) {
+        CAPTURE(name);
+        LoadedGraph loaded{.spec = {.name = name,
+                                    .options = {.classes = 3},
+                                    .image_size = 32,
+                                    .mean = {0.5F},
+                                    .std = {0.25F},
+                                    .label_names = {"a", "b", "c"}},
+                           .graph = {}};
+        loaded.graph = graph::trace(*make_model(name, loaded.spec.options, 1), 32, 32, 3);
+        onnx::write_file(folder / name, onnx_model(loaded, {}));
+        const LoadedModel again = load_model(folder / name);
+        CHECK(again.spec.name == name);
+        CHECK(again.spec.label_names == loaded.spec.label_names);
+        CHECK(again.spec.mean == loaded.spec.mean);
+        CHECK_FALSE(again.spec.guessed);
+    }
 }
 
 TEST_CASE("An ONNX model has the opset, the outputs and the input that are wanted", "[export]") {
