@@ -26,14 +26,19 @@ inline void start(const IgemmTile& t, std::int64_t column, Accumulators<kR>& acc
     const Vec low = t.bias == nullptr ? Vec{} : load(t.bias + column, all);
     const Vec high = t.bias == nullptr ? Vec{} : load(t.bias + column + kWidth, all);
     for (int r = 0; r < kR; ++r) {
-        acc.low[r] = t.accumulate ? low + load(t.dst[r] + column, all) : low;
-        acc.high[r] = t.accumulate ? high + load(t.dst[r] + column + kWidth, all) : high;
+        acc.low[r] = low;
+        acc.high[r] = high;
     }
 }
 
 template <int kR>
 inline void finish(const IgemmTile& t, std::int64_t column, Accumulators<kR>& acc) {
     const AllLanes all;
+    if (t.accumulate)  // at the end: a sum of short sums is rounded less than one long sum
+        for (int r = 0; r < kR; ++r) {
+            acc.low[r] += load(t.dst[r] + column, all);
+            acc.high[r] += load(t.dst[r] + column + kWidth, all);
+        }
     if (t.residual != nullptr)
         for (int r = 0; r < kR; ++r) {
             acc.low[r] += load(t.residual[r] + column, all);

@@ -10,11 +10,12 @@ inline constexpr int kTileRows = 4, kTileColumns = 8;
 inline void igemm_tile(const IgemmTile& t) {
     for (int r = 0; r < t.rows; ++r)
         for (std::int64_t j = 0; j < t.panels * kTileColumns; ++j) {
-            float acc = (t.accumulate ? t.dst[r][j] : 0.0F) + (t.bias == nullptr ? 0.0F : t.bias[j]);
+            float acc = t.bias == nullptr ? 0.0F : t.bias[j];
             const float* weights = t.weights + j / kTileColumns * t.weights_panel + j % kTileColumns;
             for (std::int64_t tap = 0; tap < t.taps; ++tap, weights += t.depth * kTileColumns)
                 for (std::int64_t k = 0; k < t.depth; ++k)
                     acc += t.src[tap].first[r * t.src[tap].row + k] * weights[k * kTileColumns];
+            if (t.accumulate) acc += t.dst[r][j];
             if (t.residual != nullptr) acc += t.residual[r][j];
             t.dst[r][j] = t.relu && acc < 0 ? 0.0F : acc;
         }

@@ -20,9 +20,8 @@ struct IgemmAhead {
     std::int64_t panel_lines = 0, panel = 0, begin = 0, end = 0;
 };
 
-/// dst[r][j] = relu?(start[r][j] + sum over t < taps, k < depth of src[t].first[r * src[t].row + k] *
-/// weights[q][t][k][i] + residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns, with start = bias,
-/// and dst as well where `accumulate`.
+/// dst[r][j] = relu?(bias[j] + sum over t < taps, k < depth of src[t].first[r * src[t].row + k] * weights[q][t][k][i] +
+/// dst[r][j] where `accumulate` + residual[r][j]) for r < rows, j = q * columns + i, q < panels, i < columns.
 struct IgemmTile {
     int rows;  ///< 1 ... the variant's
     const IgemmSource* src;
