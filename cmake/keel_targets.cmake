@@ -31,6 +31,14 @@ endif()
 set(keel_common_headers <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
   <vector>)
 
+# A target's files are compiled eight at a time: most of what one takes is reading the same headers and making the same templates.
+# So names in unnamed namespaces must differ within a folder. The preset `dev` compiles each file by itself.
+function(keel_compile_together target)
+  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  endif()
+endfunction()
+
 # keel_NAME of the folder, whose last part NAME is; EXCLUDE: a folder in it that is a library of its own; HEADERS_OF: the
 # library of the same compile options and definitions whose precompiled headers it takes; PLAIN: of files that include little.
 function(keel_library folder)

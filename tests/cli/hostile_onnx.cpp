@@ -4,7 +4,7 @@ namespace keel::test {
 
 std::vector<Row> hostile_onnx_files() {
     const auto import = [](const std::string& file) {
-        return Words{"import", file, "--out", "%imported.safetensors"};
+        return Arguments{"import", file, "--out", "%imported.safetensors"};
     };
     const auto onnx = [&](const std::string& name) { return import("@onnx/" + name + ".onnx"); };
     return {

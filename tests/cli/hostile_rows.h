@@ -4,22 +4,22 @@
 #include <string>
 #include <vector>
 
-namespace keel::test {
+#include "tests/cli/run_keel.h"
 
-using Words = std::vector<std::string>;
+namespace keel::test {
 
 /// In `line`, @NAME is a file of the corpus (tests/fuzz/make_corpus.py), %NAME one of the scratch folder.
 struct Row {
-    Words line;
+    Arguments line;
     int code;
     std::string message;  ///< on stderr, and in docs/troubleshooting.md word for word
 };
 
-inline Words predict(const std::string& image) { return {"predict", "--checkpoint", "%model", image}; }
-inline Words load(const std::string& checkpoint) { return {"predict", "--checkpoint", checkpoint, "%image0.png"}; }
-inline Words info(const std::string& spec) { return {"data", "info", spec}; }
-inline Words config(const std::string& file) { return {"train", "--config", file}; }
-inline Words set(const std::string& assignment) { return {"train", "--set", assignment}; }
+inline Arguments predict(const std::string& image) { return {"predict", "--checkpoint", "%model", image}; }
+inline Arguments load(const std::string& checkpoint) { return {"predict", "--checkpoint", checkpoint, "%image0.png"}; }
+inline Arguments info(const std::string& spec) { return {"data", "info", spec}; }
+inline Arguments config(const std::string& file) { return {"train", "--config", file}; }
+inline Arguments set(const std::string& assignment) { return {"train", "--set", assignment}; }
 
 /// tests/cli/hostile_images.cpp.
 std::vector<Row> hostile_images();

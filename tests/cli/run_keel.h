@@ -8,6 +8,8 @@
 
 namespace keel::test {
 
+using Arguments = std::vector<std::string>;
+
 struct ProgramResult {
     int code = -1;  ///< exit code; 128 + signal where one ended it
     std::string out, err;

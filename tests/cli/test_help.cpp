@@ -6,7 +6,6 @@
 #include <string>
 
 #include "cli/app.h"
-#include "cli/app.h"
 #include "tests/support/catch.h"
 
 using namespace keel::cli;

@@ -225,7 +225,8 @@ std::vector<Row> tables() {
 
 std::vector<Row> predictions() {
     const auto score = [](const std::string& file) {
-        return Words{"score", "--predictions", "@predictions/" + file, "--labels", "@csv/good.csv", "--only", "Mass"};
+        return Arguments{"score",  "--predictions", "@predictions/" + file, "--labels", "@csv/good.csv",
+                         "--only", "Mass"};
     };
     return {
         {score("empty.csv"), 3, "is empty"},
@@ -293,7 +294,7 @@ std::vector<Row> configurations() {
 void check(const std::vector<Row>& rows, const Scratch& scratch) {
     const std::string documented = read_text(KEEL_SOURCE_DIR "/docs/troubleshooting.md");
     for (const Row& row : rows) {
-        Words line;
+        Arguments line;
         std::ranges::transform(row.line, std::back_inserter(line),
                                [&](const std::string& word) { return scratch.resolve(word); });
         const ProgramResult result = run_keel(line, {"OMP_NUM_THREADS=1"});

@@ -15,8 +15,6 @@ using json = keel::Json;
 
 namespace {
 
-using Words = std::vector<std::string>;
-
 void write_file(const std::string& path, const FileBytes& bytes) {
     write_text(path, std::string(bytes.begin(), bytes.end()));
 }
@@ -37,12 +35,12 @@ std::string write_set(const TemporaryFolder& scratch) {
     return "folder:" + scratch / "set";
 }
 
-ProgramResult train(const std::string& data, const std::string& out, Words more = {}) {
-    Words words{"train",        "--model", "resnet20",     "--small-stem",
-                "--image-size", "16",      "--batch-size", "8",
-                "--epochs",     "1",       "--threads",    "1",
-                "--workers",    "1",       "--data",       data,
-                "--out",        out};
+ProgramResult train(const std::string& data, const std::string& out, Arguments more = {}) {
+    Arguments words{"train",        "--model", "resnet20",     "--small-stem",
+                    "--image-size", "16",      "--batch-size", "8",
+                    "--epochs",     "1",       "--threads",    "1",
+                    "--workers",    "1",       "--data",       data,
+                    "--out",        out};
     words.insert(words.end(), more.begin(), more.end());
     return run_keel(words);
 }
@@ -89,8 +87,8 @@ TEST_CASE("predict reads images as the checkpoint does, whatever their format an
     write_file(scratch / "c.tif",
                reads_tiff() ? encode_tiff({.bits = 16, .tile = 16}, tiff_image(image)) : encode_deep_png(image));
     write_file(scratch / "turned.png", encode_deep_png(turned(image, 8), 6));
-    const auto scores = [&](const Words& files, const Words& more = {}) {
-        Words words{"predict", "--checkpoint", model, "--json"};
+    const auto scores = [&](const Arguments& files, const Arguments& more = {}) {
+        Arguments words{"predict", "--checkpoint", model, "--json"};
         words.insert(words.end(), more.begin(), more.end());
         for (const std::string& file : files) words.push_back(scratch / file);
         return run_keel(words);

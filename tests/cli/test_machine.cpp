@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 
 using namespace keel::cli;
 
@@ -33,14 +34,12 @@ std::string warning(const Machine& machine) {
     return report.warnings[0];
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 }  // namespace
 
 TEST_CASE("A sound machine gets no warning", "[doctor]") {
     const DoctorReport report = diagnose(sound());
     CHECK(report.warnings.empty());
-    CHECK(contains(report.text, "Nothing is wrong."));
+    CHECK(holds(report.text, "Nothing is wrong."));
     CHECK(report.object["cpu"] == "Xeon");
     CHECK(report.object["threads"] == 8);
     CHECK(report.object["isa_forced"].is_null());
@@ -51,11 +50,11 @@ TEST_CASE("A sound machine gets no warning", "[doctor]") {
 TEST_CASE("Oversubscription is noticed, by cores and by quota", "[doctor]") {
     Machine machine = sound();
     machine.threads = 9;
-    CHECK(contains(warning(machine), "9 compute threads share 8 allowed cores"));
+    CHECK(holds(warning(machine), "9 compute threads share 8 allowed cores"));
 
     machine = sound();
     machine.cgroup.cores = 3.5;
-    CHECK(contains(warning(machine), "set --threads 4"));
+    CHECK(holds(warning(machine), "set --threads 4"));
     machine.threads = 4;
     CHECK(diagnose(machine).warnings.empty());
     machine.threads = 5;
@@ -72,31 +71,31 @@ TEST_CASE("The batch system's cores are compared with what the process has", "[d
     machine.slurm_cpus_per_task = "16";  // hyper-threads, as Slurm counts
     CHECK(diagnose(machine).warnings.empty());
     machine.slurm_cpus_per_task = "17";
-    CHECK(contains(warning(machine), "srun"));
+    CHECK(holds(warning(machine), "srun"));
     machine.slurm_cpus_per_task = "6";
     machine.threads = 2;
-    CHECK(contains(warning(machine), "idle"));
+    CHECK(holds(warning(machine), "idle"));
 }
 
 TEST_CASE("Variables that are no numbers, huge pages off and scarce memory are noticed", "[doctor]") {
     Machine machine = sound();
     machine.omp_num_threads = GENERATE(as<std::string>{}, "four", "0", "-1", "4x");
-    CHECK(contains(warning(machine), "OMP_NUM_THREADS"));
+    CHECK(holds(warning(machine), "OMP_NUM_THREADS"));
     machine = sound();
     machine.huge_pages = "never";
-    CHECK(contains(warning(machine), "huge pages"));
+    CHECK(holds(warning(machine), "huge pages"));
     machine = sound();
     machine.cgroup.memory_bytes = 1'000'000'000;
-    CHECK(contains(warning(machine), "1.0 GB"));
+    CHECK(holds(warning(machine), "1.0 GB"));
     machine = sound();
     machine.available_bytes = 500'000'000;
-    CHECK(contains(warning(machine), "0.5 GB"));
+    CHECK(holds(warning(machine), "0.5 GB"));
 }
 
 TEST_CASE("A forced ISA is named as such", "[doctor]") {
     Machine machine = sound();
     machine.forced_isa = machine.isa = "scalar";
-    CHECK(contains(diagnose(machine).text, "scalar (forced by KEEL_ISA)"));
+    CHECK(holds(diagnose(machine).text, "scalar (forced by KEEL_ISA)"));
     CHECK(diagnose(machine).object["isa_forced"] == "scalar");
 }
 

@@ -6,6 +6,7 @@
 #include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
 using keel::test::ProgramResult;
@@ -17,10 +18,8 @@ using json = keel::Json;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// The one JSON object that stdout must hold.
-json object(const ProgramResult& result) {
+json json_of(const ProgramResult& result) {
     REQUIRE(result.code == 0);
     const json parsed = keel::try_parse_json(result.out);
     REQUIRE(parsed.is_object());
@@ -28,12 +27,10 @@ json object(const ProgramResult& result) {
     return parsed;
 }
 
-using Words = std::vector<std::string>;
-
 }  // namespace
 
 TEST_CASE("Bad command lines end with their code and one line on stderr", "[program]") {
-    const auto [line, code, part] = GENERATE(table<Words, int, std::string>({
+    const auto [line, code, part] = GENERATE(table<Arguments, int, std::string>({
         {{}, 2, "keel: [options] a command is missing"},
         {{"doctr"}, 2, "keel: [options] unknown command 'doctr', did you mean 'doctor'?"},
         {{"data"}, 2, "keel data: [options] a command is missing"},
@@ -68,18 +65,18 @@ TEST_CASE("Bad command lines end with their code and one line on stderr", "[prog
     const ProgramResult result = run_keel(line);
     CAPTURE(line, result.err);
     CHECK(result.code == code);
-    CHECK(contains(result.err, part));
+    CHECK(holds(result.err, part));
     CHECK(result.err.find('\n') == result.err.size() - 1);
     CHECK(result.out.empty());
 }
 
 TEST_CASE("A number out of its range ends with 2 and names option, range and number", "[program]") {
     struct Limit {
-        Words command;
+        Arguments command;
         std::string option, low, high;  ///< `low` and `high` lie just outside; empty: any number of 64 bits is allowed
         std::string range;
     };
-    const Words eval{"eval"}, predict{"predict"}, bench{"bench"}, models{"models"}, info{"data", "info"},
+    const Arguments eval{"eval"}, predict{"predict"}, bench{"bench"}, models{"models"}, info{"data", "info"},
         synth{"data", "synth"};
     const auto limit = GENERATE_COPY(
         Limit{eval, "--batch-size", "0", "4097", "1 to 4096"}, Limit{eval, "--workers", "0", "1025", "1 to 1024"},
@@ -104,20 +101,20 @@ TEST_CASE("A number out of its range ends with 2 and names option, range and num
         Limit{{"data", "bench"}, "--rounds", "0", "1001", "1 to 1000"});
     for (const std::string& value : {limit.low, limit.high}) {  // tests/cli/test_options.cpp has what is no number
         if (value.empty()) continue;
-        Words line = limit.command;
+        Arguments line = limit.command;
         line.insert(line.end(), {limit.option, value});
         const ProgramResult result = run_keel(line);
         CAPTURE(line, result.err);
         CHECK(result.code == 2);
-        CHECK(contains(result.err, limit.option + ": wanted a "));
-        CHECK(contains(result.err, "number " + limit.range + ", not '" + value + "'"));
+        CHECK(holds(result.err, limit.option + ": wanted a "));
+        CHECK(holds(result.err, "number " + limit.range + ", not '" + value + "'"));
         CHECK(result.err.find('\n') == result.err.size() - 1);
         CHECK(result.out.empty());
     }
 }
 
-TEST_CASE("Words that an option does not know end with 2", "[program]") {
-    const auto [line, part] = GENERATE(table<Words, std::string>({
+TEST_CASE("Arguments that an option does not know end with 2", "[program]") {
+    const auto [line, part] = GENERATE(table<Arguments, std::string>({
         {{"eval", "--split", "half"}, "--split"},
         {{"bench", "--mode", "fast"}, "--mode"},
         {{"bench", "--model", "densnet121"}, "densenet121"},
@@ -126,7 +123,7 @@ TEST_CASE("Words that an option does not know end with 2", "[program]") {
     const ProgramResult result = run_keel(line);
     CAPTURE(line, result.err);
     CHECK(result.code == 2);
-    CHECK(contains(result.err, part));
+    CHECK(holds(result.err, part));
 }
 
 TEST_CASE("A malformed data set ends with 3, a bad KEEL_ISA with 2", "[program]") {
@@ -135,58 +132,59 @@ TEST_CASE("A malformed data set ends with 3, a bad KEEL_ISA with 2", "[program]"
     CHECK(run_keel({"data", "info", "medmnist:" + (folder / "broken.npz")}).code == 3);
     const ProgramResult result = run_keel({"doctor"}, {"KEEL_ISA=mmx"});
     CHECK(result.code == 2);
-    CHECK(contains(result.err, "mmx"));
+    CHECK(holds(result.err, "mmx"));
 }
 
 TEST_CASE("A stdout that takes no more ends with 5", "[program]") {
     const ProgramResult result = run_keel({"doctor"}, {}, "/dev/full");
     CHECK(result.code == 5);
-    CHECK(contains(result.err, "keel doctor: [output]"));
+    CHECK(holds(result.err, "keel doctor: [output]"));
 }
 
 TEST_CASE("--help and --version", "[program]") {
     const ProgramResult version = run_keel({"--version"});
     CHECK(version.code == 0);
-    CHECK(contains(version.out, "keel 0."));
-    for (const Words& line :
-         {Words{"--help"}, Words{"data", "--help"}, Words{"data", "synth", "--help"}, Words{"train", "--help"}}) {
+    CHECK(holds(version.out, "keel 0."));
+    for (const Arguments& line : {Arguments{"--help"}, Arguments{"data", "--help"},
+                                  Arguments{"data", "synth", "--help"}, Arguments{"train", "--help"}}) {
         const ProgramResult help = run_keel(line);
         CHECK(help.code == 0);
-        CHECK(contains(help.out, "Usage: keel"));
+        CHECK(holds(help.out, "Usage: keel"));
         CHECK(help.err.empty());
     }
 }
 
 TEST_CASE("Every command takes the common options", "[program]") {
-    const Words command = GENERATE(Words{"train"}, Words{"eval"}, Words{"predict"}, Words{"data", "info"},
-                                   Words{"data", "synth"}, Words{"models"}, Words{"bench"}, Words{"doctor"});
-    Words line = command;
+    const Arguments command =
+        GENERATE(Arguments{"train"}, Arguments{"eval"}, Arguments{"predict"}, Arguments{"data", "info"},
+                 Arguments{"data", "synth"}, Arguments{"models"}, Arguments{"bench"}, Arguments{"doctor"});
+    Arguments line = command;
     line.emplace_back("--help");
     const std::string help = run_keel(line).out;
-    for (const char* option : {"--help", "--quiet", "--json", "--seed N", "--threads N"}) CHECK(contains(help, option));
+    for (const char* option : {"--help", "--quiet", "--json", "--seed N", "--threads N"}) CHECK(holds(help, option));
 }
 
 TEST_CASE("doctor --json", "[program]") {
-    const json report = object(run_keel({"doctor", "--json", "--threads", "1"}));
+    const json report = json_of(run_keel({"doctor", "--json", "--threads", "1"}));
     CHECK(report["threads"] == 1);
     for (const char* key : {"cpu", "isa", "allowed_cores", "onednn", "huge_pages", "memory_bytes", "mpi", "warnings"})
         CHECK(report.contains(key));
-    CHECK(object(run_keel({"doctor", "--json"}, {"KEEL_ISA=scalar"}))["isa"] == "scalar");
+    CHECK(json_of(run_keel({"doctor", "--json"}, {"KEEL_ISA=scalar"}))["isa"] == "scalar");
     const json cores = report["cores"];
     CHECK(cores["ranks"].size() == cores["ranks_per_node"]);
     CHECK(cores["ranks"][0]["compute"].size() == cores["threads_per_rank"]);
-    CHECK(contains(cores["mpirun"], "--bind-to none"));
+    CHECK(holds(cores["mpirun"], "--bind-to none"));
 }
 
 TEST_CASE("How OpenMP's threads wait is set for the user, who may set it himself", "[program]") {
-    const Words doctor{"doctor", "--json"};
-    const json own = object(run_keel(doctor));
+    const Arguments doctor{"doctor", "--json"};
+    const json own = json_of(run_keel(doctor));
     REQUIRE(own["openmp"].size() == 1);
-    CHECK(contains(own["openmp"][0], "GOMP_SPINCOUNT="));
-    CHECK(object(run_keel(doctor, {"OMP_WAIT_POLICY=passive"}))["openmp"] == json{"OMP_WAIT_POLICY=passive"});
+    CHECK(holds(own["openmp"][0], "GOMP_SPINCOUNT="));
+    CHECK(json_of(run_keel(doctor, {"OMP_WAIT_POLICY=passive"}))["openmp"] == json{"OMP_WAIT_POLICY=passive"});
     // The runtime then binds the first thread to one processor before main(): the others are the program's all the
     // same.
-    const json bound = object(run_keel(doctor, {"OMP_PROC_BIND=true"}));
+    const json bound = json_of(run_keel(doctor, {"OMP_PROC_BIND=true"}));
     CHECK(bound["openmp"] == json{"OMP_PROC_BIND=true"});
 #ifndef __clang__  // LLVM's runtime starts behind libgomp, which oneDNN brings along, and sees the one processor alone
     CHECK(bound["allowed_cpus"] == own["allowed_cpus"]);
@@ -197,14 +195,14 @@ TEST_CASE("How OpenMP's threads wait is set for the user, who may set it himself
 TEST_CASE("data synth writes a set that data info counts", "[program]") {
     const TemporaryFolder folder;
     const std::string set = folder / "set";
-    const Words synth{"data", "synth", set, "--count", "40", "--size", "64", "--seed", "3", "--balanced", "--json"};
+    const Arguments synth{"data", "synth", set, "--count", "40", "--size", "64", "--seed", "3", "--balanced", "--json"};
     const ProgramResult made = run_keel(synth);
-    const json summary = object(made);
+    const json summary = json_of(made);
     CHECK(summary["count"] == 40);
     CHECK(summary["seed"] == 3);
-    CHECK(contains(made.err, "40/40"));
+    CHECK(holds(made.err, "40/40"));
 
-    const json info = object(run_keel({"data", "info", "phantom:" + set, "--json"}));
+    const json info = json_of(run_keel({"data", "info", "phantom:" + set, "--json"}));
     CHECK(info["task"] == "labels");
     CHECK(info["channels"] == 1);
     CHECK(info["missing"] == 0);
@@ -216,10 +214,10 @@ TEST_CASE("data synth writes a set that data info counts", "[program]") {
     CHECK(samples == 40);
     const ProgramResult text = run_keel({"data", "info", "phantom:" + set});
     CHECK(text.code == 0);
-    CHECK(contains(text.out, "Cardiomegaly"));
+    CHECK(holds(text.out, "Cardiomegaly"));
 
-    const json cost = object(run_keel({"data", "bench", "phantom:" + set, "--image-size", "32", "--images", "50",
-                                       "--batch", "8", "--augment", "--rate", "100", "--json"}));
+    const json cost = json_of(run_keel({"data", "bench", "phantom:" + set, "--image-size", "32", "--images", "50",
+                                        "--batch", "8", "--augment", "--rate", "100", "--json"}));
     REQUIRE(cost["results"].size() == 1);
     const json& result = cost["results"][0];
     CHECK(result["images"] >= 50);  // more than the split has: it is read again
@@ -229,8 +227,8 @@ TEST_CASE("data synth writes a set that data info counts", "[program]") {
 
     const ProgramResult again = run_keel(synth);
     CHECK(again.code == 2);
-    CHECK(contains(again.err, "force"));
-    Words forced = synth;
+    CHECK(holds(again.err, "force"));
+    Arguments forced = synth;
     forced.insert(forced.end(), {"--force", "--quiet"});
     const ProgramResult replaced = run_keel(forced);
     CHECK(replaced.code == 0);
@@ -245,7 +243,7 @@ TEST_CASE("docs/cli.md holds the help of every command", "[program]") {
          at = document.find("\n## keel", at + 1)) {
         const std::size_t end = document.find('\n', at + 1);
         std::istringstream title(document.substr(at + 4, end - at - 4));
-        Words line;
+        Arguments line;
         std::string word;
         title >> word;
         while (title >> word) line.push_back(word);
@@ -256,7 +254,7 @@ TEST_CASE("docs/cli.md holds the help of every command", "[program]") {
     }
     // None is missing: the program and each name in its lists of commands.
     int listed = 1;
-    for (const Words& group : {Words{"--help"}, Words{"data", "--help"}}) {
+    for (const Arguments& group : {Arguments{"--help"}, Arguments{"data", "--help"}}) {
         const std::string help = run_keel(group).out;
         const std::size_t from = help.find("\nCommands:\n") + 11;
         std::istringstream lines(help.substr(from, help.find("\n\n", from) - from));

@@ -15,8 +15,6 @@ using json = keel::Json;
 
 namespace {
 
-using Words = std::vector<std::string>;
-
 const std::string kHead = "Image Index,Finding Labels,Patient ID\n";
 
 /// The generator of tests/engine/make_score_golden.py.
@@ -29,10 +27,10 @@ struct Draws {
 };
 
 ProgramResult score(const TemporaryFolder& folder, const std::string& predictions, const std::string& labels,
-                    const Words& more = {"--json"}) {
+                    const Arguments& more = {"--json"}) {
     write_text(folder / "p.csv", predictions);
     write_text(folder / "l.csv", labels);
-    Words line{"score", "--predictions", folder / "p.csv", "--labels", folder / "l.csv"};
+    Arguments line{"score", "--predictions", folder / "p.csv", "--labels", folder / "l.csv"};
     line.insert(line.end(), more.begin(), more.end());
     return run_keel(line);
 }

@@ -16,8 +16,6 @@ using json = keel::Json;
 
 namespace {
 
-using Words = std::vector<std::string>;
-
 /// A phantom set and two runs on it, made once for all tests here.
 struct Runs {
     TemporaryFolder folder;
@@ -27,12 +25,12 @@ struct Runs {
         REQUIRE(run_keel(train_command(data, folder / "one", {"--epochs", "1"})).code == 0);
         REQUIRE(run_keel(train_command(data, folder / "two", {"--epochs", "1", "--seed", "5"})).code == 0);
     }
-    ProgramResult eval(const Words& more) const {
-        Words words{"eval", "--data", data, "--split", "train", "--json", "--quiet"};
+    ProgramResult eval(const Arguments& more) const {
+        Arguments words{"eval", "--data", data, "--split", "train", "--json", "--quiet"};
         words.insert(words.end(), more.begin(), more.end());
         return run_keel(words);
     }
-    json scores(const Words& more) const {
+    json scores(const Arguments& more) const {
         const ProgramResult result = eval(more);
         INFO(result.err);
         REQUIRE(result.code == 0);
@@ -46,8 +44,8 @@ const Runs& runs() {
     return once;
 }
 
-json predict(const Words& more) {
-    Words words{"predict", "--json", "--quiet"};
+json predict(const Arguments& more) {
+    Arguments words{"predict", "--json", "--quiet"};
     words.insert(words.end(), more.begin(), more.end());
     const ProgramResult result = run_keel(words);
     INFO(result.err);
@@ -60,8 +58,8 @@ json predict(const Words& more) {
 TEST_CASE("keel eval and predict: several checkpoints are the mean of their probabilities", "[scoring]") {
     const Runs& r = runs();
     std::vector<keel::Predictions> all;
-    for (const Words& checkpoints : {Words{r.one}, Words{r.two}, Words{r.one, r.two}}) {
-        Words words{"--predictions", r.folder / "p.csv"};
+    for (const Arguments& checkpoints : {Arguments{r.one}, Arguments{r.two}, Arguments{r.one, r.two}}) {
+        Arguments words{"--predictions", r.folder / "p.csv"};
         for (const std::string& file : checkpoints) words.insert(words.end(), {"--checkpoint", file});
         const json object = r.scores(words);
         CHECK(object.at("split") == "train");
@@ -171,9 +169,9 @@ TEST_CASE("keel eval and score: groups of patients, from the data and from a fil
     CHECK(samples == r.scores({"--checkpoint", r.one}).at("samples"));
 
     // The same of the file alone, and of the file against the table of labels.
-    for (const Words& labels : {Words{}, Words{"--labels", r.folder / "phantom/Data_Entry_2017.csv"}}) {
-        Words words{"score",  "--predictions", csv, "--by", "sex,age:40", "--fewest", "1",
-                    "--json", "--replicates",  "50"};
+    for (const Arguments& labels : {Arguments{}, Arguments{"--labels", r.folder / "phantom/Data_Entry_2017.csv"}}) {
+        Arguments words{"score",  "--predictions", csv, "--by", "sex,age:40", "--fewest", "1",
+                        "--json", "--replicates",  "50"};
         words.insert(words.end(), labels.begin(), labels.end());
         const ProgramResult result = run_keel(words);
         INFO(result.err);

@@ -24,7 +24,7 @@ using json = keel::Json;
 
 namespace {
 
-std::size_t lines(const std::string& text) {
+std::size_t lines_of(const std::string& text) {
     return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
@@ -45,8 +45,8 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
         INFO(file);
         CHECK(std::filesystem::file_size(out + "/" + file) > 0);
     }
-    CHECK(lines(read_text(out + "/metrics.csv")) == 3);  // a head and two epochs
-    CHECK(lines(read_text(out + "/metrics.jsonl")) == 2);
+    CHECK(lines_of(read_text(out + "/metrics.csv")) == 3);  // a head and two epochs
+    CHECK(lines_of(read_text(out + "/metrics.jsonl")) == 2);
 
     const auto again = run_keel(command);
     CHECK(again.code == 2);
@@ -64,7 +64,7 @@ TEST_CASE("A run is trained, scored and asked", "[train]") {
     CHECK(scores.at("auroc").at("mean").is_number());
     const std::string table = read_text(csv);
     CHECK(table.starts_with("Image Index,prob_Atelectasis,"));
-    CHECK(lines(table) == scores.at("samples").get<std::size_t>() + 1);
+    CHECK(lines_of(table) == scores.at("samples").get<std::size_t>() + 1);
 
     const std::string image = folder / "phantom/images/00000001_000.png";
     const auto asked = run_keel({"predict", "--checkpoint", checkpoint, image, "--json", "--quiet"});
@@ -142,7 +142,7 @@ TEST_CASE("Data that cannot be trained on leave no folder, and an older run as i
             const auto result = run_keel(command);
             INFO(result.err);
             CHECK(result.code == code);
-            CHECK(lines(result.err) == 1);
+            CHECK(lines_of(result.err) == 1);
             CHECK(result.err.starts_with("keel train: ["));
         }
     const std::string phantom = draw_phantom(folder);

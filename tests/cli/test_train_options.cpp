@@ -6,6 +6,7 @@
 #include "engine/files.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
@@ -33,8 +34,6 @@ std::string usage_error(Call&& call) {
     }
     return "";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -77,8 +76,8 @@ TEST_CASE("Every kind of value can be given as a flag and as a key", "[config]")
 }
 
 TEST_CASE("An assignment by --set names the key, and has a value", "[config]") {
-    CHECK(contains(usage_error([] { parse({"--set", "epoch=3"}); }), "--set: unknown key 'epoch'"));
-    CHECK(contains(usage_error([] { parse({"--set", "epochs"}); }), "KEY=VALUE"));
+    CHECK(holds(usage_error([] { parse({"--set", "epoch=3"}); }), "--set: unknown key 'epoch'"));
+    CHECK(holds(usage_error([] { parse({"--set", "epochs"}); }), "KEY=VALUE"));
 }
 
 TEST_CASE("A configuration file that is not there or too large", "[config]") {
@@ -92,8 +91,8 @@ TEST_CASE("What is missing is named, and what contradicts itself refused", "[con
     CLI::App app;
     add_train_options(app);
     app.parse(std::vector<std::string>{"d", "--data"});
-    CHECK(contains(usage_error([&] { read_train_config(app); }), "--model NAME is required"));
-    CHECK(contains(usage_error([] { parse({"--schedule", "step"}); }), "milestones"));
+    CHECK(holds(usage_error([&] { read_train_config(app); }), "--model NAME is required"));
+    CHECK(holds(usage_error([] { parse({"--schedule", "step"}); }), "milestones"));
 }
 
 TEST_CASE("Of a flag that is given twice the last counts", "[train_options]") {

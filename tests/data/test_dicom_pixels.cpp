@@ -25,7 +25,7 @@ DicomWriter::Bytes file_of(const char* syntax, int width, int height, int bits, 
     return writer.file();
 }
 
-std::vector<int> samples_of(const Image& image) {
+std::vector<int> pixels_of(const Image& image) {
     std::vector<int> all;
     for (std::size_t i = 0; i < image.samples(); ++i)
         all.push_back(image.bits == 16 ? image.row16(0)[i] : image.pixels[i]);
@@ -46,7 +46,7 @@ TEST_CASE("DICOM: RLE of 8 and of 16 bits, in one fragment and in several", "[di
         for (const std::vector<Stream>& fragments : {whole, parts}) {
             const Image image = decode_image(file_of(kRle, 40, 30, bits, fragments), 0, "x", {.keep_16_bits = true});
             CHECK(image.bits == bits);
-            CHECK(samples_of(image) == want);
+            CHECK(pixels_of(image) == want);
         }
     }
 }

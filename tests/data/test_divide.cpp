@@ -20,7 +20,7 @@ using keel::test::write_text;
 namespace {
 
 /// `counts[c]` samples of class c, called "c/i.png".
-std::vector<Sample> samples_of(const std::vector<int>& counts) {
+std::vector<Sample> patients_of(const std::vector<int>& counts) {
     std::vector<Sample> samples;
     for (std::size_t c = 0; c < counts.size(); ++c)
         for (int i = 0; i < counts[c]; ++i) {
@@ -37,9 +37,9 @@ std::vector<std::int64_t> counts_of(const std::vector<Sample>& samples, std::siz
 }
 
 std::vector<std::int64_t> divided(const std::vector<int>& counts, double fraction) {
-    std::vector<Sample> from = samples_of(counts), to;
+    std::vector<Sample> from = patients_of(counts), to;
     divide(from, to, fraction, {});
-    CHECK(from.size() + to.size() == samples_of(counts).size());
+    CHECK(from.size() + to.size() == patients_of(counts).size());
     return counts_of(to, counts.size());
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("Every class gives its share, and one at least", "[divide]") {
 
 TEST_CASE("The choice depends on names and the seed, not on the order of the samples", "[divide]") {
     const auto chosen = [](bool reversed, std::uint64_t seed) {
-        std::vector<Sample> from = samples_of({40, 10}), to;
+        std::vector<Sample> from = patients_of({40, 10}), to;
         if (reversed) std::ranges::reverse(from);
         DatasetOptions options;
         options.split_seed = seed;
@@ -80,7 +80,7 @@ TEST_CASE("The choice depends on names and the seed, not on the order of the sam
 }
 
 TEST_CASE("A patient's samples stay together", "[divide]") {
-    std::vector<Sample> from = samples_of({60, 60}), to;
+    std::vector<Sample> from = patients_of({60, 60}), to;
     for (std::size_t i = 0; i < from.size(); ++i) from[i].patient = "p" + std::to_string(i / 4);
     divide(from, to, 0.2, {});
     CHECK(counts_of(to, 2) == std::vector<std::int64_t>{12, 12});
@@ -92,7 +92,7 @@ TEST_CASE("A patient's samples stay together", "[divide]") {
 }
 
 TEST_CASE("By the old rule samples are held out whatever their class", "[divide]") {
-    std::vector<Sample> from = samples_of({30, 30}), to, same = from, expected;
+    std::vector<Sample> from = patients_of({30, 30}), to, same = from, expected;
     DatasetOptions old;
     old.split_rule = "old";
     divide(from, to, 0.1, old);

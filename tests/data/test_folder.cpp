@@ -31,7 +31,7 @@ std::string said_of(const Dataset& data) {
     return lines;
 }
 
-std::string refusal_of(const std::string& path) {
+std::string folder_refusal(const std::string& path) {
     try {
         open_dataset("folder:" + path);
     } catch (const InputError& error) {
@@ -134,13 +134,13 @@ TEST_CASE("folder: images without a class", "[folder]") {
     CHECK_THAT(said, contains("! 2 images lie beside the folders of train") && contains("! 1 images lie beside the"));
     CHECK_THAT(said, contains("! 1 folders beside those of the splits are ignored: extra"));
     write_images(scratch / "set/val", 3);
-    CHECK_THAT(refusal_of(scratch / "set"),
+    CHECK_THAT(folder_refusal(scratch / "set"),
                contains("val has no folders of classes") && contains("the 3 images in it"));
     write_images(scratch / "flat", 3);
-    CHECK_THAT(refusal_of(scratch / "flat"),
+    CHECK_THAT(folder_refusal(scratch / "flat"),
                contains("has no folders with images") && contains("3 images lie in it itself"));
     write_text(scratch / "others/train/A/a.xyz", "");
-    CHECK_THAT(refusal_of(scratch / "others"),
+    CHECK_THAT(folder_refusal(scratch / "others"),
                contains("others/train has no folders with images") && contains("1 other files: 1 .xyz"));
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("folder: several folders of a split, and classes that train lacks", "[
     fs::create_directories(scratch / "val/empty");
     CHECK_THAT(said_of(*open(scratch.path())), contains("! folder val/empty holds no images"));
     write_images(scratch / "val/normal", 1);
-    CHECK_THAT(refusal_of(scratch.path()), contains("val/normal is a class that train does not have"));
+    CHECK_THAT(folder_refusal(scratch.path()), contains("val/normal is a class that train does not have"));
 }
 
 TEST_CASE("folder: a set to score on has no folder train, and a class may be called so", "[folder]") {

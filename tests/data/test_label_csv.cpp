@@ -30,7 +30,9 @@ private:
     TemporaryFolder folder_;
 };
 
-std::string labels(const Dataset& data, const std::string& name) { return labels_of(data, samples_of(data).at(name)); }
+std::string known_labels(const Dataset& data, const std::string& name) {
+    return labels_of(data, samples_of(data).at(name));
+}
 
 }  // namespace
 
@@ -48,8 +50,8 @@ TEST_CASE("csv: a column a label, with patients, splits, views, sex, age and wei
     CHECK(names_in(*data, Split::val) == Strings{"c.png"});
     CHECK(names_in(*data, Split::test) == Strings{"d.png"});
     CHECK(data->origin(Split::val) == "by the column 'Split'");
-    CHECK((labels(*data, "a.png") == "Mass" && labels(*data, "b.png") == "Edema?"));
-    CHECK((labels(*data, "c.png") == "Mass? Edema" && labels(*data, "d.png") == "Mass?"));
+    CHECK((known_labels(*data, "a.png") == "Mass" && known_labels(*data, "b.png") == "Edema?"));
+    CHECK((known_labels(*data, "c.png") == "Mass? Edema" && known_labels(*data, "d.png") == "Mass?"));
     const auto samples = samples_of(*data);
     CHECK(samples.at("a.png").attributes == Strings{"F", "61", "PA"});
     CHECK(samples.at("b.png").attributes == Strings{"M", "58", "lateral"});
@@ -76,9 +78,9 @@ TEST_CASE("csv: labels in one column, joined in some way, in lists, or a row eac
         const auto data = Set(table).open();
         CAPTURE(table);
         CHECK((data->task() == Task::labels && data->label_names() == Strings{"Edema", "Mass"}));
-        CHECK((labels(*data, "a.png") == "Edema Mass" && labels(*data, "b.png").empty()));
-        CHECK((labels(*data, "c.png") == "Mass" && samples_of(*data).at("c.png").known == kAllKnown));
-        if (table != lists) CHECK(labels(*data, "d.png") == "Edema? Mass?");
+        CHECK((known_labels(*data, "a.png") == "Edema Mass" && known_labels(*data, "b.png").empty()));
+        CHECK((known_labels(*data, "c.png") == "Mass" && samples_of(*data).at("c.png").known == kAllKnown));
+        if (table != lists) CHECK(known_labels(*data, "d.png") == "Edema? Mass?");
     }
     CHECK_THAT(remarks_of(*Set(rows).open()),
                contains("! 1 rows add labels to an image that has a row already, as a.png"));
@@ -120,7 +122,7 @@ TEST_CASE("csv: options name columns, and are refused where the table has none o
     const auto data = Set(table).open(options);
     CHECK(data->label_names() == Strings{"y", "x"});
     CHECK(names_in(*data, Split::val) == Strings{"b.png"});
-    CHECK((samples_of(*data).at("b.png").patient == "p2" && labels(*data, "b.png") == "y"));
+    CHECK((samples_of(*data).at("b.png").patient == "p2" && known_labels(*data, "b.png") == "y"));
     CHECK(samples_of(*data).at("b.png").attributes == Strings{"M", "4", "AP"});
     options.label_columns = "yy";
     CHECK_THAT(refusal_of(Set(table).spec(), options), contains("no column 'yy' for the labels"));

@@ -17,7 +17,7 @@ using namespace keel::test;
 
 namespace {
 
-void pack_set(const Dataset& source, const std::string& directory, int size) {
+void pack_of_version(const Dataset& source, const std::string& directory, int size) {
     write_pack(source, {.directory = directory, .split = {}, .size = size, .on_bad_image = {}, .on_progress = {}});
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("A pack keeps unknown labels, samples of 16 bits and any number of cha
     int number = 0;
     const auto version = [&](const OwnDataset& source) {
         const std::string directory = scratch / std::to_string(number++);
-        pack_set(source, directory, 0);
+        pack_of_version(source, directory, 0);
         const auto packed = open_dataset("pack:" + directory);
         check_equal(*packed, source);
         packed->will_load(Split::train, 0);
@@ -140,11 +140,11 @@ TEST_CASE("A pack keeps unknown labels, samples of 16 bits and any number of cha
     ImageReading twelve;
     twelve.bit_depth = 12;
     for (const ImageReading& reading : {ImageReading{}, twelve}) CHECK(version({3, 16, 0b101, reading}) == 3);
-    CHECK_THROWS_AS(pack_set(OwnDataset(65, 8, kAllKnown), scratch / "many", 0), UsageError);
+    CHECK_THROWS_AS(pack_of_version(OwnDataset(65, 8, kAllKnown), scratch / "many", 0), UsageError);
 
     // Resized to floats, as the transforms do it, which version 3 alone has.
     const OwnDataset deep(1, 16, kAllKnown);
-    pack_set(deep, scratch / "resized", 6);
+    pack_of_version(deep, scratch / "resized", 6);
     const auto packed = open_dataset("pack:" + (scratch / "resized"));
     const Image source = deep.load(Split::train, 1);
     const Box whole{0, 0, static_cast<double>(source.width), static_cast<double>(source.height)};
@@ -152,7 +152,7 @@ TEST_CASE("A pack keeps unknown labels, samples of 16 bits and any number of cha
     CHECK(index_version(scratch / "resized") == 3);
     // An epoch from it has the unknown labels.
     const OwnDataset half(1, 8, 0b001);
-    pack_set(half, scratch / "half", 0);
+    pack_of_version(half, scratch / "half", 0);
     const auto loaded = open_dataset("pack:" + (scratch / "half"));
     LoaderOptions options;
     options.transform.image_size = 4;
@@ -179,7 +179,7 @@ TEST_CASE("A pack keeps that a class is not known, of training samples alone", "
         contents.splits[0].back().label = label;
     }
     const Classes source(contents);
-    pack_set(source, scratch / "some", 0);
+    pack_of_version(source, scratch / "some", 0);
     CHECK(index_version(scratch / "some") == 2);
     check_equal(*open_dataset("pack:" + (scratch / "some")), source);
 
@@ -198,7 +198,7 @@ TEST_CASE("A pack keeps that a class is not known, of training samples alone", "
 
 TEST_CASE("Floats of a pack are from 0 to 1, and what says how images were read is well-formed", "[pack]") {
     const TemporaryFolder scratch;
-    pack_set(OwnDataset(1, 16, kAllKnown), scratch / "pack", 6);
+    pack_of_version(OwnDataset(1, 16, kAllKnown), scratch / "pack", 6);
     const std::string index = read_text(scratch / "pack/index.keelpack");
     const auto refused = [&](const std::string& from, const std::string& to) {
         std::string lying = index;
@@ -229,8 +229,8 @@ TEST_CASE("Floats of a pack are from 0 to 1, and what says how images were read 
 
 TEST_CASE("Bits past the labels do not make another pack", "[pack]") {
     const TemporaryFolder scratch;
-    pack_set(OwnDataset(1, 8, kAllKnown), scratch / "all", 0);
-    pack_set(OwnDataset(1, 8, 0b111), scratch / "three", 0);
+    pack_of_version(OwnDataset(1, 8, kAllKnown), scratch / "all", 0);
+    pack_of_version(OwnDataset(1, 8, 0b111), scratch / "three", 0);
     for (const char* file : {"/index.keelpack", "/shard-00000.keelpack"})
         CHECK(read_text(scratch / "all" + file) == read_text(scratch / "three" + file));
 }

@@ -18,7 +18,7 @@ namespace {
 
 using test::TemporaryFolder;
 
-constexpr std::int64_t kSide = 32, kClasses = 5;
+constexpr std::int64_t kPixels = 32, kClasses = 5;
 
 /// A ResNet-20 as exporters write it that fold nothing: its parameters are initializers by their own names. The last
 /// stage has `blocks` of its three blocks.
@@ -106,7 +106,7 @@ std::unique_ptr<nn::Module> resnet20() {
 }
 
 Tensor some_images() {
-    Tensor images = Tensor::empty({2, kSide, kSide, 3});
+    Tensor images = Tensor::empty({2, kPixels, kPixels, 3});
     for (std::int64_t i = 0; i < images.elements(); ++i)
         images.data<float>()[i] = static_cast<float>((i * 37) % 101) / 50 - 1;
     return images;
@@ -120,7 +120,7 @@ TEST_CASE("an ONNX model of Keel's architecture with its names becomes that mode
     const auto module = resnet20();
     Network network(module->state());
     onnx::write_file(folder / "model.onnx", network.model());
-    const OnnxState read = read_onnx(folder / "model.onnx", kSide);
+    const OnnxState read = read_onnx(folder / "model.onnx", kPixels);
     CHECK_FALSE(holds_graph(read.state.metadata));
     const LoadedModel loaded = load_model(folder / "model.onnx");
     CHECK(loaded.spec.name == "resnet20");
@@ -153,12 +153,12 @@ TEST_CASE("an ONNX model of Keel's architecture without its names becomes a mode
     Network network(module->state());
     network.rename();
     onnx::write_file(folder / "model.onnx", network.model());
-    const OnnxState read = read_onnx(folder / "model.onnx", kSide);
+    const OnnxState read = read_onnx(folder / "model.onnx", kPixels);
     CHECK_FALSE(holds_graph(read.state.metadata));
     CHECK_THAT(read.notes.back(), test::contains("resnet20"));
     ModelSpec spec = read_spec(read.state.metadata, "the model");
     CHECK(spec.name == "resnet20");
-    CHECK(spec.image_size == kSide);
+    CHECK(spec.image_size == kPixels);
     const LoadedModel loaded = load_model(read.state, folder / "model.onnx");
     const Tensor images = some_images();
     const Tensor wanted = Predictor(spec, *module).logits(images), got = Predictor(spec, *loaded.module).logits(images);
@@ -176,7 +176,7 @@ TEST_CASE("an ONNX model of another architecture is a graph that predicts", "[em
     network.model().nodes.back().outputs = {"logits"};
     network.model().nodes.push_back({"end", "Sigmoid", "", {"logits"}, {"output"}, {}});
     onnx::write_file(folder / "model.onnx", network.model());
-    const OnnxState read = read_onnx(folder / "model.onnx", kSide);
+    const OnnxState read = read_onnx(folder / "model.onnx", kPixels);
     CHECK(holds_graph(read.state.metadata));
     CHECK(read.gives_probabilities);
     const ModelSpec spec = read_spec(read.state.metadata, "the model");
@@ -194,7 +194,7 @@ TEST_CASE("an ONNX model of another architecture is a graph that predicts", "[em
 TEST_CASE("images of a size that the ONNX model does not take are refused", "[embed]") {
     const TemporaryFolder folder;
     Network network(resnet20()->state());
-    network.model().inputs[0].dims[2].value = network.model().inputs[0].dims[3].value = kSide;
+    network.model().inputs[0].dims[2].value = network.model().inputs[0].dims[3].value = kPixels;
     onnx::write_file(folder / "model.onnx", network.model());
     CHECK_THROWS_WITH(read_onnx(folder / "model.onnx", 64), test::contains("32 pixels a side, not of 64"));
     network.model().inputs[0].dims[3].value = 48;

@@ -26,9 +26,9 @@ namespace {
 
 constexpr Activation kSilu{ActivationKind::silu}, kRelu6{ActivationKind::clip, 0, 6};
 
-Tensor values(const Dims& dims, std::uint64_t seed) { return uniform(dims, seed, -0.5, 0.5).to(DType::f32); }
+Tensor drawn(const Dims& dims, std::uint64_t seed) { return uniform(dims, seed, -0.5, 0.5).to(DType::f32); }
 
-std::vector<float> run(const Graph& graph, const Tensor& images) {
+std::vector<float> run_graph(const Graph& graph, const Tensor& images) {
     const Tensor dst = Tensor::empty({images.dim(0), graph.map(graph.dst).elements()});
     Runtime(graph, images.dim(0)).run(images.dim(0), images.data<float>(), dst.data<float>());
     return {dst.values<float>().begin(), dst.values<float>().end()};
@@ -54,7 +54,7 @@ std::vector<float> convolved(const kernels::Conv2dGeometry& g, const Tensor& src
 }
 
 /// Two sums of at most 45 products of magnitude 0.5, each off by 45 * 2^-24 times 45 * 0.5 at most: 1.3e-4.
-void check_near(const std::vector<float>& got, const std::vector<float>& wanted) {
+void check_ulps(const std::vector<float>& got, const std::vector<float>& wanted) {
     REQUIRE(got.size() == wanted.size());
     double most = 0;
     for (std::size_t i = 0; i < got.size(); ++i) most = std::max(most, std::abs(double{got[i]} - wanted[i]));
@@ -75,15 +75,15 @@ ConvWindow uneven_window() {
 /// src -> 3x3 convolution with an uneven window -> 1x1 convolution with an activation.
 Graph uneven_network(const Activation& activation) {
     Builder builder(9, 8, 5);
-    const Value first = builder.conv("first", builder.src(), values({4, 5, 3, 3}, 1), {}, uneven_window());
-    const Value second = builder.conv("second", first, values({6, 4, 1, 1}, 2), values({6}, 3), {});
+    const Value first = builder.conv("first", builder.src(), drawn({4, 5, 3, 3}, 1), {}, uneven_window());
+    const Value second = builder.conv("second", first, drawn({6, 4, 1, 1}, 2), drawn({6}, 3), {});
     return builder.finish(builder.activation("act", second, activation));
 }
 
 }  // namespace
 
 TEST_CASE("A convolution pads each side and steps along each axis as its window says", "[activation]") {
-    const Tensor src = random_images(2, 9, 5, 1), weights = values({4, 5, 3, 3}, 2);
+    const Tensor src = random_images(2, 9, 5, 1), weights = drawn({4, 5, 3, 3}, 2);
     Builder builder(9, 9, 5);
     const Graph graph = builder.finish(builder.conv("conv", builder.src(), weights, {}, uneven_window()));
     kernels::Conv2dGeometry g{2, 5, 9, 9, 4, 3, 3};
@@ -94,10 +94,10 @@ TEST_CASE("A convolution pads each side and steps along each axis as its window 
     g.dilation_w = 2;
     CHECK(graph.map(graph.dst).h == 5);
     CHECK(graph.map(graph.dst).w == 8);
-    check_near(run(graph, src), convolved(g, src, weights));
+    check_ulps(run_graph(graph, src), convolved(g, src, weights));
     const Graph again = reread(graph);
     CHECK(again.nodes[0].as<Conv>()->window == uneven_window());
-    CHECK(run(again, src) == run(graph, src));
+    CHECK(run_graph(again, src) == run_graph(graph, src));
 }
 
 TEST_CASE("A window that is even is its options, and one that is not says so", "[activation]") {
@@ -117,7 +117,7 @@ TEST_CASE("A window that is even is its options, and one that is not says so", "
 }
 
 TEST_CASE("An activation becomes part of the convolution before it, after its residual", "[activation]") {
-    const Tensor src = random_images(2, 4, 3, 1), weights = values({3, 3, 1, 1}, 2);
+    const Tensor src = random_images(2, 4, 3, 1), weights = drawn({3, 3, 1, 1}, 2);
     for (const Activation& activation : {kSilu, kRelu6, Activation{ActivationKind::leaky_relu, 0.25F}}) {
         Builder builder(4, 4, 3);
         const Value sum = builder.add("sum", builder.conv("c", builder.src(), weights, {}, {}), builder.src());
@@ -126,16 +126,16 @@ TEST_CASE("An activation becomes part of the convolution before it, after its re
         CHECK(graph.nodes[0].as<Conv>()->activation == activation);
         const Graph again = reread(graph);
         CHECK(again.nodes[0].as<Conv>()->activation == activation);
-        CHECK(run(again, src) == run(graph, src));
+        CHECK(run_graph(again, src) == run_graph(graph, src));
         Builder plain(4, 4, 3);
         const Graph without =
             plain.finish(plain.add("sum", plain.conv("c", plain.src(), weights, {}, {}), plain.src()));
-        for_each_isa([&] { CHECK(run(graph, src) == activated(activation, run(without, src))); });
+        for_each_isa([&] { CHECK(run_graph(graph, src) == activated(activation, run_graph(without, src))); });
     }
 }
 
 TEST_CASE("An activation that no convolution takes is an operator, which runs in place where it may", "[activation]") {
-    const Tensor src = random_images(2, 4, 3, 1), weights = values({3, 3, 1, 1}, 2);
+    const Tensor src = random_images(2, 4, 3, 1), weights = drawn({3, 3, 1, 1}, 2);
     Builder builder(4, 4, 3);
     const Value first = builder.activation("first", builder.src(), kSilu);  // may not overwrite the images
     const Value second = builder.activation("second", first, {ActivationKind::tanh});
@@ -147,18 +147,18 @@ TEST_CASE("An activation that no convolution takes is an operator, which runs in
     CHECK(graph.nodes[2].as<Conv>()->relu);
     CHECK(graph.nodes[3].dst == graph.dst);
     const Graph again = reread(graph);
-    CHECK(run(again, src) == run(graph, src));
+    CHECK(run_graph(again, src) == run_graph(graph, src));
 
     Builder plain(4, 4, 3);
     const Graph without = plain.finish(plain.conv("conv", plain.src(), weights, {}, {}));
     std::vector<float> x{src.values<float>().begin(), src.values<float>().end()};
     x = activated({ActivationKind::tanh}, activated(kSilu, x));
     const Tensor read = Tensor::from<float>(x, src.dims());
-    CHECK(run(graph, src) == activated(kRelu6, activated({ActivationKind::relu}, run(without, read))));
+    CHECK(run_graph(graph, src) == activated(kRelu6, activated({ActivationKind::relu}, run_graph(without, read))));
 }
 
 TEST_CASE("An activation does not overwrite what another operator still reads", "[activation]") {
-    const Tensor src = random_images(2, 4, 3, 1), weights = values({3, 3, 1, 1}, 2);
+    const Tensor src = random_images(2, 4, 3, 1), weights = drawn({3, 3, 1, 1}, 2);
     Builder builder(4, 4, 3);
     const Value conv = builder.activation("a", builder.conv("c", builder.src(), weights, {}, {}), kSilu);
     const Value act = builder.activation("act", conv, {ActivationKind::exp});
@@ -166,17 +166,18 @@ TEST_CASE("An activation does not overwrite what another operator still reads", 
     REQUIRE(graph.nodes.size() == 3);
     CHECK(graph.nodes[1].dst.buffer != graph.nodes[1].src.buffer);
     Builder plain(4, 4, 3);
-    std::vector<float> x = activated(kSilu, run(plain.finish(plain.conv("c", plain.src(), weights, {}, {})), src));
+    std::vector<float> x =
+        activated(kSilu, run_graph(plain.finish(plain.conv("c", plain.src(), weights, {}, {})), src));
     std::vector<float> sum = activated({ActivationKind::exp}, x);
     for (std::size_t i = 0; i < x.size(); ++i) sum[i] = x[i] + sum[i];
-    CHECK(run(graph, src) == sum);
+    CHECK(run_graph(graph, src) == sum);
 }
 
 TEST_CASE("A clip with infinite bounds is what is left of it", "[activation]") {
     constexpr float kInfinity = std::numeric_limits<float>::infinity(), kMost = std::numeric_limits<float>::max();
     const auto made = [](float low, float high) {
         Builder builder(2, 2, 3);
-        const Value conv = builder.conv("c", builder.src(), values({3, 3, 1, 1}, 1), {}, {});
+        const Value conv = builder.conv("c", builder.src(), drawn({3, 3, 1, 1}, 1), {}, {});
         return builder.finish(builder.activation("clip", conv, {ActivationKind::clip, low, high}));
     };
     CHECK_FALSE(made(-kInfinity, kInfinity).nodes[0].as<Conv>()->activation);
@@ -201,15 +202,15 @@ TEST_CASE("What a graph holds of activations is checked", "[activation]") {
 TEST_CASE("Quantization clips at the end of the codes, and leaves uneven windows and other activations in floats",
           "[activation]") {
     Builder builder(8, 8, 5);
-    const Value uneven = builder.conv("uneven", builder.src(), values({4, 5, 3, 3}, 1), {}, uneven_window());
-    const Value act = builder.activation("act", builder.conv("c", uneven, values({6, 4, 1, 1}, 2), {}, {}), kSilu);
+    const Value uneven = builder.conv("uneven", builder.src(), drawn({4, 5, 3, 3}, 1), {}, uneven_window());
+    const Value act = builder.activation("act", builder.conv("c", uneven, drawn({6, 4, 1, 1}, 2), {}, {}), kSilu);
     const Value clipped =
-        builder.activation("clip", builder.conv("clipped", act, values({6, 6, 1, 1}, 3), values({6}, 5), {}),
+        builder.activation("clip", builder.conv("clipped", act, drawn({6, 6, 1, 1}, 3), drawn({6}, 5), {}),
                            {ActivationKind::clip, 0, 0.25F});
-    const Value plain = builder.relu(builder.conv("plain", clipped, values({6, 6, 1, 1}, 3), {}, {}));
+    const Value plain = builder.relu(builder.conv("plain", clipped, drawn({6, 6, 1, 1}, 3), {}, {}));
     const Value alone = builder.activation("alone", builder.max_pool("pool", plain, {2, 2}), kSilu);
     const Graph floats =
-        builder.finish(builder.linear("fc", builder.adaptive_avg_pool(alone, 1, 1), values({3, 6}, 4), {}));
+        builder.finish(builder.linear("fc", builder.adaptive_avg_pool(alone, 1, 1), drawn({3, 6}, 4), {}));
     const std::vector<Tensor> batches{random_images(8, 8, 5, 1), random_images(8, 8, 5, 2)};
     const Graph quantized = quantize(floats, batches, {.keep_below = 0}).graph;
     const auto op_of = [&](const std::string& name) {
@@ -223,7 +224,7 @@ TEST_CASE("Quantization clips at the end of the codes, and leaves uneven windows
     CHECK(op_of("plain") == "quant_conv");
     CHECK(op_of("alone") == "activation");
     CHECK(op_of("fc") == "quant_conv");
-    const std::vector<float> wanted = run(floats, batches[0]), got = run(quantized, batches[0]);
+    const std::vector<float> wanted = run_graph(floats, batches[0]), got = run_graph(quantized, batches[0]);
     double size = 0, error = 0;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         size += double{wanted[i]} * wanted[i];

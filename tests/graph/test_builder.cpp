@@ -29,7 +29,7 @@ std::vector<float> list_of(const Tensor& tensor) {
     return {plain.values<float>().begin(), plain.values<float>().end()};
 }
 
-std::vector<float> run(const Graph& graph, const Tensor& images) {
+std::vector<float> run_built(const Graph& graph, const Tensor& images) {
     const Tensor dst = Tensor::empty({images.dim(0), graph.map(graph.dst).elements()});
     Runtime(graph, images.dim(0)).run(images.dim(0), images.data<float>(), dst.data<float>());
     return list_of(dst);
@@ -53,7 +53,7 @@ TEST_CASE("A convolution with and without a bias computes conv2d", "[builder]") 
         const Graph graph = builder.finish(builder.conv("conv", builder.src(), weights, with, options));
         REQUIRE(graph.nodes.size() == 1);
         CHECK(graph.nodes[0].name == "conv");
-        check_near(run(graph, src), list_of(conv2d(src, weights, with, options)));
+        check_near(run_built(graph, src), list_of(conv2d(src, weights, with, options)));
     }
     Builder builder(7, 7, 3);
     CHECK_THROWS_WITH(builder.conv("conv", builder.src(), weights, values({5}, 1), options),
@@ -65,7 +65,7 @@ TEST_CASE("A linear layer reads its map in PyTorch's order", "[builder]") {
     const Tensor src = random_images(2, 3, 2, 1), weights = values({5, 18}, 2), bias = values({5}, 3);
     Builder builder(3, 3, 2);
     const Graph graph = builder.finish(builder.linear("fc", builder.src(), weights, bias));
-    check_near(run(graph, src), list_of(linear(flatten(src), weights, bias)));
+    check_near(run_built(graph, src), list_of(linear(flatten(src), weights, bias)));
 }
 
 TEST_CASE("An affine folds into a convolution, goes into a prologue, or stays a node", "[builder]") {
@@ -82,21 +82,21 @@ TEST_CASE("An affine folds into a convolution, goes into a prologue, or stays a 
         after.finish(after.affine("a", after.conv("c", after.src(), weights, {}, {}), scale, shift, true));
     REQUIRE(folded.nodes.size() == 1);
     CHECK(folded.nodes[0].as<Conv>()->relu);
-    check_near(run(folded, src), list_of(relu(affine(conv2d(src, weights, {})))));
+    check_near(run_built(folded, src), list_of(relu(affine(conv2d(src, weights, {})))));
 
     Builder before(4, 4, 3);
     const Graph read =
         before.finish(before.conv("c", before.affine("a", before.src(), scale, shift, true), weights, {}, {}));
     REQUIRE(read.nodes.size() == 1);
     CHECK(read.nodes[0].op.prologue() != nullptr);
-    check_near(run(read, src), list_of(conv2d(relu(affine(src)), weights, {})));
+    check_near(run_built(read, src), list_of(conv2d(relu(affine(src)), weights, {})));
 
     Builder alone(4, 4, 3);
     CHECK_THROWS_WITH(alone.affine("a", alone.src(), {1, 2}, {0, 0}, false), contains("wanted factors of 3 channels"));
     const Graph node = alone.finish(alone.affine("a", alone.src(), scale, shift, false));
     REQUIRE(node.nodes.size() == 1);
     CHECK(node.nodes[0].as<Affine>() != nullptr);
-    check_near(run(node, src), list_of(affine(src)));
+    check_near(run_built(node, src), list_of(affine(src)));
 }
 
 TEST_CASE("A sum becomes part of the convolution added last, whichever side it is", "[builder]") {
@@ -107,7 +107,7 @@ TEST_CASE("A sum becomes part of the convolution added last, whichever side it i
         const Value sum = first ? builder.add("sum", conv, builder.src()) : builder.add("sum", builder.src(), conv);
         const Graph graph = builder.finish(builder.relu(sum));
         CHECK(graph.nodes.size() == 1);
-        check_near(run(graph, src), list_of(add_relu(conv2d(src, weights, {}), src)));
+        check_near(run_built(graph, src), list_of(add_relu(conv2d(src, weights, {}), src)));
     }
 }
 
@@ -124,17 +124,18 @@ TEST_CASE("A sum that no convolution makes is an operator of its own", "[builder
         REQUIRE(op != nullptr);
         CHECK(op->relu == with_relu);
         const Tensor other = max_pool(src, {3, 1, 1});
-        for_each_isa([&] { CHECK(run(graph, src) == list_of(with_relu ? add_relu(src, other) : add(src, other))); });
+        for_each_isa(
+            [&] { CHECK(run_built(graph, src) == list_of(with_relu ? add_relu(src, other) : add(src, other))); });
 
         const TemporaryFolder folder;
         save_graph(folder / "g", graph, {});
-        CHECK(run(read_graph(load_checkpoint(folder / "g"), "g"), src) == run(graph, src));
+        CHECK(run_built(read_graph(load_checkpoint(folder / "g"), "g"), src) == run_built(graph, src));
     }
     Builder twice(4, 4, 3);
     const Value value = twice.conv("c", twice.src(), values({3, 3, 1, 1}, 2), {}, {});
     const Graph doubled = twice.finish(twice.add("sum", value, value));
     CHECK(doubled.nodes.size() == 2);
-    check_near(run(doubled, src),
+    check_near(run_built(doubled, src),
                list_of(add(conv2d(src, values({3, 3, 1, 1}, 2), {}), conv2d(src, values({3, 3, 1, 1}, 2), {}))));
 
     Graph lone = doubled;
@@ -148,12 +149,12 @@ TEST_CASE("A sum that no convolution makes is an operator of its own", "[builder
 TEST_CASE("Pools compute the engine's, and a map too small for a window passes", "[builder]") {
     const Tensor src = random_images(2, 6, 3, 1);
     Builder max(6, 6, 3);
-    CHECK(run(max.finish(max.max_pool("p", max.src(), {3, 2, 1})), src) == list_of(max_pool(src, {3, 2, 1})));
+    CHECK(run_built(max.finish(max.max_pool("p", max.src(), {3, 2, 1})), src) == list_of(max_pool(src, {3, 2, 1})));
     Builder average(6, 6, 3);
-    check_near(run(average.finish(average.avg_pool("p", average.src(), {2, 2, 0})), src),
+    check_near(run_built(average.finish(average.avg_pool("p", average.src(), {2, 2, 0})), src),
                list_of(avg_pool(src, {2, 2, 0})));
     Builder adaptive(6, 6, 3);
-    check_near(run(adaptive.finish(adaptive.adaptive_avg_pool(adaptive.src(), 4, 4)), src),
+    check_near(run_built(adaptive.finish(adaptive.adaptive_avg_pool(adaptive.src(), 4, 4)), src),
                list_of(adaptive_avg_pool(src, 4, 4)));
     Builder small(1, 1, 3);
     CHECK(small.max_pool("p", small.src(), {2, 2, 0}) == small.src());
@@ -177,7 +178,7 @@ TEST_CASE("A mean over windows is taken before a 1x1 convolution, not after it",
         const auto c = static_cast<std::size_t>(i % 4);
         normalized.data<float>()[i] = static_cast<float>(std::max(0.0, src.data<float>()[i] * scale[c] + shift[c]));
     }
-    check_near(run(graph, src), list_of(avg_pool(conv2d(normalized, weights, bias, {}), {2, 2, 0})));
+    check_near(run_built(graph, src), list_of(avg_pool(conv2d(normalized, weights, bias, {}), {2, 2, 0})));
     Builder padded(8, 8, 4);  // whose zeros the convolution's bias is not added to
     const Value plain = padded.conv("conv", padded.src(), weights, bias, Conv2dOptions{});
     CHECK(padded.finish(padded.avg_pool("pool", plain, {2, 2, 1})).nodes[0].name == "conv");
@@ -193,7 +194,7 @@ TEST_CASE("Layers write slices of one wide buffer", "[builder]") {
     CHECK_THROWS_WITH(builder.room_behind(front, 1), contains("wanted 1 channels, there is room for 0"));
     const Graph graph = builder.finish(front);
     CHECK(graph.buffers.size() == 2);
-    const std::vector<float> got = run(graph, src), head = list_of(relu(conv2d(src, weights, {})));
+    const std::vector<float> got = run_built(graph, src), head = list_of(relu(conv2d(src, weights, {})));
     for (std::size_t p = 0; p < 32; ++p)
         for (std::size_t c = 0; c < 5; ++c) CHECK(got[p * 7 + c] == Approx(head[p * 5 + c]).margin(2e-4));
 }

@@ -25,16 +25,16 @@ double truth(std::size_t c, int q) {
     return std::max(0.0, double{kAffine.scale[c]} * kParams[c].scale * (q - kParams[c].zero) + kAffine.shift[c]);
 }
 
-Tensor values(const Dims& dims, std::uint64_t seed) { return uniform(dims, seed, -0.5, 0.5).to(DType::f32); }
+Tensor range_values(const Dims& dims, std::uint64_t seed) { return uniform(dims, seed, -0.5, 0.5).to(DType::f32); }
 
 /// A convolution, a batch norm with ReLU in front of a 1x1 convolution, a maximum, a linear layer; of images 4 x 4 x 3.
-graph::Graph network() {
+graph::Graph two_layers() {
     graph::Builder builder(4, 4, 3);
     graph::Value value = builder.max_pool(
-        "pool", builder.conv("first", builder.src(), values({4, 3, 3, 3}, 1), {}, {.pad = 1}), {2, 1, 0});
+        "pool", builder.conv("first", builder.src(), range_values({4, 3, 3, 3}, 1), {}, {.pad = 1}), {2, 1, 0});
     value = builder.affine("norm", value, {0.8, -1.5, 2, 0.5}, {-0.3, 1, 0.5, 0.7}, true);
-    value = builder.conv("second", value, values({5, 4, 1, 1}, 2), {}, {});
-    return builder.finish(builder.linear("fc", value, values({2, 5 * 9}, 3), values({2}, 4)));
+    value = builder.conv("second", value, range_values({5, 4, 1, 1}, 2), {}, {});
+    return builder.finish(builder.linear("fc", value, range_values({2, 5 * 9}, 3), range_values({2}, 4)));
 }
 
 std::vector<Tensor> batches() { return {random_images(4, 4, 3, 1), random_images(4, 4, 3, 2)}; }
@@ -78,7 +78,7 @@ TEST_CASE("A requantized batch norm with ReLU is the nearest value", "[quantize]
 
 TEST_CASE("Calibration sees results, what prologues make, and which buffers want a scale for each channel",
           "[quantize]") {
-    const graph::Graph graph = network();
+    const graph::Graph graph = two_layers();
     REQUIRE(graph.nodes.size() == 4);
     // The 1x1 convolution's batch norm reads the pool's result, and the pool the first convolution's.
     std::vector<bool> by_channel = quantized_by_channel(graph);
@@ -120,7 +120,7 @@ TEST_CASE("Calibration sees results, what prologues make, and which buffers want
 }
 
 TEST_CASE("A buffer of floats takes the nodes at both of its ends along", "[quantize]") {
-    const graph::Graph graph = network();
+    const graph::Graph graph = two_layers();
     const Runtime runtime(graph, 4);
     const std::vector<Tensor> images = batches();
     const Calibration calibration = calibrate(runtime, images);
@@ -146,7 +146,7 @@ TEST_CASE("A buffer of floats takes the nodes at both of its ends along", "[quan
 }
 
 TEST_CASE("The shift of a quantized convolution is replaced, that of another node refused", "[quantize]") {
-    const graph::Graph graph = network();
+    const graph::Graph graph = two_layers();
     const Runtime runtime(graph, 4);
     const std::vector<Tensor> images = batches();
     const QuantizedGraph quantized = quantize_graph(graph, calibrate(runtime, images), RangeMethod::minmax, {});

@@ -6,18 +6,11 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 
 using namespace keel::report;
 
-namespace {
-
-std::size_t count(const std::string& text, const std::string& part) {
-    std::size_t found = 0;
-    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
-    return found;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("Ticks are round and within the axis", "[plot]") {
     CHECK(ticks(0, 1, 5) == std::vector<double>{0, 0.2, 0.4, 0.2 * 3, 0.8, 1});
@@ -56,7 +49,7 @@ TEST_CASE("Plots survive data of any kind", "[plot]") {
             CHECK(svg.find("inf") == std::string::npos);
         }
     const std::string broken = svg_of({"s", {1, 2, 3, 4, 5}, {1, 2, nan, 2, 1}});
-    CHECK(count(broken, "M") == 2);  // the line begins anew behind the gap
-    CHECK(count(broken, "class=\"dot\"") == 4);
-    CHECK(count(svg_of({"<s>", {1}, {1}}), "<s>") == 0);
+    CHECK(keel::test::count_of(broken, "M") == 2);  // the line begins anew behind the gap
+    CHECK(keel::test::count_of(broken, "class=\"dot\"") == 4);
+    CHECK(keel::test::count_of(svg_of({"<s>", {1}, {1}}), "<s>") == 0);
 }

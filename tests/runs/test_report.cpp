@@ -13,12 +13,6 @@ using namespace keel::test;
 
 namespace {
 
-std::size_t count(const std::string& text, const std::string& part) {
-    std::size_t found = 0;
-    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
-    return found;
-}
-
 /// Every element that is opened is closed, in order; no angle bracket stands anywhere else, in attributes neither.
 void check_nesting(const std::string& html) {
     const std::string body = html.substr(html.find("<body"));
@@ -29,7 +23,7 @@ void check_nesting(const std::string& html) {
         REQUIRE(end != std::string::npos);
         const std::string tag = body.substr(at + 1, end - at - 1);
         INFO(tag);
-        CHECK(count(tag, "\"") % 2 == 0);
+        CHECK(count_of(tag, "\"") % 2 == 0);
         CHECK(tag.find('<') == std::string::npos);
         const bool closes = tag.starts_with("/");
         const std::string name = tag.substr(closes ? 1 : 0, tag.find_first_of(" /", 1) - (closes ? 1 : 0));
@@ -47,7 +41,7 @@ void check_nesting(const std::string& html) {
     }
     CHECK(open.empty());
     CHECK(tags > 10);
-    CHECK(count(body, "<") == count(body, ">"));
+    CHECK(count_of(body, "<") == count_of(body, ">"));
 }
 
 }  // namespace
@@ -61,15 +55,15 @@ TEST_CASE("A report stands alone and keeps what comes from outside harmless", "[
         const std::string html = read_text(write_report(path));
         check_nesting(html);
         for (const char* part : {"<script", "<img src=x", "onerror=alert(2)>", "http:", "https:", "url(", "@import"})
-            CHECK(count(html, part) == 0);
-        CHECK(count(html, "</title>") == 1 + count(html, "<title>") - 1);
+            CHECK(count_of(html, part) == 0);
+        CHECK(count_of(html, "</title>") == 1 + count_of(html, "<title>") - 1);
         CHECK_THAT(html, contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"));
         for (const char* part :
              {"<h2>Course</h2>", "<h2>Scores</h2>", "<h2>Most confident errors</h2>", "<h2>Data</h2>",
               "<h2>Configuration</h2>", "<h2>Machine</h2>", "Loss", "Learning rate", "Throughput", "2 of 10"})
             CHECK_THAT(html, contains(part));
         CHECK((html.find("<h2>Confusion</h2>") != std::string::npos) == !multi_label);
-        CHECK(count(html, "label-curves\"") == 2);
+        CHECK(count_of(html, "label-curves\"") == 2);
         CHECK_THAT(html, contains("Images are missing"));  // the data are not there
         CHECK_THAT(html, contains("2 min 2 s"));
     }
@@ -81,7 +75,7 @@ TEST_CASE("Runs lie side by side, by what differs", "[report]") {
     write_run(folder / "b/run", kHostile, true);
     const std::string html = comparison_page({folder / "a/run", folder / "b/run"});
     check_nesting(html);
-    CHECK(count(html, "<script") == 0);
+    CHECK(count_of(html, "<script") == 0);
     CHECK_THAT(html, contains("2 runs side by side"));
     CHECK_THAT(html, contains(folder / "a/run"));  // two folders of one name are told apart by their paths
     CHECK_THAT(html, contains("<tr><td>data</td><td>&#39;A&#39;</td>"));

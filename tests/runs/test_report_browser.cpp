@@ -28,12 +28,6 @@ int browse(const TemporaryFolder& folder, const std::string& options, const std:
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-std::size_t count(const std::string& text, const std::string& part) {
-    std::size_t found = 0;
-    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
-    return found;
-}
-
 }  // namespace
 
 TEST_CASE("Chromium shows pages whole, without a word on its console", "[report][slow]") {
@@ -53,11 +47,11 @@ TEST_CASE("Chromium shows pages whole, without a word on its console", "[report]
         CHECK(log.find("CONSOLE") == std::string::npos);
         for (const char* element : {"<svg", "<path", "<circle", "<table", "<section", "<figure", "<td"}) {
             CAPTURE(element);
-            CHECK(count(dom, element) == count(source, element));
-            CHECK(count(dom, element) > 0);
+            CHECK(count_of(dom, element) == count_of(source, element));
+            CHECK(count_of(dom, element) > 0);
         }
-        for (const char* element : {"<script", "<iframe", "<object"}) CHECK(count(dom, element) == 0);
-        CHECK(count(dom, "<img") == count(source, "<img"));
+        for (const char* element : {"<script", "<iframe", "<object"}) CHECK(count_of(dom, element) == 0);
+        CHECK(count_of(dom, "<img") == count_of(source, "<img"));
     }
     SECTION("and the log would have told") {
         write_text(folder / "bad.html", "<script>console.error('a word')</script>");

@@ -1,4 +1,4 @@
-// The matcher for a part of a string, under one name for either generation of Catch2.
+// Parts of strings. The matcher has one name for either generation of Catch2.
 #pragma once
 
 #include <string>
@@ -13,6 +13,15 @@ inline auto contains(const std::string& part) {
 #else
     return Catch::Matchers::Contains(part);
 #endif
+}
+
+inline bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// How many times a part stands in a text.
+inline std::size_t count_of(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
+    return found;
 }
 
 }  // namespace keel::test

@@ -19,14 +19,14 @@ using namespace keel::test;
 
 namespace {
 
-Batch classes_of(std::vector<std::int32_t> labels) {
+Batch class_batch(std::vector<std::int32_t> labels) {
     Batch batch;
     batch.n = std::ssize(labels);
     batch.labels = std::move(labels);
     return batch;
 }
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
 std::vector<double> softmax(std::span<const double> x) {
     double sum = 0;
@@ -45,7 +45,7 @@ TEST_CASE("Focused losses of labels are their formula, the mean over what is kno
     for (const Focus& focus : {Focus{2, 2, 0, 1, {}}, Focus{0, 4, 0.05, 1, {}}, Focus{1, 0.5, 0.2, 0.75, {2, 1, 5}}}) {
         double sum = 0, known = 0;
         for (std::size_t i = 0; i < 6; ++i) {
-            const double t = double{kLabels.targets[i]}, p = sigmoid(logits.values<double>()[i]);
+            const double t = double{kLabels.targets[i]}, p = logistic(logits.values<double>()[i]);
             if (t < 0) continue;
             const double weight = focus.positive_weights.empty() ? 1 : double{focus.positive_weights[i % 3]};
             const double q = std::max(p - focus.margin, 0.0);
@@ -59,7 +59,7 @@ TEST_CASE("Focused losses of labels are their formula, the mean over what is kno
 
 TEST_CASE("Without any focus the loss is cross-entropy", "[focused_loss]") {
     const Tensor logits = uniform({3, 4}, 1, -3, 3);
-    const Batch classes = classes_of({2, kUnknownClass, 0});
+    const Batch classes = class_batch({2, kUnknownClass, 0});
     for (const double smoothing : {0.0, 0.1})
         CHECK((*focused_loss({.negative_weight = 0}, true, smoothing))(logits, classes).item() ==
               Approx((*class_loss(smoothing))(logits, classes).item()).epsilon(1e-6));  // soft targets are floats
@@ -72,12 +72,12 @@ TEST_CASE("Focal loss of classes is that of the true class's softmax", "[focused
     const Tensor logits = uniform({2, 3}, 1, -3, 3);
     const auto p = softmax(logits.values<double>().subspan(3));
     const auto loss = focused_loss({.gamma_positive = 2, .negative_weight = 0, .positive_weights = {1, 3, 1}}, true);
-    CHECK((*loss)(logits, classes_of({kUnknownClass, 1})).item() ==
+    CHECK((*loss)(logits, class_batch({kUnknownClass, 1})).item() ==
           Approx(-3 * (1 - p[1]) * (1 - p[1]) * std::log(p[1])).epsilon(1e-12));
 }
 
 TEST_CASE("Focused losses have the gradient of their formula, in float as in double", "[focused_loss][gradcheck]") {
-    Batch mixed = classes_of({0, 1});
+    Batch mixed = class_batch({0, 1});
     mixed.soft_targets = {0.75F, 0.25F, 0, 0.125F, 0.375F, 0.5F};
     // Terms are made in double and rounded once, so that a float result is off by what its inputs are.
     for (const Focus& focus : {Focus{0, 0, 0, 0, {2, 1, 3}}, Focus{2, 2, 0, 0.75, {}}, Focus{2, 0, 0, 0, {}},
@@ -94,7 +94,7 @@ TEST_CASE("What is not known adds nothing to a focused loss and has no gradient"
     for (const bool classes : {false, true}) {
         const auto loss = focused_loss({2, 2, 0, 1, {}}, classes);
         const Tensor logits = uniform({2, 3}, 1, -3, 3).clone().set_requires_grad();
-        backward((*loss)(logits, classes ? classes_of({1, kUnknownClass}) : kLabels));
+        backward((*loss)(logits, classes ? class_batch({1, kUnknownClass}) : kLabels));
         const auto gradient = logits.grad().values<double>();
         if (classes)
             for (std::size_t k = 3; k < 6; ++k) CHECK(gradient[k] == 0);
@@ -102,7 +102,7 @@ TEST_CASE("What is not known adds nothing to a focused loss and has no gradient"
             CHECK((gradient[2] == 0 && gradient[4] == 0));
         CHECK(gradient[0] != 0);
         const Batch nothing =
-            classes ? classes_of({kUnknownClass, kUnknownClass}) : labels_of(2, std::vector<float>(6, kUnknownTarget));
+            classes ? class_batch({kUnknownClass, kUnknownClass}) : labels_of(2, std::vector<float>(6, kUnknownTarget));
         CHECK((*loss)(logits, nothing).item() == 0);
     }
 }
@@ -115,7 +115,7 @@ TEST_CASE("Focused losses of logits that say all or nothing are numbers", "[focu
                 const Tensor logits =
                     Tensor::from({size, -size, 0.0, -size, size, size}, {2, 3}).clone().set_requires_grad();
                 const Tensor loss = (*focused_loss(focus, classes))(
-                    logits, classes ? classes_of({1, 0}) : labels_of(2, {1, 0, 1, 1, 0, 1}));
+                    logits, classes ? class_batch({1, 0}) : labels_of(2, {1, 0, 1, 1, 0, 1}));
                 backward(loss);
                 CAPTURE(size, classes, focus.gamma_positive, focus.margin);
                 CHECK(std::isfinite(loss.item()));
@@ -144,7 +144,7 @@ TEST_CASE("A class that a row is sure of, wrongly, has its whole gradient howeve
 TEST_CASE("Focused losses follow the configuration", "[focused_loss]") {
     const auto classes = drawn_images(4, 0), labels = drawn_images(3, 0, Task::labels);  // dark 2, bright 1
     const Tensor logits = uniform({2, 2}, 1, -3, 3);
-    const Batch of_labels = labels_of(2, {1, 0, 0, 1}), of_classes = classes_of({1, 0});
+    const Batch of_labels = labels_of(2, {1, 0, 0, 1}), of_classes = class_batch({1, 0});
     const auto equal = [&](const TrainConfig& config, const Dataset& data, const Focus& focus) {
         const bool is_class = data.task() == Task::classes;
         const Batch& batch = is_class ? of_classes : of_labels;
@@ -178,7 +178,7 @@ TEST_CASE("Targets above 1, or for other labels than the logits, are refused", "
     const auto loss = focused_loss({}, false);
     CHECK_THROWS_AS((*loss)(uniform({1, 2}, 1), labels_of(1, {2, 0})), UsageError);
     CHECK_THROWS_AS((*loss)(uniform({1, 2}, 1), labels_of(1, {1, 0, 0})), UsageError);
-    CHECK_THROWS_AS((*focused_loss({}, true))(uniform({1, 2}, 1), classes_of({2})), UsageError);
+    CHECK_THROWS_AS((*focused_loss({}, true))(uniform({1, 2}, 1), class_batch({2})), UsageError);
 }
 
 TEST_CASE("Shares of positives are those of the samples that a sampler draws", "[loss_weights]") {

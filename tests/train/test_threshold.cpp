@@ -22,17 +22,17 @@ ModelSpec spec_of(bool multi_label, std::size_t labels) {
     return spec;
 }
 
-double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
+double probability(double z) { return 1 / (1 + std::exp(-z)); }
 
-/// Labels whose truth is drawn from sigmoid(slope * z + offset) of a model that says sigmoid(z).
+/// Labels whose truth is drawn from probability(slope * z + offset) of a model that says probability(z).
 Predictions overconfident(double slope, double offset, std::size_t samples, std::uint64_t seed) {
     Random random(seed, Draw::bench);
     Predictions p;
     for (std::size_t i = 0; i < samples; ++i) {
         const double z = 3 * static_cast<double>(random.normal());
         p.names.push_back(std::to_string(i));
-        p.probabilities.push_back(static_cast<float>(sigmoid(z)));
-        p.targets.push_back(random.chance(static_cast<float>(sigmoid(slope * z + offset))) ? 1.0F : 0.0F);
+        p.probabilities.push_back(static_cast<float>(probability(z)));
+        p.targets.push_back(random.chance(static_cast<float>(probability(slope * z + offset))) ? 1.0F : 0.0F);
     }
     return p;
 }

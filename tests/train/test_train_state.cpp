@@ -14,7 +14,7 @@ using keel::test::SmallDataset;
 
 namespace {
 
-TrainConfig small_config() {
+TrainConfig state_config() {
     TrainConfig config;
     config.model = "resnet18";
     config.small_stem = true;
@@ -26,7 +26,7 @@ TrainConfig small_config() {
 
 TEST_CASE("The model is for the data's labels and channels, its normalization for their kind", "[train_state]") {
     const SmallDataset data(small_contents(Task::labels, 4));
-    TrainConfig config = small_config();
+    TrainConfig config = state_config();
     const TrainState grey = make_train_state(config, data, 4);
     CHECK(grey.spec.multi_label);
     CHECK(grey.spec.label_names == data.label_names());
@@ -50,7 +50,7 @@ TEST_CASE("The model is for the data's labels and channels, its normalization fo
 
 TEST_CASE("Learning rates are scaled by the number of ranks as asked", "[train_state]") {
     const SmallDataset data(small_contents(Task::classes, 4));
-    TrainConfig config = small_config();
+    TrainConfig config = state_config();
     config.lr = 0.5;
     config.lr_scaling = "linear";
     CHECK(make_train_state(config, data, 4).schedule.lr == 2);
@@ -60,7 +60,7 @@ TEST_CASE("Learning rates are scaled by the number of ranks as asked", "[train_s
 
 TEST_CASE("A frozen backbone leaves the classifier to be trained", "[train_state]") {
     const SmallDataset data(small_contents(Task::classes, 4));
-    TrainConfig config = small_config();
+    TrainConfig config = state_config();
     config.freeze = "backbone";
     const TrainState state = make_train_state(config, data);
     for (const NamedTensor& parameter : state.module->parameters())
@@ -69,7 +69,7 @@ TEST_CASE("A frozen backbone leaves the classifier to be trained", "[train_state
 
 TEST_CASE("Tensors of a state go into another; those that do not fit are refused", "[train_state]") {
     const SmallDataset data(small_contents(Task::classes, 4));
-    TrainConfig config = small_config();
+    TrainConfig config = state_config();
     const TrainState from = make_train_state(config, data);
     config.seed = 1;
     TrainState to = make_train_state(config, data);
@@ -86,7 +86,7 @@ TEST_CASE("Tensors of a state go into another; those that do not fit are refused
 }
 
 TEST_CASE("Weights that balance labels are for labels", "[train_state]") {
-    TrainConfig config = small_config();
+    TrainConfig config = state_config();
     config.positive_weights = "balanced";
     CHECK_THROWS_AS(make_train_state(config, SmallDataset(small_contents(Task::classes, 4))), UsageError);
 }

@@ -11,12 +11,12 @@ using namespace keel::test;
 
 namespace {
 
-struct Outcome {
+struct Weighted {
     double loss = 0;
     std::vector<double> gradient{};
 };
 
-Outcome outcome(const Loss& loss, const Tensor& drawn, const Batch& batch) {
+Weighted weighted(const Loss& loss, const Tensor& drawn, const Batch& batch) {
     const Tensor logits = drawn.clone().set_requires_grad();
     const Tensor value = loss(logits, batch);
     backward(value);
@@ -36,7 +36,7 @@ Batch labels_of(std::vector<float> targets, std::vector<float> weights) {
 TEST_CASE("Samples count by their weights in a loss of labels", "[weighted_loss]") {
     const Tensor logits = uniform({3, 2}, 1, -3, 3);
     const std::vector<float> targets{1, 0, kUnknownTarget, 1, 0, 0}, weights{0.5F, 2, 0.5F};
-    const Outcome found = outcome(*weighted_loss(label_loss()), logits, labels_of(targets, weights));
+    const Weighted found = weighted(*weighted_loss(label_loss()), logits, labels_of(targets, weights));
     double sum = 0;
     for (std::size_t k = 0; k < 6; ++k) {
         const double z = logits.data<double>()[k], y = double{targets[k]}, w = double{weights[k / 2]};
@@ -52,7 +52,7 @@ TEST_CASE("Samples count by their weights in a loss of labels", "[weighted_loss]
     Batch soft = labels_of({}, weights);
     soft.targets.assign(6, kUnknownTarget);
     soft.soft_targets = targets;
-    const Outcome of_soft = outcome(*weighted_loss(label_loss()), logits, soft);
+    const Weighted of_soft = weighted(*weighted_loss(label_loss()), logits, soft);
     CHECK((of_soft.loss == found.loss && of_soft.gradient == found.gradient));
 }
 
@@ -61,17 +61,17 @@ TEST_CASE("Samples count by their weights in a loss of classes, and by one where
     Batch batch;
     batch.n = 3;
     batch.labels = {2, kUnknownClass, 0};
-    const Outcome plain = outcome(*class_loss(), logits, batch);
-    const Outcome unweighted = outcome(*weighted_loss(class_loss()), logits, batch);
+    const Weighted plain = weighted(*class_loss(), logits, batch);
+    const Weighted unweighted = weighted(*weighted_loss(class_loss()), logits, batch);
     CHECK((unweighted.loss == plain.loss && unweighted.gradient == plain.gradient));
     batch.weights = {3, 1, 0};
-    const Outcome found = outcome(*weighted_loss(class_loss()), logits, batch);
+    const Weighted found = weighted(*weighted_loss(class_loss()), logits, batch);
     for (std::size_t k = 0; k < 4; ++k) {
         CHECK(found.gradient[k] == Approx(3 * plain.gradient[k]).epsilon(1e-12));
         CHECK(found.gradient[8 + k] == 0);
     }
     batch.labels.assign(3, kUnknownClass);
-    CHECK(outcome(*weighted_loss(class_loss()), logits, batch).loss == 0);
+    CHECK(weighted(*weighted_loss(class_loss()), logits, batch).loss == 0);
 }
 
 TEST_CASE("The gradient of a weighted loss is that of its value", "[weighted_loss]") {

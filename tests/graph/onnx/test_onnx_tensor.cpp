@@ -20,16 +20,16 @@ using onnx::ElementType;
 
 namespace {
 
-onnx::Model read(const std::string& bytes, const std::filesystem::path& folder = {}) {
+onnx::Model read_tensor(const std::string& bytes, const std::filesystem::path& folder = {}) {
     return onnx::read(std::as_bytes(std::span(bytes)), "model", folder);
 }
 
 onnx::Array array_of(const std::string& tensor, const std::filesystem::path& folder = {}) {
-    return read(model_with_tensor(part(8, "w") + tensor), folder).initializers.at("w");
+    return read_tensor(model_with_tensor(part(8, "w") + tensor), folder).initializers.at("w");
 }
 
 /// What a constant is refused with.
-std::string refusal(const std::string& tensor, const std::filesystem::path& folder = {}) {
+std::string tensor_refusal(const std::string& tensor, const std::filesystem::path& folder = {}) {
     try {
         array_of(tensor, folder);
     } catch (const InputError& error) {
@@ -115,28 +115,28 @@ TEST_CASE("Dims: none, zeros, packed", "[onnx]") {
 }
 
 TEST_CASE("Constants whose dims, types or values lie are refused by name", "[onnx]") {
-    CHECK_THAT(refusal(dims({3}) + type(1) + raw<float>({1, 2})),
+    CHECK_THAT(tensor_refusal(dims({3}) + type(1) + raw<float>({1, 2})),
                contains("tensor 'w': 8 bytes, its dims and type want 12"));
-    CHECK_THAT(refusal(dims({3}) + type(7) + packed(7, {1})), contains("1 values, its dims and type want 3"));
-    CHECK_THAT(refusal(dims({3}) + type(1)), contains("0 values, its dims and type want 3"));
-    CHECK_THAT(refusal(dims({-3}) + type(1)), contains("dims -3, wanted none below 0"));
-    CHECK_THAT(refusal(dims({1LL << 32, 1LL << 32}) + type(1)), contains("whose product no memory holds"));
-    CHECK_THAT(refusal(dims({1LL << 62}) + type(1)), contains("whose product no memory holds"));
-    CHECK_THAT(refusal(dims({1LL << 40}) + type(1)), contains("more than 2^34 bytes of constants"));
-    CHECK_THAT(refusal(dims({(1LL << 28) + 1}) + type(2)), contains("elements of 8 bits, wanted 2^28 at most"));
-    CHECK_THAT(refusal(packed(1, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}) +
-                       type(1)),
+    CHECK_THAT(tensor_refusal(dims({3}) + type(7) + packed(7, {1})), contains("1 values, its dims and type want 3"));
+    CHECK_THAT(tensor_refusal(dims({3}) + type(1)), contains("0 values, its dims and type want 3"));
+    CHECK_THAT(tensor_refusal(dims({-3}) + type(1)), contains("dims -3, wanted none below 0"));
+    CHECK_THAT(tensor_refusal(dims({1LL << 32, 1LL << 32}) + type(1)), contains("whose product no memory holds"));
+    CHECK_THAT(tensor_refusal(dims({1LL << 62}) + type(1)), contains("whose product no memory holds"));
+    CHECK_THAT(tensor_refusal(dims({1LL << 40}) + type(1)), contains("more than 2^34 bytes of constants"));
+    CHECK_THAT(tensor_refusal(dims({(1LL << 28) + 1}) + type(2)), contains("elements of 8 bits, wanted 2^28 at most"));
+    CHECK_THAT(tensor_refusal(packed(1, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}) +
+                              type(1)),
                contains("33 dims, wanted 32 at most"));
-    CHECK_THAT(refusal(type(8)), contains("strings, which are not read"));
-    CHECK_THAT(refusal(type(14)), contains("complex numbers, which are not read"));
-    CHECK_THAT(refusal(type(17)), contains("elements of type 17, which is not read"));
-    CHECK_THAT(refusal(raw<float>({1})), contains("elements of type 0, which is not read"));
-    CHECK_THAT(refusal(type(1) + part(3, "") + raw<float>({1})), contains("a segment of a tensor"));
-    CHECK_THAT(refusal(type(2) + number(5, 256)), contains("256 among its values, which is no uint8"));
-    CHECK_THAT(refusal(type(9) + number(5, 2)), contains("2 among its values, which is no bool"));
-    CHECK_THAT(refusal(type(10) + number(5, 65536)), contains("which is no float16"));
-    CHECK_THAT(refusal(type(13) + raw<std::uint64_t>({std::numeric_limits<std::uint64_t>::max()})),
+    CHECK_THAT(tensor_refusal(type(8)), contains("strings, which are not read"));
+    CHECK_THAT(tensor_refusal(type(14)), contains("complex numbers, which are not read"));
+    CHECK_THAT(tensor_refusal(type(17)), contains("elements of type 17, which is not read"));
+    CHECK_THAT(tensor_refusal(raw<float>({1})), contains("elements of type 0, which is not read"));
+    CHECK_THAT(tensor_refusal(type(1) + part(3, "") + raw<float>({1})), contains("a segment of a tensor"));
+    CHECK_THAT(tensor_refusal(type(2) + number(5, 256)), contains("256 among its values, which is no uint8"));
+    CHECK_THAT(tensor_refusal(type(9) + number(5, 2)), contains("2 among its values, which is no bool"));
+    CHECK_THAT(tensor_refusal(type(10) + number(5, 65536)), contains("which is no float16"));
+    CHECK_THAT(tensor_refusal(type(13) + raw<std::uint64_t>({std::numeric_limits<std::uint64_t>::max()})),
                contains("which is no uint64"));
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("Data outside of the model's folder, behind links or beyond a file's e
     std::filesystem::create_symlink("../w.bin", folder / "model/link.bin");
     std::filesystem::create_symlink("real", folder / "model/folder");
     const auto refused = [&](const std::string& tensor) {
-        return refusal(dims({2}) + type(1) + tensor, folder / "model");
+        return tensor_refusal(dims({2}) + type(1) + tensor, folder / "model");
     };
     CHECK_THAT(refused(external("../w.bin")), contains("wanted a path within the model's folder"));
     CHECK_THAT(refused(external("real/../../w.bin")), contains("wanted a path within the model's folder"));
@@ -188,7 +188,7 @@ TEST_CASE("Data outside of the model's folder, behind links or beyond a file's e
     CHECK_THAT(refused(external("w.bin", entry("length", "99999999999999999999"))), contains("wanted a whole number"));
     CHECK_THAT(refused(external("w.bin", entry("length", "4"))),
                contains("4 bytes in 'w.bin', its dims and type want 8"));
-    CHECK_THAT(refusal(dims({2}) + type(1) + external("w.bin")), contains("there is no folder to look in"));
+    CHECK_THAT(tensor_refusal(dims({2}) + type(1) + external("w.bin")), contains("there is no folder to look in"));
 }
 
 TEST_CASE("A small file of external data cannot become many times its size", "[onnx]") {
@@ -197,8 +197,9 @@ TEST_CASE("A small file of external data cannot become many times its size", "[o
     std::string graph = part(1, node_message("Identity", "x", "y"));
     for (int i = 0; i < 4; ++i)
         graph += part(5, part(8, "w" + std::to_string(i)) + dims({4}) + type(1) + external("w.bin"));
-    CHECK(read(model_message(graph), folder.path()).initializers.size() == 4);
+    CHECK(read_tensor(model_message(graph), folder.path()).initializers.size() == 4);
     for (int i = 4; i < 6; ++i)
         graph += part(5, part(8, "w" + std::to_string(i)) + dims({4}) + type(1) + external("w.bin"));
-    CHECK_THROWS_WITH(read(model_message(graph), folder.path()), contains("more than 4 times the bytes of their file"));
+    CHECK_THROWS_WITH(read_tensor(model_message(graph), folder.path()),
+                      contains("more than 4 times the bytes of their file"));
 }

@@ -77,12 +77,12 @@ void check_equal(const std::vector<onnx::Port>& a, const std::vector<onnx::Port>
     }
 }
 
-onnx::Model read(const std::string& bytes) { return onnx::read(std::as_bytes(std::span(bytes)), "model"); }
+onnx::Model read_again(const std::string& bytes) { return onnx::read(std::as_bytes(std::span(bytes)), "model"); }
 
 }  // namespace
 
 TEST_CASE("A model is read as it was written", "[onnx]") {
-    const onnx::Model model = sample(), again = read(onnx::bytes_of(model));
+    const onnx::Model model = sample(), again = read_again(onnx::bytes_of(model));
     CHECK(again.ir_version == model.ir_version);
     CHECK(again.producer == model.producer);
     CHECK(again.producer_version == model.producer_version);
@@ -117,7 +117,7 @@ TEST_CASE("A model is read as it was written", "[onnx]") {
 TEST_CASE("The same model makes the same bytes", "[onnx]") {
     const std::string bytes = onnx::bytes_of(sample());
     CHECK(onnx::bytes_of(sample()) == bytes);
-    CHECK(onnx::bytes_of(read(bytes)) == bytes);
+    CHECK(onnx::bytes_of(read_again(bytes)) == bytes);
     const TemporaryFolder folder;
     onnx::write_file(folder / "model.onnx", sample());
     CHECK(read_text(folder / "model.onnx") == bytes);

@@ -28,7 +28,7 @@ using kernels::BinaryKind;
 namespace {
 
 /// Each operator once, with fields that are not those of a blank one; images of 6 x 5 x 4.
-graph::Graph network() {
+graph::Graph network_of_all() {
     graph::Builder b(6, 5, 4);
     Value v = b.append("layer_norm", b.src(), 6, 5, 4, graph::LayerNorm{uniform(4, 1), uniform(4, 2), 0.25F});
     v = b.append("instance_norm", v, 6, 5, 4, graph::InstanceNorm{uniform(4, 3), {}, 0.5F});
@@ -60,7 +60,7 @@ File written(const TemporaryFolder& folder, const graph::Graph& graph) {
     return {load_checkpoint(folder / "graph.safetensors")};
 }
 
-std::vector<float> run(const graph::Graph& graph, const Tensor& images) {
+std::vector<float> run_read(const graph::Graph& graph, const Tensor& images) {
     std::vector<float> dst(static_cast<std::size_t>(images.dim(0) * graph.map(graph.dst).elements()));
     Runtime(graph, images.dim(0)).run(images.dim(0), images.data<float>(), dst.data());
     return dst;
@@ -70,12 +70,12 @@ std::vector<float> run(const graph::Graph& graph, const Tensor& images) {
 
 TEST_CASE("Operators of imported graphs are read as they were written", "[graph_file]") {
     const TemporaryFolder folder;
-    const File file = written(folder, network());
+    const File file = written(folder, network_of_all());
     const graph::Graph read = read_graph(file.state, "file");
     CHECK(written(folder, read).text() == file.text());
     const auto src = uniform(2 * 6 * 5 * 4, 9);
     const Tensor images = Tensor::from<float>(src, {2, 6, 5, 4});
-    CHECK(run(read, images) == run(network(), images));
+    CHECK(run_read(read, images) == run_read(network_of_all(), images));
     const auto& moved = *std::ranges::find(read.nodes, "rearrange", &graph::Node::name);
     CHECK(moved.as<graph::Rearrange>()->pixel_axes == std::vector<graph::RearrangeAxis>{{5, 0, -1}});
     CHECK(moved.as<graph::Rearrange>()->first_channel == 4);
@@ -85,7 +85,7 @@ TEST_CASE("Operators of imported graphs are read as they were written", "[graph_
 
 TEST_CASE("A file with fields that an operator cannot have is refused", "[graph_file]") {
     const TemporaryFolder folder;
-    const File file = written(folder, network());
+    const File file = written(folder, network_of_all());
     const auto refused = [&](const std::string& node, const std::string& field, const Json& value) {
         CAPTURE(node, field, json_text(value));
         CheckpointState changed = file.state;
@@ -140,7 +140,7 @@ TEST_CASE("A file with fields that an operator cannot have is refused", "[graph_
 
 TEST_CASE("A file without the tensors of an operator, or with others, is refused", "[graph_file]") {
     const TemporaryFolder folder;
-    const File file = written(folder, network());
+    const File file = written(folder, network_of_all());
     for (std::size_t i = 0; i < file.state.tensors.size(); ++i) {
         CAPTURE(file.state.tensors[i].name);
         CheckpointState changed = file.state;

@@ -25,7 +25,7 @@ namespace {
 Tensor weights_of(const Dims& dims, std::uint64_t seed) { return uniform(dims, seed, -0.5, 0.5).to(DType::f32); }
 
 /// Squeeze-excite and attention over the pixels, between convolutions: images of 6 x 6 x 3, 4 logits.
-graph::Graph network() {
+graph::Graph gated_network() {
     Builder b(6, 6, 3);
     const Value first = b.conv("first", b.src(), weights_of({8, 3, 3, 3}, 1), {}, Conv2dOptions{.pad = 1});
     const Value squeezed = b.append("squeeze", first, 1, 1, 8,
@@ -54,7 +54,7 @@ struct Both {
 }  // namespace
 
 TEST_CASE("An operand lives until it is read", "[operand]") {
-    const graph::Graph g = network();
+    const graph::Graph g = gated_network();
     const std::vector<MemoryUse> uses = memory_uses(g);
     int seen = 0;
     for (std::size_t step = 0; step < g.nodes.size(); ++step) {
@@ -87,7 +87,7 @@ TEST_CASE("A buffer that is a residual and an operand is not overwritten by the 
 }
 
 TEST_CASE("In a quantized graph operators with operands stay floats and give what they gave", "[operand]") {
-    const graph::Graph floats = network();
+    const graph::Graph floats = gated_network();
     std::vector<Tensor> batches;
     for (std::uint64_t i = 1; i <= 3; ++i) batches.push_back(random_images(4, 6, 3, i));
     const Quantized quantized = quantize(floats, batches, {.method = RangeMethod::minmax});
@@ -110,7 +110,7 @@ TEST_CASE("In a quantized graph operators with operands stay floats and give wha
 }
 
 TEST_CASE("A layer or its operand can be kept in floats", "[operand]") {
-    const graph::Graph floats = network();
+    const graph::Graph floats = gated_network();
     std::vector<Tensor> batches;
     for (std::uint64_t i = 1; i <= 2; ++i) batches.push_back(random_images(4, 6, 3, i));
     const Quantized kept = quantize(floats, batches, {.method = RangeMethod::minmax, .keep = {"excite"}});
