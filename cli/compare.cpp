@@ -7,6 +7,7 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/reading.h"
 #include "engine/files.h"
 #include "runs/report/report.h"
 
@@ -24,7 +25,9 @@ Run add_report(CLI::App& app, const Globals& globals) {
     const auto run = std::make_shared<std::string>();
     add_text(app, "run", *run, "RUN", "Run directory of keel train", Need::required);
     return [run, &globals] {
-        const std::string file = report::write_report(*run).string();
+        std::vector<Remark> data;
+        const std::string file = report::write_report(*run, &data).string();
+        tell(data, "report", globals.quiet);
         print_result(globals, {{"report", file}}, file + "\n");
         return kSuccess;
     };

@@ -53,7 +53,10 @@ std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o,
         if (!dataset->files().empty()) warn_of_reading(who, dataset->reading(), reading_of(checkpoint));
         if (scored) tell(remarks_on_scores(trained_on(checkpoint), *dataset, o.data, o.split), who, quiet);
     }
-    if (o.split == kAllSplits) dataset = join_splits(std::move(dataset));
+    if (o.split != kAllSplits) return dataset;
+    const std::ptrdiff_t told = std::ssize(dataset->remarks());
+    dataset = join_splits(std::move(dataset));
+    tell({dataset->remarks().begin() + told, dataset->remarks().end()}, command, quiet);
     return dataset;
 }
 

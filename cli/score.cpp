@@ -37,7 +37,7 @@ void warn(const std::string& what, const std::vector<std::string>& names) {
 }
 
 /// By NIH's table.
-JoinedScores join(const Options& o) {
+JoinedScores join(const Options& o, bool quiet) {
     std::vector<std::string> labels(nih_labels().begin(), nih_labels().end());
     if (!o.only.empty()) labels = o.only;
     require_nih_labels(labels);
@@ -45,7 +45,7 @@ JoinedScores join(const Options& o) {
     std::vector<NihRow> rows = read_nih_table(o.labels, &remarks);
     if (!o.list.empty())
         for (Remark& remark : keep_listed(rows, o.list)) remarks.push_back(std::move(remark));
-    tell(remarks, "score", false);
+    tell(remarks, "score", quiet);
     ScoreTable table = read_score_table(o.predictions, nih_labels(), labels);
     warn("columns are no labels and are left out", table.left_out);
     JoinedScores joined = join_scores(std::move(table), std::move(rows), labels);
@@ -64,7 +64,9 @@ int run(const Options& o, const Globals& globals) {
                                            "no column 'true_LABEL' or 'class'",
                                            o.predictions)
                              : "[score] --list wants --labels");
-    const JoinedScores joined = o.labels.empty() ? own_scores(read_predictions(o.predictions), o.only) : join(o);
+    const JoinedScores joined =
+        o.labels.empty() ? own_scores(read_predictions(o.predictions), o.only) : join(o, globals.quiet);
+    tell({{false, fmt::format("{}: {} samples are scored", o.predictions, joined.samples())}}, "score", globals.quiet);
     warn("predictions have no label and are left out", joined.without_label);
     warn("labelled images have no prediction and are left out", joined.without_prediction);
     const std::vector<LabelScore> scores = score_labels(joined.input);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ struct Sample {
 struct Remark {
     bool warning = false;  ///< it may change a result; else it is for the record
     std::string text{};    ///< a sentence without its full stop: "3 files are no images: a.txt, b.txt and 1 more"
+    std::optional<Split> split{};  ///< which it is about, where that is one
 };
 
 /// What a source found, before it can load images.

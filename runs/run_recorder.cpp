@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <limits>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "kernels/parallel.h"
@@ -38,17 +40,31 @@ Json row_of(const EpochReport& report) {
     return row;
 }
 
-/// What data.json holds.
+Json to_json(const Remark& remark) {
+    Json json{{"warning", remark.warning}, {"text", remark.text}};
+    if (remark.split) json["split"] = split_name(*remark.split);
+    return json;
+}
+
+/// What data.json holds. The splits' own lines stand with their numbers, and are no remarks.
 Json data_of(const TrainStart& start) {
     Json splits = Json::object(), remarks = Json::array();
+    std::set<std::string> lines;
     for (const Split split : kSplits) {
         const SplitCounts& counts = start.label_counts[static_cast<std::size_t>(split)];
-        splits[split_name(split)] = {
-            {"samples", counts.samples}, {"per_label", counts.per_label}, {"unknown", counts.unknown}};
         const std::string& origin = start.origins[static_cast<std::size_t>(split)];
-        if (!origin.empty()) splits[split_name(split)]["origin"] = origin;
+        const std::string line = split_line(split, counts, origin);
+        Json& entry = splits[split_name(split)] = {{"line", line},
+                                                   {"samples", counts.samples},
+                                                   {"patients", counts.patients},
+                                                   {"unused", counts.unused},
+                                                   {"per_label", counts.per_label},
+                                                   {"unknown", counts.unknown}};
+        if (!origin.empty()) entry["origin"] = origin;
+        lines.insert(line);
     }
-    for (const Remark& remark : start.data) remarks.push_back({{"warning", remark.warning}, {"text", remark.text}});
+    for (const Remark& remark : start.data)
+        if (!lines.contains(remark.text)) remarks.push_back(to_json(remark));
     return {{"labels", start.label_names}, {"splits", std::move(splits)}, {"remarks", std::move(remarks)}};
 }
 

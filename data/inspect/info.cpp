@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/core.h>
@@ -23,23 +25,22 @@ void add(const Sample& sample, SplitCounts& counts) {
     counts.without_label += none;
 }
 
-/// "train: 312 samples of 40 patients, by the official list".
-std::string split_text(const Dataset& dataset, Split split) {
-    std::set<std::string> patients;
-    for (const Sample& sample : dataset.samples(split))
-        if (!sample.patient.empty()) patients.insert(sample.patient);
-    const std::string& origin = dataset.origin(split);
-    return fmt::format("{}: {} samples{}{}{}", split_name(split), dataset.size(split),
-                       patients.empty() ? "" : fmt::format(" of {} patients", patients.size()),
-                       origin.empty() ? "" : ", ", origin);
+/// True where a loss has nothing to go by.
+bool is_unused(const Sample& sample, Task task, std::size_t labels) {
+    if (task == Task::classes) return sample.label == kUnknownClass;
+    for (std::size_t i = 0; i < labels; ++i)
+        if (sample.is_known(i) || (i < sample.soft.size() && sample.soft[i] != kNoSoftTarget)) return false;
+    return labels > 0;
 }
 
 /// Says so where the share of a split was asked for, but the data bring the split.
 void describe_idle(const Dataset& dataset, Split split, std::vector<Remark>& remarks) {
     const std::string& origin = dataset.origin(split);
     if (origin.find(" % of ") != std::string::npos) return;
-    remarks.push_back({true, fmt::format("--{}-fraction has no effect: the split is {}", split_name(split),
-                                         origin.empty() ? "as the data bring it, or do not" : origin)});
+    remarks.push_back({true,
+                       fmt::format("--{}-fraction has no effect: the split is {}", split_name(split),
+                                   origin.empty() ? "as the data bring it, or do not" : origin),
+                       split});
 }
 
 /// Returns patients with samples in several splits.
@@ -83,22 +84,37 @@ void describe_labels(const Dataset& dataset, Split split, const SplitCounts& cou
     if (counts.samples == 0) return;
     const auto absent = labels_where(dataset, [&](std::size_t i) { return counts.per_label[i] == 0; });
     if (std::string text = absent_text(dataset, split, absent); !text.empty())
-        remarks.push_back({true, std::move(text)});
+        remarks.push_back({true, std::move(text), split});
     const auto present = labels_where(dataset, [&](std::size_t i) { return counts.per_label[i] > 0; });
     if (split == Split::train && dataset.task() == Task::classes && present.size() == 1)
-        remarks.push_back({true, fmt::format("class {} alone has training samples: there is nothing to tell it from",
-                                             excerpt(present[0]))});
+        remarks.push_back(
+            {true,
+             fmt::format("class {} alone has training samples: there is nothing to tell it from", excerpt(present[0])),
+             split});
     const auto unknown = labels_where(dataset, [&](std::size_t i) { return counts.unknown[i] > 0; });
     if (!unknown.empty())
-        remarks.push_back({false, fmt::format("{}: not known of every sample: {}; loss and scores leave those out",
-                                              split_name(split), some_of(unknown))});
+        remarks.push_back({false,
+                           fmt::format("{}: not known of every sample: {}; loss and scores leave those out",
+                                       split_name(split), some_of(unknown)),
+                           split});
 }
 
 }  // namespace
 
+std::string split_line(Split split, const SplitCounts& counts, const std::string& origin) {
+    std::string line = fmt::format("{}: {} samples", split_name(split), counts.samples);
+    if (counts.patients > 0) line += fmt::format(" of {} patients", counts.patients);
+    if (!origin.empty()) line += ", " + origin;
+    if (counts.unused > 0) line += fmt::format("; nothing is known of {}, which are not used", counts.unused);
+    return line;
+}
+
 std::vector<Remark> describe(const Dataset& dataset, const DatasetOptions& options) {
     std::vector<Remark> remarks;
-    for (const Split split : kSplits) remarks.push_back({false, split_text(dataset, split)});
+    const auto counts = count_labels(dataset);
+    for (const Split split : kSplits)
+        remarks.push_back(
+            {false, split_line(split, counts[static_cast<std::size_t>(split)], dataset.origin(split)), split});
     const DatasetOptions usual;
     if (options.val_fraction != usual.val_fraction) describe_idle(dataset, Split::val, remarks);
     if (options.test_fraction != usual.test_fraction) describe_idle(dataset, Split::test, remarks);
@@ -110,7 +126,6 @@ std::vector<Remark> describe(const Dataset& dataset, const DatasetOptions& optio
     add(dataset.unlabelled(), "images have no row in the label file and are not used");
     add(dataset.unlisted(), "labelled images are in none of the official lists and are not used");
     add(shared_patients(dataset), "patients have images in several splits: scores are too good by them");
-    const auto counts = count_labels(dataset);
     for (const Split split : kSplits) describe_labels(dataset, split, counts[static_cast<std::size_t>(split)], remarks);
     return remarks;
 }
@@ -123,7 +138,10 @@ std::array<SplitCounts, 3> count_labels(const Dataset& dataset) {
         counts.samples = dataset.size(split);
         counts.per_label.assign(labels, 0);
         counts.unknown.assign(labels, 0);
+        std::unordered_set<std::string_view> patients;
         for (const Sample& sample : dataset.samples(split)) {
+            if (!sample.patient.empty()) patients.insert(sample.patient);
+            counts.unused += is_unused(sample, dataset.task(), labels);
             if (dataset.task() == Task::labels)
                 add(sample, counts);
             else if (sample.label != kUnknownClass)
@@ -131,6 +149,7 @@ std::array<SplitCounts, 3> count_labels(const Dataset& dataset) {
             else
                 for (std::int64_t& unknown : counts.unknown) ++unknown;
         }
+        counts.patients = std::ssize(patients);
     }
     return result;
 }

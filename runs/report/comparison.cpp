@@ -5,7 +5,9 @@
 #include <limits>
 #include <set>
 #include <string_view>
+#include <utility>
 
+#include "runs/report/data_section.h"
 #include "runs/report/marks.h"
 #include "runs/report/page.h"
 #include "runs/report/report.h"
@@ -95,6 +97,18 @@ std::string labels(const Runs& runs) {
     return table(rows, "scores") + note(kExplanation);
 }
 
+/// How many samples each run used: scores on other splits are not the same scores.
+std::string used_data(const Runs& runs) {
+    std::vector<std::vector<std::string>> rows{{"run"}};
+    for (std::string& column : data_columns()) rows[0].push_back(std::move(column));
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        auto& row = rows.emplace_back(1, run_cell(runs, i));
+        for (std::string& cell : data_row(runs[i])) row.push_back(std::move(cell));
+    }
+    return table(rows, "data") +
+           note("Samples used; a dash: the run did not record it. The warnings are in its report.");
+}
+
 std::string differences(const Runs& runs) {
     std::vector<std::vector<std::string>> rows{{"option"}};
     std::vector<ConfigEntries> entries;
@@ -121,7 +135,7 @@ std::string comparison_page(const std::vector<std::filesystem::path>& paths) {
     name_apart(runs);
     const std::string body = fmt::format("<h1>{} runs side by side</h1>\n", runs.size()) + overview(runs) +
                              section("Course", course(runs)) + section("Scores", labels(runs)) +
-                             section("Options that differ", differences(runs));
+                             section("Data", used_data(runs)) + section("Options that differ", differences(runs));
     return page(fmt::format("{} runs – Keel", runs.size()), body);
 }
 

@@ -7,11 +7,16 @@
 #include <set>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/formats/stb.h"
+#include "data/inspect/brightness.h"
+#include "data/inspect/info.h"
 #include "embed/images.h"
 #include "runs/heatmaps.h"
+#include "runs/report/data_section.h"
 #include "runs/report/page.h"
 
 namespace keel::report {
@@ -81,6 +86,13 @@ public:
         for (std::size_t i = 0; i < samples.size(); ++i) index_.emplace(samples[i].name, static_cast<std::int64_t>(i));
     }
 
+    /// What is said of the data where they are opened.
+    std::vector<Remark> remarks(const DatasetOptions& options) const {
+        std::vector<Remark> all = describe(*dataset_, options);
+        for (Remark& remark : describe_images(*dataset_)) all.push_back(std::move(remark));
+        return all;
+    }
+
     /// Image and heatmap side by side.
     std::string html(const std::string& name, std::size_t label) {
         const auto found = index_.find(name);
@@ -136,20 +148,24 @@ std::vector<ConfidentError> confident_errors(const StoredPredictions& stored, st
     return errors;
 }
 
-std::string errors_html(const RunData& run) {
+std::string errors_html(const RunData& run, std::vector<Remark>* data) {
     if (!run.predictions) return "";
     const StoredPredictions& stored = *run.predictions;
     const auto errors = confident_errors(stored, kMostErrors);
     if (errors.empty())
         return note("No label was given or missed against the truth with a probability beyond one half.");
     std::optional<Images> images;
-    std::string trouble;
+    std::string trouble, html;
     try {
         images.emplace(run);
+        const std::vector<Remark> now = images->remarks(run.config);
+        for (const Remark& remark : new_remarks(run, now))
+            html += note("The data are others than the run recorded: " + remark.text);
+        if (data != nullptr) data->insert(data->end(), now.begin(), now.end());
     } catch (const Error& error) {
         trouble = error.what();
     }
-    std::string html;
+    std::string figures;
     for (const ConfidentError& error : errors) {
         const std::string& name = stored.predictions.names[error.sample];
         std::string pair;
@@ -158,12 +174,12 @@ std::string errors_html(const RunData& run) {
         } catch (const Error& failed) {
             trouble = failed.what();
         }
-        html += fmt::format(
+        figures += fmt::format(
             "<figure class=\"error\"><figcaption>{}<small>{} · probability {:.3f}</small></figcaption>\n{}</figure>\n",
             escape(caption(stored, error)), escape(name), error.probability, pair);
     }
-    return note(kExplanation) + (trouble.empty() ? "" : note("Images are missing: " + trouble)) +
-           "<div class=\"grid images\">\n" + html + "</div>\n";
+    return note(kExplanation) + (trouble.empty() ? "" : note("Images are missing: " + trouble)) + html +
+           "<div class=\"grid images\">\n" + figures + "</div>\n";
 }
 
 }  // namespace keel::report

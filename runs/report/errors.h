@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "runs/report/run_data.h"
 
 namespace keel::report {
@@ -22,7 +23,8 @@ struct ConfidentError {
 std::vector<ConfidentError> confident_errors(const StoredPredictions& stored, std::size_t most);
 
 /// The section's HTML: images and, beside each, the heatmap of the label in question, where the data and the best
-/// checkpoint are still there; else it says why there are none.
-std::string errors_html(const RunData& run);
+/// checkpoint are still there; else it says why there are none. Says so where the data are not what the run recorded of
+/// them; all that is said of them goes to `data`.
+std::string errors_html(const RunData& run, std::vector<Remark>* data = nullptr);
 
 }  // namespace keel::report

@@ -47,6 +47,7 @@ tr { break-inside: avoid; }
 tr:last-child td { border-bottom: 0; }
 .wide + .note, .facts + .note { margin-top: .6rem; }
 table.total tr:last-child td { font-weight: 600; }
+table.words th, table.words td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 td svg { display: block; margin-left: auto; }
 .facts { columns: 21rem; column-gap: 2.5rem; font-size: .88rem; }
 .facts div { display: flex; justify-content: space-between; gap: 1rem; padding: .15rem 0; border-bottom: 1px solid var(--grid);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/files.h"
+#include "runs/report/data_section.h"
 #include "runs/report/errors.h"
 #include "runs/report/page.h"
 #include "runs/report/scores.h"
@@ -11,7 +12,7 @@
 
 namespace keel::report {
 
-std::filesystem::path write_report(const std::filesystem::path& path) {
+std::filesystem::path write_report(const std::filesystem::path& path, std::vector<Remark>* data) {
     const RunData run = read_run_data(path);
     std::string body = fmt::format("<h1>{}</h1>\n<p class=\"sub\">{} on {}</p>\n", escape(run.name),
                                    escape(run.config.model), escape(run.config.data));
@@ -21,7 +22,7 @@ std::filesystem::path write_report(const std::filesystem::path& path) {
     if (const std::string groups = subgroups_html(run); !groups.empty()) body += section("Subgroups", groups);
     if (run.predictions && !run.predictions->multi_label)
         body += section("Confusion", confusion_html(*run.predictions));
-    if (run.predictions) body += section("Most confident errors", errors_html(run));
+    if (run.predictions) body += section("Most confident errors", errors_html(run, data));
     body += section("Data", data_html(run));
     body += section("Configuration", config_html(run));
     body += section("Machine", machine_html(run));

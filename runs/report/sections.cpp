@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <sstream>
 
 #include "engine/json.h"
@@ -63,15 +62,6 @@ std::string scores_figure(const RunData& run) {
         }
     }
     return plot.series.empty() ? "" : figure(title, names, to_svg(plot));
-}
-
-/// A number of data.json, as HTML; a dash for what is none.
-std::string count_of(const Json& counts, const char* key, std::optional<std::size_t> index = std::nullopt) {
-    if (!counts.is_object() || !counts.contains(key)) return "–";
-    const Json& value = counts[key];
-    if (!index) return value.is_number_integer() ? json_text(value) : "–";
-    return value.is_array() && *index < value.size() && value[*index].is_number_integer() ? json_text(value[*index])
-                                                                                          : "–";
 }
 
 }  // namespace
@@ -142,28 +132,6 @@ std::string config_html(const RunData& run) {
     for (const auto& [key, value] : config_entries(run.config))
         list.push_back({key, value, value != value_of(defaults, key)});
     return facts(list) + note("Bold: not the default.");
-}
-
-std::string data_html(const RunData& run) {
-    if (!run.data.is_object()) return note("The run does not say what it read.");
-    std::string html;
-    std::vector<std::vector<std::string>> rows{{"label"}};
-    const Json splits = run.data.value("splits", Json::object()), names = run.data.value("labels", Json::array());
-    for (const auto& [split, counts] : splits.items()) rows[0].push_back(escape(split));
-    for (std::size_t i = 0; names.is_array() && i < names.size(); ++i) {
-        rows.push_back({escape(names[i].is_string() ? names[i].get<std::string>() : json_text(names[i]))});
-        for (const auto& [split, counts] : splits.items()) rows.back().push_back(count_of(counts, "per_label", i));
-    }
-    rows.push_back({"samples"});
-    for (const auto& [split, counts] : splits.items()) rows.back().push_back(count_of(counts, "samples"));
-    if (splits.is_object() && !splits.empty()) html += table(rows);
-    const Json remarks = run.data.value("remarks", Json::array());
-    for (const auto& remark : remarks) {
-        if (!remark.is_object() || !remark.contains("text") || !remark["text"].is_string()) continue;
-        const bool warning = remark.contains("warning") && remark["warning"] == true;
-        html += note((warning ? "Warning: " : "") + remark["text"].get<std::string>());
-    }
-    return html;
 }
 
 std::string machine_html(const RunData& run) {

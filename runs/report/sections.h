@@ -16,8 +16,6 @@ std::string curve_figure(const std::string& caption, const std::string& unit, co
 
 std::string summary_html(const RunData& run);
 std::string curves_html(const RunData& run);
-/// What was found and used of the data, with a table of the labels; as a run that is older does not say it.
-std::string data_html(const RunData& run);
 std::string config_html(const RunData& run);
 std::string machine_html(const RunData& run);
 

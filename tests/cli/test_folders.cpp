@@ -118,11 +118,47 @@ TEST_CASE("A run says of its data what it used and what not, in the log, in data
     INFO(result.err);
     REQUIRE(result.code == 0);
     const std::string report = read_text(folder / "run/report.html"), log = read_text(folder / "run/log.txt");
-    for (const char* part : {"train: 12 samples, folder Train", "val: 4 samples, folder Validation",
-                             "1 files are ignored, for they are not images", "class COVID has no training samples"}) {
+    for (const char* part : {"1 files are ignored, for they are not images", "class COVID has no training samples"}) {
         CHECK_THAT(log, contains(part));
         CHECK_THAT(report, contains(part));
     }
-    CHECK_THAT(report, contains("<h2>Data</h2>"));
+    CHECK_THAT(log, contains("train: 12 samples, folder Train") && contains("val: 4 samples, folder Validation"));
+    CHECK_THAT(report, contains("<h2>Data</h2>") && contains("<td>train</td><td>12</td><td>12</td>") &&
+                           contains("<td>val</td><td>4</td><td>4</td><td>–</td><td>folder Validation</td>") &&
+                           !contains("others than the run recorded"));
     CHECK_THAT(result.err, contains("class COVID has no training samples") && !contains("12 samples"));  // --quiet
+
+    // The images of errors are the run's data, opened again: what is said of them now is said, too.
+    write_image(folder / "set/Validation/A/new.png", 9);
+    const auto again = run_keel({"report", folder / "run"});
+    CHECK_THAT(again.err, contains("keel report: train: 12 samples") && contains("keel report: val: 5 samples") &&
+                              contains("keel report: warning: class COVID has no training samples"));
+    CHECK_THAT(read_text(folder / "run/report.html"),
+               contains("The data are others than the run recorded: val: 5 samples, folder Validation"));
+}
+
+TEST_CASE("Every command that opens data says at its start what it found and used", "[folders]") {
+    const TemporaryFolder folder;
+    const std::string set = "folder:" + (folder / "set"), checkpoint = folder / "run/checkpoints/best.safetensors";
+    write_classes(folder / "set/train", 10);
+    write_classes(folder / "set/val", 4);
+    write_text(folder / "set/train/A/x.unknown", "?");
+    REQUIRE(run_keel(train_command(set, folder / "run", {"--epochs", "1"})).code == 0);
+    const std::vector<std::vector<std::string>> commands{
+        {"eval", "--checkpoint", checkpoint, "--data", set, "--split", "val", "--predictions", folder / "p.csv"},
+        {"threshold", "--checkpoint", checkpoint, "--data", set},
+        {"quantize", "--checkpoint", checkpoint, "--data", set, "--out", folder / "int8", "--batch-size", "4"},
+        {"data", "info", set},
+        {"data", "check", "--data", set},
+        {"data", "bench", set, "--images", "8", "--rounds", "1"},
+        {"data", "pack", set, folder / "pack"},
+        {"report", folder / "run"}};
+    for (const auto& line : commands) {
+        const auto result = run_keel(line);
+        CAPTURE(line, result.err);
+        CHECK_THAT(result.err, contains(": train: 20 samples, folder train\n") &&
+                                   contains(": val: 8 samples, folder val\n") &&
+                                   contains(": warning: 1 files are ignored, for they are not images"));
+    }
+    CHECK_THAT(run_keel({"score", "--predictions", folder / "p.csv"}).err, contains("p.csv: 8 samples are scored"));
 }

@@ -209,7 +209,8 @@ TEST_CASE("keel score: names without folder or ending, and tables as others writ
         CHECK(keel::parse_json(result.out).at("auroc").at("Mass") == 1);
         return result.err;
     };
-    CHECK(score("Image Index,Mass\na.png,1\nb.png,0\n").empty());
+    CHECK(score("Image Index,Mass\na.png,1\nb.png,0\n") ==
+          "keel score: " + (folder / "p.csv") + ": 2 samples are scored\n");
     for (const char* names : {"a,1\nb,0", "/data/images/a.png,1\n/data/images/b.png,0", "A.PNG,1\nB.jpg,0"})
         CHECK_THAT(score("Image Index,Mass\n" + std::string(names) + "\n"),
                    contains("2 images are found by their names"));

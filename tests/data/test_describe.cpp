@@ -32,6 +32,25 @@ TEST_CASE("A line a split says how many samples it has and how it was made", "[d
                                                          "test: 2 samples"});
 }
 
+TEST_CASE("A split's line counts what nothing is known of, and remarks on one split name it", "[describe]") {
+    DatasetContents contents = small_contents(Task::classes, 4, 2);
+    contents.splits[0][0].label = kUnknownClass;
+    CHECK(lines_of(contents)[0] == "train: 4 samples; nothing is known of 1, which are not used");
+    contents = small_contents(Task::labels, 5, 2);
+    contents.remarks = {{true, "of all"}};
+    contents.splits[0][0].known = contents.splits[0][1].known = 0;
+    contents.splits[0][1].soft = {kNoSoftTarget, 0.5F};  // a loss has a use for it
+    const SmallDataset dataset(contents);
+    CHECK(count_labels(dataset)[0].unused == 1);
+    for (const Remark& remark : describe(dataset)) {
+        CAPTURE(remark.text);
+        const bool names_one =
+            remark.text.starts_with("train: ") || remark.text.starts_with("val: ") || remark.text.starts_with("test: ");
+        CHECK(remark.split.has_value() == names_one);
+        if (remark.split) CHECK(remark.text.starts_with(split_name(*remark.split)));
+    }
+}
+
 TEST_CASE("What was not used, and what scores do not show, follows as warnings", "[describe]") {
     DatasetContents contents = small_contents(Task::labels, 5, 2);
     contents.remarks = {{true, "the source's own"}};

@@ -79,6 +79,7 @@ TEST_CASE("Runs lie side by side, by what differs", "[report]") {
     CHECK_THAT(html, contains("2 runs side by side"));
     CHECK_THAT(html, contains(folder / "a/run"));  // two folders of one name are told apart by their paths
     CHECK_THAT(html, contains("<tr><td>data</td><td>&#39;A&#39;</td>"));
+    CHECK_THAT(html, contains("<h2>Data</h2>"));
     CHECK(html.find("<tr><td>lr</td>") == std::string::npos);  // the same in both
     for (const char* figure : {"Validation mean AUROC", "Validation loss", "Training loss", "Throughput"})
         CHECK_THAT(html, contains(figure));
@@ -105,6 +106,8 @@ TEST_CASE("What is no run, or a damaged one, is refused by name", "[report]") {
     std::filesystem::remove(folder / "run/machine.json");
     std::filesystem::remove(folder / "run/metrics.jsonl");
     std::filesystem::remove(folder / "run/val_predictions.csv");
+    std::filesystem::remove(folder / "run/data.json");
     CHECK(refusal().empty());
-    CHECK_THAT(read_text(folder / "run/report.html"), contains("No epoch has been finished yet."));
+    CHECK_THAT(read_text(folder / "run/report.html"),
+               contains("No epoch has been finished yet.") && contains("did not record what it found"));
 }

@@ -100,28 +100,36 @@ TEST_CASE("What was left out is named: steps, and images", "[recorder]") {
 
 TEST_CASE("A start is told with what it took of other weights", "[recorder]") {
     Recorded run;
-    run.recorder.on_start({.model = "resnet18",
-                           .data = {{false, "train: 31 samples"}, {true, "class B has no training samples"}},
-                           .label_names = {"A", "B"},
-                           .label_counts = {SplitCounts{31, 0, {31, 0}, {0, 0}}, SplitCounts{3, 0, {3, 0}, {0, 0}}, {}},
-                           .train_samples = 31,
-                           .val_samples = 3,
-                           .total_steps = 8,
-                           .images_per_step = 16,
-                           .parameters = 1234,
-                           .ranks = 2,
-                           .weights_from = "other.safetensors",
-                           .weights_skipped = {"fc.weight"}});
+    run.recorder.on_start(
+        {.model = "resnet18",
+         .data = {{false, "train: 31 samples of 9 patients, a list"},
+                  {true, "class B has no training samples", Split::train},
+                  {false, "labels are called otherwise"}},
+         .label_names = {"A", "B"},
+         .label_counts = {SplitCounts{31, 0, {31, 0}, {0, 0}, 9}, SplitCounts{3, 0, {3, 0}, {0, 0}}, {}},
+         .origins = {"a list", "", ""},
+         .train_samples = 31,
+         .val_samples = 3,
+         .total_steps = 8,
+         .images_per_step = 16,
+         .parameters = 1234,
+         .ranks = 2,
+         .weights_from = "other.safetensors",
+         .weights_skipped = {"fc.weight"}});
     CHECK_THAT(run.file("log.txt"), contains("resnet18: 31 training and 3 validation samples, 8 steps of 16 images, "
                                              "1234 parameters, ") &&
                                         contains(" on each of 2 ranks") && contains("other.safetensors") &&
                                         contains("fc.weight"));
-    CHECK_THAT(run.file("log.txt"), contains(" info data: train: 31 samples\n") &&
+    CHECK_THAT(run.file("log.txt"), contains(" info data: train: 31 samples of 9 patients, a list\n") &&
                                         contains(" warning data: class B has no training samples\n"));
     const Json data = parse_json(run.file("data.json"));
     CHECK(data.at("labels") == Json({"A", "B"}));
     CHECK(data.at("splits").at("train").at("per_label") == Json({31, 0}));
-    CHECK(data.at("remarks").at(1) == Json({{"warning", true}, {"text", "class B has no training samples"}}));
+    CHECK(data.at("splits").at("train").at("line") == "train: 31 samples of 9 patients, a list");
+    CHECK(data.at("splits").at("train").at("patients") == 9);
+    CHECK(data.at("remarks") ==
+          Json({{{"warning", true}, {"text", "class B has no training samples"}, {"split", "train"}},
+                {{"warning", false}, {"text", "labels are called otherwise"}}}));
 }
 
 TEST_CASE("An epoch's score is called by its name, and said to be undefined where it is", "[recorder]") {

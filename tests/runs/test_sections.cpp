@@ -80,20 +80,3 @@ TEST_CASE("A curve has a line a run, and is left out where no run has it", "[sec
     CHECK(curve_figure("Loss", "loss", "val_loss", {&b}).find("class=\"keys\"") == std::string::npos);
     CHECK_THAT(curves_html(b), contains("<figcaption>Loss</figcaption>"));
 }
-
-TEST_CASE("Data are told by split and label, warnings as such; older runs and damaged files say nothing",
-          "[sections]") {
-    RunData run;
-    CHECK_THAT(data_html(run), contains("does not say what it read"));
-    run.data = parse_json(R"({"labels": ["A<", "B"],
-        "splits": {"train": {"samples": 5, "per_label": [3, 2]}, "val": {"samples": 2, "per_label": [2]}},
-        "remarks": [{"warning": false, "text": "train: 5 samples"}, {"warning": true, "text": "B & more"}]})");
-    const std::string html = data_html(run);
-    CHECK_THAT(html, contains("A&lt;") && contains("<td>3</td><td>2</td>") && contains("<td>5</td><td>2</td>") &&
-                         contains("train: 5 samples") && contains("Warning: B &amp; more"));
-    for (const char* damaged : {R"({"labels": 1, "splits": [1, 2], "remarks": {"a": 1}})", "{}",
-                                R"({"splits": {"train": {"samples": "x", "per_label": [[]]}}, "labels": [{}]})"}) {
-        run.data = parse_json(damaged);
-        CHECK_NOTHROW(data_html(run));
-    }
-}
