@@ -187,7 +187,7 @@ void write_fake_quantize(OnnxWriter& writer, const Node& node, const FakeQuantiz
     writer.write(node.dst, writer.add("DequantizeLinear", {rounded, scale, zero}, axis));
 }
 
-constexpr ExportEntry kEntries[] = {
+constexpr ExportEntry kArithmeticEntries[] = {
     export_entry<Add, write_add>(),
     export_entry<Affine, write_affine>(),
     export_entry<Activate, write_activation>(),
@@ -249,6 +249,6 @@ std::string with_affine(OnnxWriter& writer, const std::string& tensor, const std
         {{"epsilon", 0.F}}, label);
 }
 
-std::span<const ExportEntry> arithmetic_exports() { return kEntries; }
+std::span<const ExportEntry> arithmetic_exports() { return kArithmeticEntries; }
 
 }  // namespace keel::graph

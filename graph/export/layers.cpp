@@ -205,7 +205,7 @@ std::vector<float> areas(std::int64_t in, std::int64_t out) {
     return matrix;
 }
 
-constexpr ExportEntry kEntries[] = {
+constexpr ExportEntry kLayersEntries[] = {
     export_entry<Conv, write_conv>(),
     export_entry<MatMul, write_matmul>(),
     export_entry<Pool, write_pool>(),
@@ -252,6 +252,6 @@ std::string read_through(OnnxWriter& writer, const Value& src, const std::option
     return writer.add("Relu", {affine}, {}, "norm/relu");
 }
 
-std::span<const ExportEntry> layer_exports() { return kEntries; }
+std::span<const ExportEntry> layer_exports() { return kLayersEntries; }
 
 }  // namespace keel::graph

@@ -246,7 +246,7 @@ void write_dequantize(OnnxWriter& writer, const Node& node, const Dequantize& op
                  scaled(writer, decode(writer, writer.read(node.src), 0, "decode"), op.scale, op.shift, "scaled"));
 }
 
-constexpr ExportEntry kEntries[] = {
+constexpr ExportEntry kQuantizedEntries[] = {
     export_entry<QuantConv, write_quant_conv>(),
     export_entry<QuantPool, write_quant_pool>(),
     export_entry<Quantize, write_quantize>(),
@@ -255,6 +255,6 @@ constexpr ExportEntry kEntries[] = {
 
 }  // namespace
 
-std::span<const ExportEntry> quantized_exports() { return kEntries; }
+std::span<const ExportEntry> quantized_exports() { return kQuantizedEntries; }
 
 }  // namespace keel::graph

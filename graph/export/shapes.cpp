@@ -203,7 +203,7 @@ void write_resize(OnnxWriter& writer, const Node& node, const Resize& op) {
     writer.write(node.dst, writer.add("Resize", std::move(inputs), std::move(attributes)));
 }
 
-constexpr ExportEntry kEntries[] = {
+constexpr ExportEntry kShapesEntries[] = {
     export_entry<Rearrange, write_rearrange>(),
     export_entry<Pad, write_pad>(),
     export_entry<Resize, write_resize>(),
@@ -211,6 +211,6 @@ constexpr ExportEntry kEntries[] = {
 
 }  // namespace
 
-std::span<const ExportEntry> shape_exports() { return kEntries; }
+std::span<const ExportEntry> shape_exports() { return kShapesEntries; }
 
 }  // namespace keel::graph

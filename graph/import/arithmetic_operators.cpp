@@ -349,7 +349,7 @@ void rounding(NodeScope& node) {
     node.output(mapped(node.constant(0), kFunction));
 }
 
-constexpr LowerEntry kOperators[]{
+constexpr LowerEntry kArithmeticOperators[]{
     {"Relu", relu},
     {"Sigmoid", sigmoid},
     {"Tanh", tanh},
@@ -395,6 +395,6 @@ constexpr LowerEntry kOperators[]{
 
 }  // namespace
 
-std::span<const LowerEntry> arithmetic_operators() { return kOperators; }
+std::span<const LowerEntry> arithmetic_operators() { return kArithmeticOperators; }
 
 }  // namespace keel::graph

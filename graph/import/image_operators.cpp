@@ -173,7 +173,7 @@ void pad(NodeScope& node) {
         image_view(node.builder(), node.builder().append(node.name(), map, extents[2], extents[3], extents[1], op)));
 }
 
-constexpr LowerEntry kOperators[]{
+constexpr LowerEntry kImageOperators[]{
     {"Resize", resize},
     {"Upsample", resize},
     {"Pad", pad},
@@ -181,6 +181,6 @@ constexpr LowerEntry kOperators[]{
 
 }  // namespace
 
-std::span<const LowerEntry> image_operators() { return kOperators; }
+std::span<const LowerEntry> image_operators() { return kImageOperators; }
 
 }  // namespace keel::graph

@@ -295,7 +295,7 @@ void global_max_pool(NodeScope& node) {
     node.output(image_view(node.builder(), node.builder().append(node.name(), map, 1, 1, map.c, all)));
 }
 
-constexpr LowerEntry kOperators[]{
+constexpr LowerEntry kLayerOperators[]{
     {"Conv", conv},
     {"BatchNormalization", batch_norm},
     {"Gemm", gemm},
@@ -308,6 +308,6 @@ constexpr LowerEntry kOperators[]{
 
 }  // namespace
 
-std::span<const LowerEntry> layer_operators() { return kOperators; }
+std::span<const LowerEntry> layer_operators() { return kLayerOperators; }
 
 }  // namespace keel::graph

@@ -238,7 +238,7 @@ void dequantize_linear(NodeScope& node) {
     node.output(std::move(result));
 }
 
-constexpr LowerEntry kOperators[]{
+constexpr LowerEntry kNormOperators[]{
     {"InstanceNormalization", instance_norm},
     {"LayerNormalization", layer_norm},
     {"GroupNormalization", group_norm},
@@ -255,6 +255,6 @@ constexpr LowerEntry kOperators[]{
 
 }  // namespace
 
-std::span<const LowerEntry> norm_operators() { return kOperators; }
+std::span<const LowerEntry> norm_operators() { return kNormOperators; }
 
 }  // namespace keel::graph

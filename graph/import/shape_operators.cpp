@@ -246,7 +246,7 @@ void cast(NodeScope& node) {
 
 void pass(NodeScope& node) { node.output(node.input(0)); }
 
-constexpr LowerEntry kOperators[]{
+constexpr LowerEntry kShapeOperators[]{
     {"Shape", shape},     {"Reshape", reshape},     {"Flatten", flatten},
     {"Squeeze", squeeze}, {"Unsqueeze", unsqueeze}, {"Transpose", transpose},
     {"Expand", expand},   {"Constant", constant},   {"ConstantOfShape", constant_of_shape},
@@ -255,6 +255,6 @@ constexpr LowerEntry kOperators[]{
 
 }  // namespace
 
-std::span<const LowerEntry> shape_operators() { return kOperators; }
+std::span<const LowerEntry> shape_operators() { return kShapeOperators; }
 
 }  // namespace keel::graph

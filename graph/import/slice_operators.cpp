@@ -175,12 +175,12 @@ void concat(NodeScope& node) {
     lower_concat(node, views, axis);
 }
 
-constexpr LowerEntry kOperators[]{
+constexpr LowerEntry kSliceOperators[]{
     {"Slice", slice}, {"Split", split}, {"Gather", gather}, {"Range", range}, {"Concat", concat},
 };
 
 }  // namespace
 
-std::span<const LowerEntry> slice_operators() { return kOperators; }
+std::span<const LowerEntry> slice_operators() { return kSliceOperators; }
 
 }  // namespace keel::graph

@@ -8,7 +8,7 @@
 namespace keel::graph {
 namespace {
 
-constexpr std::array<const char*, 7> kKinds{"add", "sub", "mul", "div", "max", "min", "pow"};
+constexpr std::array<const char*, 7> kBinaryKinds{"add", "sub", "mul", "div", "max", "min", "pow"};
 
 bool same_or_one(std::int64_t extent, std::int64_t of_src) { return extent == of_src || extent == 1; }
 
@@ -20,7 +20,7 @@ std::int64_t step(std::int64_t extent, std::int64_t of_src, std::int64_t distanc
 }  // namespace
 
 void Binary::fields(Archive& archive) {
-    archive.choice("kind", kind, kKinds);
+    archive.choice("kind", kind, kBinaryKinds);
     archive.flag("swapped", swapped);
     if (archive.optional("operand", operand)) archive.slice("operand", *operand);
     archive.numbers("constant", constant);

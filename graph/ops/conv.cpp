@@ -77,8 +77,8 @@ Conv2dOptions ConvWindow::options() const {
 
 kernels::Conv2dGeometry conv_geometry(const Buffer& map, std::int64_t ic, const Tensor& weights,
                                       const ConvWindow& window, std::int64_t n) {
-    kernels::Conv2dGeometry g{n, ic, map.h, map.w, weights.dim(0), static_cast<int>(weights.dim(2)),
-                              static_cast<int>(weights.dim(3))};
+    kernels::Conv2dGeometry g{
+        n, ic, map.h, map.w, weights.dim(0), static_cast<int>(weights.dim(2)), static_cast<int>(weights.dim(3))};
     g.groups = window.groups;
     g.stride_h = window.stride_h;
     g.stride_w = window.stride_w;

@@ -9,13 +9,13 @@
 namespace keel::graph {
 namespace {
 
-constexpr std::array<const char*, 3> kKinds{"max", "average", "adaptive_average"};
+constexpr std::array<const char*, 3> kPoolKinds{"max", "average", "adaptive_average"};
 
 }  // namespace
 
 void fields(Archive& archive, PoolKind& kind, PoolOptions& window) {
     int index = static_cast<int>(kind);
-    archive.word("kind", index, kKinds);
+    archive.word("kind", index, kPoolKinds);
     kind = static_cast<PoolKind>(index);
     archive.integer("kernel", window.kernel);
     archive.integer("stride", window.stride);

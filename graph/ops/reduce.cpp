@@ -8,11 +8,11 @@
 namespace keel::graph {
 namespace {
 
-constexpr std::array<const char*, 4> kKinds{"mean", "sum", "max", "min"};
+constexpr std::array<const char*, 4> kReduceKinds{"mean", "sum", "max", "min"};
 
 }  // namespace
 
-void Reduce::fields(Archive& archive) { archive.choice("kind", kind, kKinds); }
+void Reduce::fields(Archive& archive) { archive.choice("kind", kind, kReduceKinds); }
 
 void Reduce::check(const NodeCheck& node) const {
     node.require_floats();

@@ -23,7 +23,7 @@
 namespace keel::graph {
 namespace {
 
-constexpr OpKind kKinds[] = {
+constexpr OpKind kOpKinds[] = {
     op_kind<Conv>(),      op_kind<Pool>(),         op_kind<Affine>(),
     op_kind<Add>(),       op_kind<Quantize>(),     op_kind<Dequantize>(),
     op_kind<QuantConv>(), op_kind<QuantPool>(),    op_kind<Activate>(),
@@ -36,6 +36,6 @@ constexpr OpKind kKinds[] = {
 
 }  // namespace
 
-std::span<const OpKind> op_kinds() { return kKinds; }
+std::span<const OpKind> op_kinds() { return kOpKinds; }
 
 }  // namespace keel::graph

@@ -9,14 +9,14 @@
 namespace keel::graph {
 namespace {
 
-constexpr std::array<const char*, 2> kKinds{"nearest", "linear"};
+constexpr std::array<const char*, 2> kResizeKinds{"nearest", "linear"};
 constexpr std::array<const char*, 4> kCoordinates{"half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"};
 constexpr std::array<const char*, 4> kRoundings{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
 
 }  // namespace
 
 void Resize::fields(Archive& archive) {
-    archive.choice("kind", kind, kKinds);
+    archive.choice("kind", kind, kResizeKinds);
     archive.choice("coordinates", coordinates, kCoordinates);
     archive.choice("rounding", rounding, kRoundings);
     archive.number("scale_h", scale_h);

@@ -9,7 +9,7 @@
 namespace keel::graph {
 namespace {
 
-constexpr std::array<const char*, 2> kKinds{"max", "average"};
+constexpr std::array<const char*, 2> kWindowKinds{"max", "average"};
 
 kernels::WindowAxis rows(const WindowPool& p, const Buffer& src, const Buffer& dst) {
     return {src.h, dst.h, p.kh, p.stride_h, p.top, p.bottom, p.dilation_h};
@@ -22,7 +22,7 @@ kernels::WindowAxis columns(const WindowPool& p, const Buffer& src, const Buffer
 }  // namespace
 
 void WindowPool::fields(Archive& archive) {
-    archive.choice("kind", kind, kKinds);
+    archive.choice("kind", kind, kWindowKinds);
     archive.integer("kh", kh);
     archive.integer("kw", kw);
     archive.integer("stride_h", stride_h);

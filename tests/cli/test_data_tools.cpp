@@ -19,14 +19,13 @@
 
 using namespace keel;
 using namespace keel::test;
-using json = keel::Json;
 
 namespace {
 
 namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
 
-json object(const ProgramResult& result, int code = 0) {
+Json object(const ProgramResult& result, int code = 0) {
     INFO(result.err);
     REQUIRE(result.code == code);
     return parse_json(result.out);
@@ -77,7 +76,7 @@ std::string trained_weights(const std::string& data, const std::string& out, dou
 TEST_CASE("Training from a pack gives, to the bit, the weights of training from the same images", "[pack]") {
     const TemporaryFolder folder;
     const std::string set = draw_phantom(folder, "30", "64"), pack = folder / "pack";
-    const json packed = object(run_keel({"data", "pack", "phantom:" + set, pack, "--size", "32", "--json", "--quiet"}));
+    const Json packed = object(run_keel({"data", "pack", "phantom:" + set, pack, "--size", "32", "--json", "--quiet"}));
     CHECK(packed["bad_images"] == 0);
     CHECK(packed["shards"] == 1);
     CHECK(packed["bytes"] == 16 + 30 * 32 * 32);
@@ -94,17 +93,17 @@ TEST_CASE("Training from a pack gives, to the bit, the weights of training from 
 
     const std::string checkpoint = folder / "run/checkpoints/last.safetensors";
     const auto eval = [&](const std::string& data, const std::string& csv) {
-        json scores = object(
+        Json scores = object(
             run_keel({"eval", "--checkpoint", checkpoint, "--data", data, "--predictions", csv, "--json", "--quiet"}));
         scores.erase("origin");  // how the split was made: a pack holds what was divided before
         return scores;
     };
-    const json scores = eval("pack:" + pack, folder / "p.csv");
+    const Json scores = eval("pack:" + pack, folder / "p.csv");
     CHECK(scores == eval("phantom:" + (folder / "small"), folder / "s.csv"));
     CHECK(read_text(folder / "p.csv") == read_text(folder / "s.csv"));
 
     // And keel score agrees with keel eval.
-    const json judged = object(
+    const Json judged = object(
         run_keel({"score", "--predictions", folder / "p.csv", "--labels", set + "/Data_Entry_2017.csv", "--json"}));
     CHECK(judged["samples"] == scores["samples"]);
     CHECK(judged["auroc"].size() == 15);
@@ -116,7 +115,7 @@ TEST_CASE("Training from a pack gives, to the bit, the weights of training from 
             CHECK(judged["auroc"][label].get<double>() == Approx(value.get<double>()).epsilon(1e-12));
     }
 
-    json info = object(run_keel({"data", "info", "pack:" + pack, "--json"})),
+    Json info = object(run_keel({"data", "info", "pack:" + pack, "--json"})),
          of_set = object(run_keel({"data", "info", "phantom:" + set, "--json"}));
     info.erase("data");
     of_set.erase("data");
@@ -164,7 +163,7 @@ TEST_CASE("keel data pack names what it leaves out", "[pack]") {
     const TemporaryFolder folder;
     const std::string set = draw_phantom(folder, "20", "64");
     write_text(set + "/images/00000001_000.png", "no image");
-    const json packed = object(
+    const Json packed = object(
         run_keel({"data", "pack", "phantom:" + set, folder / "pack", "--size", "0", "--json", "--split", "train"}));
     CHECK(packed["bad_images"].get<int>() + packed["samples"]["train"].get<int>() ==
           object(run_keel({"data", "info", "phantom:" + set, "--json"}))["splits"]["train"]["samples"]);
@@ -190,7 +189,7 @@ TEST_CASE("keel data check: exit codes, JSON and CSV", "[check]") {
     std::ranges::fill(wider.pixels, std::uint8_t{200});
     const auto png = encode_png(wider);
     write_text(set + "/images/00000001_000.png", std::string(png.begin(), png.end()));
-    const json warned = object(run_keel({"data", "check", "--data", "phantom:" + set, "--json"}));
+    const Json warned = object(run_keel({"data", "check", "--data", "phantom:" + set, "--json"}));
     CHECK(warned["errors"] == 0);
     CHECK(warned["warnings"] == 1);
     CHECK(warned["findings"]["other_size"] == 1);
@@ -200,7 +199,7 @@ TEST_CASE("keel data check: exit codes, JSON and CSV", "[check]") {
     fs::rename(set + "/images/00000002_000.png", set + "/images/a,b.png");
     const ProgramResult bad =
         run_keel({"data", "check", "--data", "phantom:" + set, "--csv", csv, "--json", "--workers", "1"});
-    const json found = object(bad, 3);
+    const Json found = object(bad, 3);
     CHECK(found["errors"] == 2);
     CHECK(found["warnings"] == 1);
     CHECK(found["findings"]["unreadable"] == 1);
@@ -221,13 +220,13 @@ TEST_CASE("keel data bench measures several storages in turn, and says what empt
     const TemporaryFolder folder;
     const std::string set = draw_phantom(folder, "30", "64");
     REQUIRE(run_keel({"data", "pack", "phantom:" + set, folder / "pack", "--size", "64", "--quiet"}).code == 0);
-    const json cost = object(run_keel({"data", "bench", set, folder / "pack", "phantom:" + set, "--image-size", "32",
+    const Json cost = object(run_keel({"data", "bench", set, folder / "pack", "phantom:" + set, "--image-size", "32",
                                        "--images", "20", "--batch", "4", "--rounds", "3", "--cold", "--json"}));
     CHECK(cost["rounds"] == 3);
     REQUIRE(cost["results"].size() == 3);
     const Arguments specs{"phantom:" + set, "pack:" + (folder / "pack"), "phantom:" + set};
     for (std::size_t i = 0; i < 3; ++i) {
-        const json& result = cost["results"][i];
+        const Json& result = cost["results"][i];
         CHECK(result["data"] == specs[i]);
         CHECK(result["images"] == 20);
         CHECK(result["images_per_second"] > 0);
@@ -235,7 +234,7 @@ TEST_CASE("keel data bench measures several storages in turn, and says what empt
         CHECK(result["storage_mb_per_second"] >= 0);
     }
     // An image of the pack has 4,096 bytes; the few that are decoded ahead are read as well.
-    const json& pack = cost["results"][1];
+    const Json& pack = cost["results"][1];
     CHECK(pack["mb_per_second"].get<double>() >= 0.9 * 4096e-6 * pack["images_per_second"].get<double>());
 
     fs::rename(set + "/SYNTHETIC.txt", set + "/other.txt");

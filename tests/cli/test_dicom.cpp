@@ -16,7 +16,6 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace keel::test;
-using json = keel::Json;
 
 namespace {
 
@@ -139,8 +138,8 @@ TEST_CASE("keel predict takes DICOM files, folders of them and DICOMDIR files", 
         INFO(result.err);
         REQUIRE(result.code == 0);
         std::vector<std::string> paths;
-        const json answer = keel::parse_json(result.out);
-        for (const json& image : answer.at("images")) paths.push_back(image.at("path"));
+        const keel::Json answer = keel::parse_json(result.out);
+        for (const keel::Json& image : answer.at("images")) paths.push_back(image.at("path"));
         return std::pair(paths, result.err);
     };
     const std::string images = folder / "medium/IMAGES/";
