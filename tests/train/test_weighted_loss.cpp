@@ -23,7 +23,7 @@ Weighted weighted(const Loss& loss, const Tensor& drawn, const Batch& batch) {
     return {value.item(), {logits.grad().values<double>().begin(), logits.grad().values<double>().end()}};
 }
 
-Batch labels_of(std::vector<float> targets, std::vector<float> weights) {
+Batch weighted_labels(std::vector<float> targets, std::vector<float> weights) {
     Batch batch;
     batch.n = std::ssize(weights);
     batch.targets = std::move(targets);
@@ -36,7 +36,7 @@ Batch labels_of(std::vector<float> targets, std::vector<float> weights) {
 TEST_CASE("Samples count by their weights in a loss of labels", "[weighted_loss]") {
     const Tensor logits = uniform({3, 2}, 1, -3, 3);
     const std::vector<float> targets{1, 0, kUnknownTarget, 1, 0, 0}, weights{0.5F, 2, 0.5F};
-    const Weighted found = weighted(*weighted_loss(label_loss()), logits, labels_of(targets, weights));
+    const Weighted found = weighted(*weighted_loss(label_loss()), logits, weighted_labels(targets, weights));
     double sum = 0;
     for (std::size_t k = 0; k < 6; ++k) {
         const double z = logits.data<double>()[k], y = double{targets[k]}, w = double{weights[k / 2]};
@@ -49,7 +49,7 @@ TEST_CASE("Samples count by their weights in a loss of labels", "[weighted_loss]
         CHECK(found.gradient[k] == Approx(w * (probability - y) / 5).epsilon(1e-12));  // 5 targets are known
     }
     CHECK(found.loss == Approx(sum / 5).epsilon(1e-12));
-    Batch soft = labels_of({}, weights);
+    Batch soft = weighted_labels({}, weights);
     soft.targets.assign(6, kUnknownTarget);
     soft.soft_targets = targets;
     const Weighted of_soft = weighted(*weighted_loss(label_loss()), logits, soft);
@@ -75,7 +75,7 @@ TEST_CASE("Samples count by their weights in a loss of classes, and by one where
 }
 
 TEST_CASE("The gradient of a weighted loss is that of its value", "[weighted_loss]") {
-    const Batch batch = labels_of({1, 0, 0, 1, 1, kUnknownTarget}, {0.25F, 1, 1.75F});
+    const Batch batch = weighted_labels({1, 0, 0, 1, 1, kUnknownTarget}, {0.25F, 1, 1.75F});
     const auto loss = weighted_loss(label_loss());
     check_gradients("weighted_loss", [&](const std::vector<Tensor>& in) { return (*loss)(in[0], batch); },
                     {uniform({3, 2}, 2, -3, 3)});
