@@ -22,8 +22,8 @@ struct ModelPart {
 /// of metrics, thresholds), what is called a loss or a metric, and copies of the whole model: of several the first is
 /// taken that is not called an average or a teacher. A layer that has no place in the model is a misfit. Thresholds of
 /// torchxrayvision's ("op_threshs") say that the model takes its pixels, -1024 to 1024, and that labels do not exclude
-/// one another. `key`, if
-/// there is one, takes the tensors below that name alone: "model". Throws InputError where there are none.
+/// one another. `key`, if there is one, takes the tensors below that name alone: "model". Throws InputError where there
+/// are none.
 ModelPart find_model_part(std::vector<NamedTensor> tensors, const std::string& key = {});
 
 }  // namespace keel

@@ -50,7 +50,8 @@ struct LoadOptions {
 /// Copies (or shares) `tensors` into a module's state (`module.state()`). Left out of account: optimizer and EMA state,
 /// variables of losses ("loss.") and batch norms' num_batches_tracked. Floating-point types are converted. Throws
 /// InputError, which names `source` and lists what is missing, left over or of other dims (ten names of each at most),
-/// or names a tensor that holds NaN, infinity or a variance below 0, before anything is copied. Returns the names that were skipped.
+/// or names a tensor that holds NaN, infinity or a variance below 0, before anything is copied. Returns the names that
+/// were skipped.
 std::vector<std::string> load_into(const std::vector<NamedTensor>& state, const std::vector<NamedTensor>& tensors,
                                    const std::string& source, const LoadOptions& options = {});
 

@@ -1,6 +1,9 @@
 #include "graph/import/import.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
 #include <new>
 
 #include <fmt/format.h>
@@ -57,19 +60,49 @@ const onnx::Port& image_port(const onnx::Model& model) {
     return *port;
 }
 
-/// Removes what stands behind the logits, and what leads nowhere.
-Outputs take_end(onnx::Model& model, std::string& output, std::vector<std::string>& notes) {
+/// Whether a softmax is over the classes of a row: not over the images, nor over one of several axes.
+bool is_over_classes(const onnx::Node& node) {
+    const auto found = node.attributes.find("axis");
+    if (found == node.attributes.end()) return true;
+    const auto* axis = std::get_if<std::int64_t>(&found->second);
+    return axis != nullptr && (*axis == 1 || *axis == -1);
+}
+
+/// Makes the softmax or sigmoid at the end of a model pass what it reads: what follows it only moves numbers, and
+/// nothing else reads it.
+Outputs pass_end(onnx::Model& model, const std::string& output, std::vector<std::string>& notes) {
+    std::map<std::string, int> readers{{output, 1}};
+    for (const onnx::Node& node : model.nodes)
+        for (const std::string& input : node.inputs) ++readers[input];
+    std::string name = output;
     for (auto node = model.nodes.rbegin(); node != model.nodes.rend(); ++node) {
-        if (node->outputs.empty() || node->outputs[0] != output || node->inputs.empty()) continue;
-        const bool passes = node->op == "Identity" || node->op == "Dropout" || node->op == "Cast";
-        const bool sigmoid = node->op == "Sigmoid", softmax = node->op == "Softmax" || node->op == "LogSoftmax";
-        if (!passes && !sigmoid && !softmax) return Outputs::logits;
-        output = node->inputs[0];
-        if (passes) continue;
-        notes.push_back(fmt::format("the model ends in {}: its input are the logits", node->op));
-        return sigmoid ? Outputs::sigmoid : Outputs::softmax;
+        if (node->outputs.empty() || node->outputs[0] != name || node->inputs.empty()) continue;
+        const std::string& op = node->op;
+        const bool sigmoid = op == "Sigmoid",
+                   softmax = (op == "Softmax" || op == "LogSoftmax") && is_over_classes(*node);
+        if (readers[name] > 1) return Outputs::logits;
+        if (sigmoid || softmax) {
+            notes.push_back(fmt::format("the model ends in {}: its input are the logits", op));
+            *node = {node->name, "Identity", "", {node->inputs[0]}, {node->outputs[0]}, {}};
+            return sigmoid ? Outputs::sigmoid : Outputs::softmax;
+        }
+        constexpr std::array<std::string_view, 7> kMoving{"Identity", "Dropout", "Cast",     "Flatten",
+                                                          "Reshape",  "Squeeze", "Unsqueeze"};
+        if (std::ranges::find(kMoving, op) == kMoving.end()) return Outputs::logits;
+        name = node->inputs[0];
     }
     return Outputs::logits;
+}
+
+/// Throws InputError for weights that are no numbers. A single number may be infinite, as bounds are.
+void require_finite(const std::string& name, const onnx::Array& array) {
+    const bool one = array.floats.size() == 1;
+    for (const float value : array.floats)
+        if (std::isnan(value) || (!one && !std::isfinite(value)))
+            throw InputError(
+                fmt::format("the constant {} holds NaN or infinity: the weights are damaged, or of a run "
+                            "that had diverged",
+                            name));
 }
 
 /// Marks the nodes that the output is made of.
@@ -110,13 +143,18 @@ void lower(const onnx::Node& node, std::int64_t opset, Values& values, Builder& 
 }
 
 /// The result as the whole of a buffer of one pixel.
-Value result_of(Builder& builder, Values& values, const std::string& output) {
+Value result_of(Builder& builder, Values& values, const std::string& output, Outputs outputs) {
     const auto found = values.known.find(output);
     const auto* view = found == values.known.end() ? nullptr : std::get_if<View>(&found->second);
     if (view == nullptr) throw InputError(fmt::format("the model's output {} does not depend on its images", output));
     if (!view->axes[0].empty())
         throw InputError(fmt::format("the model's output {} is of {{{}}} for each image, wanted one row", output,
                                      fmt::join(view->dims(), ", ")));
+    const std::vector<std::int64_t> dims = view->dims();
+    if (outputs == Outputs::softmax && std::ranges::count_if(dims, [](std::int64_t dim) { return dim != 1; }) > 1)
+        throw InputError(
+            fmt::format("the model ends in a softmax of {{{}}} for each image, wanted one of a row of classes",
+                        fmt::join(dims, ", ")));
     const Buffer map = builder.map(view->value);
     const auto whole = covered(builder, *view);
     const bool row = map.h * map.w == 1 && whole && *whole == Value{view->value.buffer, 0, map.c} &&
@@ -124,7 +162,7 @@ Value result_of(Builder& builder, Values& values, const std::string& output) {
     if (row && view->value.buffer != builder.src().buffer) return *whole;
     const onnx::Node copy{"output", "Flatten", "", {output}, {}, {}};
     NodeScope scope(copy, kNewest, values, builder);
-    return flattened(scope, *view, view->dims()).value;
+    return flattened(scope, *view, dims).value;
 }
 
 }  // namespace
@@ -150,12 +188,12 @@ ImportedGraph import_graph(onnx::Model model, std::int64_t h, std::int64_t w, st
             throw InputError(fmt::format("the model takes images of {} {}, not of {}", said, what, given));
     if (model.outputs.empty()) throw InputError("the model has no output");
     ImportedGraph result{};
-    std::string output = model.outputs[0].name;
+    const std::string output = model.outputs[0].name;
     for (std::size_t i = 1; i < model.outputs.size(); ++i)
         result.notes.push_back(fmt::format("the output {} is left out, {} is taken", model.outputs[i].name, output));
     model.outputs.resize(1);
     use_known_names(model);
-    result.outputs = take_end(model, output, result.notes);
+    result.outputs = pass_end(model, output, result.notes);
     const std::vector<bool> needed = needed_for(model, output);
 
     Builder builder(h, w, c);
@@ -165,6 +203,7 @@ ImportedGraph import_graph(onnx::Model model, std::int64_t h, std::int64_t w, st
     for (std::size_t i = 0; i < model.nodes.size(); ++i)
         if (needed[i])
             for (const std::string& input : model.nodes[i].inputs) ++values.readers[input];
+    for (const auto& [name, array] : model.initializers) require_finite(name, array);
     for (auto& [name, array] : model.initializers) values.known.emplace(name, Constant{std::move(array), {}, {}});
     View input = image_view(builder, builder.src());
     if (images.channels_last) {
@@ -175,12 +214,11 @@ ImportedGraph import_graph(onnx::Model model, std::int64_t h, std::int64_t w, st
     for (std::size_t i = 0; i < model.nodes.size(); ++i)
         if (needed[i]) lower(model.nodes[i], opset, values, builder);
     try {
-        const Value dst = result_of(builder, values, output);
+        const Value dst = result_of(builder, values, output, result.outputs);
         result.graph = builder.finish(dst);
     } catch (const UsageError& error) {
         throw InputError(error.what());
     }
-    std::ranges::move(values.notes, std::back_inserter(result.notes));
     return result;
 }
 

@@ -27,6 +27,19 @@ View without_row(View view, bool row) {
     return view;
 }
 
+/// Gives a convolution or a pool the strides, paddings and dilations of a window.
+template <class T>
+void set_window(const Window& window, T& op) {
+    op.stride_h = window.rows.stride;
+    op.stride_w = window.columns.stride;
+    op.dilation_h = window.rows.dilation;
+    op.dilation_w = window.columns.dilation;
+    op.top = window.rows.before;
+    op.bottom = window.rows.after;
+    op.left = window.columns.before;
+    op.right = window.columns.after;
+}
+
 void conv(NodeScope& node) {
     const View src = with_row(node.view(0));
     const bool row = node.view(0).axes.size() == 3;
@@ -39,14 +52,7 @@ void conv(NodeScope& node) {
     node.require(src.axes.size() == 4 && extent(src.axes[1]) == dims[1] * groups, "channels that the weights read");
     const Window window = window_of(node, {dims[2], dims[3]}, row, extent(src.axes[2]), extent(src.axes[3]));
     ConvWindow options;
-    options.stride_h = window.rows.stride;
-    options.stride_w = window.columns.stride;
-    options.dilation_h = window.rows.dilation;
-    options.dilation_w = window.columns.dilation;
-    options.top = window.rows.before;
-    options.bottom = window.rows.after;
-    options.left = window.columns.before;
-    options.right = window.columns.after;
+    set_window(window, options);
     options.groups = static_cast<int>(groups);
     node.require(
         window.rows.windows(extent(src.axes[2]), false) > 0 && window.columns.windows(extent(src.axes[3]), false) > 0,
@@ -262,14 +268,7 @@ void pool(NodeScope& node, WindowPool::Kind kind) {
         any.kind = kind;
         any.kh = window.rows.size;
         any.kw = window.columns.size;
-        any.stride_h = window.rows.stride;
-        any.stride_w = window.columns.stride;
-        any.top = window.rows.before;
-        any.bottom = window.rows.after;
-        any.left = window.columns.before;
-        any.right = window.columns.after;
-        any.dilation_h = window.rows.dilation;
-        any.dilation_w = window.columns.dilation;
+        set_window(window, any);
         any.count_padding = count_padding;
         result = node.builder().append(node.name(), map, oh, ow, map.c, any);
     }

@@ -37,9 +37,8 @@ using Known = std::variant<View, Constant>;
 struct Values {
     std::map<std::string, Known> known{};
     std::map<std::string, int> readers{};
-    std::int64_t declared_batch = 0;   ///< the number of images that the model's input names; 0: free
-    std::vector<std::string> notes{};  ///< for people: what was dropped or guessed
-    std::int64_t computed = 0;         ///< elements of all constants that nodes have made
+    std::int64_t declared_batch = 0;  ///< the number of images that the model's input names; 0: free
+    std::int64_t computed = 0;        ///< elements of all constants that nodes have made
 };
 
 class NodeScope {

@@ -2,9 +2,10 @@
 //   dst[n][oy][ox][o] = bias[o] + sum over i, ky, kx of
 //                       src[n][oy*stride - pad + ky*dilation][ox*...][i] * weights[o][i][ky][kx]
 // with i over the ic / groups channels of o's group. f32 runs on Keel's own kernels (kernels/igemm) where channels are
-// whole panels and there are no groups, else on oneDNN's (kernels/onednn); kernels/routing says which. f64 runs on the
-// plain loops below. Weights live in the layout that those kernels read (weights_layout.h), padded with zeros where it
-// is wider, so that a training step does not reorder them: element-wise optimizers do not care.
+// whole panels and there are no groups, in inference depthwise and linear layers on theirs (kernels/depthwise,
+// kernels/linear), all else on oneDNN's (kernels/onednn); kernels/routing says which. f64 runs on the plain loops
+// below. Weights live in the layout that those kernels read (weights_layout.h), padded with zeros where it is wider, so
+// that a training step does not reorder them: element-wise optimizers do not care.
 #pragma once
 
 #include <compare>

@@ -1,13 +1,16 @@
-// Small networks of PyTorch, by both of its exporters, against what PyTorch computes in double (files/onnx/make_onnx.py).
+// Small networks of PyTorch, by both of its exporters, against what PyTorch computes in double
+// (files/onnx/make_onnx.py).
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "engine/safetensors.h"
 #include "graph/import/import.h"
 #include "graph/onnx/file.h"
 #include "graph/runtime.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 
 namespace keel {
 namespace {
@@ -29,8 +32,7 @@ std::vector<float> channels_last(const Tensor& images) {
     for (std::int64_t n = 0; n < d[0]; ++n)
         for (std::int64_t i = 0; i < c; ++i)
             for (std::int64_t p = 0; p < size; ++p)
-                pixels[static_cast<std::size_t>((n * size + p) * c + i)] =
-                    images.data<float>()[(n * c + i) * size + p];
+                pixels[static_cast<std::size_t>((n * size + p) * c + i)] = images.data<float>()[(n * c + i) * size + p];
     return pixels;
 }
 
@@ -73,6 +75,58 @@ TEST_CASE("networks of both exporters of PyTorch compute what PyTorch computes",
     CAPTURE(network, exporter);
     // a dozen layers of sums of a hundred terms: roundings of 2^-24 that add up like steps of a random walk
     CHECK(difference(network, exporter) < 4 * std::sqrt(12 * 100) * 0x1p-24);
+}
+
+/// A mean over rows and columns, then these nodes, each of which reads the one before.
+onnx::Model model_of(const std::vector<onnx::Node>& end, bool pooled = true) {
+    onnx::Model model;
+    model.opsets[""] = 17;
+    model.inputs = {{"input", onnx::ElementType::f32, {{{}, "n"}, {3, ""}, {4, ""}, {4, ""}}}};
+    model.initializers["row"] = {onnx::ElementType::s64, {2}, {}, {0, -1}};
+    std::string last = "input";
+    std::vector<onnx::Node> nodes = end;
+    if (pooled) nodes.insert(nodes.begin(), {"pool", "GlobalAveragePool", "", {}, {}, {}});
+    for (onnx::Node& node : nodes) {
+        node.inputs.insert(node.inputs.begin(), last);
+        last = node.outputs.emplace_back(node.name + "_output");
+        model.nodes.push_back(node);
+    }
+    model.outputs = {{last, onnx::ElementType::f32, {{{}, "n"}, {3, ""}}}};
+    return model;
+}
+
+TEST_CASE("a softmax or sigmoid at the end of a model is left to who reads its result", "[graph]") {
+    using graph::Outputs;
+    const onnx::Node softmax{"softmax", "Softmax", "", {}, {}, {{"axis", std::int64_t{1}}}},
+        sigmoid{"sigmoid", "Sigmoid", "", {}, {}, {}}, flatten{"flatten", "Flatten", "", {}, {}, {}},
+        reshape{"reshape", "Reshape", "", {"row"}, {}, {}}, relu{"relu", "Relu", "", {}, {}, {}};
+    const auto outputs = [](const std::vector<onnx::Node>& end) {
+        return graph::import_graph(model_of(end), 4, 4, 3).outputs;
+    };
+    CHECK(outputs({flatten, softmax}) == Outputs::softmax);
+    CHECK(outputs({softmax, reshape}) == Outputs::softmax);  // what only moves its numbers may come after it
+    CHECK(outputs({flatten, sigmoid}) == Outputs::sigmoid);
+    CHECK(outputs({flatten, softmax, relu}) == Outputs::logits);
+    CHECK(outputs({flatten, relu}) == Outputs::logits);
+    CHECK_THROWS_WITH(graph::import_graph(model_of({softmax}, false), 4, 4, 3),
+                      test::contains("a softmax of {1, 3, 4, 4} for each image"));
+    onnx::Model read_twice = model_of({flatten, softmax});
+    read_twice.nodes.push_back({"sum", "Add", "", {"softmax_output", "softmax_output"}, {"sum_output"}, {}});
+    read_twice.outputs[0].name = "sum_output";
+    CHECK(graph::import_graph(read_twice, 4, 4, 3).outputs == Outputs::logits);
+}
+
+TEST_CASE("constants that are no numbers are refused by name", "[graph]") {
+    const float infinite = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const auto refused = [](std::vector<float> bias) {
+        onnx::Model model = model_of({{"flatten", "Flatten", "", {}, {}, {}}, {"add", "Add", "", {"bias"}, {}, {}}});
+        model.initializers["bias"] = {onnx::ElementType::f32, {std::ssize(bias)}, std::move(bias), {}};
+        CHECK_THROWS_WITH(graph::import_graph(std::move(model), 4, 4, 3),
+                          test::contains("the constant bias holds NaN or infinity"));
+    };
+    refused({0, nan, 0});
+    refused({0, 0, -infinite});
+    refused({nan});
 }
 
 }  // namespace
