@@ -14,9 +14,9 @@ namespace keel {
 using Gradients = std::vector<Tensor>;
 /// It may overwrite diff_dst if that is unique().
 using BackwardFunction = std::function<Gradients(Tensor diff_dst)>;
-/// The backward function of an operator that adds to the gradient of its first input itself. `sum` is what that gradient came to so far,
-/// undefined where nothing did. A function that adds to it (in place if it is unique()) moves it to the result; else it
-/// is added up as usual.
+/// The backward function of an operator that adds to the gradient of its first input itself. `sum` is what that
+/// gradient came to so far, undefined where nothing did. A function that adds to it (in place if it is unique()) moves
+/// it to the result; else it is added up as usual.
 using AddingBackwardFunction = std::function<Gradients(Tensor diff_dst, Tensor& sum)>;
 
 /// Enters `dst = op(inputs)` into the graph, if recording is on and an input wants a gradient; else returns dst as it

@@ -15,8 +15,8 @@ class ChannelStatistics {
 public:
     /// Statistics of a wide buffer, which takes off at the end what batch norms defer.
     ChannelStatistics(std::int64_t channels, DType type);
-    /// Statistics of a map whose maker took them along over its `rows`: {channels} each, the variance biased. Nothing can be
-    /// deferred.
+    /// Statistics of a map whose maker took them along over its `rows`: {channels} each, the variance biased. Nothing
+    /// can be deferred.
     ChannelStatistics(std::int64_t rows, Tensor mean, Tensor variance);
 
     bool settles() const { return settles_; }

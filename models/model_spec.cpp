@@ -26,8 +26,7 @@ std::string fault(const ModelSpec& spec, bool is_graph) {
     };
     const bool known =
         std::ranges::any_of(model_registry(), [&](const ModelEntry& entry) { return spec.name == entry.name; });
-    if (!known && !(is_graph && printable(spec.name)))
-        return "there is no model '" + spec.name.substr(0, 40) + "'";
+    if (!known && !(is_graph && printable(spec.name))) return "there is no model '" + spec.name.substr(0, 40) + "'";
     if (!within(o.classes, 1, 1'000'000) || spec.label_names.size() != static_cast<std::size_t>(o.classes))
         return std::to_string(o.classes) + " outputs but " + std::to_string(spec.label_names.size()) + " label names";
     if (!within(o.channels, 1, 1024) || !within(spec.image_size, 1, kMaxImageSize) || !fits(spec.mean) ||
@@ -104,7 +103,8 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
     } catch (const std::exception& error) {
         throw InputError("[checkpoint] " + file + ": '" + kKey + "' is malformed: " + error.what());
     }
-    if (const std::string why = fault(spec, holds_graph(metadata)); !why.empty()) throw InputError("[checkpoint] " + file + ": " + why);
+    if (const std::string why = fault(spec, holds_graph(metadata)); !why.empty())
+        throw InputError("[checkpoint] " + file + ": " + why);
     spec.operating = read_operating_points(metadata, spec.label_names.size(), file);
     return spec;
 }

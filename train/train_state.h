@@ -27,8 +27,8 @@ struct TrainState {
     std::vector<std::string> skipped;  ///< what of config.init was not taken over
     std::vector<std::string> changed;  ///< what of it was made to fit, and how
 
-    /// Returns what there is to say of the data that a run is made for, and of weights that were made to fit them; images
-    /// are looked at where `look` says so. `options`: those that the data were opened with.
+    /// Returns what there is to say of the data that a run is made for, and of weights that were made to fit them;
+    /// images are looked at where `look` says so. `options`: those that the data were opened with.
     std::vector<Remark> remarks(const Dataset& dataset, const DatasetOptions& options, bool look) const;
     /// Returns all that gradients are summed of: the model's parameters and the loss's variables.
     std::vector<NamedTensor> trained() const;

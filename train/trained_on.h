@@ -11,7 +11,7 @@
 namespace keel {
 
 struct TrainedOn {
-    std::string spec;        ///< the run's data
+    std::string spec;          ///< the run's data
     DatasetOptions options{};  ///< how they were read and divided
     std::string hash{};        ///< hash_of() them (train/resume_check.h)
 };

@@ -21,8 +21,8 @@ inline constexpr std::size_t kMagicBytes = 8;
 
 /// The index begins with it. After it: a u64 a shard, its size in bytes; an IndexRecord a sample, by split, from
 /// version 2 on each followed by a u64, a bit for each label that is known; the texts: from version 3 on the length
-/// (u32) and bytes of a JSON object, how the images were read and whether there is a table of targets; each label's length (u32) and bytes, then each sample's
-/// name and patient; the XXH3-64 of all before.
+/// (u32) and bytes of a JSON object, how the images were read and whether there is a table of targets; each label's
+/// length (u32) and bytes, then each sample's name and patient; the XXH3-64 of all before.
 struct IndexHeader {
     char magic[kMagicBytes] = {};
     std::uint32_t version;

@@ -75,7 +75,8 @@ std::string targets_csv(const std::vector<std::string>& labels, const std::vecto
 void read_targets(const std::string& folder, DatasetContents& contents) {
     const std::string file = folder + "/" + kTargetsName;
     if (!std::filesystem::exists(file))
-        refuse(file, "the file is not there: the samples' weights and smoothed labels, without which training is another");
+        refuse(file,
+               "the file is not there: the samples' weights and smoothed labels, without which training is another");
     const std::string text = read_file(file, kMaxBytes);
     if (text.size() < kHashLine) refuse(file, "the file is too short");
     const std::string_view table = std::string_view(text).substr(0, text.size() - kHashLine);

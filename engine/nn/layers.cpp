@@ -104,9 +104,7 @@ Tensor AvgPool2d::forward(const Tensor& src) {
     return options().fits(src.dim(1), src.dim(2)) ? avg_pool(src, options()) : src;
 }
 
-std::string Pool2d::describe() const {
-    return std::string(kind_) + " " + window(options_.kernel, options_.stride);
-}
+std::string Pool2d::describe() const { return std::string(kind_) + " " + window(options_.kernel, options_.stride); }
 
 Tensor Sequential::forward(const Tensor& src) {
     Tensor activation = src;

@@ -10,7 +10,8 @@ TEST_CASE("A sorted value has the keys of all its objects in order, and nothing 
     CHECK(json_text(sorted(json)) == R"({"a":1.5,"b":[2,{"A":"x","z":null},1]})");
     CHECK(json_text(sorted(parse_json("{}"))) == "{}");
     CHECK(json_text(sorted(parse_json("[]"))) == "[]");
-    CHECK(json_text(json, 1) == "{\n \"b\": [\n  2,\n  {\n   \"z\": null,\n   \"A\": \"x\"\n  },\n  1\n ],\n \"a\": 1.5\n}");
+    CHECK(json_text(json, 1) ==
+          "{\n \"b\": [\n  2,\n  {\n   \"z\": null,\n   \"A\": \"x\"\n  },\n  1\n ],\n \"a\": 1.5\n}");
 }
 
 TEST_CASE("What is no JSON is refused or told, and text that is not UTF-8 as well", "[json]") {
