@@ -61,6 +61,7 @@ Seconds floor_of(const Conv2dGeometry& g, memory::format_tag layout) {
                                   memory::desc({g.n, g.oc, g.oh(), g.ow()}, f32, layout),
                                   {g.stride_h, g.stride_w},
                                   {0, 0},
+                                  {g.pad_h, g.pad_w},
                                   {g.pad_h, g.pad_w}};
     const dnnl::primitive_attr attributes;  // oneDNN brings the scratchpad
     const auto f = onednn::make_forward_pd(onednn::engine(), dnnl::prop_kind::forward_training, descs, attributes);

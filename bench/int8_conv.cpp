@@ -91,6 +91,7 @@ public:
                                      {{g.n, g.oc, g.oh(), g.ow()}, memory::data_type::u8, memory::format_tag::nhwc},
                                      {g.stride_h, g.stride_w},
                                      {g.dilation_h - 1, g.dilation_w - 1},
+                                     {g.pad_h, g.pad_w},
                                      {g.pad_h, g.pad_w}},
                                     dnnl::primitive_attr());
         name_ = pd.impl_info_str();

@@ -1,7 +1,6 @@
 #include "graph/import/import.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <new>
@@ -68,12 +67,13 @@ bool is_over_classes(const onnx::Node& node) {
     return axis != nullptr && (*axis == 1 || *axis == -1);
 }
 
-/// Makes the softmax or sigmoid at the end of a model pass what it reads: what follows it only moves numbers, and
-/// nothing else reads it.
+/// Makes the softmax or sigmoid at the end of a model pass what it reads: nothing else reads it, and what follows it
+/// only makes a row of its numbers.
 Outputs pass_end(onnx::Model& model, const std::string& output, std::vector<std::string>& notes) {
     std::map<std::string, int> readers{{output, 1}};
     for (const onnx::Node& node : model.nodes)
         for (const std::string& input : node.inputs) ++readers[input];
+    const bool of_row = model.outputs[0].dims.size() == 2;
     std::string name = output;
     for (auto node = model.nodes.rbegin(); node != model.nodes.rend(); ++node) {
         if (node->outputs.empty() || node->outputs[0] != name || node->inputs.empty()) continue;
@@ -86,9 +86,9 @@ Outputs pass_end(onnx::Model& model, const std::string& output, std::vector<std:
             *node = {node->name, "Identity", "", {node->inputs[0]}, {node->outputs[0]}, {}};
             return sigmoid ? Outputs::sigmoid : Outputs::softmax;
         }
-        constexpr std::array<std::string_view, 7> kMoving{"Identity", "Dropout", "Cast",     "Flatten",
-                                                          "Reshape",  "Squeeze", "Unsqueeze"};
-        if (std::ranges::find(kMoving, op) == kMoving.end()) return Outputs::logits;
+        const bool passes = op == "Identity" || op == "Dropout" || op == "Cast",
+                   moves = op == "Flatten" || op == "Reshape" || op == "Squeeze" || op == "Unsqueeze";
+        if (!passes && !(moves && of_row)) return Outputs::logits;
         name = node->inputs[0];
     }
     return Outputs::logits;

@@ -67,10 +67,10 @@ TEST_CASE("Operating points that are none are refused by the file's name", "[ope
     std::map<std::string, std::string> good;
     write_spec(spec, good);
     const auto refused = [&](const std::string& key, const keel::Json& value) {
-        auto json = parse_json(good.at("keel.operating_points"));
-        json[keel::Json::json_pointer(key)] = value;
+        auto points = parse_json(good.at("keel.operating_points"));
+        points[keel::Json::json_pointer(key)] = value;
         std::map<std::string, std::string> metadata = good;
-        metadata["keel.operating_points"] = json_text(json);
+        metadata["keel.operating_points"] = json_text(points);
         const std::string message = refusal([&] { read_spec(metadata, "best.safetensors"); });
         CHECK_THAT(message, contains("best.safetensors"));
         return message;
