@@ -1,9 +1,7 @@
 // Plain loops: the scalar variant of float, and what double runs on.
 #pragma once
 
-#include <bit>
-#include <cmath>
-
+#include "kernels/bf16.h"
 #include "kernels/collective/collective.h"
 
 namespace keel::kernels::reference {
@@ -21,14 +19,6 @@ void sum_in_place(std::int64_t n, std::int64_t count, T* const* maps) {
         for (std::int64_t k = 0; k < count; ++k) maps[k][i] = sum;
     }
 }
-
-inline std::uint16_t to_bf16(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    if (std::isnan(value))
-        return static_cast<std::uint16_t>(bits >> 16 | 0x40U);  // rounding could carry it to infinity
-    return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
-}
-inline float from_bf16(std::uint16_t value) { return std::bit_cast<float>(std::uint32_t{value} << 16); }
 
 inline void pack_bf16(std::int64_t n, const float* src, std::uint16_t* dst) {
     for (std::int64_t i = 0; i < n; ++i) dst[i] = to_bf16(src[i]);

@@ -13,7 +13,7 @@ struct ConstMap {
     ConstMap(const float* first = nullptr, std::int64_t distance = 0) : data(first), ld(distance) {}
     ConstMap(const void* first, std::int64_t distance, DType of) : data(first), ld(distance), type(of) {}
 
-    /// Returns the first element of a map of f32.
+    /// Returns the first element of a map of f32, or the first two of one of bf16.
     const float* floats() const { return static_cast<const float*>(data); }
 
     const void* data;

@@ -27,8 +27,8 @@ struct Tap {
     std::int64_t dy, dx;
 };
 
-/// A convolution as grid points: each gathers from src through the taps and is written to pixel (y * dst_step_h +
-/// dst_y, ...) of dst. Weights are panels [columns / variant.columns][taps][depth][variant.columns].
+/// A convolution as grid points, its depth in words: each gathers from src through the taps and is written to pixel (y
+/// * dst_step_h + dst_y, ...) of dst. Weights are panels [columns / variant.columns][taps][depth][variant.columns].
 struct GatherConv {
     std::int64_t n, grid_h, grid_w;
     std::int64_t src_h, src_w, depth, step_h, step_w;
@@ -82,6 +82,7 @@ struct Target {
 struct GatherConvCall {
     const IgemmVariant& variant;
     const GatherConv& conv;
+    std::int64_t word;  ///< channels of a word, in which depths and the source's distances are counted
     ConstMap src;
     const float* weights;
     const IgemmFusion& fusion;
@@ -132,8 +133,8 @@ public:
         IgemmGather t{rows_,
                       pixels_,
                       block.depth,
-                      affine ? f.scale + block.channel : nullptr,
-                      affine ? f.shift + block.channel : nullptr,
+                      affine ? f.scale + block.channel * call_.word : nullptr,
+                      affine ? f.shift + block.channel * call_.word : nullptr,
                       f.relu,
                       gathered_,
                       kRow};

@@ -7,6 +7,7 @@
 
 #include "kernels/dispatch.h"
 #include "kernels/igemm/gather_conv.h"
+#include "kernels/igemm/rounded_rows.h"
 #include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/parallel.h"
@@ -76,10 +77,9 @@ std::int64_t part_floats(const IgemmVariant& variant, const GatherConv& conv, co
     return PixelTile::floats(variant, conv) + (aside ? chunk_rows(conv.points(), conv.columns) * conv.columns : 0);
 }
 
-/// Runs a whole convolution; `memory` holds memory_floats().
-void run(const GatherConv& conv, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst,
-         float* memory) {
-    const auto& variant = select(igemm_variants);
+/// Runs a whole convolution of words; `memory` holds memory_floats().
+void run(const IgemmVariant& variant, std::int64_t word, const GatherConv& conv, ConstMap src, const float* weights,
+         const IgemmFusion& fusion, Map dst, float* memory) {
     float* zeros = memory;
     std::fill_n(zeros, conv.depth, 0.0F);
     float* buffers = zeros + conv.depth;
@@ -95,6 +95,7 @@ void run(const GatherConv& conv, ConstMap src, const float* weights, const Igemm
     const GatherConvCall call{
         .variant = variant,
         .conv = conv,
+        .word = word,
         .src = src,
         .weights = weights,
         .fusion = fusion,
@@ -131,8 +132,9 @@ void run(const GatherConv& conv, ConstMap src, const float* weights, const Igemm
     });
 }
 
-std::int64_t memory_floats(const GatherConv& conv, const IgemmFusion& fusion, const Map& dst) {
-    return conv.depth + thread_count() * part_floats(select(igemm_variants), conv, fusion, dst);
+std::int64_t memory_floats(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion,
+                           const Map& dst) {
+    return conv.depth + thread_count() * part_floats(variant, conv, fusion, dst);
 }
 
 /// Writes panels for backward data: [ic / columns][taps][oc][columns] out of the forward's [oc / columns][all
@@ -172,6 +174,50 @@ Phase phase_of(std::int64_t in, int kernel, int stride, int pad, int dilation, s
     return p;
 }
 
+/// Returns floats rounded up to whole cache lines.
+std::int64_t lines_of(std::int64_t floats) {
+    return static_cast<std::int64_t>(section(static_cast<std::size_t>(floats) * sizeof(float)) / sizeof(float));
+}
+
+float* scratch_floats(std::int64_t floats) {
+    return reinterpret_cast<float*>(scratch(static_cast<std::size_t>(floats) * sizeof(float)));
+}
+
+/// Runs a convolution of f32 with the weights that fill(memory) writes, `weights_floats` of them, or that are there.
+template <class Fill>
+void run_floats(const GatherConv& conv, ConstMap src, std::int64_t weights_floats, Fill fill, const IgemmFusion& fusion,
+                Map dst) {
+    const IgemmVariant& variant = select(igemm_variants);
+    const std::int64_t packed = lines_of(weights_floats);
+    float* memory = scratch_floats(packed + memory_floats(variant, conv, fusion, dst));
+    run(variant, 1, conv, src, fill(memory), fusion, dst, memory + packed);
+}
+
+/// Runs a convolution of bf16; weights as run_floats(), in f32.
+template <class Fill>
+void run_halves(GatherConv conv, ConstMap src, Fill fill, const IgemmFusion& fusion, Map dst) {
+    const IgemmBf16Variant& variant = select(igemm_bf16_variants);
+    const GatherConv placed = conv;
+    RoundedRows rounded(variant, placed, fusion, dst);
+    // The sums lie in the threads' memory, in the order of the grid.
+    conv.dst_h = conv.grid_h;
+    conv.dst_w = conv.grid_w;
+    conv.dst_step_h = conv.dst_step_w = 1;
+    conv.dst_y = conv.dst_x = 0;
+    const std::int64_t weights = std::ssize(conv.taps) * conv.depth * conv.columns;
+    conv.depth /= 2;
+    const IgemmFusion sums{.src_affine = fusion.src_affine, .bias = fusion.bias, .epilogue = &rounded};
+    const std::int64_t plain = lines_of(weights), words = lines_of(weights / 2);
+    float* memory = scratch_floats(plain + words + memory_floats(variant.words, conv, sums, {}));
+    const float* from = fill(memory);
+    float* pairs = memory + plain;
+    const std::int64_t columns = variant.words.columns;
+    parallel_for(weights / 2 / columns, 4096 / columns, [&](std::int64_t begin, std::int64_t end) {
+        variant.pair_rows({end - begin, from + 2 * begin * columns, pairs + begin * columns});
+    });
+    run(variant.words, 2, conv, {src.floats(), src.ld / 2}, pairs, sums, {}, pairs + words);
+}
+
 }  // namespace
 
 int igemm_columns() { return select(igemm_variants).columns; }
@@ -186,15 +232,13 @@ void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, 
     for (int ky = 0; ky < g.kh; ++ky)
         for (int kx = 0; kx < g.kw; ++kx)
             conv.taps.push_back({std::int64_t{ky} * g.dilation_h - g.pad_h, std::int64_t{kx} * g.dilation_w - g.pad_w});
-    auto* memory =
-        reinterpret_cast<float*>(scratch(static_cast<std::size_t>(memory_floats(conv, fusion, dst)) * sizeof(float)));
-    run(conv, src, weights, fusion, dst, memory);
+    const auto as_they_are = [&](float*) { return weights; };
+    if (src.type == DType::bf16) return run_halves(conv, src, as_they_are, fusion, dst);
+    run_floats(conv, src, 0, as_they_are, fusion, dst);
 }
 
 void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                          Map diff_src) {
-    const auto packed = static_cast<std::int64_t>(
-        section(static_cast<std::size_t>(g.weights_elements()) * sizeof(float)) / sizeof(float));
     for (std::int64_t py = 0; py < g.stride_h; ++py)
         for (std::int64_t px = 0; px < g.stride_w; ++px) {
             const Phase ys = phase_of(g.ih, g.kh, g.stride_h, g.pad_h, g.dilation_h, py);
@@ -208,10 +252,14 @@ void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float
                     conv.taps.push_back({ys.offsets[y], xs.offsets[x]});
                     taps.push_back(ys.taps[y] * g.kw + xs.taps[x]);
                 }
-            const std::int64_t floats = packed + memory_floats(conv, fusion, diff_src);
-            auto* memory = reinterpret_cast<float*>(scratch(static_cast<std::size_t>(floats) * sizeof(float)));
-            transpose_weights(g, taps, weights, memory);
-            run(conv, diff_dst, memory, fusion, diff_src, memory + packed);
+            const auto transposed = [&](float* memory) {
+                transpose_weights(g, taps, weights, memory);
+                return static_cast<const float*>(memory);
+            };
+            if (diff_dst.type == DType::bf16)
+                run_halves(conv, diff_dst, transposed, fusion, diff_src);
+            else
+                run_floats(conv, diff_dst, g.weights_elements(), transposed, fusion, diff_src);
         }
 }
 

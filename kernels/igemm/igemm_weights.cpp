@@ -18,16 +18,20 @@ constexpr std::int64_t kBlockColumns = 512;
 
 /// The pixels of src, by image, row and column.
 struct Pixels {
-    const float* first;
-    std::int64_t image, row, pixel;  ///< floats from one to the next
+    ConstMap map;
+    std::int64_t image, row, pixel;  ///< elements from one to the next
 
-    const float* at(std::int64_t n, std::int64_t y, std::int64_t x) const {
-        return first + n * image + y * row + x * pixel;
-    }
+    std::int64_t at(std::int64_t n, std::int64_t y, std::int64_t x) const { return n * image + y * row + x * pixel; }
 };
+
+/// Returns where element `index` of a map is.
+const std::byte* element(const ConstMap& map, std::int64_t index) {
+    return static_cast<const std::byte*>(map.data) + index * static_cast<std::int64_t>(size_of(map.type));
+}
 
 struct WeightsCall {
     const IgemmVariant& variant;
+    std::int64_t word;  ///< pixels of a packed word
     const Conv2dGeometry& g;
     Pixels src;
     const ConvAffine& affine;
@@ -45,8 +49,9 @@ public:
         rows_ = std::min(std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow())),
                          share_.rows.size());
         if (rows_ < g_.oh()) rows_ = chunk_count(g_.oh(), chunk_count(g_.oh(), rows_));
-        src_panel_ = rows_ * g_.ow() * width_ + columns_;
-        dst_panel_ = rows_ * g_.ow() * columns_ + columns_;
+        const std::int64_t words = chunk_count(rows_ * g_.ow(), call.word);
+        src_panel_ = words * width_ + columns_;
+        dst_panel_ = words * columns_ + columns_;
     }
 
     std::int64_t floats() const {
@@ -61,8 +66,8 @@ public:
             for (std::int64_t row = share_.rows.begin; row < share_.rows.end; row += rows_) {
                 const Range rows{row, std::min(row + rows_, share_.rows.end)},
                     channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
-                call_.variant.pack({rows.size() * g_.ow(), channels.size(), columns_,
-                                    call_.diff_dst.floats() + row * g_.ow() * call_.diff_dst.ld + oc, call_.diff_dst.ld,
+                call_.variant.pack({0, rows.size() * g_.ow(), channels.size(), columns_,
+                                    element(call_.diff_dst, row * g_.ow() * call_.diff_dst.ld + oc), call_.diff_dst.ld,
                                     packed_dst, dst_panel_, nullptr, nullptr, false});
                 Fetch next(*this, {rows.end, std::min(rows.end + rows_, share_.rows.end)}, channels);
                 for (std::int64_t tap = 0; tap < std::int64_t{g_.kh} * g_.kw; ++tap) {
@@ -77,24 +82,25 @@ private:
     /// src first, so that the processor's own prefetcher runs ahead; evenly over all products.
     class Fetch {
     public:
-        Fetch(const Worker& w, Range rows, Range oc) : length_(w.rows_ * w.g_.ow()) {
+        Fetch(const Worker& w, Range rows, Range oc) : length_(chunk_count(w.rows_ * w.g_.ow(), w.call_.word)) {
             const std::int64_t taps = std::int64_t{w.g_.kh} * w.g_.kw;
             products_ = taps * chunk_count(w.share_.ic.size(), w.width_) * chunk_count(oc.size(), w.columns_);
             const std::int64_t image = rows.begin / w.g_.oh(), y = rows.begin % w.g_.oh() * w.g_.stride_h;
             const std::int64_t count = std::max<std::int64_t>(0, rows.size());
             const Pixels& src = w.call_.src;
             const ConstMap& diff_dst = w.call_.diff_dst;
-            maps_[0] = {src.at(image, y, 0) + w.share_.ic.begin,
-                        src.row,
-                        src.pixel,
+            const auto size = static_cast<std::int64_t>(size_of(diff_dst.type));
+            maps_[0] = {element(src.map, src.at(image, y, 0) + w.share_.ic.begin),
+                        src.row * size,
+                        src.pixel * size,
                         w.g_.iw,
-                        chunk_count(w.share_.ic.size(), kLine),
+                        chunk_count(w.share_.ic.size() * size, kLine),
                         count * w.g_.stride_h * w.g_.iw};
-            maps_[1] = {diff_dst.floats() + rows.begin * w.g_.ow() * diff_dst.ld + oc.begin,
-                        w.g_.ow() * diff_dst.ld,
-                        diff_dst.ld,
+            maps_[1] = {element(diff_dst, rows.begin * w.g_.ow() * diff_dst.ld + oc.begin),
+                        w.g_.ow() * diff_dst.ld * size,
+                        diff_dst.ld * size,
                         w.g_.ow(),
-                        chunk_count(oc.size(), kLine),
+                        chunk_count(oc.size() * size, kLine),
                         count * w.g_.ow()};
         }
 
@@ -107,18 +113,20 @@ private:
             const Map& map = maps_[src ? 0 : 1];
             const std::int64_t first = lines.begin - (src ? 0 : of_src);
             const std::int64_t pixel = first / map.lines;
-            t.fetch = map.data + pixel / map.width * map.row + pixel % map.width * map.pixel;
+            t.fetch =
+                reinterpret_cast<const float*>(map.data + pixel / map.width * map.row + pixel % map.width * map.pixel);
             t.fetch_line = first % map.lines;
             t.fetch_lines = map.lines;
-            t.fetch_ld = map.pixel;
+            t.fetch_ld = map.pixel / static_cast<std::int64_t>(sizeof(float));
             t.fetch_every = std::max<std::int64_t>(4, length_ / std::max<std::int64_t>(1, lines.size()));
         }
 
     private:
-        static constexpr std::int64_t kLine = 16;  // floats of a cache line
+        static constexpr std::int64_t kLine = 64;  // bytes of a cache line
         struct Map {
-            const float* data;
-            std::int64_t row, pixel, width, lines, pixels;
+            const std::byte* data;
+            std::int64_t row, pixel;  ///< bytes from one to the next
+            std::int64_t width, lines, pixels;
         };
         Map maps_[2];
         std::int64_t length_, products_, product_ = 0;
@@ -131,29 +139,24 @@ private:
             std::clamp<std::int64_t>(chunk_count(std::max<std::int64_t>(0, -dx), g_.stride_w), 0, g_.ow());
         const std::int64_t last = std::clamp<std::int64_t>(chunk_count(g_.iw - dx, g_.stride_w), first, g_.ow());
         for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-            float* to = packed + (row - rows.begin) * g_.ow() * width_;
-            const std::int64_t y = row % g_.oh() * g_.stride_h + dy;
+            const std::int64_t to = (row - rows.begin) * g_.ow(), y = row % g_.oh() * g_.stride_h + dy;
             if (y < 0 || y >= g_.ih) {
-                clear(to, g_.ow());
+                pack_row(nullptr, to, g_.ow(), packed);
                 continue;
             }
-            clear(to, first);
-            if (first < last)
-                pack_row(call_.src.at(row / g_.oh(), y, first * g_.stride_w + dx), last - first, to + first * width_);
-            clear(to + last * width_, g_.ow() - last);
+            pack_row(nullptr, to, first, packed);
+            const std::int64_t at = call_.src.at(row / g_.oh(), y, first * g_.stride_w + dx) + share_.ic.begin;
+            pack_row(element(call_.src.map, at), to + first, last - first, packed);
+            pack_row(nullptr, to + last, g_.ow() - last, packed);
         }
     }
 
-    /// `pixels` zeros in every panel.
-    void clear(float* to, std::int64_t pixels) const {
-        for (std::int64_t ic = share_.ic.begin; pixels > 0 && ic < share_.ic.end; ic += width_, to += src_panel_)
-            std::fill_n(to, pixels * width_, 0.0F);
-    }
-
-    void pack_row(const float* src, std::int64_t pixels, float* to) const {
+    /// Packs pixels of src, the first of them as pixel `to` of every panel; a null src: zeros.
+    void pack_row(const std::byte* src, std::int64_t to, std::int64_t pixels, float* packed) const {
+        if (pixels == 0) return;
         const ConvAffine& affine = call_.affine;
         const bool has_affine = affine.scale != nullptr;
-        call_.variant.pack({pixels, share_.ic.size(), width_, src + share_.ic.begin, g_.stride_w * call_.src.pixel, to,
+        call_.variant.pack({to, pixels, share_.ic.size(), width_, src, g_.stride_w * call_.src.pixel, packed,
                             src_panel_, has_affine ? affine.scale + share_.ic.begin : nullptr,
                             has_affine ? affine.shift + share_.ic.begin : nullptr, affine.relu});
     }
@@ -161,7 +164,7 @@ private:
     void multiply(Fetch& fetch, Range rows, Range oc, std::int64_t tap, const float* packed_src,
                   const float* packed_dst, bool accumulate, float* weights) const {
         IgemmOuter t{};
-        t.length = rows.size() * g_.ow();
+        t.length = chunk_count(rows.size() * g_.ow(), call_.word);
         t.a_step = width_;
         t.accumulate = accumulate;
         for (std::int64_t o = oc.begin; o < oc.end; o += columns_)
@@ -186,15 +189,16 @@ private:
 
 void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                             float* diff_weights) {
-    const auto& variant = select(igemm_variants);
-    Pixels pixels{src.floats(), g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
+    const bool halves = src.type == DType::bf16;
+    const IgemmVariant& variant = halves ? select(igemm_bf16_variants).words : select(igemm_variants);
+    Pixels pixels{src, g.ih * g.iw * src.ld, g.iw * src.ld, src.ld};
     Conv2dGeometry read = g;
     if (g.pointwise() && g.unpadded()) {  // reads the pixels of the steps alone: as many as dst has
         read = {g.n, g.ic, g.oh(), g.ow(), g.oc, 1, 1};
         pixels.row *= g.stride_h;
         pixels.pixel *= g.stride_w;
     }
-    const WeightsCall call{variant, read, pixels, src_affine, diff_dst};
+    const WeightsCall call{variant, halves ? 2 : 1, read, pixels, src_affine, diff_dst};
     const std::int64_t taps = std::int64_t{g.kh} * g.kw;
     const WeightsWork work{g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * variant.columns / taps, 1};
     run_weights_plan<Worker>(call, work, g.weights_elements(), diff_weights);

@@ -1,6 +1,10 @@
 // The scalar variant: 4 x 8 tiles in plain loops.
 #pragma once
 
+#include <bit>
+#include <cmath>
+
+#include "kernels/bf16.h"
 #include "kernels/igemm/variants.h"
 
 namespace keel::kernels::reference {
@@ -40,8 +44,8 @@ inline void igemm_gather(const IgemmGather& t) {
 
 inline void igemm_pack(const IgemmPack& t) {
     const auto value = [&](std::int64_t p, std::int64_t c) {
-        if (c >= t.channels) return 0.0F;
-        const float v = t.src[p * t.ld + c];
+        if (c >= t.channels || t.src == nullptr) return 0.0F;
+        const float v = static_cast<const float*>(t.src)[p * t.ld + c];
         if (t.scale == nullptr) return v;
         const float y = v * t.scale[c] + t.shift[c];
         return t.relu && y < 0 ? 0.0F : y;
@@ -49,7 +53,83 @@ inline void igemm_pack(const IgemmPack& t) {
     float* panel = t.dst;
     for (std::int64_t c = 0; c < t.channels; c += t.width, panel += t.panel)
         for (std::int64_t p = 0; p < t.pixels; ++p)
-            for (std::int64_t i = 0; i < t.width; ++i) panel[p * t.width + i] = value(p, c + i);
+            for (std::int64_t i = 0; i < t.width; ++i) panel[(t.first + p) * t.width + i] = value(p, c + i);
+}
+
+/// Half `index` of a word, as f32.
+inline float half_of(float word, int index) {
+    const auto bits = std::bit_cast<std::uint32_t>(word);
+    return std::bit_cast<float>(index == 0 ? bits << 16 : bits & 0xffff0000U);
+}
+inline float word_of(std::uint16_t lower, std::uint16_t upper) {
+    return std::bit_cast<float>(std::uint32_t{lower} | std::uint32_t{upper} << 16);
+}
+inline float dot(float a, float b) { return half_of(a, 0) * half_of(b, 0) + half_of(a, 1) * half_of(b, 1); }
+
+inline void igemm_bf16_tile(const IgemmTile& t) {
+    for (int r = 0; r < t.rows; ++r)
+        for (std::int64_t j = 0; j < t.panels * kTileColumns; ++j) {
+            float acc = t.bias == nullptr ? 0.0F : t.bias[j];
+            const float* weights = t.weights + j / kTileColumns * t.weights_panel + j % kTileColumns;
+            for (std::int64_t tap = 0; tap < t.taps; ++tap, weights += t.depth * kTileColumns)
+                for (std::int64_t k = 0; k < t.depth; ++k)
+                    acc += dot(t.src[tap].first[r * t.src[tap].row + k], weights[k * kTileColumns]);
+            t.dst[r][j] = t.accumulate ? acc + t.dst[r][j] : acc;
+        }
+}
+
+inline void igemm_bf16_outer(const IgemmOuter& t) {
+    for (int i = 0; i < t.rows; ++i)
+        for (int j = 0; j < kTileColumns; ++j) {
+            float acc = t.accumulate ? t.weights[i * kTileColumns + j] : 0.0F;
+            for (std::int64_t p = 0; p < t.length; ++p) acc += dot(t.a[p * t.a_step + i], t.b[p * kTileColumns + j]);
+            t.weights[i * kTileColumns + j] = acc;
+        }
+}
+
+/// The affine of channel k, rounded.
+inline std::uint16_t affine_bf16(std::uint16_t value, const float* scale, const float* shift, bool relu,
+                                 std::int64_t k) {
+    if (scale == nullptr) return value;
+    const float y = std::fma(from_bf16(value), scale[k], shift[k]);
+    return to_bf16(relu && y < 0 ? 0.0F : y);
+}
+
+inline void igemm_bf16_gather(const IgemmGather& t) {
+    for (int r = 0; r < t.rows; ++r) {
+        const auto* src = reinterpret_cast<const std::uint16_t*>(t.src[r]);
+        auto* dst = reinterpret_cast<std::uint16_t*>(t.dst + r * t.dst_row);
+        for (std::int64_t c = 0; c < 2 * t.depth; ++c) dst[c] = affine_bf16(src[c], t.scale, t.shift, t.relu, c);
+    }
+}
+
+inline void igemm_bf16_pack(const IgemmPack& t) {
+    const auto* src = static_cast<const std::uint16_t*>(t.src);
+    float* panel = t.dst;
+    for (std::int64_t c = 0; c < t.channels; c += t.width, panel += t.panel)
+        for (std::int64_t p = 0; p < t.pixels; ++p)
+            for (std::int64_t i = 0; i < t.width; ++i) {
+                const bool is_there = c + i < t.channels && src != nullptr;
+                const std::uint16_t value =
+                    is_there ? affine_bf16(src[p * t.ld + c + i], t.scale, t.shift, t.relu, c + i) : std::uint16_t{0};
+                float& word = panel[(t.first + p) / 2 * t.width + i];
+                const auto even = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(word));
+                word = (t.first + p) % 2 == 0 ? word_of(value, 0) : word_of(even, value);
+            }
+}
+
+inline void igemm_pair_rows(const IgemmPairRows& t) {
+    for (std::int64_t k = 0; k < t.words; ++k)
+        for (int j = 0; j < kTileColumns; ++j)
+            t.dst[k * kTileColumns + j] =
+                word_of(to_bf16(t.src[2 * k * kTileColumns + j]), to_bf16(t.src[(2 * k + 1) * kTileColumns + j]));
+}
+
+inline void igemm_round(const IgemmRound& t) {
+    for (std::int64_t j = 0; j < t.columns; ++j) {
+        const float sum = t.src[j] + (t.residual == nullptr ? 0.0F : from_bf16(t.residual[j]));
+        t.dst[j] = to_bf16(t.relu && sum < 0 ? 0.0F : sum);
+    }
 }
 
 /// out = transform(rows of) in, for a 4x4 or 3x3 matrix of scalars: T in T^T with T of R rows and C columns.

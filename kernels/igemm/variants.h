@@ -1,4 +1,6 @@
 // The variants of implicit GEMM: register tiles and the packing that feeds them. All serial; igemm.cpp walks the tiles.
+// What a lane multiplies is a word of 32 bits: an f32, or two bf16, the first in the lower half, whose products are
+// both added to a sum of f32. Depths and distances are counted in words, so that both have the same tiles.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +9,7 @@
 
 namespace keel::kernels {
 
-/// A tile's pixels at one tap, `row` floats apart.
+/// A tile's pixels at one tap, `row` words apart.
 struct IgemmSource {
     const float* first;
     std::int64_t row;
@@ -38,19 +40,20 @@ struct IgemmTile {
     bool accumulate, relu;
 };
 
-/// dst[r * dst_row + k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth. Null scale: a copy.
+/// dst[r * dst_row + k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth. Null scale: a copy. Of words
+/// of two channels, scale and shift are of each.
 struct IgemmGather {
     int rows;
     const float* const* src;
     std::int64_t depth;
-    const float *scale, *shift;  ///< [depth]
+    const float *scale, *shift;  ///< [depth * channels of a word]
     bool relu;
     float* dst;
     std::int64_t dst_row;
 };
 
 /// weights[i][j] (+)= sum over p < length of a[p * a_step + i] * b[p * columns + j] for i < rows, j < columns: a tile
-/// of the gradient of the weights.
+/// of the gradient of the weights. Words of bf16 are of two pixels here.
 struct IgemmOuter {
     int rows;  ///< 1 ... the variant's
     const float *a, *b;
@@ -63,12 +66,14 @@ struct IgemmOuter {
     bool accumulate;
 };
 
-/// Packs pixels into panels of `width` channels: dst[q * panel + p * width + i] = affine(src[p * ld + q * width + i])
-/// for q * width + i < channels, 0 beyond. Each panel's end has room for `columns` floats more. Null scale: no affine.
+/// Packs pixels into panels of `width` channels: dst[q * panel + (first + p) * width + i] = affine(src[p * ld + q *
+/// width + i]) for q * width + i < channels, 0 beyond and where src is null. Each panel's end has room for `columns`
+/// words more. Null scale: no affine. Two pixels of bf16 are a word, dst[q * panel + (first + p) / 2 * width + i]: an
+/// even one clears its odd neighbor, so pixels are packed in order.
 struct IgemmPack {
-    std::int64_t pixels, channels, width;
-    const float* src;
-    std::int64_t ld;
+    std::int64_t first, pixels, channels, width;
+    const void* src;
+    std::int64_t ld;  ///< elements from pixel to pixel
     float* dst;
     std::int64_t panel;
     const float *scale, *shift;  ///< [channels]
@@ -122,6 +127,23 @@ struct WinogradWeightsGradient {
     std::int64_t w_tap;
 };
 
+/// Weights as words of two rows: dst[k * columns + j] = {src[2 k * columns + j], src[(2 k + 1) * columns + j]}, rounded
+/// to bf16, for k < words, j < columns.
+struct IgemmPairRows {
+    std::int64_t words;
+    const float* src;
+    float* dst;
+};
+
+/// dst[j] = relu?(src[j] + residual[j]) rounded to bf16, for j < columns. A null residual: 0.
+struct IgemmRound {
+    std::int64_t columns;
+    const float* src;
+    const std::uint16_t* residual;
+    std::uint16_t* dst;
+    bool relu;
+};
+
 struct IgemmVariant {
     Isa isa;
     int rows, columns;  ///< of a tile; at most so many rows
@@ -138,5 +160,18 @@ struct IgemmVariant {
 
 extern const IgemmVariant igemm_avx512, igemm_avx2, igemm_scalar;
 inline constexpr const IgemmVariant* igemm_variants[] = {&igemm_avx512, &igemm_avx2, &igemm_scalar};
+
+/// The same of bf16, with the tiles of the f32 variant that the ISA has: it reads the same layout of weights. Sums of
+/// products round as the instructions do, which the emulated ones do not imitate.
+struct IgemmBf16Variant {
+    Isa isa;
+    IgemmVariant words;  ///< without Winograd's functions
+    void (*pair_rows)(const IgemmPairRows& t);
+    void (*round)(const IgemmRound& t);
+};
+
+extern const IgemmBf16Variant igemm_bf16_avx512_bf16, igemm_bf16_avx512, igemm_bf16_avx2, igemm_bf16_scalar;
+inline constexpr const IgemmBf16Variant* igemm_bf16_variants[] = {&igemm_bf16_avx512_bf16, &igemm_bf16_avx512,
+                                                                  &igemm_bf16_avx2, &igemm_bf16_scalar};
 
 }  // namespace keel::kernels

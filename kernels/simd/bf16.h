@@ -17,12 +17,17 @@ inline Vec load_bf16(const std::uint16_t* p, AllLanes) {
     return reinterpret_cast<Vec>(__builtin_convertvector(halves, Bits) << 16);
 }
 
-/// Rounded to nearest, ties to even; a NaN is made quiet instead, for rounding could carry it to infinity.
-inline void store_bf16(std::uint16_t* p, Vec v, AllLanes) {
+/// Rounded to nearest, ties to even: the upper half of each lane, above whatever is in the lower one. A NaN is made
+/// quiet instead, for rounding could carry it to infinity.
+inline Vec rounded_bf16(Vec v) {
     const Bits bits = reinterpret_cast<Bits>(v);
-    const Bits rounded = (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16, quiet = bits >> 16 | 0x40U;
+    const Bits rounded = bits + 0x7fffU + (bits >> 16 & 1U), quiet = bits | 0x400000U;
     const Bits is_nan = reinterpret_cast<Bits>((bits & 0x7fffffffU) > 0x7f800000U);
-    const Halves halves = __builtin_convertvector((is_nan & quiet) | (~is_nan & rounded), Halves);
+    return reinterpret_cast<Vec>((is_nan & quiet) | (~is_nan & rounded));
+}
+
+inline void store_bf16(std::uint16_t* p, Vec v, AllLanes) {
+    const Halves halves = __builtin_convertvector(reinterpret_cast<Bits>(rounded_bf16(v)) >> 16, Halves);
     memcpy(p, &halves, sizeof halves);
 }
 

@@ -1,0 +1,19 @@
+// The products of bf16 where no instruction multiplies them: as f32, whose upper halves they are. Include avx2.h or
+// avx512.h first.
+#pragma once
+
+#include "kernels/simd/bf16.h"
+
+namespace keel::kernels::simd {
+namespace {
+
+struct Bf16Word {
+    static Vec multiply_add(Vec a, Vec b, Vec sum) {
+        const Bits x = reinterpret_cast<Bits>(a), y = reinterpret_cast<Bits>(b);
+        const Vec first = fma(reinterpret_cast<Vec>(x << 16), reinterpret_cast<Vec>(y << 16), sum);
+        return fma(reinterpret_cast<Vec>(x & 0xffff0000U), reinterpret_cast<Vec>(y & 0xffff0000U), first);
+    }
+};
+
+}  // namespace
+}  // namespace keel::kernels::simd

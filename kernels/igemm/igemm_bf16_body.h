@@ -1,0 +1,114 @@
+// Implicit GEMM of bf16 over the vector wrapper; see variants.h. Include avx2.h or avx512.h, and define Bf16Word,
+// first.
+#pragma once
+
+#include "kernels/igemm/tile_body.h"
+#include "kernels/simd/bf16.h"
+
+namespace keel::kernels::simd {
+namespace {
+
+/// The words of lanes, each with a bf16 in its lower half, or in its upper half.
+inline Bits lower(Vec rounded) { return reinterpret_cast<Bits>(rounded) >> 16; }
+inline Bits upper(Vec rounded) { return reinterpret_cast<Bits>(rounded) & 0xffff0000U; }
+
+inline void store_words(float* p, Bits words) { store(p, reinterpret_cast<Vec>(words), AllLanes{}); }
+
+/// Calls body(load(p) of channels i ..., lanes) by whole vectors; `convert` says what becomes of them.
+inline void gather_bf16(const IgemmGather& t) {
+    for_lanes(2 * t.depth, [&](std::int64_t c, auto lanes) {
+        const auto rows = [&](auto convert) {
+            for (int r = 0; r < t.rows; ++r) {
+                const auto* src = reinterpret_cast<const std::uint16_t*>(t.src[r]);
+                auto* dst = reinterpret_cast<std::uint16_t*>(t.dst + r * t.dst_row);
+                store_bf16(dst + c, convert(load_bf16(src + c, lanes)), lanes);
+            }
+        };
+        if (t.scale == nullptr) return rows([](Vec v) { return v; });
+        const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);
+        if (t.relu)
+            rows([&](Vec v) { return relu(fma(v, scale, shift)); });
+        else
+            rows([&](Vec v) { return fma(v, scale, shift); });
+    });
+}
+
+/// Packs one vector of channels of pixels [begin, end), where `even` says that the first is the lower half of a word.
+template <class Lanes, class Convert>
+inline void pack_pixels(const IgemmPack& t, std::int64_t begin, std::int64_t end, std::int64_t c, float* panel,
+                        Lanes lanes, Convert convert) {
+    const std::uint16_t* src = static_cast<const std::uint16_t*>(t.src) + c;
+    const auto pixel = [&](std::int64_t p) { return convert(load_bf16(src + p * t.ld, lanes)); };
+    std::int64_t p = begin;
+    if ((t.first + p) % 2 != 0 && p < end) {
+        float* word = panel + (t.first + p) / 2 * t.width;
+        store_words(word, reinterpret_cast<Bits>(load(word, AllLanes{})) | upper(pixel(p)));
+        ++p;
+    }
+    for (; p + 1 < end; p += 2) store_words(panel + (t.first + p) / 2 * t.width, lower(pixel(p)) | upper(pixel(p + 1)));
+    if (p < end) store_words(panel + (t.first + p) / 2 * t.width, lower(pixel(p)));
+}
+
+template <class Lanes>
+inline void pack_pixels(const IgemmPack& t, std::int64_t begin, std::int64_t end, std::int64_t c, float* panel,
+                        Lanes lanes) {
+    if (t.scale == nullptr) return pack_pixels(t, begin, end, c, panel, lanes, [](Vec v) { return v; });
+    const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);
+    if (t.relu)
+        pack_pixels(t, begin, end, c, panel, lanes, [=](Vec v) { return rounded_bf16(relu(fma(v, scale, shift))); });
+    else
+        pack_pixels(t, begin, end, c, panel, lanes, [=](Vec v) { return rounded_bf16(fma(v, scale, shift)); });
+}
+
+inline void pack_zeros(const IgemmPack& t, std::int64_t begin, std::int64_t end, float* panel) {
+    for (std::int64_t p = begin + (t.first + begin) % 2; p < end; p += 2)  // an even pixel has cleared its neighbor
+        store_words(panel + (t.first + p) / 2 * t.width, Bits{});
+}
+
+/// As f32's pack; a store spills into the place of the next word, which is written after it. The words of a vector of
+/// channels that spill over the end of a panel's row are those of the pixel pair after it, so pairs go in order.
+inline void pack_bf16_pixels(const IgemmPack& t) {
+    constexpr std::int64_t kChunk = 16;
+    for (std::int64_t begin = 0; begin < t.pixels; begin += kChunk) {
+        const std::int64_t end = begin + kChunk < t.pixels ? begin + kChunk : t.pixels;
+        float* panel = t.dst;
+        for (std::int64_t c = 0; c < t.channels; c += t.width, panel += t.panel)
+            for (std::int64_t i = 0; i < t.width; i += kWidth) {
+                const std::int64_t left = t.src == nullptr ? 0 : t.channels - c - i;
+                if (left >= kWidth)
+                    pack_pixels(t, begin, end, c + i, panel + i, AllLanes{});
+                else if (left > 0)
+                    pack_pixels(t, begin, end, c + i, panel + i, FirstLanes(left));
+                else
+                    pack_zeros(t, begin, end, panel + i);
+            }
+    }
+}
+
+inline void pair_rows(const IgemmPairRows& t) {
+    const float *even = t.src, *odd = t.src + kColumns;
+    for (std::int64_t k = 0; k < t.words; ++k, even += 2 * kColumns, odd += 2 * kColumns)
+        for (std::int64_t j = 0; j < kColumns; j += kWidth)
+            store_words(t.dst + k * kColumns + j, lower(rounded_bf16(load(even + j, AllLanes{}))) |
+                                                      upper(rounded_bf16(load(odd + j, AllLanes{}))));
+}
+
+inline void round_row(const IgemmRound& t) {
+    for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
+        Vec v = load(t.src + j, lanes);
+        if (t.residual != nullptr) v += load_bf16(t.residual + j, lanes);
+        store_bf16(t.dst + j, t.relu ? relu(v) : v, lanes);
+    });
+}
+
+/// `isa`: what Bf16Word needs.
+constexpr IgemmBf16Variant igemm_bf16(const Isa& isa) {
+    return {isa,
+            {isa, kRows, kColumns, tile<Bf16Word>, outer<Bf16Word>, gather_bf16, pack_bf16_pixels, nullptr, nullptr,
+             nullptr, nullptr, nullptr},
+            pair_rows,
+            round_row};
+}
+
+}  // namespace
+}  // namespace keel::kernels::simd

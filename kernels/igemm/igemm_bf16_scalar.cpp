@@ -1,0 +1,13 @@
+#include "kernels/igemm/reference.h"
+
+namespace keel::kernels {
+
+const IgemmBf16Variant igemm_bf16_scalar{
+    Isa::scalar,
+    {Isa::scalar, reference::kTileRows, reference::kTileColumns, reference::igemm_bf16_tile,
+     reference::igemm_bf16_outer, reference::igemm_bf16_gather, reference::igemm_bf16_pack, nullptr, nullptr, nullptr,
+     nullptr, nullptr},
+    reference::igemm_pair_rows,
+    reference::igemm_round};
+
+}  // namespace keel::kernels

@@ -1,0 +1,176 @@
+// Convolutions of bf16 maps, on every ISA and several team sizes, against the plain loops in double precision over the
+// same rounded numbers.
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "kernels/bf16.h"
+#include "kernels/igemm/igemm.h"
+#include "tests/kernels/panel_samples.h"
+#include "tests/support/isa.h"
+
+using namespace keel;
+using namespace keel::kernels;
+using namespace keel::test;
+
+namespace {
+
+using Halves = std::vector<std::uint16_t>;
+
+Halves rounded(const Floats& values) {
+    Halves halves;
+    for (const float value : values) halves.push_back(to_bf16(value));
+    return halves;
+}
+
+Floats widened_halves(const Halves& halves) {
+    Floats values;
+    for (const std::uint16_t half : halves) values.push_back(from_bf16(half));
+    return values;
+}
+
+Floats nearest(const Floats& values) { return widened_halves(rounded(values)); }
+
+/// A dense map of halves with its pixels `ld` apart; canaries between them.
+Halves spread_halves(const Floats& dense, std::int64_t channels, std::int64_t ld) {
+    return rounded(spread(dense, channels, ld));
+}
+
+/// Sums in f32 err as bounds() says; the result is rounded once more, to 8 bits. What multiplies may flush what is below
+/// the smallest normal number.
+Doubles rounded_bounds(const Doubles& sizes, const Doubles& truth, std::int64_t k) {
+    Doubles limits = bounds(sizes, k);
+    for (std::size_t i = 0; i < limits.size(); ++i) limits[i] += 0x1p-8 * (std::abs(truth[i]) + limits[i]) + 0x1p-120;
+    return limits;
+}
+
+struct HalvesCase : ConvSample {
+    explicit HalvesCase(const Conv2dGeometry& geometry) : ConvSample(geometry) {
+        src = nearest(src);
+        diff_dst = nearest(diff_dst);
+    }
+
+    /// src after an affine and a ReLU, which are rounded before they are multiplied.
+    Floats normalized(const Floats& scale, const Floats& shift) const {
+        Floats source = src;
+        for (std::size_t i = 0; i < source.size(); ++i) {
+            const std::size_t c = i % static_cast<std::size_t>(g.ic);
+            source[i] = std::max(0.0F, std::fma(src[i], scale[c], shift[c]));
+        }
+        return nearest(source);
+    }
+
+    void check_forward() const {
+        for (const bool fused : {false, true}) {
+            INFO("fused " << fused);
+            const bool affine = fused && g.pointwise() && g.unpadded();
+            const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5), bias = uniform(g.oc, 6);
+            const Floats residual = nearest(uniform(static_cast<std::int64_t>(diff_dst.size()), 7));
+            const Floats source = affine ? normalized(scale, shift) : src, used = nearest(weights);
+            Doubles truth(diff_dst.size()), sizes(diff_dst.size());
+            conv2d_forward_reference(g, widened(source).data(), widened(used).data(),
+                                     fused ? widened(bias).data() : nullptr, truth.data());
+            conv2d_forward_reference(g, magnitudes(source).data(), magnitudes(used).data(),
+                                     fused ? magnitudes(bias).data() : nullptr, sizes.data());
+            for (std::size_t i = 0; fused && i < truth.size(); ++i) {
+                truth[i] = std::max(0.0, truth[i] + double{residual[i]});
+                sizes[i] += std::abs(double{residual[i]});
+            }
+            const std::int64_t src_ld = g.ic + 4, dst_ld = g.oc + 6, residual_ld = g.oc + 2;
+            const Halves wide = spread_halves(src, g.ic, src_ld),
+                         wide_residual = spread_halves(residual, g.oc, residual_ld);
+            Halves dst = spread_halves(Floats(truth.size(), 9.0F), g.oc, dst_ld);
+            IgemmFusion fusion;
+            if (affine) fusion.src_affine = {scale.data(), shift.data(), true};
+            if (fused) {
+                fusion.bias = bias.data();
+                fusion.residual = {wide_residual.data(), residual_ld, DType::bf16};
+                fusion.relu = true;
+            }
+            igemm_forward(g, {wide.data(), src_ld, DType::bf16}, as_panels(g, weights).data(), fusion,
+                          {dst.data(), dst_ld, DType::bf16});
+            CHECK(outliers(gathered(widened_halves(dst), g.oc, dst_ld), truth,
+                           rounded_bounds(sizes, truth, g.ic * g.kh * g.kw)) == 0);
+        }
+    }
+
+    void check_backward_data() const {
+        const Floats used = nearest(weights), sum = nearest(uniform(static_cast<std::int64_t>(src.size()), 8));
+        for (const bool added : {false, true}) {
+            INFO("added " << added);
+            Doubles truth(src.size()), sizes(src.size());
+            conv2d_backward_data_reference(g, widened(diff_dst).data(), widened(used).data(), truth.data());
+            conv2d_backward_data_reference(g, magnitudes(diff_dst).data(), magnitudes(used).data(), sizes.data());
+            for (std::size_t i = 0; added && i < truth.size(); ++i) {
+                truth[i] += double{sum[i]};
+                sizes[i] += std::abs(double{sum[i]});
+            }
+            const std::int64_t src_ld = g.ic + 2, dst_ld = g.oc + 8;
+            Halves diff_src = spread_halves(sum, g.ic, src_ld);
+            IgemmFusion fusion;
+            if (added) fusion.residual = {diff_src.data(), src_ld, DType::bf16};
+            igemm_backward_data(g, {spread_halves(diff_dst, g.oc, dst_ld).data(), dst_ld, DType::bf16},
+                                as_panels(g, weights).data(), fusion, {diff_src.data(), src_ld, DType::bf16});
+            CHECK(outliers(gathered(widened_halves(diff_src), g.ic, src_ld), truth,
+                           rounded_bounds(sizes, truth, g.oc * g.kh * g.kw)) == 0);
+        }
+    }
+
+    void check_backward_weights() const {
+        for (const bool affine : {false, true}) {
+            INFO("affine " << affine);
+            const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5);
+            const Floats source = affine ? normalized(scale, shift) : src;
+            Doubles truth(weights.size()), sizes(weights.size());
+            conv2d_backward_weights_reference<double>(g, widened(source).data(), widened(diff_dst).data(), truth.data(),
+                                                      nullptr);
+            conv2d_backward_weights_reference<double>(g, magnitudes(source).data(), magnitudes(diff_dst).data(),
+                                                      sizes.data(), nullptr);
+            const std::int64_t src_ld = g.ic + 4, dst_ld = g.oc + 2;
+            Floats diff_weights(weights.size(), 9.0F);
+            igemm_backward_weights(g, {spread_halves(src, g.ic, src_ld).data(), src_ld, DType::bf16},
+                                   affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
+                                   {spread_halves(diff_dst, g.oc, dst_ld).data(), dst_ld, DType::bf16},
+                                   diff_weights.data());
+            CHECK(outliers(diff_weights, as_panels(g, truth), as_panels(g, bounds(sizes, g.n * g.oh() * g.ow()))) == 0);
+        }
+    }
+};
+
+// n, ic and oc in panels, and between them ih, iw; then kh, kw, strides, pads, dilations.
+const Conv2dGeometry kHalvesGeometries[] = {
+    {1, 1, 1, 1, 1, 1, 1},                              // one pixel
+    {2, 1, 7, 7, 2, 1, 1},                              // an odd number of pixels in a row and in an image
+    {1, 40, 5, 3, 3, 1, 1},                             // deeper than a block
+    {3, 2, 8, 9, 1, 1, 1, 2, 2},                        // strided 1x1: three of four pixels get no gradient
+    {2, 1, 6, 6, 1, 1, 1, 1, 1, 1, 1},                  // padded 1x1
+    {2, 2, 9, 7, 1, 3, 3, 1, 1, 1, 1},                  // zeros before, between and after odd rows
+    {1, 1, 14, 13, 2, 3, 3, 2, 2, 1, 1},                //
+    {2, 1, 9, 9, 1, 3, 3, 1, 1, 2, 2, 2, 2},            // dilated
+    {2, 1, 8, 9, 2, 5, 3, 2, 1, 2, 1, 1, 1, 1, -1, 2},  // padded otherwise at the far sides
+    {1, 1, 5, 5, 1, 3, 3, 1, 1, 4, 3},                  // more padding than kernel
+    {2, 1, 9, 20, 1, 7, 7, 2, 2, 3, 3},                 //
+    {1, 5, 4, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1},         //
+    {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},                 // blocks of pixels that span images
+};
+
+}  // namespace
+
+TEST_CASE("the implicit products of bf16 agree with the reference in all directions", "[igemm][bf16]") {
+    for_each_isa([] {
+        for (const Conv2dGeometry& units : kHalvesGeometries) {
+            const Conv2dGeometry g = of_panels(units);
+            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", kernel " << g.kh
+                      << "x" << g.kw);
+            REQUIRE(igemm_serves(g));
+            const HalvesCase test(g);
+            for (const int threads : {1, 2, 7}) {
+                INFO("threads " << threads);
+                const ThreadScope team(threads);
+                test.check_forward();
+                test.check_backward_data();
+                test.check_backward_weights();
+            }
+        }
+    });
+}
