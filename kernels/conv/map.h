@@ -1,6 +1,7 @@
 // Maps as convolutions take them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/dtype.h"
@@ -32,6 +33,11 @@ struct Map {
     std::int64_t ld;
     DType type = DType::f32;
 };
+
+/// Returns where element `index` of a map is.
+inline const std::byte* element(const ConstMap& map, std::int64_t index) {
+    return static_cast<const std::byte*>(map.data) + index * static_cast<std::int64_t>(size_of(map.type));
+}
 
 /// Throws UsageError that names `who` and `map`, e.g. "conv2d" and "src", if the elements are not f32.
 void require_f32(const char* who, const char* map, DType type);

@@ -179,17 +179,13 @@ std::int64_t lines_of(std::int64_t floats) {
     return static_cast<std::int64_t>(section(static_cast<std::size_t>(floats) * sizeof(float)) / sizeof(float));
 }
 
-float* scratch_floats(std::int64_t floats) {
-    return reinterpret_cast<float*>(scratch(static_cast<std::size_t>(floats) * sizeof(float)));
-}
-
 /// Runs a convolution of f32 with the weights that fill(memory) writes, `weights_floats` of them, or that are there.
 template <class Fill>
 void run_floats(const GatherConv& conv, ConstMap src, std::int64_t weights_floats, Fill fill, const IgemmFusion& fusion,
                 Map dst) {
     const IgemmVariant& variant = select(igemm_variants);
     const std::int64_t packed = lines_of(weights_floats);
-    float* memory = scratch_floats(packed + memory_floats(variant, conv, fusion, dst));
+    float* memory = floats_of_scratch(packed + memory_floats(variant, conv, fusion, dst));
     run(variant, 1, conv, src, fill(memory), fusion, dst, memory + packed);
 }
 
@@ -197,8 +193,10 @@ void run_floats(const GatherConv& conv, ConstMap src, std::int64_t weights_float
 template <class Fill>
 void run_halves(GatherConv conv, ConstMap src, Fill fill, const IgemmFusion& fusion, Map dst) {
     const IgemmBf16Variant& variant = select(igemm_bf16_variants);
-    const GatherConv placed = conv;
-    RoundedRows rounded(variant, placed, fusion, dst);
+    RoundedRows rounded(
+        variant,
+        {conv.grid_h, conv.grid_w, conv.dst_h, conv.dst_w, conv.dst_step_h, conv.dst_step_w, conv.dst_y, conv.dst_x},
+        fusion, dst);
     // The sums lie in the threads' memory, in the order of the grid.
     conv.dst_h = conv.grid_h;
     conv.dst_w = conv.grid_w;
@@ -208,13 +206,10 @@ void run_halves(GatherConv conv, ConstMap src, Fill fill, const IgemmFusion& fus
     conv.depth /= 2;
     const IgemmFusion sums{.src_affine = fusion.src_affine, .bias = fusion.bias, .epilogue = &rounded};
     const std::int64_t plain = lines_of(weights), words = lines_of(weights / 2);
-    float* memory = scratch_floats(plain + words + memory_floats(variant.words, conv, sums, {}));
+    float* memory = floats_of_scratch(plain + words + memory_floats(variant.words, conv, sums, {}));
     const float* from = fill(memory);
     float* pairs = memory + plain;
-    const std::int64_t columns = variant.words.columns;
-    parallel_for(weights / 2 / columns, 4096 / columns, [&](std::int64_t begin, std::int64_t end) {
-        variant.pair_rows({end - begin, from + 2 * begin * columns, pairs + begin * columns});
-    });
+    pair_rows(variant, weights / 2, from, pairs);
     run(variant.words, 2, conv, {src.floats(), src.ld / 2}, pairs, sums, {}, pairs + words);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/igemm/tile_body.h"
+#include "kernels/igemm/winograd_body.h"
 #include "kernels/simd/bf16.h"
 
 namespace keel::kernels::simd {
@@ -85,6 +86,28 @@ inline void pack_bf16_pixels(const IgemmPack& t) {
     }
 }
 
+/// Stores lanes as the half of words that `half` says, lower before upper.
+template <class Lanes>
+inline void store_half(float* p, Vec v, WordHalf half, Lanes lanes) {
+    const Bits words = half == WordHalf::lower ? lower(rounded_bf16(v))
+                                               : reinterpret_cast<Bits>(load(p, lanes)) | upper(rounded_bf16(v));
+    store(p, reinterpret_cast<Vec>(words), lanes);
+}
+
+inline void winograd_source_bf16(const WinogradSource& t) {
+    if (t.half == WordHalf::neighbors)
+        return source_of<std::uint16_t>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
+            store_bf16(reinterpret_cast<std::uint16_t*>(t.v + position * t.v_position) + c, v, lanes);
+        });
+    source_of<std::uint16_t>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
+        store_half(t.v + position * t.v_position + c, v, t.half, lanes);
+    });
+}
+
+inline void winograd_gradient_bf16(const WinogradGradient& t) {
+    gradient_of<std::uint16_t>(t, [&](float* p, Vec v, auto lanes) { store_half(p, v, t.half, lanes); });
+}
+
 inline void pair_rows(const IgemmPairRows& t) {
     const float *even = t.src, *odd = t.src + kColumns;
     for (std::int64_t k = 0; k < t.words; ++k, even += 2 * kColumns, odd += 2 * kColumns)
@@ -104,8 +127,8 @@ inline void round_row(const IgemmRound& t) {
 /// `isa`: what Bf16Word needs.
 constexpr IgemmBf16Variant igemm_bf16(const Isa& isa) {
     return {isa,
-            {isa, kRows, kColumns, tile<Bf16Word>, outer<Bf16Word>, gather_bf16, pack_bf16_pixels, nullptr, nullptr,
-             nullptr, nullptr, nullptr},
+            {isa, kRows, kColumns, tile<Bf16Word>, outer<Bf16Word>, gather_bf16, pack_bf16_pixels, winograd_source_bf16,
+             winograd_result, winograd_weights, winograd_gradient_bf16, winograd_weights_gradient},
             pair_rows,
             round_row};
 }

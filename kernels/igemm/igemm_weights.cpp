@@ -24,11 +24,6 @@ struct Pixels {
     std::int64_t at(std::int64_t n, std::int64_t y, std::int64_t x) const { return n * image + y * row + x * pixel; }
 };
 
-/// Returns where element `index` of a map is.
-const std::byte* element(const ConstMap& map, std::int64_t index) {
-    return static_cast<const std::byte*>(map.data) + index * static_cast<std::int64_t>(size_of(map.type));
-}
-
 struct WeightsCall {
     const IgemmVariant& variant;
     std::int64_t word;  ///< pixels of a packed word

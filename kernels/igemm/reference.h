@@ -150,17 +150,42 @@ inline constexpr float kSourceTransform[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0
 inline constexpr float kResultTransform[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 inline constexpr float kWeightsTransform[4][3] = {{1, 0, 0}, {0.5F, 0.5F, 0.5F}, {0.5F, -0.5F, 0.5F}, {0, 0, 1}};
 
-inline void winograd_source(const WinogradSource& t) {
+inline float element_of(float value) { return value; }
+inline float element_of(std::uint16_t value) { return from_bf16(value); }
+
+/// Of maps of Element; to(position, c, value) stores.
+template <class Element, class Store>
+void winograd_source_of(const WinogradSource& t, Store to) {
     for (std::int64_t c = 0; c < t.depth; ++c) {
         float d[4][4], v[4][4];
         for (int i = 0; i < 16; ++i) {
-            float value = t.src[i] == nullptr ? 0.0F : t.src[i][c];
+            float value = t.src[i] == nullptr ? 0.0F : element_of(static_cast<const Element*>(t.src[i])[c]);
             if (t.src[i] != nullptr && t.scale != nullptr) value = value * t.scale[c] + t.shift[c];
             d[i / 4][i % 4] = t.scale != nullptr && t.relu && value < 0 ? 0.0F : value;
         }
         sandwich(kSourceTransform, d, v);
-        for (int i = 0; i < 16; ++i) t.v[i * t.v_position + c] = v[i / 4][i % 4];
+        for (int i = 0; i < 16; ++i) to(i, c, v[i / 4][i % 4]);
     }
+}
+
+inline void winograd_source(const WinogradSource& t) {
+    winograd_source_of<float>(t, [&](int position, std::int64_t c, float v) { t.v[position * t.v_position + c] = v; });
+}
+
+/// Rounds a value into the half of a word that `half` says, the lower one before the upper one.
+inline void put_half(float& word, float value, WordHalf half) {
+    const auto lower = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(word));
+    word = half == WordHalf::lower ? word_of(to_bf16(value), 0) : word_of(lower, to_bf16(value));
+}
+
+inline void winograd_source_bf16(const WinogradSource& t) {
+    winograd_source_of<std::uint16_t>(t, [&](int position, std::int64_t c, float v) {
+        float* row = t.v + position * t.v_position;
+        if (t.half == WordHalf::neighbors)
+            put_half(row[c / 2], v, c % 2 == 0 ? WordHalf::lower : WordHalf::upper);
+        else
+            put_half(row[c], v, t.half);
+    });
 }
 
 inline void winograd_result(const WinogradResult& t) {
@@ -189,14 +214,25 @@ inline void winograd_weights(const WinogradWeights& t) {
 inline constexpr float kGradientTransform[4][2] = {{1, 0}, {1, 1}, {1, -1}, {0, -1}};
 inline constexpr float kWeightsGradientTransform[3][4] = {{1, 0.5F, 0.5F, 0}, {0, 0.5F, -0.5F, 0}, {0, 0.5F, 0.5F, 1}};
 
-inline void winograd_gradient(const WinogradGradient& t) {
+/// Of a map of Element; to(where, value) stores.
+template <class Element, class Store>
+void winograd_gradient_of(const WinogradGradient& t, Store to) {
     for (std::int64_t j = 0; j < t.columns; ++j) {
         float d[2][2], z[4][4];
-        for (int i = 0; i < 4; ++i) d[i / 2][i % 2] = t.diff[i] == nullptr ? 0.0F : t.diff[i][j];
+        for (int i = 0; i < 4; ++i)
+            d[i / 2][i % 2] = t.diff[i] == nullptr ? 0.0F : element_of(static_cast<const Element*>(t.diff[i])[j]);
         sandwich(kGradientTransform, d, z);
         for (int i = 0; i < 16; ++i)
-            t.z[i * t.z_position + j / t.panel_columns * t.z_panel + j % t.panel_columns] = z[i / 4][i % 4];
+            to(t.z[i * t.z_position + j / t.panel_columns * t.z_panel + j % t.panel_columns], z[i / 4][i % 4]);
     }
+}
+
+inline void winograd_gradient(const WinogradGradient& t) {
+    winograd_gradient_of<float>(t, [](float& z, float value) { z = value; });
+}
+
+inline void winograd_gradient_bf16(const WinogradGradient& t) {
+    winograd_gradient_of<std::uint16_t>(t, [&](float& z, float value) { put_half(z, value, t.half); });
 }
 
 inline void winograd_weights_gradient(const WinogradWeightsGradient& t) {

@@ -7,17 +7,43 @@
 
 #include "kernels/activation/rows.h"
 #include "kernels/bf16.h"
-#include "kernels/igemm/gather_conv.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/igemm/variants.h"
+#include "kernels/parallel.h"
+#include "kernels/scratch.h"
 
 namespace keel::kernels::igemm {
 
-/// Writes rows of sums to the pixels of `dst` that `conv` says; a dst that is null is written by nobody. The epilogue
-/// of `fusion` sees them first, in f32, and may change them.
+/// Returns memory of the calling thread for so many floats.
+inline float* floats_of_scratch(std::int64_t floats) {
+    return reinterpret_cast<float*>(scratch(static_cast<std::size_t>(floats) * sizeof(float)));
+}
+
+/// Makes `words` words of pairs of rows of f32 weights, on all threads.
+inline void pair_rows(const IgemmBf16Variant& variant, std::int64_t words, const float* weights, float* pairs) {
+    const std::int64_t columns = variant.words.columns;
+    parallel_for(words / columns, 4096 / columns, [&](std::int64_t begin, std::int64_t end) {
+        variant.pair_rows({end - begin, weights + 2 * begin * columns, pairs + begin * columns});
+    });
+}
+
+/// Where grid points go in dst, if not in order.
+struct Placement {
+    std::int64_t grid_h, grid_w, dst_h, dst_w, step_h = 1, step_w = 1, y, x;
+
+    std::int64_t pixel_of(std::int64_t point) const {
+        if (step_h == 1 && step_w == 1) return point;
+        const std::int64_t n = point / grid_w / grid_h;
+        return (n * dst_h + point / grid_w % grid_h * step_h + y) * dst_w + point % grid_w * step_w + x;
+    }
+};
+
+/// Writes rows of sums to the pixels of `dst` that `placement` says; a dst that is null is written by nobody. The
+/// epilogue of `fusion` sees them first, in f32, and may change them.
 class RoundedRows final : public RowEpilogue {
 public:
-    RoundedRows(const IgemmBf16Variant& variant, const GatherConv& conv, const IgemmFusion& fusion, Map dst)
-        : variant_(variant), conv_(conv), fusion_(fusion), activation_(fusion.activation), dst_(dst) {}
+    RoundedRows(const IgemmBf16Variant& variant, const Placement& placement, const IgemmFusion& fusion, Map dst)
+        : variant_(variant), placement_(placement), fusion_(fusion), activation_(fusion.activation), dst_(dst) {}
 
     void begin(const RowChunks& chunks) override {
         chunks_ = &chunks;
@@ -28,7 +54,7 @@ public:
         if (fusion_.epilogue != nullptr) fusion_.epilogue->take(chunk, first, count, rows, ld);
         if (dst_.data == nullptr) return;
         for (std::int64_t point = chunks_->begin(chunk); point < chunks_->end(chunk); ++point, rows += ld) {
-            const std::int64_t pixel = pixel_of(point);
+            const std::int64_t pixel = placement_.pixel_of(point);
             const ConstMap& residual = fusion_.residual;
             const std::uint16_t* added = nullptr;
             if (residual.data != nullptr)
@@ -50,16 +76,8 @@ public:
     }
 
 private:
-    std::int64_t pixel_of(std::int64_t point) const {
-        if (conv_.dst_step_h == 1 && conv_.dst_step_w == 1) return point;
-        const std::int64_t n = point / conv_.grid_w / conv_.grid_h, y = point / conv_.grid_w % conv_.grid_h,
-                           x = point % conv_.grid_w;
-        return (n * conv_.dst_h + y * conv_.dst_step_h + conv_.dst_y) * conv_.dst_w + x * conv_.dst_step_w +
-               conv_.dst_x;
-    }
-
     const IgemmBf16Variant& variant_;
-    const GatherConv& conv_;
+    Placement placement_;
     const IgemmFusion& fusion_;
     RowActivation activation_;
     Map dst_;

@@ -80,15 +80,20 @@ struct IgemmPack {
     bool relu;
 };
 
+/// Where bf16 go: a word holds two neighbors of a row, or the same element of two rows, of which the lower half's is
+/// written first.
+enum class WordHalf : std::uint8_t { neighbors, lower, upper };
+
 /// The source of one Winograd tile, F(2x2, 3x3): v[4 y + x][c] = (B^T d B)[y][x] of the 4x4 pixels d[y][x] =
 /// affine(src[4 y + x][c]), zero where src is null. Null scale: no affine.
 struct WinogradSource {
-    const float* src[16];
-    std::int64_t depth;
+    const void* src[16];
+    std::int64_t depth;          ///< channels
     const float *scale, *shift;  ///< [depth]
     bool relu;
     float* v;
-    std::int64_t v_position;  ///< floats between positions
+    std::int64_t v_position;  ///< words between positions
+    WordHalf half;            ///< of bf16
 };
 
 /// The result of a Winograd tile: dst[2 y + x][j] = relu?((A^T m A)[y][x] + bias[j] + residual[2 y + x][j]) of m[4 y +
@@ -113,10 +118,11 @@ struct WinogradWeights {
 /// A tile of the gradient of the result: z[4 y + x][j] = (A d A^T)[y][x] of the 2x2 pixels d[y][x] = diff[2 y + x][j],
 /// zero where null; z is in panels of `panel_columns`, z_panel floats apart.
 struct WinogradGradient {
-    const float* diff[4];
+    const void* diff[4];
     std::int64_t columns, panel_columns;
     float* z;
     std::int64_t z_position, z_panel;
+    WordHalf half;  ///< of bf16: lower or upper
 };
 
 /// The gradient of the weights: w[3 y + x][j] = (G^T u G)[y][x] of u[4 y + x][j], j < columns.
@@ -165,7 +171,7 @@ inline constexpr const IgemmVariant* igemm_variants[] = {&igemm_avx512, &igemm_a
 /// products round as the instructions do, which the emulated ones do not imitate.
 struct IgemmBf16Variant {
     Isa isa;
-    IgemmVariant words;  ///< without Winograd's functions
+    IgemmVariant words;
     void (*pair_rows)(const IgemmPairRows& t);
     void (*round)(const IgemmRound& t);
 };

@@ -6,6 +6,7 @@
 
 #include "kernels/activation/rows.h"
 #include "kernels/dispatch.h"
+#include "kernels/igemm/rounded_rows.h"
 #include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/igemm/winograd_tiles.h"
@@ -13,6 +14,10 @@
 
 namespace keel::kernels {
 namespace {
+
+using igemm::floats_of_scratch;
+using igemm::pair_rows;
+using igemm::RoundedRows;
 
 constexpr int kMostRows = 12;
 /// Transformed source and products of a block of tiles stay in the second-level cache; but with fewer tiles than
@@ -23,10 +28,11 @@ constexpr std::int64_t kBlockFloats = 144 << 10, kLeastTiles = 48;
 /// algorithm saves on about 100 pixels.
 constexpr std::int64_t kLeastPixels = 400;
 
-/// What the threads share. Weights are transformed: [position][panel][ic][columns].
+/// What the threads share. Weights are transformed: [position][panel][depth][columns].
 struct WinogradCall {
     const IgemmVariant& variant;
     const Conv2dGeometry& g;
+    std::int64_t depth;  ///< words of g.ic channels
     ConstMap src;
     const float* weights;
     const IgemmFusion& fusion;
@@ -55,7 +61,7 @@ void transform_result(const WinogradCall& call, const WinogradTile& tile, std::i
 IgemmAhead next_position(const WinogradCall& call, std::int64_t position, std::int64_t index, std::int64_t count) {
     constexpr std::int64_t kLine = 16, kFewTiles = 32;
     if (position + 1 == kWinogradPositions || count >= kFewTiles) return {};
-    const std::int64_t floats = call.g.ic * call.g.oc;
+    const std::int64_t floats = call.depth * call.g.oc;
     const Range share = part(floats / kLine, count, index);
     return {call.weights + (position + 1) * floats, floats / kLine, floats, share.begin, share.end};
 }
@@ -64,17 +70,17 @@ IgemmAhead next_position(const WinogradCall& call, std::int64_t position, std::i
 /// tiles.
 void multiply(const WinogradCall& call, std::int64_t rows, std::int64_t height, const float* v, float* m) {
     const Conv2dGeometry& g = call.g;
-    const std::int64_t panel = g.ic * call.variant.columns;
+    const std::int64_t panel = call.depth * call.variant.columns;
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += height) {
             for (int r = 0; r < height; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
-            const IgemmSource src{v + (position * rows + row) * g.ic, g.ic};
+            const IgemmSource src{v + (position * rows + row) * call.depth, call.depth};
             call.variant.tile({static_cast<int>(height),
                                &src,
                                1,
-                               g.ic,
-                               call.weights + position * g.ic * g.oc,
+                               call.depth,
+                               call.weights + position * call.depth * g.oc,
                                panel,
                                g.oc / call.variant.columns,
                                dst.data(),
@@ -90,7 +96,7 @@ void multiply(const WinogradCall& call, std::int64_t rows, std::int64_t height, 
 /// Returns the tiles of a block: rows of the products.
 std::int64_t block_tiles(const WinogradCall& call) {
     const std::int64_t rows = call.variant.rows;
-    const std::int64_t fit = std::max(kLeastTiles, kBlockFloats / (kWinogradPositions * (call.g.ic + call.g.oc)));
+    const std::int64_t fit = std::max(kLeastTiles, kBlockFloats / (kWinogradPositions * (call.depth + call.g.oc)));
     const std::int64_t share = chunk_count(call.tiles.count(), thread_count());
     if (call.fusion.epilogue == nullptr && share <= fit) return share;
     return std::max<std::int64_t>(1, std::min(chunk_count(share, rows), fit / rows)) * rows;
@@ -124,15 +130,15 @@ std::int64_t group_chunks(const WinogradCall& call) {
 /// Runs `tiles`, in blocks, to dst, whose first pixel is `first_pixel` of the map.
 void run_tiles(const WinogradCall& call, Range tiles, float* buffer, Map dst, std::int64_t first_pixel) {
     const std::int64_t rows = block_tiles(call);
-    float *v = buffer, *m = v + kWinogradPositions * padded(call, rows) * call.g.ic;
+    float *v = buffer, *m = v + kWinogradPositions * padded(call, rows) * call.depth;
     for (std::int64_t first = tiles.begin; first < tiles.end; first += rows) {
         const std::int64_t count = std::min(rows, tiles.end - first), height = even_share(count, call.variant.rows),
                            used = chunk_count(count, height) * height;
         for (std::int64_t t = 0; t < count; ++t)
             call.tiles.transform_source(call.variant, call.tiles.at(first + t), call.src, call.g.ic,
-                                        call.fusion.src_affine, v + t * call.g.ic, used * call.g.ic);
+                                        call.fusion.src_affine, v + t * call.depth, used * call.depth);
         for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
-            std::fill_n(v + (p * used + count) * call.g.ic, (used - count) * call.g.ic, 0.0F);
+            std::fill_n(v + (p * used + count) * call.depth, (used - count) * call.depth, 0.0F);
         multiply(call, used, height, v, m);
         for (std::int64_t t = 0; t < count; ++t)
             transform_result(call, call.tiles.at(first + t), used * call.g.oc, m + t * call.g.oc, dst, first_pixel);
@@ -140,7 +146,7 @@ void run_tiles(const WinogradCall& call, Range tiles, float* buffer, Map dst, st
 }
 
 std::int64_t block_floats(const WinogradCall& call) {
-    return kWinogradPositions * padded(call, block_tiles(call)) * (call.g.ic + call.g.oc);
+    return kWinogradPositions * padded(call, block_tiles(call)) * (call.depth + call.g.oc);
 }
 
 /// Returns the floats of one thread: a block's, and a group of chunks that only the epilogue will see.
@@ -192,15 +198,26 @@ void run(const WinogradCall& call, float* buffers) {
 /// Returns the floats of run()'s buffers.
 std::int64_t buffer_floats(const WinogradCall& call) { return thread_count() * thread_floats(call); }
 
-/// Transforms the weights by transform(where to) and runs.
+/// Transforms the weights by transform(where to), in f32, and runs.
 template <class Transform>
-void transform_and_run(WinogradCall call, Transform transform) {
-    const std::int64_t weights = winograd_weights_floats(call.g);
-    auto* memory =
-        reinterpret_cast<float*>(scratch(static_cast<std::size_t>(weights + buffer_floats(call)) * sizeof(float)));
+void transform_and_run(const Conv2dGeometry& g, ConstMap src, const IgemmFusion& fusion, Map dst, Transform transform) {
+    const std::int64_t weights = winograd_weights_floats(g);
+    if (src.type != DType::bf16) {
+        WinogradCall call{select(igemm_variants), g, g.ic, src, nullptr, fusion, dst, WinogradTiles(g)};
+        float* memory = floats_of_scratch(weights + buffer_floats(call));
+        transform(memory);
+        call.weights = memory;
+        return run(call, memory + weights);
+    }
+    const IgemmBf16Variant& variant = select(igemm_bf16_variants);
+    RoundedRows rounded(variant, {}, fusion, dst);
+    const IgemmFusion sums{.src_affine = fusion.src_affine, .bias = fusion.bias, .epilogue = &rounded};
+    WinogradCall call{variant.words, g, g.ic / 2, src, nullptr, sums, {}, WinogradTiles(g)};
+    float *memory = floats_of_scratch(weights + weights / 2 + buffer_floats(call)), *pairs = memory + weights;
     transform(memory);
-    call.weights = memory;
-    run(call, memory + weights);
+    pair_rows(variant, weights / 2, memory, pairs);
+    call.weights = pairs;
+    run(call, pairs + weights / 2);
 }
 
 /// Writes [position][oc / columns][ic][columns] of the panels [oc / columns][3][3][ic][columns].
@@ -250,23 +267,20 @@ void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, f
 
 void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed,
                                   const IgemmFusion& fusion, Map dst) {
-    const WinogradCall call{select(igemm_variants), g, src, transformed, fusion, dst, WinogradTiles(g)};
-    run(call, reinterpret_cast<float*>(scratch(static_cast<std::size_t>(buffer_floats(call)) * sizeof(float))));
+    const WinogradCall call{select(igemm_variants), g, g.ic, src, transformed, fusion, dst, WinogradTiles(g)};
+    run(call, floats_of_scratch(buffer_floats(call)));
 }
 
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {
-    const auto& variant = select(igemm_variants);
-    transform_and_run({variant, g, src, nullptr, fusion, dst, WinogradTiles(g)},
-                      [&](float* to) { transform_weights(variant, g, weights, to); });
+    transform_and_run(g, src, fusion, dst, [&](float* to) { winograd_transform_weights(g, weights, to); });
 }
 
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                             Map diff_src) {
-    const auto& variant = select(igemm_variants);
     const Conv2dGeometry back{g.n, g.oc,        g.oh(),      g.ow(), g.ic, 3, 3,        1,
                               1,   2 - g.pad_h, 2 - g.pad_w, 1,      1,    1, -g.far_h, -g.far_w};
-    transform_and_run({variant, back, diff_dst, nullptr, fusion, diff_src, WinogradTiles(back)},
-                      [&](float* to) { transform_backward_weights(variant, g, weights, to); });
+    transform_and_run(back, diff_dst, fusion, diff_src,
+                      [&](float* to) { transform_backward_weights(select(igemm_variants), g, weights, to); });
 }
 
 }  // namespace keel::kernels

@@ -15,26 +15,40 @@ struct Four {
 /// B^T of a row or column.
 inline Four source_transform(Vec a, Vec b, Vec c, Vec d) { return {{a - c, b + c, c - b, b - d}}; }
 
-template <class Lanes, class Read>
-inline void source_lanes(const WinogradSource& t, std::int64_t c, Lanes lanes, Read read) {
+/// Calls to(position, vector) for the 16 of a tile whose pixels are read(i).
+template <class Read, class Store>
+inline void source_lanes(Read read, Store to) {
     Four columns[4];
     for (int x = 0; x < 4; ++x) columns[x] = source_transform(read(x), read(4 + x), read(8 + x), read(12 + x));
     for (int y = 0; y < 4; ++y) {
         const Four row = source_transform(columns[0].v[y], columns[1].v[y], columns[2].v[y], columns[3].v[y]);
-        for (int x = 0; x < 4; ++x) store(t.v + (4 * y + x) * t.v_position + c, row.v[x], lanes);
+        for (int x = 0; x < 4; ++x) to(4 * y + x, row.v[x]);
     }
 }
 
-inline void winograd_source(const WinogradSource& t) {
+/// Of maps of Element; to(position, c, vector, lanes) stores.
+template <class Element, class Store>
+inline void source_of(const WinogradSource& t, Store to) {
     for_lanes(t.depth, [&](std::int64_t c, auto lanes) {
-        const auto pixel = [&](int i) { return t.src[i] == nullptr ? Vec{} : load(t.src[i] + c, lanes); };
-        if (t.scale == nullptr) return source_lanes(t, c, lanes, pixel);
+        const auto pixel = [&](int i) {
+            return t.src[i] == nullptr ? Vec{} : load(static_cast<const Element*>(t.src[i]) + c, lanes);
+        };
+        const auto store_at = [&](int position, Vec v) { to(position, c, v, lanes); };
+        if (t.scale == nullptr) return source_lanes(pixel, store_at);
         const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);
-        source_lanes(t, c, lanes, [&](int i) {
-            if (t.src[i] == nullptr) return Vec{};  // the border is zero after the affine
-            const Vec value = fma(pixel(i), scale, shift);
-            return t.relu ? relu(value) : value;
-        });
+        source_lanes(
+            [&](int i) {
+                if (t.src[i] == nullptr) return Vec{};  // the border is zero after the affine
+                const Vec value = fma(pixel(i), scale, shift);
+                return t.relu ? relu(value) : value;
+            },
+            store_at);
+    });
+}
+
+inline void winograd_source(const WinogradSource& t) {
+    source_of<float>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
+        store(t.v + position * t.v_position + c, v, lanes);
     });
 }
 
@@ -82,16 +96,24 @@ inline void winograd_weights(const WinogradWeights& t) {
 /// A of a row or column.
 inline Four gradient_transform(Vec a, Vec b) { return {{a, a + b, a - b, -b}}; }
 
-inline void winograd_gradient(const WinogradGradient& t) {
+/// Of a map of Element; to(where, vector, lanes) stores.
+template <class Element, class Store>
+inline void gradient_of(const WinogradGradient& t, Store to) {
     for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
-        const auto pixel = [&](int i) { return t.diff[i] == nullptr ? Vec{} : load(t.diff[i] + j, lanes); };
+        const auto pixel = [&](int i) {
+            return t.diff[i] == nullptr ? Vec{} : load(static_cast<const Element*>(t.diff[i]) + j, lanes);
+        };
         const Four left = gradient_transform(pixel(0), pixel(2)), right = gradient_transform(pixel(1), pixel(3));
         float* z = t.z + j / t.panel_columns * t.z_panel + j % t.panel_columns;
         for (int y = 0; y < 4; ++y) {
             const Four row = gradient_transform(left.v[y], right.v[y]);
-            for (int x = 0; x < 4; ++x) store(z + (4 * y + x) * t.z_position, row.v[x], lanes);
+            for (int x = 0; x < 4; ++x) to(z + (4 * y + x) * t.z_position, row.v[x], lanes);
         }
     });
+}
+
+inline void winograd_gradient(const WinogradGradient& t) {
+    gradient_of<float>(t, [](float* p, Vec v, auto lanes) { store(p, v, lanes); });
 }
 
 struct Three {

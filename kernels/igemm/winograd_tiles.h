@@ -23,14 +23,15 @@ struct WinogradTiles {
     std::int64_t pixels_before(std::int64_t row) const { return (row / h * g.oh() + 2 * (row % h)) * g.ow(); }
     WinogradTile at(std::int64_t index) const { return {index / w / h, 2 * (index / w % h), 2 * (index % w)}; }
 
-    /// Transforms `depth` channels of src; v as in WinogradSource.
+    /// Transforms `depth` channels of src; v and half as in WinogradSource.
     void transform_source(const IgemmVariant& variant, const WinogradTile& tile, ConstMap src, std::int64_t depth,
-                          const ConvAffine& affine, float* v, std::int64_t v_position) const {
-        WinogradSource t{{}, depth, affine.scale, affine.shift, affine.relu, v, v_position};
+                          const ConvAffine& affine, float* v, std::int64_t v_position,
+                          WordHalf half = WordHalf::neighbors) const {
+        WinogradSource t{{}, depth, affine.scale, affine.shift, affine.relu, v, v_position, half};
         for (int i = 0; i < kWinogradPositions; ++i) {
             const std::int64_t y = tile.y - g.pad_h + i / 4, x = tile.x - g.pad_w + i % 4;
             const bool inside = y >= 0 && y < g.ih && x >= 0 && x < g.iw;
-            t.src[i] = inside ? src.floats() + ((tile.n * g.ih + y) * g.iw + x) * src.ld : nullptr;
+            t.src[i] = inside ? element(src, ((tile.n * g.ih + y) * g.iw + x) * src.ld) : nullptr;
         }
         variant.winograd_source(t);
     }

@@ -18,6 +18,7 @@ constexpr std::int64_t kRowPadding = 16;
 
 struct WinogradWeightsCall {
     const IgemmVariant& variant;
+    std::int64_t word;  ///< tiles of a word
     const Conv2dGeometry& g;
     WinogradTiles tiles;
     ConstMap src;
@@ -33,12 +34,13 @@ public:
           tiles_{share.rows.begin * call.tiles.w, share.rows.end * call.tiles.w},
           ic_(share.ic),
           oc_(share.oc) {
-        const std::int64_t fit = kChunkFloats / (kWinogradPositions * (v_row() + oc_.size()));
-        chunk_ = chunk_count(tiles_.size(), chunk_count(tiles_.size(), std::clamp(fit, kLeastTiles, kMostTiles)));
+        const std::int64_t fit = call.word * kChunkFloats / (kWinogradPositions * (v_row() + oc_.size()));
+        const std::int64_t most = std::clamp(fit, call.word * kLeastTiles, call.word * kMostTiles);
+        chunk_ = chunk_count(chunk_count(tiles_.size(), chunk_count(tiles_.size(), most)), call.word) * call.word;
     }
 
     std::int64_t floats() const {
-        return kWinogradPositions * (chunk_ * (v_row() + oc_.size()) + ic_.size() * oc_.size());
+        return kWinogradPositions * (words(chunk_) * (v_row() + oc_.size()) + ic_.size() * oc_.size());
     }
 
     /// Writes the share's channels of `weights`, which has the layout of the weights.
@@ -58,14 +60,16 @@ public:
     }
 
 private:
-    // v is [position][tile][v_row], z [position][panel][tile][columns], the products [position][panel][ic][columns].
+    std::int64_t words(std::int64_t tiles) const { return chunk_count(tiles, call_.word); }
+    // v is [position][word of tiles][v_row], z [position][panel][word][columns], products
+    // [position][panel][ic][columns].
     std::int64_t v_row() const { return ic_.size() + kRowPadding; }
-    std::int64_t v_position() const { return chunk_ * v_row(); }
-    std::int64_t z_panel() const { return chunk_ * columns_; }
-    std::int64_t z_position() const { return chunk_ * oc_.size(); }
+    std::int64_t v_position() const { return words(chunk_) * v_row(); }
+    std::int64_t z_panel() const { return words(chunk_) * columns_; }
+    std::int64_t z_position() const { return words(chunk_) * oc_.size(); }
 
     void transform(std::int64_t first, std::int64_t count, float* v, float* z) const {
-        const ConstMap src{call_.src.floats() + ic_.begin, call_.src.ld};
+        const ConstMap src{element(call_.src, ic_.begin), call_.src.ld, call_.src.type};
         ConvAffine affine = call_.affine;
         if (affine.scale != nullptr) {
             affine.scale += ic_.begin;
@@ -73,10 +77,13 @@ private:
         }
         for (std::int64_t t = 0; t < count; ++t) {
             const WinogradTile tile = call_.tiles.at(first + t);
-            call_.tiles.transform_source(call_.variant, tile, src, ic_.size(), affine, v + t * v_row(), v_position());
-            WinogradGradient gradient{{}, oc_.size(), columns_, z + t * columns_, z_position(), z_panel()};
+            const std::int64_t word = t / call_.word;
+            const WordHalf half = t % call_.word == 0 ? WordHalf::lower : WordHalf::upper;
+            call_.tiles.transform_source(call_.variant, tile, src, ic_.size(), affine, v + word * v_row(), v_position(),
+                                         half);
+            WinogradGradient gradient{{}, oc_.size(), columns_, z + word * columns_, z_position(), z_panel(), half};
             call_.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-                gradient.diff[i] = call_.diff_dst.floats() + pixel * call_.diff_dst.ld + oc_.begin;
+                gradient.diff[i] = element(call_.diff_dst, pixel * call_.diff_dst.ld + oc_.begin);
             });
             call_.variant.winograd_gradient(gradient);
         }
@@ -85,14 +92,14 @@ private:
     void multiply(std::int64_t count, const float* v, const float* z, bool accumulate, float* products) const {
         const std::int64_t rows = call_.variant.rows;
         IgemmOuter t{};
-        t.length = count;
+        t.length = words(count);
         t.a_step = v_row();
         t.fetch = v;
-        t.fetch_every = count;  // nothing to fetch: the chunk is in the cache
+        t.fetch_every = t.length;  // nothing to fetch: the chunk is in the cache
         t.accumulate = accumulate;
         for (std::int64_t position = 0; position < kWinogradPositions; ++position)
             for (std::int64_t o = 0; o < oc_.size(); o += columns_) {
-                t.b = z + position * z_position() + o * chunk_;
+                t.b = z + position * z_position() + o * words(chunk_);
                 for (std::int64_t i = 0; i < ic_.size(); i += rows) {
                     t.a = v + position * v_position() + i;
                     t.weights = products + (position * oc_.size() + o) * ic_.size() + i * columns_;
@@ -112,8 +119,9 @@ private:
 
 void winograd_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAffine& src_affine, ConstMap diff_dst,
                                float* diff_weights) {
-    const auto& variant = select(igemm_variants);
-    const WinogradWeightsCall call{variant, g, WinogradTiles(g), src, src_affine, diff_dst};
+    const bool halves = src.type == DType::bf16;
+    const IgemmVariant& variant = halves ? select(igemm_bf16_variants).words : select(igemm_variants);
+    const WinogradWeightsCall call{variant, halves ? 2 : 1, g, WinogradTiles(g), src, src_affine, diff_dst};
     const std::int64_t transform = 3 * variant.columns / kWinogradPositions;
     const WeightsWork work{g.n * call.tiles.h, call.tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform};
     run_weights_plan<Worker>(call, work, g.weights_elements(), diff_weights);

@@ -37,6 +37,12 @@ inline Vec load_bf16(const std::uint16_t* p, FirstLanes lanes) {
     return load_bf16(halves, AllLanes{});
 }
 
+/// What a map's elements are as lanes, for bodies of either type.
+template <class Lanes>
+inline Vec load(const std::uint16_t* p, Lanes lanes) {
+    return load_bf16(p, lanes);
+}
+
 inline void store_bf16(std::uint16_t* p, Vec v, FirstLanes lanes) {
     std::uint16_t halves[kWidth];
     store_bf16(halves, v, AllLanes{});

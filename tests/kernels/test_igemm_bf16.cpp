@@ -4,9 +4,8 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/bf16.h"
 #include "kernels/igemm/igemm.h"
-#include "tests/kernels/panel_samples.h"
+#include "tests/kernels/halves.h"
 #include "tests/support/isa.h"
 
 using namespace keel;
@@ -15,33 +14,14 @@ using namespace keel::test;
 
 namespace {
 
-using Halves = std::vector<std::uint16_t>;
-
-Halves rounded(const Floats& values) {
-    Halves halves;
-    for (const float value : values) halves.push_back(to_bf16(value));
-    return halves;
-}
-
-Floats widened_halves(const Halves& halves) {
-    Floats values;
-    for (const std::uint16_t half : halves) values.push_back(from_bf16(half));
-    return values;
-}
-
-Floats nearest(const Floats& values) { return widened_halves(rounded(values)); }
-
 /// A dense map of halves with its pixels `ld` apart; canaries between them.
 Halves spread_halves(const Floats& dense, std::int64_t channels, std::int64_t ld) {
     return rounded(spread(dense, channels, ld));
 }
 
-/// Sums in f32 err as bounds() says; the result is rounded once more, to 8 bits. What multiplies may flush what is below
-/// the smallest normal number.
+/// Sums in f32 err as bounds() says; the result is rounded once more.
 Doubles rounded_bounds(const Doubles& sizes, const Doubles& truth, std::int64_t k) {
-    Doubles limits = bounds(sizes, k);
-    for (std::size_t i = 0; i < limits.size(); ++i) limits[i] += 0x1p-8 * (std::abs(truth[i]) + limits[i]) + 0x1p-120;
-    return limits;
+    return with_rounding(bounds(sizes, k), truth);
 }
 
 struct HalvesCase : ConvSample {

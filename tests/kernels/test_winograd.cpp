@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/parallel.h"
-#include "tests/kernels/panel_samples.h"
+#include "tests/kernels/halves.h"
 #include "tests/support/isa.h"
 
 using namespace keel;
@@ -53,10 +53,26 @@ Doubles winograd_magnitudes(const Conv2dGeometry& g, const Doubles& src, const D
     return dst;
 }
 
-void check_winograd(const Conv2dGeometry& g) {
-    const ConvSample test(g);
+/// A sample whose maps are of either type.
+ConvSample sample_of(const Conv2dGeometry& g, bool halves) {
+    ConvSample test(g);
+    if (!halves) return test;
+    test.src = nearest(test.src);
+    test.diff_dst = nearest(test.diff_dst);
+    return test;
+}
+
+/// What bounds a sum of `terms` products: those of bf16 are of two transforms, each rounded once more.
+double roundoff_of(std::int64_t terms, bool halves) {
+    return static_cast<double>(terms + 16) * kRoundoff +
+           (halves ? 2 * kHalfRoundoff + kHalfRoundoff * kHalfRoundoff : 0);
+}
+
+void check_winograd(const Conv2dGeometry& g, bool halves) {
+    const ConvSample test = sample_of(g, halves);
     const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5), bias = uniform(g.oc, 6);
-    const Floats residual = uniform(static_cast<std::int64_t>(test.diff_dst.size()), 7);
+    Floats residual = uniform(static_cast<std::int64_t>(test.diff_dst.size()), 7);
+    if (halves) residual = nearest(residual);
     for (const bool fused : {false, true}) {
         INFO("fused " << fused);
         Floats source = test.src;
@@ -74,14 +90,14 @@ void check_winograd(const Conv2dGeometry& g) {
             truth[i] = std::max(0.0, truth[i] + double{residual[i]});
             sizes[i] += std::abs(double{residual[i]}) + std::abs(double{bias[i % static_cast<std::size_t>(g.oc)]});
         }
-        for (double& size : sizes) size *= static_cast<double>(g.ic + 16) * kRoundoff;
-        const std::int64_t src_ld = g.ic + 3, dst_ld = g.oc + 5;
-        Floats dst = spread(Floats(truth.size(), 9.0F), g.oc, dst_ld);
+        for (double& size : sizes) size *= roundoff_of(g.ic, halves);
+        if (halves) sizes = with_rounding(sizes, truth);
+        const EitherMap src(halves, test.src, g.ic, g.ic + 4), added(halves, residual, g.oc, g.oc + 2);
+        EitherMap dst(halves, Floats(truth.size(), 9.0F), g.oc, g.oc + 6);
         IgemmFusion fusion;
-        if (fused) fusion = {{scale.data(), shift.data(), true}, bias.data(), {residual.data(), g.oc}, true};
-        winograd_forward(g, {spread(test.src, g.ic, src_ld).data(), src_ld}, as_panels(g, test.weights).data(), fusion,
-                         {dst.data(), dst_ld});
-        CHECK(outliers(gathered(dst, g.oc, dst_ld), truth, sizes) == 0);
+        if (fused) fusion = {{scale.data(), shift.data(), true}, bias.data(), added.read(), true};
+        winograd_forward(g, src.read(), as_panels(g, test.weights).data(), fusion, dst.write());
+        CHECK(outliers(dst.values(), truth, sizes) == 0);
     }
     // Backward data is the forward pass of the flipped, transposed weights.
     Doubles truth(test.src.size()), flipped(test.weights.size());
@@ -94,11 +110,12 @@ void check_winograd(const Conv2dGeometry& g) {
     const Conv2dGeometry back{g.n, g.oc,        g.oh(),      g.ow(), g.ic, 3, 3,        1,
                               1,   2 - g.pad_h, 2 - g.pad_w, 1,      1,    1, -g.far_h, -g.far_w};
     Doubles sizes = winograd_magnitudes(back, magnitudes(test.diff_dst), flipped);
-    for (double& size : sizes) size *= static_cast<double>(g.oc + 16) * kRoundoff;
-    Floats diff_src(test.src.size(), 9.0F);
-    winograd_backward_data(g, {test.diff_dst.data(), g.oc}, as_panels(g, test.weights).data(), {},
-                           {diff_src.data(), g.ic});
-    CHECK(outliers(diff_src, truth, sizes) == 0);
+    for (double& size : sizes) size *= roundoff_of(g.oc, halves);
+    if (halves) sizes = with_rounding(sizes, truth);
+    const EitherMap diff_dst(halves, test.diff_dst, g.oc, g.oc);
+    EitherMap diff_src(halves, Floats(test.src.size(), 9.0F), g.ic, g.ic);
+    winograd_backward_data(g, diff_dst.read(), as_panels(g, test.weights).data(), {}, diff_src.write());
+    CHECK(outliers(diff_src.values(), truth, sizes) == 0);
 }
 
 /// The magnitudes in the bound on the error of winograd_backward_weights, of plain weights.
@@ -137,8 +154,8 @@ Doubles winograd_weights_magnitudes(const Conv2dGeometry& g, const Doubles& src,
     return weights;
 }
 
-void check_winograd_weights(const Conv2dGeometry& g) {
-    const ConvSample test(g);
+void check_winograd_weights(const Conv2dGeometry& g, bool halves) {
+    const ConvSample test = sample_of(g, halves);
     const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5);
     for (const bool affine : {false, true}) {
         INFO("affine " << affine);
@@ -153,13 +170,12 @@ void check_winograd_weights(const Conv2dGeometry& g) {
         conv2d_backward_weights_reference<double>(g, widened(source).data(), widened(test.diff_dst).data(),
                                                   truth.data(), nullptr);
         Doubles sizes = winograd_weights_magnitudes(g, magnitude, magnitudes(test.diff_dst));
-        const auto tiles = static_cast<double>(g.n * ((g.oh() + 1) / 2) * ((g.ow() + 1) / 2));
-        for (double& size : sizes) size *= (tiles + 16) * kRoundoff;
-        const std::int64_t src_ld = g.ic + 3, dst_ld = g.oc + 1;
+        const std::int64_t tiles = g.n * ((g.oh() + 1) / 2) * ((g.ow() + 1) / 2);
+        for (double& size : sizes) size *= roundoff_of(tiles, halves);
+        const EitherMap src(halves, test.src, g.ic, g.ic + 4), diff_dst(halves, test.diff_dst, g.oc, g.oc + 2);
         Floats diff_weights(test.weights.size(), 9.0F);
-        winograd_backward_weights(g, {spread(test.src, g.ic, src_ld).data(), src_ld},
-                                  affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
-                                  {spread(test.diff_dst, g.oc, dst_ld).data(), dst_ld}, diff_weights.data());
+        winograd_backward_weights(g, src.read(), affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
+                                  diff_dst.read(), diff_weights.data());
         CHECK(outliers(diff_weights, as_panels(g, truth), as_panels(g, sizes)) == 0);
     }
 }
@@ -179,8 +195,11 @@ TEST_CASE("Winograd's products keep to their bounds in all directions", "[igemm]
             REQUIRE(winograd_serves(g));
             for (const int threads : {1, 3}) {
                 const ThreadScope team(threads);
-                check_winograd(g);
-                check_winograd_weights(g);
+                for (const bool halves : {false, true}) {
+                    INFO("bf16 " << halves);
+                    check_winograd(g, halves);
+                    check_winograd_weights(g, halves);
+                }
             }
         }
     });
