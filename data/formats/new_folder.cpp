@@ -26,7 +26,7 @@ void check_target(const std::string& directory, const FolderKind& kind, bool for
             fmt::format("[{}] {} has no {}: only a {} is replaced", kind.who, directory, kind.marker, kind.what));
 }
 
-void remove_all(const fs::path& folder) {
+void remove_tree(const fs::path& folder) {
     patiently([&] {
         std::error_code error;
         fs::remove_all(folder, error);
@@ -42,7 +42,7 @@ NewFolder::NewFolder(const std::string& directory, const FolderKind& kind, bool 
     const fs::path absolute = fs::absolute(directory).lexically_normal();
     target_ = absolute.has_filename() ? absolute : absolute.parent_path();
     partial_ = target_.string() + ".partial";
-    remove_all(partial_);
+    remove_tree(partial_);
     make_folders(partial_);
 }
 
@@ -55,7 +55,7 @@ void NewFolder::commit() {
     const fs::path old = target_.string() + ".replaced";
     const bool replaces = is_there(target_);
     if (replaces) {
-        remove_all(old);
+        remove_tree(old);
         std::error_code error;
         fs::rename(target_, old, error);
         if (error) throw_system_error("[files] cannot rename " + target_.string(), error.value());
@@ -68,7 +68,8 @@ void NewFolder::commit() {
         throw;
     }
     committed_ = true;
-    if (replaces) remove_all(old);
+    std::error_code ignored;  // what stays of the old folder goes with the next replacement
+    if (replaces) fs::remove_all(old, ignored);
 }
 
 }  // namespace keel

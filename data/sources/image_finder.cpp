@@ -64,8 +64,8 @@ ImageFinder::Folder& ImageFinder::folder(const std::string& path) {
     Folder& listed = entry->second;
     if (!fresh) return listed;
     if (const PathKind kind = kind_of_path(path); kind != PathKind::folder && kind != PathKind::refused) return listed;
-    for (FolderEntry& entry : list_folder(path))
-        if (entry.kind != PathKind::folder) listed.names.push_back(std::move(entry.name));
+    for (FolderEntry& file : list_folder(path))
+        if (file.kind != PathKind::folder) listed.names.push_back(std::move(file.name));
     return listed;
 }
 
