@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <mutex>
 #include <new>
+
+#include "kernels/immortal.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -21,6 +24,7 @@
 namespace keel {
 namespace {
 
+constexpr std::size_t kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kStep = 8 * kHugePage;              // small enough to waste little, large enough to grow rarely
 constexpr std::size_t kMostRange = std::size_t{1} << 40;  // addresses cost nothing
@@ -34,9 +38,13 @@ constexpr std::size_t block_size(std::size_t bytes) {
 
 }  // namespace
 
+ArenaLimitError::ArenaLimitError(std::size_t wanted, std::size_t in_use, std::size_t limit)
+    : message_("[memory] wanted " + std::to_string(wanted) + " bytes for a tensor, " + std::to_string(in_use) +
+               " are in use of a limit of " + std::to_string(limit)) {}
+
 Arena& Arena::global() {
-    static auto* arena = new Arena;
-    return *arena;
+    static constinit Immortal<Arena> arena;
+    return arena.get();
 }
 
 std::size_t Arena::free_at_end() const {
@@ -95,6 +103,8 @@ std::byte* Arena::allocate(std::size_t bytes) {
     if (bytes > (std::size_t{1} << 46)) throw std::bad_alloc();  // rounding up must not overflow
     const std::size_t size = block_size(bytes);
     const std::lock_guard lock(mutex_);
+    if (limit_ != 0 && (size > limit_ || statistics_.in_use > limit_ - size))
+        throw ArenaLimitError(bytes, statistics_.in_use, limit_);
     auto fit = free_by_size_.lower_bound({size, nullptr});
     if (fit == free_by_size_.end()) {
         grow(size);
@@ -126,8 +136,23 @@ void Arena::reset_peak() {
     statistics_.peak = statistics_.in_use;
 }
 
+void Arena::set_limit(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
+}
+
 void Arena::trim() {
     const std::lock_guard lock(mutex_);
+    trim_end();
+    for (const auto& [block, size] : free_by_address_) {
+        // Whole pages, of whichever size the system uses here: huge ones are split where their other half is in use.
+        const std::size_t address = reinterpret_cast<std::size_t>(block), begin = round_up(address, kPage),
+                          end = (address + size) / kPage * kPage;
+        if (begin < end) madvise(block + (begin - address), end - begin, MADV_DONTNEED);
+    }
+}
+
+void Arena::trim_end() {
     const std::size_t bytes = free_at_end() / kHugePage * kHugePage;
     if (bytes == 0) return;
     const auto last = std::prev(free_by_address_.end());
