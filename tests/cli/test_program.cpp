@@ -9,6 +9,8 @@
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
+using keel::test::Arguments;
+using keel::test::holds;
 using keel::test::ProgramResult;
 using keel::test::read_text;
 using keel::test::run_keel;
