@@ -36,6 +36,28 @@ constexpr std::size_t block_size(std::size_t bytes) {
     return round_up(std::max<std::size_t>(bytes, 1), Arena::kAlignment) + Arena::kAlignment;
 }
 
+/// Returns addresses without memory, or null.
+void* map_range(std::size_t bytes) {
+    void* raw = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return raw == MAP_FAILED ? nullptr : raw;
+}
+
+bool is_free(std::size_t bytes) {
+    void* raw = map_range(bytes);
+    if (raw != nullptr) munmap(raw, bytes);
+    return raw != nullptr;
+}
+
+/// Returns how many addresses to take, `least` or more. Where they are limited (ulimit -v), five eighths of what is
+/// left: weights, code and threads want some as well.
+std::size_t range_for(std::size_t least) {
+    std::size_t range = kMostRange;
+    while (range > least && !is_free(range)) range /= 2;
+    if (range == kMostRange || range <= least) return std::max(range, least);
+    const std::size_t left = is_free(range / 2 * 3) ? range / 2 * 3 : range;
+    return std::max(least, round_up(left / 8 * 5, kHugePage));
+}
+
 }  // namespace
 
 ArenaLimitError::ArenaLimitError(std::size_t wanted, std::size_t in_use, std::size_t limit)
@@ -56,14 +78,11 @@ std::size_t Arena::free_at_end() const {
 void Arena::grow(std::size_t bytes) {
     const std::size_t missing = round_up(bytes - free_at_end(), kStep);
     if (begin_ == nullptr) {
-        // A limit on addresses may be set (ulimit -v): as much as it leaves, by halves.
-        for (std::size_t range = kMostRange; range >= missing + kHugePage; range /= 2) {
-            void* raw = mmap(nullptr, range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-            if (raw == MAP_FAILED) continue;
+        const std::size_t range = range_for(missing + kHugePage);
+        if (void* raw = map_range(range); raw != nullptr) {
             const std::size_t address = reinterpret_cast<std::size_t>(raw), aligned = round_up(address, kHugePage);
             begin_ = static_cast<std::byte*>(raw) + (aligned - address);
             range_ = range - (aligned - address);
-            break;
         }
     }
     if (begin_ == nullptr || missing > range_ - statistics_.reserved) throw std::bad_alloc();

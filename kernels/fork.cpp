@@ -107,6 +107,10 @@ void after_fork(void (*in_child)()) {
     }
 }
 
-int fork_generation() { return fork_list.generation; }
+int fork_generation() {
+    const std::lock_guard lock(fork_list.mutex);
+    ForkHandlers::install();
+    return fork_list.generation;
+}
 
 }  // namespace keel

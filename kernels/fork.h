@@ -45,7 +45,8 @@ private:
 /// Calls `in_child` in the thread that goes on in the child of each fork() from now on, once for each function.
 void after_fork(void (*in_child)());
 
-/// Returns how many forks lie between this process and the one that first used the library.
+/// Returns how many forks lie between this process and the one that asked first: what has threads keeps it, to know
+/// whether they are there.
 int fork_generation();
 
 }  // namespace keel

@@ -16,6 +16,7 @@
 #include "data/pipeline/ordered.h"
 #include "engine/patience.h"
 #include "kernels/error.h"
+#include "kernels/fork.h"
 
 namespace keel {
 namespace {
@@ -65,7 +66,12 @@ public:
         thread_.join();
     }
 
+    /// Whether the threads that fill it are there: fork() leaves them to the parent.
+    bool has_threads() const { return generation_ == fork_generation(); }
+
     bool next(Batch& batch) {
+        if (!has_threads())
+            throw UsageError("[loader] it was made before a fork(), whose child has none of its threads: make another");
         const auto delivery = queue_.take(
             batch, [this] { return options_.stop_waiting && is_waiting(patience_) && options_.stop_waiting(); });
         if (!delivery) throw StorageError("[loader] stopped while the storage did not answer");
@@ -256,12 +262,16 @@ private:
 
     BatchQueue queue_;
     std::atomic<bool> cancel_{false};
+    const int generation_ = fork_generation();
     std::thread thread_;
 };
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)
     : pipeline_(std::make_unique<Pipeline>(dataset, std::move(options))) {}
-Loader::~Loader() = default;
+Loader::~Loader() {
+    // What the parent's threads waited for when it forked cannot be destroyed here.
+    if (!pipeline_->has_threads()) static_cast<void>(pipeline_.release());
+}
 bool Loader::next(Batch& batch) { return pipeline_->next(batch); }
 std::int64_t Loader::bad_images() const { return pipeline_->bad_images(); }
 std::int64_t Loader::batch_count() const { return pipeline_->batch_count(); }
