@@ -12,6 +12,8 @@ KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev pkgconf pyth
 KEEL_CLUSTER_PACKAGES="slurm-wlm munge iproute2"
 # For the ranks' tests under other makes of MPI (tests/mpi): MPICH beside Open MPI, and a Debian 13 in a folder. Not installed by any script.
 KEEL_MPI_PACKAGES="libmpich-dev mpich debootstrap"
+# For the tests of containers (tests/containers): the image without an engine, the manifest's schema. Not installed by any script.
+KEEL_CONTAINER_PACKAGES="buildah debootstrap python3-yaml python3-jsonschema"
 # For a slow test of DICOM files, which is skipped without them. Not installed by any script.
 KEEL_DICOM_PACKAGES="python3-pydicom python3-numpy python3-pil dcmtk libgdcm-tools"
 KEEL_FUZZ_PACKAGES="clang-14 libclang-rt-14-dev libomp-14-dev"
