@@ -232,9 +232,11 @@ void link_file(const std::filesystem::path& from, const std::filesystem::path& t
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
-    AtomicFile file(path);
-    file.write(bytes.data(), bytes.size());
-    file.commit();
+    patiently([&] {
+        AtomicFile file(path);
+        file.write(bytes.data(), bytes.size());
+        file.commit();
+    });
 }
 
 void rename_folder(const std::filesystem::path& from, const std::filesystem::path& to) {

@@ -71,7 +71,7 @@ bool is_temporary_name(const std::filesystem::path& path);
 /// them, else a copy. `to` is never half of either. Both lie in one folder. Throws IoError.
 void link_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Replaces the contents of `path` by `bytes` with an AtomicFile.
+/// Replaces the contents of `path` by `bytes` with an AtomicFile, patiently.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Makes a folder and all that was written in it durable, then renames it; `to` must not exist, or be an empty folder.

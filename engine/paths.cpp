@@ -53,14 +53,23 @@ FolderEntry entry_of(const fs::path& folder, const dirent& entry) {
     return of_entry;
 }
 
+/// Returns the next entry; null at the end, and where errno says why not. A long listing is not begun again for an
+/// interruption.
+const dirent* next_entry(DIR* folder) {
+    for (int left = 3;; --left) {
+        errno = 0;
+        const dirent* const entry = ::readdir(folder);
+        if (entry != nullptr || errno == 0 || fault_of(errno) != SystemFault::passing || left == 1) return entry;
+    }
+}
+
 std::vector<FolderEntry> list_once(const fs::path& folder) {
     const auto fail = [&](int code) { throw_system_error("[files] cannot list " + folder.string(), code); };
     const std::unique_ptr<DIR, CloseFolder> open(::opendir(folder.c_str()));
     if (!open) fail(errno);
     std::vector<FolderEntry> entries;
     for (;;) {
-        errno = 0;
-        const dirent* const entry = ::readdir(open.get());
+        const dirent* const entry = next_entry(open.get());
         if (entry == nullptr && errno != 0) fail(errno);
         if (entry == nullptr) break;
         const std::string_view name = entry->d_name;

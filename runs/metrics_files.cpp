@@ -10,7 +10,6 @@
 #include "engine/files.h"
 #include "engine/json.h"
 #include "engine/paths.h"
-#include "engine/patience.h"
 #include "engine/text.h"
 
 namespace keel {
@@ -70,12 +69,12 @@ std::vector<std::string> cut_metrics(const std::filesystem::path& file, MetricsF
     std::vector<std::string> remarks;
     if (!damaged.empty()) {
         const std::filesystem::path beside = file.string() + ".damaged";
-        patiently([&] { write_file_atomically(beside, whole); });
+        write_file_atomically(beside, whole);
         for (const std::string& line : damaged)
             remarks.push_back(fmt::format("[run] {}:{} is no row of metrics and left out; {} has the file as it was",
                                           file.string(), line, beside.string()));
     }
-    if (kept != whole) patiently([&] { write_file_atomically(file, kept); });
+    if (kept != whole) write_file_atomically(file, kept);
     return remarks;
 }
 

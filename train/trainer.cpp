@@ -351,13 +351,13 @@ TrainResult Trainer::run() {
         try {
             if (train_epoch() && finish_epoch()) continue;
         } catch (const InputError&) {  // of the data: what was learnt from them before is good
-            if (ends_together()) try_save(false);
+            if (ends_together()) try_save(false, nullptr, SaveTries::patient);
             throw;
         } catch (const StorageError&) {
             if (!ends_together()) throw;
             stop_ = parallel_.world().is_single() ? own_status().stop_request() : status_.stop_request();
             if (!stop_) {
-                save(false, nullptr, SaveTries::patient);
+                try_save(false, nullptr, SaveTries::patient);
                 throw;
             }
         }

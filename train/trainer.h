@@ -121,7 +121,7 @@ private:
     /// Throws IoError where the state cannot be saved. `predictions` are those that made it the best.
     void save(bool best, const Predictions* predictions = nullptr, SaveTries tries = SaveTries::once);
     /// Saves for a run that goes on: a failure is reported, and the next save is a new try. True if it was saved.
-    bool try_save(bool best, const Predictions* predictions = nullptr);
+    bool try_save(bool best, const Predictions* predictions = nullptr, SaveTries tries = SaveTries::once);
     CheckpointState checkpoint() const;
 
     /// Lays the run's course and schedule anew, for the size that steps have now and as the run began.

@@ -51,9 +51,9 @@ void Trainer::save(bool best, const Predictions* predictions, SaveTries tries) {
     observer_.on_checkpoint({state_.step, best, "", &train_.spec, best ? predictions : nullptr});
 }
 
-bool Trainer::try_save(bool best, const Predictions* predictions) {
+bool Trainer::try_save(bool best, const Predictions* predictions, SaveTries tries) {
     try {
-        save(best, predictions);
+        save(best, predictions, tries);
         return true;
     } catch (const IoError& error) {
         saved_at_ = Clock::now();

@@ -117,7 +117,7 @@ std::int64_t train_through(const Undisturbed& whole, const std::vector<BadTime>&
 TEST_CASE("A run on storage that fails now and then is the run on one that does not", "[faults]") {
     const Undisturbed whole;
     // Each call that a run makes fails once, somewhere.
-    CHECK(train_through(whole, {{0, 100000, 7, 1}}, "60") > 50);
+    CHECK(train_through(whole, {{0, 700, 7, 1}}, "60") > 50);
     // All that concerns images fails for a while, longer than a retry at once takes.
     CHECK(train_through(whole, {{120, 132, 1, 1, 1, "open,read"}}, "60") == 12);
     // It fails for longer than anybody is ready to wait: the run ends, and goes on where it was.
