@@ -50,8 +50,8 @@ int main(int argc, char** argv) {
             "%d ranks on %d nodes; alpha %.1f us, beta %.3f ns/KB, gamma %.3f, node alpha %.1f us, node gamma %.3f\n",
             communicator->size(), communicator->topology().nodes(), model.alpha * 1e6, model.beta * 1e12,
             model.gamma * 1e12, model.node_alpha * 1e6, model.node_gamma * 1e12);
-        std::printf("%9s %12s %12s %18s %14s %22s %10s\n", "MB", "MPI ms", "ring ms", "halving-doubl. ms",
-                    "hierarchical", "chosen", "ratio");
+        std::printf("%9s %12s %12s %18s %16s %22s %10s\n", "MB", "MPI us", "ring us", "halving-doubl. us",
+                    "hierarchical us", "chosen", "ratio");
     }
     for (const double mb : sizes) {
         const auto count = static_cast<std::int64_t>(mb * 1e6 / 4);
@@ -77,8 +77,8 @@ int main(int argc, char** argv) {
         const Algorithm chosen = fastest_algorithm(model, cluster_of(communicator->topology()), 4 * count, true);
         if (!print) continue;
         const double mpi = median(times[0]), ours = median(times[1 + static_cast<int>(chosen)]);
-        std::printf("%9.3f %12.3f %12.3f %18.3f %14.3f %22s %10.2f\n", mb, 1e3 * mpi, 1e3 * median(times[1]),
-                    1e3 * median(times[2]), 1e3 * median(times[3]), std::string(name(chosen)).c_str(), ours / mpi);
+        std::printf("%9.4f %12.2f %12.2f %18.2f %16.2f %22s %10.2f\n", mb, 1e6 * mpi, 1e6 * median(times[1]),
+                    1e6 * median(times[2]), 1e6 * median(times[3]), std::string(name(chosen)).c_str(), ours / mpi);
         std::fflush(stdout);
     }
     return 0;

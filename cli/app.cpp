@@ -12,13 +12,15 @@
 #include <string>
 #include <utility>
 
+#include "cli/cluster/lone_cores.h"
+#include "cli/cluster/thread_limit.h"
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "engine/conv_tuning.h"
+#include "engine/patience.h"
 #include "kernels/error.h"
-#include "kernels/parallel.h"
 #include "kernels/version.h"
 
 namespace keel::cli {
@@ -36,21 +38,28 @@ void add_common_options(CLI::App& app, Globals& globals) {
     app.add_option("--threads", globals.threads, "compute threads, at most 1024 [default: the allowed cores]")
         ->type_name("N")
         ->check(number(from_to(0, 1024), true));
+    add_choice(app, "--bind", globals.bind, kBinds,
+               "threads stay on processors: auto where no other run uses those, always, never");
+    add_number(app, "--io-patience", globals.io_patience, from_to(0, 86400),
+               "seconds for which reads are tried again where the storage does not answer");
     add_text(
         app, "--tuning", globals.tuning, "FILE.json",
         "measure at first use whether Keel's or oneDNN's kernels serve a convolution best, and keep the choices in "
         "FILE");
 }
 
+void say_warning(const std::string& line) { spdlog::warn("{}", line); }
+
 /// The choices are logged as they are made.
 void tune(const std::string& file) {
-    tune_convolutions(file, [](const kernels::ConvChoice& choice) {
+    const auto report = [](const kernels::ConvChoice& choice) {
         const auto& g = choice.geometry;
         spdlog::info(
             "tuning: {}x{}x{}x{} to {} channels, kernel {}x{}, stride {}: {} (Keel {:.2f} ms, oneDNN {:.2f} ms)", g.n,
             g.ih, g.iw, g.ic, g.oc, g.kh, g.kw, g.stride_h, choice.own ? "Keel" : "oneDNN", choice.own_ms,
             choice.onednn_ms);
-    });
+    };
+    tune_convolutions(file, report, say_warning);
 }
 
 void add_commands(CLI::App& parent, const std::vector<Command>& list, Globals& globals, std::vector<Leaf>& leaves) {
@@ -106,8 +115,7 @@ void log_to_stderr() {
     spdlog::set_default_logger(std::move(logger));
 }
 
-int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals& globals, int argc,
-                  const char* const* argv) {
+int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, Globals& globals, int argc, const char* const* argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -128,9 +136,9 @@ int parse_and_run(CLI::App& app, const std::vector<Leaf>& leaves, const Globals&
     for (const Leaf& leaf : leaves) {
         if (leaf.app != &command) continue;
         if (globals.quiet) spdlog::default_logger()->set_level(spdlog::level::warn);
-        if (globals.threads > 0) set_thread_count(globals.threads);
-        bind_team();
+        globals.core_notes = take_lone_cores(globals.threads, globals.bind);
         if (!globals.tuning.empty()) tune(globals.tuning);
+        const PatienceScope patience(globals.io_patience, say_warning);
         return leaf.run();
     }
     throw UsageError(fmt::format("[options] a command is missing ({} --help lists them)", full_name(command)));
@@ -158,7 +166,7 @@ int run_program(int argc, const char* const* argv, const std::vector<Command>& t
     } catch (const std::bad_alloc&) {
         return fail(kInternalError, "[memory] out of memory");
     } catch (const std::exception& error) {
-        return fail(exit_code_of(error), error.what());
+        return fail(exit_code_of(error), message_of(error));
     }
 }
 

@@ -21,8 +21,11 @@ struct Globals {
     bool quiet = false;                 ///< no progress and no information on stderr; warnings, errors and results stay
     bool json = false;                  ///< the result is one JSON object on stdout
     std::optional<std::uint64_t> seed;  ///< --seed where given
+    double io_patience = 120;           ///< --io-patience, already the main thread's; keel train has it as an option
     int threads = 0;                    ///< --threads, already handed to set_thread_count(); 0: not given
-    std::string tuning;                 ///< --tuning, already handed to tune_convolutions(); empty: not given
+    std::string bind = "auto";          ///< --bind, one of kBinds (cli/cluster/lone_cores.h)
+    std::vector<std::string> core_notes;  ///< what take_lone_cores() had to say
+    std::string tuning;                   ///< --tuning, already handed to tune_convolutions(); empty: not given
 };
 
 /// What a subcommand does once its options are parsed; returns the exit code. Errors are exceptions (kernels/error.h).

@@ -34,7 +34,7 @@ int run(Options o, const Globals& globals, World& world) {
     o.timing.record = o.profile || !o.trace.empty();
     const bool quiet = globals.quiet || !world.is_root();
     if (!world.is_single())
-        for (const std::string& note : take_cores(world, globals.threads, o.oversubscribe))
+        for (const std::string& note : take_cores(world, {globals.threads, o.oversubscribe, globals.bind}))
             if (world.is_root()) spdlog::warn("{}", note);
     const StepTimingOptions& t = o.timing;
     Progress progress(std::cerr, "bench", stderr_progress(quiet));

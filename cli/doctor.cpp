@@ -7,6 +7,7 @@
 
 #include "cli/app.h"
 #include "cli/cluster/core_map.h"
+#include "cli/cluster/isas.h"
 #include "cli/cluster/machine.h"
 #include "cli/cluster/openmp.h"
 #include "cli/cluster/rank_report.h"
@@ -53,10 +54,7 @@ std::int64_t memory_line(const std::string& meminfo, const std::string& key) {
 Machine read_machine() {
     Machine machine;
     machine.cpu = processor().brand;
-    for (const FeatureSource& source : kFeatureSources)
-        if (contains(processor().features, source.feature)) machine.features.emplace_back(source.name);
-    machine.isa = active_isa().name;
-    machine.forced_isa = environment("KEEL_ISA");
+    read_isas(machine);
     machine.online_cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
     machine.cpus = process_cpus();
     machine.allowed_cpus = static_cast<int>(machine.cpus.size());

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "embed/export_model.h"
 #include "embed/import_weights.h"
+#include "engine/paths.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -32,7 +33,7 @@ std::vector<float> numbers(const std::vector<std::string>& words, const char* fl
 }
 
 int run(Options o, const Globals& globals) {
-    if (!o.force && std::filesystem::exists(o.out))
+    if (!o.force && is_taken(o.out))
         throw UsageError(fmt::format("[import] {} exists; --force overwrites it", o.out));
     o.import.mean = numbers(o.mean, "--mean");
     o.import.std = numbers(o.std, "--std");
@@ -66,7 +67,7 @@ struct ExportOptions {
 };
 
 int run(const ExportOptions& o, const Globals& globals) {
-    if (!o.force && std::filesystem::exists(o.out))
+    if (!o.force && is_taken(o.out))
         throw UsageError(fmt::format("[export] {} exists; --force overwrites it", o.out));
     const ModelSpec spec = export_model(o.checkpoint, o.out, o.choices);
     const std::string type = o.out.ends_with(".onnx") ? "onnx" : o.choices.type;

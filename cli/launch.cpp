@@ -15,6 +15,7 @@
 #include "cli/cluster/signals.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -65,8 +66,10 @@ int run(Options& o, const Globals& globals) {
     o.launch.mpirun = words_of(o.mpirun);
     if (o.launch.mpirun.empty()) throw UsageError("[launch] mpirun: wanted a program, got nothing");
     o.launch.keel = std::filesystem::read_symlink("/proc/self/exe").string();
+    o.launch.make = mpi_make(mpi_library());
     std::vector<Host> hosts = o.hosts.empty() ? this_machine(o) : parse_hosts(o.hosts, std::max(o.ranks, 1));
     catch_stop_signals();
+    give_time();
 
     Json attempts = Json::array();
     int code = kSuccess;

@@ -1,7 +1,7 @@
 #include "cli/app.h"
-#include "cli/cluster/openmp.h"
+#include "cli/cluster/signals.h"
 
 int main(int argc, char** argv) {
-    keel::cli::settle_openmp(argv);
+    keel::cli::keep_standard_files();
     return keel::cli::run_program(argc, argv);
 }

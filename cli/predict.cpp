@@ -1,6 +1,7 @@
 // keel predict
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <optional>
 #include <span>
@@ -44,6 +45,8 @@ std::vector<LoadedImage> load_images(std::span<const std::string> files, const I
     for (const std::string& file : files) {
         try {
             loaded.push_back({file, scorer.load(file, [&](const Image& image) { odd.look(file, file, image); })});
+        } catch (const StorageError&) {
+            throw;  // says nothing about the file
         } catch (const Error& error) {
             std::cerr << "keel predict: skipped " << file << ": " << error.what() << '\n';
         }
@@ -63,7 +66,12 @@ std::vector<ScoredImage> predict(const ImageScorer& scorer, const std::vector<st
         std::vector<ImageScorer::Inputs> inputs;
         for (const LoadedImage& image : images) inputs.push_back(image.inputs);
         const ImageScorer::Scores scores = scorer.score(inputs);
+        for (const NoAnswer& one : scores.none)
+            std::cerr << "keel predict: skipped " << images[static_cast<std::size_t>(one.image)].path << ": " << one.why
+                      << '\n';
         for (std::size_t i = 0; i < images.size(); ++i) {
+            if (std::ranges::find(scores.none, static_cast<std::int64_t>(i), &NoAnswer::image) != scores.none.end())
+                continue;
             const auto own = std::span(scores.probabilities).subspan(i * labels, labels);
             ScoredImage& prediction = all.emplace_back(ScoredImage{images[i].path, {own.begin(), own.end()}, {}, {}});
             if (!scores.calls.empty()) {
@@ -95,7 +103,7 @@ int run(const CLI::App& app, Options o, const Globals& globals) {
     check(o);
     std::vector<Remark> remarks;
     const std::vector<std::string> files = image_files(o.paths, remarks);
-    tell(remarks, "predict", globals.quiet);
+    tell(remarks, "predict", telling_of(globals.quiet));
     o.models.views = o.views.options();
     o.models.batch = std::min(o.batch_size, std::ssize(files));
     ImageScorer scorer(o.models);
@@ -114,15 +122,15 @@ int run(const CLI::App& app, Options o, const Globals& globals) {
     }
     const auto predictions = predict(scorer, files, o.batch_size, heatmaps ? &*heatmaps : nullptr);
     if (heatmaps) warn(heatmaps->warnings());
-    if (predictions.empty()) throw InputError("[predict] none of the images could be read");
+    if (predictions.empty()) throw InputError("[predict] none of the images could be read or scored");
     Json result = predictions_json(predictions, scorer);
     if (o.models.calibrated) result["calibrated"] = true;
     if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localization();
     print_result(globals, result,
                  predictions_table(predictions, labels) + (heatmaps ? heatmaps->localization_text() : ""));
     if (predictions.size() == files.size()) return kSuccess;
-    std::cerr << fmt::format("keel predict: {} of {} files could not be read\n", files.size() - predictions.size(),
-                             files.size());
+    std::cerr << fmt::format("keel predict: {} of {} files could not be read or scored\n",
+                             files.size() - predictions.size(), files.size());
     return kBadInput;
 }
 

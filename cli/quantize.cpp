@@ -14,12 +14,16 @@
 #include "cli/reading.h"
 #include "data/sources/joined_splits.h"
 #include "embed/loaded_model.h"
+#include "engine/files.h"
+#include "engine/paths.h"
 #include "graph/build/graph_file.h"
 #include "runs/quantize_text.h"
 #include "train/evaluate.h"
 
 namespace keel::cli {
 namespace {
+
+constexpr std::int64_t kLeastImages = 4;
 
 struct Options {
     std::string checkpoint, out, method = "auto";
@@ -35,6 +39,12 @@ struct Options {
 std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const ModelSpec& spec,
                                 const Globals& globals) {
     LoaderOptions loader = loader_options(o.reading, spec, "quantize");
+    const std::int64_t there = std::min(o.images, dataset.size(loader.split));
+    if (there < kLeastImages)
+        throw InputError(fmt::format("[quantize] wanted {} images at least, {} has {} {} images", kLeastImages,
+                                     o.reading.data, there, o.reading.split));
+    loader.batch_size =
+        std::min<std::int64_t>(loader.batch_size, there / kLeastImages);  // the last quarter is held out
     loader.shuffle = true;
     loader.seed = globals.seed.value_or(0);
     Progress progress(std::cerr, "images", stderr_progress(globals.quiet));
@@ -47,20 +57,16 @@ std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const 
         progress.update(loaded, o.images);
     }
     progress.finish();
-    if (images.size() < 2)
-        throw InputError(fmt::format("[quantize] wanted two batches of {} images at least, {} has {} {} images",
-                                     o.reading.batch_size, o.reading.data, dataset.size(loader.split),
-                                     o.reading.split));
     return images;
 }
 
 int run(const CLI::App& app, const Options& o, const Globals& globals) {
     const auto start = std::chrono::steady_clock::now();
-    if (!o.force && std::filesystem::exists(o.out))
+    if (!o.force && is_taken(o.out))
         throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
     const LoadedGraph model = load_graph(o.checkpoint);
     const ModelSpec& spec = model.spec;
-    const auto dataset = open_data(app, o.reading, {o.checkpoint}, "quantize", globals.quiet, false);
+    const auto dataset = open_data(app, o.reading, {o.checkpoint}, "quantize", telling_of(globals.quiet), false);
     const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
     QuantizeOptions options;
     if (o.method != "auto") options.method = range_method_named(o.method);
@@ -71,6 +77,8 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     const Quantized quantized = quantize(model.graph, batches, options, [&](const std::string& pass) {
         if (!globals.quiet) std::cerr << "keel quantize: " << pass << '\n';
     });
+    for (const std::string& warning : quantized.report.warnings)
+        std::cerr << "keel quantize: warning: " << warning << '\n';
     std::map<std::string, std::string> metadata{{"keel.ranges", std::string(name(quantized.report.method))},
                                                 {"keel.made_of", o.checkpoint}};
     ModelSpec quantized_spec = spec;
@@ -82,7 +90,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     save_graph(o.out, quantized.graph, std::move(metadata));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const QuantizedFile file{.path = o.out,
-                             .bytes = static_cast<std::int64_t>(std::filesystem::file_size(o.out)),
+                             .bytes = static_cast<std::int64_t>(InputFile(o.out).size()),
                              .fp32_bytes = weight_bytes(model.graph),
                              .keep_below = o.keep_below,
                              .seconds = seconds};
@@ -102,7 +110,7 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
     add_flag(app, "--force", o->force, "Overwrite an existing file");
     add_choice(app, "--split", o->reading.split, {"train", "val", "test", kAllSplits},
                "Split that the images are taken of");
-    add_number(app, "--images", o->images, from_to(2, 100000),
+    add_number(app, "--images", o->images, from_to(kLeastImages, 100000),
                "Images to calibrate with; a quarter of them is held out to choose by");
     add_choice(app, "--method", o->method, {"auto", "minmax", "percentile", "mse", "kl"},
                "How ranges are made of the values seen; auto tries all on the images held out");

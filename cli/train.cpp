@@ -5,8 +5,8 @@
 
 #include "cli/app.h"
 #include "cli/cluster/machine.h"
-#include "cli/cluster/rank_cores.h"
 #include "cli/cluster/rank_guard.h"
+#include "cli/cluster/run_start.h"
 #include "cli/cluster/signals.h"
 #include "cli/cluster/stop_observer.h"
 #include "cli/options.h"
@@ -14,7 +14,8 @@
 #include "cli/train_options.h"
 #include "cli/train_progress.h"
 #include "distributed/world.h"
-#include "kernels/parallel.h"
+#include "engine/paths.h"
+#include "engine/patience.h"
 #include "runs/report/report.h"
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
@@ -57,26 +58,15 @@ TomlSource resumed_config(const std::optional<Checkpoints::Found>& found, bool r
                           const std::filesystem::path& out) {
     if (found) return {read_trainer_state(found->state.metadata, found->file.string()).config, found->file.string()};
     const auto own = out / "config.toml";
-    return resuming && std::filesystem::exists(own) ? read_toml(own) : TomlSource{};
+    return resuming && is_there(own) ? read_toml(own) : TomlSource{};
 }
 
 /// A run is done whether or not its report can be written.
 void report(RunDirectory& directory) {
     try {
-        report::write_report(directory.path());
+        if (is_there(directory.config_file())) report::write_report(directory.path());
     } catch (const std::exception& error) {
         directory.log().warn("no report: {}", error.what());
-    }
-}
-
-/// Compute threads and the processors that they sit on.
-void take_threads(const TrainConfig& config, const Options& options, World& world) {
-    if (!world.is_single()) {
-        for (const std::string& note : take_cores(world, config.threads, options.oversubscribe))
-            if (world.is_root()) spdlog::warn("{}", note);
-    } else if (config.threads > 0) {
-        set_thread_count(config.threads);
-        bind_team();
     }
 }
 
@@ -106,27 +96,32 @@ TrainResult run_to_end(Trainer& trainer, const RunDirectory& directory) {
     try {
         return trainer.run();
     } catch (const DivergedError& error) {
-        if (!std::filesystem::exists(directory.divergence_file())) throw;
+        std::error_code ignored;
+        if (!std::filesystem::exists(directory.divergence_file(), ignored)) throw;
         throw DivergedError(fmt::format("{}; the samples of steps that were not applied are in {}", error.what(),
                                         directory.divergence_file().string()));
     }
 }
 
 /// Makes the run's folder, or opens it.
-RunDirectory open_directory(const TrainConfig& config, ExistingRun existing, const Globals& globals,
-                            const World& world) {
-    return world.is_root() ? RunDirectory(config.out, existing, globals.quiet) : RunDirectory(config.out, world.rank());
+RunDirectory open_directory(const TrainConfig& config, ExistingRun existing, const Globals& globals, const World& world,
+                            std::unique_ptr<RunLease> lease) {
+    return world.is_root() ? RunDirectory(config.out, existing, globals.quiet, std::move(lease))
+                           : RunDirectory(config.out, world.rank());
 }
 
 /// Trains in a directory that is open. `observers` are those of the trainer.
 int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
              const Options& options, const Globals& globals, World& world, Trainer& trainer,
              TrainObservers& observers) {
-    const TimeLimit limit = read_time_limit(config.time_limit);
+    const auto warn = [&](const std::string& line) { directory.log().warn("{}", line); };
+    const PatienceScope patience(config.io_patience, warn);
+    // One asks for all: a thousand ranks that ask are an attack on Slurm's controller.
+    const TimeLimit limit = world.is_root() ? read_time_limit(config.time_limit, warn) : TimeLimit();
     RunRecorder recorder(directory);
     TrainProgress progress(globals.quiet || !world.is_root());
     StepTrace trace(world, directory, config.trace_steps);
-    StopObserver stop(limit);
+    StopObserver stop(limit, world.is_root() ? warn : Remarks());
     observers = TrainObservers({&progress, &recorder, &trace, &stop});
     if (checkpoint) {
         for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
@@ -152,10 +147,12 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
 int run(const CLI::App& app, const Options& options, const Globals& globals, World& world) {
     const std::filesystem::path out = flag_text(app, "--out");
     const bool resuming = !options.resume.empty();
+    auto lease = resuming ? lease_to_resume(out, world) : nullptr;
     auto checkpoint = checkpoint_to_resume(options, out, world);
     const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
-    take_threads(config, options, world);
-    catch_stop_signals();
+    for (const std::string& note :
+         take_threads({config.threads, options.oversubscribe, globals.bind}, config.workers, globals, world))
+        if (world.is_root()) spdlog::warn("{}", note);
     require_equal(world, "configuration", text_to_agree_on(config));
     const ExistingRun existing = resuming        ? ExistingRun::resume
                                  : options.force ? ExistingRun::replace
@@ -164,12 +161,12 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
     // Data and weights that cannot be trained on leave no folder behind, and an older run as it was.
     TrainObservers observers({});
     Trainer trainer(config, observers, world);
-    RunDirectory directory = open_directory(config, existing, globals, world);
+    RunDirectory directory = open_directory(config, existing, globals, world, std::move(lease));
     try {
         return train_in(directory, config, std::move(checkpoint), options, globals, world, trainer, observers);
     } catch (const std::exception& error) {
         directory.record_error(error.what());
-        if (world.is_root() && std::filesystem::exists(directory.config_file())) report(directory);
+        if (directory.writes()) report(directory);
         throw;
     }
 }
@@ -193,6 +190,7 @@ Run add_train(CLI::App& app, const Globals& globals) {
         "Several ranks: seconds after which a rank that does not come to what all ranks do together is given up");
     add_flag(app, "--oversubscribe", options->oversubscribe, "Several ranks: more threads on a node than it has cores");
     return [&app, options, &globals] {
+        catch_stop_signals();
         return guarded(options->guard, [&](World& world) { return run(app, *options, globals, world); });
     };
 }

@@ -52,6 +52,11 @@ function(keel_library folder)
   add_library(${target} STATIC ${sources})
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
+  # What a shared library that contains Keel does not export, it cannot lend to another copy in the process by mistake: Keel's
+  # names, and templates of other libraries (oneDNN's, nlohmann's) that are compiled here. keel.h makes its functions visible.
+  if(KEEL_HIDDEN)
+    set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  endif()
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:keel_options>)
   if(arg_HEADERS_OF)
     target_precompile_headers(${target} REUSE_FROM ${arg_HEADERS_OF})

@@ -111,7 +111,8 @@ protected:
     /// values than of attributes. Bits of Sample::known past the labels become 1, bits of Sample::mask whose label is
     /// not known 0; a sample without any attributes gets an empty value for each.
     explicit Dataset(DatasetContents contents);
-    /// Does what load() says. Whatever it throws that is no Error ends the epoch; an Error skips the sample.
+    /// Does what load() says. An Error skips the sample, unless it is a StorageError (engine/patience.h has what tries
+    /// reads again before); that, and whatever is no Error, ends the epoch.
     virtual Image read(const Sample& sample, LeastSize least) const = 0;
 
 private:

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "kernels/error.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -30,7 +31,32 @@ void convert(const Image& image, Image& result) {
     }
 }
 
+std::string extents_of(int width, int height, int channels, int bits) {
+    return fmt::format("{} x {} x {} samples of {} bits", width, height, channels, bits);
+}
+
+bool known(int bits) { return bits == 8 || bits == 16 || bits == 32; }
+
 }  // namespace
+
+Image::Image(int w, int h, int c, int sample_bits) : width(w), height(h), channels(c), bits(sample_bits) {
+    constexpr std::int64_t kMost = std::int64_t{1} << 56;
+    const std::int64_t plane = std::int64_t{w} * h;
+    if (w < 0 || h < 0 || c < 0 || !known(bits) || (plane > 0 && c > kMost / plane))
+        throw UsageError("[image] wanted extents of at least 0 and 8, 16 or 32 bits, got " +
+                         extents_of(w, h, c, sample_bits));
+    pixels.resize(samples() * static_cast<std::size_t>(bits / 8));
+}
+
+void check_image(const Image& image, const std::string& who) {
+    const auto& [width, height, channels, bits, pixels] = image;
+    if (width < 1 || height < 1 || channels < 1 || !known(bits) || width > kMaxImageSide || height > kMaxImageSide ||
+        pixels.size() != image.row_bytes() * static_cast<std::size_t>(height))
+        throw InputError(fmt::format("[{}] wanted an image of 1 to {} pixels a side, got one of {} in {} bytes", who,
+                                     kMaxImageSide, extents_of(width, height, channels, bits), pixels.size()));
+    if (bits == 32 && !kernels::all_finite(static_cast<std::int64_t>(image.samples()), image.row_f(0)))
+        throw InputError(fmt::format("[{}] an image's samples hold NaN or infinity", who));
+}
 
 Image convert_channels(Image image, int channels, const std::string& name) {
     if (image.channels == channels) return image;

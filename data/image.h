@@ -21,8 +21,8 @@ struct Image {
     std::vector<std::uint8_t> pixels;
 
     Image() = default;
-    Image(int w, int h, int c, int sample_bits = 8)
-        : width(w), height(h), channels(c), bits(sample_bits), pixels(samples() * static_cast<std::size_t>(bits / 8)) {}
+    /// Throws UsageError for numbers below 0, more samples than 64 bits count, and bits other than 8, 16 and 32.
+    Image(int w, int h, int c, int sample_bits = 8);
 
     std::size_t row_samples() const { return static_cast<std::size_t>(width) * static_cast<std::size_t>(channels); }
     std::size_t samples() const { return row_samples() * static_cast<std::size_t>(height); }
@@ -63,6 +63,10 @@ struct Box {
 
 /// Returns whether images of so many channels become images of `to`: RGB grey, grey any, all others their own alone.
 constexpr bool channels_convert(int from, int to) { return from == to || from == 1 || (from == 3 && to == 1); }
+
+/// Throws InputError, which begins with `who`, for an image without a pixel, whose pixels are not as many as its fields
+/// say, or whose floats are NaN or infinite: of one that a program made.
+void check_image(const Image& image, const std::string& who);
 
 /// Returns the image in `channels` channels, of the same depth. RGB to grey: 0.299 R + 0.587 G + 0.114 B (ITU-R
 /// BT.601), rounded unless they are floats; grey to others: the same value in each. Throws InputError, which begins

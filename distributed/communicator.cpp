@@ -1,7 +1,7 @@
 #include "distributed/communicator.h"
 
 #include <algorithm>
-#include <new>
+#include <cstdint>
 
 #include "kernels/error.h"
 
@@ -18,20 +18,22 @@ public:
     bool done(Message&) override { return true; }
     void wait(Message&) override {}
 
-    std::unique_ptr<SharedMemory> share(std::size_t bytes) override {
-        constexpr std::align_val_t kPage{4096};
-        const std::shared_ptr<std::byte> block(
-            static_cast<std::byte*>(::operator new(SharedMemory::block_bytes(bytes), kPage)),
-            [](std::byte* p) { ::operator delete(p, kPage); });
-        SharedMemory::prepare(block.get());
-        return std::make_unique<SharedMemory>(0, std::vector{block.get()}, bytes, block);
-    }
+    std::unique_ptr<SharedMemory> share(std::size_t bytes) override { return SharedMemory::of_one(bytes, false); }
 
 private:
     static Request refuse() { throw UsageError("[communicator] a world of one rank has nobody to talk to"); }
 
     Topology topology_{{0}};
 };
+
+/// How many ranks each node has where those of a node follow one another, as launchers fill nodes; 0 where not.
+int regular_ranks(const std::vector<int>& node_of) {
+    const auto count = std::ranges::find_if(node_of, [](int node) { return node != 0; }) - node_of.begin();
+    if (count == 0 || std::ssize(node_of) % count != 0) return 0;
+    for (std::int64_t r = 0; r < std::ssize(node_of); ++r)
+        if (node_of[static_cast<std::size_t>(r)] != r / count) return 0;
+    return static_cast<int>(count);
+}
 
 }  // namespace
 
@@ -45,10 +47,26 @@ std::vector<int> Topology::members(int node) const {
 }
 
 int Topology::per_node() const {
-    const std::size_t first = members(0).size();
-    for (int node = 1; node < nodes(); ++node)
-        if (members(node).size() != first) return 0;
-    return static_cast<int>(first);
+    if (const int regular = regular_ranks(node_of); regular > 0) return regular;
+    std::vector<int> counts(static_cast<std::size_t>(nodes()));
+    for (const int node : node_of) ++counts[static_cast<std::size_t>(node)];
+    if (counts.empty() || std::ranges::any_of(counts, [&](int count) { return count != counts[0]; })) return 0;
+    return counts[0];
+}
+
+RankGroup Topology::peers(int rank) const {
+    const auto size = static_cast<int>(node_of.size());
+    if (const int regular = regular_ranks(node_of); regular > 0)
+        return RankGroup::every(rank % regular, size / regular, regular);
+    if (per_node() == 0) return {};
+    // How many ranks of each node were there so far: the next one's place.
+    std::vector<int> places(static_cast<std::size_t>(nodes())), ranks(places.size());
+    const auto all = node_of.begin();
+    const auto place = std::count(all, all + rank, node_of[static_cast<std::size_t>(rank)]);
+    for (std::size_t r = 0; r < node_of.size(); ++r)
+        if (const auto node = static_cast<std::size_t>(node_of[r]); places[node]++ == place)
+            ranks[node] = static_cast<int>(r);
+    return RankGroup(std::move(ranks));
 }
 
 std::unique_ptr<Communicator> self_communicator() { return std::make_unique<SelfCommunicator>(); }

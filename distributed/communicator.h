@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "distributed/rank_group.h"
 #include "distributed/shared_memory.h"
 
 namespace keel {
@@ -19,6 +20,9 @@ struct Topology {
     std::vector<int> members(int node) const;
     /// How many ranks each node has, if all have equally many, else 0.
     int per_node() const;
+    /// The ranks that have the same place in their nodes as `rank` has in its own, by node; none where nodes have
+    /// different numbers of ranks.
+    RankGroup peers(int rank) const;
 };
 
 /// A message under way. To destroy it before it is done is an error of the caller's.
@@ -44,8 +48,8 @@ public:
     virtual bool done(Message& message) = 0;
     virtual void wait(Message& message) = 0;
 
-    /// Memory of `bytes` for each rank of this node, which all of them see. All ranks of the world call it, with equal
-    /// `bytes`.
+    /// Memory of `bytes` for each rank of this node, which all of them see, or, on all ranks of the world, each its own
+    /// where a node has no room for it (SharedMemory::apart()). All ranks of the world call it, with equal `bytes`.
     virtual std::unique_ptr<SharedMemory> share(std::size_t bytes) = 0;
 };
 

@@ -44,24 +44,46 @@ std::vector<std::string> gather_texts(Communicator& communicator, const std::str
     return texts;
 }
 
-std::string broadcast(Communicator& communicator, const std::string& text) {
+void broadcast_bytes(Communicator& communicator, void* own, std::size_t bytes) {
     const int rank = communicator.rank(), ranks = communicator.size();
+    int distance = 1;
+    for (; distance < ranks; distance *= 2)
+        if ((rank & distance) != 0) {
+            communicator.wait(*communicator.receive(rank - distance, kTag, own, bytes));
+            break;
+        }
+    for (distance /= 2; distance > 0; distance /= 2)
+        if (rank + distance < ranks) communicator.wait(*communicator.send(rank + distance, kTag, own, bytes));
+}
+
+std::string broadcast(Communicator& communicator, const std::string& text) {
     std::uint64_t size = text.size();
-    std::string result = rank == 0 ? text : std::string();
-    const auto pass = [&](void* data, std::size_t bytes) {
-        int distance = 1;
-        for (; distance < ranks; distance *= 2)
-            if ((rank & distance) != 0) {
-                communicator.wait(*communicator.receive(rank - distance, kTag, data, bytes));
-                break;
-            }
-        for (distance /= 2; distance > 0; distance /= 2)
-            if (rank + distance < ranks) communicator.wait(*communicator.send(rank + distance, kTag, data, bytes));
-    };
-    pass(&size, sizeof size);
+    std::string result = communicator.rank() == 0 ? text : std::string();
+    broadcast_bytes(communicator, &size, sizeof size);
     result.resize(size);
-    pass(result.data(), size);
+    broadcast_bytes(communicator, result.data(), size);
     return result;
+}
+
+std::vector<std::string> exchange_texts(Communicator& communicator, const std::vector<int>& with,
+                                        const std::string& own) {
+    const std::uint64_t size = own.size();
+    std::vector<std::uint64_t> sizes(with.size());
+    std::vector<std::string> texts(with.size());
+    std::vector<Request> sent, received;
+    for (std::size_t i = 0; i < with.size(); ++i) {
+        sent.push_back(communicator.send(with[i], kTag, &size, sizeof size));
+        sent.push_back(communicator.send(with[i], kTag, own.data(), own.size()));
+        received.push_back(communicator.receive(with[i], kTag, &sizes[i], sizeof sizes[i]));
+    }
+    for (std::size_t i = 0; i < with.size(); ++i) {
+        communicator.wait(*received[i]);
+        texts[i].resize(sizes[i]);
+        received[i] = communicator.receive(with[i], kTag, texts[i].data(), sizes[i]);
+    }
+    for (const Request& request : received) communicator.wait(*request);
+    for (const Request& request : sent) communicator.wait(*request);
+    return texts;
 }
 
 void barrier(Communicator& communicator) { gather_bytes(communicator, {}); }

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "engine/autograd.h"
+#include "kernels/error.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -113,6 +115,12 @@ Tensor ClassActivation::maps(const Tensor& images, std::span<const std::int64_t>
         for (std::int64_t i = 0; i < map.dim(0); ++i)
             weigh_channels(map, i, weights.data<float>() + (weights.dim(0) == 1 ? 0 : i * map.channels()),
                            dst.data<float>() + i * pixels * count + k, count);
+    }
+    for (std::int64_t i = 0; dst && i < dst.dim(0); ++i) {
+        const std::int64_t each = dst.elements() / dst.dim(0);
+        if (!kernels::all_finite(each, dst.data<float>() + i * each))
+            throw InputError("[class_activation] image " + std::to_string(i + 1) + " of " + std::to_string(dst.dim(0)) +
+                             ": its map holds NaN or infinity, as its pixels do or what the model makes of them");
     }
     return dst;
 }

@@ -29,7 +29,7 @@ public:
     /// (Selvaraju et al., "Grad-CAM", ICCV 2017), before the ReLU that ends it there. On a layer whose pooled map the
     /// classifier reads the second is the first divided by h * w. Throws UsageError if the layer makes no map of its
     /// own (a batch norm that is part of the convolution after it, a linear layer) or if the classifier does not depend
-    /// on it.
+    /// on it; InputError, which names the image, for a map with NaN or infinity.
     Tensor maps(const Tensor& images, std::span<const std::int64_t> labels) const;
 
 private:

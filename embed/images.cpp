@@ -34,6 +34,7 @@ Image decode_image(std::span<const std::uint8_t> file, const TransformOptions& t
 }
 
 Tensor input_of(std::span<const Image> images, const TransformOptions& transform) {
+    check_transform(transform);
     const std::int64_t side = transform.image_size, channels = transform.channels;
     Tensor input = Tensor::empty({std::ssize(images), side, side, channels});
     float* dst = input.data<float>();

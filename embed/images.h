@@ -26,7 +26,8 @@ Image load_image(const std::string& path, const TransformOptions& transform);
 Image decode_image(std::span<const std::uint8_t> file, const TransformOptions& transform, const std::string& name);
 
 /// Returns the images resized and normalized: {images, image_size, image_size, channels}. Throws InputError where
-/// the channels do not fit (channels_convert()).
+/// the channels do not fit (channels_convert()), or an image has no pixels, other ones than it says, or floats that are
+/// NaN or infinite; UsageError for options that make no sense.
 Tensor input_of(std::span<const Image> images, const TransformOptions& transform);
 
 }  // namespace keel

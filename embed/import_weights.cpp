@@ -13,6 +13,7 @@
 #include "embed/weights/stem.h"
 #include "graph/build/graph_file.h"
 #include "kernels/error.h"
+#include "kernels/immortal.h"
 
 namespace keel {
 namespace {
@@ -88,10 +89,13 @@ std::string pixels_text(const ModelSpec& spec) {
 }  // namespace
 
 const PixelRange& pixel_range(const std::string& name) {
-    static const std::vector<PixelRange> all{{"imagenet", {0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}},
-                                             {"xrv", {0.5F}, {1.0F / 2048}},
-                                             {"minus-one-to-one", {0.5F}, {0.5F}},
-                                             {"zero-to-one", {0.0F}, {1.0F}}};
+    static constinit Immortal<const std::vector<PixelRange>> ranges;
+    const auto& all = ranges.get([] {
+        return std::vector<PixelRange>{{"imagenet", {0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}},
+                                       {"xrv", {0.5F}, {1.0F / 2048}},
+                                       {"minus-one-to-one", {0.5F}, {0.5F}},
+                                       {"zero-to-one", {0.0F}, {1.0F}}};
+    });
     const auto found = std::ranges::find(all, name, [](const PixelRange& range) { return std::string(range.name); });
     if (found == all.end())
         throw UsageError("[import] wanted pixels imagenet, xrv, minus-one-to-one or zero-to-one, not " + name);

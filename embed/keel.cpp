@@ -1,13 +1,17 @@
 #include "embed/keel.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "embed/dlpack.h"
 #include "embed/images.h"
 #include "embed/predictor.h"
+#include "engine/arena.h"
+#include "engine/memory.h"
 #include "kernels/parallel.h"
 #include "kernels/version.h"
 
@@ -23,17 +27,33 @@ struct keel_model {
 
 namespace {
 
-/// A text of a fixed size: to say that there is no memory left must not need any.
-thread_local char last_error[1024] = "";
+/// A text of a fixed size: to say that there is no memory left must not need any. Two paths fit, as long as Linux has
+/// them, and what is said of them.
+thread_local char last_error[16384] = "";
 
+std::atomic<int> models{0};  ///< that are loaded
+
+/// Whether a byte continues a character of UTF-8.
+bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
+
+/// Keeps a message; of one that is too long the middle is left out, for it begins with who and ends with why.
 keel_status fail(keel_status status, const char* message) {
-    std::size_t length = std::min(std::strlen(message), sizeof last_error - 1);
-    // A character of UTF-8 that does not fit whole is left out.
-    if (message[length] != '\0')
-        while (length > 0 && (static_cast<unsigned char>(message[length]) & 0xC0U) == 0x80U) --length;
-    std::memcpy(last_error, message, length);
-    last_error[length] = '\0';
-    std::replace(last_error, last_error + length, '\n', ' ');
+    constexpr std::size_t kRoom = sizeof last_error - 1, kEnd = 4096;
+    constexpr const char kGap[] = " ... ";
+    constexpr std::size_t kBegin = kRoom - kEnd - (sizeof kGap - 1);
+    const std::size_t length = std::strlen(message);
+    if (length <= kRoom) {
+        std::memcpy(last_error, message, length + 1);
+    } else {
+        const char* end = message + length - kEnd;
+        std::size_t begin = kBegin;
+        while (continues(*end)) ++end;  // no character is cut in two
+        while (begin > 0 && continues(message[begin])) --begin;
+        std::memcpy(last_error, message, begin);
+        std::memcpy(last_error + begin, kGap, sizeof kGap - 1);
+        std::strcpy(last_error + begin + sizeof kGap - 1, end);
+    }
+    std::replace(last_error, last_error + std::strlen(last_error), '\n', ' ');
     return status;
 }
 
@@ -49,6 +69,8 @@ keel_status guarded(const Body& body) noexcept {
         return fail(KEEL_INPUT_ERROR, error.what());
     } catch (const IoError& error) {
         return fail(KEEL_IO_ERROR, error.what());
+    } catch (const ArenaLimitError& error) {
+        return fail(KEEL_INTERNAL_ERROR, error.what());
     } catch (const std::bad_alloc&) {
         return fail(KEEL_INTERNAL_ERROR, "[memory] out of memory");
     } catch (const std::exception& error) {
@@ -68,8 +90,10 @@ void predict(const keel_model& model, const Tensor& images, float* scores, std::
     const std::size_t wanted = static_cast<std::size_t>(images.dim(0)) * model.predictor.spec().label_names.size();
     if (count != wanted)
         throw UsageError("[keel] wanted room for " + std::to_string(wanted) + " scores, got " + std::to_string(count));
-    const Tensor result = model.predictor.predict(images);
+    std::vector<NoAnswer> none;
+    const Tensor result = model.predictor.predict(images, none);
     std::ranges::copy(result.values<float>(), scores);
+    require_answers(none, images.dim(0), "keel");
 }
 
 void predict(const keel_model& model, const Image& image, float* scores, std::size_t count) {
@@ -102,6 +126,30 @@ keel_status keel_set_threads(int threads) {
     return guarded([&] { set_thread_count(threads); });
 }
 
+int keel_threads(void) {
+    int threads = 1;
+    static_cast<void>(guarded([&] { threads = running_threads(); }));
+    return threads;
+}
+
+const char* keel_thread_shortage(void) {
+    static thread_local char text[512];
+    text[0] = '\0';
+    static_cast<void>(guarded([&] {
+        const std::string shortage = team_shortage();
+        text[shortage.copy(text, sizeof text - 1)] = '\0';
+    }));
+    return text;
+}
+
+void keel_trim(void) {
+    static_cast<void>(guarded([] { trim_memory(); }));
+}
+
+keel_status keel_set_memory_limit(size_t bytes) {
+    return guarded([&] { set_memory_limit(bytes); });
+}
+
 keel_status keel_model_load(const char* checkpoint, int64_t batch, keel_model** model) {
     return guarded([&] {
         require_given(model, "model");
@@ -110,10 +158,15 @@ keel_status keel_model_load(const char* checkpoint, int64_t batch, keel_model** 
         if (batch < 1 || batch > 65'536)
             throw UsageError("[keel] wanted a batch of 1 to 65536, got " + std::to_string(batch));
         *model = new keel_model(checkpoint, batch);
+        ++models;
     });
 }
 
-void keel_model_free(keel_model* model) { delete model; }
+void keel_model_free(keel_model* model) {
+    if (model == nullptr) return;
+    delete model;
+    if (--models == 0) keel_trim();
+}
 
 size_t keel_model_label_count(const keel_model* model) {
     return model == nullptr ? 0 : model->predictor.spec().label_names.size();

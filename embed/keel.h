@@ -12,6 +12,12 @@
 extern "C" {
 #endif
 
+/* A shared library that contains Keel exports these functions, unless it says otherwise (--exclude-libs, a version
+ * script), and nothing else of Keel. */
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 /* The numbers are those of the keel program's exit codes. */
 typedef enum keel_status {
     KEEL_OK = 0,
@@ -28,13 +34,26 @@ typedef struct keel_model keel_model;
 const char* keel_version(void);
 
 /* What went wrong in the calling thread's last call that failed, in one line of UTF-8; "" where none has. It stays
- * valid until the next call of this thread that fails. Never NULL. */
+ * valid until the next call of this thread that fails. Never NULL. Of more than 16 KB the middle is left out. */
 const char* keel_last_error(void);
 
-/* Threads that one prediction is divided among, for the whole process; by default the cores that the process may
- * use. Programs that predict from several threads of their own are fastest with 1. The answers do not depend on it.
- * Not while a prediction runs. */
+/* Threads that one prediction is divided among, 1 to 1024, for the whole process; by default the cores that the process
+ * may use. All threads that predict share them. The answers do not depend on the number. Not while a prediction runs. */
 keel_status keel_set_threads(int threads);
+
+/* How many threads compute: those, or fewer where there are fewer processors or the system refused some, of which
+ * keel_thread_shortage() says why, with the limit, in one line of UTF-8; "" where there are as many as were wanted. It
+ * stays valid until this thread's next call of it. Both start the threads, which else the first prediction does. */
+int keel_threads(void);
+const char* keel_thread_shortage(void);
+
+/* Gives memory back to the system: what images of earlier calls took, and what is kept for the next ones. Models stay
+ * loaded. At any time; the next prediction pays for its memory anew. Freeing the last model does the same. */
+void keel_trim(void);
+
+/* What predictions may hold at a time, in bytes, models included; 0: as much as the system gives. Many images are then
+ * computed in smaller numbers; what does not fit at all is a KEEL_INTERNAL_ERROR that names the limit. */
+keel_status keel_set_memory_limit(size_t bytes);
 
 /* Loads a checkpoint of keel train. `batch` is the number of images a call for which kernels are chosen; any other
  * number works, too. *model is NULL where loading failed. */
@@ -57,7 +76,8 @@ int keel_model_image_size(const keel_model* model);
 int keel_model_channels(const keel_model* model);
 
 /* A probability for each label of an image, as keel predict gives them. `scores` has room for `count` numbers,
- * which must be the number of labels. */
+ * which must be the number of labels. An image whose pixels are NaN or infinite, or of which the model makes such
+ * numbers, is a KEEL_INPUT_ERROR, never a score. */
 
 /* An image file (PNG, JPEG, BMP, PGM, DICOM, and TIFF, WebP, GIF where the library has them), read as the checkpoint
  * says. */
@@ -72,7 +92,9 @@ keel_status keel_predict_pixels(const keel_model* model, const uint8_t* pixels, 
                                 size_t row_bytes, float* scores, size_t count);
 
 /* `n` images that the caller resized and normalized: n x image_size x image_size x channels floats, which are read
- * where they lie, not copied. `scores` takes n x labels numbers, image by image, and `count` is that product. */
+ * where they lie, not copied. `scores` takes n x labels numbers, image by image, and `count` is that product.
+ * Where images have no answer (see above), keel_last_error() names the first; their scores are NaN, and those of the
+ * others are written as ever. */
 keel_status keel_predict_images(const keel_model* model, int64_t n, const float* images, float* scores, size_t count);
 
 /* The same of a tensor of another library: float32 {n, image_size, image_size, channels} in the CPU's memory, the
@@ -81,6 +103,10 @@ keel_status keel_predict_images(const keel_model* model, int64_t n, const float*
  * a KEEL_USAGE_ERROR. */
 struct DLManagedTensor; /* of <dlpack/dlpack.h> */
 keel_status keel_predict_dlpack(const keel_model* model, struct DLManagedTensor* images, float* scores, size_t count);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,7 @@
 #include "graph/build/graph_file.h"
 #include "graph/build/trace.h"
 #include "graph/onnx/file.h"
+#include "kernels/cpu.h"
 
 namespace keel {
 namespace {
@@ -50,6 +51,14 @@ CheckpointState adopted(WeightFile weights, const std::filesystem::path& path) {
     return state;
 }
 
+/// What a model's state says of it, and how much of that was guessed.
+ModelSpec spec_of(const CheckpointState& state, const std::filesystem::path& checkpoint) {
+    ModelSpec spec = read_spec(state.metadata, checkpoint.string());
+    spec.guessed = !is_checkpoint(state) && !state.metadata.contains(kSays);
+    spec.read_as = read_as(state);
+    return spec;
+}
+
 }  // namespace
 
 std::vector<NamedTensor> model_weights(const std::vector<NamedTensor>& tensors) {
@@ -72,6 +81,7 @@ CheckpointState load_model_state(const std::filesystem::path& checkpoint, const 
 
 CheckpointState load_model_state(std::span<const std::filesystem::path> files, const std::string& key,
                                  std::int64_t image_size) {
+    active_isa();  // what is wrong with KEEL_ISA is no fault of a file
     if (files.size() == 1 && onnx::is_onnx_file(files.front())) {
         if (!key.empty())
             throw UsageError(fmt::format("[import] {} is an ONNX model, which has no keys", files.front().string()));
@@ -111,10 +121,16 @@ std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path, s
     return std::move(part.weights);
 }
 
-ModelSpec read_model_spec(const std::filesystem::path& checkpoint) {
-    if (onnx::is_onnx_file(checkpoint)) return load_graph(checkpoint).spec;
-    const auto metadata = read_weights_metadata(checkpoint);
-    return is_checkpoint({metadata, {}}) ? read_spec(metadata, checkpoint.string()) : load_model(checkpoint).spec;
+ModelSpec read_model_spec(const std::filesystem::path& checkpoint) { return open_model(checkpoint).spec; }
+
+OpenedModel open_model(const std::filesystem::path& checkpoint) {
+    if (!onnx::is_onnx_file(checkpoint)) {
+        const auto metadata = read_weights_metadata(checkpoint);
+        if (is_checkpoint({metadata, {}})) return {checkpoint, read_spec(metadata, checkpoint.string())};
+    }
+    CheckpointState state = load_model_state(checkpoint);
+    ModelSpec spec = spec_of(state, checkpoint);
+    return {checkpoint, std::move(spec), std::move(state)};
 }
 
 LoadedModel load_model(const std::filesystem::path& checkpoint) {
@@ -127,9 +143,7 @@ LoadedModel load_model(CheckpointState state, const std::filesystem::path& check
             "[checkpoint] " + checkpoint.string() +
             " is a graph, as quantized models and other programs' are: it predicts, but has no layers to train or "
             "explain; wanted a checkpoint of layers");
-    LoadedModel loaded{read_spec(state.metadata, checkpoint.string()), nullptr};
-    loaded.spec.guessed = !is_checkpoint(state) && !state.metadata.contains(kSays);
-    loaded.spec.read_as = read_as(state);
+    LoadedModel loaded{spec_of(state, checkpoint), nullptr};
     loaded.module = make_blank_model(loaded.spec.name, loaded.spec.options);
     load_into(loaded.module->state(), model_weights(state.tensors), checkpoint.string(), {.share = true});
     loaded.module->train(false);
@@ -141,12 +155,7 @@ LoadedGraph load_graph(const std::filesystem::path& checkpoint) {
 }
 
 LoadedGraph load_graph(CheckpointState state, const std::filesystem::path& checkpoint) {
-    if (holds_graph(state.metadata)) {
-        LoadedGraph loaded{read_spec(state.metadata, checkpoint.string()), read_graph(state, checkpoint.string())};
-        loaded.spec.guessed = !is_checkpoint(state) && !state.metadata.contains(kSays);
-        loaded.spec.read_as = read_as(state);
-        return loaded;
-    }
+    if (holds_graph(state.metadata)) return {spec_of(state, checkpoint), read_graph(state, checkpoint.string())};
     const LoadedModel model = load_model(std::move(state), checkpoint);
     const ModelSpec& spec = model.spec;
     try {

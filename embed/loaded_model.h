@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "engine/checkpoint.h"
@@ -26,6 +27,17 @@ LoadedModel load_model(const std::filesystem::path& checkpoint);
 /// Returns what a checkpoint, or a quantized model, says of itself: its header is read, not its tensors, unless they
 /// are another program's weights, which are all there is to go by. Throws as load_model() does.
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint);
+
+/// A model's file that was opened: what it says of itself, and, where it had to be read whole for that, as another
+/// program's has to be, what was read, so that nobody reads it again.
+struct OpenedModel {
+    std::filesystem::path path;
+    ModelSpec spec;
+    std::optional<CheckpointState> state{};
+};
+
+/// Opens a file as read_model_spec() does.
+OpenedModel open_model(const std::filesystem::path& checkpoint);
 
 /// load_model() in two halves: what a model needs of a file, or of several that hold parts of it, and the model of
 /// that. `key` takes of another program's weights what lies under it alone (embed/weights/weight_files.h);

@@ -9,6 +9,7 @@
 #include "embed/recognize.h"
 #include "embed/weights/names.h"
 #include "graph/build/graph_file.h"
+#include "graph/import/codes.h"
 #include "graph/import/import.h"
 #include "graph/onnx/file.h"
 #include "models/model_spec.h"
@@ -66,6 +67,19 @@ std::int64_t side_of(const graph::ModelImages& images, std::int64_t wanted) {
     return side;
 }
 
+/// A graph that is none of Keel's models; one that rounds runs on integers as far as it can.
+void add_graph(const graph::CodedGraph& coded, OnnxState& result) {
+    result.state = graph_state(coded.graph, {});
+    const bool quantized = std::ranges::any_of(coded.graph.buffers, &graph::Buffer::quantized);
+    result.notes.push_back(fmt::format("a graph of {} nodes, none of Keel's models: it predicts{}, but does not train",
+                                       coded.graph.nodes.size(), quantized ? "" : " and is quantized"));
+    if (coded.roundings > 0)
+        result.notes.push_back(fmt::format(
+            "it is quantized: {} of its {} convolutions and linear layers run in int8{}", coded.in_codes,
+            coded.convolutions,
+            coded.in_codes == coded.convolutions ? "" : ", the others, and what stands between them, in floats"));
+}
+
 OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
     onnx::Model model = onnx::read_file(path);
     const graph::ModelImages images = graph::images_of(model);
@@ -92,10 +106,7 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
     } else {
         ModelOptions options{.classes = imported.graph.dst.c, .channels = channels};
         spec = spec_of(graph_name(path), options, side);
-        result.state = graph_state(imported.graph, {});
-        result.notes.push_back(
-            fmt::format("a graph of {} nodes, none of Keel's models: it predicts and is quantized, but does not train",
-                        imported.graph.nodes.size()));
+        add_graph(graph::coded(imported.graph, imported.weight_steps), result);
     }
     spec.multi_label = imported.outputs == graph::Outputs::sigmoid;
     if (images.bytes) {

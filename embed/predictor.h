@@ -3,11 +3,23 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "graph/runtime.h"
 #include "models/model_spec.h"
 
 namespace keel {
+
+/// An image of a call for which there is no answer, and why: its pixels, or what the model made of them, are NaN or
+/// infinite.
+struct NoAnswer {
+    std::int64_t image;
+    std::string why;  ///< for people
+};
+
+/// Throws InputError, which names the first of them, unless there are none. `who`: of the message, e.g. "predictor".
+void require_answers(const std::vector<NoAnswer>& none, std::int64_t images, const std::string& who);
 
 /// A model for inference, without any of training's bookkeeping: batch norms are folded into convolutions, ReLU and
 /// residual sums are part of them, weights are packed once. Immutable; all methods may be called by several threads at
@@ -32,10 +44,17 @@ public:
     const Runtime& runtime() const { return runtime_; }
 
     /// Returns the logits {n, labels} of normalized images {n, image_size, image_size, channels}. Throws UsageError for
-    /// other dims or types.
+    /// other dims or types, and InputError, which names the image, where its pixels or its logits are NaN or infinite.
     Tensor logits(const Tensor& images) const;
     /// Returns the probabilities {n, labels}: by sigmoid for multi-label models, else by softmax.
     Tensor predict(const Tensor& images) const { return probabilities(spec_, logits(images)); }
+
+    /// Return the same where one image's fault is not to cost the others their answers: `none` gets the images without
+    /// one, in order, whose numbers are NaN.
+    Tensor logits(const Tensor& images, std::vector<NoAnswer>& none) const;
+    Tensor predict(const Tensor& images, std::vector<NoAnswer>& none) const {
+        return probabilities(spec_, logits(images, none));
+    }
 
 private:
     ModelSpec spec_;

@@ -7,8 +7,6 @@
 
 #include "embed/foreign_weights.h"
 #include "embed/images.h"
-#include "embed/loaded_model.h"
-#include "embed/weights/weight_files.h"
 #include "graph/build/graph_file.h"
 #include "kernels/error.h"
 
@@ -97,12 +95,14 @@ TransformOptions transform_of(const ModelSpec& spec, const ViewOptions& options)
 
 Predictor load_predictor(const std::filesystem::path& checkpoint, const ViewOptions& options, std::int64_t batch,
                          const Dataset* scored_on) {
-    const auto trained_with = [&](const ModelSpec& spec) { return resolved(options, spec).crop == spec.image_size; };
-    const auto metadata = read_weights_metadata(checkpoint);
-    if (is_checkpoint({metadata, {}}) && trained_with(read_spec(metadata, checkpoint.string())))
-        return Predictor(checkpoint, batch);
-    CheckpointState state = load_model_state(checkpoint);
-    const ModelSpec spec = read_spec(state.metadata, checkpoint.string());
+    return load_predictor(open_model(checkpoint), options, batch, scored_on);
+}
+
+Predictor load_predictor(const OpenedModel& file, const ViewOptions& options, std::int64_t batch,
+                         const Dataset* scored_on) {
+    const auto& [checkpoint, spec, read] = file;
+    if (!read && resolved(options, spec).crop == spec.image_size) return Predictor(checkpoint, batch);
+    CheckpointState state = read ? *read : load_model_state(checkpoint);
     const std::int64_t crop = resolved(options, spec).crop;
     const auto adopted = [&](ModelSpec of) {
         if (scored_on != nullptr) adopt_labels(of, scored_on->label_names(), scored_on->task() == Task::labels);
@@ -121,6 +121,14 @@ Predictor load_predictor(const std::filesystem::path& checkpoint, const ViewOpti
 }
 
 Tensor predict_views(const Predictor& model, const Tensor& images, const ViewOptions& options) {
+    std::vector<NoAnswer> none;
+    Tensor mean = predict_views(model, images, options, none);
+    require_answers(none, mean.dim(0), "views");
+    return mean;
+}
+
+Tensor predict_views(const Predictor& model, const Tensor& images, const ViewOptions& options,
+                     std::vector<NoAnswer>& none) {
     const ViewOptions o = resolved(options, model.spec());
     const std::int64_t n = images && images.rank() == 4 ? images.dim(0) : -1, channels = model.spec().options.channels;
     if (n < 0 || images.dims() != Dims{n, o.resize, o.resize, channels} || images.dtype() != DType::f32)
@@ -128,12 +136,18 @@ Tensor predict_views(const Predictor& model, const Tensor& images, const ViewOpt
                          std::to_string(o.resize) + ", " + std::to_string(channels) + "], got " +
                          (images ? images.dims().text() : "none"));
     const std::vector<View> views = plan_views(o.resize, o.crop, o.kind);
-    if (views.size() == 1) return model.predict(o.crop == o.resize ? images : view_of(images, views.front(), o.crop));
+    if (views.size() == 1)
+        return model.predict(o.crop == o.resize ? images : view_of(images, views.front(), o.crop), none);
+    none.clear();
     std::vector<double> sums(static_cast<std::size_t>(n) * model.spec().label_names.size());
     for (const View& view : views) {
-        const Tensor scores = model.predict(view_of(images, view, o.crop));
+        std::vector<NoAnswer> of_view;
+        const Tensor scores = model.predict(view_of(images, view, o.crop), of_view);
+        for (NoAnswer& one : of_view)
+            if (std::ranges::find(none, one.image, &NoAnswer::image) == none.end()) none.push_back(std::move(one));
         for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += double{scores.values<float>()[i]};
     }
+    std::ranges::sort(none, {}, &NoAnswer::image);
     Tensor mean = Tensor::empty({n, std::ssize(model.spec().label_names)});
     for (std::size_t i = 0; i < sums.size(); ++i)
         mean.values<float>()[i] = static_cast<float>(sums[i] / static_cast<double>(views.size()));

@@ -15,6 +15,7 @@
 
 #include "data/dataset.h"
 #include "data/pipeline/transform.h"
+#include "embed/loaded_model.h"
 #include "embed/predictor.h"
 
 namespace keel {
@@ -68,9 +69,15 @@ TransformOptions transform_of(const ModelSpec& spec, const ViewOptions& options)
 /// Predictor's constructor does, and UsageError for a quantized model, whose side is fixed.
 Predictor load_predictor(const std::filesystem::path& checkpoint, const ViewOptions& options, std::int64_t batch = 1,
                          const Dataset* scored_on = nullptr);
+/// The same of a file that was opened, which is not read again where it was read whole.
+Predictor load_predictor(const OpenedModel& file, const ViewOptions& options, std::int64_t batch = 1,
+                         const Dataset* scored_on = nullptr);
 
 /// Returns the mean of the views' probabilities, {n, labels}, summed in double; of one view they are Predictor's, to
 /// the bit. `images` {n, resize, resize, channels} are transformed with transform_of(model.spec(), options).
 Tensor predict_views(const Predictor& model, const Tensor& images, const ViewOptions& options);
+/// Returns the same with NaN for images without an answer (Predictor::logits()), which `none` gets, in order.
+Tensor predict_views(const Predictor& model, const Tensor& images, const ViewOptions& options,
+                     std::vector<NoAnswer>& none);
 
 }  // namespace keel

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <mutex>
 #include <new>
+
+#include "kernels/immortal.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -21,6 +24,7 @@
 namespace keel {
 namespace {
 
+constexpr std::size_t kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kStep = 8 * kHugePage;              // small enough to waste little, large enough to grow rarely
 constexpr std::size_t kMostRange = std::size_t{1} << 40;  // addresses cost nothing
@@ -32,11 +36,37 @@ constexpr std::size_t block_size(std::size_t bytes) {
     return round_up(std::max<std::size_t>(bytes, 1), Arena::kAlignment) + Arena::kAlignment;
 }
 
+/// Returns addresses without memory, or null.
+void* map_range(std::size_t bytes) {
+    void* raw = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return raw == MAP_FAILED ? nullptr : raw;
+}
+
+bool is_free(std::size_t bytes) {
+    void* raw = map_range(bytes);
+    if (raw != nullptr) munmap(raw, bytes);
+    return raw != nullptr;
+}
+
+/// Returns how many addresses to take, `least` or more. Where they are limited (ulimit -v), five eighths of what is
+/// left: weights, code and threads want some as well.
+std::size_t range_for(std::size_t least) {
+    std::size_t range = kMostRange;
+    while (range > least && !is_free(range)) range /= 2;
+    if (range == kMostRange || range <= least) return std::max(range, least);
+    const std::size_t left = is_free(range / 2 * 3) ? range / 2 * 3 : range;
+    return std::max(least, round_up(left / 8 * 5, kHugePage));
+}
+
 }  // namespace
 
+ArenaLimitError::ArenaLimitError(std::size_t wanted, std::size_t in_use, std::size_t limit)
+    : message_("[memory] wanted " + std::to_string(wanted) + " bytes for a tensor, " + std::to_string(in_use) +
+               " are in use of a limit of " + std::to_string(limit)) {}
+
 Arena& Arena::global() {
-    static auto* arena = new Arena;
-    return *arena;
+    static constinit Immortal<Arena> arena;
+    return arena.get();
 }
 
 std::size_t Arena::free_at_end() const {
@@ -48,14 +78,11 @@ std::size_t Arena::free_at_end() const {
 void Arena::grow(std::size_t bytes) {
     const std::size_t missing = round_up(bytes - free_at_end(), kStep);
     if (begin_ == nullptr) {
-        // A limit on addresses may be set (ulimit -v): as much as it leaves, by halves.
-        for (std::size_t range = kMostRange; range >= missing + kHugePage; range /= 2) {
-            void* raw = mmap(nullptr, range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-            if (raw == MAP_FAILED) continue;
+        const std::size_t range = range_for(missing + kHugePage);
+        if (void* raw = map_range(range); raw != nullptr) {
             const std::size_t address = reinterpret_cast<std::size_t>(raw), aligned = round_up(address, kHugePage);
             begin_ = static_cast<std::byte*>(raw) + (aligned - address);
             range_ = range - (aligned - address);
-            break;
         }
     }
     if (begin_ == nullptr || missing > range_ - statistics_.reserved) throw std::bad_alloc();
@@ -95,6 +122,8 @@ std::byte* Arena::allocate(std::size_t bytes) {
     if (bytes > (std::size_t{1} << 46)) throw std::bad_alloc();  // rounding up must not overflow
     const std::size_t size = block_size(bytes);
     const std::lock_guard lock(mutex_);
+    if (limit_ != 0 && (size > limit_ || statistics_.in_use > limit_ - size))
+        throw ArenaLimitError(bytes, statistics_.in_use, limit_);
     auto fit = free_by_size_.lower_bound({size, nullptr});
     if (fit == free_by_size_.end()) {
         grow(size);
@@ -126,8 +155,23 @@ void Arena::reset_peak() {
     statistics_.peak = statistics_.in_use;
 }
 
+void Arena::set_limit(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
+}
+
 void Arena::trim() {
     const std::lock_guard lock(mutex_);
+    trim_end();
+    for (const auto& [block, size] : free_by_address_) {
+        // Whole pages, of whichever size the system uses here: huge ones are split where their other half is in use.
+        const std::size_t address = reinterpret_cast<std::size_t>(block), begin = round_up(address, kPage),
+                          end = (address + size) / kPage * kPage;
+        if (begin < end) madvise(block + (begin - address), end - begin, MADV_DONTNEED);
+    }
+}
+
+void Arena::trim_end() {
     const std::size_t bytes = free_at_end() / kHugePage * kHugePage;
     if (bytes == 0) return;
     const auto last = std::prev(free_by_address_.end());

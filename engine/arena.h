@@ -5,16 +5,29 @@
 
 #include <cstddef>
 #include <map>
-#include <mutex>
+#include <new>
 #include <set>
+#include <string>
 #include <utility>
 
+#include "kernels/fork.h"
+
 namespace keel {
+
+/// A block that Arena::set_limit() does not leave room for. It says how much was wanted and how much there is.
+class ArenaLimitError : public std::bad_alloc {
+public:
+    ArenaLimitError(std::size_t wanted, std::size_t in_use, std::size_t limit);
+    const char* what() const noexcept override { return message_.c_str(); }
+
+private:
+    std::string message_;
+};
 
 struct ArenaStatistics {
     std::size_t in_use;    ///< bytes handed out now
     std::size_t peak;      ///< the most ever handed out since the last reset_peak()
-    std::size_t reserved;  ///< bytes taken from the operating system
+    std::size_t reserved;  ///< bytes taken from the operating system, but for what trim() gave back among blocks
 };
 
 class Arena {
@@ -24,17 +37,27 @@ public:
     /// The process's arena. It is never destroyed, so that tensors with static lifetime can be freed in any order.
     static Arena& global();
 
-    /// At least `bytes` bytes, aligned to 64; contents undefined. Throws std::bad_alloc where the system refuses.
+    Arena() = default;
+    ~Arena() { mutex_.retire(); }
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+
+    /// At least `bytes` bytes, aligned to 64; contents undefined. Throws std::bad_alloc where the system refuses, and
+    /// ArenaLimitError where the limit does.
     std::byte* allocate(std::size_t bytes);
     /// Gives back a block of `allocate(bytes)`.
     void release(std::byte* block, std::size_t bytes);
 
     ArenaStatistics statistics() const;
     void reset_peak();
-    /// Gives what lies behind the last block back to the operating system.
+    /// Gives free memory back to the operating system: all that lies behind the last block, and what fills pages
+    /// between blocks. Blocks stay where they are; what is handed out next is paid for anew.
     void trim();
+    /// No more than `bytes` are handed out at a time; 0: as many as the system gives. What is over it stays.
+    void set_limit(std::size_t bytes);
 
 private:
+    void trim_end();
     /// So that a free block of `bytes` is at the end.
     void grow(std::size_t bytes);
     /// The free block at the end: its size.
@@ -42,11 +65,12 @@ private:
     void insert_free(std::byte* begin, std::size_t bytes);
     void erase_free(std::map<std::byte*, std::size_t>::iterator block);
 
-    mutable std::mutex mutex_;
+    mutable ForkMutex mutex_;
     std::map<std::byte*, std::size_t> free_by_address_;
     std::set<std::pair<std::size_t, std::byte*>> free_by_size_;  // best fit: the smallest that is large enough
     std::byte* begin_ = nullptr;                                 ///< of the range
     std::size_t range_ = 0;  ///< bytes of addresses, of which the first statistics_.reserved are memory
+    std::size_t limit_ = 0;
     ArenaStatistics statistics_{};
 };
 

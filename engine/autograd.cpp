@@ -8,6 +8,7 @@
 #include "engine/tensor_impl.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/error.h"
+#include "kernels/immortal.h"
 #include "kernels/profile.h"
 
 namespace keel {
@@ -30,6 +31,11 @@ struct LaterFirst {
         return a->producer->number < b->producer->number;
     }
 };
+
+const Tensor& no_tensor() {
+    static constinit Immortal<const Tensor> none;
+    return none.get();
+}
 
 /// sum += term, in place where nobody else sees sum's memory.
 void add_gradient(Tensor& sum, Tensor term) {
@@ -207,10 +213,7 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
     return *this;
 }
 
-const Tensor& Tensor::grad() const {
-    static const Tensor none;
-    return get().meta ? get().meta->grad : none;
-}
+const Tensor& Tensor::grad() const { return get().meta ? get().meta->grad : no_tensor(); }
 
 void Tensor::set_grad(Tensor grad) const { meta_of(*this).grad = std::move(grad); }
 
@@ -222,10 +225,7 @@ void Tensor::set_grad_home(Tensor home) const {
     meta.home = std::move(home);
 }
 
-const Tensor& Tensor::grad_home() const {
-    static const Tensor none;
-    return get().meta ? get().meta->home : none;
-}
+const Tensor& Tensor::grad_home() const { return get().meta ? get().meta->home : no_tensor(); }
 
 Tensor Tensor::empty_grad() const {
     const Tensor& home = grad_home();

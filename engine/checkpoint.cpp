@@ -5,6 +5,8 @@
 
 #include "engine/ema.h"
 #include "engine/optimizer.h"
+#include "engine/patience.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -27,6 +29,7 @@ void require_finite(const std::string& name, const Tensor& tensor, const std::st
     const Tensor plain = tensor.contiguous();
     const auto values = plain.values<float>();
     const bool variance = name.ends_with("running_var");
+    if (!variance && kernels::all_finite(plain.elements(), plain.data<float>())) return;
     for (const float value : values)
         if (!std::isfinite(value) || (variance && value < 0))
             throw InputError("[checkpoint] " + source + ": " + name + " holds " +
@@ -42,9 +45,11 @@ bool convertible(const Tensor& from, const Tensor& to) {
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, const CheckpointState& state) {
-    AtomicFile output(path);
-    save_checkpoint(output, state);
-    output.commit();
+    patiently([&] {
+        AtomicFile output(path);
+        save_checkpoint(output, state);
+        output.commit();
+    });
 }
 
 void save_checkpoint(AtomicFile& output, const CheckpointState& state) {

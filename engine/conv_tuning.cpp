@@ -1,11 +1,13 @@
 #include "engine/conv_tuning.h"
 
+#include <fmt/format.h>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "engine/files.h"
 #include "engine/json.h"
+#include "engine/paths.h"
 #include "engine/strict_json.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
@@ -81,14 +83,20 @@ void save_conv_choices(const std::filesystem::path& path, const std::vector<Conv
     write_file_atomically(path, json_text(json, 1) + "\n");
 }
 
-void tune_convolutions(const std::filesystem::path& path, std::function<void(const ConvChoice&)> report) {
+void tune_convolutions(const std::filesystem::path& path, std::function<void(const ConvChoice&)> report,
+                       std::function<void(const std::string&)> warn) {
     auto choices = std::make_shared<std::vector<ConvChoice>>();
-    if (std::filesystem::exists(path)) *choices = load_conv_choices(path);
-    kernels::start_tuning(*choices, [path, choices, report = std::move(report)](const ConvChoice& choice) {
-        choices->push_back(choice);
-        save_conv_choices(path, *choices);
-        if (report) report(choice);
-    });
+    if (is_there(path)) *choices = load_conv_choices(path);
+    kernels::start_tuning(
+        *choices, [path, choices, report = std::move(report), warn = std::move(warn)](const ConvChoice& choice) {
+            choices->push_back(choice);
+            if (report) report(choice);
+            try {
+                save_conv_choices(path, *choices);
+            } catch (const IoError& error) {  // what is computed here has nothing to do with it
+                if (warn) warn(fmt::format("{}; the choices wait in memory for the next one", error.what()));
+            }
+        });
 }
 
 }  // namespace keel

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "kernels/routing/choice.h"
@@ -15,7 +16,9 @@ std::vector<kernels::ConvChoice> load_conv_choices(const std::filesystem::path& 
 
 void save_conv_choices(const std::filesystem::path& path, const std::vector<kernels::ConvChoice>& choices);
 
-/// start_tuning() with the file's choices, if it exists; each new choice is written to it at once and then reported.
-void tune_convolutions(const std::filesystem::path& path, std::function<void(const kernels::ConvChoice&)> report);
+/// start_tuning() with the file's choices, if it exists; each new choice is reported and written to it at once, with
+/// all before it. A disk that refuses is told to `warn`, and the next choice is a new try.
+void tune_convolutions(const std::filesystem::path& path, std::function<void(const kernels::ConvChoice&)> report,
+                       std::function<void(const std::string&)> warn = {});
 
 }  // namespace keel

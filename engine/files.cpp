@@ -2,17 +2,19 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
+#include <chrono>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "engine/patience.h"
+#include "engine/system_error.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -20,26 +22,82 @@ namespace {
 
 [[noreturn]] void fail(const char* what, const std::filesystem::path& path) {
     const int code = errno;  // before anything below can change it
-    throw IoError(fmt::format("[files] cannot {} {}: {}", what, path.string(), std::generic_category().message(code)));
+    throw_system_error(fmt::format("[files] cannot {} {}", what, path.string()), code);
 }
+
+/// A file descriptor that is closed with it.
+class Descriptor {
+public:
+    explicit Descriptor(int number) : number_(number) {}
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return number_; }
+    int release() { return std::exchange(number_, -1); }
+
+private:
+    int number_;
+};
 
 /// Makes the entry of a rename durable. Filesystems that cannot synchronize a folder say EINVAL; they have no more to
 /// give.
 void synchronize_folder(const std::filesystem::path& file) {
     const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) fail("open folder", folder);
-    const bool done = ::fsync(descriptor) == 0 || errno == EINVAL;
-    const int error = errno;
-    ::close(descriptor);
-    errno = error;
-    if (!done) fail("synchronize folder", folder);
+    const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (descriptor.get() < 0) fail("open folder", folder);
+    while (::fsync(descriptor.get()) != 0 && errno != EINVAL)
+        if (errno != EINTR) fail("synchronize folder", folder);
 }
 
-constexpr std::string_view kTemporary = ".tmp";  // and the process's id
+constexpr std::string_view kTemporary = ".tmp";  // the process's id, a dash, and what no other process drew
+constexpr std::size_t kDrawnDigits = 16;         // hexadecimal
+
+/// Process ids are told apart only within one container of one machine: in each, the first process is 1.
+std::uint64_t drawn_for_this_process() {
+    static const std::uint64_t drawn = [] {
+        std::uint64_t bits = 0;
+        if (::getrandom(&bits, sizeof bits, GRND_NONBLOCK) == sizeof bits) return bits;
+        // Early at a machine's start there is no randomness yet: the time in nanoseconds tells most apart.
+        return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+    }();
+    return drawn;
+}
 
 std::filesystem::path temporary_name(std::filesystem::path path) {
-    return path += fmt::format("{}{}", kTemporary, ::getpid());
+    // The id as well: a process that forked has the same draw as its parent.
+    return path += fmt::format("{}{}-{:016x}", kTemporary, ::getpid(), drawn_for_this_process());
+}
+
+/// Returns the descriptor of a regular file, its size in bytes, and when it was changed, in nanoseconds.
+int open_to_read(const std::filesystem::path& path, std::uint64_t* size, std::int64_t* changed) {
+    // A pipe without a writer must not block.
+    Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (descriptor.get() < 0) fail("open", path);
+    struct stat status {};
+    if (::fstat(descriptor.get(), &status) != 0) fail("examine", path);
+    if (!S_ISREG(status.st_mode)) throw InputError("[files] wanted a regular file, " + path.string() + " is none");
+    *size = static_cast<std::uint64_t>(status.st_size);
+    *changed = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    return descriptor.release();
+}
+
+std::string read_once(const std::filesystem::path& path, std::uint64_t limit) {
+    const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (descriptor.get() < 0) fail("open", path);
+    std::string contents;
+    std::array<char, 65536> part{};
+    for (;;) {
+        // The size is not asked beforehand: files of /proc and /sys report none.
+        const ssize_t got = ::read(descriptor.get(), part.data(), part.size());
+        if (got < 0) fail("read", path);
+        if (got == 0) return contents;
+        if (contents.size() + static_cast<std::size_t>(got) > limit)
+            throw InputError(
+                fmt::format("[files] {} holds more than the {} bytes that are allowed", path.string(), limit));
+        contents.append(part.data(), static_cast<std::size_t>(got));
+    }
 }
 
 /// For file systems without hard links.
@@ -58,27 +116,36 @@ void copy_contents(const std::filesystem::path& from, const std::filesystem::pat
 }  // namespace
 
 InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
-    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe without a writer must not block
-    if (descriptor_ < 0) fail("open", path_);
-    struct stat status {};
-    const bool known = ::fstat(descriptor_, &status) == 0;
-    if (known && S_ISREG(status.st_mode)) {
-        size_ = static_cast<std::uint64_t>(status.st_size);
-        return;
-    }
-    const int error = errno;
-    ::close(descriptor_);
-    errno = error;
-    if (!known) fail("examine", path_);
-    throw InputError("[files] wanted a regular file, " + path_.string() + " is none");
+    patiently([&] {
+        Descriptor opened(open_to_read(path_, &size_, &changed_));
+        descriptor_ = opened.release();
+    });
 }
 
 InputFile::~InputFile() { ::close(descriptor_); }
 
 void InputFile::read(std::uint64_t offset, std::span<std::byte> into) const {
+    bool failed = false;
+    patiently([&] {
+        if (failed) open_again();
+        failed = true;
+        read_once(offset, into);
+    });
+}
+
+void InputFile::open_again() const {
+    std::uint64_t size = 0;
+    std::int64_t changed = 0;
+    const Descriptor fresh(open_to_read(path_, &size, &changed));
+    if (size != size_ || changed != changed_)
+        throw InputError("[files] " + path_.string() + " was replaced while it was read");
+    // The same number for the same file: other threads that read it never see another one.
+    if (::dup3(fresh.get(), descriptor_, O_CLOEXEC) < 0) fail("open", path_);
+}
+
+void InputFile::read_once(std::uint64_t offset, std::span<std::byte> into) const {
     while (!into.empty()) {
         const ssize_t count = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
-        if (count < 0 && errno == EINTR) continue;
         if (count < 0) fail("read", path_);
         if (count == 0)
             throw InputError("[files] " + path_.string() + " ends at byte " + std::to_string(offset) + ", wanted more");
@@ -123,7 +190,8 @@ void AtomicFile::write(const void* bytes, std::size_t size) {
 }
 
 void AtomicFile::sync() {
-    if (::fsync(descriptor_) != 0) fail("sync", temporary_);
+    while (::fsync(descriptor_) != 0)
+        if (errno != EINTR) fail("sync", temporary_);
     ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
 }
 
@@ -137,8 +205,13 @@ void AtomicFile::commit() {
 
 bool is_temporary_name(const std::filesystem::path& path) {
     const std::string extension = path.extension().string();
-    return extension.size() > kTemporary.size() && extension.starts_with(kTemporary) &&
-           extension.find_first_not_of("0123456789", kTemporary.size()) == std::string::npos;
+    if (!extension.starts_with(kTemporary)) return false;
+    const std::string rest = extension.substr(kTemporary.size()), id = rest.substr(0, rest.find('-')),
+                      drawn = rest.substr(std::min(rest.size(), id.size() + 1));
+    // Earlier versions wrote the id alone.
+    const bool complete = rest.size() == id.size() || drawn.size() == kDrawnDigits;
+    return complete && !id.empty() && id.find_first_not_of("0123456789") == std::string::npos &&
+           drawn.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 void link_file(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -159,44 +232,25 @@ void link_file(const std::filesystem::path& from, const std::filesystem::path& t
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
-    AtomicFile file(path);
-    file.write(bytes.data(), bytes.size());
-    file.commit();
+    patiently([&] {
+        AtomicFile file(path);
+        file.write(bytes.data(), bytes.size());
+        file.commit();
+    });
 }
 
 void rename_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
-    const int descriptor = ::open(from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) fail("open folder", from);
-    const bool done = ::syncfs(descriptor) == 0;
-    const int error = errno;
-    ::close(descriptor);
-    errno = error;
-    if (!done) fail("synchronize", from);
+    {
+        const Descriptor descriptor(::open(from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (descriptor.get() < 0) fail("open folder", from);
+        if (::syncfs(descriptor.get()) != 0) fail("synchronize", from);
+    }
     if (::rename(from.c_str(), to.c_str()) != 0) fail("rename into place", to);
     synchronize_folder(to);
 }
 
 std::string read_file(const std::filesystem::path& path, std::uint64_t limit) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) fail("open", path);
-    const auto close_at_end = [](const int* d) { ::close(*d); };
-    const std::unique_ptr<const int, decltype(close_at_end)> closer(&descriptor, close_at_end);
-
-    std::string contents;
-    std::array<char, 65536> part{};
-    for (;;) {
-        // The size is not asked beforehand: files of /proc and /sys report none.
-        const ssize_t got = ::read(descriptor, part.data(), part.size());
-        if (got < 0) {
-            if (errno == EINTR) continue;
-            fail("read", path);
-        }
-        if (got == 0) return contents;
-        if (contents.size() + static_cast<std::size_t>(got) > limit)
-            throw InputError(
-                fmt::format("[files] {} holds more than the {} bytes that are allowed", path.string(), limit));
-        contents.append(part.data(), static_cast<std::size_t>(got));
-    }
+    return patiently([&] { return read_once(path, limit); });
 }
 
 }  // namespace keel

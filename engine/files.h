@@ -11,7 +11,8 @@
 
 namespace keel {
 
-/// A regular file, open for reading.
+/// A regular file, open for reading. Where the storage does not answer, opening and reading wait as patiently() does
+/// (engine/patience.h), and the file is opened anew in between; then they throw StorageError.
 class InputFile {
 public:
     /// Throws IoError if it cannot be opened, InputError if it is no regular file.
@@ -21,7 +22,8 @@ public:
     InputFile& operator=(const InputFile&) = delete;
 
     std::uint64_t size() const { return size_; }
-    /// Fills `into` with the bytes from `offset` on. Throws IoError, or InputError if the file ends before.
+    /// Fills `into` with the bytes from `offset` on. Throws IoError, or InputError if the file ends before or is
+    /// another one by now.
     void read(std::uint64_t offset, std::span<std::byte> into) const;
     /// A hint: these bytes are read soon. The system begins to fetch them, where it can.
     void will_read(std::uint64_t offset, std::uint64_t size) const;
@@ -30,14 +32,19 @@ public:
     void drop_from_cache() const;
 
 private:
+    void read_once(std::uint64_t offset, std::span<std::byte> into) const;
+    void open_again() const;
+
     std::filesystem::path path_;
     int descriptor_ = -1;
     std::uint64_t size_ = 0;
+    std::int64_t changed_ = 0;  // nanoseconds since 1970
 };
 
 /// A file written beside `path` under a temporary name; commit() makes it durable (fsync) and renames it over `path`.
-/// Without a commit the destructor removes it and `path` keeps what it had. The temporary name holds the process id, so
-/// that two processes never share one. Every operation throws IoError that names the file and the system's reason.
+/// Without a commit the destructor removes it and `path` keeps what it had. The temporary name holds the process id
+/// and a random number, so that two processes never share one, on whichever nodes and in whichever containers they are.
+/// Every operation throws IoError that names the file and the system's reason.
 class AtomicFile {
 public:
     explicit AtomicFile(std::filesystem::path path);
@@ -64,14 +71,15 @@ bool is_temporary_name(const std::filesystem::path& path);
 /// them, else a copy. `to` is never half of either. Both lie in one folder. Throws IoError.
 void link_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Replaces the contents of `path` by `bytes` with an AtomicFile.
+/// Replaces the contents of `path` by `bytes` with an AtomicFile, patiently.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Makes a folder and all that was written in it durable, then renames it; `to` must not exist, or be an empty folder.
 /// One call for any number of files, where an fsync of each would take a disk's access time. Throws IoError.
 void rename_folder(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// The contents of `path`. Throws IoError where it cannot be read, InputError where it holds more than `limit` bytes.
+/// The contents of `path`, read patiently. Throws IoError where it cannot be read, InputError where it holds more than
+/// `limit` bytes.
 std::string read_file(const std::filesystem::path& path, std::uint64_t limit);
 
 }  // namespace keel

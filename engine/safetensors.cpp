@@ -14,6 +14,7 @@
 #include "engine/files.h"
 #include "engine/hash.h"
 #include "engine/json.h"
+#include "engine/patience.h"
 #include "engine/safetensors_header.h"
 #include "engine/small_floats.h"
 
@@ -262,9 +263,11 @@ std::map<std::string, std::string> read_metadata(const std::filesystem::path& pa
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
-    AtomicFile output(path);
-    write_safetensors(output, file);
-    output.commit();
+    patiently([&] {
+        AtomicFile output(path);
+        write_safetensors(output, file);
+        output.commit();
+    });
 }
 
 void write_safetensors(AtomicFile& output, const TensorFile& file) {

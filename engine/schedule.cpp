@@ -52,6 +52,7 @@ void check(const ScheduleOptions& o) {
     if (!(o.lr >= 0) || !std::isfinite(o.lr)) throw UsageError("[schedule] lr must be 0 or more");
     if (!(o.floor >= 0 && o.floor <= o.lr)) throw UsageError("[schedule] floor must be between 0 and lr");
     if (o.warmup_steps < 0) throw UsageError("[schedule] warmup_steps must be 0 or more");
+    if (o.warmup_begin < 1) throw UsageError("[schedule] warmup_begin must be 1 or more");
     if (!(o.gamma > 0 && o.gamma <= 1)) throw UsageError("[schedule] gamma must be in (0, 1]");
     if (o.every < 0) throw UsageError("[schedule] every must be 0 or more epochs");
     if (o.patience < 0) throw UsageError("[schedule] patience must be 0 or more epochs");
@@ -62,17 +63,21 @@ void check(const ScheduleOptions& o) {
 double learning_rate(const ScheduleOptions& options, const SchedulePoint& at, const PlateauState& plateau) {
     const double rate = after_warmup(options, at, plateau);
     if (at.step >= options.warmup_steps) return rate;
-    return rate * static_cast<double>(at.step + 1) / static_cast<double>(options.warmup_steps);
+    const std::int64_t reached = std::min(at.step + options.warmup_begin, options.warmup_steps);
+    return rate * static_cast<double>(reached) / static_cast<double>(options.warmup_steps);
 }
 
-PlateauState observe(const ScheduleOptions& options, PlateauState plateau, double metric) {
+PlateauState observe(const ScheduleOptions& options, PlateauState plateau, double metric, std::int64_t epochs) {
     const double margin = options.threshold * std::abs(plateau.best);
     const bool better = options.higher_is_better ? metric > plateau.best + margin : metric < plateau.best - margin;
     if (std::isfinite(metric) && (!plateau.seen || better)) {
         plateau.seen = true;
         plateau.best = metric;
         plateau.bad_epochs = 0;
-    } else if (++plateau.bad_epochs > options.patience) {
+        return plateau;
+    }
+    plateau.bad_epochs += epochs;
+    if (plateau.bad_epochs > options.patience) {
         plateau.scale *= options.gamma;
         plateau.bad_epochs = 0;
     }

@@ -1,5 +1,6 @@
 // Learning rates as a pure function of where the run is; only `plateau` has a state, a plain struct that checkpoints
-// hold.
+// hold. Where it says steps, any unit will do that all lengths are in: the trainer counts samples, so that the course
+// over epochs is the same for steps of any size.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,11 @@ struct ScheduleOptions {
     ScheduleKind kind = ScheduleKind::constant;
     double lr = 0.1;                ///< after warm-up, before any decay
     double floor = 0;               ///< lowest learning rate of cosine, step and plateau
-    std::int64_t warmup_steps = 0;  ///< step s < warmup_steps runs at (s + 1) / warmup_steps of its rate
+    std::int64_t warmup_steps = 0;  ///< step s < warmup_steps runs at (s + warmup_begin) / warmup_steps of its rate,
+                                    ///< and never above it
+    std::int64_t warmup_begin = 1;
     std::vector<std::int64_t>
-        milestones;                ///< step: epochs, ascending, from which on the rate is multiplied by gamma once more
+        milestones{};              ///< step: epochs, ascending, from which on the rate is multiplied by gamma once more
     std::int64_t every = 0;        ///< step: multiply by gamma every so many epochs; 0: milestones alone
     double gamma = 0.1;            ///< step, plateau: the factor
     std::int64_t patience = 10;    ///< plateau: epochs without a better metric that are tolerated
@@ -48,8 +51,9 @@ struct PlateauState {
 /// floor at total_steps.
 double learning_rate(const ScheduleOptions& options, const SchedulePoint& at, const PlateauState& plateau = {});
 
-/// Tells `plateau` of an epoch's metric; one that is not finite counts as no better.
-PlateauState observe(const ScheduleOptions& options, PlateauState plateau, double metric);
+/// Tells `plateau` of a metric, and how many epochs came since the one before it; a metric that is not finite counts as
+/// no better.
+PlateauState observe(const ScheduleOptions& options, PlateauState plateau, double metric, std::int64_t epochs = 1);
 
 /// One JSON object that `plateau_from_json` gives back exactly; it throws InputError for anything else.
 std::string to_json(const PlateauState& plateau);

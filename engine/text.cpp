@@ -1,9 +1,12 @@
 #include "engine/text.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+
+#include "kernels/error.h"
 
 namespace keel {
 namespace {
@@ -51,6 +54,45 @@ bool printable(std::string_view text) {
         text.remove_prefix(length);
     }
     return true;
+}
+
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t length = character_bytes(text);
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+std::string percent_encoded(std::string_view bytes) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF", kEscaped = "%\"'\\";
+    std::string text;
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte < 0x7F && kEscaped.find(c) == std::string_view::npos)
+            text += c;
+        else
+            text += {'%', kDigits[byte >> 4], kDigits[byte & 0xFU]};
+    }
+    return text;
+}
+
+std::string percent_decoded(std::string_view text) {
+    std::string bytes;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            bytes += text[i];
+            continue;
+        }
+        unsigned value = 0;
+        const char* const digits = text.data() + i + 1;
+        if (text.size() - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2)
+            throw InputError("[text] wanted two digits behind each %, got '" + excerpt(text) + "'");
+        bytes += static_cast<char>(value);
+        i += 2;
+    }
+    return bytes;
 }
 
 std::string lower_case(std::string_view text) {

@@ -11,6 +11,15 @@ namespace keel {
 /// as it is.
 bool printable(std::string_view text);
 
+/// Whether `text` is UTF-8, control characters or nothing at all included.
+bool is_utf8(std::string_view text);
+
+/// Any bytes as printable ASCII without quotes: %XX for each that is none, and for %. For paths, which are no texts.
+std::string percent_encoded(std::string_view bytes);
+
+/// Takes that back. Throws InputError where a % is not followed by two digits.
+std::string percent_decoded(std::string_view text);
+
 /// `text` as a message may show it: at most 80 bytes of it, `...` where it was cut, what is not printable as `?`.
 std::string excerpt(std::string_view text);
 

@@ -1,11 +1,11 @@
 #include "graph/check.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <utility>
 
 #include "kernels/error.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel::graph {
 namespace {
@@ -72,8 +72,10 @@ private:
 
 }  // namespace
 
-bool all_finite(const std::vector<float>& values) {
-    return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+bool all_finite(const std::vector<float>& values) { return kernels::all_finite(std::ssize(values), values.data()); }
+
+bool all_finite(const Tensor& values) {
+    return kernels::all_finite(values.elements(), values.contiguous().data<float>());
 }
 
 void NodeCheck::require(bool condition, const char* wanted) const {

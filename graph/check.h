@@ -40,5 +40,7 @@ private:
 };
 
 bool all_finite(const std::vector<float>& values);
+/// Of plain floats.
+bool all_finite(const Tensor& values);
 
 }  // namespace keel::graph

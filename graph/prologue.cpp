@@ -16,8 +16,7 @@ void fields(Archive& archive, std::optional<Prologue>& prologue) {
 
 void check_prologue(const NodeCheck& node, const std::optional<Prologue>& prologue) {
     const std::int64_t c = node.node().src.c;
-    node.require(!prologue || (std::ssize(prologue->scale) == c && std::ssize(prologue->shift) == c),
-                 "a prologue of src's channels");
+    if (prologue) node.require_factors(prologue->scale, prologue->shift, c);
 }
 
 kernels::QuantPrologue QuantPrologue::view() const {

@@ -1,10 +1,13 @@
 // Where the maps of one run lie.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "graph/graph.h"
 #include "graph/memory_plan.h"
+#include "graph/runtime.h"
 #include "kernels/conv/conv.h"
 #include "kernels/quant/quant.h"
 
@@ -16,8 +19,8 @@ class RunMemory {
 public:
     /// All must outlive it. `activations`: n * plan.size bytes.
     RunMemory(const Graph& graph, const MemoryPlan& plan, std::int64_t n, const float* src, float* dst,
-              std::uint8_t* activations)
-        : graph_(graph), plan_(plan), n_(n), src_(src), dst_(dst), activations_(activations) {}
+              std::uint8_t* activations, std::vector<SpoiledImage>* spoiled)
+        : graph_(graph), plan_(plan), n_(n), src_(src), dst_(dst), activations_(activations), spoiled_(spoiled) {}
 
     const Graph& graph() const { return graph_; }
     std::int64_t n() const { return n_; }
@@ -34,6 +37,12 @@ public:
     }
     kernels::QuantizedMap quantized_to(const Value& value) const {
         return {buffer<std::uint8_t>(value) + value.first, ld(value)};
+    }
+
+    /// Notes that a node read NaN or infinity of an image where it was to make quantized values; the first node counts.
+    void spoil(const Node& node, std::int64_t image) const {
+        if (std::ranges::find(*spoiled_, image, &SpoiledImage::image) == spoiled_->end())
+            spoiled_->push_back({image, node.name});
     }
 
     /// Returns the first float or byte of a value, whatever it holds.
@@ -56,6 +65,7 @@ private:
     const float* src_;
     float* dst_;
     std::uint8_t* activations_;
+    std::vector<SpoiledImage>* spoiled_;
 };
 
 }  // namespace keel::graph

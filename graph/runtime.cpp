@@ -1,9 +1,12 @@
 #include "graph/runtime.h"
 
+#include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 
 #include "graph/run_memory.h"
+#include "kernels/error.h"
 #include "kernels/profile.h"
 
 namespace keel {
@@ -19,9 +22,11 @@ void Runtime::set_shift(std::size_t step, const std::vector<float>& shift) {
                          std::to_string(shift.size()) + " channels");
 }
 
-void Runtime::run(std::int64_t n, const float* src, float* dst, const Watch& watch) const {
+void Runtime::run(std::int64_t n, const float* src, float* dst, const Watch& watch,
+                  std::vector<SpoiledImage>* spoiled) const {
     const Tensor activations = Tensor::empty({n * plan_.size}, DType::u8);
-    const graph::RunMemory memory(graph_, plan_, n, src, dst, activations.data<std::uint8_t>());
+    std::vector<SpoiledImage> found;
+    const graph::RunMemory memory(graph_, plan_, n, src, dst, activations.data<std::uint8_t>(), &found);
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
         const graph::Node& node = graph_.nodes[i];
         const profile::Layer layer(node.name);
@@ -29,6 +34,15 @@ void Runtime::run(std::int64_t n, const float* src, float* dst, const Watch& wat
         steps_[i]->run(node, memory);
         if (watch.after) watch.after(i, memory.first(node.dst), memory.ld(node.dst));
     }
+    if (found.empty()) return;
+    std::ranges::sort(found, {}, &SpoiledImage::image);
+    const std::int64_t result = graph_.map(graph_.dst).elements();
+    for (const SpoiledImage& one : found)
+        std::fill_n(dst + one.image * result, result, std::numeric_limits<float>::quiet_NaN());
+    if (spoiled == nullptr)
+        throw InputError("[runtime] image " + std::to_string(found.front().image + 1) + " of " + std::to_string(n) +
+                         ": " + found.front().node + " reads NaN or infinity, which no quantized value stands for");
+    *spoiled = std::move(found);
 }
 
 }  // namespace keel

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -17,6 +18,13 @@ struct Watch {
     std::function<void(std::size_t step, void* first, std::int64_t ld)> after;
 };
 
+/// An image of a run some of whose values were NaN or infinite where they were to become quantized values, and the
+/// node that read them.
+struct SpoiledImage {
+    std::int64_t image;
+    std::string node;
+};
+
 /// Immutable once made, but for set_shift(): any number of threads may run it at once. A run's activations are one
 /// block of the arena, which the next run gets again.
 class Runtime {
@@ -29,8 +37,12 @@ public:
     /// Returns the bytes of activations of one image.
     std::int64_t activations() const { return plan_.size; }
 
-    /// Runs `n` images {n, h, w, c}, dense; dst is dense, too.
-    void run(std::int64_t n, const float* src, float* dst, const Watch& watch = {}) const;
+    /// Runs `n` images {n, h, w, c}, dense; dst is dense, too. An image does not see the others. NaN and infinity stay
+    /// what they are on their way through floats; no quantized value stands for them: `spoiled` gets the images where
+    /// one comes there, in order, and their results are NaN. Throws InputError, which names the first of them and the
+    /// node, where `spoiled` is null; dst holds the results then as well.
+    void run(std::int64_t n, const float* src, float* dst, const Watch& watch = {},
+             std::vector<SpoiledImage>* spoiled = nullptr) const;
 
     /// Replaces the shift of node `step`, a quantized convolution. Not while another thread runs it. Throws UsageError
     /// for another node or another number of channels.

@@ -1,13 +1,18 @@
 #include "kernels/cpu.h"
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/immortal.h"
+#include "kernels/isa_report.h"
 
 namespace keel {
 namespace {
@@ -34,29 +39,59 @@ std::string read_brand() {
     return brand;
 }
 
-Features read_features() {
-    constexpr unsigned kSavesRegisters = 1U << 27;  // OSXSAVE, in leaf 1's ecx
+/// Reads a register of CPUID's; 0 where the processor lacks the leaf. A subleaf that it lacks reads as zeros.
+std::uint32_t cpuid(unsigned leaf, unsigned subleaf, FeatureSource::Register result) {
     unsigned r[4] = {};
-    if (__get_cpuid(1, r, r + 1, r + 2, r + 3) == 0 || (r[2] & kSavesRegisters) == 0) return Features::none;
-    const std::uint64_t saved = saved_registers();
-    Features features = Features::none;
+    return __get_cpuid_count(leaf, subleaf, r, r + 1, r + 2, r + 3) == 0 ? 0 : r[result];
+}
+
+std::string read_hypervisor() {
+    constexpr unsigned kIsGuest = 1U << 31, kSignature = 0x40000000;
+    if ((cpuid(1, 0, FeatureSource::ecx) & kIsGuest) == 0) return "";
+    unsigned most = 0, words[3] = {};
+    __cpuid(kSignature, most, words[0], words[1], words[2]);
+    char text[sizeof words + 1] = {};
+    std::memcpy(text, words, sizeof words);
+    return *text == '\0' ? "unknown" : text;
+}
+
+Processor read_processor() {
+    constexpr unsigned kSavesRegisters = 1U << 27;  // OSXSAVE, in leaf 1's ecx
+    Processor p;
+    p.brand = read_brand();
+    const std::uint32_t signature = cpuid(1, 0, FeatureSource::eax);
+    p.family = static_cast<int>((signature >> 8 & 15) + (signature >> 20 & 255));
+    p.model = static_cast<int>((signature >> 4 & 15) | (signature >> 12 & 0xf0));
+    p.hypervisor = read_hypervisor();
+    if ((cpuid(1, 0, FeatureSource::ecx) & kSavesRegisters) != 0) p.saved = saved_registers();
     for (const FeatureSource& source : kFeatureSources) {
-        // A subleaf that the processor lacks reads as zeros.
-        if (__get_cpuid_count(source.leaf, source.subleaf, r, r + 1, r + 2, r + 3) == 0) continue;
-        if ((r[source.result] & source.bits) == source.bits && (saved & source.saved) == source.saved)
-            features = features | source.feature;
+        if ((cpuid(source.leaf, source.subleaf, source.result) & source.bits) != source.bits) continue;
+        p.named = p.named | source.feature;
+        if ((p.saved & source.saved) == source.saved) p.features = p.features | source.feature;
     }
-    return features;
+    return p;
+}
+
+/// Asks Linux for the state of the tiles' data, for all threads of the process, and those that they start.
+TilePermission ask_for_tiles() {
+    constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, which older headers lack; XCR0's bit
+    if (syscall(SYS_arch_prctl, kRequest, kTileData) == 0) return {true, 0};
+    return {false, errno};
+}
+
+bool is_available(const Isa& isa) {
+    return contains(processor().features, isa.features) &&
+           (!contains(isa.features, Features::amx_tile) || tile_permission().granted);
 }
 
 /// Throws UsageError that says who asked.
 const Isa& require_available(const Isa& isa, const char* asked) {
+    if (is_available(isa)) return isa;
     std::string available;
-    for (const Isa& one : available_isas()) {
-        if (one == isa) return isa;
-        available += (available.empty() ? "" : ", ") + std::string(one.name);
-    }
-    throw UsageError(std::string("[cpu] ") + asked + " asks for " + isa.name + ", this machine has " + available);
+    for (const Isa& one : available_isas()) available += (available.empty() ? "" : ", ") + std::string(one.name);
+    const bool ask = contains(processor().features, isa.features);  // then the permission is what is missing
+    throw UsageError(std::string("[cpu] ") + asked + " asks for " + isa.name + ", this machine has " + available +
+                     ": " + why_unavailable(isa, processor(), ask ? tile_permission() : TilePermission{}));
 }
 
 Isa isa_from_environment() {
@@ -73,8 +108,13 @@ Isa& active() {
 }  // namespace
 
 const Processor& processor() {
-    static const Processor read{read_brand(), read_features()};
-    return read;
+    static constinit Immortal<const Processor> read;
+    return read.get(read_processor);
+}
+
+const TilePermission& tile_permission() {
+    static const TilePermission answer = ask_for_tiles();
+    return answer;
 }
 
 Isa isa_from_name(std::string_view text) {
@@ -87,13 +127,20 @@ Isa isa_from_name(std::string_view text) {
 }
 
 std::span<const Isa> available_isas() {
-    static const std::vector<Isa> isas = [] {
+    static constinit Immortal<const std::vector<Isa>> isas;
+    return isas.get([] {
         std::vector<Isa> list;
         for (const Isa& isa : kIsas)
-            if (contains(processor().features, isa.features)) list.push_back(isa);
+            if (is_available(isa)) list.push_back(isa);
         return list;
-    }();
-    return isas;
+    });
+}
+
+const Isa& processors_isa() {
+    const Isa* best = kIsas;
+    for (const Isa& isa : kIsas)
+        if (contains(processor().features, isa.features)) best = &isa;
+    return *best;
 }
 
 const Isa& active_isa() { return active(); }

@@ -21,9 +21,16 @@ struct InputError : Error {
     using Error::Error;
 };
 
-/// The operating system refused a read, a write, a rename, ...
+/// The operating system refused a read, a write, a rename, ... `code` is its errno; 0: none is known.
 struct IoError : Error {
-    using Error::Error;
+    explicit IoError(const std::string& message, int of_system = 0) : Error(message), code(of_system) {}
+    int code;
+};
+
+/// The storage does not answer: a stale handle, an unreachable server, too many open files, ... This may pass, and says
+/// nothing about the file. engine/system_error.h decides what is one.
+struct StorageError : IoError {
+    using IoError::IoError;
 };
 
 /// Training produced NaN or infinity.

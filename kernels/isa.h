@@ -64,7 +64,7 @@ struct Isa {
     constexpr bool includes(const Isa& other) const { return contains(features, other.features); }
     constexpr bool operator==(const Isa& other) const { return features == other.features; }
 
-    static const Isa scalar, avx2, avx512, avx512_vnni, avx512_bf16;
+    static const Isa scalar, avx2, avx512, avx512_vnni, avx512_bf16, amx;
 };
 
 inline constexpr Isa Isa::scalar{"scalar", Features::none};
@@ -72,8 +72,12 @@ inline constexpr Isa Isa::avx2{"avx2", Features::fma | Features::avx2};
 inline constexpr Isa Isa::avx512{"avx512", Isa::avx2.features | Features::avx512};
 inline constexpr Isa Isa::avx512_vnni{"avx512_vnni", Isa::avx512.features | Features::avx512_vnni};
 inline constexpr Isa Isa::avx512_bf16{"avx512_bf16", Isa::avx512_vnni.features | Features::avx512_bf16};
+/// What all processors with tiles have (Sapphire Rapids and later). Linux must let the process use tiles as well:
+/// tile_permission() (kernels/cpu.h).
+inline constexpr Isa Isa::amx{"amx",
+                              Isa::avx512_bf16.features | Features::amx_tile | Features::amx_int8 | Features::amx_bf16};
 
 /// All of them. Where KEEL_ISA says nothing, the last one that the machine has is used.
-inline constexpr Isa kIsas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::avx512_bf16};
+inline constexpr Isa kIsas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::avx512_bf16, Isa::amx};
 
 }  // namespace keel

@@ -1,14 +1,16 @@
 #include "kernels/parallel.h"
 
-#include <omp.h>
-
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/immortal.h"
+#include "kernels/scratch.h"
+#include "kernels/team.h"
 #include "kernels/topology.h"
 
 namespace keel {
@@ -26,73 +28,76 @@ int default_threads() {
     return std::min(environment_limit("OMP_NUM_THREADS", cores), environment_limit("SLURM_CPUS_PER_TASK", cores));
 }
 
-/// Kept here and given to each region: what OpenMP itself keeps for the calling thread is the host program's.
-std::atomic<int>& team() {
-    static std::atomic<int> threads = default_threads();
-    return threads;
+std::atomic<int>& team_size() {
+    static Immortal<std::atomic<int>> threads;
+    return threads.get([] { return default_threads(); });
 }
 
-std::atomic<bool>& fixed_sums() {
-    static std::atomic<bool> fixed{false};
-    return fixed;
-}
+constinit std::atomic<bool> fixed_sums{false};
 
 }  // namespace
 
 int allowed_cores() { return core_count(process_cpus()); }
 
-int thread_count() { return team(); }
+int thread_count() { return team_size(); }
 
 void set_thread_count(int threads) {
-    if (threads < 1) throw UsageError("[parallel] wanted at least 1 thread, got " + std::to_string(threads));
-    team() = threads;
+    if (threads < 1 || threads > kMostThreads)
+        throw UsageError("[parallel] wanted 1 to " + std::to_string(kMostThreads) + " threads, got " +
+                         std::to_string(threads));
+    team_size() = threads;
 }
 
-void fix_sums(bool fixed) { fixed_sums() = fixed; }
+void start_threads() { detail::Team::global().require(thread_count()); }
 
-bool sums_are_fixed() { return fixed_sums(); }
-
-void bind_team() {
-    const int threads = thread_count();
-    const std::vector<std::vector<int>> masks = team_masks(process_cpus(), threads);
-    if (masks.empty() || omp_get_proc_bind() != omp_proc_bind_false) return;
-#pragma omp parallel num_threads(threads)
-    bind_thread(masks[static_cast<std::size_t>(omp_get_thread_num())]);
+int running_threads() {
+    start_threads();
+    return std::min(thread_count(), detail::Team::global().started() + 1);
 }
+
+std::string team_shortage() {
+    start_threads();
+    return detail::Team::global().refusal();
+}
+
+void trim_threads() {
+    kernels::trim_scratch();
+    detail::Team::global().trim();
+}
+
+void fix_sums(bool fixed) { fixed_sums = fixed; }
+
+bool sums_are_fixed() { return fixed_sums; }
+
+void place_team(std::vector<std::vector<int>> masks) {
+    if (masks.empty() || !openmp_places(1).empty()) return;
+    start_threads();
+    detail::Team::global().place(std::move(masks));
+}
+
+void bind_team() { place_team(team_masks(process_cpus(), thread_count())); }
 
 void bind_team(const std::vector<int>& ids) {
     const int threads = thread_count();
     if (static_cast<int>(ids.size()) != threads)
         throw UsageError("[parallel] wanted a processor for each of " + std::to_string(threads) + " threads, got " +
                          std::to_string(ids.size()));
-    if (omp_get_proc_bind() != omp_proc_bind_false) return;
-#pragma omp parallel num_threads(threads)
-    bind_thread({ids[static_cast<std::size_t>(omp_get_thread_num())]});
+    std::vector<std::vector<int>> masks;
+    for (const int id : ids) masks.push_back({id});
+    place_team(std::move(masks));
 }
 
 void detail::run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context) {
     if (count <= 0) return;
     grain = std::max<std::int64_t>(grain, 1);
     const int threads = thread_count();
-    if (count <= grain || threads == 1 || omp_in_parallel() != 0) {
+    if (count <= grain || threads == 1 || in_region()) {
         body(context, 0, count);
         return;
     }
-    const std::int64_t grains = chunk_count(count, grain);
-    std::exception_ptr failure;
-#pragma omp parallel num_threads(threads)
-    {
-        const std::int64_t team_size = omp_get_num_threads(), me = omp_get_thread_num();
-        const std::int64_t begin = std::min(count, grains * me / team_size * grain);
-        const std::int64_t end = std::min(count, grains * (me + 1) / team_size * grain);
-        try {
-            if (begin < end) body(context, begin, end);
-        } catch (...) {
-#pragma omp critical(keel_parallel_failure)
-            failure = std::current_exception();
-        }
-    }
-    if (failure) std::rethrow_exception(failure);
+    Team& team = Team::global();
+    team.require(threads);
+    team.run({body, context, count, grain, std::min<std::int64_t>(threads, chunk_count(count, grain))});
 }
 
 }  // namespace keel

@@ -1,9 +1,11 @@
-// The one compute pool: OpenMP's, the pool that oneDNN runs on as well. The team size never changes between
-// regions (libgomp would build a new team), so work is either split over the whole team or done by the caller.
+// The one compute pool, a team of Keel's own threads (kernels/team.h) that all threads of the program share. A region
+// is divided by the team's size alone, whoever computes the parts: other load, and threads that the system refuses,
+// cost time and change no result. Libraries below (oneDNN) compute on the thread that calls them.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace keel {
@@ -12,15 +14,29 @@ namespace keel {
 /// SLURM_CPUS_PER_TASK.
 int thread_count();
 
-/// Sets the team size (>= 1); call it before the first region. Throws UsageError if `threads` < 1.
+/// More threads than this are a mistake.
+inline constexpr int kMostThreads = 1024;
+
+/// Sets the team size, 1 to kMostThreads; not while a region runs. Throws UsageError for another.
 void set_thread_count(int threads);
+
+/// Starts the team, which else the first region does.
+void start_threads();
+
+/// Returns how many threads compute: thread_count(), or fewer where there are fewer processors or the system refused
+/// threads; of which team_shortage() tells in a sentence, with the limit, else it returns "". Both start the team.
+int running_threads();
+std::string team_shortage();
+
+/// Gives back the memory that kernels keep for their next call: of the team's threads and of the calling one, and of
+/// every other with its next call.
+void trim_threads();
 
 /// The cores of process_cpus(). A second hyper-thread adds nothing to a core whose vector units are busy.
 int allowed_cores();
 
 /// Makes sums fixed: with `fixed` none depends on the team's size any more: gradients of weights are summed without
-/// dividing their rows among the threads, and oneDNN runs on the caller alone, which costs large teams some of their
-/// speed.
+/// dividing their rows among the threads, which costs large teams some of their speed.
 void fix_sums(bool fixed);
 bool sums_are_fixed();
 
@@ -28,6 +44,9 @@ bool sums_are_fixed();
 /// set anew. Does nothing on a machine of one node, or where OpenMP's own variables bind the threads. For programs: it
 /// binds the calling thread, too.
 void bind_team();
+
+/// The same with masks of one's own, one for each thread; empty: does nothing.
+void place_team(std::vector<std::vector<int>> masks);
 
 /// Binds thread i of the team to processor `ids[i]`, and the calling thread is the first; not where OpenMP's own
 /// variables bind them. For programs that share a machine with others of their kind. Throws UsageError for another
@@ -39,9 +58,10 @@ using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);
 void run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context);
 }  // namespace detail
 
-/// Calls `body(begin, end)` on disjoint ranges that cover [0, count), one range a thread, split evenly and
-/// statically in multiples of `grain` items. Runs on the caller alone where count <= grain or inside a region.
-/// An exception of `body` is rethrown on the caller (one of them, if there are several).
+/// Calls `body(begin, end)` on disjoint ranges that cover [0, count), at most one for each thread, split evenly and
+/// statically in multiples of `grain` items. Runs on the caller alone where count <= grain or inside a region. No range
+/// may wait for another one: a thread may run several, one after the other. An exception of `body` is rethrown on the
+/// caller (one of them, if there are several).
 template <class Body>
 void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
     detail::run_ranges(

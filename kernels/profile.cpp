@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 
+#include "kernels/immortal.h"
+
 namespace keel::profile {
 namespace {
 
@@ -14,15 +16,16 @@ using Log = std::vector<Record>;
 /// The logs of all threads that closed a span in this recording, in that order, and the layers by their dotted name.
 /// Layers are kept for good: places that the graph of a model remembers stay valid.
 struct Registry {
-    std::mutex mutex;
     std::vector<std::shared_ptr<Log>> logs;
     std::vector<std::string> layers{""};
     std::map<std::string, int, std::less<>> numbers{{"", 0}};
 };
 
+constinit ForkMutex registry_mutex;
+
 Registry& registry() {
-    static Registry instance;
-    return instance;
+    static constinit Immortal<Registry> instance;
+    return instance.get();
 }
 
 std::atomic<int> recording_number{0};  // counts start()
@@ -33,7 +36,7 @@ Log& own_log() {
     thread_local int log_number = 0;
     if (const int number = recording_number; log_number != number) {
         log = std::make_shared<Log>();
-        const std::lock_guard lock(registry().mutex);
+        const std::lock_guard lock(registry_mutex);
         registry().logs.push_back(log);
         log_number = number;
     }
@@ -60,7 +63,7 @@ void close(const char* kind, std::int64_t begin_ns, const Cost& cost) noexcept {
 
 int layer_below(int parent, std::string_view name) {
     Registry& all = registry();
-    const std::lock_guard lock(all.mutex);
+    const std::lock_guard lock(registry_mutex);
     std::string path = all.layers[static_cast<std::size_t>(parent)];
     if (!path.empty() && !name.empty()) path += '.';
     path += name;
@@ -73,7 +76,7 @@ int layer_below(int parent, std::string_view name) {
 
 void start() {
     {
-        const std::lock_guard lock(registry().mutex);
+        const std::lock_guard lock(registry_mutex);
         registry().logs.clear();
     }
     ++recording_number;
@@ -85,7 +88,7 @@ void start() {
 Recording stop() {
     detail::recording = false;
     Registry& all = registry();
-    const std::lock_guard lock(all.mutex);
+    const std::lock_guard lock(registry_mutex);
     Recording result{all.layers, {}, recording_begin_ns};
     for (std::size_t thread = 0; thread < all.logs.size(); ++thread)
         for (Record record : *all.logs[thread]) {

@@ -1,5 +1,7 @@
 #include "kernels/topology.h"
 
+#include "kernels/immortal.h"
+
 #include <omp.h>
 #include <sched.h>
 #include <unistd.h>
@@ -12,17 +14,18 @@
 #include <set>
 #include <utility>
 
+
 namespace keel {
 namespace {
 
-/// The numbers of the processors in the affinity mask of the calling thread.
-std::vector<int> masked_cpus() {
+/// The numbers of the processors in the affinity mask of a thread; 0 is the calling one.
+std::vector<int> masked_cpus(pid_t thread = 0) {
     // A kernel built for more processors than a cpu_set_t holds refuses it: twice the size until it fits.
     for (int bits = CPU_SETSIZE; bits <= 1 << 20; bits *= 2) {
         cpu_set_t* mask = CPU_ALLOC(static_cast<std::size_t>(bits));
         const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(bits));
         std::vector<int> ids;
-        if (sched_getaffinity(0, size, mask) == 0)
+        if (sched_getaffinity(thread, size, mask) == 0)
             for (int id = 0; id < bits; ++id)
                 if (CPU_ISSET_S(static_cast<std::size_t>(id), size, mask)) ids.push_back(id);
         CPU_FREE(mask);
@@ -34,13 +37,31 @@ std::vector<int> masked_cpus() {
 /// The processors of OpenMP's places, for a program whose threads are bound: where they are not, LLVM's runtime gives a
 /// thread that asks all processors. Not inlined, since Clang moves such questions to the beginning of a function,
 /// before what guards them.
+[[gnu::noinline]] std::vector<int> place_cpus(int place) {
+    std::vector<int> ids(static_cast<std::size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, ids.data());
+    return ids;
+}
+
 [[gnu::noinline]] std::vector<int> place_cpus() {
     std::set<int> all;
     for (int place = 0; place < omp_get_num_places(); ++place) {
-        std::vector<int> ids(static_cast<std::size_t>(omp_get_place_num_procs(place)));
-        omp_get_place_proc_ids(place, ids.data());
+        const std::vector<int> ids = place_cpus(place);
         all.insert(ids.begin(), ids.end());
     }
+    return {all.begin(), all.end()};
+}
+
+bool openmp_binds() { return omp_get_proc_bind() != omp_proc_bind_false; }
+
+/// The processors of usable_processors().
+std::vector<int> usable_cpus() {
+    std::set<int> all;
+    if (openmp_binds())
+        for (const int id : place_cpus()) all.insert(id);
+    if (all.empty())
+        for (const pid_t thread : {pid_t{0}, ::getpid()})
+            for (const int id : masked_cpus(thread)) all.insert(id);
     return {all.begin(), all.end()};
 }
 
@@ -66,21 +87,14 @@ std::map<int, int> read_nodes(const std::string& sysfs) {
 }
 
 /// Processors kept for threads beside the compute pool.
-struct Service {
-    std::mutex mutex;
-    std::vector<int> ids;
-};
-
-Service& service() {
-    static Service kept;
-    return kept;
-}
+constinit Immortal<std::vector<int>> service_cpus;
+constinit ForkMutex service_mutex;
 
 }  // namespace
 
 std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
     std::vector<int> ids;
-    if (omp_get_proc_bind() != omp_proc_bind_false) ids = place_cpus();
+    if (openmp_binds()) ids = place_cpus();
     if (ids.empty()) ids = masked_cpus();
     const std::map<int, int> nodes = read_nodes(sysfs);
     // A core's number is told apart only within its package: the number of its first processor is unique.
@@ -97,8 +111,24 @@ std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
 }
 
 const std::vector<Cpu>& process_cpus() {
-    static const std::vector<Cpu> cpus = allowed_cpus();
-    return cpus;
+    static Immortal<std::vector<Cpu>> cpus;
+    return cpus.get([] { return allowed_cpus(); });
+}
+
+int usable_processors() { return static_cast<int>(usable_cpus().size()); }
+
+void use_usable_processors() {
+    if (!openmp_binds()) bind_thread(usable_cpus());
+}
+
+std::vector<std::vector<int>> openmp_places(int threads) {
+    std::vector<std::vector<int>> masks;
+    if (!openmp_binds()) return masks;
+    const int places = omp_get_num_places();
+    const bool spread = omp_get_proc_bind() == omp_proc_bind_spread && threads < places;
+    for (int i = 0; i < threads && places > 0; ++i)
+        masks.push_back(place_cpus(spread ? i * places / threads : i % places));
+    return masks;
 }
 
 void bind_thread(const std::vector<int>& ids) {
@@ -113,17 +143,17 @@ void bind_thread(const std::vector<int>& ids) {
 }
 
 void keep_service_cpus(std::vector<int> ids) {
-    Service& kept = service();
-    const std::lock_guard lock(kept.mutex);
-    kept.ids = std::move(ids);
+    std::vector<int>& kept = service_cpus.get();
+    const std::lock_guard lock(service_mutex);
+    kept = std::move(ids);
 }
 
 void use_process_cpus() {
     std::vector<int> ids;
     {
-        Service& kept = service();
-        const std::lock_guard lock(kept.mutex);
-        ids = kept.ids;
+        const std::vector<int>& kept = service_cpus.get();
+        const std::lock_guard lock(service_mutex);
+        ids = kept;
     }
     if (!ids.empty()) return bind_thread(ids);
     for (const Cpu& cpu : process_cpus()) ids.push_back(cpu.id);

@@ -22,6 +22,17 @@ std::vector<Cpu> allowed_cpus(const std::string& sysfs = "/sys/devices/system");
 /// allowed_cpus() as it was when this was called first: what is bound to fewer processors later keeps its answer.
 const std::vector<Cpu>& process_cpus();
 
+/// Returns how many processors threads may run on now: those of the calling thread and of the process's first one, or
+/// those of all places where OpenMP was told to bind threads. It follows what the system takes away and gives.
+int usable_processors();
+
+/// bind_thread to those processors, for a thread that one thread starts and all use; not where OpenMP binds.
+void use_usable_processors();
+
+/// Returns the processors of each of `threads` threads where OpenMP was told to bind its own (OMP_PROC_BIND and
+/// OMP_PLACES, GOMP_CPU_AFFINITY), else nothing.
+std::vector<std::vector<int>> openmp_places(int threads);
+
 /// Lets the calling thread, and those it starts from here on, run on these processors alone; where the system refuses,
 /// it stays where it is.
 void bind_thread(const std::vector<int>& ids);

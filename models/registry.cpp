@@ -3,17 +3,18 @@
 #include <string>
 #include <vector>
 
+#include "kernels/immortal.h"
 #include "models/families.h"
 
 namespace keel {
 
 std::span<const ModelEntry> model_registry() {
-    static const std::vector<ModelEntry> all = [] {
+    static constinit Immortal<const std::vector<ModelEntry>> all;
+    return all.get([] {
         std::vector<ModelEntry> entries;
         for (const auto family : kModelFamilies) entries.insert(entries.end(), family().begin(), family().end());
         return entries;
-    }();
-    return all;
+    });
 }
 
 const ModelEntry& find_model(const std::string& name) {

@@ -8,10 +8,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <system_error>
+#include <utility>
 
-#include "kernels/error.h"
+#include "engine/paths.h"
 
 namespace keel {
 namespace fs = std::filesystem;
@@ -84,6 +83,13 @@ std::string little_endian(std::uint64_t value, int count) {
     return bytes;
 }
 
+std::string new_name() {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+    return fmt::format("{}{}.{}.{}", kPrefix, static_cast<std::int64_t>(seconds_since_1970()),
+                       host[0] != '\0' ? host.data() : "host", ::getpid());
+}
+
 }  // namespace
 
 std::uint32_t masked_crc32c(std::string_view bytes) {
@@ -98,18 +104,9 @@ std::string tfrecord(std::string_view data) {
     return length + little_endian(masked_crc32c(length), 4) + std::string(data) + little_endian(masked_crc32c(data), 4);
 }
 
-EventFile::EventFile(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) throw IoError(fmt::format("[events] cannot make the folder {}: {}", folder.string(), error.message()));
-    std::array<char, 256> host{};
-    if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
-    path_ = folder / fmt::format("{}{}.{}.{}", kPrefix, static_cast<std::int64_t>(seconds_since_1970()),
-                                 host[0] != '\0' ? host.data() : "host", ::getpid());
-    write(tfrecord(version_event()));
-}
+EventFile::EventFile(const fs::path& folder) : file_(folder / new_name()) {}
 
-void EventFile::append(const Json& row) {
+void EventFile::add(const Json& row) {
     const auto step = row.at("step").get<std::int64_t>();
     std::string summary;
     for (const auto& [key, value] : row.items())
@@ -118,22 +115,15 @@ void EventFile::append(const Json& row) {
                 Message()
                     .bytes(1, Message().bytes(1, tag_of(key)).real(2, static_cast<float>(value.get<double>())).text())
                     .text();
-    write((begun_ ? "" : tfrecord(start_event(step))) + tfrecord(event(step).bytes(5, summary).text()));
-    begun_ = true;
-}
-
-void EventFile::write(const std::string& records) const {
-    std::ofstream out(path_, std::ios::app | std::ios::binary);
-    out << records << std::flush;
-    if (!out) throw IoError(fmt::format("[events] cannot write to {}", path_.string()));
+    const std::string start = std::exchange(begun_, true) ? "" : tfrecord(start_event(step));
+    file_.add(start + tfrecord(event(step).bytes(5, summary).text()), tfrecord(version_event()));
 }
 
 void remove_event_files(const fs::path& folder) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error))
-        if (entry.path().filename().string().starts_with(kPrefix) && !fs::remove(entry.path(), error) && error)
-            throw IoError(fmt::format("[events] cannot remove {}: {}", entry.path().string(), error.message()));
-    fs::remove(folder, error);  // refuses a folder that holds anything else
+    if (!is_folder(folder)) return;
+    for (const FolderEntry& entry : list_folder(folder))
+        if (entry.name.starts_with(kPrefix)) remove_path(folder / entry.name);
+    if (list_folder(folder).empty()) remove_path(folder);
 }
 
 }  // namespace keel

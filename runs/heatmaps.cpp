@@ -9,6 +9,7 @@
 #include "data/formats/decode.h"
 #include "data/formats/stb.h"
 #include "engine/files.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 
 namespace keel {
@@ -106,10 +107,7 @@ Heatmaps::Heatmaps(HeatmapOptions options, const std::string& checkpoint)
             farthest_ = std::max({farthest_, box.box.x + box.box.width, box.box.y + box.box.height});
             boxes_[box.image].push_back(std::move(box));
         }
-    std::error_code error;
-    fs::create_directories(options_.directory, error);
-    if (error)
-        throw IoError(fmt::format("[heatmaps] cannot make the folder {}: {}", options_.directory, error.message()));
+    make_folders(options_.directory);
 }
 
 std::vector<std::int64_t> Heatmaps::drawn_labels(std::span<const float> scores) const {

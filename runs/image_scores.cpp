@@ -23,12 +23,12 @@ Tensor batch_of(std::span<const ImageScorer::Inputs> images, std::size_t model) 
 }  // namespace
 
 ImageScorer::ImageScorer(const ImageScorerOptions& options) : views_(options.views), calibrated_(options.calibrated) {
-    const std::vector<ModelSpec> specs = read_ensemble(options.checkpoints);
-    for (std::size_t i = 0; i < specs.size(); ++i)
-        if (calibrated_ && (!specs[i].operating || !specs[i].operating->calibration))
-            throw UsageError("[calibrate] " + options.checkpoints[i] +
+    const std::vector<OpenedModel> opened = open_ensemble(options.checkpoints);
+    for (const OpenedModel& file : opened)
+        if (calibrated_ && (!file.spec.operating || !file.spec.operating->calibration))
+            throw UsageError("[calibrate] " + file.path.string() +
                              " has no calibration; keel threshold --calibrate makes one");
-    for (const std::string& file : options.checkpoints) models_.push_back(load_predictor(file, views_, options.batch));
+    for (const OpenedModel& file : opened) models_.push_back(load_predictor(file, views_, options.batch));
     choose_thresholds(options);
 }
 
@@ -75,7 +75,11 @@ ImageScorer::Scores ImageScorer::score(std::span<const Inputs> images) const {
     const std::size_t labels = spec().label_names.size();
     std::vector<double> sums(images.size() * labels);
     for (std::size_t k = 0; k < models_.size(); ++k) {
-        const Tensor raw = predict_views(models_[k], batch_of(images, k), views_);
+        std::vector<NoAnswer> none;
+        const Tensor raw = predict_views(models_[k], batch_of(images, k), views_, none);
+        for (NoAnswer& one : none)
+            if (std::ranges::find(scores.none, one.image, &NoAnswer::image) == scores.none.end())
+                scores.none.push_back(std::move(one));
         if (k == 0)
             for (std::size_t i = 0; i < sums.size() && !thresholds_.empty(); ++i) {
                 const auto& threshold = thresholds_[i % labels];
@@ -85,6 +89,7 @@ ImageScorer::Scores ImageScorer::score(std::span<const Inputs> images) const {
         if (calibrated_) calibrate(*models_[k].spec().operating->calibration, spec().multi_label, raw.values<float>());
         for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += double{raw.values<float>()[i]};
     }
+    std::ranges::sort(scores.none, {}, &NoAnswer::image);
     for (const double sum : sums)
         scores.probabilities.push_back(static_cast<float>(sum / static_cast<double>(models_.size())));
     return scores;

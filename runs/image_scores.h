@@ -22,7 +22,7 @@ struct ImageScorerOptions {
 /// Models ready to score, all held in memory.
 class ImageScorer {
 public:
-    /// Throws as read_ensemble() and load_predictor() do; UsageError for a rule or a calibration that a checkpoint does
+    /// Throws as open_ensemble() and load_predictor() do; UsageError for a rule or a calibration that a checkpoint does
     /// not have.
     explicit ImageScorer(const ImageScorerOptions& options);
 
@@ -42,6 +42,7 @@ public:
     struct Scores {
         std::vector<float> probabilities;
         std::vector<std::optional<bool>> calls;  ///< {images, labels}; empty where nothing was measured
+        std::vector<NoAnswer> none;              ///< images whose probabilities are NaN, in order, and why
     };
     Scores score(std::span<const Inputs> images) const;
 

@@ -6,6 +6,7 @@
 
 #include "embed/foreign_weights.h"
 #include "embed/loaded_model.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "graph/build/graph_file.h"
 #include "graph/summary.h"
@@ -106,7 +107,7 @@ ModelText models_text(const ModelOptions& options, std::int64_t image_size) {
 ModelText layers_text(const std::string& model_or_file, const ModelOptions& options, std::int64_t image_size) {
     const bool known =
         std::ranges::any_of(model_registry(), [&](const ModelEntry& entry) { return model_or_file == entry.name; });
-    if (!known && std::filesystem::exists(model_or_file)) return text_of_file(model_or_file);
+    if (!known && is_there(model_or_file)) return text_of_file(model_or_file);
     const auto model = make_model(model_or_file, options);
     return text_of(model_or_file, summarize(*model, options.channels, image_size), image_size);
 }

@@ -19,7 +19,9 @@ constexpr std::size_t kShown = 10;  // layers on the screen
 }  // namespace
 
 Json quantize_json(const QuantizeReport& report, const QuantizedFile& file) {
-    Json candidates = Json::object(), layers = Json::array(), fallbacks = Json::array();
+    Json candidates = Json::object(), layers = Json::array(), fallbacks = Json::array(), dead = Json::array();
+    for (const DeadChannels& layer : report.dead)
+        dead.push_back({{"name", layer.name}, {"dead", layer.dead}, {"channels", layer.channels}});
     for (const Fallback& fallback : report.fallbacks)
         fallbacks.push_back({{"name", fallback.name}, {"own_snr_db", fallback.snr_db}});
     for (const auto& candidate : report.candidates) candidates[std::string(name(candidate.method))] = candidate.error;
@@ -41,6 +43,8 @@ Json quantize_json(const QuantizeReport& report, const QuantizedFile& file) {
             {"seconds", file.seconds},
             {"keep_below", file.keep_below},
             {"fallbacks", std::move(fallbacks)},
+            {"dead_channels", std::move(dead)},
+            {"warnings", report.warnings},
             {"layers", std::move(layers)}};
 }
 

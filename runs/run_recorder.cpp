@@ -79,7 +79,8 @@ std::string score_text(const EpochReport& report) {
 }  // namespace
 
 void RunRecorder::on_resume(const ResumeReport& report) {
-    for (const std::string& warning : report.warnings) directory_.log().warn("{}", warning);
+    if (directory_.writes())  // all ranks are told the same
+        for (const std::string& warning : report.warnings) directory_.log().warn("{}", warning);
     directory_.cut_metrics_after(report.epochs_recorded);
     directory_.log().info("resumed {} at epoch {}, step {}", report.file.string(), report.epoch + 1, report.step);
 }
@@ -115,6 +116,13 @@ void RunRecorder::on_epoch(const EpochReport& report) {
                           report.train_loss, report.images_per_second, validation);
 }
 
+void RunRecorder::before_checkpoint() { directory_.require_own(); }
+
+std::optional<StopRequest> RunRecorder::should_stop(double) {
+    if (directory_.lost()) directory_.require_own();
+    return std::nullopt;
+}
+
 void RunRecorder::on_checkpoint(const CheckpointReport& report) {
     if (!report.error.empty() && directory_.writes())
         directory_.log().error("step {} is not saved, what was saved before is kept: {}", report.step, report.error);
@@ -127,6 +135,10 @@ void RunRecorder::on_skip(const SkippedStep& step) {
                               fmt::join(step.samples, ", "));
     directory_.record_divergence(
         {{"epoch", step.epoch}, {"step", step.step}, {"what", step.what}, {"lr", step.lr}, {"samples", step.samples}});
+}
+
+void RunRecorder::on_remark(const std::string& remark) {
+    if (directory_.writes()) directory_.log().warn("{}", remark);
 }
 
 void RunRecorder::on_bad_image(const BadImage& bad) { directory_.log().warn("skipped {}: {}", bad.name, bad.reason); }

@@ -10,6 +10,10 @@ KEEL_PACKAGES="$KEEL_PACKAGES libtiff-dev libwebp-dev libgif-dev libdcmtk-dev li
 KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev pkgconf python3 libopenmpi-dev openmpi-bin"
 # For what plays a cluster on one machine: tests/slurm, scripts/namespaces.sh. Not installed by any script.
 KEEL_CLUSTER_PACKAGES="slurm-wlm munge iproute2"
+# For the ranks' tests under other makes of MPI (tests/mpi): MPICH beside Open MPI, and a Debian 13 in a folder. Not installed by any script.
+KEEL_MPI_PACKAGES="libmpich-dev mpich debootstrap"
+# For the tests of containers (tests/containers): the image without an engine, the manifest's schema. Not installed by any script.
+KEEL_CONTAINER_PACKAGES="buildah debootstrap python3-yaml python3-jsonschema"
 # For a slow test of DICOM files, which is skipped without them. Not installed by any script.
 KEEL_DICOM_PACKAGES="python3-pydicom python3-numpy python3-pil dcmtk libgdcm-tools"
 KEEL_FUZZ_PACKAGES="clang-14 libclang-rt-14-dev libomp-14-dev"

@@ -27,6 +27,9 @@ constexpr std::uint64_t kFileLimit = 1 << 20;  // bytes; a configuration has a f
 /// The first line of what to_toml() writes.
 constexpr std::string_view kResolvedHead = "# The resolved configuration of a keel train run.";
 
+/// The key of a table that stands for a text that is not UTF-8, as paths may be, which TOML's texts are.
+constexpr std::string_view kBytes = "bytes";
+
 /// A value as its source gave it, before it meets the member that it is for. A list is one of numbers.
 using Numbers = std::vector<double>;
 using Value = std::variant<bool, std::int64_t, double, std::string, Numbers>;
@@ -175,7 +178,8 @@ Value value_of_text(const Row& option, const std::string& text) {
     return numbers;
 }
 
-/// The value of a TOML node; tables, dates and lists of anything but numbers become a text that no member takes.
+/// The value of a TOML node; other tables than of bytes, dates and lists of anything but numbers become a text that no
+/// member takes.
 Value value_of_node(const toml::node& node) {
     if (const auto* truth = node.as_boolean()) return truth->get();
     if (const auto* whole = node.as_integer()) return whole->get();
@@ -189,7 +193,11 @@ Value value_of_node(const toml::node& node) {
         }
         return numbers;
     }
-    return std::string(node.is_table() ? "a table" : "a date or time");
+    if (const auto* table = node.as_table()) {
+        const auto* bytes = table->size() == 1 ? table->get_as<std::string>(kBytes) : nullptr;
+        return bytes != nullptr ? percent_decoded(bytes->get()) : std::string("a table");
+    }
+    return std::string("a date or time");
 }
 
 /// Throws UsageError where a program has set a value that a text could not.
@@ -220,6 +228,7 @@ std::string option_text(const TrainConfig& config, const Option<TrainConfig>& op
             const auto& value = config.*member;
             using T = std::decay_t<decltype(value)>;
             if constexpr (std::is_same_v<T, std::string>) {
+                if (!is_utf8(value)) return fmt::format("{{ {} = \"{}\" }}", kBytes, percent_encoded(value));
                 std::ostringstream text;
                 text << toml::value<std::string>(value);
                 return text.str();

@@ -31,7 +31,7 @@ void check_train_config(const TrainConfig& config);
 /// cannot (where the run lies, how long it goes on, how many threads work on it).
 std::vector<std::string> changes_that_matter(const TrainConfig& before, const TrainConfig& now);
 
-/// Returns the value of one option as config.toml holds it.
+/// Returns the value of one option as config.toml holds it: of a text that is not UTF-8 `{ bytes = "r%F6ntgen" }`.
 std::string option_text(const TrainConfig& config, const Option<TrainConfig>& option);
 
 /// Returns all keys and values, as config.toml holds them; apply_toml() of it gives an equal configuration.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "distributed/collectives/self_test.h"
 #include "kernels/error.h"
+#include "train/resume_check.h"
 
 namespace keel {
 
@@ -57,6 +59,14 @@ void DataParallel::finish() {
     if (!buckets_) return;
     buckets_->finish();
     exposed_ += buckets_->exposed_seconds();
+}
+
+std::string DataParallel::take_remark() {
+    if (!buckets_ || !buckets_->is_apart() || std::exchange(remarked_, true)) return "";
+    return fmt::format(
+        "/dev/shm has no room for the {:.0f} MB of gradients that each rank shares with those of its node: they are "
+        "summed by messages, which takes longer (docker run --shm-size, Kubernetes: an emptyDir of medium Memory)",
+        static_cast<double>(buckets_->plan().elements) * sizeof(float) / 1e6);
 }
 
 std::string DataParallel::time_breakdown(double seconds, double input) {
@@ -129,6 +139,17 @@ void require_equal(World& world, const std::string& what, const std::string& tex
                             what, r, more_b ? b : "", more_a ? a : ""));
         }
     }
+}
+
+void require_same_weights(World& world, std::int64_t step, const std::vector<NamedTensor>& tensors) {
+    if (world.is_single()) return;
+    const std::vector<std::string> all = world.gather_texts(hash_of(tensors));
+    const auto other = std::ranges::find_if(all, [&](const std::string& hash) { return hash != all[0]; });
+    if (other == all.end()) return;
+    throw IoError(
+        fmt::format("[ranks] after step {} rank {} has other weights than rank 0: a memory or a processor is at fault, "
+                    "or the ranks are different builds of Keel; the last checkpoint is from before",
+                    step, other - all.begin()));
 }
 
 }  // namespace keel

@@ -63,6 +63,9 @@ public:
     /// for want of images: means over the ranks, for people. All ranks call it.
     std::string time_breakdown(double seconds, double input);
 
+    /// Returns what should be known of how sums are made, once; else nothing.
+    std::string take_remark();
+
     const GradientBuckets* buckets() const { return buckets_ ? &*buckets_ : nullptr; }
 
 private:
@@ -71,6 +74,7 @@ private:
     std::unique_ptr<RankStatistics> statistics_;
     std::unique_ptr<GradientBuckets> buckets_;
     std::unique_ptr<VirtualShards> shards_;
+    bool remarked_ = false;
     double exposed_ = 0;      // seconds since time_breakdown() was called last
     Traffic traffic_before_;  // then
 };
@@ -82,5 +86,9 @@ BucketOptions bucket_options(const std::string& allreduce, const std::string& wi
 /// Throws UsageError, on all ranks, which names one whose `text` is not that of rank 0, and the first line where they
 /// differ.
 void require_equal(World& world, const std::string& what, const std::string& text);
+
+/// Throws IoError, on all ranks, where `tensors` are not the same on all of them to the bit: each rank applies the same
+/// gradients to the same weights, so that a memory or a processor is at fault, or ranks are of different builds.
+void require_same_weights(World& world, std::int64_t step, const std::vector<NamedTensor>& tensors);
 
 }  // namespace keel

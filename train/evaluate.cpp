@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/autograd.h"
@@ -25,7 +27,19 @@ double reported_loss(const ModelSpec& spec, const Tensor& logits, const Batch& b
 
 Predictions evaluate(const Predictor& model, const Dataset& dataset, const LoaderOptions& options,
                      const std::function<void(std::int64_t, std::int64_t)>& progress, const ViewOptions& views) {
-    return *evaluate_unless([] { return false; }, model, dataset, options, progress, views);
+    Predictions all = *evaluate_unless([] { return false; }, model, dataset, options, progress, views);
+    require_answers(all, model.spec().name);
+    return all;
+}
+
+void require_answers(const Predictions& predictions, const std::string& model) {
+    const auto bad = std::ranges::find_if(predictions.probabilities, [](float p) { return !std::isfinite(p); });
+    if (bad == predictions.probabilities.end()) return;
+    const auto labels = predictions.probabilities.size() / predictions.names.size();
+    const auto sample = static_cast<std::size_t>(bad - predictions.probabilities.begin()) / labels;
+    throw InputError(
+        fmt::format("[eval] {} has no answer to {}: its pixels, or what the model makes of them, are NaN or infinite",
+                    model, predictions.names[sample]));
 }
 
 std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, const Predictor& model,
@@ -39,11 +53,12 @@ std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, co
     Predictions all;
     RunningMean loss;
     Loader loader(dataset, options);
+    std::vector<NoAnswer> none;  // their NaN says it
     for (Batch batch; loader.next(batch);) {
         if (stop()) return std::nullopt;
-        const Tensor logits = whole ? model.logits(images_of(batch)) : Tensor();
+        const Tensor logits = whole ? model.logits(images_of(batch), none) : Tensor();
         if (whole) loss.add(reported_loss(spec, logits, batch), static_cast<double>(batch.n));
-        const Tensor scores = whole ? probabilities(spec, logits) : predict_views(model, images_of(batch), views);
+        const Tensor scores = whole ? probabilities(spec, logits) : predict_views(model, images_of(batch), views, none);
         all.probabilities.insert(all.probabilities.end(), scores.values<float>().begin(), scores.values<float>().end());
         all.targets.insert(all.targets.end(), batch.targets.begin(), batch.targets.end());
         all.labels.insert(all.labels.end(), batch.labels.begin(), batch.labels.end());

@@ -43,6 +43,7 @@ struct StepReport {
     std::int64_t epoch = 0, epochs = 0;          ///< the epoch under way, from 1, and how many there will be
     std::int64_t step = 0;                       ///< completed, over all epochs
     std::int64_t samples_done = 0, samples = 0;  ///< of the epoch, all ranks
+    double lr = 0;                               ///< that the step ran at
     double mean_loss = 0;                        ///< of the epoch so far
     double images_per_second = 0;                ///< all ranks, in this process's part of the epoch
 };
@@ -56,7 +57,7 @@ struct EpochTrained {
 struct EpochReport {
     std::int64_t epoch = 0, epochs = 0;  ///< the one that ended, from 1
     std::int64_t step = 0;
-    double lr = 0;
+    double lr = 0;                 ///< of the epoch's first step
     double train_loss = 0;         ///< mean; NaN where no sample counted
     double images_per_second = 0;  ///< NaN where no step was made
     double seconds = 0;            ///< of training
@@ -99,9 +100,14 @@ public:
     virtual void on_step(const StepReport&) {}
     virtual void on_epoch_trained(const EpochTrained&) {}
     virtual void on_epoch(const EpochReport&) {}
+    /// A checkpoint is written and about to take the last one's place, on the rank that saves alone. An IoError thrown
+    /// here is as a disk that refuses; another exception ends the run, with the checkpoints as they were.
+    virtual void before_checkpoint() {}
     virtual void on_checkpoint(const CheckpointReport&) {}
     virtual void on_skip(const SkippedStep&) {}
     virtual void on_bad_image(const BadImage&) {}
+    /// What should be known of the machine and shows only on the way, a sentence; the same on all ranks.
+    virtual void on_remark(const std::string&) {}
     /// No more steps come; the last checkpoint may not be saved yet.
     virtual void on_end() {}
 
@@ -120,9 +126,13 @@ public:
     void on_step(const StepReport& report) override { each(&TrainObserver::on_step, report); }
     void on_epoch_trained(const EpochTrained& report) override { each(&TrainObserver::on_epoch_trained, report); }
     void on_epoch(const EpochReport& report) override { each(&TrainObserver::on_epoch, report); }
+    void before_checkpoint() override {
+        for (TrainObserver* observer : observers_) observer->before_checkpoint();
+    }
     void on_checkpoint(const CheckpointReport& report) override { each(&TrainObserver::on_checkpoint, report); }
     void on_skip(const SkippedStep& step) override { each(&TrainObserver::on_skip, step); }
     void on_bad_image(const BadImage& bad) override { each(&TrainObserver::on_bad_image, bad); }
+    void on_remark(const std::string& remark) override { each(&TrainObserver::on_remark, remark); }
     void on_end() override {
         for (TrainObserver* observer : observers_) observer->on_end();
     }

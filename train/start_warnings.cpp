@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "data/inspect/info.h"
 #include "data/pipeline/label_groups.h"
@@ -11,6 +12,7 @@
 #include "engine/rng_scope.h"
 #include "engine/statistics_sync.h"
 #include "kernels/error.h"
+#include "train/run_course.h"
 
 namespace keel {
 namespace {
@@ -74,6 +76,55 @@ void warn_of_options(const TrainConfig& config, const Dataset& dataset, std::vec
                                        groups.left_out));
 }
 
+/// Milestones, step_epochs and plateaus that never come, in a run of so many epochs, the last of them maybe in part.
+void warn_of_decays(const TrainConfig& config, const RunCourse& course, double epochs,
+                    std::vector<std::string>& warnings) {
+    const auto late = [&](std::int64_t epoch) { return static_cast<double>(epoch) >= epochs; };
+    std::vector<std::int64_t> never;
+    std::ranges::copy_if(config.milestones, std::back_inserter(never), late);
+    const bool stepped = config.schedule == "step";
+    if (!stepped && (!config.milestones.empty() || config.step_epochs > 0))
+        warnings.push_back(
+            fmt::format("milestones and step_epochs do nothing: the schedule is {}, not step", config.schedule));
+    else if (stepped && config.milestones.empty() && config.step_epochs == 0)
+        warnings.emplace_back("schedule step decays nothing without milestones or step_epochs");
+    else if (stepped && !never.empty())
+        warnings.push_back(fmt::format("the decays at milestones {} never come: the run has {:.4g} epochs",
+                                       fmt::join(never, ", "), epochs));
+    if (stepped && config.step_epochs > 0 && late(config.step_epochs))
+        warnings.push_back(
+            fmt::format("the decay every {} epochs never comes: the run has {:.4g}", config.step_epochs, epochs));
+    // The first validation cannot be without progress, and the epoch after the decay is the first that has it.
+    if (config.schedule == "plateau" && late(config.plateau_patience + 2))
+        warnings.push_back(
+            fmt::format("the plateau's decay never comes: plateau_patience is {}, and the run has {:.4g} "
+                        "epochs",
+                        config.plateau_patience, epochs));
+    const std::int64_t warmup = course.position_of_step(config.warmup_steps);
+    if (config.warmup_steps == 0 || warmup < course.end()) return;
+    const std::int64_t steps = course.steps_left({});
+    const ScheduleOptions schedule = course.schedule(config);
+    warnings.push_back(fmt::format(
+        "the warm-up of {} steps takes the whole run of {}: the learning rate gets to {:.3g} of {:.3g}; lower "
+        "--warmup-steps",
+        config.warmup_steps, steps,
+        learning_rate(schedule, {course.position_of_step(steps - 1), course.end(), course.epoch_samples()}),
+        schedule.lr));
+}
+
+void warn_of_schedule(const TrainConfig& config, const Dataset& dataset, int ranks,
+                      std::vector<std::string>& warnings) {
+    const std::int64_t samples = dataset.size(Split::train);
+    if (samples == 0 || visited_in_epoch(config, samples, ranks) == 0) return;
+    const StepSize size{config.batch_size, ranks};
+    const RunCourse course(config, samples, size, size);
+    warn_of_decays(config, course, static_cast<double>(course.end()) / static_cast<double>(samples), warnings);
+    if (dataset.size(Split::val) > 0) return;
+    if (config.patience > 0) warnings.emplace_back("patience does nothing: the data has no validation split");
+    if (config.schedule == "plateau")
+        warnings.emplace_back("schedule plateau decays nothing: the data has no validation split");
+}
+
 void check_mixing(const TrainConfig& config, int ranks) {
     if ((config.mixup == 0 && config.cutmix == 0) || config.mix_probability == 0) return;
     const std::int64_t images =
@@ -120,6 +171,7 @@ std::vector<std::string> start_warnings(const TrainConfig& config, const Dataset
     std::vector<std::string> warnings;
     warn_of_labels(dataset, warnings);
     warn_of_options(config, dataset, warnings);
+    warn_of_schedule(config, dataset, ranks, warnings);
     warn_of_batch_norm(config, dataset, train, ranks, warnings);
     return warnings;
 }

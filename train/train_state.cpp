@@ -60,22 +60,6 @@ Optimizer make_optimizer(const TrainConfig& config, const nn::Module& module, co
     return Optimizer(std::move(groups), options);
 }
 
-ScheduleOptions make_schedule(const TrainConfig& config, int ranks) {
-    ScheduleOptions schedule;
-    schedule.kind = schedule_kind(config.schedule);
-    schedule.lr = config.lr * (config.lr_scaling == "linear" ? ranks
-                               : config.lr_scaling == "sqrt" ? std::sqrt(ranks)
-                                                             : 1);
-    schedule.floor = config.min_lr;
-    schedule.warmup_steps = config.warmup_steps;
-    schedule.milestones.assign(config.milestones.begin(), config.milestones.end());
-    schedule.every = config.step_epochs;
-    schedule.gamma = schedule.kind == ScheduleKind::plateau ? config.plateau_factor : config.step_gamma;
-    schedule.patience = config.plateau_patience;
-    check(schedule);
-    return schedule;
-}
-
 /// Takes the weights of --init.
 void load_initial(const std::string& file, const std::string& classifier, TrainState& state) {
     std::vector<std::string> left_out;
@@ -97,6 +81,22 @@ void require_channels(const TrainConfig& config, const Dataset& dataset) {
 }
 
 }  // namespace
+
+ScheduleOptions make_schedule(const TrainConfig& config, double ranks) {
+    ScheduleOptions schedule;
+    schedule.kind = schedule_kind(config.schedule);
+    schedule.lr = config.lr * (config.lr_scaling == "linear" ? ranks
+                               : config.lr_scaling == "sqrt" ? std::sqrt(ranks)
+                                                             : 1);
+    schedule.floor = config.min_lr;
+    schedule.warmup_steps = config.warmup_steps;
+    schedule.milestones.assign(config.milestones.begin(), config.milestones.end());
+    schedule.every = config.step_epochs;
+    schedule.gamma = schedule.kind == ScheduleKind::plateau ? config.plateau_factor : config.step_gamma;
+    schedule.patience = config.plateau_patience;
+    check(schedule);
+    return schedule;
+}
 
 TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks,
                             std::shared_ptr<const Loss> loss) {

@@ -46,6 +46,10 @@ struct TrainState {
 TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, int ranks = 1,
                             std::shared_ptr<const Loss> loss = nullptr);
 
+/// Returns the schedule that `config` names, in steps; the learning rate is scaled for so many ranks, if config says
+/// so. Throws UsageError for values that do not go together.
+ScheduleOptions make_schedule(const TrainConfig& config, double ranks);
+
 /// Takes back what forward passes do to a module's buffers (the running statistics of batch norms).
 class BufferGuard {
 public:

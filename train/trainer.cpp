@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/arena.h"
+#include "engine/patience.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
@@ -24,7 +25,10 @@
 namespace keel {
 namespace {
 
+constexpr char kUnread[] = "unread ";  // before why a rank has no data, where the storage is to blame
+
 std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dataset> dataset) {
+    const PatienceScope patience(config.io_patience);
     if (!dataset) return open_training_data(config);
     check_training_data(*dataset, config.data);
     return dataset;
@@ -32,6 +36,7 @@ std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dat
 
 TrainConfig checked(const TrainConfig& config) {
     check_train_config(config);
+    require_reproducible(config);
     return config;
 }
 
@@ -59,6 +64,7 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
     : config_(checked(config)),
       own_world_(std::move(own_world)),
       observer_(observer),
+      isa_(world != nullptr ? *world : *own_world_, config_.reproducible),
       dataset_(data_for(config, std::move(parts.dataset))),
       train_(make_train_state(config, *dataset_, (world != nullptr ? world : own_world_.get())->size(),
                               std::move(parts.loss))),
@@ -71,16 +77,20 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
     state_.data = hash_of(*dataset_);
     require_equal(ranks, "data and model", state_.data + "\n" + hash_of(train_.tensors()));
     const std::int64_t samples = dataset_->size(Split::train);
-    steps_per_epoch_ = ranks.is_single()
-                           ? (samples + config_.batch_size - 1) / config_.batch_size
-                           : std::ssize(plan_shard(parallel_.shard(), samples, config_.batch_size, 0).batches);
-    if (steps_per_epoch_ == 0)
+    if (visited_in_epoch(config_, samples, ranks.size()) == 0)
         throw UsageError(fmt::format("[train] {} samples are too few for {} ranks", samples, ranks.size()));
     state_.ranks = ranks.size();
-    total_steps_ = steps_per_epoch_ * config_.epochs;
-    if (config_.max_steps > 0) total_steps_ = std::min(total_steps_, config_.max_steps);
+    state_.began = {config_.batch_size, ranks.size()};
     state_.seed = config_.seed;
+    set_course();
     warnings_ = start_warnings(config_, *dataset_, train_, ranks.size());
+    if (!isa_.note().empty()) warnings_.push_back(isa_.note());
+}
+
+void Trainer::set_course() {
+    course_ =
+        RunCourse(config_, dataset_->size(Split::train), state_.began, {config_.batch_size, parallel_.world().size()});
+    train_.schedule = course_.schedule(config_);
 }
 
 Trainer::~Trainer() = default;
@@ -89,14 +99,12 @@ std::function<void(const BadImage&)> Trainer::on_bad_image() const {
     return [this](const BadImage& bad) { observer_.on_bad_image(bad); };
 }
 
-double Trainer::current_lr() const {
-    return learning_rate(train_.schedule, {state_.step, total_steps_, steps_per_epoch_}, state_.plateau);
-}
+double Trainer::current_lr() const { return learning_rate(train_.schedule, course_.next_step(state_), state_.plateau); }
 
 bool Trainer::done() const {
     // A run stopped after its last step has that epoch still to validate and record.
     const bool out_of_steps =
-        state_.step >= total_steps_ && (state_.sample_offset == 0 || state_.recorded_step == state_.step);
+        course_.out_of_steps(state_) && (state_.sample_offset == 0 || state_.recorded_step == state_.step);
     return out_of_steps || state_.epoch >= config_.epochs || (state_.sample_offset == 0 && out_of_patience());
 }
 
@@ -122,20 +130,26 @@ bool Trainer::next_batch(Loader& loader, Batch& batch) {
         return loader.next(batch);
     } catch (const InputError& error) {
         data_error_ = error.what();
-        batch.n = 0;
-        batch.image_size = static_cast<int>(train_.spec.image_size);
-        batch.channels = static_cast<int>(train_.spec.options.channels);
-        batch.planned = config_.batch_size * parallel_.world().size();
-        return true;
+    } catch (const StorageError& error) {
+        data_error_ = kUnread + std::string(error.what());
     }
+    batch.n = 0;
+    batch.image_size = static_cast<int>(train_.spec.image_size);
+    batch.channels = static_cast<int>(train_.spec.options.channels);
+    batch.planned = config_.batch_size * parallel_.world().size();
+    return true;
 }
 
 void Trainer::stop_without_data() {
     const std::vector<std::string> reasons = parallel_.world().gather_texts(data_error_);
     const auto rank =
         std::ranges::find_if(reasons, [](const std::string& reason) { return !reason.empty(); }) - reasons.begin();
-    throw InputError(
-        fmt::format("[train] rank {} has no more data: {}", rank, reasons[static_cast<std::size_t>(rank)]));
+    const std::string& reason = reasons[static_cast<std::size_t>(rank)];
+    const bool unread = reason.starts_with(kUnread);
+    const std::string message =
+        fmt::format("[train] rank {} has no more data: {}", rank, reason.substr(unread ? std::size(kUnread) - 1 : 0));
+    if (unread) throw StorageError(message);
+    throw InputError(message);
 }
 
 void Trainer::skip_step(const Batch& batch, const std::string& what) {
@@ -158,7 +172,8 @@ void Trainer::train_step(const Batch& batch) {
         longest_step_ = std::max(longest_step_, seconds_since(step_start_));
         return own_status();
     };
-    const TrainStep::Result result = step_.run(batch, {state_.epoch, state_.step}, current_lr(), own);
+    step_lr_ = current_lr();
+    const TrainStep::Result result = step_.run(batch, {state_.epoch, state_.step}, step_lr_, own);
     status_ = result.status;
     if (status_.failed) stop_without_data();
     if (!result.applied) return skip_step(batch, result.fault);
@@ -168,25 +183,28 @@ void Trainer::train_step(const Batch& batch) {
 }
 
 void Trainer::report_step() {
+    if (const std::string remark = parallel_.take_remark(); !remark.empty()) observer_.on_remark(remark);
     observer_.on_step(
         {.epoch = state_.epoch + 1,
          .epochs = config_.epochs,
          .step = state_.step,
          .samples_done = state_.sample_offset,
          .samples = dataset_->size(Split::train),
+         .lr = step_lr_,
          .mean_loss = state_.loss_sum / static_cast<double>(std::max<std::int64_t>(state_.loss_samples, 1)),
          .images_per_second = static_cast<double>(epoch_images_) / epoch_seconds_});
 }
 
 bool Trainer::train_epoch() {
     train_.module->train(true);
-    Loader loader(*dataset_,
-                  training_loader(config_, *dataset_, train_.spec, parallel_.shard(), state_, on_bad_image()));
+    LoaderOptions options = training_loader(config_, *dataset_, train_.spec, parallel_.shard(), state_, on_bad_image());
+    options.stop_waiting = [this] { return own_status().stop; };
+    Loader loader(*dataset_, std::move(options));
     const std::int64_t bad_before = state_.bad_images;
     const auto start = Clock::now();
     epoch_images_ = 0;
     double input = 0;
-    for (Batch batch; state_.step < total_steps_;) {
+    for (Batch batch; !course_.out_of_steps(state_);) {
         step_start_ = Clock::now();
         const bool more = next_batch(loader, batch);
         input += seconds_since(step_start_);
@@ -219,10 +237,17 @@ bool Trainer::train_epoch() {
 std::optional<Predictions> Trainer::validate() {
     parallel_.average(train_.running_statistics());
     const EmaScope averages(train_.ema ? &*train_.ema : nullptr);
+    std::optional<Predictor> model;
+    try {
+        model.emplace(train_.spec, *train_.module, config_.batch_size);
+    } catch (const UsageError& error) {  // weights or statistics that are no numbers, the same on all ranks
+        throw DivergedError(
+            fmt::format("[train] at step {} the model cannot be validated: {}", state_.step, error.what()));
+    }
+    LoaderOptions options = validation_loader(config_, train_.spec, on_bad_image());
+    options.stop_waiting = [this] { return own_status().stop; };
     auto predictions = evaluate_on_ranks(
-        parallel_.world(), [this] { return own_status().stop; },
-        Predictor(train_.spec, *train_.module, config_.batch_size), *dataset_,
-        validation_loader(config_, train_.spec, on_bad_image()));
+        parallel_.world(), [this] { return own_status().stop; }, *model, *dataset_, options);
     if (!predictions) stop_ = parallel_.reduce_status(own_status()).stop_request();
     if (predictions && !std::ranges::all_of(predictions->probabilities, [](float p) { return std::isfinite(p); }))
         throw DivergedError(fmt::format(
@@ -233,13 +258,13 @@ std::optional<Predictions> Trainer::validate() {
     return predictions;
 }
 
-void Trainer::report_epoch(const Predictions* predictions, const Scores& scores) {
+void Trainer::report_epoch(const Predictions* predictions, const Scores& scores, double lr) {
     constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
     observer_.on_epoch(
         {.epoch = state_.epoch + 1,
          .epochs = config_.epochs,
          .step = state_.step,
-         .lr = current_lr(),
+         .lr = lr,
          .train_loss = state_.mean_loss(),
          .images_per_second = epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : kNan,
          .seconds = epoch_seconds_,
@@ -251,7 +276,8 @@ void Trainer::report_epoch(const Predictions* predictions, const Scores& scores)
 }
 
 bool Trainer::finish_epoch() {
-    const bool last = state_.epoch + 1 >= config_.epochs || state_.step >= total_steps_;
+    require_same_weights(parallel_.world(), state_.step, train_.trained());
+    const bool last = state_.epoch + 1 >= config_.epochs || course_.out_of_steps(state_);
     const bool has_val = dataset_->size(Split::val) > 0;
     const bool validates = has_val && (last || (state_.epoch + 1) % config_.eval_every == 0);
     const std::optional<Predictions> predictions = validates ? validate() : std::nullopt;
@@ -261,11 +287,13 @@ bool Trainer::finish_epoch() {
     const std::optional<double> metric =
         predictions ? std::optional(selection_metric(train_.spec, *predictions, scores)) : std::nullopt;
     if (predictions) metric_name_ = selection_metric_name(train_.spec, scores);
+    const double lr = learning_rate(train_.schedule, course_.epoch_start(state_), state_.plateau);
     const EpochVerdict verdict = judge_epoch(state_, train_.schedule, metric, epoch_complete());
     const std::optional<double> best_before = std::exchange(state_.best_metric, verdict.best_metric);
     state_.epochs_since_best = verdict.epochs_since_best;
+    state_.judged_epochs = verdict.judged_epochs;
     state_.plateau = verdict.plateau;
-    report_epoch(predictions ? &*predictions : nullptr, scores);
+    report_epoch(predictions ? &*predictions : nullptr, scores, lr);
     state_.recorded_step = state_.step;
     if (epoch_complete()) {
         ++state_.epoch;
@@ -299,6 +327,7 @@ TrainResult Trainer::result(TrainEnd end) const {
 }
 
 TrainResult Trainer::run() {
+    const PatienceScope patience(config_.io_patience);
     saved_at_ = Clock::now();
     first_step_ = state_.step;
     std::int64_t parameters = 0;
@@ -311,7 +340,7 @@ TrainResult Trainer::run() {
          .origins = {dataset_->origin(Split::train), dataset_->origin(Split::val), dataset_->origin(Split::test)},
          .train_samples = dataset_->size(Split::train),
          .val_samples = dataset_->size(Split::val),
-         .total_steps = total_steps_,
+         .total_steps = state_.step + course_.steps_left(state_),
          .images_per_step = config_.batch_size * parallel_.world().size(),
          .parameters = parameters,
          .ranks = parallel_.world().size(),
@@ -322,77 +351,23 @@ TrainResult Trainer::run() {
         try {
             if (train_epoch() && finish_epoch()) continue;
         } catch (const InputError&) {  // of the data: what was learnt from them before is good
-            if (parallel_.world().is_single() || status_.failed) try_save(false);
+            if (ends_together()) try_save(false, nullptr, SaveTries::patient);
             throw;
+        } catch (const StorageError&) {
+            if (!ends_together()) throw;
+            stop_ = parallel_.world().is_single() ? own_status().stop_request() : status_.stop_request();
+            if (!stop_) {
+                try_save(false, nullptr, SaveTries::patient);
+                throw;
+            }
         }
         observer_.on_end();
-        save(false);
+        save(false, nullptr, SaveTries::patient);
         return result(TrainEnd::stopped);
     }
     observer_.on_end();
-    if (unsaved_) save(false);
+    if (unsaved_) save(false, nullptr, SaveTries::patient);
     return result(out_of_patience() ? TrainEnd::out_of_patience : TrainEnd::finished);
-}
-
-void Trainer::save(bool best, const Predictions* predictions) {
-    const auto start = Clock::now();
-    parallel_.average(train_.running_statistics());
-    std::string error;
-    try {
-        if (checkpoints_ && parallel_.world().is_root()) checkpoints_->save(checkpoint(), best);
-    } catch (const IoError& failure) {
-        error = failure.what();
-    }
-    if (error = parallel_.world().broadcast(error); !error.empty()) throw IoError(error);
-    saved_at_ = Clock::now();
-    save_seconds_ = std::max(save_seconds_, seconds_since(start));
-    unsaved_ = false;
-    observer_.on_checkpoint({state_.step, best, "", &train_.spec, best ? predictions : nullptr});
-}
-
-bool Trainer::try_save(bool best, const Predictions* predictions) {
-    try {
-        save(best, predictions);
-        return true;
-    } catch (const IoError& error) {
-        saved_at_ = Clock::now();
-        unsaved_ = true;
-        observer_.on_checkpoint({state_.step, best, error.what(), &train_.spec, nullptr});
-        return false;
-    }
-}
-
-CheckpointState Trainer::checkpoint() const {
-    TrainerState state = state_;
-    state.config = to_toml(config_);
-    CheckpointState checkpoint{{}, train_.tensors()};
-    write_trainer_state(state, checkpoint.metadata);
-    write_spec(train_.spec, checkpoint.metadata);
-    return checkpoint;
-}
-
-void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force) {
-    const ModelSpec spec = read_spec(checkpoint.metadata, file.string());
-    if (spec.name != train_.spec.name || spec.label_names != train_.spec.label_names)
-        throw UsageError(fmt::format("[train] {} holds {} for {} labels, this run is {} for {} labels", file.string(),
-                                     spec.name, spec.label_names.size(), train_.spec.name,
-                                     train_.spec.label_names.size()));
-    TrainerState state = read_trainer_state(checkpoint.metadata, file.string());
-    ResumeChanges changes = changes_since(state, file.string(), config_, parallel_.world().size(), state_.data);
-    if (!changes.refused.empty() && !force)
-        throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones",
-                                     file.string(), fmt::join(changes.refused, ", ")));
-    for (const std::string& change : changes.refused) changes.allowed.push_back("resumed with a change: " + change);
-
-    train_.load(checkpoint.tensors, file.string());
-    state.seed = config_.seed;
-    state.data = state_.data;
-    state.ranks = parallel_.world().size();
-    state_ = std::move(state);
-    require_equal(parallel_.world(), "the checkpoint", hash_of(train_.tensors()));
-    // The row of an epoch that max_steps cut short stays until the epoch goes on.
-    const std::int64_t recorded = done() && state_.sample_offset > 0 ? state_.epoch + 1 : state_.epoch;
-    observer_.on_resume({file, state_.epoch, state_.step, recorded, std::move(changes.allowed)});
 }
 
 }  // namespace keel

@@ -13,9 +13,11 @@
 #include "distributed/world.h"
 #include "engine/checkpoint.h"
 #include "train/checkpoints.h"
+#include "train/computed_with.h"
 #include "train/data_parallel.h"
 #include "train/loss.h"
 #include "train/observer.h"
+#include "train/run_course.h"
 #include "train/train_config.h"
 #include "train/train_state.h"
 #include "train/train_step.h"
@@ -70,8 +72,8 @@ public:
     void resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force = false);
 
     /// Trains to the end, or until an observer asks to stop; then the state is saved. Throws DivergedError where too
-    /// many steps in a row are not finite, InputError where too many images cannot be read, IoError where the last
-    /// state cannot be saved.
+    /// many steps in a row are not finite, InputError where too many images cannot be read, StorageError where the
+    /// data's storage does not answer for `io_patience` seconds, IoError where the last state cannot be saved.
     TrainResult run();
 
     const ModelSpec& spec() const { return train_.spec; }
@@ -99,7 +101,7 @@ private:
     /// step.
     bool next_batch(Loader& loader, Batch& batch);
     void train_step(const Batch& batch);
-    /// Throws InputError, on all ranks, where one of them cannot read its data.
+    /// Throws InputError or StorageError, on all ranks, where one of them cannot read its data.
     [[noreturn]] void stop_without_data();
     /// Reports a step that was not applied; throws DivergedError after too many in a row.
     void skip_step(const Batch& batch, const std::string& what);
@@ -109,14 +111,21 @@ private:
     bool finish_epoch();
     /// Scores the validation split; none if the run must stop before the end.
     std::optional<Predictions> validate();
-    void report_epoch(const Predictions* predictions, const Scores& scores);
+    void report_epoch(const Predictions* predictions, const Scores& scores, double lr);
 
+    /// Whether all ranks leave the epoch at the same step.
+    bool ends_together() const { return parallel_.world().is_single() || status_.failed; }
+
+    /// A run that goes on saves again later; one that ends waits for its storage.
+    enum class SaveTries { once, patient };
     /// Throws IoError where the state cannot be saved. `predictions` are those that made it the best.
-    void save(bool best, const Predictions* predictions = nullptr);
+    void save(bool best, const Predictions* predictions = nullptr, SaveTries tries = SaveTries::once);
     /// Saves for a run that goes on: a failure is reported, and the next save is a new try. True if it was saved.
-    bool try_save(bool best, const Predictions* predictions = nullptr);
+    bool try_save(bool best, const Predictions* predictions = nullptr, SaveTries tries = SaveTries::once);
     CheckpointState checkpoint() const;
 
+    /// Lays the run's course and schedule anew, for the size that steps have now and as the run began.
+    void set_course();
     double current_lr() const;
     bool epoch_complete() const { return state_.sample_offset >= dataset_->size(Split::train); }
     bool out_of_patience() const { return config_.patience > 0 && state_.epochs_since_best >= config_.patience; }
@@ -126,12 +135,13 @@ private:
     TrainConfig config_;
     std::unique_ptr<World> own_world_;  // where none was given
     TrainObserver& observer_;
+    CommonIsa isa_;  // before what computes
     std::unique_ptr<Dataset> dataset_;
     TrainState train_;
     mutable DataParallel parallel_;
     TrainStep step_;
     std::optional<Checkpoints> checkpoints_;
-    std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
+    RunCourse course_;
     std::vector<std::string> warnings_;  // for the run's start
     TrainerState state_;                 // where the run is; all of it is in the checkpoint
 
@@ -142,6 +152,7 @@ private:
     std::string data_error_;           // why this rank has no more data
     std::string metric_name_;          // of the last validation
     std::int64_t first_step_ = 0;
+    double step_lr_ = 0;  // of the newest step
     double epoch_seconds_ = 0;
     std::int64_t epoch_images_ = 0;
     double longest_step_ = 0, save_seconds_ = 0;

@@ -7,12 +7,14 @@
 #include <limits>
 
 #include "engine/json.h"
+#include "engine/strict_json.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
 
 constexpr const char* kKey = "keel.trainer";
+constexpr std::int64_t kMostImages = 1 << 20, kMostRanks = 1 << 20;  // of a step; more are damage
 
 template <class T>
 std::string number_text(T value) {
@@ -45,6 +47,22 @@ struct Metadata {
     }
 };
 
+/// Reads what an earlier Keel did not write, as far as it is there.
+void read_newer_part(const Json& json, TrainerState& state) {
+    if (!json.contains("began")) return;
+    state.judged_epochs = whole_number<std::int64_t>(json.at("judged_epochs"));
+    json.at("steps_vary").get_to(state.steps_vary);
+    const Json &began = json.at("began"), &computed_with = json.at("computed_with");
+    state.began = {whole_number<std::int64_t>(began.at("batch")), whole_number<int>(began.at("ranks"))};
+    const bool known = state.began != StepSize{};
+    if ((known && (state.began.batch < 1 || state.began.ranks < 1)) || state.began.batch > kMostImages ||
+        state.began.ranks > kMostRanks || state.judged_epochs < 0)
+        throw InputError(fmt::format("steps of {} images on {} ranks, {} epochs judged", state.began.batch,
+                                     state.began.ranks, state.judged_epochs));
+    state.computed_with = {whole_number<int>(computed_with.at("threads")), computed_with.at("isa"),
+                           computed_with.at("library"), computed_with.at("tuned")};
+}
+
 }  // namespace
 
 double TrainerState::mean_loss() const {
@@ -60,14 +78,23 @@ void write_trainer_state(const TrainerState& state, std::map<std::string, std::s
     metadata["keel.config"] = state.config;
     metadata.erase("keel.best_metric");
     if (state.best_metric) metadata["keel.best_metric"] = number_text(*state.best_metric);
+    const ComputedWith& computed_with = state.computed_with;
     metadata[kKey] = json_text({{"loss_sum", state.loss_sum},
                                 {"loss_samples", state.loss_samples},
                                 {"bad_images", state.bad_images},
                                 {"divergent", state.divergent},
                                 {"ranks", state.ranks},
                                 {"epochs_since_best", state.epochs_since_best},
+                                {"judged_epochs", state.judged_epochs},
                                 {"recorded_step", state.recorded_step},
-                                {"data", state.data}});
+                                {"data", state.data},
+                                {"began", {{"batch", state.began.batch}, {"ranks", state.began.ranks}}},
+                                {"steps_vary", state.steps_vary},
+                                {"computed_with",
+                                 {{"threads", computed_with.threads},
+                                  {"isa", computed_with.isa},
+                                  {"library", computed_with.library},
+                                  {"tuned", computed_with.tuned}}}});
 }
 
 TrainerState read_trainer_state(const std::map<std::string, std::string>& metadata, const std::string& file) {
@@ -96,6 +123,9 @@ TrainerState read_trainer_state(const std::map<std::string, std::string>& metada
         json.at("epochs_since_best").get_to(state.epochs_since_best);
         json.at("recorded_step").get_to(state.recorded_step);
         json.at("data").get_to(state.data);
+        if (state.ranks < 1 || state.ranks > kMostRanks || state.epochs_since_best < 0)
+            throw InputError(fmt::format("{} ranks, {} epochs since the best", state.ranks, state.epochs_since_best));
+        read_newer_part(json, state);
     } catch (const std::exception& error) {
         throw InputError(
             fmt::format("[train] {}: '{}' in its metadata is missing or malformed: {}", file, kKey, error.what()));

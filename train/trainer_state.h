@@ -10,6 +10,26 @@
 
 namespace keel {
 
+/// How many images a step of all ranks has: so many of each rank.
+struct StepSize {
+    std::int64_t batch = 0;
+    int ranks = 0;
+
+    std::int64_t images() const { return batch * ranks; }
+    bool operator==(const StepSize&) const = default;
+};
+
+/// What the last bits of a step's weights depend on, beside the configuration.
+struct ComputedWith {
+    int threads = 0;        ///< of each rank; 0: not known
+    std::string isa{};      ///< active_isa()
+    std::string library{};  ///< kernels::convolution_library()
+    bool tuned = false;     ///< convolutions' kernels were chosen by their times (--tuning)
+    bool operator==(const ComputedWith&) const = default;
+};
+
+/// Epochs and samples say where a run is; steps are as long as the run has ranks and batches of them, and count updates
+/// of the weights.
 struct TrainerState {
     std::int64_t epoch = 0;          ///< epochs completed
     std::int64_t step = 0;           ///< optimizer steps completed
@@ -19,14 +39,18 @@ struct TrainerState {
     PlateauState plateau;
     std::string config;  ///< the run's resolved configuration, TOML
 
-    double loss_sum = 0;            ///< over the samples of this epoch so far
-    std::int64_t loss_samples = 0;  ///< of this epoch so far
-    std::int64_t bad_images = 0;    ///< of this epoch so far
-    int divergent = 0;              ///< steps in a row that were not applied
-    int ranks = 1;                  ///< that the run goes on
-    int epochs_since_best = 0;
+    double loss_sum = 0;             ///< over the samples of this epoch so far
+    std::int64_t loss_samples = 0;   ///< of this epoch so far
+    std::int64_t bad_images = 0;     ///< of this epoch so far
+    int divergent = 0;               ///< steps in a row that were not applied
+    int ranks = 1;                   ///< that the run goes on
+    int epochs_since_best = 0;       ///< at the newest validation of a whole epoch
+    std::int64_t judged_epochs = 0;  ///< epochs completed at that validation
     std::int64_t recorded_step = 0;  ///< the step that the newest row of metrics is about
     std::string data;                ///< hash of the samples' names and labels
+    StepSize began;                  ///< as the run began; of no images: an earlier Keel's state (in_epochs())
+    bool steps_vary = false;         ///< steps have had other sizes since
+    ComputedWith computed_with;      ///< of the steps before the checkpoint
 
     /// Returns the mean loss of this epoch so far; NaN before its first sample.
     double mean_loss() const;

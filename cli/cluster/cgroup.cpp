@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "engine/files.h"
 #include "kernels/error.h"
@@ -48,24 +49,78 @@ void lower_by_group(CgroupLimits& limits, const fs::path& group) {
     lower_cores(limits, contents(group / "cpu.cfs_quota_us") + " " + contents(group / "cpu.cfs_period_us"));
     lower_memory(limits, contents(group / "memory.max"));
     lower_memory(limits, contents(group / "memory.limit_in_bytes"));
+    std::istringstream pids(contents(group / "pids.max"));
+    if (std::int64_t most = 0; pids >> most && most >= 0) lower(limits.processes, most);
+}
+
+/// Lists with commas between the words: whether they have one in common, or are both empty.
+bool share_a_word(const std::string& a, const std::string& b) {
+    if (a.empty() || b.empty()) return a.empty() && b.empty();
+    std::istringstream words(a);
+    for (std::string word; std::getline(words, word, ',');)
+        if (("," + b + ",").find("," + word + ",") != std::string::npos) return true;
+    return false;
+}
+
+/// A hierarchy as it is mounted: the group that its top shows, and where that is.
+struct Mount {
+    std::string controllers;  ///< "cpu,cpuacct", among other options; empty: version 2
+    fs::path top, place;
+};
+
+/// Of lines "36 35 0:31 /TOP /PLACE rw,... shared:1 - cgroup cgroup rw,cpu,cpuacct" those of control groups.
+std::vector<Mount> mounts_of(const std::string& mountinfo) {
+    std::vector<Mount> mounts;
+    std::istringstream lines(mountinfo);
+    for (std::string line; std::getline(lines, line);) {
+        const std::size_t dash = line.find(" - ");
+        if (dash == std::string::npos) continue;
+        std::istringstream before(line.substr(0, dash)), after(line.substr(dash + 3));
+        std::string skipped, top, place, kind, source, options;
+        before >> skipped >> skipped >> skipped >> top >> place;
+        after >> kind >> source >> options;
+        if (kind == "cgroup2") mounts.push_back({"", top, place});
+        if (kind == "cgroup") mounts.push_back({options, top, place});
+    }
+    return mounts;
+}
+
+/// Where the hierarchy of some controllers may be found: as mounted, or else under their names, of which there may be
+/// links for each.
+std::vector<Mount> places_of(const std::vector<Mount>& mounts, const std::string& controllers) {
+    std::vector<Mount> places;
+    for (const Mount& mount : mounts)
+        if (share_a_word(controllers, mount.controllers)) places.push_back(mount);
+    if (!places.empty()) return places;
+    const fs::path all = "/sys/fs/cgroup";
+    places.push_back({controllers, "/", all / controllers});
+    std::istringstream words(controllers);
+    for (std::string word; std::getline(words, word, ',');) places.push_back({word, "/", all / word});
+    return places;
+}
+
+/// The way from a mounted group down to `group`; none where that lies outside, as it may in a container.
+fs::path below(const fs::path& top, const fs::path& group) {
+    const fs::path way = group.lexically_relative(top);
+    return way.empty() || *way.begin() == ".." || way == "." ? fs::path() : way;
 }
 
 }  // namespace
 
 CgroupLimits read_cgroup_limits(const fs::path& root) {
     CgroupLimits limits;
-    // Lines "ID:CONTROLLERS:/GROUP"; version 2's has no controllers. A hierarchy of version 1 is mounted under its
-    // controllers' names. In a container the group may lie outside of what is mounted: then only the hierarchy's root
-    // is found.
+    const std::vector<Mount> mounts = mounts_of(contents(root / "proc/self/mountinfo"));
+    // Lines "ID:CONTROLLERS:/GROUP"; version 2's has no controllers.
     std::istringstream lines(contents(root / "proc/self/cgroup"));
     for (std::string line; std::getline(lines, line);) {
         const std::size_t first = line.find(':'), second = line.find(':', first + 1);
         if (first == std::string::npos || second == std::string::npos) continue;
-        const fs::path hierarchy = root / "sys/fs/cgroup" / line.substr(first + 1, second - first - 1);
-        const fs::path group = fs::path(line.substr(second + 1)).relative_path();
-        fs::path at = hierarchy;
-        lower_by_group(limits, at);
-        for (const fs::path& part : group) lower_by_group(limits, at /= part);
+        const std::string controllers = line.substr(first + 1, second - first - 1);
+        for (const Mount& mount : places_of(mounts, controllers)) {
+            fs::path at = root / mount.place.relative_path();
+            lower_by_group(limits, at);
+            for (const fs::path& part : below(mount.top, line.substr(second + 1))) lower_by_group(limits, at /= part);
+        }
     }
     return limits;
 }

@@ -10,10 +10,12 @@ namespace keel::cli {
 struct CgroupLimits {
     std::optional<double> cores;  ///< CPU time per time; none: no limit
     std::optional<std::int64_t> memory_bytes;
+    std::optional<std::int64_t> processes;  ///< and threads, together
 };
 
-/// Reads proc/self/cgroup and sys/fs/cgroup below `root`. Each group on the way to the hierarchy's root limits the
-/// process: the least of them counts. What is missing or malformed limits nothing.
+/// Reads proc/self/cgroup below `root` and the hierarchies where proc/self/mountinfo says that they are mounted, or
+/// else in sys/fs/cgroup. Each group on the way to the hierarchy's root limits the process: the least of them counts.
+/// What is missing or malformed limits nothing.
 CgroupLimits read_cgroup_limits(const std::filesystem::path& root = "/");
 
 }  // namespace keel::cli

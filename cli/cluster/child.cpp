@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +21,7 @@ namespace keel::cli {
 namespace {
 
 constexpr int kNotStarted = 127;
+constexpr int kTriesToBury = 200;  // 10 ms apart
 
 [[noreturn]] void become(const std::vector<char*>& argv, int err, bool mute) {
     ::setpgid(0, 0);
@@ -28,6 +30,7 @@ constexpr int kNotStarted = 127;
     ::dup2(null, STDIN_FILENO);
     if (mute) ::dup2(STDERR_FILENO, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
+    std::signal(SIGPIPE, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -55,9 +58,11 @@ Child::Child(const std::vector<std::string>& words, bool mute) {
 }
 
 Child::~Child() {
-    if (!ended_) {
-        kill();
-        ::waitpid(process_, nullptr, 0);
+    if (!ended_) kill();
+    // A process that hangs in a file system cannot even be killed: it is left behind.
+    for (int tries = 0; !ended_ && tries < kTriesToBury; ++tries) {
+        ended_ = ::waitpid(process_, nullptr, WNOHANG) != 0;
+        if (!ended_) ::usleep(10'000);
     }
     ::close(stderr_);
 }
@@ -84,6 +89,12 @@ bool Child::wait(std::chrono::milliseconds limit, const std::function<void(const
     const bool over = ended_ && (silent_ || !ready);
     if (over && !unfinished_.empty()) line(std::exchange(unfinished_, {}) + "\n");
     return !over;
+}
+
+bool Child::has_children() const {
+    std::ifstream list(fmt::format("/proc/{0}/task/{0}/children", process_));
+    std::string first;
+    return !list || list >> first;
 }
 
 void Child::signal(int number) const {

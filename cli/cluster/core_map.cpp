@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "distributed/mpi/mpi_communicator.h"
 #include "engine/text.h"
 
 namespace keel::cli {
@@ -31,7 +32,7 @@ Json core_map_object(const CorePlan& plan, int nodes) {
             {"oversubscribed", plan.oversubscribed},
             {"ranks", std::move(ranks)},
             {"notes", plan.notes},
-            {"mpirun", mpirun_line(plan, nodes, kCommand)},
+            {"mpirun", mpirun_line(plan, nodes, kCommand, mpi_make(mpi_library()))},
             {"srun", srun_line(plan, nodes, kCommand)}};
 }
 
@@ -47,7 +48,8 @@ std::string core_map_text(const CorePlan& plan, int nodes) {
     }
     text += format_table(rows) + "\n";
     for (const std::string& note : plan.notes) text += "Note: " + note + "\n";
-    return text + mpirun_line(plan, nodes, kCommand) + "\n" + srun_line(plan, nodes, kCommand) + "\n";
+    return text + mpirun_line(plan, nodes, kCommand, mpi_make(mpi_library())) + "\n" +
+           srun_line(plan, nodes, kCommand) + "\n";
 }
 
 }  // namespace keel::cli

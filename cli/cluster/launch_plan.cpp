@@ -54,12 +54,12 @@ int rank_count(const std::vector<Host>& hosts) {
 
 std::vector<std::string> launch_line(const LaunchOptions& options, const std::vector<Host>& hosts) {
     std::vector<std::string> line = options.mpirun;
-    line.insert(line.end(), {"-np", std::to_string(rank_count(hosts)), "--map-by", "slot", "--bind-to", "none"});
     std::string names;
     for (const Host& host : hosts)
         if (!host.name.empty()) names += fmt::format("{}{}:{}", names.empty() ? "" : ",", host.name, host.ranks);
-    if (!names.empty()) line.insert(line.end(), {"--host", names});
-    if (options.oversubscribe) line.insert(line.end(), {"--oversubscribe", "--mca", "mpi_yield_when_idle", "1"});
+    const std::vector<std::string> words =
+        mpirun_words(options.make, {.ranks = rank_count(hosts), .hosts = names, .crowded = options.oversubscribe});
+    line.insert(line.end(), words.begin(), words.end());
     line.push_back(options.keel);
     line.insert(line.end(), options.command.begin(), options.command.end());
     if (!options.command.empty() && options.command.front() == "train" && !says(options.command, "--resume"))

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "distributed/planning/mpirun_words.h"
 #include "distributed/rank_failure.h"
 
 namespace keel::cli {
@@ -26,6 +27,7 @@ struct LaunchOptions {
     std::string keel = "keel";                  ///< this program
     std::vector<std::string> command;           ///< "train", ...
     bool oversubscribe = false;
+    MpiMake make = MpiMake::open_mpi_4;  ///< whose words the launcher understands
 };
 
 /// The words of the line that starts the ranks, filled host by host. `keel train` goes on with its newest checkpoint,

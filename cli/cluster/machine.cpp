@@ -23,7 +23,7 @@ std::optional<int> positive(const std::string& text) {
 }
 
 std::vector<std::string> warnings_of(const Machine& m) {
-    std::vector<std::string> out;
+    std::vector<std::string> out = m.hidden;
     if (m.threads > m.allowed_cores)
         out.push_back(fmt::format("{} compute threads share {} allowed cores: set --threads {}", m.threads,
                                   m.allowed_cores, m.allowed_cores));
@@ -58,11 +58,16 @@ std::vector<std::string> warnings_of(const Machine& m) {
 
 Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
     const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+    Json others = Json::array();
+    for (const Machine::OtherIsa& other : m.other_isas)
+        others.push_back({{"name", other.name}, {"why_not", other.why_not}});
     return {
         {"cpu", m.cpu},
         {"features", m.features},
+        {"features_unused", m.unused},
         {"isa", m.isa},
         {"isa_forced", or_null(m.forced_isa)},
+        {"isas_unused", others},
         {"online_cpus", m.online_cpus},
         {"allowed_cpus", m.allowed_cpus},
         {"allowed_cores", m.allowed_cores},
@@ -83,11 +88,15 @@ Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
 
 std::string text_of(const Machine& m, const std::vector<std::string>& warnings) {
     const auto or_unset = [](const std::string& text) { return text.empty() ? std::string("not set") : text; };
-    const std::vector<std::pair<const char*, std::string>> rows{
+    std::vector<std::pair<std::string, std::string>> rows{
         {"CPU", m.cpu},
         {"Features",
          m.features.empty() ? "none that Keel has kernels for" : fmt::format("{}", fmt::join(m.features, " "))},
+        {"Features not used", m.unused.empty() ? "none" : fmt::format("{}", fmt::join(m.unused, " "))},
         {"ISA of the kernels", m.forced_isa.empty() ? m.isa : m.isa + " (forced by KEEL_ISA)"},
+    };
+    for (const Machine::OtherIsa& other : m.other_isas) rows.emplace_back("Not " + other.name, other.why_not);
+    const std::vector<std::pair<std::string, std::string>> rest{
         {"Processors",
          fmt::format("{} online, {} allowed, of {} cores", m.online_cpus, m.allowed_cpus, m.allowed_cores)},
         {"Cgroup's quota", m.cgroup.cores ? fmt::format("{:.2f} cores", *m.cgroup.cores) : "none"},
@@ -101,6 +110,7 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
         {"Cgroup's memory", m.cgroup.memory_bytes ? gigabytes(*m.cgroup.memory_bytes) : "no limit"},
         {"MPI", m.mpi ? "built in" : "not built in"},
     };
+    rows.insert(rows.end(), rest.begin(), rest.end());
     std::string text;
     for (const auto& [name, value] : rows) text += fmt::format("{:<21}{}\n", name, value);
     text += "\n";

@@ -14,8 +14,14 @@ namespace keel::cli {
 /// What was read; nothing is judged here. An environment variable that is not set is empty.
 struct Machine {
     std::string cpu;
-    std::vector<std::string> features;      ///< of those that Keel has kernels for
-    std::string isa, forced_isa;            ///< the one in use; KEEL_ISA
+    std::vector<std::string> features;  ///< of those that Keel has kernels for
+    std::string isa, forced_isa;        ///< the one in use; KEEL_ISA
+    std::vector<std::string> unused;    ///< features that are there, but not part of the ISA in use
+    struct OtherIsa {
+        std::string name, why_not;  ///< a sentence without its full stop
+    };
+    std::vector<OtherIsa> other_isas;       ///< those that the one in use does not include
+    std::vector<std::string> hidden;        ///< sentences of what a hypervisor or the operating system withholds
     int online_cpus = 0, allowed_cpus = 0;  ///< hyper-threads counted
     std::vector<Cpu> cpus;                  ///< the allowed ones
     int allowed_cores = 0, threads = 0;
@@ -34,8 +40,9 @@ struct DoctorReport {
     std::string text;                   ///< for people
 };
 
-/// A pure function of `machine`. Warns of more threads than cores or quota, fewer than the batch system gave, unusable
-/// huge pages, memory that is almost used up, and variables that are no numbers.
+/// A pure function of `machine`. Warns of instructions that are hidden from the process, more threads than cores or
+/// quota, fewer than the batch system gave, unusable huge pages, memory that is almost used up, and variables that are
+/// no numbers.
 DoctorReport diagnose(const Machine& machine);
 
 /// Reads the machine that this process runs on; `threads` are those of the compute pool. What cannot be read stays as

@@ -100,7 +100,8 @@ int with_heartbeat(World& world, const RankGuardOptions& options, const std::fun
     HeartbeatOptions beats{.rank = world.rank(), .size = world.size(), .limits = {.silence = options.silence}};
     // A sum that an exception leaves half done may outlive this call.
     const auto heartbeat = std::make_shared<Heartbeat>(
-        beats, [&](const std::string& mine) { return world.gather_texts(mine); }, end);
+        beats, [&](const std::vector<int>& with, const std::string& mine) { return world.exchange_texts(with, mine); },
+        end);
     world.watch_jobs(
         {[heartbeat, deadline = options.deadline](const RunPlace& place) { heartbeat->enter(place, deadline); },
          [heartbeat] { heartbeat->leave(); }});

@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <vector>
 
+#include "cli/cluster/child.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -48,16 +46,34 @@ std::optional<double> duration(std::string_view text) {
     return ((days * 24 + parts[0]) * 60 + parts[1]) * 60 + parts[2];
 }
 
-/// The first line of what `squeue` prints as the job's time left.
-std::optional<double> ask_squeue(const std::string& job) {
+/// The first line of what `squeue` prints as the job's time left. Its controller may be down or slow, for minutes.
+std::optional<double> ask_squeue(const std::string& job, const Remarks& remark, std::chrono::milliseconds patience) {
     if (job.empty() || job.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
-        ::popen(("squeue -h -o %L -j " + job + " 2>/dev/null").c_str(), "r"), ::pclose);
-    std::array<char, 64> line{};
-    if (!pipe || std::fgets(line.data(), line.size(), pipe.get()) == nullptr) return std::nullopt;
-    std::string text = line.data();
+    std::string text;
+    // What a child says on stderr can be read.
+    Child squeue({"sh", "-c", "exec squeue -h -o %L -j " + job + " 1>&2 2>/dev/null"});
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (squeue.wait(std::chrono::milliseconds(50), [&](const std::string& line) {
+        if (text.empty()) text = line;
+    })) {
+        if (std::chrono::steady_clock::now() < until) continue;
+        if (remark)
+            remark(
+                fmt::format("squeue did not answer within {} s: the run knows no time limit (--time-limit gives one)",
+                            std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
+        return std::nullopt;
+    }
     std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
     return duration(text);  // none for UNLIMITED, INVALID and NOT_SET
+}
+
+/// Seconds from now until SLURM_JOB_END_TIME; none where it is no time.
+std::optional<double> until_job_end(std::string_view text) {
+    std::int64_t at = 0;
+    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), at);
+    if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
+    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<double>(at) - now.count();
 }
 
 }  // namespace
@@ -76,23 +92,27 @@ bool TimeLimit::is_over(double needed, Clock::time_point now) const {
     return std::chrono::duration<double>(now - start_).count() + needed + margin > *seconds_;
 }
 
-std::optional<double> time_granted_by_slurm() {
-    const char* job = std::getenv("SLURM_JOB_ID");
+std::optional<double> time_granted_by_slurm(const Remarks& remark, std::chrono::milliseconds patience) {
+    const char* const job = std::getenv("SLURM_JOB_ID");
     if (job == nullptr) return std::nullopt;
-    const char* end = std::getenv("SLURM_JOB_END_TIME");
-    if (end == nullptr) return ask_squeue(job);
-    const std::string_view text = end;
-    std::int64_t at = 0;
-    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), at);
-    if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
-    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<double>(at) - now.count();
+    const char* const end = std::getenv("SLURM_JOB_END_TIME");
+    const std::optional<double> left = end != nullptr ? until_job_end(end) : std::nullopt;
+    if (left && *left > 0) return left;
+    if (end != nullptr && !left) return std::nullopt;
+    const std::optional<double> asked = ask_squeue(job, remark, patience);
+    // Of a job whose time is over squeue says 0:00.
+    const std::optional<double> granted = asked && *asked > 0 ? asked : std::nullopt;
+    if (left && remark)
+        remark(fmt::format("SLURM_JOB_END_TIME was {:.0f} s ago, so that it is not this job's end: {}", -*left,
+                           granted ? fmt::format("squeue says that {:.0f} s are left", *granted)
+                                   : "the run knows no time limit (--time-limit gives one)"));
+    return granted;
 }
 
-TimeLimit read_time_limit(const std::string& text) {
+TimeLimit read_time_limit(const std::string& text, const Remarks& remark) {
     if (text == "none") return {};
     if (!text.empty()) return TimeLimit(parse_duration(text));
-    const auto granted = time_granted_by_slurm();
+    const auto granted = time_granted_by_slurm(remark);
     return granted ? TimeLimit(*granted) : TimeLimit();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -32,11 +33,17 @@ private:
     Clock::time_point start_;
 };
 
+/// Is told what should be known, a sentence.
+using Remarks = std::function<void(const std::string&)>;
+
 /// Returns what Slurm grants this process's job from now on, in seconds: SLURM_JOB_END_TIME (Slurm 22.05 and later),
-/// else `squeue` is asked. None outside a job, or where the job has no limit or nobody can tell.
-std::optional<double> time_granted_by_slurm();
+/// else `squeue` is asked, and for `patience` at most. An end in the past is none of this job: a shell outlived its
+/// own, or Slurm lets jobs run on; then squeue is asked as well. None outside a job, or where the job has no limit or
+/// nobody can tell.
+std::optional<double> time_granted_by_slurm(const Remarks& remark = {},
+                                            std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 /// The limit of the option's text: "none", "" (what Slurm grants, if anything), or a time for parse_duration().
-TimeLimit read_time_limit(const std::string& text);
+TimeLimit read_time_limit(const std::string& text, const Remarks& remark = {});
 
 }  // namespace keel::cli

@@ -53,6 +53,8 @@ bool begins_as(const ImageFormat& format, const std::filesystem::path& path) {
         std::vector<std::uint8_t> begin(std::min(kProbe, file.size()));
         file.read(0, std::as_writable_bytes(std::span(begin)));
         return format.matches(begin);
+    } catch (const StorageError&) {
+        throw;
     } catch (const Error&) {
         return false;  // a folder, or nothing that can be read
     }

@@ -5,6 +5,9 @@
 #include <fmt/core.h>
 
 #include "engine/files.h"
+#include "engine/paths.h"
+#include "engine/patience.h"
+#include "engine/system_error.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -13,14 +16,22 @@ namespace {
 namespace fs = std::filesystem;
 
 void check_target(const std::string& directory, const FolderKind& kind, bool force) {
-    if (!fs::exists(directory)) return;
-    if (!fs::is_directory(directory)) throw UsageError(fmt::format("[{}] {} is not a folder", kind.who, directory));
-    if (fs::is_empty(directory)) return;
+    if (!is_there(directory)) return;
+    if (!is_folder(directory)) throw UsageError(fmt::format("[{}] {} is not a folder", kind.who, directory));
+    if (list_folder(directory).empty()) return;
     if (!force)
         throw UsageError(fmt::format("[{}] {} is not empty; --force replaces a {}", kind.who, directory, kind.what));
-    if (!fs::exists(fs::path(directory) / kind.marker))
+    if (!is_there(fs::path(directory) / kind.marker))
         throw UsageError(
             fmt::format("[{}] {} has no {}: only a {} is replaced", kind.who, directory, kind.marker, kind.what));
+}
+
+void remove_tree(const fs::path& folder) {
+    patiently([&] {
+        std::error_code error;
+        fs::remove_all(folder, error);
+        if (error) throw_system_error("[files] cannot remove " + folder.string(), error.value());
+    });
 }
 
 }  // namespace
@@ -31,8 +42,8 @@ NewFolder::NewFolder(const std::string& directory, const FolderKind& kind, bool 
     const fs::path absolute = fs::absolute(directory).lexically_normal();
     target_ = absolute.has_filename() ? absolute : absolute.parent_path();
     partial_ = target_.string() + ".partial";
-    fs::remove_all(partial_);
-    fs::create_directories(partial_);
+    remove_tree(partial_);
+    make_folders(partial_);
 }
 
 NewFolder::~NewFolder() {
@@ -42,10 +53,12 @@ NewFolder::~NewFolder() {
 
 void NewFolder::commit() {
     const fs::path old = target_.string() + ".replaced";
-    const bool replaces = fs::exists(target_);
+    const bool replaces = is_there(target_);
     if (replaces) {
-        fs::remove_all(old);
-        fs::rename(target_, old);
+        remove_tree(old);
+        std::error_code error;
+        fs::rename(target_, old, error);
+        if (error) throw_system_error("[files] cannot rename " + target_.string(), error.value());
     }
     try {
         rename_folder(partial_, target_);
@@ -55,7 +68,8 @@ void NewFolder::commit() {
         throw;
     }
     committed_ = true;
-    if (replaces) fs::remove_all(old);
+    std::error_code ignored;  // what stays of the old folder goes with the next replacement
+    if (replaces) fs::remove_all(old, ignored);
 }
 
 }  // namespace keel

@@ -18,7 +18,7 @@ struct FolderKind {
 class NewFolder {
 public:
     /// Throws UsageError if something is at `directory` that may not be replaced: anything but an empty folder without
-    /// `force`, with it anything that does not hold the marker. std::filesystem_error where the system refuses.
+    /// `force`, with it anything that does not hold the marker. IoError where the system refuses.
     NewFolder(const std::string& directory, const FolderKind& kind, bool force);
     ~NewFolder();
     NewFolder(const NewFolder&) = delete;

@@ -97,6 +97,8 @@ std::string range_advice(const std::vector<NarrowRange>& ranges, const ImageRead
 int orientation_of_file(const std::string& file, const ImageReading& reading) {
     try {
         return probe_orientation(read_file(file, kMaxImageFileBytes), file, reading);
+    } catch (const StorageError&) {
+        throw;
     } catch (const Error&) {
         return 1;
     }
@@ -133,6 +135,8 @@ std::vector<Remark> describe_images(const Dataset& dataset) {
         const Sample& sample = dataset.samples(split)[static_cast<std::size_t>(index)];
         try {
             odd.look(sample.name, sample.file, dataset.load(split, index));
+        } catch (const StorageError&) {
+            throw;
         } catch (const Error&) {
             continue;  // counted and named where it is loaded
         }

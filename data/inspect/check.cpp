@@ -58,6 +58,8 @@ Seen look(const Dataset& dataset, Split split, std::int64_t index) {
         const std::string& file = dataset.samples(split)[static_cast<std::size_t>(index)].file;
         if (!dataset.reading().exif_rotation && !file.empty())
             seen.orientation = orientation_of_file(file, dataset.reading());
+    } catch (const StorageError&) {
+        throw;  // says nothing about the image
     } catch (const Error& error) {
         seen.bad = error.what();
     }

@@ -15,6 +15,7 @@
 #include "data/formats/new_folder.h"
 #include "data/formats/stb.h"
 #include "data/sources/nih_table.h"
+#include "engine/paths.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 
@@ -129,7 +130,7 @@ void write_tables(const PhantomOptions& o, const std::vector<PhantomImage>& plan
 
 void write_set(const PhantomOptions& o) {
     NewFolder folder(o.directory, {"synth", "phantom set", kPhantomMarker}, o.force);
-    fs::create_directory(folder.path() / "images");
+    make_folders(folder.path() / "images");
     const std::vector<PhantomImage> plan = plan_phantom(o);
     const auto boxes = write_images(o, plan, folder.path() / "images");
     write_tables(o, plan, boxes, folder.path());
@@ -163,11 +164,7 @@ std::vector<PhantomImage> plan_phantom(const PhantomOptions& o) {
 
 void write_phantom(const PhantomOptions& options) {
     check(options);
-    try {
-        write_set(options);
-    } catch (const fs::filesystem_error& failed) {
-        throw IoError(fmt::format("[synth] {}", failed.what()));
-    }
+    write_set(options);
 }
 
 }  // namespace keel

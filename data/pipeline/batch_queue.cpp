@@ -1,5 +1,6 @@
 #include "data/pipeline/batch_queue.h"
 
+#include <chrono>
 #include <utility>
 
 namespace keel {
@@ -21,11 +22,15 @@ void BatchQueue::put(Delivery delivery) {
     ready_changed_.notify_one();
 }
 
-Delivery BatchQueue::take(Batch& batch) {
+std::optional<Delivery> BatchQueue::take(Batch& batch, const std::function<bool()>& give_up) {
     Delivery delivery;
     {
         std::unique_lock lock(mutex_);
-        ready_changed_.wait(lock, [&] { return !ready_.empty(); });
+        while (!ready_changed_.wait_for(lock, std::chrono::milliseconds(100), [&] { return !ready_.empty(); })) {
+            lock.unlock();  // it may take a while to ask
+            if (give_up()) return std::nullopt;
+            lock.lock();
+        }
         if (ready_.front().end) {
             delivery.end = true;
             delivery.error = ready_.front().error;

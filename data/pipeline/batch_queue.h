@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "data/pipeline/batch.h"
@@ -32,8 +34,9 @@ public:
     Batch open();
     void put(Delivery delivery);
     /// Waits for a delivery and takes it out, its batch swapped for `batch`. An end stays, so that the next call
-    /// answers the same, and leaves `batch` as it is.
-    Delivery take(Batch& batch);
+    /// answers the same, and leaves `batch` as it is. Nothing comes where `give_up`, which is asked every tenth of a
+    /// second, says so before there is a delivery.
+    std::optional<Delivery> take(Batch& batch, const std::function<bool()>& give_up);
     /// Nobody waits for room from now on.
     void close();
 

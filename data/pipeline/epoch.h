@@ -43,6 +43,8 @@ struct LoaderOptions {
     double max_bad = 0.001;  ///< bad images tolerated, as a fraction of the split, rounded up
     std::function<void(const BadImage&)>
         on_bad_image{};  ///< called by next(), on its thread, in the order of the epoch
+    /// Asked by next(), on its thread, while the storage does not answer: whether to end the epoch rather than wait.
+    std::function<bool()> stop_waiting{};
 };
 
 struct EpochPlan {

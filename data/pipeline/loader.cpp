@@ -14,7 +14,9 @@
 #include "data/pipeline/batch_queue.h"
 #include "data/pipeline/mix.h"
 #include "data/pipeline/ordered.h"
+#include "engine/patience.h"
 #include "kernels/error.h"
+#include "kernels/fork.h"
 
 namespace keel {
 namespace {
@@ -26,6 +28,7 @@ struct Item {
     std::uint32_t repeats = 0;  ///< how often the epoch had it before
     AlignedFloats pixels;
     std::optional<std::string> bad;  ///< why it could not be loaded
+    std::exception_ptr unread;       ///< or that the storage did not answer, which is not its fault
 };
 
 constexpr std::int64_t kAnnounced = 64;  // samples ahead
@@ -63,14 +66,21 @@ public:
         thread_.join();
     }
 
+    /// Whether the threads that fill it are there: fork() leaves them to the parent.
+    bool has_threads() const { return generation_ == fork_generation(); }
+
     bool next(Batch& batch) {
-        const Delivery delivery = queue_.take(batch);
-        for (const BadImage& bad : delivery.bad) {
+        if (!has_threads())
+            throw UsageError("[loader] it was made before a fork(), whose child has none of its threads: make another");
+        const auto delivery = queue_.take(
+            batch, [this] { return options_.stop_waiting && is_waiting(patience_) && options_.stop_waiting(); });
+        if (!delivery) throw StorageError("[loader] stopped while the storage did not answer");
+        for (const BadImage& bad : delivery->bad) {
             ++bad_reported_;
             if (options_.on_bad_image) options_.on_bad_image(bad);
         }
-        if (delivery.error) std::rethrow_exception(delivery.error);
-        return !delivery.end;
+        if (delivery->error) std::rethrow_exception(delivery->error);
+        return !delivery->end;
     }
 
     std::int64_t bad_images() const { return bad_reported_; }
@@ -79,6 +89,7 @@ public:
 private:
     void run() {
         std::exception_ptr error;
+        const PatienceScope scope(patience_, &cancel_);
         try {
             begin_batch();
             run_ordered(items_.size(), options_.workers, cancel_,
@@ -99,6 +110,7 @@ private:
         item.index = plan_.order[static_cast<std::size_t>(position_++)];
         item.repeats = plan_.repeats.empty() ? 0 : plan_.repeats[static_cast<std::size_t>(item.position)];
         item.bad.reset();
+        item.unread = nullptr;
         announce();
         return true;
     }
@@ -117,12 +129,19 @@ private:
             const Image image = dataset_.load(options_.split, item.index, least_size(options_.transform, augmentation));
             item.pixels.resize(sample_floats_);
             transform_image(image, options_.transform, augmentation, item.pixels.data());
+        } catch (const StorageError&) {
+            item.unread = std::current_exception();
         } catch (const Error& error) {
             item.bad = error.what();
         }
     }
 
     void collect(Item& item) {
+        if (item.unread) {
+            unread_ = item.unread;
+            cancel_ = true;
+            return;
+        }
         add(item);
         if (batches_planned() && !failed_ && item.position + 1 == plan_.batch_end(published_)) publish_and_begin();
     }
@@ -208,6 +227,7 @@ private:
 
     /// Puts the end after the last batch.
     void finish(std::exception_ptr error) {
+        if (unread_ && !error) error = unread_;
         if (failed_ && !error) {
             const BadImage& last = filling_.bad.back();
             error = std::make_exception_ptr(InputError(fmt::format(
@@ -226,6 +246,7 @@ private:
     const EpochPlan plan_;
     const std::int64_t bad_allowed_;
     const std::size_t sample_floats_;
+    const std::shared_ptr<SharedPatience> patience_ = current_patience();  // of the thread that made the loader
     const bool soft_, weighted_;  // whether any sample of the split has soft targets, or a weight that is not 1
     std::vector<Item> items_;     // the samples under way
 
@@ -235,17 +256,22 @@ private:
     std::int64_t published_ = 0;  // batches
     std::int64_t bad_found_ = 0;
     bool failed_ = false;
+    std::exception_ptr unread_;  // why the epoch ends here
 
     std::int64_t bad_reported_ = 0;  // of next()'s thread
 
     BatchQueue queue_;
     std::atomic<bool> cancel_{false};
+    const int generation_ = fork_generation();
     std::thread thread_;
 };
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)
     : pipeline_(std::make_unique<Pipeline>(dataset, std::move(options))) {}
-Loader::~Loader() = default;
+Loader::~Loader() {
+    // What the parent's threads waited for when it forked cannot be destroyed here.
+    if (!pipeline_->has_threads()) static_cast<void>(pipeline_.release());
+}
 bool Loader::next(Batch& batch) { return pipeline_->next(batch); }
 std::int64_t Loader::bad_images() const { return pipeline_->bad_images(); }
 std::int64_t Loader::batch_count() const { return pipeline_->batch_count(); }

@@ -22,7 +22,10 @@ public:
     Loader& operator=(const Loader&) = delete;
 
     /// Fills `batch` and reuses its memory; false at the end of the epoch, with `batch` unchanged. Throws InputError
-    /// once more than max_bad of the split's images were bad, after all batches before that point have been handed out.
+    /// once more than max_bad of the split's images were bad, and StorageError where the storage does not answer for
+    /// longer than the thread that made the loader has patience (engine/patience.h), after all batches before that
+    /// point have been handed out; StorageError at once where stop_waiting says so. For that no image is left out.
+    /// Throws UsageError in the child of a fork() that came after the loader was made.
     bool next(Batch& batch);
 
     /// Returns how many bad images were reported so far.

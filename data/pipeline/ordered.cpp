@@ -8,6 +8,7 @@
 #include <tbb/task_arena.h>
 
 #include "data/pipeline/tsan_fence.h"
+#include "engine/patience.h"
 #include "kernels/topology.h"
 
 namespace keel {
@@ -34,8 +35,9 @@ void run_ordered(std::size_t slots, int workers, const std::atomic<bool>& cancel
         next = (next + 1) % slots;
         return slot;
     };
-    const auto work = [&](std::size_t slot) {
+    const auto work = [&, patience = current_patience()](std::size_t slot) {
         const Turn of_slot(fences[slot]);
+        const PatienceScope scope(patience, &cancel);
         if (!cancel) stages.work(slot);
         return slot;
     };
@@ -68,7 +70,8 @@ void run_ordered(std::size_t slots, int workers, const std::atomic<bool>& cancel
 
 void run_ordered_apart(std::size_t slots, int workers, const std::atomic<bool>& cancel, const OrderedStages& stages) {
     std::exception_ptr error;
-    std::thread([&] {
+    std::thread([&, patience = current_patience()] {
+        const PatienceScope scope(patience, nullptr);
         try {
             run_ordered(slots, workers, cancel, stages);
         } catch (...) {

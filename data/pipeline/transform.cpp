@@ -175,6 +175,7 @@ void warp_and_finish(const Map& image, const TransformOptions& o, const Augmenta
 }  // namespace
 
 void transform_image(const Image& src, const TransformOptions& o, const Augmentation& a, float* dst) {
+    check_image(src, "transform");
     // Grey to more waits for the last pass, so that the passes before it move fewer bytes.
     const bool replicate = src.channels == 1;
     if (src.channels != o.channels && !replicate)

@@ -62,7 +62,7 @@ LeastSize least_size(const TransformOptions& options, const Augmentation& augmen
 /// p = pixel / 255 of an image of 8 bits, which is rounded to pixels after each of the first two, and pixel / 65535 of
 /// one of 16 bits, or the sample itself of one of floats, which never are. The erased rectangle comes last: dst = (u -
 /// mean[c]) / std[c], u uniform in [0, 1) for each value, or for each pixel of a grey image. Without augmentation it is
-/// resize and normalize. Throws InputError if the channels do not fit.
+/// resize and normalize. Throws InputError if the channels do not fit, or as check_image() does.
 void transform_image(const Image& src, const TransformOptions& options, const Augmentation& augmentation, float* dst);
 
 }  // namespace keel

@@ -8,6 +8,7 @@
 #include "data/sources/divide.h"
 #include "data/sources/sources.h"
 #include "data/sources/split_folders.h"
+#include "engine/paths.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -44,7 +45,7 @@ void read_records(const std::string& path, std::vector<Sample>& samples, std::ve
 
 /// Says what lies in a folder where the binary version does not.
 void refuse_other_versions(const std::string& path) {
-    const auto there = [&](const char* name) { return std::filesystem::exists(path + "/" + name); };
+    const auto there = [&](const char* name) { return is_there(path + "/" + name); };
     if (there("data_batch_1.bin")) return;
     if (there("data_batch_1") || there("batches.meta") || there("cifar-10-batches-py"))
         throw InputError(
@@ -60,7 +61,7 @@ void refuse_other_versions(const std::string& path) {
 }  // namespace
 
 std::unique_ptr<Dataset> open_cifar10(const std::string& path, const DatasetOptions& options) {
-    if (!std::filesystem::is_directory(path))
+    if (!is_folder(path))
         throw InputError(fmt::format("[cifar10] {} is a file; unpack the binary version ({}) and name its folder", path,
                                      kBinaryVersion));
     if (find_split_folders(path).divided) return open_folder(path, options);

@@ -1,6 +1,5 @@
 // ImageFolder: one folder a class, with or without a folder a split above them.
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -11,13 +10,12 @@
 #include "data/sources/image_tree.h"
 #include "data/sources/sources.h"
 #include "data/sources/split_folders.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// By the rule `old` a folder without splits of its own has given this much to the test split.
 constexpr double kOldTestFraction = 0.1;
@@ -82,6 +80,8 @@ int native_channels(const DatasetContents& contents) {
         for (const Sample& sample : split) {
             try {
                 return probe_image(read_file(sample.file, kMaxImageFileBytes), sample.file).decoded;
+            } catch (const StorageError&) {
+                throw;
             } catch (const Error&) {
                 continue;  // reported where it is loaded
             }
@@ -263,7 +263,7 @@ private:
 }  // namespace
 
 std::unique_ptr<Dataset> open_folder(const std::string& path, const DatasetOptions& options) {
-    if (!fs::is_directory(path)) throw UsageError(fmt::format("[folder] {} is not a folder", path));
+    if (!is_folder(path)) throw UsageError(fmt::format("[folder] {} is not a folder", path));
     return make_file_dataset(FolderReader(path, options).run(), options);
 }
 

@@ -10,6 +10,7 @@
 #include "data/formats/image_format.h"
 #include "data/sources/image_tree.h"
 #include "data/sources/sources.h"
+#include "engine/paths.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -50,7 +51,7 @@ std::vector<std::string> image_files(const std::vector<std::string>& paths, std:
     for (const std::string& path : paths)
         if (is_dicom_directory(path))
             add_directory(path, files, remarks);
-        else if (std::filesystem::is_directory(path))
+        else if (is_folder(path))
             add_folder(path, files, remarks);
         else
             files.push_back(path);

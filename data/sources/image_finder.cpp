@@ -1,22 +1,19 @@
 #include "data/sources/image_finder.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "data/formats/csv.h"
 #include "data/formats/image_format.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::size_t kMostFolders = 32;  // that a name is tried without
 constexpr const char* kWithoutFolders = "without their first folders";
@@ -66,15 +63,9 @@ ImageFinder::Folder& ImageFinder::folder(const std::string& path) {
     const auto [entry, fresh] = folders_.try_emplace(path);
     Folder& listed = entry->second;
     if (!fresh) return listed;
-    std::error_code error;
-    for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-        std::error_code unknown;
-        if (!it->is_directory(unknown)) listed.names.push_back(it->path().filename().string());
-    }
-    if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory &&
-        error != std::errc::filename_too_long)
-        throw IoError(fmt::format("[data] cannot list {}: {}", path, error.message()));
-    std::ranges::sort(listed.names);
+    if (const PathKind kind = kind_of_path(path); kind != PathKind::folder && kind != PathKind::refused) return listed;
+    for (FolderEntry& file : list_folder(path))
+        if (file.kind != PathKind::folder) listed.names.push_back(std::move(file.name));
     return listed;
 }
 
@@ -107,8 +98,7 @@ ImageFinder::Match ImageFinder::find_below(const std::string& root, const std::s
     // Tables name the folder of their set first, which is seldom there: asked once, not for each of its folders.
     const std::string top = root + "/" + rest.substr(0, rest.find('/', root.empty() ? 1 : 0));
     const auto [known, fresh] = tops_.try_emplace(top, false);
-    std::error_code error;
-    if (fresh) known->second = fs::is_directory(top, error);
+    if (fresh) known->second = is_folder(top);
     if (!known->second) return {};
     return find_in(root.empty() ? rest.substr(0, slash) : root + "/" + rest.substr(0, slash), rest.substr(slash + 1));
 }

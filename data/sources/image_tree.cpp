@@ -3,10 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 #include <span>
@@ -17,6 +15,10 @@
 
 #include "data/formats/image_format.h"
 #include "data/sources/sources.h"
+#include "engine/files.h"
+#include "engine/paths.h"
+#include "engine/patience.h"
+#include "engine/system_error.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -53,13 +55,17 @@ bool is_text(std::string_view name) {
 
 /// Whether a file begins as an image does.
 bool begins_as_image(const std::string& path) {
-    std::error_code error;
-    if (!fs::is_regular_file(path, error)) return false;
-    std::array<char, 512> head{};
-    std::ifstream file(path, std::ios::binary);
-    file.read(head.data(), head.size());
-    const auto bytes = static_cast<std::size_t>(file.gcount());
-    return find_image_format({reinterpret_cast<const std::uint8_t*>(head.data()), bytes}) != nullptr;
+    constexpr std::uint64_t kHead = 512;
+    try {
+        const InputFile file(path);
+        std::vector<std::uint8_t> head(std::min(kHead, file.size()));
+        file.read(0, std::as_writable_bytes(std::span(head)));
+        return find_image_format(head) != nullptr;
+    } catch (const StorageError&) {
+        throw;
+    } catch (const Error&) {
+        return false;  // a pipe, or nothing that can be read
+    }
 }
 
 class Walk {
@@ -80,9 +86,9 @@ private:
     /// False for a folder that was entered before.
     bool is_new(const std::string& path) {
         struct stat status {};
-        if (::stat(path.c_str(), &status) != 0)
-            throw IoError(fmt::format("[data] cannot list {}: {}", path,
-                                      std::error_code(errno, std::generic_category()).message()));
+        patiently([&] {
+            if (::stat(path.c_str(), &status) != 0) throw_system_error("[data] cannot list " + path, errno);
+        });
         return entered_.emplace(status.st_dev, status.st_ino).second;
     }
 
@@ -91,19 +97,15 @@ private:
         const std::string path = path_of(inside);
         if (!is_new(path)) return tree_.again.push_back(inside);
         std::vector<std::string> folders;
-        std::error_code error;
-        for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-            const std::string name = it->path().filename().string(), here = inside.empty() ? name : inside + "/" + name;
-            std::error_code of_entry;
-            if (is_hidden_name(name))
+        for (const FolderEntry& entry : list_folder(path)) {  // of two ways to one folder the first by name is taken
+            const std::string here = inside.empty() ? entry.name : inside + "/" + entry.name;
+            if (is_hidden_name(entry.name))
                 tree_.hidden.push_back(here);
-            else if (!it->is_directory(of_entry))
-                add_file(here, it->is_symlink(of_entry) && !it->exists(of_entry), !inside.empty());
+            else if (entry.kind != PathKind::folder)
+                add_file(here, entry.link && entry.kind == PathKind::none, !inside.empty());
             else if (deep)
                 folders.push_back(here);
         }
-        if (error) throw IoError(fmt::format("[data] cannot list {}: {}", path, error.message()));
-        std::ranges::sort(folders);  // of two ways to one folder the first by name is taken
         for (const std::string& folder : folders) {
             if (holds_training_run(path_of(folder)))
                 tree_.runs.push_back(folder);
@@ -142,9 +144,8 @@ bool leads_back(const std::string& folder, const std::string& root) {
 }
 
 bool holds_training_run(const std::string& folder) {
-    std::error_code error;
-    if (!fs::exists(folder + "/config.toml", error)) return false;
-    return fs::exists(folder + "/metrics.csv", error) || fs::exists(folder + "/checkpoints", error);
+    return is_there(folder + "/config.toml") &&
+           (is_there(folder + "/metrics.csv") || is_there(folder + "/checkpoints"));
 }
 
 void ImageTree::add(const ImageTree& found, const std::string& folder) {

@@ -13,6 +13,7 @@
 #include "data/sources/patients_and_views.h"
 #include "data/sources/published.h"
 #include "data/sources/sources.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -26,7 +27,7 @@ std::vector<std::string> image_folders(const std::string& root) {
     for (const std::string& name : list_directories(root)) {
         if (!name.starts_with("images")) continue;
         for (const std::string& folder : {root + "/" + name, root + "/" + name + "/images"}) {
-            if (!std::filesystem::is_directory(folder)) continue;
+            if (!is_folder(folder)) continue;
             folders.push_back(folder);
             any = any || !list_images(folder).empty();
         }
@@ -91,7 +92,7 @@ void read_lists(const std::string& train_path, const std::string& test_path, con
 void distribute(std::vector<Sample> samples, const std::string& root, const DatasetOptions& options,
                 DatasetContents& contents) {
     const std::string train_path = root + "/train_val_list.txt", test_path = root + "/test_list.txt";
-    const bool has_train = std::filesystem::exists(train_path), has_test = std::filesystem::exists(test_path);
+    const bool has_train = is_there(train_path), has_test = is_there(test_path);
     if (has_train != has_test)
         throw InputError(fmt::format("[nih] {} has one of train_val_list.txt and test_list.txt, not both", root));
     std::vector<bool> test(samples.size()), train(samples.size());
@@ -138,7 +139,7 @@ std::unique_ptr<Dataset> open_other(const std::string& root, const std::string& 
 }  // namespace
 
 std::unique_ptr<Dataset> open_nih(const std::string& path, const DatasetOptions& options) {
-    if (!std::filesystem::is_directory(path)) throw UsageError(fmt::format("[nih] {} is not a folder", path));
+    if (!is_folder(path)) throw UsageError(fmt::format("[nih] {} is not a folder", path));
     // First, so that a folder with nothing of NIH's gets the same message of every compiler.
     const std::vector<std::string> folders = image_folders(path);
     DatasetContents contents;
@@ -156,7 +157,7 @@ std::unique_ptr<Dataset> open_nih(const std::string& path, const DatasetOptions&
 }
 
 std::unique_ptr<Dataset> open_phantom(const std::string& path, const DatasetOptions& options) {
-    if (!std::filesystem::exists(path + "/" + kPhantomMarker)) {
+    if (!is_there(path + "/" + kPhantomMarker)) {
         throw InputError(fmt::format("[phantom] {} has no {}: not a phantom set", path, kPhantomMarker));
     }
     return open_nih(path, options);

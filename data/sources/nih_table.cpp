@@ -13,6 +13,7 @@
 #include "data/formats/csv.h"
 #include "data/sources/patients_and_views.h"
 #include "data/sources/sources.h"
+#include "engine/files.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -128,7 +129,7 @@ std::string image_key(const std::string& name) {
 
 std::vector<std::string> read_name_list(const std::string& path) {
     std::vector<std::string> names;
-    if (std::filesystem::file_size(path) == 0) return names;
+    if (InputFile(path).size() == 0) return names;
     TableFile(path, TableFile::Heading::none).for_each_row([&](TableRow& row) {
         if (const std::string_view name = trimmed(row.cells[0]); !name.empty()) names.emplace_back(name);
     });

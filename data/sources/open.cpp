@@ -1,17 +1,14 @@
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
-#include <system_error>
 
 #include <fmt/core.h>
 
 #include "data/dataset.h"
 #include "data/sources/table.h"
+#include "engine/paths.h"
 #include "kernels/error.h"
 
 namespace keel {
-
-namespace fs = std::filesystem;
 
 std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOptions& options) {
     const auto fraction = [](double v) { return v >= 0.0 && v < 1.0; };
@@ -35,14 +32,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& spec, const DatasetOpti
                         "tables mean nothing to it",
                         scheme));
     const std::string path = spec.substr(colon + 1);
-    std::error_code error;
-    if (path.empty() || !fs::exists(path, error))
-        throw UsageError(fmt::format("[data] {}: '{}' does not exist", spec, path));
-    try {
-        return source->open(path, options);
-    } catch (const fs::filesystem_error& failed) {
-        throw IoError(fmt::format("[data] {}: {}", spec, failed.what()));
-    }
+    if (path.empty() || !is_there(path)) throw UsageError(fmt::format("[data] {}: '{}' does not exist", spec, path));
+    return source->open(path, options);
 }
 
 std::string data_spec_help() {

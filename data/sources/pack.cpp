@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <unordered_set>
@@ -21,13 +20,13 @@
 #include "data/sources/sources.h"
 #include "engine/files.h"
 #include "engine/json.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
 namespace keel {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace pack;
 
 [[noreturn]] void refuse(const std::string& file, const std::string& what) {
@@ -261,7 +260,7 @@ private:
 
 std::unique_ptr<Dataset> open_pack(const std::string& path, const DatasetOptions& options) {
     const std::string file = path + "/" + kIndexName;
-    if (!fs::exists(file))
+    if (!is_there(file))
         throw InputError(
             fmt::format("[pack] {} has no {}: not a pack, or one that was not finished", path, kIndexName));
     Index index = read_index(file);

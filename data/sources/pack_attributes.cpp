@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "data/formats/csv.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -36,7 +37,7 @@ std::string attributes_csv(const std::vector<std::string>& attribute_names, cons
 
 void read_attributes(const std::string& directory, DatasetContents& contents) {
     const std::string file = directory + "/" + kAttributesName;
-    if (!std::filesystem::exists(file)) return;
+    if (!is_there(file)) return;
     const auto refuse = [&](std::size_t line, const std::string& what) {
         throw InputError(fmt::format("[pack] {}:{}: {}", file, line, what));
     };

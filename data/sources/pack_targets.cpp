@@ -10,6 +10,7 @@
 
 #include "data/formats/csv.h"
 #include "engine/files.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -74,7 +75,7 @@ std::string targets_csv(const std::vector<std::string>& labels, const std::vecto
 
 void read_targets(const std::string& folder, DatasetContents& contents) {
     const std::string file = folder + "/" + kTargetsName;
-    if (!std::filesystem::exists(file))
+    if (!is_there(file))
         refuse(file,
                "the file is not there: the samples' weights and smoothed labels, without which training is another");
     const std::string text = read_file(file, kMaxBytes);

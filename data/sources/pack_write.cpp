@@ -103,6 +103,8 @@ Packed load(const Dataset& dataset, Split split, std::int64_t index, int size) {
             packed.image = resized(dataset.load(split, index, least_size({.image_size = size}, {})), size);
         }
         packed.xxh3 = XXH3_64bits(packed.image.pixels.data(), packed.image.pixels.size());
+    } catch (const StorageError&) {
+        throw;  // says nothing about the image
     } catch (const Error& error) {
         packed.bad = error.what();
     }
@@ -264,14 +266,10 @@ private:
 
 PackSummary write_pack(const Dataset& dataset, const PackOptions& options) {
     check(options);
-    try {
-        NewFolder folder(options.directory, {"pack", "pack", kIndexName}, options.force);
-        const PackSummary summary = Packer(dataset, options, folder.path()).run();
-        folder.commit();
-        return summary;
-    } catch (const std::filesystem::filesystem_error& failed) {
-        throw IoError(fmt::format("[pack] {}", failed.what()));
-    }
+    NewFolder folder(options.directory, {"pack", "pack", kIndexName}, options.force);
+    const PackSummary summary = Packer(dataset, options, folder.path()).run();
+    folder.commit();
+    return summary;
 }
 
 }  // namespace keel

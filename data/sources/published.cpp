@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "data/sources/sources.h"
 #include "data/sources/vocabulary.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -36,16 +36,14 @@ std::vector<std::string> find_tables(const std::string& root, const std::string&
     std::vector<std::string> found;
     for (const std::string& folder : root_and_folders(root)) {
         std::vector<std::string> here;
-        std::error_code error;
-        for (fs::directory_iterator it(folder, error), last; !error && it != last; it.increment(error)) {
-            std::string name = lower_case(it->path().filename().string());
+        for (const FolderEntry& entry : list_folder(folder)) {
+            std::string name = lower_case(entry.name);
             if (name.ends_with(".gz")) name.resize(name.size() - 3);
             const bool fits = end.empty() ? name == lower_case(begin)
                                           : name.starts_with(lower_case(begin)) && name.ends_with(lower_case(end)) &&
                                                 name.size() >= begin.size() + end.size();
-            if (fits) here.push_back(it->path().string());
+            if (fits) here.push_back(folder + "/" + entry.name);
         }
-        std::ranges::sort(here);
         found.insert(found.end(), here.begin(), here.end());
         if (!found.empty() && folder == root) break;
     }

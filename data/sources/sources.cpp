@@ -3,22 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
 
 #include <fmt/core.h>
 #include <xxhash.h>
 
 #include "data/formats/decode.h"
 #include "data/sources/image_tree.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 
 namespace keel {
 namespace {
-
-namespace fs = std::filesystem;
 
 class FileDataset : public Dataset {
 public:
@@ -62,15 +59,11 @@ private:
     std::vector<PixelBlock> blocks_;
 };
 
-std::vector<std::string> list(const std::string& directory, bool (*wanted)(const fs::directory_entry&)) {
+template <class Wanted>
+std::vector<std::string> list(const std::string& directory, const Wanted& wanted) {
     std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-        std::string name = it->path().filename().string();
-        if (!is_hidden_name(name) && wanted(*it)) names.push_back(std::move(name));
-    }
-    if (error) throw IoError(fmt::format("[data] cannot list {}: {}", directory, error.message()));
-    std::ranges::sort(names);
+    for (FolderEntry& entry : list_folder(directory))
+        if (!is_hidden_name(entry.name) && wanted(entry)) names.push_back(std::move(entry.name));
     return names;
 }
 
@@ -141,17 +134,13 @@ void split_off(std::vector<Sample>& from, std::vector<Sample>& to, double fracti
 }
 
 std::vector<std::string> list_images(const std::string& directory) {
-    return list(directory, [](const fs::directory_entry& entry) {
-        std::error_code error;
-        return !entry.is_directory(error) && is_image_file(entry.path());
+    return list(directory, [&](const FolderEntry& entry) {
+        return entry.kind != PathKind::folder && is_image_file(directory + "/" + entry.name);
     });
 }
 
 std::vector<std::string> list_directories(const std::string& directory) {
-    return list(directory, [](const fs::directory_entry& entry) {
-        std::error_code error;
-        return entry.is_directory(error);
-    });
+    return list(directory, [](const FolderEntry& entry) { return entry.kind == PathKind::folder; });
 }
 
 }  // namespace keel

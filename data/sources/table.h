@@ -8,8 +8,7 @@
 
 namespace keel {
 
-/// Opens what a source's argument names, which exists. Throws UsageError, InputError or IoError; std::filesystem_error
-/// becomes an IoError.
+/// Opens what a source's argument names, which exists. Throws UsageError, InputError or IoError.
 using OpenSource = std::unique_ptr<Dataset>(const std::string& argument, const DatasetOptions& options);
 
 OpenSource open_phantom, open_nih, open_csv, open_chexpert, open_mimic, open_padchest, open_vindr, open_rsna,

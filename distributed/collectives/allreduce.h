@@ -20,7 +20,12 @@ struct Traffic {
     double skew = 0;  ///< until the other ranks of the node were there
     double wire = 0;  ///< until messages came or were out
     double sums = 0;  ///< adding
+
+    Traffic& operator+=(const Traffic& other);
 };
+
+/// Who adds: the calling thread, or the compute team as well, where nothing else wants it meanwhile.
+enum class Adders : std::uint8_t { caller, team };
 
 class Allreduce {
 public:
@@ -32,7 +37,7 @@ public:
     void sum(Algorithm algorithm, std::span<float> data) { sum_over(algorithm, everybody_, data); }
     void sum(Algorithm algorithm, std::span<double> data) { sum_over(algorithm, everybody_, data); }
     /// Sums over these ranks alone, of which this is one.
-    void sum(Algorithm algorithm, const std::vector<int>& members, std::span<double> data) {
+    void sum(Algorithm algorithm, const RankGroup& members, std::span<double> data) {
         sum_over(algorithm, members, data);
     }
 
@@ -41,27 +46,35 @@ public:
     /// in a ring. Throws UsageError unless nodes have equally many ranks.
     void sum_shared(SharedMemory& memory, const ElementRange& range);
 
-    const Traffic& traffic() const { return traffic_; }
+    // Its three parts, in this order; with one node the first is all of it. The first and the last send no messages:
+    // any thread may run them, one at a time, beside the thread that sends.
+    void sum_in_node(SharedMemory& memory, const ElementRange& range, Adders adders);
+    void sum_between_nodes(SharedMemory& memory, const ElementRange& range);
+    void spread_in_node(SharedMemory& memory, const ElementRange& range, Adders adders);
+    bool several_nodes() const { return peers_.size() > 1; }
+
+    Traffic traffic() const;
 
 private:
     template <class T>
     class Pass;
     struct Outgoing {
-        std::int64_t index;
+        ElementRange sent;
         Request request;
         std::vector<std::uint16_t> packed;  // where the wire is bf16
     };
 
     template <class T>
-    void sum_over(Algorithm algorithm, const std::vector<int>& members, std::span<T> data);
+    void sum_over(Algorithm algorithm, const RankGroup& members, std::span<T> data);
+    void sum_in_slots(SharedMemory& memory, const ElementRange& range);
 
     Communicator& communicator_;
     std::int64_t segment_bytes_;
     Wire wire_;
-    std::vector<int> everybody_, peers_;  // ranks of the same place in each node
+    RankGroup everybody_, peers_;  // ranks of the same place in each node
     std::vector<Outgoing> outgoing_;
     std::vector<std::vector<std::byte>> incoming_;  // by receive, round and round
-    Traffic traffic_;
+    Traffic traffic_, node_traffic_;                // of messages; of shared memory
 };
 
 }  // namespace keel

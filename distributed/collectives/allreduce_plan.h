@@ -27,7 +27,37 @@ struct Transfer {
     std::int64_t after = -1;
 };
 
-using AllreducePlan = std::vector<Transfer>;
+/// The transfers of one rank in their order. A ring of P ranks has 2 (P - 1) of them or more: they are computed when
+/// they are asked for, so that a plan takes memory for log2 P exchanges at most, however many ranks there are.
+class AllreducePlan {
+public:
+    /// Transfers of equal kind that follow one another: `whole` in `segments` messages.
+    struct Exchange {
+        Transfer whole;
+        std::int64_t segments = 1;
+        /// Message k waits for the one that came in so many messages before it; 0: for all before the exchange.
+        std::int64_t distance = 0;
+        std::int64_t first = 0;  ///< transfer of the plan
+    };
+    /// What rank `rank` of a ring does with `count` elements.
+    struct Ring {
+        int rank = 0, ranks = 1;
+        std::int64_t count = 0, segments = 1;
+    };
+
+    AllreducePlan() = default;
+    explicit AllreducePlan(const Ring& ring) : ring_(ring), size_(2 * (ring.ranks - 1) * ring.segments) {}
+    /// Adds an exchange behind those that are there.
+    void add(Exchange exchange);
+
+    std::int64_t size() const { return size_; }
+    Transfer operator[](std::int64_t i) const;
+
+private:
+    Ring ring_;
+    std::vector<Exchange> exchanges_;  // empty: a ring
+    std::int64_t size_ = 0;
+};
 
 /// Plans a reduce-scatter, then an allgather, each rank to the next one: 2 (P - 1) blocks of count / P out of each
 /// rank. A block travels in segments of at most `segment` elements, so that one is added while the next is on the wire

@@ -88,28 +88,52 @@ void GradientBuckets::send_full_buckets() {
 }
 
 Algorithm GradientBuckets::algorithm_of(const Bucket& bucket) const {
-    if (options_.algorithm) return *options_.algorithm;
+    if (options_.algorithm && !(is_apart() && *options_.algorithm == Algorithm::hierarchical))
+        return *options_.algorithm;
     return fastest_algorithm(costs_, cluster_of(world_.topology()),
                              bucket.elements * static_cast<std::int64_t>(sizeof(float)),
-                             world_.topology().per_node() > 0);
+                             world_.topology().per_node() > 0 && !is_apart());
+}
+
+/// What `work` takes of the time of the thread that does it.
+template <class Work>
+void GradientBuckets::Sums::timed(Work work) {
+    const auto start = Clock::now();
+    const double processor_before = seconds_on_processor();
+    const profile::Span span("allreduce");
+    work();
+    busy += seconds_since(start);
+    processor += seconds_on_processor() - processor_before;
 }
 
 void GradientBuckets::send(std::size_t index) {
     const Bucket& bucket = plan_.buckets[index];
-    const auto sum = [sums = sums_, bucket, algorithm = algorithm_of(bucket)](Communicator&) {
-        const auto start = Clock::now();
-        const double processor_before = seconds_on_processor();
-        const profile::Span span("allreduce");
-        if (algorithm == Algorithm::hierarchical) {
-            sums->allreduce.sum_shared(*sums->memory, {bucket.begin, bucket.elements});
-        } else {
-            float* const own = sums->memory->part<float>(sums->memory->rank());
-            sums->allreduce.sum(algorithm, std::span(own + bucket.begin, static_cast<std::size_t>(bucket.elements)));
-        }
-        sums->busy += seconds_since(start);
-        sums->processor += seconds_on_processor() - processor_before;
+    const auto number = static_cast<std::int32_t>(index);
+    const ElementRange range{bucket.begin, bucket.elements};
+    const Algorithm algorithm = algorithm_of(bucket);
+    const auto sums = sums_;
+    if (algorithm != Algorithm::hierarchical)
+        return world_.start(
+            [sums, range, algorithm](Communicator&) {
+                float* const own = sums->memory->part<float>(sums->memory->rank());
+                const std::span data(own + range.begin, static_cast<std::size_t>(range.count));
+                sums->timed([&] { sums->allreduce.sum(algorithm, data); });
+            },
+            number);
+    // In the memory of a node either thread can add, and the whole team where it has nothing else to do.
+    using InMemory = void (Allreduce::*)(SharedMemory&, const ElementRange&, Adders);
+    const auto in_memory = [&](InMemory part) {
+        const auto by = [sums, range, part](Adders adders) {
+            sums->timed([&] { (sums->allreduce.*part)(*sums->memory, range, adders); });
+        };
+        world_.start([by](Communicator&) { by(Adders::caller); }, number, [by] { by(Adders::team); });
     };
-    world_.start(sum, static_cast<std::int32_t>(index));
+    in_memory(&Allreduce::sum_in_node);
+    if (!sums->allreduce.several_nodes()) return;
+    world_.start(
+        [sums, range](Communicator&) { sums->timed([&] { sums->allreduce.sum_between_nodes(*sums->memory, range); }); },
+        number);
+    in_memory(&Allreduce::spread_in_node);
 }
 
 void GradientBuckets::finish() {
@@ -124,6 +148,7 @@ void GradientBuckets::finish() {
         --missing_[bucket_of_[p]];
     }
     const auto waits_from = Clock::now();
+    world_.bring_team();
     send_full_buckets();
     {
         const profile::Span span("wait for sums");
@@ -142,9 +167,10 @@ void GradientBuckets::choose_overlap(double seconds) {
         double off, on;
     };
     const auto of = [](const std::vector<double>& all) { return median({all.begin() + 1, all.end()}); };
-    Medians slowest{0, 0};
-    for (const Medians& rank : world_.gather(Medians{of(trials_[0]), of(trials_[1])}))
-        slowest = {std::max(slowest.off, rank.off), std::max(slowest.on, rank.on)};
+    const Medians slowest =
+        world_.reduce(Medians{of(trials_[0]), of(trials_[1])}, [](const Medians& a, const Medians& b) {
+            return Medians{std::max(a.off, b.off), std::max(a.on, b.on)};
+        });
     overlaps_ = slowest.on < slowest.off;
 }
 
@@ -186,12 +212,12 @@ void GradientBuckets::require_equal_plans() const {
         const Tensor& tensor = parameters_[p].tensor;
         hash.add(parameters_[p].name + tensor.dims().text() + std::to_string(tensor.storage_elements()) + "\n");
     }
-    const std::vector<std::string> all = world_.gather_texts(hash.hex());
-    for (std::size_t r = 1; r < all.size(); ++r)
-        if (all[r] != all[0])
-            throw UsageError("[ranks] rank " + std::to_string(r) +
-                             " has another order, number or layout of gradients than rank 0: "
-                             "start all ranks with the same program on processors of the same kind, or set KEEL_ISA");
+    const int differs = hash.hex() == world_.broadcast(hash.hex()) ? world_.size() : world_.rank();
+    const int first = world_.reduce(differs, [](int a, int b) { return std::min(a, b); });
+    if (first < world_.size())
+        throw UsageError("[ranks] rank " + std::to_string(first) +
+                         " has another order, number or layout of gradients than rank 0: "
+                         "start all ranks with the same program on processors of the same kind, or set KEEL_ISA");
 }
 
 }  // namespace keel

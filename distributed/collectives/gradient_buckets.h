@@ -53,14 +53,17 @@ public:
     /// Returns whether buckets go out while backward goes on; known after the first steps.
     bool overlaps() const { return overlaps_; }
     Algorithm algorithm_of(const Bucket& bucket) const;
-    /// Seconds of the last step between begin() and finish() that the calling thread waited, that sums took on their
-    /// thread, and how many of those the thread had a processor, which it takes from the compute threads where no core
-    /// is kept for it.
+    /// Whether a node had no room for memory that its ranks share (/dev/shm), so that sums are made of messages; known
+    /// after the first step.
+    bool is_apart() const { return sums_->memory && sums_->memory->apart(); }
+    /// Seconds of the last step between begin() and finish() that the calling thread waited or helped to sum, that sums
+    /// took on their thread, and how many of those the thread had a processor, which it takes from the compute threads
+    /// where no core is kept for it.
     double exposed_seconds() const { return exposed_; }
     double busy_seconds() const { return sums_->busy; }
     double processor_seconds() const { return sums_->processor; }
     /// Returns the traffic of all steps so far.
-    const Traffic& traffic() const { return sums_->allreduce.traffic(); }
+    Traffic traffic() const { return sums_->allreduce.traffic(); }
 
 private:
     /// What a sum under way needs: it may outlive the buckets, where an exception ends a step half done.
@@ -68,6 +71,9 @@ private:
         Allreduce allreduce;  // of the communication thread
         std::shared_ptr<SharedMemory> memory;
         double busy = 0, processor = 0;
+
+        template <class Work>
+        void timed(Work work);
     };
 
     void learn();

@@ -15,12 +15,12 @@ RankStatistics::RankStatistics(World& world, int group) : world_(world) {
     if (group < 0)
         throw UsageError("[batch_norm] the ranks of a group must be 0 (all) or more, got " + std::to_string(group));
     const int size = group == 0 ? world.size() : group, first = world.rank() / size * size;
-    for (int r = first; r < std::min(first + size, world.size()); ++r) members_.push_back(r);
+    members_ = RankGroup::every(first, std::min(size, world.size() - first));
     world.call([&](Communicator& communicator) {
         if (communicator.topology().nodes() == 1)
             memory_ = communicator.share(2 * kSlot * sizeof(double));
-        else
-            messages_ = std::make_unique<Allreduce>(communicator);
+        if (memory_ && memory_->apart()) memory_.reset();
+        if (!memory_) messages_ = std::make_unique<Allreduce>(communicator);
     });
 }
 
@@ -41,7 +41,7 @@ void RankStatistics::sum_in_memory(std::span<double> values) {
     memory_->barrier();
     for (std::size_t i = 0; i < values.size(); ++i) {
         double total = 0;
-        for (const int member : members_) total += memory_->part<double>(member)[slot + i];
+        for (int m = 0; m < members_.size(); ++m) total += memory_->part<double>(members_[m])[slot + i];
         values[i] = total;
     }
 }

@@ -22,7 +22,7 @@ private:
     void sum_in_memory(std::span<double> values);
 
     World& world_;
-    std::vector<int> members_;
+    RankGroup members_;
     std::unique_ptr<SharedMemory> memory_;
     std::unique_ptr<Allreduce> messages_;  // of the communication thread
     std::uint32_t turn_ = 0;

@@ -61,6 +61,11 @@ void measure_sums(CostModel& model) {
 /// All ranks of the node sum at once, as they will: the share of a rank, over all windows.
 void measure_shared_memory(Communicator& communicator, CostModel& model) {
     const auto memory = communicator.share(kWindow);
+    if (memory->apart()) {  // messages take its place
+        model.node_alpha = model.alpha;
+        model.node_gamma = model.beta + model.gamma;
+        return;
+    }
     const std::int64_t count = kWindow / 4 / memory->size();
     std::vector<float*> windows;
     for (int r = 0; r < memory->size(); ++r) windows.push_back(memory->part<float>(r) + memory->rank() * count);
@@ -91,14 +96,14 @@ CostModel measure_costs(Communicator& communicator) {
         measure_messages(communicator, model);
         measure_shared_memory(communicator, model);
     }
-    for (const CostModel& other : gather(communicator, model)) {
-        model.alpha = std::max(model.alpha, other.alpha);
-        model.beta = std::max(model.beta, other.beta);
-        model.gamma = std::max(model.gamma, other.gamma);
-        model.node_alpha = std::max(model.node_alpha, other.node_alpha);
-        model.node_gamma = std::max(model.node_gamma, other.node_gamma);
-    }
-    return model;
+    return reduce(communicator, model, [](CostModel a, const CostModel& b) {
+        a.alpha = std::max(a.alpha, b.alpha);
+        a.beta = std::max(a.beta, b.beta);
+        a.gamma = std::max(a.gamma, b.gamma);
+        a.node_alpha = std::max(a.node_alpha, b.node_alpha);
+        a.node_gamma = std::max(a.node_gamma, b.node_gamma);
+        return a;
+    });
 }
 
 }  // namespace keel

@@ -13,6 +13,7 @@
 
 #include "distributed/heartbeat/heartbeat_address.h"
 #include "distributed/heartbeat/heartbeat_roles.h"
+#include "distributed/heartbeat/heartbeat_tree.h"
 #include "kernels/error.h"
 #include "kernels/topology.h"
 
@@ -83,30 +84,36 @@ Heartbeat::Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, 
     wake_ = tcp::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!wake_) throw IoError("[heartbeat] the system gave no eventfd");
 
-    HubAddress hub{.host = tcp::host_name()};
+    const HeartbeatTree tree{options.rank, options.size,
+                             options.arity > 0 ? options.arity : heartbeat_arity(options.size)};
+    const int parent = heartbeat_parent(tree.rank, tree.arity);
+    const std::vector<int> below = heartbeat_children(tree.rank, tree.size, tree.arity);
+    HubAddress own{.host = tcp::host_name()};
     tcp::Listener listener;
-    std::string mine = hub.host;
-    if (options.rank == 0) {
-        listener = tcp::listen(options.size + 64);
-        hub.port = listener.port;
-        hub.addresses = tcp::own_addresses();
-        draw_tokens(hub);
-        mine = to_text(hub);
+    if (!below.empty()) {
+        listener = tcp::listen(static_cast<int>(below.size()) + 64);
+        own.port = listener.port;
+        own.addresses = tcp::own_addresses();
+        draw_tokens(own);
     }
     const auto nobody_comes = [&] { on_failure_({.kind = FailureKind::missing, .seconds = options_.limits.start}); };
-    const std::vector<std::string> all = within(options.limits.start, nobody_comes, [&] { return exchange(mine); });
-    if (static_cast<int>(all.size()) != options.size)
-        throw IoError("[heartbeat] wanted the addresses of " + std::to_string(options.size) +
-                      " ranks, the exchange gave " + std::to_string(all.size()));
-    std::vector<std::string> hosts;
-    for (const std::string& text : all) hosts.push_back(host_of(text));
-
-    if (options.rank == 0) {
-        Hub role(std::move(listener.socket), hub, std::move(hosts), options.limits, seconds_now());
+    std::vector<int> with = below;
+    if (parent >= 0) with.push_back(parent);
+    const std::vector<std::string> theirs = within(
+        options.limits.start, nobody_comes, [&] { return exchange(with, below.empty() ? own.host : to_text(own)); });
+    if (theirs.size() != with.size())
+        throw IoError("[heartbeat] wanted the addresses of " + std::to_string(with.size()) +
+                      " ranks, the exchange gave " + std::to_string(theirs.size()));
+    std::vector<HeartbeatChildren::Child> known;
+    for (std::size_t i = 0; i < below.size(); ++i) known.push_back({.rank = below[i], .host = host_of(theirs[i])});
+    HeartbeatChildren children(std::move(known), std::move(listener.socket), own);
+    if (parent < 0) {
+        Hub role(std::move(children), tree, own.host, options.limits, seconds_now());
         thread_ = quiet_thread([this, role = std::move(role)]() mutable { run(std::move(role)); });
     } else {
-        FrameStream stream = reach(hub_of(all[0]), options.rank, options.limits.start);
-        Spoke role(std::move(stream), std::move(hosts), options.limits, seconds_now());
+        const HubAddress hub = hub_of(theirs.back(), parent);
+        Spoke role(reach(hub, parent, options.rank, options.limits.start), hub.host, std::move(children), tree,
+                   options.limits, seconds_now());
         thread_ = quiet_thread([this, role = std::move(role)]() mutable { run(std::move(role)); });
     }
 }
@@ -120,6 +127,7 @@ template <class Role>
 void Heartbeat::run(Role role) {
     use_process_cpus();
     double before = seconds_now(), beat = 0;
+    bool said_done = false;
     for (;;) {
         std::vector<pollfd> list{{wake_.get(), POLLIN, 0}};
         role.add_sockets(list);
@@ -138,7 +146,9 @@ void Heartbeat::run(Role role) {
         const bool due = now - beat >= options_.interval;
         if (due) beat = now;
         const Report own = report(now);
-        role.turn({.own = own.beat, .exit_code = own.exit_code, .now = now, .beat = due || own.beat.done});
+        role.turn(
+            {.own = own.beat, .exit_code = own.exit_code, .now = now, .beat = due || (own.beat.done && !said_done)});
+        said_done = own.beat.done;
         if (role.failure() || role.finished() || own.exit_code) {
             while (!role.part(seconds_now()) && seconds_now() - now < kParting) {
                 std::vector<pollfd> left;

@@ -20,25 +20,30 @@ struct HeartbeatOptions {
     int rank = 0, size = 1;
     WatchLimits limits = {};
     double interval = 0.5;  ///< seconds between beats
+    int arity = 0;          ///< ranks that talk to each at most; 0: all to rank 0 up to 64, else a tree of 32
 };
 
 /// All ranks talk to rank 0, which judges (distributed/heartbeat/rank_watch.h) and tells all others; rank 0 itself is
-/// watched by each of them. A process that dies is noticed at once, since its connection closes, one that is stopped or
-/// cut off after `limits.silence`, a rank that does not come to a collective at the deadline of those that wait in it.
-/// A process that was stopped itself and goes on does not judge by the time that it missed.
+/// watched by each of them. Of more than 64 ranks most talk to others in between
+/// (distributed/heartbeat/heartbeat_tree.h), which watch them, pass on what they say and are watched by them in turn. A
+/// process that dies is noticed at once, since its connection closes, one that is stopped or cut off after
+/// `limits.silence`, a rank that does not come to a collective at the deadline of those that wait in it. A process that
+/// was stopped itself and goes on does not judge by the time that it missed.
 ///
-/// One port of rank 0 is open until all ranks are there; who does not know the run's token is disconnected.
+/// One port of each rank that others talk to is open until those are there; who does not know its token is
+/// disconnected.
 class Heartbeat {
 public:
-    /// Called by all ranks at once: gives each the texts of all, by rank. May be MPI's allgather; must not fail
-    /// silently.
-    using Exchange = std::function<std::vector<std::string>(const std::string& mine)>;
+    /// Called by all ranks at once: exchanges texts with the ranks `with`, each of which names this one, and returns
+    /// theirs. May be World::exchange_texts(); must not fail silently.
+    using Exchange = std::function<std::vector<std::string>(const std::vector<int>& with, const std::string& mine)>;
     /// Called once at most, on the heartbeat's own thread, when the run cannot go on. What else runs in this process
     /// may be blocked for ever: a program prints the text and ends here. Nothing of the heartbeat may be called.
     using OnFailure = std::function<void(const RankFailure&)>;
 
-    /// All ranks at once. Returns when rank 0 has been reached; who does not come within limits.start is a failure,
-    /// too. Throws IoError where rank 0 cannot be reached at all, and where the exchange gave no sense.
+    /// All ranks at once. Returns when the rank that this one talks to has been reached; who does not come within
+    /// limits.start is a failure, too. Throws IoError where it cannot be reached at all, and where the exchange gave no
+    /// sense.
     Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure);
 
     /// Does nothing after finish(); else the others learn that this rank left early.

@@ -76,11 +76,12 @@ std::string to_text(const HubAddress& hub) {
                        fmt::join(hub.addresses, ","));
 }
 
-HubAddress hub_of(const std::string& text) {
+HubAddress hub_of(const std::string& text, int rank) {
     const std::vector<std::string> parts = split(text, '|');
     HubAddress hub;
     const auto fail = [&] {
-        throw IoError("[heartbeat] wanted host|port|token|token|addresses of rank 0, got '" + text + "'");
+        throw IoError(
+            fmt::format("[heartbeat] wanted host|port|token|token|addresses of rank {}, got '{}'", rank, text));
     };
     if (parts.size() != 5) fail();
     hub.host = parts[0];
@@ -104,7 +105,7 @@ void draw_tokens(HubAddress& hub) {
             throw IoError("[heartbeat] the system gave no random bytes");
 }
 
-FrameStream reach(const HubAddress& hub, int rank, double seconds) {
+FrameStream reach(const HubAddress& hub, int parent, int rank, double seconds) {
     const auto until =
         Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
     while (Clock::now() < until) {
@@ -112,8 +113,8 @@ FrameStream reach(const HubAddress& hub, int rank, double seconds) {
         std::this_thread::sleep_for(milliseconds(100));
     }
     throw IoError(
-        fmt::format("[heartbeat] rank {} cannot reach rank 0 on {} within {} s (port {} of {}): is there a firewall?",
-                    rank, hub.host, seconds, hub.port, fmt::join(hub.addresses, ", ")));
+        fmt::format("[heartbeat] rank {} cannot reach rank {} on {} within {} s (port {} of {}): is there a firewall?",
+                    rank, parent, hub.host, seconds, hub.port, fmt::join(hub.addresses, ", ")));
 }
 
 }  // namespace keel

@@ -7,7 +7,9 @@
 namespace keel {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x3142484B;  // "KHB1"
+constexpr std::uint32_t kMagic = 0x3242484B;  // "KHB2"
+
+constexpr std::size_t kMostHostBytes = 128;
 
 enum Flags : std::uint8_t { kInside = 1, kDone = 2, kOverdue = 4, kAllFlags = 7 };
 
@@ -52,7 +54,7 @@ std::optional<Frame> decode(std::span<const std::uint8_t, kFrameBytes> bytes) {
     if (take<std::uint32_t>(bytes, at) != kMagic) return std::nullopt;
     const auto kind = take<std::uint8_t>(bytes, at), failure = take<std::uint8_t>(bytes, at),
                flags = take<std::uint8_t>(bytes, at);
-    if (kind < static_cast<std::uint8_t>(FrameKind::hello) || kind > static_cast<std::uint8_t>(FrameKind::all_done) ||
+    if (kind < static_cast<std::uint8_t>(FrameKind::hello) || kind > static_cast<std::uint8_t>(FrameKind::host) ||
         failure > static_cast<std::uint8_t>(FailureKind::missing) || flags > kAllFlags ||
         take<std::uint8_t>(bytes, at) != 0)
         return std::nullopt;
@@ -75,6 +77,30 @@ std::optional<Frame> decode(std::span<const std::uint8_t, kFrameBytes> bytes) {
     for (; at < kFrameBytes; ++at)
         if (bytes[at] != 0) return std::nullopt;
     return frame;
+}
+
+std::vector<Frame> host_frames(int rank, const std::string& host) {
+    std::vector<Frame> frames;
+    const std::size_t length = std::min(host.size(), kMostHostBytes);
+    for (std::size_t at = 0; at == 0 || at < length; at += Token{}.size()) {
+        Frame frame{.kind = FrameKind::host, .rank = rank, .exit_code = static_cast<std::int32_t>(at)};
+        const std::string piece = host.substr(at, std::min(frame.token.size(), length - at));
+        std::ranges::copy(piece, frame.token.begin());
+        frames.push_back(frame);
+    }
+    return frames;
+}
+
+void add_host(std::string& name, const Frame& frame) {
+    if (frame.exit_code == 0) name.clear();
+    if (frame.exit_code < 0 || static_cast<std::size_t>(frame.exit_code) != name.size() ||
+        name.size() >= kMostHostBytes)
+        return;
+    // It stands between spaces in a line that programs read.
+    for (const std::uint8_t byte : frame.token) {
+        if (byte == 0) break;
+        name += byte > ' ' && byte < 0x7F ? static_cast<char>(byte) : '_';
+    }
 }
 
 }  // namespace keel

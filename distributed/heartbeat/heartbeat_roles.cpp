@@ -4,168 +4,191 @@
 #include <cstddef>
 #include <utility>
 
+#include "distributed/heartbeat/heartbeat_tree.h"
+
 namespace keel {
 namespace {
 
-/// Seconds for a newcomer to say who it is, and how many there may be beside the ranks.
-constexpr double kPatience = 5;
-constexpr std::size_t kStrangers = 64;
-
-Frame frame_of(const RankFailure& failure) {
-    return {.kind = FrameKind::failure,
-            .rank = failure.rank,
-            .exit_code = failure.exit_code,
-            .failure = failure.kind,
-            .beat = {.place = failure.place, .waited = failure.seconds}};
-}
-
-void add(std::vector<pollfd>& list, const FrameStream& stream) {
-    if (stream.open())
-        list.push_back({stream.descriptor(), static_cast<short>(POLLIN | (stream.flushed() ? 0 : POLLOUT)), 0});
-}
-
-/// Says no more and forgets what comes; true when the other side has closed.
-bool drain(FrameStream& stream) {
-    if (stream.flush()) stream.shut_down();
-    while (stream.receive()) {
-    }
-    return !stream.open();
+/// What is said of a failure, to those who do not know the host.
+std::vector<Frame> frames_of(const RankFailure& failure) {
+    std::vector<Frame> frames;
+    if (failure.rank >= 0) frames = host_frames(failure.rank, failure.host);
+    frames.push_back({.kind = FrameKind::failure,
+                      .rank = failure.rank,
+                      .exit_code = failure.exit_code,
+                      .failure = failure.kind,
+                      .beat = {.place = failure.place, .waited = failure.seconds}});
+    return frames;
 }
 
 }  // namespace
 
-Hub::Hub(tcp::Descriptor listener, const HubAddress& address, std::vector<std::string> hosts, const WatchLimits& limits,
+Hub::Hub(HeartbeatChildren children, const HeartbeatTree& tree, const std::string& host, const WatchLimits& limits,
          double now)
-    : listener_(std::move(listener)),
-      address_(address),
+    : children_(std::move(children)),
+      tree_(tree),
       limits_(limits),
       started_(now),
-      states_(hosts.size()),
-      peers_(hosts.size()) {
-    for (std::size_t r = 0; r < hosts.size(); ++r) states_[r].host = std::move(hosts[r]);
+      states_(static_cast<std::size_t>(tree.size)) {
+    for (int rank = 1; rank < tree.size; ++rank)
+        states_[static_cast<std::size_t>(heartbeat_parent(rank, tree.arity))].relays = true;
+    for (RankState& state : states_) state.host = "?";  // of those that talk to others, until those have said which
+    for (const HeartbeatChildren::Child& child : children_.all())
+        states_[static_cast<std::size_t>(child.rank)].host = child.host;
+    states_[0].host = host;
     states_[0].connected = true;
 }
 
-void Hub::admit(double now) {
-    if (!listener_) return;
-    while (tcp::Descriptor socket = tcp::accept(listener_)) {
-        newcomers_.push_back({FrameStream(std::move(socket)), now});
-        if (newcomers_.size() > peers_.size() + kStrangers) newcomers_.erase(newcomers_.begin());
+void Hub::take(int child, const Frame& frame) {
+    if (frame.rank < 1 || frame.rank >= tree_.size || heartbeat_branch(frame.rank, 0, tree_.arity) != child) return;
+    RankState& state = states_[static_cast<std::size_t>(frame.rank)];
+    if (frame.kind == FrameKind::host) return add_host(state.host, frame);
+    state.connected = true;
+    if (frame.kind == FrameKind::beat) state.beat = frame.beat;
+    if (frame.kind == FrameKind::farewell) {
+        state.beat = frame.beat;
+        state.exit_code = frame.exit_code;
     }
-    for (Newcomer& newcomer : newcomers_) {
-        const std::optional<Frame> hello = newcomer.stream.receive();
-        if (!hello) continue;
-        const auto rank = static_cast<std::size_t>(std::max(hello->rank, 0));
-        if (hello->kind == FrameKind::hello && hello->token == address_.hello && rank > 0 && rank < peers_.size() &&
-            !states_[rank].connected) {
-            newcomer.stream.send({.kind = FrameKind::welcome, .token = address_.welcome});
-            if (failure_) newcomer.stream.send(frame_of(*failure_));
-            peers_[rank] = std::exchange(newcomer.stream, {});
-            states_[rank].connected = true;
-            states_[rank].heard = now;
-        }
-        newcomer.stream.close();
-    }
-    std::erase_if(newcomers_, [&](const Newcomer& n) { return !n.stream.open() || now - n.since > kPatience; });
-    if (std::ranges::all_of(states_, &RankState::connected)) {
-        listener_ = {};
-        newcomers_.clear();
-    }
-}
-
-void Hub::listen_to(std::size_t rank, double now) {
-    RankState& state = states_[rank];
-    FrameStream& peer = peers_[rank];
-    while (const std::optional<Frame> frame = peer.receive()) {
-        state.heard = now;
-        if (frame->kind == FrameKind::beat) state.beat = frame->beat;
-        if (frame->kind == FrameKind::farewell) {
-            state.beat = frame->beat;
-            state.exit_code = frame->exit_code;
-        }
-    }
-    state.closed = state.connected && !peer.open();
-}
-
-void Hub::tell_all(const Frame& frame) {
-    for (FrameStream& peer : peers_)
-        if (peer.open()) peer.send(frame);
+    if (frame.kind != FrameKind::lost) return;
+    if (frame.failure == FailureKind::silent)
+        state.silence = frame.beat.waited;
+    else
+        state.closed = true;
 }
 
 void Hub::turn(const OwnReport& report) {
-    states_[0].heard = report.now;
     states_[0].beat = report.own;
     states_[0].exit_code = report.exit_code;
-    admit(report.now);
-    for (std::size_t rank = 1; rank < peers_.size(); ++rank) {
-        listen_to(rank, report.now);
-        // Beats do not pile up in front of a rank that does not read.
-        if (peers_[rank].flush() && report.beat && peers_[rank].open())
-            peers_[rank].send({.kind = FrameKind::beat, .beat = report.own});
+    children_.admit(report.now, last_words_);
+    children_.listen(report.now,
+                     [&](const HeartbeatChildren::Child& child, const Frame& frame) { take(child.rank, frame); });
+    for (RankState& state : states_) state.heard = report.now;
+    for (const HeartbeatChildren::Child& child : children_.all()) {
+        RankState& state = states_[static_cast<std::size_t>(child.rank)];
+        state.connected = child.connected;
+        state.closed = child.closed;
+        state.heard = child.heard;
     }
+    if (report.beat) children_.beat({.kind = FrameKind::beat, .beat = report.own});
     failure_ = judge(states_, started_, report.now, limits_);
     finished_ = !failure_ && all_done(states_);
-    if (failure_) tell_all(frame_of(*failure_));
-    if (finished_) tell_all({.kind = FrameKind::all_done});
+    if (failure_) children_.tell(last_words_ = frames_of(*failure_));
+    if (finished_) children_.tell({.kind = FrameKind::all_done});
 }
 
 void Hub::forgive(double now) {
-    for (RankState& state : states_) state.heard = now;
+    children_.forgive(now);
     started_ = now;
 }
 
-void Hub::add_sockets(std::vector<pollfd>& list) const {
-    if (listener_) list.push_back({listener_.get(), POLLIN, 0});
-    for (const Newcomer& newcomer : newcomers_) add(list, newcomer.stream);
-    for (const FrameStream& peer : peers_) add(list, peer);
+Spoke::Spoke(FrameStream parent, const std::string& parent_host, HeartbeatChildren children, const HeartbeatTree& tree,
+             const WatchLimits& limits, double now)
+    : parent_(std::move(parent)),
+      parent_host_(parent_host),
+      children_(std::move(children)),
+      tree_(tree),
+      limits_(limits),
+      heard_(now) {
+    for (const HeartbeatChildren::Child& child : children_.all())
+        for (const Frame& frame : host_frames(child.rank, child.host)) parent_.send(frame);
 }
 
-bool Hub::part(double now) {
-    // Ranks that were still on their way learn why there is nobody.
-    admit(now);
-    bool closed = !listener_;
-    for (FrameStream& peer : peers_)
-        if (peer.open()) closed = drain(peer) && closed;
-    return closed;
+void Spoke::end(const RankFailure& failure) {
+    failure_ = failure;
+    children_.tell(last_words_ = frames_of(failure));
 }
 
-Spoke::Spoke(FrameStream hub, std::vector<std::string> hosts, const WatchLimits& limits, double now)
-    : hub_(std::move(hub)), hosts_(std::move(hosts)), limits_(limits), heard_(now) {}
-
-void Spoke::listen(double now) {
-    while (const std::optional<Frame> frame = hub_.receive()) {
+void Spoke::listen_above(double now) {
+    while (const std::optional<Frame> frame = parent_.receive()) {
         heard_ = now;
         if (frame->kind == FrameKind::beat) beat_ = frame->beat;
-        if (frame->kind == FrameKind::all_done) finished_ = true;
-        if (frame->kind == FrameKind::failure) {
-            const auto rank = static_cast<std::size_t>(std::max(frame->rank, 0));
-            failure_ = RankFailure{.kind = frame->failure,
-                                   .rank = frame->rank,
-                                   .host = rank < hosts_.size() ? hosts_[rank] : "",
-                                   .place = frame->beat.place,
-                                   .seconds = frame->beat.waited,
-                                   .exit_code = frame->exit_code};
+        if (frame->kind == FrameKind::host) add_host(blamed_host_, *frame);
+        if (frame->kind == FrameKind::all_done) {
+            finished_ = true;
+            return children_.tell(*frame);
         }
-        if (failure_ || finished_) return;
+        if (frame->kind == FrameKind::failure)
+            return end({.kind = frame->failure,
+                        .rank = frame->rank,
+                        .host = blamed_host_,
+                        .place = frame->beat.place,
+                        .seconds = frame->beat.waited,
+                        .exit_code = frame->exit_code});
     }
-    RankFailure lost{.rank = 0, .host = hosts_[0], .place = beat_.place, .seconds = now - heard_};
-    if (!hub_.open()) failure_ = lost;
+    RankFailure lost{.rank = heartbeat_parent(tree_.rank, tree_.arity),
+                     .host = parent_host_,
+                     .place = beat_.place,
+                     .seconds = now - heard_};
+    if (!parent_.open()) return end(lost);
     lost.kind = FailureKind::silent;
-    if (!failure_ && now - heard_ > limits_.silence) failure_ = lost;
+    if (now - heard_ > limits_.silence) end(lost);
+}
+
+void Spoke::take(int child, const Frame& frame) {
+    if (frame.rank >= tree_.size || heartbeat_branch(frame.rank, tree_.rank, tree_.arity) != child) return;
+    if (frame.kind == FrameKind::beat) {
+        pending_[frame.rank] = frame.beat;
+        urgent_ = (frame.beat.done && done_.insert(frame.rank).second) || urgent_;
+    } else if (frame.kind == FrameKind::farewell || frame.kind == FrameKind::lost || frame.kind == FrameKind::host) {
+        parent_.send(frame);
+    }
+}
+
+void Spoke::pass_on() {
+    for (const auto& [rank, beat] : pending_) parent_.send({.kind = FrameKind::beat, .rank = rank, .beat = beat});
+    pending_.clear();
+    urgent_ = false;
+}
+
+void Spoke::listen_below(double now) {
+    children_.admit(now, last_words_);
+    children_.listen(now, [&](const HeartbeatChildren::Child& child, const Frame& frame) { take(child.rank, frame); });
+    for (const HeartbeatChildren::Child& child : children_.all()) {
+        const double silence = now - child.heard;
+        const bool silent = child.connected && !child.closed && silence > limits_.silence;
+        if ((!child.closed && !silent) || !lost_.insert(child.rank).second) continue;
+        pass_on();  // where it was when it was last heard of
+        parent_.send({.kind = FrameKind::lost,
+                      .rank = child.rank,
+                      .failure = silent ? FailureKind::silent : FailureKind::died,
+                      .beat = {.waited = silent ? silence : 0}});
+    }
 }
 
 void Spoke::turn(const OwnReport& report) {
-    listen(report.now);
+    listen_above(report.now);
     if (failure_ || finished_) return;
-    if (report.exit_code) hub_.send({.kind = FrameKind::farewell, .exit_code = *report.exit_code, .beat = report.own});
-    if (hub_.flush() && report.beat) hub_.send({.kind = FrameKind::beat, .beat = report.own});
+    listen_below(report.now);
+    if (report.exit_code) {
+        parent_.send(
+            {.kind = FrameKind::farewell, .rank = tree_.rank, .exit_code = *report.exit_code, .beat = report.own});
+        // Those below learn it here, for nothing comes to them through this rank any more.
+        children_.tell(last_words_ = frames_of({.kind = FailureKind::left,
+                                                .rank = tree_.rank,
+                                                .host = tcp::host_name(),
+                                                .place = report.own.place,
+                                                .exit_code = *report.exit_code}));
+    }
+    if (parent_.flush() && (report.beat || urgent_)) {
+        parent_.send({.kind = FrameKind::beat, .rank = tree_.rank, .beat = report.own});
+        pass_on();
+    }
+    if (report.beat) children_.beat({.kind = FrameKind::beat, .rank = tree_.rank, .beat = report.own});
 }
 
-void Spoke::add_sockets(std::vector<pollfd>& list) const { add(list, hub_); }
+void Spoke::forgive(double now) {
+    heard_ = now;
+    children_.forgive(now);
+}
 
-bool Spoke::part(double) {
-    if (!hub_.open()) return true;
-    return drain(hub_);
+void Spoke::add_sockets(std::vector<pollfd>& list) const {
+    add_socket(list, parent_);
+    children_.add_sockets(list);
+}
+
+bool Spoke::part(double now) {
+    const bool closed = children_.part(now, last_words_);
+    return (!parent_.open() || drain(parent_)) && closed;
 }
 
 }  // namespace keel

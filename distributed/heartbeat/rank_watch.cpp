@@ -36,7 +36,7 @@ std::optional<RankFailure> judge(std::span<const RankState> ranks, double starte
     for (std::size_t r = 0; r < ranks.size(); ++r) {
         const RankState& rank = ranks[r];
         if (rank.exit_code) return failure(FailureKind::left, ranks, r);
-        if (rank.closed && !rank.beat.done) return failure(FailureKind::died, ranks, r);
+        if (rank.closed && (!rank.beat.done || rank.relays)) return failure(FailureKind::died, ranks, r);
     }
     for (std::size_t r = 0; r < ranks.size(); ++r)
         if (ranks[r].beat.done && ranks[r].beat.collectives < entered) return failure(FailureKind::left, ranks, r);
@@ -44,6 +44,7 @@ std::optional<RankFailure> judge(std::span<const RankState> ranks, double starte
         const RankState& rank = ranks[r];
         if (!rank.connected && now - started > limits.start)
             return failure(FailureKind::missing, ranks, r, now - started);
+        if (rank.silence > 0) return failure(FailureKind::silent, ranks, r, rank.silence);
         if (rank.connected && !rank.closed && now - rank.heard > limits.silence)
             return failure(FailureKind::silent, ranks, r, now - rank.heard);
     }

@@ -24,6 +24,8 @@ struct Beat {
 struct RankState {
     std::string host = {};
     bool connected = false, closed = false;
+    bool relays = false;                ///< other ranks are heard through it alone
+    double silence = 0;                 ///< seconds, where the rank that hears it says that it is silent
     std::optional<int> exit_code = {};  ///< of a farewell
     double heard = 0;                   ///< when, on the clock of `now` below
     Beat beat = {};

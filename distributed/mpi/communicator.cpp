@@ -3,11 +3,14 @@
 #include <immintrin.h>
 #include <mpi.h>
 #include <sched.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
+#include "distributed/mpi/launched.h"
 #include "distributed/mpi/mpi_communicator.h"
 #include "kernels/error.h"
 
@@ -58,11 +61,17 @@ public:
     MpiCommunicator() {
         int provided = 0;
         check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+        if (provided < MPI_THREAD_FUNNELED)
+            throw UsageError("[mpi] " + mpi_library() +
+                             " was built without threads: Keel wants MPI_THREAD_FUNNELED or more");
+        // Errors of no communicator go to that of the world in MPI 3, to that of the process itself in MPI 4.
+        for (const MPI_Comm comm : {MPI_COMM_WORLD, MPI_COMM_SELF}) MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
         check(MPI_Comm_dup(MPI_COMM_WORLD, &world_), "MPI_Comm_dup");
         MPI_Comm_set_errhandler(world_, MPI_ERRORS_RETURN);
         check(MPI_Comm_rank(world_, &rank_), "MPI_Comm_rank");
         check(MPI_Comm_size(world_, &size_), "MPI_Comm_size");
         check(MPI_Comm_split_type(world_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node_), "MPI_Comm_split_type");
+        MPI_Comm_set_errhandler(node_, MPI_ERRORS_RETURN);
         find_topology();
     }
 
@@ -108,10 +117,12 @@ public:
         MPI_Win window = MPI_WIN_NULL;
         // A line more, for where the block begins is up to MPI.
         const std::size_t wanted = SharedMemory::block_bytes(bytes) + kLine;
-        const int code =
-            MPI_Win_allocate_shared(static_cast<MPI_Aint>(wanted), 1, info, node_, static_cast<void*>(&own), &window);
+        bool fits = all_say(locals == 1 || is_room_for(static_cast<std::size_t>(locals) * wanted));
+        if (fits)
+            fits = all_say(MPI_Win_allocate_shared(static_cast<MPI_Aint>(wanted), 1, info, node_,
+                                                   static_cast<void*>(&own), &window) == MPI_SUCCESS);
         MPI_Info_free(&info);
-        check(code, "MPI_Win_allocate_shared (is /dev/shm large enough?)");
+        if (!fits) return SharedMemory::of_one(bytes, true);
         windows_.push_back(window);
         std::vector<std::byte*> blocks;
         for (int r = 0; r < locals; ++r) {
@@ -135,6 +146,21 @@ private:
         return block + ((address + kLine - 1) / kLine * kLine - address);
     }
 
+    /// Where the makes of MPI put what ranks share. Some look for room themselves, others map what is not there, and
+    /// whoever touches it first is ended by SIGBUS.
+    static bool is_room_for(std::size_t bytes) {
+        struct statvfs room {};
+        constexpr std::size_t kOthers = std::size_t{1} << 20;  // what MPI itself may still want there
+        return ::statvfs("/dev/shm", &room) != 0 || room.f_bavail * room.f_frsize >= bytes + kOthers;
+    }
+
+    /// Whether all ranks say yes.
+    bool all_say(bool yes) {
+        int own = yes ? 1 : 0, all = 0;
+        check(MPI_Allreduce(&own, &all, 1, MPI_INT, MPI_MIN, world_), "MPI_Allreduce");
+        return all == 1;
+    }
+
     void find_topology() {
         int first = rank_;
         check(MPI_Bcast(&first, 1, MPI_INT, 0, node_), "MPI_Bcast");
@@ -156,12 +182,11 @@ private:
 }  // namespace
 
 std::string mpi_library() {
-#ifdef OMPI_MAJOR_VERSION
-    return "Open MPI " + std::to_string(OMPI_MAJOR_VERSION) + "." + std::to_string(OMPI_MINOR_VERSION) + "." +
-           std::to_string(OMPI_RELEASE_VERSION);
-#else
-    return "MPI " + std::to_string(MPI_VERSION) + "." + std::to_string(MPI_SUBVERSION);
-#endif
+    // Of the library that is there now: one built with Open MPI 4 runs with 5.
+    std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+    int length = 0;
+    MPI_Get_library_version(text.data(), &length);
+    return mpi_name({text.data(), static_cast<std::size_t>(length)});
 }
 
 std::unique_ptr<Communicator> mpi_communicator() { return std::make_unique<MpiCommunicator>(); }

@@ -4,33 +4,46 @@
 #include <cstdlib>
 #include <memory>
 
+#include "distributed/mpi/launcher.h"
 #include "distributed/mpi/mpi_communicator.h"
 
 namespace keel {
 namespace {
 
-int number(const char* variable) {
-    const char* text = std::getenv(variable);
-    return text == nullptr ? 0 : std::atoi(text);
+LauncherWord word_of_launcher() {
+    return launcher_word([](const char* name) -> const char* { return std::getenv(name); });
 }
 
 }  // namespace
 
-int launched_ranks() {
-    // Open MPI's mpirun; MPICH's; srun --mpi=pmix. A process that srun starts without PMIx is on its own.
-    const int slurm = std::getenv("PMIX_RANK") != nullptr ? number("SLURM_STEP_NUM_TASKS") : 0;
-    return std::max({1, number("OMPI_COMM_WORLD_SIZE"), number("PMI_SIZE"), slurm});
-}
+int launched_ranks() { return word_of_launcher().ranks; }
 
 int with_launched_ranks(const std::function<int(World&)>& body) {
+    const LauncherWord word = word_of_launcher();
+    if (!word.mpi) require_launched(word, 1, mpi_library());
     auto world = std::make_unique<World>(
-        [] { return std::shared_ptr<Communicator>(launched_ranks() > 1 ? mpi_communicator() : self_communicator()); });
+        [&] { return std::shared_ptr<Communicator>(word.mpi ? mpi_communicator() : self_communicator()); });
     try {
+        require_launched(word, world->size(), mpi_library());
         return body(*world);
     } catch (...) {
         if (!world->is_single()) static_cast<void>(world.release());
         throw;
     }
+}
+
+std::string mpi_name(std::string_view version) {
+    const auto word_end = [](char c) { return c == ',' || c == '\n' || c == '\0'; };
+    std::string_view line =
+        version.substr(0, static_cast<std::size_t>(std::ranges::find_if(version, word_end) - version.begin()));
+    for (const std::string_view make : {std::string_view("Open MPI"), std::string_view("MPICH")}) {
+        if (!line.starts_with(make)) continue;
+        const std::size_t digit = line.find_first_of("0123456789");
+        if (digit == std::string_view::npos) return std::string(make);
+        line.remove_prefix(digit);
+        return std::string(make) + " " + std::string(line.substr(0, line.find_first_of(" \t")));
+    }
+    return std::string(line.substr(0, 80));
 }
 
 }  // namespace keel

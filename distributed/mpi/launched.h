@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <string_view>
 
 #include "distributed/world.h"
 
@@ -13,7 +15,12 @@ int launched_ranks();
 
 /// Runs `body` with the ranks that mpirun or srun started; with a world of one where none did. A world that an
 /// exception leaves is not taken down, which would wait for ranks that wait for this one: see abort_ranks(). Throws
-/// UsageError where ranks were started and Keel was built without MPI, IoError where MPI fails.
+/// UsageError where ranks were started and Keel was built without MPI or MPI does not find as many: each would be a
+/// run of its own, all in one place. IoError where MPI fails.
 int with_launched_ranks(const std::function<int(World&)>& body);
+
+/// Returns "Open MPI 4.1.4" or "MPICH 4.0.2" of what MPI_Get_library_version() says, which is a line or a page; its
+/// first words where they are those of another make.
+std::string mpi_name(std::string_view version);
 
 }  // namespace keel

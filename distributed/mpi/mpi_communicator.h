@@ -8,7 +8,7 @@
 
 namespace keel {
 
-/// "Open MPI 4.1.4", or empty where Keel was built without MPI.
+/// "Open MPI 4.1.4" or "MPICH 4.0.2", as it is there when the program runs; empty where Keel was built without MPI.
 std::string mpi_library();
 
 /// Starts MPI. The thread that calls this is the only one that uses the communicator, and destroys it. Throws

@@ -1,6 +1,7 @@
 #include "distributed/planning/core_plan.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -236,11 +237,11 @@ std::string cpu_list(std::vector<int> ids) {
     return text.empty() ? "-" : text;
 }
 
-std::string mpirun_line(const CorePlan& plan, int nodes, const std::string& command) {
+std::string mpirun_line(const CorePlan& plan, int nodes, const std::string& command, MpiMake make) {
     const int ranks = size_of(plan.ranks);
-    return "mpirun -np " + std::to_string(ranks * nodes) + (nodes > 1 ? " --hostfile hosts" : "") +
-           " --map-by ppr:" + std::to_string(ranks) + ":node --bind-to none" +
-           (plan.oversubscribed ? " --oversubscribe --mca mpi_yield_when_idle 1" : "") + " " + command;
+    const MpirunRequest request{
+        .ranks = ranks * nodes, .per_node = ranks, .hostfile = nodes > 1, .crowded = plan.oversubscribed};
+    return fmt::format("mpirun {} {}", fmt::join(mpirun_words(make, request), " "), command);
 }
 
 std::string srun_line(const CorePlan& plan, int nodes, const std::string& command) {

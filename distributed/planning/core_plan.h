@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "distributed/planning/mpirun_words.h"
+
 #include "kernels/topology.h"
 
 namespace keel {
@@ -67,7 +69,8 @@ std::string cpu_list(std::vector<int> ids);
 
 /// Return the command line by which a launcher runs the ranks of `plan` on each of `nodes` nodes. Keel binds its
 /// threads itself: the launcher must leave all cores of the node to each rank. `command` follows: "keel train ...".
-std::string mpirun_line(const CorePlan& plan, int nodes, const std::string& command);
+std::string mpirun_line(const CorePlan& plan, int nodes, const std::string& command,
+                        MpiMake make = MpiMake::open_mpi_4);
 std::string srun_line(const CorePlan& plan, int nodes, const std::string& command);
 
 }  // namespace keel

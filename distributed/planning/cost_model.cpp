@@ -43,6 +43,8 @@ double halving_doubling_seconds(const CostModel& m, int ranks, double bytes, dou
 
 double hierarchical_seconds(const CostModel& m, const Cluster& cluster, double bytes, double segment) {
     const double ranks = std::min(cluster.per_node, cluster.ranks), share = bytes / ranks;
+    if (ranks >= 2 && cluster.nodes() == 1 && fits_slots(cluster.ranks, static_cast<std::int64_t>(bytes)))
+        return m.node_alpha * std::ceil(std::log2(ranks)) + bytes * m.node_gamma * ranks / 2;
     // node_gamma is of two windows; each more is read and written as well.
     double seconds = ranks < 2 ? 0 : 2 * m.node_alpha * std::ceil(std::log2(ranks)) + share * m.node_gamma * ranks / 2;
     if (cluster.nodes() > 1) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "distributed/shared_memory.h"
+
 namespace keel {
 
 enum class Algorithm : std::uint8_t {
@@ -39,6 +41,11 @@ struct Cluster {
 
 /// How many bytes go in one message, at most.
 constexpr std::int64_t kSegmentBytes = 256 << 10;
+
+/// Whether the ranks of one node sum so many bytes with one wait: each gives them to all others, and adds all.
+constexpr bool fits_slots(int ranks, std::int64_t bytes) {
+    return ranks <= 8 && bytes <= static_cast<std::int64_t>(SharedMemory::kSlotBytes);
+}
 
 /// Predicted seconds of an allreduce of `bytes` by all ranks of the cluster at once. 0 for one rank.
 double predicted_seconds(Algorithm algorithm, const CostModel& model, const Cluster& cluster, std::int64_t bytes,

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "kernels/immortal.h"
+
 namespace keel {
 namespace {
 
@@ -41,34 +43,36 @@ struct Family {
 
 /// The table.
 const std::vector<Family>& families() {
-    static const std::vector<Family> all{
-        {"torchvision's DenseNet before 0.3",
-         "norm.1",
-         {{"features.denseblock#.denselayer#.norm.#.*", "features.denseblock#1.denselayer#2.norm#3.*"},
-          {"features.denseblock#.denselayer#.conv.#.*", "features.denseblock#1.denselayer#2.conv#3.*"},
-          {"classifier.0.*", "classifier.*"}}},
-        {"MONAI's DenseNet",
-         "class_layers.out",
-         {{"features.denseblock#.denselayer#.layers.*", "features.denseblock#1.denselayer#2.*"},
-          {"class_layers.out.*", "classifier.*"}}},
-        {"a CheXNet reproduction", "denseblock1.denselayer1", {{"classifier.0.*", "classifier.*"}}},
-        {"HuggingFace's ResNet",
-         "embedder.embedder",
-         {{"resnet.*", "*"},
-          {"embedder.embedder.convolution.*", "conv1.*"},
-          {"embedder.embedder.normalization.*", "bn1.*"},
-          {"encoder.stages.#.layers.#.shortcut.convolution.*", "layer#1+.#2.downsample.0.*"},
-          {"encoder.stages.#.layers.#.shortcut.normalization.*", "layer#1+.#2.downsample.1.*"},
-          {"encoder.stages.#.layers.#.layer.#.convolution.*", "layer#1+.#2.conv#3+.*"},
-          {"encoder.stages.#.layers.#.layer.#.normalization.*", "layer#1+.#2.bn#3+.*"},
-          {"classifier.1.*", "fc.*"}}},
-        {"timm's VGG",
-         "pre_logits.fc1",
-         {{"pre_logits.fc1.*", "classifier.0.*", true},
-          {"pre_logits.fc2.*", "classifier.3.*", true},
-          {"head.fc.*", "classifier.6.*"}}},
-    };
-    return all;
+    static constinit Immortal<const std::vector<Family>> all;
+    return all.get([] {
+        return std::vector<Family>{
+            {"torchvision's DenseNet before 0.3",
+             "norm.1",
+             {{"features.denseblock#.denselayer#.norm.#.*", "features.denseblock#1.denselayer#2.norm#3.*"},
+              {"features.denseblock#.denselayer#.conv.#.*", "features.denseblock#1.denselayer#2.conv#3.*"},
+              {"classifier.0.*", "classifier.*"}}},
+            {"MONAI's DenseNet",
+             "class_layers.out",
+             {{"features.denseblock#.denselayer#.layers.*", "features.denseblock#1.denselayer#2.*"},
+              {"class_layers.out.*", "classifier.*"}}},
+            {"a CheXNet reproduction", "denseblock1.denselayer1", {{"classifier.0.*", "classifier.*"}}},
+            {"HuggingFace's ResNet",
+             "embedder.embedder",
+             {{"resnet.*", "*"},
+              {"embedder.embedder.convolution.*", "conv1.*"},
+              {"embedder.embedder.normalization.*", "bn1.*"},
+              {"encoder.stages.#.layers.#.shortcut.convolution.*", "layer#1+.#2.downsample.0.*"},
+              {"encoder.stages.#.layers.#.shortcut.normalization.*", "layer#1+.#2.downsample.1.*"},
+              {"encoder.stages.#.layers.#.layer.#.convolution.*", "layer#1+.#2.conv#3+.*"},
+              {"encoder.stages.#.layers.#.layer.#.normalization.*", "layer#1+.#2.bn#3+.*"},
+              {"classifier.1.*", "fc.*"}}},
+            {"timm's VGG",
+             "pre_logits.fc1",
+             {{"pre_logits.fc1.*", "classifier.0.*", true},
+              {"pre_logits.fc2.*", "classifier.3.*", true},
+              {"head.fc.*", "classifier.6.*"}}},
+        };
+    });
 }
 
 /// What a part that may hold "#" matches: the number, or -1 for a part without; none where it does not match.

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "graph/export/operators.h"
+#include "graph/ops/quant_add.h"
 #include "graph/ops/quant_conv.h"
 #include "graph/ops/quant_convert.h"
 #include "graph/ops/quant_pool.h"
@@ -246,10 +247,20 @@ void write_dequantize(OnnxWriter& writer, const Node& node, const Dequantize& op
                  scaled(writer, decode(writer, writer.read(node.src), 0, "decode"), op.scale, op.shift, "scaled"));
 }
 
+void write_quant_add(OnnxWriter& writer, const Node& node, const QuantAdd& add) {
+    const std::string src =
+        scaled(writer, decode(writer, writer.read(node.src), 0, "decode"), add.scale, add.shift, "scaled");
+    const std::string codes = decode(writer, writer.read(*add.residual), 0, "residual");
+    const std::string other =
+        writer.add("Mul", {codes, writer.channels("residual.factor", add.residual_scale)}, {}, "residual/mul");
+    std::string sum = writer.add("Add", {src, other}, {}, "add");
+    if (add.relu && add.zero > 0) sum = writer.add("Max", {sum, writer.scalar("relu.zero", add.zero)}, {}, "relu");
+    writer.write(node.dst, encode(writer, sum, "encode"));
+}
+
 constexpr ExportEntry kQuantizedEntries[] = {
-    export_entry<QuantConv, write_quant_conv>(),
-    export_entry<QuantPool, write_quant_pool>(),
-    export_entry<Quantize, write_quantize>(),
+    export_entry<QuantAdd, write_quant_add>(),    export_entry<QuantConv, write_quant_conv>(),
+    export_entry<QuantPool, write_quant_pool>(),  export_entry<Quantize, write_quantize>(),
     export_entry<Dequantize, write_dequantize>(),
 };
 

@@ -18,6 +18,9 @@ struct Constant {
     onnx::Array array;
     std::vector<std::int64_t> batches{};  ///< empty: all 0
     std::vector<std::int64_t> images{};   ///< empty: it is the same for all images
+    /// Of floats that DequantizeLinear made: what they are whole multiples of, all of them or along an axis.
+    std::vector<float> steps{};
+    std::size_t steps_axis = 0;
 
     const std::vector<std::int64_t>& dims() const { return array.dims; }
     bool is_float() const { return onnx::is_float(array.type); }

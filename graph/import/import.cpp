@@ -131,7 +131,9 @@ void lower(const onnx::Node& node, std::int64_t opset, Values& values, Builder& 
         lower(scope);
         for (const std::string& output : node.outputs) {
             const auto made = values.known.find(output);
-            const auto* view = made == values.known.end() ? nullptr : std::get_if<View>(&made->second);
+            if (made == values.known.end()) continue;
+            if (const auto* constant = std::get_if<Constant>(&made->second)) require_finite(output, constant->array);
+            const auto* view = std::get_if<View>(&made->second);
             if (view != nullptr && builder.map(view->value).elements() > kMostElements)
                 scope.refuse(fmt::format("a map of {} elements is too large", builder.map(view->value).elements()));
         }
@@ -216,6 +218,7 @@ ImportedGraph import_graph(onnx::Model model, std::int64_t h, std::int64_t w, st
     try {
         const Value dst = result_of(builder, values, output, result.outputs);
         result.graph = builder.finish(dst);
+        result.weight_steps = std::move(values.weight_steps);
     } catch (const UsageError& error) {
         throw InputError(error.what());
     }

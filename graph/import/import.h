@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "graph/import/codes.h"
 #include "graph/onnx/model.h"
 
 namespace keel::graph {
@@ -29,6 +30,7 @@ struct ImportedGraph {
     Graph graph;
     Outputs outputs = Outputs::logits;
     std::vector<std::string> notes{};  ///< for people: what was left out, taken or guessed
+    WeightSteps weight_steps{};        ///< of layers whose weights DequantizeLinear made
 };
 
 /// Makes a graph for images of h x w x c, which are those of the model where it says them. The number of images is

@@ -40,6 +40,12 @@ void set_window(const Window& window, T& op) {
     op.right = window.columns.after;
 }
 
+/// Remembers the steps of a layer's weights, whose outputs lie along `axis`, where they are known.
+void note_steps(NodeScope& node, const Constant& weights, std::size_t axis) {
+    if (weights.steps.size() == 1 || (!weights.steps.empty() && weights.steps_axis == axis))
+        node.values().weight_steps[node.name()] = weights.steps;
+}
+
 void conv(NodeScope& node) {
     const View src = with_row(node.view(0));
     const bool row = node.view(0).axes.size() == 3;
@@ -60,6 +66,7 @@ void conv(NodeScope& node) {
     const Tensor weights = tensor_of(node.floats(1), {dims[0], dims[1], dims[2], dims[3]});
     Tensor bias;
     if (node.has(2)) bias = tensor_of(node.floats_or(2, dims[0], 0), {dims[0]});
+    note_steps(node, node.constant(1), 0);
     const Value map = node.builder().conv(node.name(), image_of(node, src), weights, bias, options);
     node.output(without_row(image_view(node.builder(), map), row));
 }
@@ -90,6 +97,7 @@ void product(NodeScope& node, const View& src, const Constant& weights, bool tra
     node.require(dims.size() == 2 && weights.is_float(), "weights of two extents");
     const std::int64_t out = dims[transposed ? 0 : 1], k = dims[transposed ? 1 : 0];
     node.require(src.axes.size() >= 2 && extent(src.axes.back()) == k, "as many columns as the weights have rows");
+    note_steps(node, weights, weights.dims().size() - (transposed ? 2 : 1));
     const Axis outputs{{out, 0, transposed ? k : 1}};
     const std::int64_t step = transposed ? 1 : out;
     Tensor offset;

@@ -92,7 +92,11 @@ Rows rows_of(NodeScope& node, const View& view, std::size_t axis) {
     const std::vector<Factor> pixels = factors_of(others);
     const auto map = covered(node.builder(), view);
     if (map && map->c == c && one_run(view.axes[axis], c, {0, 0, 1})) return {*map, view.axes};
-    Rows rows{rearranged_map(node, view, pixels, view.axes[axis], 1, product(pixels)), view.axes};
+    const Buffer from = node.builder().map(view.value);
+    const bool same_pixels = merged(pixels) == merged({{from.h * from.w, 1, 0}}) && view.first_pixel == 0;
+    Rows rows{rearranged_map(node, view, pixels, view.axes[axis], same_pixels ? from.h : 1,
+                             same_pixels ? from.w : product(pixels)),
+              view.axes};
     std::int64_t stride = 1;
     for (std::size_t i = rows.axes.size(); i-- > 0;) {
         const std::int64_t size = extent(view.axes[i]);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "graph/build/builder.h"
+#include "graph/import/codes.h"
 #include "graph/import/constant.h"
 
 namespace keel::graph {
@@ -39,6 +40,7 @@ struct Values {
     std::map<std::string, int> readers{};
     std::int64_t declared_batch = 0;  ///< the number of images that the model's input names; 0: free
     std::int64_t computed = 0;        ///< elements of all constants that nodes have made
+    WeightSteps weight_steps{};
 };
 
 class NodeScope {

@@ -223,9 +223,10 @@ void dequantize_linear(NodeScope& node) {
     const Constant& from = node.constant(0);
     node.require(!from.is_float() && !from.free(), "integers");
     Constant result = float_constant(from.dims(), {});
+    result.steps = rounding.scale;
     std::size_t inner = 1, count = rounding.scale.size();
     if (count > 1) {
-        const std::size_t axis = node.axis(node.integer("axis", 1), from.dims().size());
+        const std::size_t axis = result.steps_axis = node.axis(node.integer("axis", 1), from.dims().size());
         node.require(from.dims()[axis] == std::ssize(rounding.scale), "a scale of each channel");
         for (std::size_t i = axis + 1; i < from.dims().size(); ++i) inner *= static_cast<std::size_t>(from.dims()[i]);
     }

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/patience.h"
+#include "engine/system_error.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -62,7 +64,7 @@ Descriptor open_within(const std::filesystem::path& folder, const std::string& l
     constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
     const std::vector<std::string> names = components(location);
     Descriptor at(::open(folder.c_str(), kFlags | O_DIRECTORY));
-    if (at.get() < 0) throw IoError(fmt::format("[onnx] cannot open {}: {}", folder.string(), reason(errno)));
+    if (at.get() < 0) throw_system_error(fmt::format("[onnx] cannot open {}", folder.string()), errno);
     for (std::size_t i = 0; i < names.size(); ++i) {
         const bool last = i + 1 == names.size();
         Descriptor next(::openat(at.get(), names[i].c_str(), kFlags | O_NOFOLLOW | (last ? 0 : O_DIRECTORY)));
@@ -74,6 +76,8 @@ Descriptor open_within(const std::filesystem::path& folder, const std::string& l
                 fmt::format("its data lie in '{}', which is or goes through a symbolic link; none is "
                             "followed",
                             excerpt(location)));
+        if (next.get() < 0 && fault_of(code) == SystemFault::passing)
+            throw_system_error(fmt::format("[onnx] cannot open '{}'", excerpt(location)), code);
         if (next.get() < 0)
             throw InputError(
                 fmt::format("its data lie in '{}', which cannot be opened: {}", excerpt(location), reason(code)));
@@ -87,7 +91,7 @@ Descriptor open_within(const std::filesystem::path& folder, const std::string& l
 class ExternalFile {
 public:
     ExternalFile(const std::filesystem::path& folder, const std::string& location)
-        : descriptor_(open_within(folder, location)) {
+        : descriptor_(patiently([&] { return open_within(folder, location); })) {
         struct stat status {};
         if (::fstat(descriptor_.get(), &status) != 0 || !S_ISREG(status.st_mode))
             throw InputError(fmt::format("its data lie in '{}', which is no regular file", excerpt(location)));
@@ -107,7 +111,7 @@ public:
         while (!into.empty()) {
             const ssize_t count = ::pread(descriptor_.get(), into.data(), into.size(), static_cast<off_t>(offset));
             if (count < 0 && errno == EINTR) continue;
-            if (count < 0) throw IoError(fmt::format("[onnx] cannot read external data: {}", reason(errno)));
+            if (count < 0) throw_system_error("[onnx] cannot read external data", errno);
             if (count == 0) throw InputError("the file that its data lie in has become shorter");
             offset += static_cast<std::uint64_t>(count);
             into = into.subspan(static_cast<std::size_t>(count));

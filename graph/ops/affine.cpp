@@ -13,10 +13,9 @@ void Affine::fields(Archive& archive) {
 }
 
 void Affine::check(const NodeCheck& node) const {
-    const std::int64_t c = node.node().src.c;
     node.require_floats();
     node.require_same_extents();
-    node.require(std::ssize(scale) == c && std::ssize(shift) == c, "an affine of src's channels");
+    node.require_factors(scale, shift, node.node().src.c);
 }
 
 void Affine::run(const Node& node, const RunMemory& memory) const {

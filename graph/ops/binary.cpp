@@ -1,6 +1,7 @@
 #include "graph/ops/binary.h"
 
 #include <array>
+#include <cmath>
 
 #include "graph/check.h"
 #include "graph/run_memory.h"
@@ -41,6 +42,8 @@ void Binary::check(const NodeCheck& node) const {
         const std::int64_t count = std::ssize(constant);
         node.require(count == 1 || count == c || count == src.h * src.w * c,
                      "a constant of one number, of src's channels or of src's elements");
+        // a bound may be infinite
+        node.require(count == 1 ? !std::isnan(constant[0]) : all_finite(constant), "finite constants");
     }
 }
 

@@ -1,5 +1,7 @@
 #include "graph/ops/norm.h"
 
+#include <cmath>
+
 #include "graph/check.h"
 #include "graph/run_memory.h"
 #include "kernels/norm/norm.h"
@@ -21,7 +23,7 @@ void check_of(const NodeCheck& node, const std::vector<float>& scale, const std:
     for (const auto* factors : {&scale, &shift})
         node.require(factors->empty() || (std::ssize(*factors) == node.node().src.c && all_finite(*factors)),
                      "finite factors of each channel, or none");
-    node.require(eps >= 0, "an eps of at least 0");
+    node.require(eps >= 0 && std::isfinite(eps), "an eps of at least 0 that is finite");
 }
 
 kernels::NormGeometry geometry(const Node& node, const RunMemory& memory, std::int64_t pixels) {
@@ -60,6 +62,7 @@ void LocalResponseNorm::check(const NodeCheck& node) const {
     node.require_floats();
     node.require_same_extents();
     node.require(1 <= size && size <= kMostSize, "a size of 1 to 1024 channels");
+    node.require(std::isfinite(alpha) && std::isfinite(beta) && std::isfinite(bias), "finite factors");
 }
 
 void LocalResponseNorm::run(const Node& node, const RunMemory& memory) const {

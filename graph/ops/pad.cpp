@@ -1,6 +1,7 @@
 #include "graph/ops/pad.h"
 
 #include <array>
+#include <cmath>
 
 #include "graph/check.h"
 #include "graph/run_memory.h"
@@ -26,6 +27,7 @@ void Pad::fields(Archive& archive) {
 
 void Pad::check(const NodeCheck& node) const {
     node.require_floats();
+    node.require(!std::isnan(value), "a border that is a number");
     const Buffer &src = node.src(), &dst = node.dst();
     const auto fits = [&](std::int64_t in, std::int64_t out, std::int64_t before) {
         node.require(before >= 0 && before <= out - in, "a dst that src lies in");

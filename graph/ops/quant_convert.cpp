@@ -1,5 +1,7 @@
 #include "graph/ops/quant_convert.h"
 
+#include <cmath>
+
 #include "graph/check.h"
 #include "graph/run_memory.h"
 
@@ -20,8 +22,19 @@ void Quantize::check(const NodeCheck& node) const {
 void Quantize::run(const Node& node, const RunMemory& memory) const {
     const kernels::ConstMap src = memory.from(node.src);
     const kernels::QuantizedMap dst = memory.quantized_to(node.dst);
-    kernels::quantize({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), scale.data(), shift.data(),
-                      dst.data);
+    if (kernels::quantize({memory.pixels(node.src), node.src.c, src.ld, dst.ld}, src.floats(), scale.data(),
+                          shift.data(), dst.data))
+        return;
+    const std::int64_t pixels = memory.pixels(node.src) / memory.n();
+    for (std::int64_t image = 0; image < memory.n(); ++image)
+        if (!stands_for_all(src.floats() + image * pixels * src.ld, pixels, src.ld)) memory.spoil(node, image);
+}
+
+bool Quantize::stands_for_all(const float* src, std::int64_t pixels, std::int64_t ld) const {
+    for (std::int64_t p = 0; p < pixels; ++p, src += ld)
+        for (std::size_t c = 0; c < scale.size(); ++c)
+            if (!std::isfinite(std::fma(src[c], scale[c], shift[c]))) return false;
+    return true;
 }
 
 void Dequantize::fields(Archive& archive) {

@@ -8,7 +8,8 @@
 
 namespace keel::graph {
 
-/// Floats to quantized values: dst = src * scale + shift, channel by channel, to the nearest.
+/// Floats to quantized values: dst = src * scale + shift, channel by channel, to the nearest. An image with NaN or
+/// infinity is spoiled (RunMemory::spoil()).
 struct Quantize {
     static constexpr std::string_view kName = "quantise";
     std::vector<float> scale, shift;
@@ -16,6 +17,9 @@ struct Quantize {
     void fields(Archive& archive);
     void check(const NodeCheck& node) const;
     void run(const Node& node, const RunMemory& memory) const;
+
+private:
+    bool stands_for_all(const float* src, std::int64_t pixels, std::int64_t ld) const;
 };
 
 /// Quantized values to floats: dst = src * scale + shift, channel by channel.

@@ -11,6 +11,7 @@
 #include "graph/ops/pad.h"
 #include "graph/ops/pool.h"
 #include "graph/ops/prelu.h"
+#include "graph/ops/quant_add.h"
 #include "graph/ops/quant_conv.h"
 #include "graph/ops/quant_convert.h"
 #include "graph/ops/quant_pool.h"
@@ -31,7 +32,7 @@ constexpr OpKind kOpKinds[] = {
     op_kind<LayerNorm>(), op_kind<InstanceNorm>(), op_kind<LocalResponseNorm>(),
     op_kind<Softmax>(),   op_kind<Resize>(),       op_kind<Pad>(),
     op_kind<MatMul>(),    op_kind<Reduce>(),       op_kind<FakeQuantize>(),
-    op_kind<PRelu>(),
+    op_kind<PRelu>(),     op_kind<QuantAdd>(),
 };
 
 }  // namespace

@@ -4,7 +4,9 @@
 
 #include "graph/ops/pool.h"
 #include "kernels/eltwise/eltwise.h"
+#include "kernels/error.h"
 #include "kernels/parallel.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -26,12 +28,15 @@ public:
         watch_.after = [this](std::size_t step, const void* first, std::int64_t ld) {
             const graph::Value& dst = graph_.nodes[step].dst;
             named(step, [&] { result_.nodes[step].dst.add(static_cast<const float*>(first), pixels(dst), dst.c, ld); });
+            see_ends(result_.nodes[step].ends, static_cast<const float*>(first), pixels(dst), dst.c, ld);
         };
     }
 
     void add(const Tensor& batch) {
         n_ = batch.dim(0);
         images_ += n_;
+        if (!kernels::all_finite(batch.elements(), batch.data<float>()))
+            throw InputError("[quantize] an image holds NaN or infinity");
         result_.images.add(batch.data<float>(), batch.elements());
         const Tensor logits = Tensor::empty({n_, graph_.dst.c});
         floats_.run(n_, batch.data<float>(), logits.data<float>(), watch_);
@@ -56,6 +61,21 @@ private:
         } catch (const InputError& error) {
             throw InputError(error.what() + std::string(" at ") + graph_.nodes[step].name);
         }
+    }
+
+    static void see_ends(std::vector<ChannelEnds>& ends, const float* first, std::int64_t pixels, std::int64_t c,
+                         std::int64_t ld) {
+        if (ends.empty())
+            for (std::int64_t i = 0; i < c; ++i) ends.push_back({first[i], first[i]});
+        parallel_for(c, 16, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t p = 0; p < pixels; ++p)
+                for (std::int64_t i = begin; i < end; ++i) {
+                    ChannelEnds& of = ends[static_cast<std::size_t>(i)];
+                    const float value = first[p * ld + i];
+                    of.low = value < of.low ? value : of.low;
+                    of.high = value > of.high ? value : of.high;
+                }
+        });
     }
 
     void see_prologue(std::size_t step, const float* src, std::int64_t ld) {
@@ -95,6 +115,10 @@ void ChannelHistograms::add(const float* first, std::int64_t pixels, std::int64_
     } else {
         for (std::int64_t p = 0; p < pixels; ++p) of[0].add(first + p * ld, c);
     }
+}
+
+std::int64_t dead_channels(const NodeCalibration& node) {
+    return std::ranges::count_if(node.ends, [](const ChannelEnds& ends) { return ends.low == ends.high; });
 }
 
 bool keeps_quantized(const graph::Node& node) {

@@ -16,8 +16,14 @@ struct ChannelHistograms {
     void add(const float* first, std::int64_t pixels, std::int64_t c, std::int64_t ld);
 };
 
+/// The ends of the values of one channel.
+struct ChannelEnds {
+    float low = 0, high = 0;
+};
+
 struct NodeCalibration {
     ChannelHistograms dst;
+    std::vector<ChannelEnds> ends;        ///< of each channel of dst
     Histogram prologue;                   ///< what the prologue makes of src, where the node has one
     std::vector<double> prologue_square;  ///< its mean square, channel by channel
 };
@@ -33,6 +39,9 @@ std::vector<bool> quantized_by_channel(const graph::Graph& graph);
 
 /// Returns whether the quantized form of a node of floats hands values on as they are: a maximum without prologue.
 bool keeps_quantized(const graph::Node& node);
+
+/// Returns how many channels of a node's result were one number throughout.
+std::int64_t dead_channels(const NodeCalibration& node);
 
 /// Makes prologue(src), channel by channel: dense [pixels, c].
 void run_prologue(const graph::Prologue& prologue, const float* src, std::int64_t pixels, std::int64_t c,

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "graph/ops/quant_conv.h"
+#include "graph/quantize/factors.h"
 #include "graph/quantize/pass.h"
 #include "graph/quantize/reading.h"
 #include "kernels/parallel.h"
@@ -15,27 +16,6 @@ namespace {
 constexpr double kLevels = 127;  // of weights, on each side of 0
 /// A clamp is left for an affine where it would make this much more noise.
 constexpr double kWorse = 2;
-
-/// The extents of weights {oc, ic, taps} and how inputs and outputs are grouped.
-struct WeightExtents {
-    explicit WeightExtents(const Conv& conv)
-        : oc(conv.weights.dim(0)),
-          ic(conv.weights.dim(1)),
-          taps(conv.weights.dim(2) * conv.weights.dim(3)),
-          outputs_of_group(oc / conv.window.groups) {}
-    std::int64_t of_output() const { return ic * taps; }
-    /// Returns the channel of src that weight i of output o meets.
-    std::size_t channel(std::int64_t o, std::int64_t i) const {
-        return static_cast<std::size_t>(o / outputs_of_group * ic + i / taps);
-    }
-    std::int64_t oc, ic, taps, outputs_of_group;
-};
-
-/// Weights that are rounded, with the step of each output channel.
-struct RoundedWeights {
-    Tensor values;  ///< s8
-    std::vector<double> step;
-};
 
 /// Rounds weights times the factors of the channels that they meet to s8, symmetric, the largest of each output channel
 /// to 127.
@@ -93,49 +73,20 @@ QuantReading reading_of(const QuantizePass& pass, const std::vector<QuantParams>
     return noise_of(conv, clamp, square) <= kWorse * noise_of(conv, affine, square) ? clamp : affine;
 }
 
-/// What results and residuals are quantized by.
-struct ConvParams {
-    std::vector<QuantParams> residual, dst;
-};
-
-/// Scale, shift and residual_scale: docs/quantization.md.
-void set_factors(const Conv& conv, const RoundedWeights& rounded, const std::vector<double>& offset,
-                 const ConvParams& params, QuantConv& op) {
-    const WeightExtents e(conv);
-    for (std::int64_t o = 0; o < e.oc; ++o) {
-        const auto at = static_cast<std::size_t>(o);
-        const std::int8_t* k = rounded.values.data<std::int8_t>() + o * e.of_output();
-        const QuantParams& dst = params.dst[at];
-        double zeros = 0;
-        for (std::int64_t i = 0; i < e.of_output(); ++i) zeros += k[i] * offset[e.channel(o, i)];
-        double shift = (conv.bias[at] - rounded.step[at] * zeros) / dst.scale + dst.zero;
-        if (conv.residual) {
-            const double scale = double{params.residual[at].scale} / dst.scale;
-            op.residual_scale.push_back(static_cast<float>(scale));
-            shift -= scale * params.residual[at].zero;
-        }
-        op.scale.push_back(static_cast<float>(rounded.step[at] / dst.scale));
-        op.shift.push_back(static_cast<float>(shift));
-    }
-}
-
-/// Whether an activation is a ReLU whose upper bound the codes of dst have as well: 255 stands for it or less, to half
-/// a step, and sums saturate there.
-bool ends_with_codes(const kernels::Activation& activation, QuantizePass& pass, const Value& dst) {
-    if (activation.kind != kernels::ActivationKind::clip || activation.alpha != 0 || !pass.quantized(dst)) return false;
+/// ends_with_codes() of the codes that dst will have.
+bool ends_with_chosen(const kernels::Activation& activation, QuantizePass& pass, const Value& dst) {
+    if (!pass.quantized(dst)) return false;
     const std::vector<QuantParams> before = pass.params_of(dst);  // the residual's, where dst takes its buffer
     pass.choose_params(dst);
     const std::vector<QuantParams> chosen = pass.params_of(dst);
     pass.set_params(dst, before);
-    return std::ranges::all_of(chosen, [&](const QuantParams& p) {
-        return (255 - p.zero) * double{p.scale} <= activation.beta + double{p.scale} / 2;
-    });
+    return ends_with_codes(activation, chosen);
 }
 
 }  // namespace
 
 bool Conv::quantize(QuantizePass& pass, const Node& node) const {
-    if (!window.even() || (activation && !ends_with_codes(*activation, pass, node.dst))) return false;
+    if (!window.even() || (activation && !ends_with_chosen(*activation, pass, node.dst))) return false;
     const Value from = pass.quantized_of(node.src);
     const QuantReading src = reading_of(pass, pass.params_of(from), *this);
     const RoundedWeights rounded = round_weights(*this, src.factor);

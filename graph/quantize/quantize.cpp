@@ -9,6 +9,9 @@
 
 #include "graph/ops/conv.h"
 #include "graph/quantize/correct.h"
+#include "graph/quantize/variation.h"
+#include "kernels/error.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -43,6 +46,17 @@ double relative_error(const Tensor& values, const Tensor& truth) {
         variance += squares - sum * sum / static_cast<double>(n);
     }
     return noise / std::max(variance, 1e-30);
+}
+
+/// Throws InputError where nothing can be compared with what a model of floats answers.
+void require_answers_vary(const Tensor& truth) {
+    if (!kernels::all_finite(truth.elements(), truth.data<float>()))
+        throw InputError("[quantize] the model answers NaN or infinity to an image");
+    const std::int64_t n = truth.dim(0), c = truth.dim(1);
+    const float* first = truth.data<float>();
+    if (n > 1 && std::equal(first + c, first + n * c, first))
+        throw InputError("[quantize] the model answers the same to all " + std::to_string(n) +
+                         " images held out: there is nothing to compare its int8 form by");
 }
 
 /// Returns the first `most` images of the batches in one.
@@ -82,11 +96,14 @@ public:
     }
 
     Quantized run() {
+        QuantizeReport report;
+        report.warnings = require_variation(seen_, held_out_);
         tell("calibrating");
         const Runtime floats(graph_, batch_);
         const Calibration calibration = calibrate(floats, seen_);
         const Tensor truth = logits_of(floats, held_out_), first = first_images(seen_, kCorrected);
-        QuantizeReport report;
+        require_answers_vary(truth);
+        find_dead(calibration, report);
         for (const Tensor& batch : seen_) report.images += batch.dim(0);
         report.held_out = truth.dim(0);
         report.method = options_.method ? *options_.method : choose(calibration, truth, report);
@@ -102,7 +119,7 @@ public:
                 correct_bias(graph_, floats, quantized, runtime, first);
             }
             tell("judging layers");
-            describe(floats, quantized, runtime, first, report);
+            describe(floats, quantized, runtime, report);
             report.logits_error = relative_error(logits_of(runtime, held_out_), truth);
             return quantized;
         };
@@ -112,6 +129,10 @@ public:
             quantized = finished();
         }
         report.same_on_every_isa = !graph::multiplies_floats(quantized.graph);
+        if (truth.dim(0) > 1 && report.logits_error >= 1)
+            report.warnings.push_back(
+                "on images held out its answers are further from those of fp32 than these are from each other: it "
+                "tells nothing; wanted more images to calibrate with, or layers kept in fp32");
         return {std::move(quantized.graph), std::move(report)};
     }
 
@@ -169,9 +190,26 @@ private:
         return kept || keep(node.dst);
     }
 
-    void describe(const Runtime& floats, const QuantizedGraph& quantized, const Runtime& runtime, const Tensor& images,
+    void find_dead(const Calibration& calibration, QuantizeReport& report) const {
+        std::int64_t dead = 0;
+        for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+            const graph::Node& node = graph_.nodes[i];
+            const std::int64_t of_node = dead_channels(calibration.nodes[i]);
+            if (of_node == 0 || node.as<graph::Conv>() == nullptr) continue;
+            report.dead.push_back({node.name, of_node, node.dst.c});
+            dead += of_node;
+        }
+        if (dead == 0) return;
+        const DeadChannels& most = *std::ranges::max_element(report.dead, {}, &DeadChannels::dead);
+        report.warnings.push_back(std::to_string(dead) + " channels of " + std::to_string(report.dead.size()) +
+                                  " layers are one number on all images calibrated with (" + most.name + ": " +
+                                  std::to_string(most.dead) + " of " + std::to_string(most.channels) +
+                                  "): dead, or wanting other images; what others make of them may be lost");
+    }
+
+    void describe(const Runtime& floats, const QuantizedGraph& quantized, const Runtime& runtime,
                   QuantizeReport& report) const {
-        const Tensor judged = first_images({&images, 1}, kJudged);
+        const Tensor judged = first_images(held_out_, kJudged);
         const std::vector<double> decibels = signal_to_noise(floats, quantized, runtime, judged, Loss::all);
         report.layers.clear();
         for (std::size_t i = 0; i < quantized.nodes.size(); ++i) {

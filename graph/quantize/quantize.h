@@ -23,7 +23,7 @@ struct QuantizeOptions {
 struct LayerReport {
     std::string name;
     Arithmetic arithmetic;
-    double snr_db;      ///< of its result beside that of fp32, with all that the layers before lost
+    double snr_db;      ///< of its result beside that of fp32, with all that the layers before lost, on held-out images
     double own_snr_db;  ///< with what it lost itself; NaN where keep_below is 0
 };
 
@@ -31,6 +31,12 @@ struct LayerReport {
 struct Fallback {
     std::string name;
     double snr_db;  ///< its own in int8, whatever the layers before lost
+};
+
+/// A layer some of whose channels were one number on all images, so that nobody knows what others make of them.
+struct DeadChannels {
+    std::string name;
+    std::int64_t dead, channels;
 };
 
 struct QuantizeReport {
@@ -42,6 +48,8 @@ struct QuantizeReport {
     std::vector<Candidate> candidates;  ///< in the order they were tried
     std::vector<LayerReport> layers;    ///< in the order of their running
     std::vector<Fallback> fallbacks;    ///< likewise; a map that is too coarse takes the layers at its other end along
+    std::vector<DeadChannels> dead;     ///< convolutions with some, in the order of their running
+    std::vector<std::string> warnings;  ///< what is doubtful about the images or the result, for people
     double logits_error = 0;            ///< as above, of the graph handed out
     bool same_on_every_isa = false;     ///< the graph handed out gives the same bits: no layer multiplies in fp32
     std::int64_t images = 0, held_out = 0;
@@ -54,7 +62,8 @@ struct Quantized {
 
 /// Returns the quantized graph and what was found on the way. `batches`: images {n, h, w, c}; the last quarter of them,
 /// one at least, is held out to choose by. Throws UsageError for fewer than two batches, or a name in `keep` that no
-/// layer has; InputError where an activation is not finite. `progress` hears of each pass.
+/// layer has; InputError where an activation is not finite, where the images do not vary
+/// (graph/quantize/variation.h), or the model's answers to those held out do not. `progress` hears of each pass.
 Quantized quantize(const graph::Graph& floats, std::span<const Tensor> batches, const QuantizeOptions& options,
                    const std::function<void(const std::string& pass)>& progress = {});
 

@@ -59,7 +59,7 @@ enum class BatchNormGradient {
     added    ///< += scale * dy
 };
 
-/// With dy = diff_dst where relu let it pass, else 0, and xhat = (src - mean) / sigma:
+/// With dy = diff_dst where relu let it pass (a NaN passes), else 0, and xhat = (src - mean) / sigma:
 ///   diff_beta = sum dy,  diff_gamma = sum dy * xhat,  diff_src as `gradient` says.
 /// diff_src may be null (not wanted), or equal to diff_dst if the distances are equal. `whole` takes two passes, the
 /// others one.
@@ -89,9 +89,9 @@ private:
     std::optional<ColumnPartials> partials_;
 };
 
-/// Computes the gradients for the join of a residual block, dst = relu(src * scale + shift + residual):  dy = diff_dst
-/// where dst > 0, else 0. It is also the residual's gradient, and written to diff_residual, which has dst_ld as dst
-/// has, and may be equal to diff_dst.
+/// Computes the gradients for the join of a residual block, dst = relu(src * scale + shift + residual):  dy = 0
+/// where dst <= 0, else diff_dst. It is also the residual's gradient, and written to diff_residual, which has dst_ld as
+/// dst has, and may be equal to diff_dst.
 template <class T>
 void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
                               const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src,

@@ -48,7 +48,7 @@ struct Gradient {
         : dy(load(diff_dst, lanes)) {
         const Vec x = load(src, lanes);
         centered = x - load(k.mean + i, lanes);
-        if (kRelu) dy = keep(greater(fma(x, load(k.scale + i, lanes), load(k.shift + i, lanes)), Vec{}), dy);
+        if (kRelu) dy = keep(passes(fma(x, load(k.scale + i, lanes), load(k.shift + i, lanes))), dy);
     }
 };
 
@@ -59,7 +59,7 @@ void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<
         const std::int64_t at = r * g.dst_ld + i;
         Gradient<kRelu> t(k, i, rows.src + r * g.src_ld + i, rows.diff_dst + at, lanes);
         if (rows.dst != nullptr) {
-            t.dy = keep(greater(load(rows.dst + at, lanes), Vec{}), t.dy);
+            t.dy = keep(passes(load(rows.dst + at, lanes)), t.dy);
             store(rows.diff_residual + at, t.dy, lanes);
         }
         if (rows.diff_src != nullptr) {

@@ -22,7 +22,7 @@ void moments(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* sr
 /// Whether the ReLU let an element pass.
 template <class T>
 bool passes(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, T src, std::int64_t i) {
-    return !g.relu || std::fma(src, k.scale[i], k.shift[i]) > 0;
+    return !g.relu || !(std::fma(src, k.scale[i], k.shift[i]) <= 0);
 }
 
 template <class T>
@@ -32,7 +32,7 @@ void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k
         for (std::int64_t i = 0; i < g.c; ++i) {
             const std::int64_t at = r * g.dst_ld + i;
             const T src = rows.src[r * g.src_ld + i];
-            const bool passed = rows.dst == nullptr ? passes(g, k, src, i) : rows.dst[at] > 0;
+            const bool passed = rows.dst == nullptr ? passes(g, k, src, i) : !(rows.dst[at] <= 0);
             const T dy = passed ? rows.diff_dst[at] : T{0};
             if (rows.dst != nullptr) rows.diff_residual[at] = dy;
             if (rows.diff_src != nullptr) {

@@ -30,7 +30,8 @@ float rounded(float x, const FakeQuantization& p) {
     float q = x / p.scale;
     q = q < p.low ? p.low : q;
     q = q > p.high ? p.high : q;
-    return nearest_whole(q) * p.scale;
+    const float beyond = x - x;  // 0, or NaN of what is none or infinite
+    return beyond == 0 ? nearest_whole(q) * p.scale : beyond;
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ struct FakeQuantization {
 };
 
 /// dst = scale * q for q = src / scale clamped to [low, high] and rounded to the nearest whole number, the even one of
-/// two; a NaN stays NaN. parameters[i * step] are those of channel i, step 0 or 1.
+/// two; NaN of a NaN or an infinity, which none of them stands for. parameters[i * step] are those of channel i, step 0
+/// or 1.
 void fake_quantize(const UnaryGeometry& g, const float* src, const FakeQuantization* parameters, std::int64_t step,
                    float* dst);
 

@@ -34,7 +34,8 @@ void scale(const UnaryGeometry& g, T alpha, const T* src, T* dst);
 template <class T>
 void relu_forward(const UnaryGeometry& g, const T* src, T* dst);
 
-/// diff_src = dst > 0 ? diff_dst : 0. src0 = dst of forward, src1 = diff_dst, dst = diff_src.
+/// diff_src = dst <= 0 ? 0 : diff_dst, so that the gradient of a NaN stays. src0 = dst of forward, src1 = diff_dst, dst
+/// = diff_src.
 template <class T>
 void relu_backward(const BinaryGeometry& g, const T* dst, const T* diff_dst, T* diff_src);
 

@@ -47,7 +47,7 @@ void relu_forward(const UnaryGeometry& g, const float* src, float* dst) {
 }
 
 void relu_backward(const BinaryGeometry& g, const float* dst, const float* diff_dst, float* diff_src) {
-    map(g, dst, diff_dst, diff_src, [](Vec d, Vec diff) { return keep(greater(d, Vec{}), diff); });
+    map(g, dst, diff_dst, diff_src, [](Vec d, Vec diff) { return keep(passes(d), diff); });
 }
 
 void add_forward(const BinaryGeometry& g, const float* src0, const float* src1, float* dst) {

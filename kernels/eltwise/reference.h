@@ -43,7 +43,7 @@ void relu_forward(const UnaryGeometry& g, const T* src, T* dst) {
 template <class T>
 void relu_backward(const BinaryGeometry& g, const T* dst, const T* diff_dst, T* diff_src) {
     for_elements(g, [&](auto r, auto i) {
-        diff_src[r * g.dst_ld + i] = dst[r * g.src0_ld + i] > 0 ? diff_dst[r * g.src1_ld + i] : T(0);
+        diff_src[r * g.dst_ld + i] = dst[r * g.src0_ld + i] <= 0 ? T(0) : diff_dst[r * g.src1_ld + i];
     });
 }
 

@@ -217,9 +217,9 @@ void run_halves(GatherConv conv, ConstMap src, Fill fill, const IgemmFusion& fus
 
 int igemm_columns() { return select(igemm_variants).columns; }
 
-bool igemm_serves(const Conv2dGeometry& g) {
-    return g.groups == 1 && g.ic % igemm_columns() == 0 && g.oc % igemm_columns() == 0;
-}
+bool igemm_serves(const Conv2dGeometry& g) { return igemm_forwards(g) && g.ic % igemm_columns() == 0; }
+
+bool igemm_forwards(const Conv2dGeometry& g) { return g.groups == 1 && g.ic % 2 == 0 && g.oc % igemm_columns() == 0; }
 
 void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {
     GatherConv conv{g.n,    g.oh(), g.ow(), g.ih, g.iw, g.ic, g.stride_h, g.stride_w,

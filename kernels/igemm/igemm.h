@@ -19,6 +19,8 @@ int igemm_columns();
 
 /// Whether these kernels take the geometry: no groups, ic and oc whole panels.
 bool igemm_serves(const Conv2dGeometry& g);
+/// Whether igemm_forward() does: no groups, an even ic, oc whole panels.
+bool igemm_forwards(const Conv2dGeometry& g);
 
 /// What a pass does on the way; null or false: nothing.
 struct IgemmFusion {

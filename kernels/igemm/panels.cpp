@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/immortal.h"
 #include "kernels/parallel.h"
 
 namespace keel::kernels {
@@ -55,12 +56,13 @@ private:
 WeightsLayout panel_layout(const Conv2dGeometry& g) {
     check_geometry(g);
     const int columns = igemm_columns();
-    if (!igemm_serves(g))
-        throw UsageError("[conv2d] panels want no groups and channels in multiples of " + std::to_string(columns) +
-                         ", got " + std::to_string(g.groups) + " groups of " + std::to_string(g.ic) + " to " +
-                         std::to_string(g.oc));
-    static std::mutex mutex;
-    static std::vector<std::shared_ptr<const PanelLayout>> layouts;
+    if (!igemm_forwards(g))
+        throw UsageError("[conv2d] panels want no groups and an even number of channels to a multiple of " +
+                         std::to_string(columns) + ", got " + std::to_string(g.groups) + " groups of " +
+                         std::to_string(g.ic) + " to " + std::to_string(g.oc));
+    static constinit ForkMutex mutex;
+    static constinit Immortal<std::vector<std::shared_ptr<const PanelLayout>>> known;
+    auto& layouts = known.get();
     const std::lock_guard lock(mutex);
     for (const auto& layout : layouts)
         if (layout->dims() == WeightsDims(g) && layout->columns() == columns) return layout;

@@ -5,7 +5,7 @@
 
 namespace keel::kernels {
 
-/// Returns the panels for the active ISA. Throws UsageError where igemm_serves(g) is false.
+/// Returns the panels for the active ISA. Throws UsageError where igemm_forwards(g) is false.
 WeightsLayout panel_layout(const Conv2dGeometry& g);
 
 /// Whether Keel's own kernels read this layout under the active ISA, whose panels it must have.

@@ -18,7 +18,7 @@ constexpr std::int64_t kLeastPixels = 100;
 class OwnConv final : public PreparedConv {
 public:
     OwnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
-        : g_(g), fusion_(fusion), winograd_(winograd_serves(g) && g.n * g.oh() * g.ow() >= kLeastPixels) {}
+        : g_(g), fusion_(fusion), winograd_(winograd_forwards(g) && g.n * g.oh() * g.ow() >= kLeastPixels) {}
 
     bool serves() const { return !fusion_.src_affine || winograd_ || (g_.pointwise() && g_.unpadded()); }
 
@@ -59,7 +59,7 @@ private:
 
 std::unique_ptr<const PreparedConv> prepare_own_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
     check_geometry(g);
-    if (!igemm_serves(g)) return nullptr;
+    if (!igemm_forwards(g)) return nullptr;
     auto conv = std::make_unique<OwnConv>(g, fusion);
     return conv->serves() ? std::move(conv) : nullptr;
 }

@@ -252,8 +252,10 @@ void transform_backward_weights(const IgemmVariant& variant, const Conv2dGeometr
 
 }  // namespace
 
-bool winograd_serves(const Conv2dGeometry& g) {
-    return igemm_serves(g) && g.kh == 3 && g.kw == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 &&
+bool winograd_serves(const Conv2dGeometry& g) { return igemm_serves(g) && winograd_forwards(g); }
+
+bool winograd_forwards(const Conv2dGeometry& g) {
+    return igemm_forwards(g) && g.kh == 3 && g.kw == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 &&
            g.dilation_w == 1 && g.pad_h <= 2 && g.pad_w <= 2 && g.pad_h + g.far_h <= 2 && g.pad_w + g.far_w <= 2;
 }
 

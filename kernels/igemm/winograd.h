@@ -16,6 +16,8 @@ namespace keel::kernels {
 /// Whether the algorithm exists for this geometry: 3x3, stride and dilation 1, paddings up to 2 on each side, channels
 /// of whole panels.
 bool winograd_serves(const Conv2dGeometry& g);
+/// Whether the forward pass does, whose ic need not be whole panels.
+bool winograd_forwards(const Conv2dGeometry& g);
 
 /// Whether it is the faster one, by measurement: from some hundred pixels on, since the weights are transformed in each
 /// pass.

@@ -5,34 +5,14 @@
 
 #include "kernels/onednn/conv_plan.h"
 #include "kernels/onednn/library.h"
+#include "kernels/onednn/pieces.h"
 #include "kernels/onednn/runtime.h"
+#include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels {
 namespace onednn {
 namespace {
-
-/// The calling thread's scratch memory, divided for one call: the primitive's scratchpad (the reorder's, too, for they
-/// run one after the other), then the weights in the primitive's layout if they are not the caller's.
-struct CallScratch {
-    explicit CallScratch(const Plan& plan) {
-        std::size_t pad = plan.scratchpad.get_size();
-        if (plan.reorder) pad = std::max(pad, plan.reorder->scratchpad_bytes());
-        pad = section(pad);
-        scratchpad = kernels::scratch(pad + (plan.reorder ? plan.weights.get_size() : 0));
-        if (plan.reorder) weights = reinterpret_cast<float*>(scratchpad + pad);
-    }
-
-    std::byte* scratchpad;
-    float* weights = nullptr;
-};
-
-/// The caller's weights as the primitive wants them.
-const float* reordered(const Plan& plan, const CallScratch& scratch, const float* weights) {
-    if (!plan.reorder) return weights;
-    plan.reorder->run(weights, scratch.weights, scratch.scratchpad);
-    return scratch.weights;
-}
 
 /// The caller's layout as oneDNN knows it: null (plain OIHW) for one of another owner, from or to which `plain` is
 /// copied.
@@ -55,70 +35,109 @@ struct CallerLayout {
     std::vector<float> plain;
 };
 
+/// Gradients of weights are sums over the images. Fewer partial sums where they are large.
+std::int64_t most_partials(std::int64_t elements) {
+    constexpr std::int64_t kMost = 32, kElements = std::int64_t{16} << 20;
+    return std::clamp<std::int64_t>(kElements / std::max<std::int64_t>(elements, 1), 1, kMost);
+}
+
+/// Adds up `count` arrays that follow one another, in order.
+void sum_partials(const float* partials, std::size_t count, std::int64_t elements, float* sum) {
+    parallel_for(elements, 4096, [&](std::int64_t begin, std::int64_t end) {
+        std::copy(partials + begin, partials + end, sum + begin);
+        for (std::size_t i = 1; i < count; ++i) {
+            const float* partial = partials + static_cast<std::int64_t>(i) * elements;
+            for (std::int64_t j = begin; j < end; ++j) sum[j] += partial[j];
+        }
+    });
+}
+
 }  // namespace
 
-WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
-    const Session session;
-    return preferred(g, training);
-}
+WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) { return preferred(typical(g), training); }
 
 void forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights,
              const WeightsLayout& layout, const float* bias, float* dst) {
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
     CallerLayout caller(g, layout);
     const float* readable = caller.readable(layout, weights);
-    const Session session;
-    const Plan& plan = plan_for({g, pass, bias != nullptr, caller.desc, session.threads()});
-    const CallScratch scratch(plan);
-    execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, src)},
-                             {DNNL_ARG_WEIGHTS, wrap(plan.weights, reordered(plan, scratch, readable))},
-                             {DNNL_ARG_BIAS, wrap(plan.bias, bias)},
-                             {DNNL_ARG_DST, wrap(plan.dst, dst)},
-                             {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, scratch.scratchpad)}});
+    const PieceRun pieces(cut(g), [&](const Conv2dGeometry& piece) {
+        return PlanKey{piece, pass, bias != nullptr, caller.desc};
+    });
+    pieces.run(readable, scratch(pieces.bytes()), [&](const PieceRun::Place& at) {
+        execute(at.plan.primitive, {{DNNL_ARG_SRC, wrap(at.plan.src, src + at.piece.src_offset(g))},
+                                    {DNNL_ARG_WEIGHTS, wrap(at.plan.weights, at.weights)},
+                                    {DNNL_ARG_BIAS, wrap(at.plan.bias, bias)},
+                                    {DNNL_ARG_DST, wrap(at.plan.dst, dst + at.piece.dst_offset(g))},
+                                    {DNNL_ARG_SCRATCHPAD, wrap(at.plan.scratchpad, at.scratchpad)}});
+    });
 }
 
 void backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* weights, const WeightsLayout& layout,
                    float* diff_src) {
     CallerLayout caller(g, layout);
     const float* readable = caller.readable(layout, weights);
-    const Session session;
-    const Plan& plan = plan_for({g, Pass::backward_data, false, caller.desc, session.threads()});
-    const CallScratch scratch(plan);
-    execute(plan.primitive, {{DNNL_ARG_DIFF_DST, wrap(plan.dst, diff_dst)},
-                             {DNNL_ARG_WEIGHTS, wrap(plan.weights, reordered(plan, scratch, readable))},
-                             {DNNL_ARG_DIFF_SRC, wrap(plan.src, diff_src)},
-                             {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, scratch.scratchpad)}});
+    const PieceRun pieces(cut_images(g, g.n), [&](const Conv2dGeometry& piece) {
+        return PlanKey{piece, Pass::backward_data, false, caller.desc};
+    });
+    pieces.run(readable, scratch(pieces.bytes()), [&](const PieceRun::Place& at) {
+        execute(at.plan.primitive, {{DNNL_ARG_DIFF_DST, wrap(at.plan.dst, diff_dst + at.piece.dst_offset(g))},
+                                    {DNNL_ARG_WEIGHTS, wrap(at.plan.weights, at.weights)},
+                                    {DNNL_ARG_DIFF_SRC, wrap(at.plan.src, diff_src + at.piece.src_offset(g))},
+                                    {DNNL_ARG_SCRATCHPAD, wrap(at.plan.scratchpad, at.scratchpad)}});
+    });
 }
 
 void backward_weights(const Conv2dGeometry& g, const float* src, const float* diff_dst, float* diff_weights,
                       const WeightsLayout& layout, float* diff_bias) {
     CallerLayout caller(g, layout);
-    const Session session;
-    const Plan& plan = plan_for({g, Pass::backward_weights, diff_bias != nullptr, caller.desc, session.threads()});
-    const CallScratch scratch(plan);
     float* wanted = caller.plain.empty() ? diff_weights : caller.plain.data();
-    float* written = plan.reorder ? scratch.weights : wanted;
-    execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, src)},
-                             {DNNL_ARG_DIFF_DST, wrap(plan.dst, diff_dst)},
-                             {DNNL_ARG_DIFF_WEIGHTS, wrap(plan.weights, written)},
-                             {DNNL_ARG_DIFF_BIAS, wrap(plan.bias, diff_bias)},
-                             {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, scratch.scratchpad)}});
-    if (plan.reorder) plan.reorder->run(written, wanted, scratch.scratchpad);
+    const std::int64_t elements = caller.desc != nullptr ? caller.desc->elements() : g.weights_elements();
+    const std::vector<Piece> shares = cut_images(g, most_partials(elements));
+    const PieceRun pieces(shares, [&](const Conv2dGeometry& piece) {
+        return PlanKey{piece, Pass::backward_weights, diff_bias != nullptr, caller.desc};
+    });
+    const bool alone = shares.size() == 1;
+    const auto floats = [&](std::int64_t count) {
+        return alone ? 0 : section(shares.size() * static_cast<std::size_t>(count) * sizeof(float));
+    };
+    std::byte* memory = scratch(pieces.bytes() + floats(elements) + floats(g.oc));
+    float* sums = alone ? wanted : reinterpret_cast<float*>(memory + pieces.bytes());
+    float* biases = alone ? diff_bias : reinterpret_cast<float*>(memory + pieces.bytes() + floats(elements));
+    pieces.run(nullptr, memory, [&](const PieceRun::Place& at) {
+        const auto index = static_cast<std::int64_t>(at.index);
+        float* own = sums + index * elements;
+        float* written = at.plan.reorder ? at.weights : own;
+        execute(at.plan.primitive,
+                {{DNNL_ARG_SRC, wrap(at.plan.src, src + at.piece.src_offset(g))},
+                 {DNNL_ARG_DIFF_DST, wrap(at.plan.dst, diff_dst + at.piece.dst_offset(g))},
+                 {DNNL_ARG_DIFF_WEIGHTS, wrap(at.plan.weights, written)},
+                 {DNNL_ARG_DIFF_BIAS, wrap(at.plan.bias, diff_bias == nullptr ? nullptr : biases + index * g.oc)},
+                 {DNNL_ARG_SCRATCHPAD, wrap(at.plan.scratchpad, at.scratchpad)}});
+        if (at.plan.reorder) at.plan.reorder->run(written, own, at.scratchpad);
+    });
+    if (!alone) {
+        sum_partials(sums, shares.size(), elements, wanted);
+        if (diff_bias != nullptr) sum_partials(biases, shares.size(), g.oc, diff_bias);
+    }
     if (wanted != diff_weights) layout->pack(wanted, diff_weights);
 }
 
 }  // namespace onednn
 
 ConvImplementations conv2d_implementations(const Conv2dGeometry& g) {
-    const onednn::Session session;
-    const auto layout = onednn::preferred(g, true);
-    const auto name = [&](onednn::Pass pass) {
-        return onednn::implementation({g, pass, false, layout.get(), session.threads()});
+    const Conv2dGeometry one = onednn::typical(g);
+    const auto layout = onednn::preferred(one, true);
+    const auto name = [&](const Conv2dGeometry& piece, onednn::Pass pass) {
+        return onednn::implementation({piece, pass, false, layout.get()});
     };
-    return {name(onednn::Pass::forward_training), name(onednn::Pass::backward_data),
-            name(onednn::Pass::backward_weights)};
+    const Conv2dGeometry images = onednn::cut_images(g, g.n).front().geometry;
+    return {name(one, onednn::Pass::forward_training), name(images, onednn::Pass::backward_data),
+            name(images, onednn::Pass::backward_weights)};
 }
 
 std::int64_t conv2d_primitive_count() { return onednn::plan_count(); }
+
+void trim_primitives() { onednn::trim_plans(); }
 
 }  // namespace keel::kernels

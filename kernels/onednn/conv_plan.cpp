@@ -4,10 +4,10 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <shared_mutex>
 #include <utility>
 
 #include "kernels/error.h"
+#include "kernels/immortal.h"
 #include "kernels/onednn/compat.h"
 #include "kernels/onednn/runtime.h"
 
@@ -97,12 +97,12 @@ dnnl::primitive compile(const ForwardPd& pd) { return dnnl::convolution_forward(
 dnnl::primitive compile(const BackwardDataPd& pd) { return dnnl::convolution_backward_data(pd); }
 dnnl::primitive compile(const BackwardWeightsPd& pd) { return dnnl::convolution_backward_weights(pd); }
 
-std::unique_ptr<const Plan> make_plan(const PlanKey& key) {
+std::shared_ptr<const Plan> make_plan(const PlanKey& key) {
     check_geometry(key.geometry);
     const DescLayout& caller = caller_layout(key);
     return with_primitive_desc(key, caller, [&](const auto& pd) {
         const ConvDescs descs = describe(key.geometry, key.bias, weights_of(pd));
-        auto plan = std::make_unique<Plan>(
+        auto plan = std::make_shared<Plan>(
             Plan{compile(pd), descs.src, descs.weights, descs.bias, descs.dst, pd.scratchpad_desc(), std::nullopt});
         if (descs.weights == caller.desc) return plan;
         if (key.pass == Pass::backward_weights)
@@ -116,6 +116,7 @@ std::unique_ptr<const Plan> make_plan(const PlanKey& key) {
 /// `make()`, with oneDNN's own exceptions turned into Keel's.
 template <class Make>
 auto translated(const Make& make) {
+    const Making made;
     try {
         return make();
     } catch (const dnnl::error& e) {
@@ -124,32 +125,38 @@ auto translated(const Make& make) {
     }
 }
 
-std::shared_mutex plans_mutex;
-std::map<PlanKey, std::unique_ptr<const Plan>>& plans() {
-    static std::map<PlanKey, std::unique_ptr<const Plan>> map;
-    return map;
+using Plans = std::map<PlanKey, std::shared_ptr<const Plan>>;
+
+/// Under making(). Never destroyed: threads outlive main(), and so do the primitives that they run.
+Plans& plans() {
+    static constinit Immortal<Plans> map;
+    return map.get();
 }
 
 }  // namespace
 
-const Plan& plan_for(const PlanKey& key) {
-    {
-        const std::shared_lock lock(plans_mutex);
-        if (const auto found = plans().find(key); found != plans().end()) return *found->second;
-    }
-    const std::unique_lock lock(plans_mutex);
-    auto found = plans().find(key);  // another thread may have been first
+std::shared_ptr<const Plan> plan_for(const PlanKey& key) {
+    const Session session;
+    const std::lock_guard lock(making());
+    auto found = plans().find(key);
     if (found == plans().end()) found = plans().emplace(key, translated([&] { return make_plan(key); })).first;
-    return *found->second;
+    return found->second;
+}
+
+void trim_plans() {
+    const std::lock_guard lock(making());
+    std::erase_if(plans(), [](const auto& entry) { return entry.second.use_count() == 1; });
 }
 
 std::int64_t plan_count() {
-    const std::shared_lock lock(plans_mutex);
+    const std::lock_guard lock(making());
     return static_cast<std::int64_t>(plans().size());
 }
 
 std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool training) {
     check_geometry(g);
+    const Session session;
+    const std::lock_guard lock(making());
     const WeightsDims dims(g);
     const ConvDescs descs = describe(g, false, any_weights(dims));
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
@@ -158,6 +165,8 @@ std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool traini
 
 std::string implementation(const PlanKey& key) {
     check_geometry(key.geometry);
+    const Session session;
+    const std::lock_guard lock(making());
     return translated([&] {
         return with_primitive_desc(key, caller_layout(key),
                                    [](const auto& pd) { return std::string(pd.impl_info_str()); });

@@ -20,7 +20,6 @@ struct PlanKey {
     Pass pass;
     bool bias;
     const DescLayout* layout;        ///< of the caller's weights; null is OIHW
-    int threads;                     ///< primitives divide their work for one team size
     bool sum = false, relu = false;  ///< forward: added to what dst holds; max(0, .) of the result
 
     auto operator<=>(const PlanKey&) const = default;
@@ -34,13 +33,16 @@ struct Plan {
     std::optional<Reorder> reorder;
 };
 
-/// Returns the plan of `key`, compiled on first use; the reference stays valid. Any number of threads may call it.
-const Plan& plan_for(const PlanKey& key);
+/// Returns the plan of `key`, compiled on first use. Any number of threads may call it.
+std::shared_ptr<const Plan> plan_for(const PlanKey& key);
 
-/// Returns the number of plans compiled so far.
+/// Forgets the plans that nobody uses.
+void trim_plans();
+
+/// Returns the number of plans that are known.
 std::int64_t plan_count();
 
-/// Returns the layout that a forward pass likes best, for the thread's Session. Compiles nothing.
+/// Returns the layout that a forward pass likes best. Compiles nothing.
 std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool training);
 
 /// Returns the name of the implementation that a pass would run on. Compiles nothing.

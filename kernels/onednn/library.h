@@ -16,9 +16,12 @@ struct ConvImplementations {
 /// Returns those for a geometry. Compiles nothing.
 ConvImplementations conv2d_implementations(const Conv2dGeometry& g);
 
-/// Returns how many convolution primitives this process has compiled. They are kept, one for each geometry, pass,
-/// weights layout, use of a bias and number of threads, until the process ends: a steady training step compiles none.
+/// Returns how many convolution primitives this process keeps. They are one for each geometry of a piece, pass, weights
+/// layout and use of a bias, and are made once: a steady training step compiles none.
 std::int64_t conv2d_primitive_count();
+
+/// Gives back those that no call uses now.
+void trim_primitives();
 
 /// Returns the version of the convolution library and its threading runtime, e.g. "2.6.3 (OpenMP)".
 std::string convolution_library();

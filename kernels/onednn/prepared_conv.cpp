@@ -1,13 +1,16 @@
 #include <algorithm>
+#include <cmath>
+#include <span>
 #include <vector>
 
 #include "kernels/activation/activation.h"
 #include "kernels/conv/prepared.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/onednn/conv.h"
-#include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/pieces.h"
 #include "kernels/onednn/runtime.h"
 #include "kernels/profile.h"
+#include "kernels/reduce/reduce.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels::onednn {
@@ -58,16 +61,38 @@ Conv2dGeometry asked_for(const Conv2dGeometry& g) {
     return asked;
 }
 
+/// Each summand of a result may reach a quarter of the range of floats: its
+/// products, its bias and its residual.
+constexpr float kSummands = 4;
+
+/// Returns the factor by which an element of src must be able to grow within
+/// the range of floats, so that no sum of products leaves its share of it; no
+/// number, or infinity, where weights are.
+float growth(std::span<const float> plain, std::int64_t outputs) {
+    const std::size_t own = plain.size() / static_cast<std::size_t>(outputs);
+    double most = 0;
+    for (std::size_t first = 0; first < plain.size(); first += own) {
+        double sum = 0;
+        for (const float weight : plain.subspan(first, own)) sum += std::abs(double{weight});
+        if (!(sum <= most)) most = sum;
+        if (std::isnan(most)) break;
+    }
+    return static_cast<float>(kSummands * (1 + most));
+}
+
 /// oneDNN's kernels read and write dense pixels, and add to what dst holds.
 /// Whatever else the operands ask for is a pass of its own, through scratch
-/// memory.
+/// memory. Their ReLU makes 0 of a NaN: it is fused where there can be none,
+/// which is asked of what the convolution reads, as a rule less than it writes.
 class OnednnConv final : public PreparedConv {
 public:
     OnednnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
-        : g_(g), asked_(asked_for(g)), fusion_(fusion), layout_(layout_for(asked_)) {}
+        : g_(g), asked_(asked_for(g)), fusion_(fusion), layout_(preferred(typical(asked_), false)) {}
 
-    std::int64_t weights_elements() const override { return layout_->elements(); }
+    /// oneDNN's, and growth().
+    std::int64_t weights_elements() const override { return layout_->elements() + 1; }
     void pack(const float* plain, float* packed) const override {
+        packed[layout_->elements()] = growth({plain, static_cast<std::size_t>(g_.weights_elements())}, g_.oc);
         if (asked_.groups == g_.groups) return layout_->pack(plain, packed);
         const std::int64_t taps = std::int64_t{g_.kh} * g_.kw, own = g_.ic / g_.groups * taps,
                            together = g_.groups / asked_.groups, outputs = g_.oc / g_.groups;
@@ -76,61 +101,67 @@ public:
             std::copy_n(plain + o * own, own, merged.data() + (o * together + o / outputs % together) * own);
         layout_->pack(merged.data(), packed);
     }
-    std::string algorithm() const override { return implementation(key(asked_, Session())); }
+    std::string algorithm() const override { return implementation(key(typical(asked_), fusion_.relu)); }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
         require_f32(o);
+        if (!ran(n, o, fusion_.relu)) ran(n, o, false);
+    }
+
+private:
+    /// Runs with oneDNN's ReLU or without; false, and nothing has run, where it would lose a NaN.
+    bool ran(std::int64_t n, const ConvOperands& o, bool fused_relu) const {
         Conv2dGeometry g = asked_;
         g.n = n;
         Conv2dGeometry of_caller = g_;
         of_caller.n = n;
-        const Session session;
-        const Plan& plan = plan_for(key(g, session));
+        const PieceRun pieces(cut(g), [&](const Conv2dGeometry& piece) { return key(piece, fused_relu); });
         const profile::Span span(g.pointwise() ? "conv2d_forward 1x1" : "conv2d_forward", conv2d_cost(of_caller));
         const UnaryGeometry dst{n * g.oh() * g.ow(), g.oc, g.oc, o.dst.ld};
         const bool copy_src = fusion_.src_affine || o.src.ld != g.ic || padded(), copy_dst = o.dst.ld != g.oc;
-        const Sections at(plan, copy_src ? n * g.ih * g.iw * g.ic : 0, copy_dst ? dst.rows * dst.c : 0);
+        const Sections at(pieces, copy_src ? n * g.ih * g.iw * g.ic : 0, copy_dst ? dst.rows * dst.c : 0);
         if (copy_src) write_src(n, o, at.src);
         float* result = copy_dst ? at.dst : o.dst.floats();
         if (fusion_.residual && result != o.residual.floats())
             copy({dst.rows, dst.c, o.residual.ld, dst.c}, o.residual.floats(), result);
-        const float* weights = o.weights;
-        if (plan.reorder) {  // another number of images may want another layout
-            plan.reorder->run(weights, at.weights, at.pad);
-            weights = at.weights;
-        }
-        execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, copy_src ? at.src : o.src.floats())},
-                                 {DNNL_ARG_WEIGHTS, wrap(plan.weights, weights)},
-                                 {DNNL_ARG_BIAS, wrap(plan.bias, o.bias)},
-                                 {DNNL_ARG_DST, wrap(plan.dst, result)},
-                                 {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, at.pad)}});
+        const float* src = copy_src ? at.src : o.src.floats();
+        if (fused_relu && !makes_numbers(g, o, src, result)) return false;
+        pieces.run(o.weights, at.pieces, [&](const PieceRun::Place& place) {
+            const Plan& plan = place.plan;
+            execute(plan.primitive, {{DNNL_ARG_SRC, wrap(plan.src, src + place.piece.src_offset(g))},
+                                     {DNNL_ARG_WEIGHTS, wrap(plan.weights, place.weights)},
+                                     {DNNL_ARG_BIAS, wrap(plan.bias, o.bias)},
+                                     {DNNL_ARG_DST, wrap(plan.dst, result + place.piece.dst_offset(g))},
+                                     {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, place.scratchpad)}});
+        });
+        if (fusion_.relu && !fused_relu) relu_forward({dst.rows, dst.c, dst.c, dst.c}, result, result);
         if (fusion_.activation.kind != ActivationKind::none)
             activation_forward(fusion_.activation, dst, result, o.dst.floats());
         else if (copy_dst)
             copy(dst, result, o.dst.floats());
+        return true;
     }
 
-private:
+    /// Whether no result can be NaN, before ReLU; `result` holds the residual.
+    bool makes_numbers(const Conv2dGeometry& g, const ConvOperands& o, const float* src, const float* result) const {
+        return all_finite(g.n * g.ih * g.iw * g.ic, src, o.weights[layout_->elements()]) &&
+               (!fusion_.bias || all_finite(g.oc, o.bias, kSummands)) &&
+               (!fusion_.residual || all_finite(g.n * g.oh() * g.ow() * g.oc, result, kSummands));
+    }
+
     /// The calling thread's scratch memory, divided for one call.
     struct Sections {
-        Sections(const Plan& plan, std::int64_t src_elements, std::int64_t dst_elements) {
+        Sections(const PieceRun& run, std::int64_t src_elements, std::int64_t dst_elements) {
             const auto floats = [](std::int64_t count) {
                 return section(static_cast<std::size_t>(count) * sizeof(float));
             };
-            std::size_t pad_bytes = plan.scratchpad.get_size(), weights_bytes = 0;
-            if (plan.reorder) {
-                pad_bytes = std::max(pad_bytes, plan.reorder->scratchpad_bytes());
-                weights_bytes = section(plan.weights.get_size());
-            }
-            pad_bytes = section(pad_bytes);
-            pad = scratch(pad_bytes + weights_bytes + floats(src_elements) + floats(dst_elements));
-            weights = reinterpret_cast<float*>(pad + pad_bytes);
-            src = reinterpret_cast<float*>(pad + pad_bytes + weights_bytes);
-            dst = reinterpret_cast<float*>(pad + pad_bytes + weights_bytes + floats(src_elements));
+            pieces = scratch(run.bytes() + floats(src_elements) + floats(dst_elements));
+            src = reinterpret_cast<float*>(pieces + run.bytes());
+            dst = reinterpret_cast<float*>(pieces + run.bytes() + floats(src_elements));
         }
 
-        std::byte* pad;
-        float *weights, *src, *dst;
+        std::byte* pieces;
+        float *src, *dst;
     };
 
     /// Whether the padding is part of what oneDNN reads.
@@ -153,14 +184,8 @@ private:
         }
     }
 
-    static std::shared_ptr<const DescLayout> layout_for(const Conv2dGeometry& g) {
-        const Session session;
-        return preferred(g, false);
-    }
-
-    PlanKey key(const Conv2dGeometry& g, const Session& session) const {
-        return {g,           Pass::forward_inference, fusion_.bias, layout_.get(), session.threads(), fusion_.residual,
-                fusion_.relu};
+    PlanKey key(const Conv2dGeometry& piece, bool relu) const {
+        return {piece, Pass::forward_inference, fusion_.bias, layout_.get(), fusion_.residual, relu};
     }
 
     Conv2dGeometry g_, asked_;

@@ -5,12 +5,13 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 
+#include "kernels/fork.h"
+
 namespace keel::kernels::onednn {
 
-/// While it lives, the calling thread's OpenMP team is that of kernels/parallel.h; then it is again what the thread's
-/// owner chose. Each use of oneDNN stands under one: the team size is a property of the calling thread, primitives are
-/// compiled for one size, and oneDNN overruns its scratchpad where a primitive meets a larger team. Within a parallel
-/// region the caller is alone.
+/// While it lives, the calling thread is a team of one to OpenMP; then its team is again what the thread's owner chose.
+/// Each use of oneDNN stands under one: primitives are compiled for the size of the calling thread's team, and run on
+/// it (pieces.h says why Keel divides work itself).
 class Session {
 public:
     Session();
@@ -18,10 +19,37 @@ public:
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    int threads() const { return threads_; }
+private:
+    int before_;
+};
+
+/// Held by whoever lets oneDNN make something: what its own locks guard is whole in the child of a fork then.
+ForkMutex& making();
+
+/// While it lives, the calling thread holds making(), and oneDNN makes something. Throws Error where the process is
+/// ending: oneDNN has destroyed what it keeps, and would crash; what was made before runs on. Throws std::bad_alloc
+/// where the process may not have the addresses that oneDNN takes for the code it generates (ulimit -v): it does not
+/// look whether it got them.
+class Making {
+public:
+    Making();
+    ~Making();
+    Making(const Making&) = delete;
+    Making& operator=(const Making&) = delete;
+};
+
+/// While it lives, oneDNN keeps what its products of matrices need, unless `allowed()` is false: the process is ending.
+class Multiplying {
+public:
+    Multiplying();
+    ~Multiplying();
+    Multiplying(const Multiplying&) = delete;
+    Multiplying& operator=(const Multiplying&) = delete;
+
+    bool allowed() const { return allowed_; }
 
 private:
-    int threads_, before_;
+    bool allowed_;
 };
 
 /// Returns the CPU engine. On first use it caps oneDNN's instruction set at KEEL_ISA (at SSE4.1 for `scalar`, its

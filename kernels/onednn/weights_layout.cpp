@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "kernels/immortal.h"
 #include "kernels/onednn/runtime.h"
 #include "kernels/scratch.h"
 
@@ -47,9 +48,9 @@ dnnl::memory::desc plain_weights(const WeightsDims& dims) {
 }
 
 std::shared_ptr<const DescLayout> layout_of(const WeightsDims& dims, const dnnl::memory::desc& desc) {
-    static std::mutex mutex;
-    static std::vector<std::shared_ptr<const DescLayout>> layouts;
-    const std::lock_guard lock(mutex);
+    static constinit Immortal<std::vector<std::shared_ptr<const DescLayout>>> known;
+    auto& layouts = known.get();
+    const std::lock_guard lock(making());
     for (const auto& layout : layouts)
         if (layout->desc == desc) return layout;
     layouts.push_back(std::make_shared<DescLayout>(dims, desc));
@@ -58,6 +59,7 @@ std::shared_ptr<const DescLayout> layout_of(const WeightsDims& dims, const dnnl:
 
 Reorder::Reorder(const dnnl::memory::desc& from_desc, const dnnl::memory::desc& to_desc)
     : from(from_desc), to(to_desc) {
+    const Making made;
     const dnnl::reorder::primitive_desc pd(engine(), from, engine(), to, attributes());
     scratchpad = pd.scratchpad_desc();
     primitive = dnnl::reorder(pd);

@@ -81,7 +81,9 @@ struct QconvCall {
     std::vector<Panel> panels;          ///< of all groups
     const std::uint8_t* pad = nullptr;  ///< [g.ic]
 
-    /// Returns the bytes of a thread: the rows of a gathered tile, or padded lines.
+    /// Returns the bytes of a part: what is gathered, then what the variant keeps.
+    std::size_t part_bytes() const { return gathered_bytes() + section(v.state_bytes); }
+    /// Returns the bytes of the rows of a gathered tile, or of padded lines.
     std::size_t gathered_bytes() const {
         return plan.merged ? static_cast<std::size_t>(lines + 1) * line_bytes()
                            : section(static_cast<std::size_t>(most_rows * row_length * v.bytes));

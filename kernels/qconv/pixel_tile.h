@@ -72,9 +72,10 @@ private:
 /// A tile's pixels; those of one group of channels.
 class PixelTile {
 public:
-    PixelTile(const QconvCall& call, std::int64_t group, std::byte* memory)
+    PixelTile(const QconvCall& call, std::int64_t group, std::byte* memory, void* state)
         : call_(call),
           g_(call.plan.g),
+          state_(state),
           channel_(group * call.plan.ic()),
           gathered_(memory),
           lines_(call, group, memory),
@@ -108,12 +109,13 @@ public:
         t.depth = call_.plan.depth;
         t.residual_row = o.residual.ld;
         t.least = o.least;
+        t.state = state_;
         t.dst_row = o.dst.data != nullptr ? o.dst.ld : o.floats.ld;
         for (std::int64_t i = panels.begin; i < panels.end; ++i) {
             const Panel& panel = call_.panels[static_cast<std::size_t>(i)];
             t.vectors = panel.vectors;
             t.weights =
-                panel.weights + segments_.begin * call_.plan.depth * panel.vectors * call_.v.width * call_.v.bytes;
+                panel.weights + segments_.begin * call_.plan.stored * panel.vectors * call_.v.width * call_.v.bytes;
             t.scale = panel.scale;
             t.shift = panel.shift;
             t.columns = panel.columns;
@@ -254,6 +256,7 @@ private:
 
     const QconvCall& call_;
     const Conv2dGeometry& g_;
+    void* state_;  ///< the variant's
     std::int64_t channel_;
     std::byte* gathered_;
     Lines lines_;

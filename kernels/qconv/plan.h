@@ -19,6 +19,9 @@ struct QconvPlan {
     bool merged;            ///< a segment is a row of the kernel, else a tap
     std::int64_t segments;  ///< pieces that a pixel's sum is read in
     std::int64_t depth;     ///< quantized values of a segment, padded to whole groups
+    /// Those that it has weights for: `depth`, but where that is more than a block of the variant, whole blocks. Of the
+    /// last block a tile then reads the last values of the segment, and so some twice, which have weights of 0 there.
+    std::int64_t stored;
 
     std::int64_t ic() const { return g.ic / g.groups; }  ///< of a group of channels, like all these
     std::int64_t oc() const { return g.oc / g.groups; }

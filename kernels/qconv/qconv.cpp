@@ -20,19 +20,21 @@ constexpr std::int64_t kNarrow = 16;
 
 constexpr std::int64_t rounded_up(std::int64_t count, std::int64_t unit) { return chunk_count(count, unit) * unit; }
 
-QconvPlan plan_of(const Conv2dGeometry& g) {
+QconvPlan plan_of(const Conv2dGeometry& g, const QconvVariant& variant) {
     check_geometry(g);
     const std::int64_t products = g.weights_elements() / g.oc;
     if (products > kMostProducts)
         throw UsageError("[qconv] wanted sums of at most " + std::to_string(kMostProducts) + " products, got " +
                          std::to_string(products));
-    const QconvVariant& variant = select(qconv_variants);
     const bool merged = g.kw > 1 && g.dilation_w == 1 && g.ic / g.groups < kNarrow;
-    return {g, &variant, merged, merged ? g.kh : std::int64_t{g.kh} * g.kw,
-            rounded_up(g.ic / g.groups * (merged ? g.kw : 1), variant.group)};
+    const std::int64_t depth = rounded_up(g.ic / g.groups * (merged ? g.kw : 1), variant.group);
+    const bool blocks = variant.block != 0 && depth > variant.block;
+    return {g,      &variant,
+            merged, merged ? g.kh : std::int64_t{g.kh} * g.kw,
+            depth,  blocks ? rounded_up(depth, variant.block) : depth};
 }
 
-/// One segment's weights of a column, `step` apart in `from`; they begin at product `first` of the panel.
+/// Weights of a column, `step` apart in `from`; they begin at product `first` of the panel.
 void pack_column(const QconvVariant& v, const std::int8_t* from, std::int64_t step, std::int64_t count,
                  std::int64_t width, std::int64_t column, std::int64_t first, std::byte* panel) {
     std::int64_t lane = first % v.group, at = (first / v.group * width + column) * v.group + lane;
@@ -47,14 +49,27 @@ void pack_column(const QconvVariant& v, const std::int8_t* from, std::int64_t st
     }
 }
 
+/// The weights of a tap, from product `first` of its segment on: those of the last block go to its end.
+void pack_tap(const QconvPlan& plan, const std::int8_t* from, std::int64_t step, std::int64_t width,
+              std::int64_t column, std::int64_t segment, std::int64_t first, std::byte* panel) {
+    const QconvVariant& v = *plan.variant;
+    const std::int64_t whole = plan.stored == plan.depth ? plan.depth : plan.stored - v.block;
+    const std::int64_t before = std::clamp<std::int64_t>(whole - first, 0, plan.ic()), begin = segment * plan.stored;
+    pack_column(v, from, step, before, width, column, begin + first, panel);
+    pack_column(v, from + before * step, step, plan.ic() - before, width, column,
+                begin + first + before + plan.stored - plan.depth, panel);
+}
+
 }  // namespace
 
 std::int64_t QconvPlan::columns() const { return rounded_up(oc(), variant->width); }
 std::int64_t QconvPlan::panel() const { return std::int64_t{variant->vectors} * variant->width; }
 std::int64_t QconvPlan::panels() const { return chunk_count(columns(), panel()); }
-std::int64_t QconvPlan::weight_bytes(std::int64_t count) const { return count * products() * variant->bytes; }
+std::int64_t QconvPlan::weight_bytes(std::int64_t count) const { return count * segments * stored * variant->bytes; }
 
-Qconv::Qconv(const Conv2dGeometry& g) : plan_(plan_of(g)) {}
+Qconv::Qconv(const Conv2dGeometry& g) : Qconv(g, select(qconv_variants)) {}
+
+Qconv::Qconv(const Conv2dGeometry& g, const QconvVariant& variant) : plan_(plan_of(g, variant)) {}
 
 std::size_t Qconv::packed_bytes() const { return plan_.packed_bytes(); }
 
@@ -70,8 +85,8 @@ void Qconv::pack(const QconvWeights& plain, std::byte* packed) const {
             const std::int64_t width = std::min(plan_.panel(), plan_.columns() - first);
             const std::int8_t* weights = plain.weights + o * ic * taps;
             for (std::int64_t tap = 0; tap < taps; ++tap) {
-                const std::int64_t at = plan_.merged ? tap / g.kw * plan_.depth + tap % g.kw * ic : tap * plan_.depth;
-                pack_column(*plan_.variant, weights + tap, taps, ic, width, column - first, at, panel);
+                const std::int64_t segment = plan_.merged ? tap / g.kw : tap, at = plan_.merged ? tap % g.kw * ic : 0;
+                pack_tap(plan_, weights + tap, taps, width, column - first, segment, at, panel);
             }
             const std::int64_t padded = group * plan_.columns() + column;
             factors[0][padded] = plain.scale[o];

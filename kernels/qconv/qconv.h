@@ -43,9 +43,11 @@ public:
     /// Tuned for `g.n` images a run. Throws UsageError for a geometry that makes no sense, or whose sums could leave 32
     /// bits: more than 65793 products of 255 * 128.
     explicit Qconv(const Conv2dGeometry& g);
+    /// On a variant of kernels/qconv/variants.h, whatever the active ISA: the machine must have its features.
+    Qconv(const Conv2dGeometry& g, const QconvVariant& variant);
 
     /// Returns the bytes of the packed weights, which are aligned to 64: panels of up to four vectors of columns [k /
-    /// group][columns][group], where a group is what one instruction sums (four s8, or two s16 on ISAs without VNNI),
+    /// group][columns][group], where a group is what one lane sums at once (four s8, or two s16 on ISAs without VNNI),
     /// then the factors.
     std::size_t packed_bytes() const;
     void pack(const QconvWeights& plain, std::byte* packed) const;

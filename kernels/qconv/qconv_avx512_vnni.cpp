@@ -3,7 +3,7 @@
 namespace keel::kernels::simd {
 namespace {
 
-constexpr Isa kQconvIsa = Isa::avx512_vnni;
+constexpr Isa kQconvIsa = presented(Isa::avx512_vnni);
 constexpr int kMostVectors = 4, kMostRows[] = {0, 14, 14, 8, 6};
 using Element = std::uint8_t;
 /// vpdpbusd: four products of u8 and s8 a lane, without saturation.

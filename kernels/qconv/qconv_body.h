@@ -6,26 +6,11 @@
 // weights then serves as many multiply-adds as there are rows, whose other factor is broadcast from memory.
 #pragma once
 
-#include <string.h>
-
-#include "kernels/qconv/variants.h"
-#include "kernels/simd/loops.h"
+#include "kernels/qconv/finish_body.h"
+#include "kernels/qconv/gather_body.h"
 
 namespace keel::kernels::simd {
 namespace {
-
-/// f(Index<0>{}), f(Index<1>{}), ...: a loop whose arrays stay in registers.
-template <int kI>
-struct Index {
-    constexpr operator int() const { return kI; }
-};
-template <int kCount, int kFrom = 0, class F>
-__attribute__((always_inline)) inline void unrolled(F&& f) {
-    if constexpr (kFrom < kCount) {
-        f(Index<kFrom>{});
-        unrolled<kCount, kFrom + 1>(f);
-    }
-}
 
 constexpr int kGroup = 4 / static_cast<int>(sizeof(Element));
 
@@ -55,22 +40,6 @@ inline void multiply(const QconvTile& t, TileSums<kR, kV>& tile) {
             });
         }
     }
-}
-
-/// Returns a vector of results before they become quantized values.
-template <class Lanes>
-inline Vec result(const QconvTile& t, int row, std::int64_t column, Sums sums, Lanes lanes) {
-    const AllLanes all;
-    const Vec v = fma(to_float(sums), load(t.scale + column, all), load(t.shift + column, all));
-    if (t.residual_scale == nullptr) return v;
-    return fma(load_bytes(t.residual + row * t.residual_row + column, lanes), load(t.residual_scale + column, all), v);
-}
-
-template <class Lanes>
-inline void finish(const QconvTile& t, int row, std::int64_t column, Sums sums, Lanes lanes) {
-    const Vec v = max(broadcast(t.least), result(t, row, column, sums, lanes));
-    if (t.dst == nullptr) return store(t.floats + row * t.dst_row + column, v, lanes);
-    store_bytes(t.dst + row * t.dst_row + column, min(broadcast(255), v), lanes);
 }
 
 template <int kR, int kV>
@@ -114,58 +83,6 @@ inline void find_vectors(const QconvTile& t) {
     find_rows<kV, kMostRows[kV]>(t);
 }
 inline void qconv_tile(const QconvTile& t) { find_vectors<kMostVectors>(t); }
-
-/// Puts `n` quantized values, at most 64, through the affine.
-inline void requantize(const QconvGather& t, const std::uint8_t* src, std::int64_t k, std::int64_t n,
-                       std::uint8_t* dst) {
-    for_lanes(n, [&](std::int64_t i, auto lanes) {
-        const Vec v = fma(load_bytes(src + i, lanes), load(t.scale + k + i, lanes), load(t.shift + k + i, lanes));
-        store_bytes(dst + i, min(broadcast(255), max(Vec{}, v)), lanes);
-    });
-}
-
-/// Gathers the last quantized values of a pixel, fewer than a vector.
-inline void gather_rest(const QconvGather& t, const std::uint8_t* src, bool clamp, std::int64_t k, Element* dst) {
-    alignas(64) std::uint8_t quantized[kByteLanes] = {}, low[kByteLanes] = {}, high[kByteLanes] = {};
-    alignas(64) Element elements[kByteLanes];
-    const auto n = static_cast<size_t>(t.depth - k);
-    memcpy(quantized, src, n);
-    QuantizedVec v = load_quantized(quantized);
-    if (clamp) {
-        memcpy(low, t.low + k, n);
-        memcpy(high, t.high + k, n);
-        v = clamped(v, load_quantized(low), load_quantized(high));
-    }
-    store_quantized(elements, v);
-    memcpy(dst + k, elements, n * sizeof(Element));
-}
-
-inline void qconv_gather(const QconvGather& t) {
-    const std::int64_t whole = t.depth / kByteLanes * kByteLanes;
-    for (int r = 0; r < t.rows; ++r) {
-        auto* dst = static_cast<Element*>(t.dst) + r * t.dst_row;
-        const std::uint8_t* src = t.src[r];
-        if (t.scale != nullptr && t.inside[r]) {
-            alignas(64) std::uint8_t quantized[kByteLanes];
-            for (std::int64_t k = 0; k < whole; k += kByteLanes) {
-                requantize(t, src + k, k, kByteLanes, quantized);
-                store_quantized(dst + k, load_quantized(quantized));
-            }
-            if (whole == t.depth) continue;
-            requantize(t, src + whole, whole, t.depth - whole, quantized);
-            gather_rest(t, quantized, false, whole, dst);
-            continue;
-        }
-        const bool clamp = t.low != nullptr && t.inside[r];
-        if (clamp)
-            for (std::int64_t k = 0; k < whole; k += kByteLanes)
-                store_quantized(
-                    dst + k, clamped(load_quantized(src + k), load_quantized(t.low + k), load_quantized(t.high + k)));
-        else
-            for (std::int64_t k = 0; k < whole; k += kByteLanes) store_quantized(dst + k, load_quantized(src + k));
-        if (whole < t.depth) gather_rest(t, src + whole, clamp, whole, dst);
-    }
-}
 
 constexpr QconvVariant kQconv{kQconvIsa,    kWidth,
                               kGroup,       sizeof(Element),

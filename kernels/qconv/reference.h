@@ -10,6 +10,18 @@
 
 namespace keel::kernels::reference {
 
+/// Writes element [r][j] of a tile, of its sum.
+inline void qconv_finish(const QconvTile& t, std::int64_t r, std::int64_t j, std::int32_t sum) {
+    float v = std::fma(static_cast<float>(sum), t.scale[j], t.shift[j]);
+    if (t.residual_scale != nullptr)
+        v = std::fma(static_cast<float>(t.residual[r * t.residual_row + j]), t.residual_scale[j], v);
+    v = t.least > v ? t.least : v;
+    if (t.dst == nullptr)
+        t.floats[r * t.dst_row + j] = v;
+    else
+        t.dst[r * t.dst_row + j] = to_quantized(v);
+}
+
 inline void qconv_tile(const QconvTile& t) {
     const std::int64_t width = std::int64_t{t.vectors} * 4;
     for (std::int64_t r = 0; r < t.rows; ++r)
@@ -21,14 +33,7 @@ inline void qconv_tile(const QconvTile& t) {
                 for (std::int64_t k = 0; k < t.depth; k += 4, weights += 4 * width)
                     for (std::int64_t i = 0; i < 4; ++i) sum += src[k + i] * weights[i];
             }
-            float v = std::fma(static_cast<float>(sum), t.scale[j], t.shift[j]);
-            if (t.residual_scale != nullptr)
-                v = std::fma(static_cast<float>(t.residual[r * t.residual_row + j]), t.residual_scale[j], v);
-            v = t.least > v ? t.least : v;
-            if (t.dst == nullptr)
-                t.floats[r * t.dst_row + j] = v;
-            else
-                t.dst[r * t.dst_row + j] = to_quantized(v);
+            qconv_finish(t, r, j, sum);
         }
 }
 

@@ -18,15 +18,34 @@ using namespace qconv;
 /// weights come from memory: fewer of them at a time, the next ones fetched meanwhile.
 constexpr std::int64_t kBlockBytes = 512 << 10, kStreamedBytes = 64 << 10, kFewTiles = 64;
 
-/// Multiplies tiles with panels; those of all groups are counted through.
+/// What a variant keeps for a thread while it runs a part.
+class ThreadState {
+public:
+    ThreadState(const QconvVariant& variant, void* memory) : variant_(variant), memory_(memory) {
+        if (variant.open != nullptr) variant.open(memory);
+    }
+    ~ThreadState() {
+        if (variant_.close != nullptr) variant_.close(memory_);
+    }
+    ThreadState(const ThreadState&) = delete;
+    ThreadState& operator=(const ThreadState&) = delete;
+
+private:
+    const QconvVariant& variant_;
+    void* memory_;
+};
+
+/// Multiplies tiles with panels; those of all groups are counted through. `memory` is that of a part.
 void run_part(const QconvCall& call, const Tiling& tiling, Range tiles, Range panels, std::byte* memory) {
+    void* state = memory + call.gathered_bytes();
+    const ThreadState kept(call.v, state);
     const std::int64_t of_group = call.plan.panels(), panel_bytes = call.plan.weight_bytes(call.plan.panel());
     const std::int64_t bytes = tiles.size() <= kFewTiles ? kStreamedBytes : kBlockBytes;
     const std::int64_t most = std::max<std::int64_t>(1, bytes / panel_bytes);
     for (std::int64_t first = panels.begin; first < panels.end;) {
         const std::int64_t group = first / of_group, end = std::min(panels.end, (group + 1) * of_group);
         const std::int64_t last = first + even_share(end - first, most);
-        PixelTile tile(call, group, memory);
+        PixelTile tile(call, group, memory, state);
         for (std::int64_t i = tiles.begin; i < tiles.end; ++i) {
             const Range points = tiling.tile(i);
             if (points.size() <= 0) break;
@@ -59,14 +78,14 @@ void Qconv::run(std::int64_t n, const QconvOperands& operands) const {
     const bool by_rows = plan_.merged || (!call.flat && 4 * even_share(g.ow(), call.most_rows) >= 3 * call.most_rows);
     const Tiling tiling(call.points, by_rows ? g.ow() : even, call.most_rows);
     const std::size_t zeros = section(static_cast<std::size_t>(g.ic));
-    std::byte* memory = scratch(zeros + static_cast<std::size_t>(split.parts()) * call.gathered_bytes());
+    std::byte* memory = scratch(zeros + static_cast<std::size_t>(split.parts()) * call.part_bytes());
     std::memset(memory, 0, zeros);
     call.pad = operands.pad != nullptr ? operands.pad : reinterpret_cast<const std::uint8_t*>(memory);
     parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
             run_part(call, tiling, part(tiling.tiles(), split.rows, i / split.columns),
                      part(panels, split.columns, i % split.columns),
-                     memory + zeros + static_cast<std::size_t>(i) * call.gathered_bytes());
+                     memory + zeros + static_cast<std::size_t>(i) * call.part_bytes());
     });
 }
 

@@ -22,7 +22,7 @@ struct QconvTile {
     int rows, vectors;  ///< at most the variant's
     const QconvSource* src;
     std::int64_t segments, depth;  ///< depth: whole groups
-    const void* weights;           ///< [segments][depth / group][vectors * width][group]
+    const void* weights;           ///< [segments][depth / group][vectors * width][group], padded as QconvPlan says
     const float *scale, *shift;    ///< [vectors * width]
     const float* residual_scale;   ///< likewise, or null
     const std::uint8_t* residual;  ///< rows of `columns`, residual_row apart
@@ -34,6 +34,7 @@ struct QconvTile {
     std::int64_t dst_row;
     const void* ahead;        ///< what to fetch into the second-level cache meanwhile,
     std::int64_t ahead_step;  ///< so many bytes on with each group
+    void* state;              ///< of the thread, where the variant has some
 };
 
 /// dst[r * dst_row + k] = prologue(src[r][k]) for r < rows, k < depth, as source elements. See QuantPrologue.
@@ -48,7 +49,7 @@ struct QconvGather {
     std::int64_t dst_row;
 };
 
-inline constexpr int kQconvMostRows = 14, kQconvMostVectors = 4;
+inline constexpr int kQconvMostRows = 32, kQconvMostVectors = 4;
 
 struct QconvVariant {
     Isa isa;
@@ -59,9 +60,14 @@ struct QconvVariant {
     int rows[kQconvMostVectors + 1];  ///< of a tile of so many vectors, at most
     void (*tile)(const QconvTile& t);
     void (*gather)(const QconvGather& t);
+    int block = 0;                ///< products that one instruction reads at most; 0: those of a group
+    std::size_t state_bytes = 0;  ///< of a thread, aligned to 64,
+    void (*open)(void* state) = nullptr;
+    void (*close)(void* state) = nullptr;  ///< finishes what the tiles left to be done
 };
 
-extern const QconvVariant qconv_avx512_vnni, qconv_avx512, qconv_avx2, qconv_scalar;
-inline constexpr const QconvVariant* qconv_variants[] = {&qconv_avx512_vnni, &qconv_avx512, &qconv_avx2, &qconv_scalar};
+extern const QconvVariant qconv_amx, qconv_avx512_vnni, qconv_avx512, qconv_avx2, qconv_scalar;
+inline constexpr const QconvVariant* qconv_variants[] = {&qconv_amx, &qconv_avx512_vnni, &qconv_avx512, &qconv_avx2,
+                                                         &qconv_scalar};
 
 }  // namespace keel::kernels

@@ -1,6 +1,7 @@
 #include "kernels/quant/quant.h"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "kernels/dispatch.h"
@@ -23,9 +24,9 @@ std::vector<float> repeated(const float* values, std::int64_t count) {
     return all;
 }
 
-template <class Src, class Dst>
-void convert(const UnaryGeometry& g, const Src* src, const float* scale, const float* shift, Dst* dst,
-             void (*kernel)(const UnaryGeometry&, const Src*, const float*, const float*, Dst*)) {
+/// Calls kernel(part of g, src, scale, shift, dst) for all rows.
+template <class Src, class Dst, class Kernel>
+void convert(const UnaryGeometry& g, const Src* src, const float* scale, const float* shift, Dst* dst, Kernel kernel) {
     const auto split = [&](const UnaryGeometry& whole, const Src* from, const float* scales, const float* shifts,
                            Dst* to) {
         parallel_for(whole.rows, std::max<std::int64_t>(1, kGrain / whole.c),
@@ -109,9 +110,15 @@ void average(const PoolGeometry& g, const Axis& ys, const Axis& xs, int area, co
 
 }  // namespace
 
-void quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, std::uint8_t* dst) {
+bool quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, std::uint8_t* dst) {
     const profile::Span span("quantize", cost_of(g));
-    convert(g, src, scale, shift, dst, select(quant_variants).quantize);
+    std::atomic<bool> finite = true;
+    convert(g, src, scale, shift, dst,
+            [&, kernel = select(quant_variants).quantize](const UnaryGeometry& part, const float* from,
+                                                          const float* scales, const float* shifts, std::uint8_t* to) {
+                if (!kernel(part, from, scales, shifts, to)) finite = false;
+            });
+    return finite;
 }
 
 void dequantize(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift, float* dst) {

@@ -1,7 +1,7 @@
 // Quantized values: u8 numbers q that stand for real ones, scale[c] * (q - zero[c]) in channel c. To and from floats,
 // and pooling of them. Every result is the same on every ISA, for any number of threads, bit for bit;
 // docs/quantization.md has the arithmetic. "To the nearest quantized value" rounds halves to the even one and saturates
-// at 0 and 255; a NaN becomes 0.
+// at 0 and 255; a NaN becomes 0, and quantize() tells of it.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,9 @@ struct QuantPrologue {
     const float *scale = nullptr, *shift = nullptr;      ///< else: q * scale + shift, to the nearest (even), saturating
 };
 
-/// Computes dst = src * scale[c] + shift[c], to the nearest quantized value; one fused multiply-add.
-void quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, std::uint8_t* dst);
+/// Computes dst = src * scale[c] + shift[c], to the nearest quantized value; one fused multiply-add. Returns false where
+/// one of these is NaN or infinite, which no quantized value stands for.
+bool quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift, std::uint8_t* dst);
 
 /// Computes dst = src * scale[c] + shift[c]; one fused multiply-add.
 void dequantize(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift, float* dst);

@@ -10,13 +10,16 @@ namespace {
 /// Returns v within 0 and 255; a NaN is 0. store_bytes() and to_sums() then round to nearest (even).
 inline Vec saturated(Vec v) { return min(max(v, Vec{}), broadcast(255)); }
 
-inline void quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift,
+inline bool quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift,
                      std::uint8_t* dst) {
+    Vec spoiled{};
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, dst += g.dst_ld)
         for_lanes(g.c, [&](std::int64_t i, auto lanes) {
-            store_bytes(dst + i, saturated(fma(load(src + i, lanes), load(scale + i, lanes), load(shift + i, lanes))),
-                        lanes);
+            const Vec v = fma(load(src + i, lanes), load(scale + i, lanes), load(shift + i, lanes));
+            spoil(spoiled, v);
+            store_bytes(dst + i, saturated(v), lanes);
         });
+    return unspoiled(spoiled);
 }
 
 inline void dequantize(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift,

@@ -20,11 +20,16 @@ inline std::uint8_t read_quantized(const QuantPrologue& prologue, std::uint8_t q
     return prologue.low != nullptr ? std::min(std::max(q, prologue.low[c]), prologue.high[c]) : q;
 }
 
-inline void quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift,
+inline bool quantize(const UnaryGeometry& g, const float* src, const float* scale, const float* shift,
                      std::uint8_t* dst) {
+    bool finite = true;
     for (std::int64_t r = 0; r < g.rows; ++r)
-        for (std::int64_t i = 0; i < g.c; ++i)
-            dst[r * g.dst_ld + i] = to_quantized(std::fma(src[r * g.src_ld + i], scale[i], shift[i]));
+        for (std::int64_t i = 0; i < g.c; ++i) {
+            const float v = std::fma(src[r * g.src_ld + i], scale[i], shift[i]);
+            finite = finite && std::isfinite(v);
+            dst[r * g.dst_ld + i] = to_quantized(v);
+        }
+    return finite;
 }
 
 inline void dequantize(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift,

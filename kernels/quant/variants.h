@@ -17,7 +17,7 @@ struct QuantWindow {
 
 struct QuantVariant {
     Isa isa;
-    void (*quantize)(const UnaryGeometry& g, const float* src, const float* scale, const float* shift,
+    bool (*quantize)(const UnaryGeometry& g, const float* src, const float* scale, const float* shift,
                      std::uint8_t* dst);
     void (*dequantize)(const UnaryGeometry& g, const std::uint8_t* src, const float* scale, const float* shift,
                        float* dst);

@@ -53,19 +53,19 @@ double sum_of_squares(std::int64_t n, const T* src) {
 }
 
 template <class T>
-bool all_finite(std::int64_t n, const T* src) {
+bool all_finite(std::int64_t n, const T* src, T factor) {
     const profile::Span span("all_finite", profile::per_element<T>(n, 1, 1));
     const auto kernel = chosen<T>().all_finite;
     std::atomic<bool> finite = true;
     for_chunks(n, [&](std::int64_t, std::int64_t first, std::int64_t count) {
-        if (!kernel(count, src + first)) finite = false;
+        if (!kernel(count, src + first, factor)) finite = false;
     });
     return finite;
 }
 
 template double sum_of_squares(std::int64_t, const float*);
 template double sum_of_squares(std::int64_t, const double*);
-template bool all_finite(std::int64_t, const float*);
-template bool all_finite(std::int64_t, const double*);
+template bool all_finite(std::int64_t, const float*, float);
+template bool all_finite(std::int64_t, const double*, double);
 
 }  // namespace keel::kernels

@@ -10,8 +10,8 @@ namespace keel::kernels {
 template <class T>
 double sum_of_squares(std::int64_t n, const T* src);
 
-/// Returns false if any element is NaN or infinite.
+/// Returns false if any element times `factor` is NaN or infinite.
 template <class T>
-bool all_finite(std::int64_t n, const T* src);
+bool all_finite(std::int64_t n, const T* src, T factor = 1);
 
 }  // namespace keel::kernels

@@ -18,12 +18,10 @@ double sum_of_squares(std::int64_t n, const float* src) {
     return sum(sums);
 }
 
-bool all_finite(std::int64_t n, const float* src) {
-    Vec spoiled{};  // 0 * x is 0 for every finite x, else NaN
-    for_lanes(n, [&](std::int64_t i, auto lanes) { spoiled = fma(Vec{}, load(src + i, lanes), spoiled); });
-    double sums[kWidth] = {};
-    add_to(sums, widen(spoiled));
-    return sum(sums) == 0;
+bool all_finite(std::int64_t n, const float* src, float factor) {
+    Vec spoiled{};
+    for_lanes(n, [&](std::int64_t i, auto lanes) { spoil(spoiled, load(src + i, lanes) * broadcast(factor)); });
+    return unspoiled(spoiled);
 }
 
 constexpr ReduceVariant<float> kReduce{kIsa, sum_of_squares, all_finite};

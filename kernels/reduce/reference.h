@@ -14,9 +14,9 @@ double sum_of_squares(std::int64_t n, const T* src) {
 }
 
 template <class T>
-bool all_finite(std::int64_t n, const T* src) {
+bool all_finite(std::int64_t n, const T* src, T factor) {
     for (std::int64_t i = 0; i < n; ++i)
-        if (!std::isfinite(src[i])) return false;
+        if (!std::isfinite(src[i] * factor)) return false;
     return true;
 }
 

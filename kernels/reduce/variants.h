@@ -10,7 +10,7 @@ template <class T>
 struct ReduceVariant {
     Isa isa;
     double (*sum_of_squares)(std::int64_t n, const T* src);
-    bool (*all_finite)(std::int64_t n, const T* src);
+    bool (*all_finite)(std::int64_t n, const T* src, T factor);
 };
 
 extern const ReduceVariant<float> reduce_avx512, reduce_avx2, reduce_scalar;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/cpu.h"
+#include "kernels/immortal.h"
 #include "kernels/onednn/conv.h"
 #include "kernels/random.h"
 #include "kernels/routing/conv2d.h"
@@ -18,15 +19,16 @@ namespace {
 constexpr int kTurns = 5;
 
 struct Tuning {
-    std::mutex mutex;
     bool on = false;
     std::map<Conv2dGeometry, bool> own;
     std::function<void(const ConvChoice&)> report;
 };
 
+constinit ForkMutex tuning_mutex;
+
 Tuning& tuning() {
-    static Tuning state;
-    return state;
+    static constinit Immortal<Tuning> state;
+    return state.get();
 }
 
 struct AlignedDelete {
@@ -82,7 +84,7 @@ private:
 }  // namespace
 
 void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvChoice&)> report) {
-    const std::lock_guard lock(tuning().mutex);
+    const std::lock_guard lock(tuning_mutex);
     tuning().on = true;
     tuning().report = std::move(report);
     tuning().own.clear();
@@ -90,15 +92,20 @@ void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvCh
 }
 
 void stop_tuning() {
-    const std::lock_guard lock(tuning().mutex);
+    const std::lock_guard lock(tuning_mutex);
     tuning().on = false;
     tuning().report = {};
     tuning().own.clear();
 }
 
+bool is_tuning() {
+    const std::lock_guard lock(tuning_mutex);
+    return tuning().on;
+}
+
 bool prefers_own(const Conv2dGeometry& g) {
     Tuning& state = tuning();
-    const std::lock_guard lock(state.mutex);
+    const std::lock_guard lock(tuning_mutex);
     if (!state.on) return active_isa() != Isa::scalar;
     if (const auto found = state.own.find(g); found != state.own.end()) return found->second;
     const ConvChoice choice = Trial(g, panel_layout(g), onednn::preferred_layout(g, true)).run();

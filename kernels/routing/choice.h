@@ -24,6 +24,9 @@ void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvCh
 /// under the scalar ISA oneDNN's.
 void stop_tuning();
 
+/// Whether geometries are measured: between start_tuning() and stop_tuning().
+bool is_tuning();
+
 /// Returns the choice for a geometry that igemm_serves().
 bool prefers_own(const Conv2dGeometry& g);
 

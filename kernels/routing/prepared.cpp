@@ -1,5 +1,6 @@
 #include "kernels/routing/prepared.h"
 
+#include "kernels/cpu.h"
 #include "kernels/depthwise/prepared.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/prepared.h"
@@ -13,13 +14,21 @@ namespace {
 /// Whether a linear layer's sums are long enough for lanes that are added up at their end; else only for few images.
 bool is_linear(const Conv2dGeometry& g) { return g.ih * g.iw * g.ic >= 128 || g.n <= 2; }
 
+/// Whether Keel's own kernels serve best: those of training, or, where only their forward pass takes the channels, it
+/// alone, which has activations and slices of wider maps at no price, as oneDNN has not.
+bool is_own(const Conv2dGeometry& g) {
+    constexpr int kLeastDepth = 16;  // a line of memory
+    if (igemm_serves(g)) return prefers_own(g);
+    return igemm_forwards(g) && g.ic >= kLeastDepth && active_isa() != Isa::scalar;
+}
+
 }  // namespace
 
 std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
     check_geometry(g);
     if (is_linear(g))
         if (auto linear = prepare_linear(g, fusion)) return linear;
-    if (igemm_serves(g) && prefers_own(g))
+    if (is_own(g))
         if (auto own = prepare_own_conv(g, fusion)) return own;
     if (auto depthwise = prepare_depthwise_conv(g, fusion)) return depthwise;
     return onednn::prepare_conv(g, fusion);

@@ -66,6 +66,8 @@ inline Parts parts_of(Vec x) {
 }
 
 inline Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+/// Whether a ReLU lets through what it was given, or made: a > 0, or a NaN.
+inline Mask passes(Vec a) { return _mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NLE_UQ); }
 inline Mask equal(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 /// a > b, or a is NaN and b is not: the order in which a NaN is the greatest.
 inline Mask beats(Vec a, Vec b) {

@@ -23,11 +23,13 @@
 namespace keel::kernels::simd {
 namespace {
 
+/// What a variant says that it needs.
 #ifdef KEEL_EMULATE_AVX512
-constexpr Isa kIsa = Isa::avx2;
+constexpr Isa presented(const Isa&) { return Isa::avx2; }
 #else
-constexpr Isa kIsa = Isa::avx512;
+constexpr Isa presented(const Isa& isa) { return isa; }
 #endif
+constexpr Isa kIsa = presented(Isa::avx512);
 constexpr std::int64_t kWidth = 16;
 using Vec = __m512;
 using Mask = __mmask16;
@@ -80,6 +82,8 @@ inline Parts parts_of(Vec x) {
 }
 
 inline Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+/// Whether a ReLU lets through what it was given, or made: a > 0, or a NaN.
+inline Mask passes(Vec a) { return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NLE_UQ); }
 inline Mask equal(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 /// a > b, or a is NaN and b is not: the order in which a NaN is the greatest.
 inline Mask beats(Vec a, Vec b) {

@@ -45,6 +45,14 @@ inline double sum(const double (&p)[kWidth]) {
     return total;
 }
 
+/// Makes lanes of `spoiled`, which begin as 0, NaN where v is NaN or infinite: 0 * x is 0 for every other x.
+inline void spoil(Vec& spoiled, Vec v) { spoiled = fma(Vec{}, v, spoiled); }
+inline bool unspoiled(Vec spoiled) {
+    double sums[kWidth] = {};
+    add_to(sums, widen(spoiled));
+    return sum(sums) == 0;
+}
+
 /// N terms at once.
 template <int N>
 struct Terms {

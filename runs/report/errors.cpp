@@ -171,6 +171,9 @@ std::string errors_html(const RunData& run, std::vector<Remark>* data) {
         std::string pair;
         try {
             if (images) pair = images->html(name, error.label);
+        } catch (const StorageError& failed) {
+            trouble = failed.what();
+            images.reset();  // each of them would wait as long
         } catch (const Error& failed) {
             trouble = failed.what();
         }

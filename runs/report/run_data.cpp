@@ -8,6 +8,7 @@
 
 #include "engine/files.h"
 #include "engine/json.h"
+#include "engine/paths.h"
 #include "train/config_file.h"
 
 namespace keel::report {
@@ -19,10 +20,11 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 Metrics read_metrics(const fs::path& file) {
     Metrics metrics;
-    if (!fs::exists(file)) return metrics;
+    if (!is_there(file)) return metrics;
     std::istringstream lines(read_file(file, kMetricsLimit));
     for (std::string line; std::getline(lines, line);) {
         if (lines.eof()) break;  // half a line is what a crash left
+        if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         const Json row = try_parse_json(line);
         if (!row.is_object())
             throw InputError(fmt::format("[report] {}:{} is no row of metrics", file.string(), metrics.rows + 1));
@@ -39,7 +41,7 @@ Metrics read_metrics(const fs::path& file) {
 }
 
 Json read_object(const fs::path& file, std::uint64_t limit) {
-    if (!fs::exists(file)) return nullptr;
+    if (!is_there(file)) return nullptr;
     Json object = try_parse_json(read_file(file, limit));
     if (!object.is_object()) throw InputError(fmt::format("[report] {} is no JSON object", file.string()));
     return object;
@@ -87,13 +89,13 @@ RunData read_run_data(const fs::path& path) {
     run.name = fs::absolute(path).lexically_normal().filename().string();
     if (run.name.empty()) run.name = fs::absolute(path).lexically_normal().parent_path().filename().string();
     const fs::path config = path / "config.toml";
-    if (!fs::exists(config))
+    if (!is_there(config))
         throw UsageError(fmt::format("[report] {} holds no run: there is no config.toml", path.string()));
     apply_toml(run.config, read_file(config, kConfigLimit), config.string());
     run.metrics = read_metrics(path / "metrics.jsonl");
     run.machine = read_object(path / "machine.json", kConfigLimit);
     run.data = read_object(path / "data.json", kDataLimit);
-    if (const fs::path file = path / "val_predictions.csv"; fs::exists(file)) run.predictions = read_predictions(file);
+    if (const fs::path file = path / "val_predictions.csv"; is_there(file)) run.predictions = read_predictions(file);
     return run;
 }
 

@@ -40,7 +40,16 @@ private:
 ProgramResult run_keel(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
                        const std::string& out = "");
 
-/// Whether ranks can be started: keel was built with MPI, and mpirun is there.
+/// Whether ranks can be started: keel was built with MPI, and mpirun is there. Another make's mpirun is named by
+/// KEEL_TEST_MPIRUN, words with spaces between them, the keel that was built with it by KEEL_TEST_KEEL.
 bool has_mpirun();
+
+/// Returns the words that start `ranks` ranks, more than there are cores if need be; `script` is what each rank's shell
+/// runs in place of keel ("$0" "$@"), with $RANK its rank.
+std::vector<std::string> mpirun(int ranks, const std::string& script = "");
+/// Returns mpirun, with what it wants of root, as keel launch --mpirun has it.
+std::string mpirun_program();
+/// Returns the variable that tells a rank which one it is.
+std::string rank_variable();
 
 }  // namespace keel::test

@@ -56,3 +56,43 @@ TEST_CASE("Malformed cgroup files limit nothing", "[cgroup]") {
     CHECK_FALSE(read_cgroup_limits(root.path()).cores.has_value());
     CHECK_FALSE(read_cgroup_limits(root.path()).memory_bytes.has_value());
 }
+
+TEST_CASE("Hierarchies are found where they are mounted, under whatever name", "[cgroup]") {
+    const TemporaryFolder root;
+    // Red Hat 7 names the controllers the other way round than the folder; something else mounts version 2 beside.
+    write_text(root / "proc/self/cgroup", "4:cpuacct,cpu:/slurm/job\n9:pids:/slurm\n0::/slurm/job\n");
+    SECTION("by the kernel's list of mounts") {
+        write_text(root / "proc/self/mountinfo",
+                   "25 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+                   "30 25 0:26 / /cg/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpuacct,cpu\n"
+                   "31 25 0:27 / /cg/pids rw - cgroup cgroup rw,pids\n"
+                   "32 25 0:28 / /cg/two rw - cgroup2 cgroup2 rw\nbroken line\n");
+        write_text(root / "cg/cpu,cpuacct/slurm/job/cpu.cfs_quota_us", "200000\n");
+        write_text(root / "cg/cpu,cpuacct/slurm/job/cpu.cfs_period_us", "100000\n");
+        write_text(root / "cg/pids/slurm/pids.max", "64\n");
+        write_text(root / "cg/two/slurm/job/memory.max", "1000000\n");
+        CHECK(read_cgroup_limits(root.path()).memory_bytes == 1'000'000);
+        CHECK(read_cgroup_limits(root.path()).processes == 64);
+    }
+    SECTION("or by the links to each controller") {
+        write_text(root / "sys/fs/cgroup/cpu/slurm/job/cpu.cfs_quota_us", "200000\n");
+        write_text(root / "sys/fs/cgroup/cpu/slurm/job/cpu.cfs_period_us", "100000\n");
+        write_text(root / "sys/fs/cgroup/pids/slurm/pids.max", "max\n");
+        CHECK_FALSE(read_cgroup_limits(root.path()).processes.has_value());
+    }
+    CHECK(read_cgroup_limits(root.path()).cores == 2.0);
+}
+
+TEST_CASE("A group that is mounted in a container's place is its top", "[cgroup]") {
+    const TemporaryFolder root;
+    write_text(root / "proc/self/cgroup", "4:cpu:/kubepods/pod7/abc\n");
+    write_text(root / "proc/self/mountinfo",
+               "30 25 0:26 /kubepods/pod7 /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n");
+    const std::string top = root / "sys/fs/cgroup/cpu";
+    write_text(top + "/cpu.cfs_quota_us", "400000\n");
+    write_text(top + "/cpu.cfs_period_us", "100000\n");
+    CHECK(read_cgroup_limits(root.path()).cores == 4.0);
+    write_text(top + "/abc/cpu.cfs_quota_us", "100000\n");
+    write_text(top + "/abc/cpu.cfs_period_us", "100000\n");
+    CHECK(read_cgroup_limits(root.path()).cores == 1.0);
+}

@@ -30,7 +30,7 @@ constexpr int kRanks = 4;
 
 /// The process of a rank of the run in `out`; 0 where there is none.
 pid_t process_of(int rank, const std::string& out) {
-    const std::string variable = "OMPI_COMM_WORLD_RANK=" + std::to_string(rank);
+    const std::string variable = keel::test::rank_variable() + "=" + std::to_string(rank);
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
         const std::string name = entry.path().filename().string();
@@ -55,7 +55,7 @@ std::vector<std::string> command(const std::string& data, const std::string& out
                                  const std::vector<std::string>& launch, const std::vector<std::string>& train,
                                  const std::string& start_limit = "60") {
     std::vector<std::string> words{"launch",          "--ranks",  std::to_string(kRanks),
-                                   "--oversubscribe", "--mpirun", "mpirun --allow-run-as-root"};
+                                   "--oversubscribe", "--mpirun", keel::test::mpirun_program()};
     words.insert(words.end(), launch.begin(), launch.end());
     words.emplace_back("--");
     std::vector<std::string> more{"--start-limit", start_limit, "--heartbeat",  "2",

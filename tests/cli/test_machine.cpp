@@ -6,6 +6,7 @@
 #include "tests/support/contains.h"
 
 using namespace keel::cli;
+using keel::test::holds;
 
 namespace {
 
@@ -99,6 +100,19 @@ TEST_CASE("A forced ISA is named as such", "[doctor]") {
     CHECK(diagnose(machine).object["isa_forced"] == "scalar");
 }
 
+TEST_CASE("Unused and hidden features are shown with the reason", "[doctor]") {
+    Machine machine = sound();
+    machine.unused = {"avx512_bf16"};
+    machine.other_isas = {{"amx", "the processor lacks amx_tile"}};
+    CHECK(diagnose(machine).warnings.empty());
+    CHECK(holds(diagnose(machine).text, "Features not used    avx512_bf16\n"));
+    CHECK(holds(diagnose(machine).text, "Not amx              the processor lacks amx_tile\n"));
+    CHECK(diagnose(machine).object["isas_unused"][0]["why_not"] == "the processor lacks amx_tile");
+    CHECK(diagnose(machine).object["features_unused"][0] == "avx512_bf16");
+    machine.hidden = {"CPUID names amx_tile, but XCR0 (0xe7) does not have their registers saved"};
+    CHECK(holds(warning(machine), "XCR0 (0xe7)"));
+}
+
 TEST_CASE("The huge pages' state", "[doctor]") {
     CHECK(chosen_word("always [madvise] never\n") == "madvise");
     for (const char* text : {"", "always", "]never[", "[never"}) CHECK(chosen_word(text).empty());
@@ -107,6 +121,7 @@ TEST_CASE("The huge pages' state", "[doctor]") {
 TEST_CASE("The machine of this process can be read", "[doctor]") {
     const Machine machine = read_machine();
     CHECK_FALSE(machine.isa.empty());
+    for (const Machine::OtherIsa& other : machine.other_isas) CHECK_FALSE(other.why_not.empty());
     CHECK(machine.allowed_cores >= 1);
     CHECK(machine.online_cpus >= 1);
     CHECK(machine.allowed_cpus >= machine.allowed_cores);

@@ -135,7 +135,7 @@ TEST_CASE("keel quantize: what cannot be", "[quantize]") {
     };
     refused(2, "exists; --force overwrites it", again);
     refused(2, "there is no layer 'conv9'", with({"--force", "--keep", "conv9", "--images", "8", "--batch-size", "4"}));
-    refused(3, "wanted two batches", with({"--force", "--batch-size", "4000"}));
+    refused(2, "--images", with({"--force", "--images", "3"}));
     refused(3, "the model is quantized already",
             {"quantize", "--checkpoint", made.model, "--data", made.data, "--out", made.folder / "twice.safetensors"});
     refused(
@@ -147,6 +147,35 @@ TEST_CASE("keel quantize: what cannot be", "[quantize]") {
                     "--keep", "layer1.0.conv1", "--images", "8", "--batch-size", "4", "--quiet"})
               .code == 0);
     CHECK(fingerprint(other) != fingerprint(made.model));
+}
+
+TEST_CASE("keel quantize: a few images do where they differ, one image many times does not", "[quantize]") {
+    const Made& made = made_once();
+    const auto quantized = [&](const std::string& data) {
+        return run_keel({"quantize", "--checkpoint", made.checkpoint, "--data", data, "--out",
+                         made.folder / "few.safetensors", "--force", "--images", "8", "--method", "minmax", "--json",
+                         "--quiet"});
+    };
+    const ProgramResult few = quantized(made.data);
+    INFO(few.err);
+    REQUIRE(few.code == 0);
+    CHECK(parse_json(few.out)["images"] == 8);
+    CHECK(parse_json(few.out)["held_out"] == 2);
+    CHECK(parse_json(few.out).contains("dead_channels"));
+
+    const std::filesystem::path copy = made.folder / "copy";
+    std::filesystem::copy(made.folder / "phantom", copy, std::filesystem::copy_options::recursive);
+    std::filesystem::path first;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(copy)) {
+        if (entry.path().extension() != ".png") continue;
+        if (first.empty()) first = entry.path();
+        if (entry.path() != first)
+            std::filesystem::copy_file(first, entry.path(), std::filesystem::copy_options::overwrite_existing);
+    }
+    REQUIRE(!first.empty());
+    const ProgramResult same = quantized("phantom:" + copy.string());
+    CHECK(same.code == 3);
+    CHECK_THAT(same.err, contains("images to calibrate with are all the same"));
 }
 
 TEST_CASE("keel bench --mode int8", "[quantize]") {

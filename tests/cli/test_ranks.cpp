@@ -20,21 +20,11 @@ using keel::Json;
 using keel::test::contains;
 using keel::test::has_mpirun;
 using keel::test::KeelProcess;
+using keel::test::mpirun;
 using keel::test::ProgramResult;
 using keel::test::TemporaryFolder;
 
 namespace {
-
-/// mpirun of `ranks`, more than there are cores if need be; `script` is what each rank's shell runs in place of keel
-/// ("$0" "$@").
-std::vector<std::string> mpirun(int ranks, const std::string& script = "") {
-    std::vector<std::string> words{
-        "mpirun", "--oversubscribe",    "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
-        "-n",     std::to_string(ranks)};
-    if (::getuid() == 0) words.insert(words.begin() + 1, "--allow-run-as-root");
-    if (!script.empty()) words.insert(words.end(), {"sh", "-c", script});
-    return words;
-}
 
 ProgramResult run_on_ranks(int ranks, const std::vector<std::string>& arguments, const std::string& script = "") {
     return KeelProcess(arguments, {"OMP_NUM_THREADS=1"}, "", mpirun(ranks, script)).wait();
@@ -170,12 +160,12 @@ TEST_CASE("ranks of a node compute on cores of their own", "[ranks]") {
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run", masks = folder / "masks";
     // Each rank's shell notes which processors its first thread may run on, once the run is under way, and stops it
     // when both have.
-    const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "2", "--epochs", "100000"}),
+    const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "2", "--epochs", "100000", "--bind", "always"}),
                                   "\"$0\" \"$@\" & rank=$!; while [ ! -e " + last(out) +
                                       " ]; do sleep 0.1; done; sed -n "
                                       "'s/Cpus_allowed_list:\t//p' /proc/$rank/status > " +
-                                      masks + ".$OMPI_COMM_WORLD_RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " +
-                                      masks + ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
+                                      masks + ".$RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " + masks +
+                                      ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
     INFO(run.err);
     CHECK(run.code == 75);
     const std::string first = keel::test::read_text(masks + ".0"), second = keel::test::read_text(masks + ".1");
@@ -189,7 +179,7 @@ TEST_CASE("a signal to one rank stops all at the same step, and another number o
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run", pid = folder / "pid";
     KeelProcess process(command(data, out, {"--batch-size", "4", "--epochs", "100000"}), {"OMP_NUM_THREADS=1"}, "",
-                        mpirun(2, "echo $$ > " + pid + ".$OMPI_COMM_WORLD_RANK; exec \"$0\" \"$@\""));
+                        mpirun(2, "echo $$ > " + pid + ".$RANK; exec \"$0\" \"$@\""));
     for (int i = 0; i < 10000 && !std::filesystem::exists(last(out)); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     int second = 0;
@@ -220,7 +210,7 @@ TEST_CASE("ranks that were started with another configuration are told apart at 
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder);
     auto arguments = command(data, folder / "run", {"--epochs", "1"});
-    const auto result = run_on_ranks(2, arguments, "exec \"$0\" \"$@\" --seed $OMPI_COMM_WORLD_RANK");
+    const auto result = run_on_ranks(2, arguments, "exec \"$0\" \"$@\" --seed $RANK");
     INFO(result.err);
     CHECK(result.code == 2);
     CHECK_THAT(result.err, contains("rank 1 has 'seed = 1', rank 0 has 'seed = 0'"));

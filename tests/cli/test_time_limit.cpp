@@ -68,6 +68,35 @@ TEST_CASE("Slurm is asked what it grants", "[time_limit]") {
         const EnvironmentScope end("SLURM_JOB_END_TIME", "soon");
         CHECK(!time_granted_by_slurm());
     }
+    SECTION("by an end in the past, which is another job's or one that Slurm does not hold this job to") {
+        const TemporaryFolder folder;
+        const EnvironmentScope path("PATH", folder.path() + ":" + std::getenv("PATH"));
+        const EnvironmentScope end("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) - 3600));
+        std::string said;
+        const auto answer = [&](const std::string& body) {
+            said.clear();
+            test::write_text(folder / "squeue", "#!/bin/sh\n" + body + "\n");
+            REQUIRE(::chmod((folder / "squeue").c_str(), 0755) == 0);
+            return time_granted_by_slurm([&](const std::string& text) { said += text; });
+        };
+        CHECK(answer("echo 10:00") == std::optional<double>(600));
+        CHECK_THAT(said, contains("not this job's end: squeue says that 600 s are left"));
+        for (const char* body : {"echo 0:00", "exit 1", "echo UNLIMITED"}) {
+            CHECK(!answer(body));
+            CHECK_THAT(said, contains("the run knows no time limit"));
+        }
+    }
+    SECTION("by a squeue that does not answer") {
+        const TemporaryFolder folder;
+        const EnvironmentScope path("PATH", folder.path() + ":" + std::getenv("PATH"));
+        const EnvironmentScope none("SLURM_JOB_END_TIME", nullptr);
+        test::write_text(folder / "squeue", "#!/bin/sh\ntrap '' TERM INT HUP\necho $$ >" + (folder / "pid") +
+                                                "\nwhile :; do sleep 1; done\n");
+        REQUIRE(::chmod((folder / "squeue").c_str(), 0755) == 0);
+        std::string said;
+        CHECK(!time_granted_by_slurm([&](const std::string& text) { said = text; }, std::chrono::milliseconds(300)));
+        CHECK_THAT(said, contains("squeue did not answer within"));
+    }
     SECTION("by squeue, where Slurm is older") {
         const TemporaryFolder folder;
         const EnvironmentScope path("PATH", folder.path() + ":" + std::getenv("PATH"));

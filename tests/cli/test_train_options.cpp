@@ -11,6 +11,7 @@
 
 using namespace keel;
 using namespace keel::cli;
+using keel::test::holds;
 using keel::test::TemporaryFolder;
 
 namespace {

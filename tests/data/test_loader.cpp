@@ -1,9 +1,14 @@
 #include "data/pipeline/loader.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <set>
 #include <thread>
@@ -367,4 +372,33 @@ TEST_CASE("Groups of samples that are not there, empty ones and permutations of 
     options.groups = {{0}};
     options.shard.independent = true;
     CHECK_THROWS_AS(Loader(data, options), UsageError);
+}
+
+TEST_CASE("A child of fork() is told that a loader is its parent's, and loads with one of its own") {
+    const FakeDataset data(60, {});
+    LoaderOptions options = busy_options();
+    const Epoch expected = run(data, options);
+    for (int i = 0; i < 3; ++i) {
+        auto loader = std::make_unique<Loader>(data, options);
+        Batch batch;
+        REQUIRE(loader->next(batch));
+        const pid_t child = ::fork();  // while its threads decode
+        if (child == 0) {
+            ::alarm(120);  // who hangs is ended
+            bool refused = false;
+            try {
+                loader->next(batch);
+            } catch (const UsageError&) {
+                refused = true;
+            }
+            loader.reset();
+            std::_Exit(refused && run(data, options).images == expected.images ? 0 : 1);
+        }
+        int status = 1;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        CHECK(status == 0);
+        std::int64_t rest = batch.n;
+        while (loader->next(batch)) rest += batch.n;
+        CHECK(rest == 60);
+    }
 }

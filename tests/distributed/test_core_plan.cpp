@@ -255,4 +255,20 @@ TEST_CASE("Lists of processors and the lines for launchers", "[core_plan]") {
     const CorePlan crowded = plan_cores(machine(1, 2, 1), {.ranks = 4, .oversubscribe = true});
     CHECK_THAT(mpirun_line(crowded, 1, "x"), contains("--oversubscribe --mca mpi_yield_when_idle 1"));
     CHECK_THAT(srun_line(crowded, 1, "x"), contains("--overcommit"));
+
+    // Other makes of MPI have other words for the same.
+    CHECK(mpi_make("Open MPI 4.1.4") == MpiMake::open_mpi_4);
+    CHECK(mpi_make("Open MPI 5.0.7") == MpiMake::open_mpi_5);
+    CHECK(mpi_make("MPICH 4.0.2") == MpiMake::mpich);
+    CHECK(mpi_make("Intel(R) MPI Library 2021.12 for Linux* OS") == MpiMake::mpich);
+    CHECK(mpi_make("") == MpiMake::open_mpi_4);
+    CHECK(mpi_make("Open MPI ") == MpiMake::open_mpi_4);
+    CHECK(mpirun_line(crowded, 1, "x", MpiMake::open_mpi_5) ==
+          "mpirun -np " + std::to_string(crowded.ranks.size()) +
+              " --map-by ppr:" + std::to_string(crowded.ranks.size()) +
+              ":node:OVERSUBSCRIBE --bind-to none --mca mpi_yield_when_idle 1 x");
+    CHECK(mpirun_line(plan, 32, "keel train", MpiMake::mpich) ==
+          "mpirun -np 64 -f hosts -ppn 2 -bind-to none keel train");
+    CHECK(mpirun_words(MpiMake::mpich, {.ranks = 3, .hosts = "a:2,b:1", .crowded = true}) ==
+          std::vector<std::string>{"-np", "3", "-hosts", "a:2,b:1", "-bind-to", "none"});
 }

@@ -38,7 +38,9 @@ TEST_CASE("halving and doubling, and ranks beyond a power of two", "[cost_model]
 }
 
 TEST_CASE("shared memory first, then rings that share the node's port", "[cost_model]") {
-    CHECK(predicted_seconds(Algorithm::hierarchical, kModel, {2, 2}, 64) == 2 * 0.5 + 32 * 0.0625);
+    // What fits into a slot is added by all with one wait, more of it by each in its share with two.
+    CHECK(predicted_seconds(Algorithm::hierarchical, kModel, {2, 2}, 64) == 0.5 + 64 * 0.0625);
+    CHECK(predicted_seconds(Algorithm::hierarchical, kModel, {2, 2}, 1 << 15) == 2 * 0.5 + (1 << 14) * 0.0625);
     const double node = 2 * 0.5 + 32 * 0.0625, back = 0.5 + 32 * 0.0625;
     const double ring = 1 * (1 + 16 * 0.5 + 16 * 0.125) + 1 * (1 + 16 * 0.5);
     CHECK(predicted_seconds(Algorithm::hierarchical, kModel, {4, 2}, 64) == node + ring + back);

@@ -36,14 +36,14 @@ using namespace std::chrono_literals;
 constexpr WatchLimits kLimits{.silence = 1, .start = 5};
 constexpr int kPeerLost = 69, kFinished = 0;
 
-/// An exchange through files: each rank writes its text and reads the others'.
-Heartbeat::Exchange exchange_through(const TemporaryFolder& folder, int rank, int size) {
-    return [&folder, rank, size](const std::string& mine) {
+/// An exchange through files: each rank writes its text and reads those that it wants.
+Heartbeat::Exchange exchange_through(const TemporaryFolder& folder, int rank) {
+    return [&folder, rank](const std::vector<int>& with, const std::string& mine) {
         const auto file = [&](int r) { return folder / ("rank" + std::to_string(r)); };
         keel::test::write_text(file(rank) + ".new", mine);
         std::filesystem::rename(file(rank) + ".new", file(rank));
         std::vector<std::string> all;
-        for (int r = 0; r < size; ++r) {
+        for (const int r : with) {
             while (!std::filesystem::exists(file(r))) std::this_thread::sleep_for(5ms);
             all.push_back(read_text(file(r)));
         }
@@ -57,7 +57,7 @@ using Body = std::function<void(int rank, Heartbeat& heartbeat, const std::funct
 /// Ranks as processes of their own, whose main threads end when they are blocked for ever only by the heartbeat.
 class Ranks {
 public:
-    Ranks(int size, const Body& body, WatchLimits limits = kLimits) : size_(size) {
+    Ranks(int size, const Body& body, WatchLimits limits = kLimits, int arity = 0) : size_(size), arity_(arity) {
         if (::pipe(reached_) != 0) throw std::runtime_error("pipe");
         for (int rank = 0; rank < size; ++rank) {
             const pid_t child = ::fork();
@@ -114,8 +114,8 @@ private:
             ::_exit(kPeerLost);
         };
         try {
-            Heartbeat heartbeat({.rank = rank, .size = size_, .limits = limits, .interval = 0.05},
-                                exchange_through(folder_, rank, size_), fail);
+            Heartbeat heartbeat({.rank = rank, .size = size_, .limits = limits, .interval = 0.05, .arity = arity_},
+                                exchange_through(folder_, rank), fail);
             body(rank, heartbeat, [this] { static_cast<void>(!::write(reached_[1], "x", 1)); });
         } catch (const std::exception& error) {
             keel::test::write_text(folder_ / ("line" + std::to_string(rank)), error.what());
@@ -124,7 +124,7 @@ private:
         ::_exit(kFinished);
     }
 
-    int size_;
+    int size_, arity_;
     int reached_[2] = {-1, -1};
     TemporaryFolder folder_;
     std::vector<pid_t> processes_;
@@ -156,10 +156,10 @@ private:
     for (;;) ::pause();
 }
 
-/// `signal` hits a rank of four in this phase of a step.
-void check_victim(int victim, int signal, const std::string& phase) {
-    CAPTURE(victim, signal, phase);
-    Ranks ranks(4, [&](int rank, Heartbeat& heartbeat, const auto& reached) {
+/// `signal` hits a rank in this phase of a step.
+void check_victim(int victim, int signal, const std::string& phase, int size = 4, int arity = 0) {
+    CAPTURE(victim, signal, phase, size, arity);
+    const auto live = [&](int rank, Heartbeat& heartbeat, const auto& reached) {
         heartbeat.at({7, -1});
         heartbeat.enter({7, 2}, 100);
         if (phase == "between steps") heartbeat.leave();
@@ -175,11 +175,12 @@ void check_victim(int victim, int signal, const std::string& phase) {
         reached();
         if (phase == "done" && rank != victim) heartbeat.finish();
         block();
-    });
-    ranks.wait_for(4);
+    };
+    Ranks ranks(size, live, kLimits, arity);
+    ranks.wait_for(size);
     ranks.signal(victim, signal);
-    CHECK(ranks.codes(victim) == std::vector<int>(3, kPeerLost));
-    for (int rank = 0; rank < 4; ++rank) {
+    CHECK(ranks.codes(victim) == std::vector<int>(static_cast<std::size_t>(size - 1), kPeerLost));
+    for (int rank = 0; rank < size; ++rank) {
         if (rank == victim) continue;
         CHECK_THAT(ranks.line(rank), contains("rank " + std::to_string(victim) + " on " + tcp::host_name() +
                                               (signal == SIGKILL ? " died" : " is silent")) &&
@@ -190,8 +191,8 @@ void check_victim(int victim, int signal, const std::string& phase) {
 }  // namespace
 
 TEST_CASE("Ranks that finish, however far apart, end well", "[heartbeat]") {
-    const int size = GENERATE(1, 2, 5);
-    Ranks ranks(size, [](int rank, Heartbeat& heartbeat, const auto&) {
+    const int size = GENERATE(1, 2, 5), arity = GENERATE(0, 1, 2);
+    const auto live = [](int rank, Heartbeat& heartbeat, const auto&) {
         for (int step = 0; step < 20; ++step)
             for (int bucket = 0; bucket < 3; ++bucket) {
                 heartbeat.enter({step, bucket}, 5);
@@ -199,7 +200,8 @@ TEST_CASE("Ranks that finish, however far apart, end well", "[heartbeat]") {
             }
         std::this_thread::sleep_for(rank * 100ms);
         heartbeat.finish();
-    });
+    };
+    Ranks ranks(size, live, kLimits, arity);
     CHECK(ranks.codes() == std::vector<int>(static_cast<std::size_t>(size), kFinished));
 }
 
@@ -213,6 +215,46 @@ TEST_CASE("A rank that stops ends all others, with a line that names it", "[hear
 
 TEST_CASE("A rank that stops in any phase ends all others", "[heartbeat][slow]") {
     check_victim(GENERATE(0, 1, 3), SIGSTOP, GENERATE("between steps", "in a collective", "before it", "done"));
+}
+
+// Seven ranks in a tree of two: 0 has 1 and 2 below it, 1 has 3 and 4. Whoever is lost, those above it and below it and
+// in other branches hear the same.
+TEST_CASE("A rank of a tree that dies or stops ends all others, with a line that names it", "[heartbeat]") {
+    const int victim = GENERATE(0, 1, 4);
+    check_victim(victim, SIGKILL, "in a collective", 7, 2);
+    check_victim(victim, SIGSTOP, "in a collective", 7, 2);
+}
+
+TEST_CASE("A rank of a tree that is lost in any phase ends all others", "[heartbeat][slow]") {
+    const int victim = GENERATE(0, 1, 2, 3, 6), signal = GENERATE(SIGKILL, SIGSTOP);
+    check_victim(victim, signal, GENERATE("between steps", "in a collective", "before it", "done"), 7,
+                 GENERATE(1, 2, 3));
+}
+
+TEST_CASE("A rank of a tree that leaves early, or that others wait for, is named by all", "[heartbeat]") {
+    const int culprit = GENERATE(1, 4);
+    const bool leaves = GENERATE(true, false);
+    CAPTURE(culprit, leaves);
+    const Meeting all;
+    const auto live = [&](int rank, Heartbeat& heartbeat, const auto&) {
+        heartbeat.enter({9, 5}, 100);
+        heartbeat.leave();
+        all.wait_for(7);
+        if (rank == culprit && leaves) {
+            heartbeat.abandon(3);
+            return;
+        }
+        if (rank == culprit) block();
+        heartbeat.enter({9, 6}, leaves ? 100 : 1);
+        block();
+    };
+    Ranks ranks(7, live, kLimits, 2);
+    CHECK(ranks.codes(leaves ? culprit : -1) == std::vector<int>(leaves ? 6U : 7U, kPeerLost));
+    for (int rank = 0; rank < 7; ++rank)
+        if (!leaves || rank != culprit)
+            CHECK_THAT(ranks.line(rank), contains("rank " + std::to_string(culprit) + " on ") &&
+                                             contains(leaves ? "left early at step 9, bucket 5 with exit code 3"
+                                                             : "keeps the others waiting"));
 }
 
 TEST_CASE("A stopped rank that goes on finds that the others are gone", "[heartbeat]") {
@@ -304,21 +346,52 @@ TEST_CASE("A rank that does not come to the start is missed, before and behind t
         ++failures;
     };
     SECTION("before") {
-        const auto never = [&](const std::string&) -> std::vector<std::string> {
+        const auto never = [&](const std::vector<int>&, const std::string&) -> std::vector<std::string> {
             for (int i = 0; i < 1000 && failures == 0; ++i) std::this_thread::sleep_for(10ms);
-            return {"only one"};
+            return {"one", "too many"};
         };
         CHECK_THROWS_AS(Heartbeat({.rank = 0, .size = 2, .limits = {.start = 0.2}}, never, note), IoError);
         CHECK_THAT(line, contains("some rank did not come to the start"));
     }
     SECTION("behind, seen by rank 0") {
-        const auto both = [&](const std::string& mine) { return std::vector<std::string>{mine, "node1"}; };
+        const auto both = [&](const std::vector<int>&, const std::string&) {
+            return std::vector<std::string>{"node1"};
+        };
         Heartbeat heartbeat({.rank = 0, .size = 2, .limits = {.start = 0.2}, .interval = 0.05}, both, note);
         CHECK_THROWS_WITH(heartbeat.finish(), contains("rank 1 on node1 did not come to the start"));
     }
+    SECTION("behind, under a rank in between") {
+        // Rank 1 is there, and knows of rank 2, which does not come.
+        HubAddress hub;
+        std::atomic<bool> known = false;
+        const auto exchange = [&](int rank) {
+            return [&, rank](const std::vector<int>&, const std::string& mine) {
+                if (rank == 0) hub = hub_of(mine, 0), known = true;
+                while (!known) std::this_thread::sleep_for(1ms);
+                return rank == 0 ? std::vector<std::string>{"node1"} : std::vector<std::string>{"node2", to_text(hub)};
+            };
+        };
+        const auto options = [](int rank) {
+            return HeartbeatOptions{
+                .rank = rank, .size = 3, .limits = {.silence = 5, .start = 0.5}, .interval = 0.05, .arity = 1};
+        };
+        std::thread second([&] {  // says it through `note`, for Catch2 hears of one thread at a time
+            Heartbeat heartbeat(options(1), exchange(1), note);
+            try {
+                heartbeat.finish();
+            } catch (const IoError&) {
+            }
+        });
+        Heartbeat heartbeat(options(0), exchange(0), [](const RankFailure&) {});
+        CHECK_THROWS_WITH(heartbeat.finish(), contains("rank 2 on node2 did not come to the start"));
+        second.join();
+        CHECK_THAT(line, contains("rank 2 on node2 did not come to the start"));
+    }
     SECTION("behind, seen by another") {
         HubAddress hub{.host = "node0", .port = 1, .addresses = {"127.0.0.1", "no address"}};
-        const auto both = [&](const std::string& mine) { return std::vector<std::string>{to_text(hub), mine}; };
+        const auto both = [&](const std::vector<int>&, const std::string&) {
+            return std::vector<std::string>{to_text(hub)};
+        };
         CHECK_THROWS_WITH(Heartbeat({.rank = 1, .size = 2, .limits = {.start = 0.2}}, both, note),
                           contains("cannot reach rank 0 on node0"));
     }
@@ -339,7 +412,7 @@ TEST_CASE("Strangers on the port disturb nobody", "[heartbeat]") {
             tcp::Descriptor socket = tcp::connect("127.0.0.1", hub.port);
             std::vector<std::uint8_t> bytes(random() % 300);
             for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
-            Frame frame{.kind = static_cast<FrameKind>(1 + random() % 6), .rank = static_cast<int>(random() % 5) - 1};
+            Frame frame{.kind = static_cast<FrameKind>(1 + random() % 8), .rank = static_cast<int>(random() % 5) - 1};
             const FrameBytes framed = encode(frame);
             if (socket) {
                 std::this_thread::sleep_for(1ms);
@@ -352,16 +425,18 @@ TEST_CASE("Strangers on the port disturb nobody", "[heartbeat]") {
     std::vector<std::string> texts(3);
     std::atomic<int> came = 0;
     const auto exchange = [&](int rank) {
-        return [&, rank](const std::string& mine) {
+        return [&, rank](const std::vector<int>& with, const std::string& mine) {
             texts[static_cast<std::size_t>(rank)] = mine;
             if (rank == 0) {
-                hub = hub_of(mine);
+                hub = hub_of(mine, 0);
                 known = true;
                 std::this_thread::sleep_for(200ms);
             }
             ++came;
             while (came < 3) std::this_thread::sleep_for(1ms);
-            return texts;
+            std::vector<std::string> theirs;
+            for (const int other : with) theirs.push_back(texts[static_cast<std::size_t>(other)]);
+            return theirs;
         };
     };
     std::vector<std::thread> ranks;
@@ -384,5 +459,5 @@ TEST_CASE("Strangers on the port disturb nobody", "[heartbeat]") {
     CHECK(finished == 3);
     CHECK(lines == "");
     hub.addresses = {"127.0.0.1"};
-    CHECK_THROWS_AS(reach(hub, 1, 0.05), IoError);  // the port was closed once all were there
+    CHECK_THROWS_AS(reach(hub, 0, 1, 0.05), IoError);  // the port was closed once all were there
 }

@@ -3,6 +3,7 @@
 
 #include "distributed/heartbeat/heartbeat_address.h"
 #include "distributed/heartbeat/heartbeat_frame.h"
+#include "distributed/heartbeat/heartbeat_tree.h"
 #include "distributed/heartbeat/rank_watch.h"
 #include "distributed/rank_failure.h"
 #include "kernels/error.h"
@@ -64,7 +65,7 @@ TEST_CASE("Bytes that are no frame are told from frames", "[heartbeat]") {
     };
     CHECK_FALSE(with(0, 0));
     CHECK_FALSE(with(4, 0));
-    CHECK_FALSE(with(4, 7));
+    CHECK_FALSE(with(4, 9));
     CHECK_FALSE(with(5, 6));
     CHECK_FALSE(with(6, 8));
     CHECK_FALSE(with(7, 1));
@@ -162,7 +163,7 @@ TEST_CASE("Rank 0's address goes through a text", "[heartbeat]") {
     draw_tokens(hub);
     CHECK(hub.hello != hub.welcome);
     const std::string text = to_text(hub);
-    const HubAddress back = hub_of(text);
+    const HubAddress back = hub_of(text, 3);
     CHECK(back.host == hub.host);
     CHECK(back.port == hub.port);
     CHECK(back.hello == hub.hello);
@@ -171,5 +172,77 @@ TEST_CASE("Rank 0's address goes through a text", "[heartbeat]") {
     CHECK(host_of(text) == "node1");
     for (std::string bad : {std::string(), std::string("node1"), text + "|", text.substr(0, text.size() - 17),
                             std::string("a|b|c|d|e"), "node1|0" + text.substr(10), "node1|70000" + text.substr(10)})
-        CHECK_THROWS_AS(hub_of(bad), IoError);
+        CHECK_THROWS_AS(hub_of(bad, 3), IoError);
+}
+
+TEST_CASE("A host's name travels in pieces, and is one word of a bounded length", "[heartbeat]") {
+    for (const std::string& name : {std::string("n"), std::string(15, 'a'), std::string(16, 'b'), std::string(17, 'c'),
+                                    std::string("node-17.cluster.example.org"), std::string(128, 'd')}) {
+        std::string back = "what was there before";
+        for (const Frame& frame : host_frames(7, name)) {
+            const auto sent = decode(encode(frame));
+            REQUIRE(sent);
+            CHECK(sent->rank == 7);
+            add_host(back, *sent);
+        }
+        CHECK(back == name);
+    }
+    std::string name;
+    for (const Frame& frame : host_frames(0, std::string(1000, 'e'))) add_host(name, frame);
+    CHECK(name == std::string(128, 'e'));
+    for (const int at : {-16, 16, 1000}) {  // of a piece that does not follow the last one
+        std::string kept = "node1";
+        Frame frame{.kind = FrameKind::host, .exit_code = at};
+        frame.token.fill('x');
+        add_host(kept, frame);
+        CHECK(kept == "node1");
+    }
+    Frame odd{.kind = FrameKind::host};
+    odd.token = {'a', ' ', 'b', '\n', 0xFF};
+    add_host(name, odd);
+    CHECK(name == "a_b__");
+}
+
+TEST_CASE("Every rank of a tree is reached from rank 0, and none has too many below it", "[heartbeat]") {
+    for (const int size : {1, 2, 3, 7, 64, 65, 66, 1000, 1024, 5000}) {
+        const int arity = heartbeat_arity(size);
+        CAPTURE(size, arity);
+        std::vector<int> parents(static_cast<std::size_t>(size), -1);
+        std::size_t most = 0;
+        for (int rank = 0; rank < size; ++rank) {
+            const std::vector<int> children = heartbeat_children(rank, size, arity);
+            most = std::max(most, children.size());
+            for (const int child : children) {
+                CHECK(heartbeat_parent(child, arity) == rank);
+                CHECK(heartbeat_branch(child, rank, arity) == child);
+                parents[static_cast<std::size_t>(child)] = rank;
+            }
+        }
+        CHECK(most <= (size <= kStarRanks ? 63U : 32U));
+        int lost = 0;
+        for (int rank = 1; rank < size; ++rank)
+            lost += parents[static_cast<std::size_t>(rank)] < 0 || heartbeat_branch(rank, 0, arity) < 1;
+        CHECK(lost == 0);
+    }
+    CHECK(heartbeat_branch(4, 0, 2) == 1);
+    CHECK(heartbeat_branch(4, 1, 2) == 4);
+    CHECK(heartbeat_branch(4, 2, 2) == -1);
+    CHECK(heartbeat_branch(1, 4, 2) == -1);
+    CHECK(heartbeat_branch(-1, 0, 2) == -1);
+}
+
+TEST_CASE("A rank that passes others on is needed when it is done, and is silent where its watcher says so",
+          "[heartbeat]") {
+    auto ranks = sound(3);
+    ranks[1].closed = ranks[1].beat.done = true;
+    CHECK_FALSE(judged(ranks));
+    ranks[1].relays = true;
+    REQUIRE(judged(ranks));
+    CHECK(judged(ranks)->kind == FailureKind::died);
+    ranks = sound(3);
+    ranks[2].silence = 9;
+    REQUIRE(judged(ranks));
+    CHECK(judged(ranks)->kind == FailureKind::silent);
+    CHECK(judged(ranks)->rank == 2);
+    CHECK(judged(ranks)->seconds == 9);
 }

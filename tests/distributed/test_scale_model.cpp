@@ -10,7 +10,7 @@ using namespace keel;
 namespace {
 
 /// Two buckets of 8 MB, full at 0.6 and 1.0 s of a step of 1 s.
-StepProfile profile() {
+StepProfile sample_step() {
     return {.compute = 1, .update = 0.1, .ready = {0.6, 1}, .bytes = {8 << 20, 8 << 20}, .factors = {}};
 }
 
@@ -24,7 +24,7 @@ ScaleOptions wire_of(double seconds) {
 }  // namespace
 
 TEST_CASE("One rank alone loses nothing", "[scale]") {
-    const ScalePoint point = simulate(profile(), wire_of(0.2), 1);
+    const ScalePoint point = simulate(sample_step(), wire_of(0.2), 1);
     CHECK(point.ranks == 1);
     CHECK(point.step == Approx(1.1));
     CHECK(point.efficiency == Approx(1));
@@ -33,27 +33,27 @@ TEST_CASE("One rank alone loses nothing", "[scale]") {
 
 TEST_CASE("Sums hide behind backward, but for those of the last bucket", "[scale]") {
     // The first sum runs from 0.6 to 0.8, the second from 1.0 to 1.2.
-    const ScalePoint point = simulate(profile(), wire_of(0.2), 2);
+    const ScalePoint point = simulate(sample_step(), wire_of(0.2), 2);
     CHECK(point.wire == Approx(0.4).epsilon(1e-3));
     CHECK(point.exposed == Approx(0.2).epsilon(1e-3));
     CHECK(point.step == Approx(1.3).epsilon(1e-3));
     CHECK(point.efficiency == Approx(1.1 / 1.3).epsilon(1e-3));
     // A wire that is too slow: the second waits for the first, 0.6 + 2 x 0.7.
-    CHECK(simulate(profile(), wire_of(0.7), 2).step == Approx(2.1).epsilon(1e-3));
+    CHECK(simulate(sample_step(), wire_of(0.7), 2).step == Approx(2.1).epsilon(1e-3));
     ScaleOptions behind = wire_of(0.2);
     behind.overlap = false;
-    CHECK(simulate(profile(), behind, 2).step == Approx(1.5).epsilon(1e-3));
+    CHECK(simulate(sample_step(), behind, 2).step == Approx(1.5).epsilon(1e-3));
 }
 
 TEST_CASE("A communication thread on the team's cores slows the team while it works", "[scale]") {
     ScaleOptions options = wire_of(0.2);
     options.stolen = 0.5;
     // From 0.6 to 0.8 half speed: the second bucket is full at 1.1, and summed at 1.3.
-    CHECK(simulate(profile(), options, 2).step == Approx(1.4).epsilon(1e-3));
+    CHECK(simulate(sample_step(), options, 2).step == Approx(1.4).epsilon(1e-3));
 }
 
 TEST_CASE("All wait for the slowest rank, more so with more ranks", "[scale]") {
-    StepProfile uneven = profile();
+    StepProfile uneven = sample_step();
     uneven.factors = {0.9, 1.0, 1.0, 1.1};
     ScaleOptions options = wire_of(0);
     options.steps = 4000;
@@ -71,7 +71,7 @@ TEST_CASE("All wait for the slowest rank, more so with more ranks", "[scale]") {
 }
 
 TEST_CASE("Efficiency falls with nodes and rises with the wire", "[scale]") {
-    StepProfile step = profile();
+    StepProfile step = sample_step();
     step.factors = {0.98, 0.99, 1.0, 1.01, 1.02};
     double before = 2;
     for (const int nodes : {1, 2, 4, 8, 16, 32, 64, 128, 256}) {
@@ -89,9 +89,50 @@ TEST_CASE("Efficiency falls with nodes and rises with the wire", "[scale]") {
     }
 }
 
+TEST_CASE("A rank that is slower for good holds up all, and steps that are slow for all do so once", "[scale]") {
+    StepProfile step = sample_step();
+    ScaleOptions options = wire_of(0);
+    options.steps = 2000;
+    // Two ranks measured together: the second always takes a tenth longer.
+    step.groups = {{{{1}, {1}}, {{1.1}, {1.1}}}};
+    const ScalePoint two = simulate(step, options, 2);
+    CHECK(two.step == Approx(1.2));
+    CHECK(two.skew == Approx(0.05));
+    CHECK(simulate(step, options, 1).step == Approx(1.1));
+    // Every second step is slow, for both at once: nobody waits for the other.
+    step.groups = {{{{1}, {1.2}}, {{1}, {1.2}}}};
+    CHECK(simulate(step, options, 2).skew == Approx(0).margin(1e-12));
+    // The mean of 2000 draws of 1 and 1.2 deviates by 0.1 / sqrt(2000) = 0.0022.
+    CHECK(simulate(step, options, 2).step == Approx(1.2).margin(0.01));
+    // Groups that do so each at its own times: one of 64 is slow in nearly every step.
+    CHECK(simulate(step, options, 128).step == Approx(1.3).margin(0.001));
+}
+
+TEST_CASE("Ranks that wait for images hold up the others, and slow loaders all", "[scale]") {
+    StepProfile step = sample_step();
+    step.groups = {{{{1, 0}}, {{1, 0.3}}}};
+    const ScalePoint point = simulate(step, wire_of(0), 2);
+    CHECK(point.step == Approx(1.4));
+    CHECK(point.input == Approx(0.15));
+    CHECK(point.skew == Approx(0.15));
+    step.groups = {};
+    ScaleOptions slow = wire_of(0);
+    slow.input = 2;  // seconds for the images of a step of 1.1
+    CHECK(simulate(step, slow, 4).step == Approx(2));
+    CHECK(simulate(step, slow, 4).input == Approx(0.9));
+    slow.input = 1;
+    CHECK(simulate(step, slow, 4).step == Approx(1.1));
+}
+
+TEST_CASE("bfloat16 on the wire halves what a wire takes", "[scale]") {
+    ScaleOptions half = wire_of(0.2);
+    half.wire_bytes = 2;
+    CHECK(simulate(sample_step(), half, 2).wire == Approx(0.5 * simulate(sample_step(), wire_of(0.2), 2).wire));
+}
+
 TEST_CASE("Profiles and options that make no sense are refused", "[scale]") {
     const auto with = [](auto change) {
-        StepProfile step = profile();
+        StepProfile step = sample_step();
         change(step);
         return step;
     };
@@ -100,8 +141,11 @@ TEST_CASE("Profiles and options that make no sense are refused", "[scale]") {
     CHECK_THROWS_AS(simulate(with([](StepProfile& s) { s.bytes = {1}; }), {}, 2), UsageError);
     CHECK_THROWS_AS(simulate(with([](StepProfile& s) { s.compute = 0; }), {}, 2), UsageError);
     CHECK_THROWS_AS(simulate(with([](StepProfile& s) { s.factors = {0}; }), {}, 2), UsageError);
-    CHECK_THROWS_AS(simulate(profile(), {}, 0), UsageError);
+    CHECK_THROWS_AS(simulate(sample_step(), {}, 0), UsageError);
+    CHECK_THROWS_AS(simulate(with([](StepProfile& s) { s.groups = {{}}; }), {}, 2), UsageError);
+    CHECK_THROWS_AS(simulate(with([](StepProfile& s) { s.groups = {{{{1}, {1}}, {{1}}}}; }), {}, 2), UsageError);
+    CHECK_THROWS_AS(simulate(with([](StepProfile& s) { s.groups = {{{{0}}}}; }), {}, 2), UsageError);
     ScaleOptions all;
     all.stolen = 1;
-    CHECK_THROWS_AS(simulate(profile(), all, 2), UsageError);
+    CHECK_THROWS_AS(simulate(sample_step(), all, 2), UsageError);
 }

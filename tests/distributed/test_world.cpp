@@ -7,6 +7,7 @@
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
 #include "tests/support/environment.h"
 
 using namespace keel;
@@ -83,14 +84,41 @@ TEST_CASE("who started this process is read from the environment", "[world]") {
     const EnvironmentScope none1("OMPI_COMM_WORLD_SIZE", nullptr), none2("PMI_SIZE", nullptr),
         none3("PMIX_RANK", nullptr), none4("SLURM_STEP_NUM_TASKS", nullptr);
     CHECK(launched_ranks() == 1);
-    {
-        const EnvironmentScope open_mpi("OMPI_COMM_WORLD_SIZE", "4");
+    for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+        const EnvironmentScope launcher(variable, "4");
         CHECK(launched_ranks() == 4);
     }
-    {
-        const EnvironmentScope slurm("SLURM_STEP_NUM_TASKS", "8");
-        CHECK(launched_ranks() == 1);
-        const EnvironmentScope pmix("PMIX_RANK", "0");
-        CHECK(launched_ranks() == 8);
-    }
+    // mpirun in a step of Slurm: four ranks whose daemons srun started, on two nodes.
+    const EnvironmentScope slurm("SLURM_STEP_NUM_TASKS", "2");
+    const EnvironmentScope open_mpi("OMPI_COMM_WORLD_SIZE", "4");
+    CHECK(launched_ranks() == 4);
+}
+
+TEST_CASE("ranks that a launcher started and that do not find each other are no runs of their own", "[world]") {
+    using test::EnvironmentScope;
+    const EnvironmentScope none1("OMPI_COMM_WORLD_SIZE", nullptr), none2("PMI_SIZE", nullptr),
+        none3("PMIX_RANK", nullptr), slurm("SLURM_STEP_NUM_TASKS", "3");
+    bool ran = false;
+    const auto body = [&](World&) {
+        ran = true;
+        return 0;
+    };
+    CHECK_THROWS_WITH(with_launched_ranks(body),
+                      test::contains("[ranks] srun (SLURM_STEP_NUM_TASKS) says 3 ranks, which cannot find each other: "
+                                     "start them with srun --mpi=pmix"));
+    CHECK_FALSE(ran);
+    const EnvironmentScope alone("SLURM_STEP_NUM_TASKS", "1");
+    CHECK(with_launched_ranks(body) == 0);
+    CHECK(ran);
+}
+
+TEST_CASE("makes of MPI are told by what they say of themselves", "[world]") {
+    CHECK(mpi_name("Open MPI v4.1.4, package: Debian OpenMPI, ident: 4.1.4, repo rev: v4.1.4, May 26, 2022") ==
+          "Open MPI 4.1.4");
+    CHECK(mpi_name("Open MPI v5.0.7, package: Debian OpenMPI") == "Open MPI 5.0.7");
+    CHECK(mpi_name("MPICH Version:\t4.0.2\nMPICH Release date:\tThu Apr  7") == "MPICH 4.0.2");
+    CHECK(mpi_name("Intel(R) MPI Library 2021.12 for Linux* OS\n") == "Intel(R) MPI Library 2021.12 for Linux* OS");
+    CHECK(mpi_name("MPICH") == "MPICH");
+    CHECK(mpi_name("") == "");
+    CHECK(mpi_name(std::string(1000, 'x')).size() == 80);
 }

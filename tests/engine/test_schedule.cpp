@@ -27,6 +27,29 @@ TEST_CASE("schedule: constant with linear warm-up") {
         CHECK(learning_rate(options, {step, 100, 10}) == wanted[static_cast<std::size_t>(step)]);
 }
 
+TEST_CASE("schedule: a warm-up in samples is the one in steps, and between steps no more than its rate") {
+    auto in_steps = options_of(ScheduleKind::constant), in_samples = in_steps;
+    in_steps.warmup_steps = 5;
+    in_samples.warmup_steps = 5 * 16;
+    in_samples.warmup_begin = 16;
+    for (std::int64_t step = 0; step < 8; ++step)
+        CHECK(learning_rate(in_samples, {step * 16, 160, 80}) == learning_rate(in_steps, {step, 10, 5}));
+    CHECK(learning_rate(in_samples, {70, 160, 80}) == 0.5);
+    in_samples.warmup_begin = 0;
+    CHECK_THROWS_AS(check(in_samples), UsageError);
+}
+
+TEST_CASE("schedule: a plateau counts the epochs that a metric speaks for") {
+    auto options = options_of(ScheduleKind::plateau);
+    options.patience = 3;
+    PlateauState state = observe(options, {}, 1.0, 5);
+    CHECK(state.bad_epochs == 0);
+    state = observe(options, state, 1.0, 3);
+    CHECK((state.bad_epochs == 3 && state.scale == 1));
+    state = observe(options, state, 1.0, 3);
+    CHECK((state.bad_epochs == 0 && state.scale == options.gamma));
+}
+
 TEST_CASE("schedule: steps at milestones and every few epochs") {
     auto options = options_of(ScheduleKind::step);
     options.gamma = 0.5;  // powers of two: exact

@@ -120,6 +120,9 @@ def onnx_files(put):
     onnx("output_missing", model(node("Relu", ["x"], ["a"])))
     onnx("no_output", number(1, 8) + part(2, "c") + part(7, node("Relu", ["x"], ["y"]) + part(11, port("x"))) + opset())
     onnx("no_nodes", model(b"", outputs=port("x")))
+    for name, axis in ("", 1), ("_last", -1):
+        softmax = node("Softmax", ["x"], ["y"], part(5, part(1, "axis") + number(3, axis) + number(20, 2)))
+        onnx("softmax_of_maps" + name, model(softmax, outputs=port("y")))
     onnx("operator_unknown", model(node("Frobnicate", ["x"], ["y"])))
     onnx("operator_empty", model(node("", ["x"], ["y"])))
     onnx("domain_unknown", model(node("Fused", ["x"], ["y"], part(7, "com.example"))))
@@ -147,6 +150,13 @@ def onnx_files(put):
     onnx("type_none", model(conv(tensor("w", (2, 3, 1, 1), kind=0))))
     onnx("strings", model(conv(tensor("w", (1,), part(6, "text"), STRING))))
     onnx("value_no_byte", model(conv(tensor("w", (1,), number(5, 256), 2))))
+    for name, value in ("nan", float("nan")), ("infinite", float("inf")):
+        numbers = part(9, struct.pack("<6f", 1, 2, 3, value, 5, 6))
+        onnx("constant_" + name, model(conv(tensor("w", (2, 3, 1, 1), numbers))))
+        constant = part(5, part(1, "value") + part(5, tensor("", (2, 3, 1, 1), numbers)) + number(20, 4))
+        onnx("node_" + name, model(node("Constant", [], ["w"], constant) + node("Conv", ["x", "w"], ["y"])))
+    zeros = part(5, tensor("zero", (2, 3, 1, 1)))
+    onnx("folded_nan", model(node("Div", ["zero", "zero"], ["w"]) + node("Conv", ["x", "w"], ["y"]) + zeros))
     onnx("constant_twice", model(conv() + part(5, tensor("w", (1,)))))
     onnx("external_absolute", model(external("/etc/passwd")))
     onnx("external_outside", model(external("../onnx/good.onnx")))

@@ -25,12 +25,14 @@ void import(const onnx::Model& model) {
     const graph::ModelImages images = graph::images_of(model);
     const auto or_else = [](std::int64_t given, std::int64_t otherwise) { return given == 0 ? otherwise : given; };
     const std::int64_t h = or_else(images.h, 12), w = or_else(images.w, 12), c = or_else(images.channels, 3);
-    const graph::Graph graph = graph::import_graph(model, h, w, c).graph;
-    check(graph);
-    if (!is_small(graph)) return;
-    const std::vector<float> pixels(static_cast<std::size_t>(h * w * c), 0.5F);
-    std::vector<float> result(static_cast<std::size_t>(graph.map(graph.dst).elements()));
-    Runtime(graph, 1).run(1, pixels.data(), result.data());
+    const graph::ImportedGraph imported = graph::import_graph(model, h, w, c);
+    check(imported.graph);
+    for (const graph::Graph& graph : {imported.graph, graph::coded(imported.graph, imported.weight_steps).graph}) {
+        if (!is_small(imported.graph)) return;
+        const std::vector<float> pixels(static_cast<std::size_t>(h * w * c), 0.5F);
+        std::vector<float> result(static_cast<std::size_t>(graph.map(graph.dst).elements()));
+        Runtime(graph, 1).run(1, pixels.data(), result.data());
+    }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graph/ops/conv.h"
+#include "graph/ops/quant_add.h"
 #include "graph/ops/quant_conv.h"
 #include "graph/ops/quant_convert.h"
 #include "graph/ops/quant_pool.h"
@@ -48,6 +49,8 @@ private:
         if (const auto* op = node.as<graph::Quantize>()) return step(node, *op);
         if (const auto* op = node.as<graph::QuantConv>()) return step(node, *op);
         if (const auto* op = node.as<graph::QuantPool>()) return step(node, *op);
+        if (const auto* op = node.as<graph::QuantAdd>()) return step(node, *op);
+        if (const auto* op = node.as<graph::Dequantize>()) return step(node, *op);
         throw UsageError("[simulator] " + node.name + " is an operator of floats");
     }
     void step(const graph::Node& node, const graph::Quantize& op) {
@@ -57,6 +60,27 @@ private:
                 const auto i = static_cast<std::size_t>(c);
                 store(node.dst, p, c, std::fmaf(src[p * g_.map(node.src).c + c], op.scale[i], op.shift[i]));
             }
+    }
+    void step(const graph::Node& node, const graph::Dequantize& op) {
+        for_each_code(node.src, [&](std::int64_t p, std::int64_t c, std::uint8_t code) {
+            const auto i = static_cast<std::size_t>(c);
+            store(node.dst, p, c, std::fmaf(code, op.scale[i], op.shift[i]));
+        });
+    }
+    void step(const graph::Node& node, const graph::QuantAdd& op) {
+        const std::uint8_t* other = bytes(*op.residual);
+        const std::int64_t ld = g_.map(*op.residual).c;
+        for_each_code(node.src, [&](std::int64_t p, std::int64_t c, std::uint8_t code) {
+            const auto i = static_cast<std::size_t>(c);
+            const float v =
+                std::fmaf(other[p * ld + c], op.residual_scale[i], std::fmaf(code, op.scale[i], op.shift[i]));
+            store(node.dst, p, c, op.relu ? std::max(v, static_cast<float>(op.zero)) : v);
+        });
+    }
+    template <class F>
+    void for_each_code(const graph::Value& src, F f) {
+        for (std::int64_t p = 0; p < pixels(src); ++p)
+            for (std::int64_t c = 0; c < src.c; ++c) f(p, c, bytes(src)[p * g_.map(src).c + c]);
     }
     void step(const graph::Node& node, const graph::QuantConv& op) {
         kernels::QconvOperands o;

@@ -105,7 +105,7 @@ TEST_CASE("Every operator has a name of its own in files, and fields", "[graph_f
         INFO(kind.name);
         CHECK(counter.count >= 1);
     }
-    CHECK(names.size() == 22);
+    CHECK(names.size() == 23);
 }
 
 TEST_CASE("A prologue in a file is one with ReLU", "[graph_file]") {

@@ -20,6 +20,7 @@
 #include "kernels/qconv/variants.h"
 #include "kernels/quant/variants.h"
 #include "kernels/reduce/variants.h"
+#include "tests/support/contains.h"
 #include "tests/support/isa.h"
 
 using namespace keel;
@@ -57,7 +58,7 @@ int probe(const std::string& isa) {
 
 TEST_CASE("names of ISAs go round", "[cpu]") {
     for (const Isa& isa : kIsas) CHECK(isa_from_name(isa.name) == isa);
-    for (const char* name : {"scalar", "avx2", "avx512", "avx512_vnni"})
+    for (const char* name : {"scalar", "avx2", "avx512", "avx512_vnni", "amx"})
         CHECK(isa_from_name(name).name == std::string(name));
     CHECK_THROWS_AS(isa_from_name("mmx"), UsageError);
     CHECK_THROWS_AS(isa_from_name(""), UsageError);
@@ -82,7 +83,8 @@ TEST_CASE("available ISAs are those whose features the machine has, from scalar 
     REQUIRE(!isas.empty());
     CHECK(isas.front() == Isa::scalar);
     for (const Isa& isa : kIsas)
-        CHECK((std::ranges::find(isas, isa) != isas.end()) == contains(processor().features, isa.features));
+        CHECK((std::ranges::find(isas, isa) != isas.end()) ==
+              (contains(processor().features, isa.features) && (isa != Isa::amx || tile_permission().granted)));
 }
 
 TEST_CASE("a variant is selected by its set of features, where sets do not contain one another", "[cpu]") {
@@ -114,7 +116,8 @@ TEST_CASE("a scope forces the ISA and gives it back", "[cpu]") {
         CHECK(active_isa() == Isa::scalar);
     });
     CHECK(active_isa() == before);
-    if (available_isas().back() != Isa::avx512_vnni) CHECK_THROWS_AS(IsaScope(Isa::avx512_vnni), UsageError);
+    if (available_isas().back() != Isa::amx)
+        CHECK_THROWS_WITH(IsaScope(Isa::amx), contains("asks for amx, this machine has scalar"));
 }
 
 TEST_CASE("the forced ISA's variant is the one that is selected, in every family", "[cpu]") {
@@ -130,6 +133,15 @@ TEST_CASE("the forced ISA's variant is the one that is selected, in every family
     check_list(reduce_variants);
 }
 
+TEST_CASE("where tiles are used, kernels of floats stay those of AVX-512", "[cpu]") {
+    const auto chosen = [](const auto& variants) { return std::string(select(variants, Isa::amx).isa.name); };
+    CHECK(chosen(qconv_variants) == "amx");
+    CHECK(chosen(batch_norm_variants) == "avx512");
+    CHECK(chosen(eltwise_variants) == "avx512");
+    CHECK(chosen(optimizer_variants) == "avx512");
+    CHECK(chosen(quant_variants) == "avx512");
+}
+
 TEST_CASE("the ISA of the environment is the one that runs", "[cpu][isa_probe]") {
     const char* wanted = std::getenv("KEEL_ISA");
     CHECK(active_isa() == (wanted == nullptr ? available_isas().back() : isa_from_name(wanted)));
@@ -143,5 +155,5 @@ TEST_CASE("the ISA of the environment is the one that runs", "[cpu][isa_probe]")
 TEST_CASE("KEEL_ISA forces the ISA of a whole program, and unknown or missing ones are refused", "[cpu]") {
     for (const Isa& isa : available_isas()) CHECK(probe(isa.name) == 0);
     CHECK(probe("mmx") != 0);
-    if (available_isas().back() != Isa::avx512_vnni) CHECK(probe("avx512_vnni") != 0);
+    if (available_isas().back() != Isa::amx) CHECK(probe("amx") != 0);
 }

@@ -88,7 +88,7 @@ TEST_CASE("add, add_relu and relu_backward are exact, in place and between the g
     check_binary([](const auto& g, const float* a, const float* b, float* dst) { add_relu_forward(g, a, b, dst); },
                  [](float a, float b) { return relu(a + b); });
     check_binary([](const auto& g, const float* a, const float* b, float* dst) { relu_backward(g, a, b, dst); },
-                 [](float d, float diff) { return d > 0 ? diff : 0; });
+                 [](float d, float diff) { return d <= 0 ? 0 : diff; });
 }
 
 TEST_CASE("large maps are split over threads without seams", "[eltwise]") {

@@ -53,11 +53,13 @@ TEST_CASE("a region inside a region runs on its caller alone", "[parallel]") {
     CHECK(inner == 3);
 }
 
-TEST_CASE("team sizes below one are refused", "[parallel]") {
+TEST_CASE("team sizes that make no sense are refused", "[parallel]") {
     const int before = thread_count();
     CHECK(before >= 1);
     CHECK_THROWS_AS(set_thread_count(0), UsageError);
     CHECK_THROWS_AS(set_thread_count(-2), UsageError);
+    CHECK_THROWS_AS(set_thread_count(kMostThreads + 1), UsageError);
+    CHECK_THROWS_AS(set_thread_count(1'000'000), UsageError);
     CHECK(thread_count() == before);
     CHECK(allowed_cores() >= 1);
 }

@@ -121,6 +121,9 @@ void check(Conv2dGeometry g, std::int64_t n, const ConvFusion& fusion, std::int6
 const Conv2dGeometry kGeometries[] = {
     {2, 32, 7, 7, 48, 1, 1},                               // 1x1
     {1, 13, 5, 6, 19, 1, 1},                               // channels off the vector width
+    {2, 18, 8, 9, 64, 1, 1},                               // to whole panels from other channels
+    {2, 24, 9, 8, 32, 3, 3, 1, 1, 1, 1},                   //
+    {1, 50, 9, 7, 32, 5, 5, 2, 2, 2, 2},                   //
     {2, 16, 9, 8, 32, 1, 1, 2, 2},                         // strided
     {3, 16, 9, 10, 32, 3, 3, 1, 1, 1, 1},                  // 3x3
     {2, 7, 6, 5, 5, 3, 3, 1, 1, 1, 1},                     //
@@ -187,6 +190,16 @@ TEST_CASE("depthwise layers run on their own kernels, images of one channel do n
     CHECK(prepare_conv(depthwise, {.src_affine = true})->algorithm() != "depthwise");
     CHECK(prepare_conv(grouped, {})->algorithm() != "depthwise");
     CHECK(prepare_conv(grey, {})->algorithm() != "depthwise");
+}
+
+TEST_CASE("layers to whole panels run on Keel's kernels, whatever they read", "[prepared_conv]") {
+    for_each_isa([] {
+        const bool scalar = active_isa() == Isa::scalar;
+        CHECK((prepare_conv({2, 18, 12, 12, 64, 1, 1}, {})->algorithm() == "igemm") == !scalar);
+        CHECK((prepare_conv({2, 48, 12, 12, 64, 3, 3, 1, 1, 1, 1}, {})->algorithm() == "winograd") == !scalar);
+        CHECK((prepare_conv({2, 17, 12, 12, 64, 1, 1}, {})->algorithm() == "igemm") == false);
+        CHECK((prepare_conv({2, 18, 12, 12, 60, 1, 1}, {})->algorithm() == "igemm") == false);
+    });
 }
 
 TEST_CASE("a prepared convolution refuses maps whose elements are not f32", "[prepared_conv]") {

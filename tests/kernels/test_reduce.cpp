@@ -47,6 +47,9 @@ TEST_CASE("all_finite finds one bad element anywhere", "[reduce]") {
                     const float good = std::exchange(src[i], bad);
                     CAPTURE(n, i, bad);
                     CHECK_FALSE(all_finite(n, src.data()));
+                    src[i] = 2e38F;
+                    CHECK(all_finite(n, src.data()));
+                    CHECK_FALSE(all_finite(n, src.data(), 2.0F));
                     src[i] = good;
                 }
         });

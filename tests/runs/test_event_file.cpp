@@ -119,6 +119,12 @@ std::string only_file(const std::string& folder) {
     return found;
 }
 
+void begin(const std::filesystem::path& folder) {
+    EventFile events(folder);
+    events.add({{"epoch", 1}, {"step", 1}});
+    events.flush();
+}
+
 }  // namespace
 
 TEST_CASE("CRC-32C has the values of RFC 3720", "[events]") {
@@ -132,13 +138,14 @@ TEST_CASE("CRC-32C has the values of RFC 3720", "[events]") {
 TEST_CASE("Rows of metrics become scalars that TensorFlow's format describes", "[events]") {
     const TemporaryFolder folder;
     EventFile events(folder / "tensorboard");
-    events.append({{"epoch", 1},
-                   {"step", 300},
-                   {"val_loss", 0.25},
-                   {"val_auroc_mean", std::nan("")},
-                   {"lr", 1e-3},
-                   {"note", nullptr}});
-    events.append({{"epoch", 2}, {"step", 600}, {"val_loss", 0.125}});
+    events.add({{"epoch", 1},
+                {"step", 300},
+                {"val_loss", 0.25},
+                {"val_auroc_mean", std::nan("")},
+                {"lr", 1e-3},
+                {"note", nullptr}});
+    events.add({{"epoch", 2}, {"step", 600}, {"val_loss", 0.125}});
+    events.flush();
     const std::string file = only_file(folder / "tensorboard");
     CHECK(std::filesystem::path(file).filename().string().starts_with("events.out.tfevents."));
 
@@ -158,10 +165,10 @@ TEST_CASE("Rows of metrics become scalars that TensorFlow's format describes", "
 
 TEST_CASE("Event files are removed and nothing else", "[events]") {
     const TemporaryFolder folder;
-    { const EventFile events(folder / "a"); }
+    begin(folder / "a");
     remove_event_files(folder / "a");
     CHECK_FALSE(std::filesystem::exists(folder / "a"));
-    { const EventFile events(folder / "b"); }
+    begin(folder / "b");
     write_text(folder / "b/mine.txt", "mine");
     remove_event_files(folder / "b");
     CHECK(only_file(folder / "b") == folder / "b/mine.txt");

@@ -59,6 +59,32 @@ inline __m128i cvtepi32_epi8(simde__m512i v) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
 }
 
+inline simde__m512i cvtepu8_epi16(__m256i v) {
+    std::uint8_t bytes[32];
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes), v);
+    std::uint16_t words[32];
+    for (int i = 0; i < 32; ++i) words[i] = bytes[i];
+    return simde_mm512_loadu_si512(words);
+}
+
+inline __m256i half_bytes(simde__m512i v, int k) {
+    std::uint8_t bytes[64];
+    simde_mm512_storeu_si512(bytes, v);
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32 * k));
+}
+
+/// sums + the four products of a lane's u8 and s8.
+inline simde__m512i dpbusd_epi32(simde__m512i sums, simde__m512i a, simde__m512i b) {
+    std::int32_t words[16];
+    std::uint8_t left[64];
+    std::int8_t right[64];
+    simde_mm512_storeu_si512(words, sums);
+    simde_mm512_storeu_si512(left, a);
+    simde_mm512_storeu_si512(right, b);
+    for (int i = 0; i < 64; ++i) words[i / 4] += left[i] * right[i];
+    return simde_mm512_loadu_si512(words);
+}
+
 inline simde__m512d cvtps_pd(__m256 v) {
     double values[8];
     _mm256_storeu_pd(values, _mm256_cvtps_pd(_mm256_castps256_ps128(v)));
@@ -84,5 +110,12 @@ inline __m256 cvtpd_ps(simde__m512d v) {
 #define _mm512_cvtepi32_ps keel::emulated::cvtepi32_ps
 #define _mm512_cvtepu8_epi32 keel::emulated::cvtepu8_epi32
 #define _mm512_cvtepi32_epi8 keel::emulated::cvtepi32_epi8
+#undef _mm512_madd_epi16  // SIMDe's alias has the masked one's parameters
+#define _mm512_madd_epi16 simde_mm512_madd_epi16
+#undef _mm512_extracti64x4_epi64
+#define _mm512_extracti64x4_epi64 keel::emulated::half_bytes
+#define _mm512_cvtepu8_epi16 keel::emulated::cvtepu8_epi16
+#undef _mm512_dpbusd_epi32
+#define _mm512_dpbusd_epi32 keel::emulated::dpbusd_epi32
 #define _mm512_cvtps_pd keel::emulated::cvtps_pd
 #define _mm512_cvtpd_ps keel::emulated::cvtpd_ps

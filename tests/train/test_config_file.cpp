@@ -63,6 +63,22 @@ TEST_CASE("config.toml gives the configuration back", "[config]") {
     CHECK(to_toml(back) == to_toml(config));
 }
 
+TEST_CASE("A path that is not UTF-8 comes back to the byte", "[config]") {
+    TrainConfig config;
+    config.data = "medmnist:/data/r\xf6ntgen/100%\"\\.npz\n";
+    config.out = "/runs/r\xc3\xb6ntgen";  // which is
+    const std::string text = to_toml(config);
+    CHECK_THAT(text, contains("data = { bytes = \"medmnist:/data/r%F6ntgen/100%25%22%5C.npz%0A\" }"));
+    CHECK_THAT(text, contains("out = '/runs/r\xc3\xb6ntgen'"));
+    TrainConfig back;
+    apply_toml(back, text, "config.toml");
+    CHECK(back.data == config.data);
+    CHECK(back.out == config.out);
+    CHECK(changes_that_matter(config, back).empty());
+    CHECK_THROWS_AS(apply_toml(back, "data = { bytes = \"r%F\" }", "x"), InputError);
+    CHECK_THROWS_AS(apply_toml(back, "lr = { bytes = \"r\" }", "x"), UsageError);
+}
+
 TEST_CASE("A zero of either sign is the same configuration", "[config]") {
     TrainConfig config;
     apply_toml(config, "weight_decay = -0.0\nmean = [-0.0, 0.25, 0.5]\n", "config.toml");

@@ -21,6 +21,22 @@ ScheduleOptions schedule_of(ScheduleKind kind) {
 
 }  // namespace
 
+TEST_CASE("Patience and plateau count epochs, not validations", "[epoch_verdict]") {
+    ScheduleOptions schedule = schedule_of(ScheduleKind::plateau);
+    schedule.patience = 2;
+    TrainerState state = after(0.5);
+    state.epoch = 8;  // the ninth ends; the newest validation was the sixth's
+    state.judged_epochs = 6;
+    state.plateau = {1, true, 0.5, 0};
+    const EpochVerdict worse = judge_epoch(state, schedule, 0.4, true);
+    CHECK((worse.epochs_since_best == 3 && worse.judged_epochs == 9));
+    CHECK((worse.plateau.scale == schedule.gamma && worse.plateau.bad_epochs == 0));  // three are more than two
+    const EpochVerdict better = judge_epoch(state, schedule, 0.6, true);
+    CHECK((better.epochs_since_best == 0 && better.judged_epochs == 9 && better.plateau.scale == 1));
+    CHECK(judge_epoch(state, schedule, 0.4, false).judged_epochs == 6);
+    CHECK(judge_epoch(state, schedule, std::nullopt, true).judged_epochs == 6);
+}
+
 TEST_CASE("An epoch is the best if its metric is above all before it", "[epoch_verdict]") {
     const ScheduleOptions schedule;
     const EpochVerdict first = judge_epoch(after(std::nullopt, 3), schedule, 0.5, true);

@@ -2,6 +2,7 @@
 #include "train/start_warnings.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "engine/nn/layers.h"
@@ -113,6 +114,55 @@ TEST_CASE("Labels that cannot be learnt and options without effect are warned of
     CHECK_THAT(all[0], contains("no training image is known to be without always"));
     CHECK_THAT(all[1], contains("label_smoothing"));
     CHECK_THAT(all[2], contains("draws none of 1 training images"));
+}
+
+TEST_CASE("A warm-up, decays and patience that a run is too short for are warned of", "[start_warnings]") {
+    TrainConfig config = small_config();
+    config.small_stem = true;
+    config.epochs = 3;  // two steps each
+    const auto only = [&](std::int64_t val = 4) {
+        const auto all = warnings(config, *drawn_images(8, val));
+        INFO(all.size());
+        REQUIRE(all.size() == 1);
+        return all[0];
+    };
+    const auto none = [&] { CHECK(warnings(config, *drawn_images(8, 4)).empty()); };
+    config.warmup_steps = 5;
+    none();
+    config.warmup_steps = 12;
+    CHECK_THAT(only(), contains("the warm-up of 12 steps takes the whole run of 6") && contains("0.0005 of 0.001"));
+    config.warmup_steps = std::numeric_limits<std::int64_t>::max();
+    CHECK_THAT(only(), contains("takes the whole run of 6"));
+    config.warmup_steps = 4;
+    config.max_steps = 4;
+    CHECK_THAT(only(), contains("the warm-up of 4 steps takes the whole run of 4"));
+    config.warmup_steps = config.max_steps = 0;
+
+    config.milestones = {1, 3, 9};
+    CHECK_THAT(only(), contains("milestones and step_epochs do nothing: the schedule is constant"));
+    config.schedule = "step";
+    CHECK_THAT(only(), contains("milestones 3, 9 never come: the run has 3 epochs"));
+    config.milestones = {1, 2};
+    none();
+    config.max_steps = 3;
+    CHECK_THAT(only(), contains("milestones 2 never come: the run has 1.5 epochs"));
+    config.max_steps = 0;
+    config.milestones.clear();
+    CHECK_THAT(only(), contains("decays nothing without milestones"));
+    config.step_epochs = 3;
+    CHECK_THAT(only(), contains("every 3 epochs never comes"));
+    config.step_epochs = 0;
+
+    config.schedule = "plateau";
+    config.plateau_patience = 1;
+    CHECK_THAT(only(), contains("plateau_patience is 1, and the run has 3 epochs"));
+    config.plateau_patience = 0;
+    none();
+    CHECK_THAT(only(0), contains("no validation split"));
+    config.schedule = "constant";
+    config.patience = 1;
+    none();
+    CHECK_THAT(only(0), contains("patience does nothing"));
 }
 
 TEST_CASE("Mixing wants two images to mix", "[start_warnings]") {

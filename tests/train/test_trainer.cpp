@@ -168,7 +168,9 @@ TEST_CASE("A save that fails in the middle is reported and tried again", "[train
 TEST_CASE("A run whose last state cannot be saved ends with the disk's error", "[trainer]") {
     const TemporaryFolder folder;
     Recorder recorder;
-    Trainer trainer(small_config(folder / "run"), recorder, {.dataset = drawn_images(4, 2)});
+    TrainConfig config = small_config(folder / "run");
+    config.io_patience = 0.1;  // a run that ends waits for its disk
+    Trainer trainer(config, recorder, {.dataset = drawn_images(4, 2)});
     const DiskFaultScope full({.at = 1, .error = ENOSPC, .for_good = true, .only = static_cast<int>(Call::fsync)});
     CHECK_THROWS_AS(trainer.run(), IoError);
 }
@@ -183,6 +185,25 @@ TEST_CASE("A run without progress ends when its patience does", "[trainer]") {
     CHECK(result.end == TrainEnd::out_of_patience);
     CHECK(result.epochs_since_best >= 1);
     CHECK(result.epochs < 5);
+}
+
+TEST_CASE("Patience is counted in epochs, those without a validation, too", "[trainer]") {
+    struct Best final : TrainObserver {
+        void on_epoch(const EpochReport& report) override { epoch = report.epoch; }
+        void on_checkpoint(const CheckpointReport& report) override {
+            if (report.best) best = epoch;
+        }
+        std::int64_t epoch = 0, best = 0;
+    } observer;
+    TrainConfig config = small_config();
+    config.epochs = 12;
+    config.eval_every = 3;
+    config.patience = 2;
+    config.lr = 1e-12;
+    const TrainResult result = Trainer(config, observer, {.dataset = drawn_images(4, 4)}).run();
+    CHECK(result.end == TrainEnd::out_of_patience);
+    CHECK(result.epochs == observer.best + 3);  // the first validation that is two epochs behind the best, or more
+    CHECK(result.epochs_since_best == 3);
 }
 
 TEST_CASE("Steps that are not finite are skipped, and too many of them end the run", "[trainer]") {

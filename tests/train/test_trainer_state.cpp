@@ -1,9 +1,11 @@
 #include "train/trainer_state.h"
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <map>
 
+#include "engine/json.h"
 #include "kernels/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
@@ -29,6 +31,10 @@ TrainerState sample_state() {
     state.epochs_since_best = 6;
     state.recorded_step = 123456789000;
     state.data = "ab12";
+    state.judged_epochs = 2;
+    state.began = {16, 3};
+    state.steps_vary = true;
+    state.computed_with = {2, "avx2", "2.6.3 (OpenMP)", true};
     return state;
 }
 
@@ -53,6 +59,42 @@ TEST_CASE("A run's state comes back with every bit", "[train]") {
     CHECK(state.epochs_since_best == wanted.epochs_since_best);
     CHECK(state.recorded_step == wanted.recorded_step);
     CHECK(state.data == wanted.data);
+    CHECK(state.judged_epochs == wanted.judged_epochs);
+    CHECK(state.began == wanted.began);
+    CHECK(state.steps_vary == wanted.steps_vary);
+    CHECK(state.computed_with == wanted.computed_with);
+}
+
+TEST_CASE("A state that an earlier Keel wrote lacks the size of its steps", "[train]") {
+    std::map<std::string, std::string> metadata;
+    write_trainer_state(sample_state(), metadata);
+    Json trainer = parse_json(metadata["keel.trainer"]);
+    for (const char* key : {"judged_epochs", "began", "steps_vary", "computed_with"}) trainer.erase(key);
+    metadata["keel.trainer"] = json_text(trainer);
+    const TrainerState state = read_trainer_state(metadata, "old");
+    CHECK((state.began.images() == 0 && state.computed_with.threads == 0 && state.ranks == 4));
+}
+
+TEST_CASE("Sizes of steps that cannot be are refused", "[train]") {
+    std::map<std::string, std::string> good;
+    write_trainer_state(sample_state(), good);
+    const auto refused = [&](auto change) {
+        Json trainer = parse_json(good["keel.trainer"]);
+        change(trainer);
+        auto bad = good;
+        bad["keel.trainer"] = json_text(trainer);
+        CHECK_THROWS_WITH(read_trainer_state(bad, "f.st"), test::contains("f.st") && test::contains("keel.trainer"));
+    };
+    refused([](Json& t) { t["began"]["batch"] = 0; });
+    refused([](Json& t) { t["began"]["batch"] = INT64_MAX; });
+    refused([](Json& t) { t["began"]["ranks"] = -1; });
+    refused([](Json& t) { t["began"].erase("ranks"); });
+    refused([](Json& t) { t["began"] = 3; });
+    refused([](Json& t) { t["ranks"] = 0; });
+    refused([](Json& t) { t["epochs_since_best"] = -1; });
+    refused([](Json& t) { t["judged_epochs"] = -1; });
+    refused([](Json& t) { t["steps_vary"] = "yes"; });
+    refused([](Json& t) { t["computed_with"].erase("isa"); });
 }
 
 TEST_CASE("The mean loss of an epoch without samples is no number", "[train]") {

@@ -4,11 +4,11 @@
 #include <map>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
 #include "data/formats/decode.h"
 #include "data/formats/dicom/file.h"
 #include "data/formats/image_format.h"
+#include "engine/paths.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 
@@ -41,8 +41,7 @@ public:
     std::optional<fs::path> find(const std::vector<std::string>& parts) {
         fs::path path = root_;
         for (const std::string& part : parts) {
-            std::error_code error;
-            if (fs::path exact = path / part; fs::exists(exact, error)) {
+            if (fs::path exact = path / part; is_there(exact)) {
                 path = std::move(exact);
                 continue;
             }
@@ -57,12 +56,8 @@ public:
 private:
     const std::map<std::string, std::string>& list(const fs::path& folder) {
         const auto [known, is_new] = listed_.try_emplace(folder);
-        std::error_code error;
-        if (is_new)
-            for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-                const std::string name = it->path().filename().string();
-                known->second.emplace(key_of(name), name);
-            }
+        if (is_new && is_folder(folder))
+            for (const FolderEntry& entry : list_folder(folder)) known->second.emplace(key_of(entry.name), entry.name);
         return known->second;
     }
 

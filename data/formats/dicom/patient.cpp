@@ -49,6 +49,8 @@ std::string patient_of(const std::string& path) {
             if (file.size() > static_cast<std::uint64_t>(kMaxImageFileBytes)) break;
             size = file.size();  // long private elements, or a deflated data set
         }
+    } catch (const StorageError&) {
+        throw;  // a patient that is not known would be in two splits
     } catch (const Error&) {
         patient.clear();
     }

@@ -177,6 +177,18 @@ void check_own_dataset(const std::string& program) {
     CHECK(fs::exists(folder / "together/checkpoints/best.safetensors"));
 }
 
+/// A plugin that is loaded and closed for each image, and shows nothing of what it holds.
+void check_shared_library(const std::string& build) {
+    Expected(1).check(build + "/shared_library");
+    std::istringstream lines(output_of("nm --dynamic --defined-only '" + build + "/libscorer.so'"));
+    int count = 0;
+    for (std::string address, type, name; lines >> address >> type >> name; ++count) {
+        INFO(name);
+        CHECK(name.starts_with("scorer_"));
+    }
+    CHECK(count == 6);
+}
+
 /// Runs each example; `path(name)` is its program.
 template <class Path>
 void check_examples(const Path& path) {
@@ -194,7 +206,9 @@ void check_examples(const Path& path) {
 /// Builds all examples as parts of one project; each finds Keel for itself. Returns the project's build folder.
 std::string built_by_cmake(const TemporaryFolder& folder, const std::string& options) {
     std::string project = "cmake_minimum_required(VERSION 3.25)\nproject(all LANGUAGES C CXX)\n";
-    for (const std::string& name : examples()) project += "add_subdirectory(" + kExamples + name + " " + name + ")\n";
+    std::vector<std::string> names = examples();
+    names.emplace_back("shared_library");
+    for (const std::string& name : names) project += "add_subdirectory(" + kExamples + name + " " + name + ")\n";
     write_text(folder / "CMakeLists.txt", project);
     output_of(configure_command() + "-S " + folder.path() + " -B " + (folder / "build") + " " + options);
     output_of("cmake --build " + (folder / "build") + " -j 2");
@@ -206,6 +220,7 @@ std::string built_by_cmake(const TemporaryFolder& folder, const std::string& opt
 TEST_CASE("The examples find Keel by find_package, and do what the program does", "[install]") {
     const TemporaryFolder folder;
     const std::string build = built_by_cmake(folder, "-DCMAKE_PREFIX_PATH=" + prefix());
+    check_shared_library(build + "/shared_library");
     check_examples([&](const std::string& name) { return build + "/" + name + "/" + name; });
 }
 

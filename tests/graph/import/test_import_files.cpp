@@ -2,39 +2,18 @@
 // (files/onnx/make_onnx.py).
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
-#include "engine/safetensors.h"
 #include "graph/import/import.h"
 #include "graph/onnx/file.h"
 #include "graph/runtime.h"
-#include "tests/support/catch.h"
+#include "tests/graph/import/golden.h"
 #include "tests/support/contains.h"
 
 namespace keel {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(KEEL_SOURCE_DIR) / "tests/graph/files/onnx";
-
-Tensor find(const TensorFile& file, const std::string& name) {
-    for (const NamedTensor& entry : file.tensors)
-        if (entry.name == name) return entry.tensor.contiguous();
-    FAIL("no tensor " << name);
-    return {};
-}
-
-/// {n, c, h, w} as {n, h, w, c}.
-std::vector<float> channels_last(const Tensor& images) {
-    const Dims d = images.dims();
-    std::vector<float> pixels(static_cast<std::size_t>(images.elements()));
-    const std::int64_t c = d[1], size = d[2] * d[3];
-    for (std::int64_t n = 0; n < d[0]; ++n)
-        for (std::int64_t i = 0; i < c; ++i)
-            for (std::int64_t p = 0; p < size; ++p)
-                pixels[static_cast<std::size_t>((n * size + p) * c + i)] = images.data<float>()[(n * c + i) * size + p];
-    return pixels;
-}
+using namespace test;
 
 void to_log_softmax(std::vector<float>& logits, std::size_t n) {
     const std::size_t classes = logits.size() / n;
@@ -48,11 +27,11 @@ void to_log_softmax(std::vector<float>& logits, std::size_t n) {
 
 /// The largest difference as a part of the largest output.
 double difference(const std::string& network, const std::string& exporter) {
-    const TensorFile golden = read_safetensors(kFolder / (network + ".safetensors"));
-    const Tensor input = find(golden, "input"), output = find(golden, "output").to(DType::f64);
+    const TensorFile golden = read_safetensors(kNetworks / (network + ".safetensors"));
+    const Tensor input = tensor_named(golden, "input"), output = tensor_named(golden, "output").to(DType::f64);
     const Dims d = input.dims();
     const graph::ImportedGraph imported =
-        graph::import_graph(onnx::read_file(kFolder / (network + "." + exporter + ".onnx")), d[2], d[3], d[1]);
+        graph::import_graph(onnx::read_file(kNetworks / (network + "." + exporter + ".onnx")), d[2], d[3], d[1]);
     CHECK((imported.outputs == graph::Outputs::softmax) == (network == "head"));
     const Runtime runtime(imported.graph, d[0]);
     std::vector<float> got(static_cast<std::size_t>(output.elements()));
@@ -114,6 +93,36 @@ TEST_CASE("a softmax or sigmoid at the end of a model is left to who reads its r
     read_twice.nodes.push_back({"sum", "Add", "", {"softmax_output", "softmax_output"}, {"sum_output"}, {}});
     read_twice.outputs[0].name = "sum_output";
     CHECK(graph::import_graph(read_twice, 4, 4, 3).outputs == Outputs::logits);
+}
+
+TEST_CASE("half of a shuffled map is copied once where it is joined with another", "[graph]") {
+    onnx::Model model;
+    model.opsets[""] = 17;
+    model.inputs = {{"input", onnx::ElementType::f32, {{{}, "n"}, {4, ""}, {3, ""}, {5, ""}}}};
+    const auto shape = [&](const std::string& name, std::vector<std::int64_t> dims) {
+        model.initializers[name] = {onnx::ElementType::s64, {std::ssize(dims)}, {}, std::move(dims)};
+    };
+    shape("apart", {0, 2, 2, 3, 5});
+    shape("whole", {0, 4, 3, 5});
+    shape("halves", {2, 2});
+    const std::vector<std::int64_t> turn{0, 2, 1, 3, 4};
+    model.nodes = {{"apart", "Reshape", "", {"input", "apart"}, {"groups"}, {}},
+                   {"turn", "Transpose", "", {"groups"}, {"turned"}, {{"perm", turn}}},
+                   {"whole", "Reshape", "", {"turned", "whole"}, {"shuffled"}, {}},
+                   {"split", "Split", "", {"shuffled", "halves"}, {"left", "right"}, {{"axis", std::int64_t{1}}}},
+                   {"relu", "Relu", "", {"right"}, {"positive"}, {}},
+                   {"join", "Concat", "", {"left", "positive"}, {"joined"}, {{"axis", std::int64_t{1}}}},
+                   {"mean", "GlobalAveragePool", "", {"joined"}, {"pooled"}, {}},
+                   {"flatten", "Flatten", "", {"pooled"}, {"output"}, {}}};
+    model.outputs = {{"output", onnx::ElementType::f32, {{{}, "n"}, {4, ""}}}};
+    const graph::Graph graph = graph::import_graph(std::move(model), 3, 5, 4).graph;
+    const auto copies =
+        std::ranges::count(graph.nodes, "rearrange", [](const graph::Node& node) { return node.op.name(); });
+    CHECK(copies == 2);  // of what the ReLU reads, and of the other half
+    std::vector<float> image(3 * 5 * 4), means(4);
+    for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(i % 4) - 1;
+    Runtime(graph, 1).run(1, image.data(), means.data());
+    CHECK(means == std::vector<float>{-1, 1, 0, 2});  // channels 0, 2, 1, 3
 }
 
 TEST_CASE("constants that are no numbers are refused by name", "[graph]") {

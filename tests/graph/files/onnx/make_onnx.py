@@ -327,4 +327,5 @@ def main():
         print(name, tuple(output.shape), float(output.abs().max()), numpy.isfinite(output.numpy()).all())
 
 
-main()
+if __name__ == "__main__":
+    main()

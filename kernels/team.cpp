@@ -1,0 +1,197 @@
+#include "kernels/team.h"
+
+#include <omp.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <new>
+#include <utility>
+
+#include "kernels/fork.h"
+#include "kernels/futex.h"
+#include "kernels/team_worker.h"
+
+namespace keel::detail {
+namespace {
+
+thread_local bool inside = false;
+
+struct Inside {
+    Inside() { inside = true; }
+    ~Inside() { inside = false; }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+};
+
+constinit std::atomic<Team*> the_team{nullptr};
+constinit ForkMutex the_team_mutex;
+
+/// Its threads are not in the child, and what it was at does not concern it.
+void forget_team() { the_team = nullptr; }
+
+std::int64_t processor_ns(pthread_t thread) {
+    clockid_t clock{};
+    timespec time{};
+    if (::pthread_getcpuclockid(thread, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
+    return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+}  // namespace
+
+bool in_region() { return inside || omp_in_parallel() != 0; }
+
+void stay_in_region() { inside = true; }
+
+std::int64_t now_ns() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+std::int64_t Region::begin(std::int64_t part) const {
+    const std::int64_t grains = (count + grain - 1) / grain;
+    return std::min(count, grains * part / parts * grain);
+}
+
+bool Job::take() {
+    if (taken.load(std::memory_order_relaxed) || taken.exchange(true, std::memory_order_acquire)) return false;
+    if (claims.load(std::memory_order_relaxed) == nullptr) claims = new (std::nothrow) Claim[Team::kMost];
+    if (claims.load(std::memory_order_relaxed) != nullptr) return true;
+    taken.store(false, std::memory_order_release);
+    return false;
+}
+
+std::uint64_t Job::publish(const Region& region) {
+    failed.store(false, std::memory_order_relaxed);
+    remaining.store(static_cast<std::uint32_t>(region.parts), std::memory_order_relaxed);
+    const std::uint64_t number = serial.load(std::memory_order_relaxed) + 2;
+    // Releases and acquires in place of fences, which thread sanitizers do not know.
+    serial.store(number - 1, std::memory_order_relaxed);
+    body.store(region.body, std::memory_order_release);
+    context.store(region.context, std::memory_order_release);
+    count.store(region.count, std::memory_order_release);
+    grain.store(region.grain, std::memory_order_release);
+    parts.store(region.parts, std::memory_order_release);
+    serial.store(number, std::memory_order_release);
+    return number;
+}
+
+std::uint64_t Job::read(Region& region) const {
+    const std::uint64_t number = serial.load(std::memory_order_acquire);
+    if (number == 0 || number % 2 != 0) return 0;
+    region = {body.load(std::memory_order_acquire), context.load(std::memory_order_acquire),
+              count.load(std::memory_order_acquire), grain.load(std::memory_order_acquire),
+              parts.load(std::memory_order_acquire)};
+    return serial.load(std::memory_order_relaxed) == number ? number : 0;
+}
+
+// A region ends when all its parts are done, and none is before it is claimed: who claims one of number `number` knows
+// that this region is not over, and that what was read of it holds.
+bool Job::claim(std::int64_t part, std::uint64_t number) {
+    std::atomic<std::uint64_t>& last = claims.load(std::memory_order_acquire)[part].serial;
+    std::uint64_t seen = last.load(std::memory_order_relaxed);
+    return seen < number && last.compare_exchange_strong(seen, number, std::memory_order_acq_rel);
+}
+
+void Job::run(const Region& region, std::int64_t part) noexcept {
+    try {
+        region.run(part);
+    } catch (...) {
+        if (!failed.exchange(true)) failure = std::current_exception();
+    }
+    if (remaining.fetch_sub(1, std::memory_order_acq_rel) == (kSleeping | 1U)) wake(remaining, 1);
+}
+
+Team& Team::global() {
+    if (Team* team = the_team.load(std::memory_order_acquire)) return *team;
+    const std::lock_guard lock(the_team_mutex);
+    if (the_team == nullptr) {
+        after_fork(forget_team);
+        the_team = new Team;
+    }
+    return *the_team;
+}
+
+Team::Team() : turning_ns_(turning_ns(std::getenv("OMP_WAIT_POLICY"), std::getenv("GOMP_SPINCOUNT"))) {}
+
+Job* Team::free_job() {
+    for (Job& job : jobs_)
+        if (job.take()) return &job;
+    return nullptr;
+}
+
+void Team::run(const Region& region) {
+    const std::int64_t start = now_ns();
+    look_around(start);
+    const Inside alone;
+    Job* job = ready_.load(std::memory_order_relaxed) > 0 ? free_job() : nullptr;
+    if (job == nullptr) {
+        for (std::int64_t part = 0; part < region.parts; ++part) region.run(part);
+        return;
+    }
+    const std::uint64_t number = job->publish(region);
+    epoch_.fetch_add(1);
+    if (sleeping_.load() > 0) wake(epoch_, static_cast<int>(region.parts - 1));
+    for (std::int64_t part = 0; part < region.parts; ++part)
+        if (job->claim(part, number)) job->run(region, part);
+    finish(*job, now_ns() - start);
+    const std::exception_ptr failure = job->failed ? std::exchange(job->failure, nullptr) : nullptr;
+    job->taken.store(false, std::memory_order_release);
+    if (failure) std::rethrow_exception(failure);
+}
+
+/// Waits until nothing remains: first in turns, then asleep.
+void Team::finish(Job& job, std::int64_t own_ns) {
+    const auto done = [&] { return (job.remaining.load(std::memory_order_acquire) & ~Job::kSleeping) == 0; };
+    if (done()) return;
+    const std::int64_t start = now_ns(), patience = patience_ns(own_ns);
+    if (turn_until(done, crowded_ ? 0 : std::min(turning_ns_, patience))) return;
+    for (bool doubted = false;;) {
+        std::uint32_t left = job.remaining.load(std::memory_order_acquire);
+        if ((left & ~Job::kSleeping) == 0) return;
+        if ((left & Job::kSleeping) == 0 && !job.remaining.compare_exchange_strong(left, left | Job::kSleeping))
+            continue;
+        const std::int64_t more = start + patience - now_ns();
+        if (more > 0 || doubted) {
+            sleep_while(job.remaining, left | Job::kSleeping, doubted ? -1 : more);
+        } else {
+            doubted = true;
+            doubt(job);
+        }
+    }
+}
+
+/// Looks for half a millisecond at the workers that a region waits for: those that have no processor meanwhile rest
+/// from here on. A part that only takes long is no reason.
+void Team::doubt(Job& job) {
+    struct Suspect {
+        Worker* worker;
+        std::int64_t processor_ns;
+    };
+    std::array<Suspect, 64> suspects;  // what is beyond is looked at next time
+    std::size_t count = 0;
+    const auto works = [&](const Worker& worker) { return worker.job.load(std::memory_order_acquire) == &job; };
+    for (int i = 0; i < started_ && count < suspects.size(); ++i)
+        if (Worker* worker = workers_[static_cast<std::size_t>(i)]; works(*worker))
+            suspects[count++] = {worker, processor_ns(worker->thread)};
+    const std::int64_t start = now_ns();
+    sleep_while(job.remaining, job.remaining.load(), kMillisecond / 2);
+    const std::int64_t passed = now_ns() - start;
+    for (std::size_t i = 0; i < count; ++i)
+        if (Worker& worker = *suspects[i].worker;
+            works(worker) && !had_processor(processor_ns(worker.thread) - suspects[i].processor_ns, passed))
+            bench(worker);
+}
+
+void Team::bench(Worker& late) {
+    const std::lock_guard lock(mutex_);
+    if (late.resting) return;
+    const std::int64_t now = now_ns();
+    late.rest_until = now + late_.next(now);
+    late.resting = true;
+    --ready_;
+}
+
+}  // namespace keel::detail

@@ -1,0 +1,47 @@
+// One of a team's threads, and how threads wait in turns.
+#pragma once
+
+#include <immintrin.h>
+#include <pthread.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "kernels/team.h"
+
+namespace keel::detail {
+
+struct alignas(64) Team::Worker {
+    Team* team = nullptr;
+    int index = 0;  ///< from 1; the caller of a region is number 0
+    pthread_t thread{};
+    std::atomic<Job*> job{nullptr};    ///< that it works on
+    std::atomic<bool> resting{false};  ///< it was late
+    std::atomic<std::int64_t> rest_until{0};
+    std::atomic<std::uint32_t> trimmed{0};  ///< Team::trims_ that it has answered
+    std::uint32_t placed = 0;
+    std::array<std::uint64_t, 8> looked{};  ///< number of each job's region in which nothing is left for it
+    Backoff calm{4 * kMillisecond, 250 * kMillisecond};
+    std::int64_t calm_until = 0;  ///< until then it sleeps at once: it lost its processor while it turned
+};
+
+std::int64_t now_ns();
+
+/// The calling thread is in a region for good.
+void stay_in_region();
+
+/// Turns until `done()`, at most `ns` long; returns whether it is.
+template <class Done>
+bool turn_until(const Done& done, std::int64_t ns) {
+    if (ns <= 0) return done();
+    for (const std::int64_t end = now_ns() + ns;;) {
+        for (int turn = 0; turn < 32; ++turn) {
+            if (done()) return true;
+            _mm_pause();
+        }
+        if (now_ns() >= end) return done();
+    }
+}
+
+}  // namespace keel::detail

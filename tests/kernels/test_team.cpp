@@ -1,0 +1,173 @@
+#include "kernels/team.h"
+
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <limits>
+#include <numeric>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernels/error.h"
+#include "kernels/parallel.h"
+#include "kernels/scratch.h"
+#include "kernels/topology.h"
+#include "tests/support/isa.h"
+
+using namespace keel;
+using namespace keel::test;
+
+namespace {
+
+/// Sums 0 .. count - 1 in many regions; returns whether each of them was right.
+bool sums_are_right(int regions, std::int64_t count = 1000) {
+    for (int i = 0; i < regions; ++i) {
+        std::atomic<std::int64_t> sum = 0;
+        parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end) {
+            std::int64_t own = 0;
+            for (std::int64_t j = begin; j < end; ++j) own += j;
+            sum += own;
+        });
+        if (sum != count * (count - 1) / 2) return false;
+    }
+    return true;
+}
+
+/// Whether a child of fork() ends with 0.
+template <class Body>
+bool child_is_well(const Body& body) {
+    const pid_t child = ::fork();
+    if (child == 0) std::_Exit(body() ? 0 : 1);
+    int status = 1;
+    return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
+}
+
+}  // namespace
+
+TEST_CASE("Callers of any number share the team, and each has its region whole", "[team]") {
+    for (const int threads : {2, 3, 7}) {
+        const ThreadScope scope(threads);
+        std::atomic<int> wrong = 0;
+        std::vector<std::thread> callers;
+        for (int caller = 0; caller < 12; ++caller)  // more than the team has jobs
+            callers.emplace_back([&, caller] { wrong += sums_are_right(300, 50 + caller) ? 0 : 1; });
+        for (std::thread& caller : callers) caller.join();
+        CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("Parts are those of the team's size, whoever is there to run them", "[team]") {
+    const ThreadScope scope(64);  // more than the machine runs at a time
+    std::vector<std::atomic<int>> lengths(6400);
+    parallel_for(6400, 1, [&](std::int64_t begin, std::int64_t end) {
+        lengths[static_cast<std::size_t>(begin)] = static_cast<int>(end - begin);
+    });
+    for (std::size_t i = 0; i < lengths.size(); ++i) REQUIRE(lengths[i] == (i % 100 == 0 ? 100 : 0));
+    CHECK(running_threads() <= std::max(usable_processors(), 1));
+    CHECK(team_shortage() == "");
+}
+
+TEST_CASE("An exception of one caller is none of another's", "[team]") {
+    const ThreadScope scope(3);
+    std::atomic<int> caught = 0, wrong = 0;
+    std::thread thrower([&] {
+        for (int i = 0; i < 200; ++i) try {
+                parallel_for(9, 1, [](std::int64_t, std::int64_t) { throw InputError("[test] every part"); });
+            } catch (const InputError&) {
+                ++caught;
+            }
+    });
+    wrong += sums_are_right(200) ? 0 : 1;
+    thrower.join();
+    CHECK(caught == 200);
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("A child of fork() computes, and so does its child", "[team][fork]") {
+    const ThreadScope scope(3);
+    REQUIRE(sums_are_right(3));
+    for (int i = 0; i < 5; ++i) {
+        CHECK(child_is_well([] { return sums_are_right(20) && child_is_well([] { return sums_are_right(20); }); }));
+        CHECK(sums_are_right(20));
+    }
+}
+
+TEST_CASE("A child that is forked while other threads compute computes", "[team][fork]") {
+    const ThreadScope scope(3);
+    std::atomic<bool> stop = false;
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> others;
+    for (int i = 0; i < 3; ++i)
+        others.emplace_back([&] {
+            while (!stop) wrong += sums_are_right(10) ? 0 : 1;
+        });
+    for (int i = 0; i < 10; ++i) CHECK(child_is_well([] { return sums_are_right(20); }));
+    stop = true;
+    for (std::thread& other : others) other.join();
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("Scratch memory that is trimmed is there again when it is wanted", "[team]") {
+    const ThreadScope scope(4);
+    const auto use = [] {
+        std::atomic<int> wrong = 0;
+        parallel_for(4, 1, [&](std::int64_t begin, std::int64_t) {
+            auto* memory = kernels::scratch(100'000);
+            if (reinterpret_cast<std::uintptr_t>(memory) % 64 != 0) ++wrong;
+            std::fill_n(memory, 100'000, static_cast<std::byte>(begin));
+        });
+        return wrong == 0;
+    };
+    for (int i = 0; i < 5; ++i) {
+        CHECK(use());
+        trim_threads();
+    }
+}
+
+TEST_CASE("Processors that are taken away are not computed on", "[team]") {
+    // In a process of its own: it gives up all of its processors but one, as a cpuset that shrinks would have it.
+    const ThreadScope scope(4);
+    CHECK(child_is_well([] {
+        if (!sums_are_right(5)) return false;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<std::size_t>(allowed_cpus().front().id), &one);
+        if (::sched_setaffinity(0, sizeof one, &one) != 0) return false;
+        return usable_processors() == 1 && sums_are_right(2000);
+    }));
+}
+
+TEST_CASE("Who proves harmful again soon is left alone for longer", "[crowding]") {
+    Backoff backoff(8, 100);
+    CHECK(backoff.next(0) == 8);     // until 8
+    CHECK(backoff.next(10) == 16);   // soon after: until 26
+    CHECK(backoff.next(150) == 32);  // 150 - 26 < 8 * 16
+    CHECK(backoff.next(190) == 64);
+    CHECK(backoff.next(300) == 100);   // no longer than that
+    CHECK(backoff.next(10'000) == 8);  // long after
+    CHECK(patience_ns(0) == kMillisecond);
+    CHECK(patience_ns(10 * kMillisecond) == 15 * kMillisecond);
+    CHECK(had_processor(400, 500));
+    CHECK_FALSE(had_processor(100, 500));
+}
+
+TEST_CASE("How long a thread turns is what OpenMP's variables say", "[crowding]") {
+    const std::int64_t usual = turning_ns(nullptr, nullptr);
+    CHECK(usual > 0);
+    CHECK(usual < kMillisecond);
+    CHECK(turning_ns("passive", nullptr) == 0);
+    CHECK(turning_ns("PASSIVE", "") == 0);
+    CHECK(turning_ns("active", nullptr) > 1000 * kSecond);
+    CHECK(turning_ns(nullptr, "infinity") == turning_ns("active", nullptr));
+    CHECK(turning_ns("active", "0") == 0);  // the more exact one counts
+    CHECK(turning_ns(nullptr, "2k") == 2 * turning_ns(nullptr, "1000"));
+    CHECK(turning_ns(nullptr, "1M") == 1000 * turning_ns(nullptr, "1k"));
+    CHECK(turning_ns(nullptr, "1e300") == turning_ns("active", nullptr));
+    for (const char* nonsense : {"", "many", "-3", "10x", "5kk"}) CHECK(turning_ns(nullptr, nonsense) == usual);
+    CHECK(turning_ns("nonsense", nullptr) == usual);
+}

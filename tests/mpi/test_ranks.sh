@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The ranks' tests of the program under another make of MPI than the one that it is built with by default:
+#   tests/mpi/test_ranks.sh mpich KEEL TESTS          KEEL built with MPICH, TESTS the program test_cli
+#   tests/mpi/test_ranks.sh openmpi5 KEEL TESTS       in a Debian 13 that KEEL_DEBIAN13 names, or is made in /var/tmp
+# KEEL_TEST_CASES: which cases, by a filter of Catch2. Skipped (77) where something is missing.
+set -euo pipefail
+
+make=$1 keel=$2 tests=$3
+here=$(cd "$(dirname "$0")" && pwd)
+
+skip() {
+    echo "skipped: $1"
+    exit 77
+}
+
+case $make in
+    mpich)
+        command -v mpiexec.mpich >/dev/null || skip "wants MPICH's mpiexec.mpich"
+        export KEEL_TEST_MPIRUN=mpiexec.mpich KEEL_TEST_KEEL=$keel
+        found=$(mpiexec.mpich -np 2 "$keel" doctor --json 2>/dev/null | grep -o 'MPICH [0-9.]*' | head -1 || true)
+        ;;
+    openmpi5)
+        [ "$(id -u)" -eq 0 ] || skip "wants root, for chroot"
+        command -v debootstrap >/dev/null || skip "wants debootstrap"
+        folder=${KEEL_DEBIAN13:-/var/tmp/keel-debian13}
+        "$here/debian13.sh" make "$folder" || skip "no Debian 13 could be made in $folder"
+        "$here/debian13.sh" libraries "$folder" "$keel"
+        scratch=$(mktemp -d)
+        trap 'rm -rf "$scratch"' EXIT
+        # Inside, these are the programs; outside, the way in.
+        for program in keel mpirun; do
+            real=$keel
+            [ "$program" = keel ] || real=/usr/bin/mpirun
+            printf '#!/bin/sh\n[ -n "${KEEL_INSIDE:-}" ] && exec %s "$@"\nexec %s enter %s env KEEL_INSIDE=1 LD_LIBRARY_PATH=/keel-lib %s "$@"\n' \
+                "$real" "$here/debian13.sh" "$folder" "$real" > "$scratch/$program"
+            chmod +x "$scratch/$program"
+        done
+        export KEEL_TEST_MPIRUN=$scratch/mpirun KEEL_TEST_KEEL=$scratch/keel
+        found=$("$KEEL_TEST_MPIRUN" --allow-run-as-root --map-by slot:OVERSUBSCRIBE -np 2 "$KEEL_TEST_KEEL" doctor --json | grep -o 'Open MPI 5[0-9.]*' | head -1 || true)
+        ;;
+    *) sed -n '2,5s/^# \?//p' "$0"; exit 2 ;;
+esac
+[ -n "$found" ] || { echo "wanted $make, found another make of MPI"; exit 1; }
+echo "$found"
+"$tests" "${KEEL_TEST_CASES:-[ranks]}"

@@ -1,0 +1,85 @@
+// The tiles of kernels/simd/tiles.h in plain loops, for machines without AMX: included by that header where
+// KEEL_EMULATE_TILES names this one. What the processor would answer with a fault is counted.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/support/tiles_use.h"
+
+namespace keel::kernels::simd {
+namespace {
+
+struct Tiles {
+    static void configure(const TileShapes& shapes) {
+        State& s = state();
+        keel::test::TileUse::add(keel::test::TileUse::configured, 1);
+        if (s.shapes.palette == 0) keel::test::TileUse::add(keel::test::TileUse::holders, 1);
+        for (int t = 0; t < 16; ++t) require(shapes.rows[t] <= kTileRows && shapes.row_bytes[t] <= kTileRowBytes);
+        for (int t = kTiles; t < 16; ++t) require(shapes.rows[t] == 0 && shapes.row_bytes[t] == 0);
+        require(shapes.palette == 1 && shapes.start_row == 0);
+        memset(s.bytes, 0, sizeof s.bytes);
+        s.shapes = shapes;
+    }
+    static void release() {
+        if (state().shapes.palette != 0) keel::test::TileUse::add(keel::test::TileUse::holders, -1);
+        state().shapes = none();
+    }
+    template <int kTile>
+    static void clear() {
+        require(has_shape(kTile));
+        memset(state().bytes[kTile], 0, sizeof state().bytes[kTile]);
+    }
+    template <int kTile>
+    static void load(const void* first, std::int64_t distance) {
+        clear<kTile>();
+        for (int row = 0; row < rows(kTile); ++row)
+            memcpy(state().bytes[kTile][row], static_cast<const char*>(first) + row * distance, row_bytes(kTile));
+    }
+    template <int kTile>
+    static void store(void* first, std::int64_t distance) {
+        require(has_shape(kTile));
+        for (int row = 0; row < rows(kTile); ++row)
+            memcpy(static_cast<char*>(first) + row * distance, state().bytes[kTile][row], row_bytes(kTile));
+    }
+    template <int kSums, int kA, int kB>
+    static void dot_bytes() {
+        require(kSums != kA && kSums != kB && kA != kB && has_shape(kSums) && has_shape(kA) && has_shape(kB));
+        require(rows(kSums) == rows(kA) && row_bytes(kSums) == row_bytes(kB) &&
+                row_bytes(kA) == 4U * static_cast<unsigned>(rows(kB)));
+        for (int i = 0; i < rows(kSums); ++i)
+            for (unsigned j = 0; j < row_bytes(kSums); j += 4) {
+                std::int32_t sum;
+                memcpy(&sum, &state().bytes[kSums][i][j], sizeof sum);
+                for (int k = 0; k < rows(kB); ++k)
+                    for (unsigned b = 0; b < 4; ++b)
+                        sum += state().bytes[kA][i][4 * static_cast<unsigned>(k) + b] *
+                               static_cast<std::int8_t>(state().bytes[kB][k][j + b]);
+                memcpy(&state().bytes[kSums][i][j], &sum, sizeof sum);
+            }
+    }
+
+private:
+    struct State {
+        TileShapes shapes = none();
+        std::uint8_t bytes[kTiles][kTileRows][kTileRowBytes] = {};
+    };
+    static TileShapes none() {
+        TileShapes shapes;
+        shapes.palette = 0;
+        return shapes;
+    }
+    static State& state() {
+        static thread_local State s;
+        return s;
+    }
+    static int rows(int tile) { return state().shapes.rows[tile]; }
+    static unsigned row_bytes(int tile) { return state().shapes.row_bytes[tile]; }
+    static bool has_shape(int tile) { return state().shapes.palette == 1 && rows(tile) > 0 && row_bytes(tile) > 0; }
+    static void require(bool fits) {
+        if (!fits) keel::test::TileUse::add(keel::test::TileUse::faults, 1);
+    }
+};
+
+}  // namespace
+}  // namespace keel::kernels::simd
