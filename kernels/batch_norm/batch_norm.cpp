@@ -25,6 +25,10 @@ template <>
 const BatchNormVariant<float>& chosen() {
     return select(batch_norm_variants);
 }
+template <>
+const BatchNormVariant<Bf16>& chosen() {
+    return select(batch_norm_bf16_variants);
+}
 
 BatchNormGeometry with_rows(BatchNormGeometry g, std::int64_t rows) {
     g.rows = rows;
@@ -63,7 +67,7 @@ void merge_moments(ColumnPartials& partials, std::int64_t c, T* mean, T* varianc
 
 /// The first pass over `rows`: the sums, and diff_src where it needs no more than dy.
 template <class T>
-void sum_and_scale(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k, const BatchNormRows<T>& rows,
+void sum_and_scale(const BatchNormGeometry& g, const BatchNormCoefficients<Param<T>>& k, const BatchNormRows<T>& rows,
                    ColumnPartials& partials) {
     const auto kernel = chosen<T>().backward_sums;
     partials.fill([&](std::int64_t chunk) {
@@ -82,21 +86,22 @@ void sum_and_scale(const BatchNormGeometry& g, const BatchNormCoefficients<T>& k
 
 /// Both passes. `dy` is what the second one reads: diff_dst, or where the first one left dy.
 template <class T>
-void backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
-              BatchNormRows<T> rows, const T* dy, bool relu, T* diff_src, T* diff_gamma, T* diff_beta) {
+void backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<Param<T>>& k,
+              BatchNormRows<T> rows, const T* dy, bool relu, T* diff_src, Param<T>* diff_gamma, Param<T>* diff_beta) {
+    using Number = Param<T>;
     const bool whole = gradient == BatchNormGradient::whole;
     rows.diff_src = whole ? nullptr : diff_src;
     rows.added = gradient == BatchNormGradient::added;
     ColumnPartials partials{g.rows, g.c, 2};
     sum_and_scale(g, k, rows, partials);
     const double *sum_dy = partials.total(0), *sum_dy_src = partials.total(1);
-    std::vector<T> offset(static_cast<std::size_t>(g.c)), slope(offset.size());
+    std::vector<Number> offset(static_cast<std::size_t>(g.c)), slope(offset.size());
     for (std::size_t i = 0; i < offset.size(); ++i) {
         const auto inverse = static_cast<double>(k.inverse_sigma[i]), n = static_cast<double>(g.rows);
-        diff_beta[i] = static_cast<T>(sum_dy[i]);
-        diff_gamma[i] = static_cast<T>(sum_dy_src[i] * inverse);
-        offset[i] = static_cast<T>(sum_dy[i] / n);
-        slope[i] = static_cast<T>(sum_dy_src[i] * inverse * inverse / n);
+        diff_beta[i] = static_cast<Number>(sum_dy[i]);
+        diff_gamma[i] = static_cast<Number>(sum_dy_src[i] * inverse);
+        offset[i] = static_cast<Number>(sum_dy[i] / n);
+        slope[i] = static_cast<Number>(sum_dy_src[i] * inverse * inverse / n);
     }
     if (!whole || diff_src == nullptr) return;
     BatchNormGeometry second = g;
@@ -118,9 +123,12 @@ profile::Cost backward_cost(const BatchNormGeometry& g, BatchNormGradient gradie
 }  // namespace
 
 const BatchNormVariant<float> batch_norm_scalar = kReference<float>;
+const BatchNormBf16Variant batch_norm_bf16_scalar{kReference<Bf16>, reference::backward_sums<Bf16, float, float>,
+                                                  reference::backward_sums<Bf16, float, Bf16>};
 
 template <class T>
-void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, T* mean, T* variance) {
+void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, Param<T>* mean,
+                           Param<T>* variance) {
     const profile::Span span("batch_norm_statistics", profile::per_element<T>(rows * c, 4, 1));
     const auto moments = chosen<T>().moments;
     ColumnPartials partials{rows, c, 2};
@@ -153,31 +161,54 @@ void batch_norm_coefficients(std::int64_t c, T eps, const T* mean, const T* vari
 }
 
 template <class T>
-void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
-                         const T* src, const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta) {
+void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient,
+                         const BatchNormCoefficients<Param<T>>& k, const T* src, const T* diff_dst, T* diff_src,
+                         Param<T>* diff_gamma, Param<T>* diff_beta) {
     const profile::Span span("batch_norm_backward", backward_cost<T>(g, gradient, 2, diff_src != nullptr));
-    backward(g, gradient, k, {src, diff_dst, nullptr, nullptr, nullptr, false}, diff_dst, g.relu, diff_src, diff_gamma,
-             diff_beta);
+    backward<T>(g, gradient, k, {src, diff_dst, nullptr, nullptr, nullptr, false}, diff_dst, g.relu, diff_src,
+                diff_gamma, diff_beta);
 }
 
-void BatchNormBackward::begin(const RowChunks& chunks) { partials_.emplace(chunks, g_.c, 2); }
+template <class T>
+void BatchNormBackward<T>::begin(const RowChunks& chunks) {
+    partials_.emplace(chunks, g_.c, 2);
+}
 
-void BatchNormBackward::take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) {
+template <class T>
+std::array<RowMap, 2> BatchNormBackward<T>::reads() const {
+    if constexpr (std::is_same_v<T, float>)
+        return {{{src_, g_.src_ld}, {sum_, g_.diff_src_ld}}};
+    else
+        return {};  // rows of half the width are not what is fetched beside rows of f32
+}
+
+template <class T>
+void BatchNormBackward<T>::take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows,
+                                std::int64_t ld) {
     const std::int64_t row = partials_->chunks().begin(chunk);
     BatchNormGeometry g = with_rows(g_, partials_->chunks().rows(chunk));
     g.c = count;
     g.dst_ld = ld;
-    BatchNormRows<float> part{src_ + row * g.src_ld + first, rows, nullptr, nullptr, nullptr, sum_ != nullptr};
-    if (sum_ != nullptr) part.diff_src = sum_ + row * g.diff_src_ld + first;
-    if (overwrite_) {
-        part.diff_src = rows;
-        g.diff_src_ld = ld;
-    }
     const BatchNormCoefficients<float> k{k_.mean + first, k_.inverse_sigma + first, k_.scale + first, k_.shift + first};
-    chosen<float>().backward_sums(g, k, part, partials_->of(chunk, 0) + first, partials_->of(chunk, 1) + first);
+    double *sum_dy = partials_->of(chunk, 0) + first, *sum_dy_src = partials_->of(chunk, 1) + first;
+    const T* src = src_ + row * g.src_ld + first;
+    T* sum = sum_ == nullptr ? nullptr : sum_ + row * g.diff_src_ld + first;
+    if (overwrite_) g.diff_src_ld = ld;
+    if constexpr (std::is_same_v<T, float>) {
+        chosen<float>().backward_sums(g, k, {src, rows, nullptr, nullptr, overwrite_ ? rows : sum, sum != nullptr},
+                                      sum_dy, sum_dy_src);
+    } else {
+        const BatchNormBf16Variant& variant = select(batch_norm_bf16_variants);
+        if (sum != nullptr)
+            variant.backward_sums_added(g, k, {src, rows, nullptr, nullptr, sum, true}, sum_dy, sum_dy_src);
+        else
+            variant.backward_sums_overwrite(g, k, {src, rows, nullptr, nullptr, overwrite_ ? rows : nullptr, false},
+                                            sum_dy, sum_dy_src);
+    }
 }
 
-void BatchNormBackward::result(float* diff_gamma, float* diff_beta) {
+template <class T>
+void BatchNormBackward<T>::result(float* diff_gamma, float* diff_beta) {
     const double *sum_dy = partials_->total(0), *sum_dy_src = partials_->total(1);
     for (std::int64_t i = 0; i < g_.c; ++i) {
         diff_beta[i] = static_cast<float>(sum_dy[i]);
@@ -185,19 +216,22 @@ void BatchNormBackward::result(float* diff_gamma, float* diff_beta) {
     }
 }
 
+template class BatchNormBackward<float>;
+template class BatchNormBackward<Bf16>;
+
 template <class T>
-void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
-                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src,
-                              T* diff_gamma, T* diff_beta) {
+void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient,
+                              const BatchNormCoefficients<Param<T>>& k, const T* src, const T* dst, const T* diff_dst,
+                              T* diff_residual, T* diff_src, Param<T>* diff_gamma, Param<T>* diff_beta) {
     const profile::Span span("batch_norm_join_backward", backward_cost<T>(g, gradient, 4, diff_src != nullptr));
     const T* dy = diff_residual;
-    backward(g, gradient, k, {src, diff_dst, dst, diff_residual, nullptr, false}, dy, false, diff_src, diff_gamma,
-             diff_beta);
+    backward<T>(g, gradient, k, {src, diff_dst, dst, diff_residual, nullptr, false}, dy, false, diff_src, diff_gamma,
+                diff_beta);
 }
 
 template <class T>
-void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src,
-                        const T* diff_dst, T* diff_src) {
+void batch_norm_correct(const BatchNormGeometry& g, const Param<T>* mean, const Param<T>* offset, const Param<T>* slope,
+                        const T* src, const T* diff_dst, T* diff_src) {
     const profile::Span span("batch_norm_correct", profile::per_element<T>(g.rows * g.c, 4, 3));
     const auto kernel = chosen<T>().correct;
     split_rows(g, [&](const BatchNormGeometry& part, std::int64_t row) {
@@ -206,17 +240,23 @@ void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offs
     });
 }
 
-#define KEEL_INSTANTIATE(T)                                                                                           \
-    template void batch_norm_statistics(std::int64_t, std::int64_t, std::int64_t, const T*, T*, T*);                  \
-    template void batch_norm_coefficients(std::int64_t, T, const T*, const T*, const T*, const T*, T*, T*, T*);       \
-    template void batch_norm_backward(const BatchNormGeometry&, BatchNormGradient, const BatchNormCoefficients<T>&,   \
-                                      const T*, const T*, T*, T*, T*);                                                \
-    template void batch_norm_join_backward(const BatchNormGeometry&, BatchNormGradient,                               \
-                                           const BatchNormCoefficients<T>&, const T*, const T*, const T*, T*, T*, T*, \
-                                           T*);                                                                       \
-    template void batch_norm_correct(const BatchNormGeometry&, const T*, const T*, const T*, const T*, const T*, T*);
+#define KEEL_INSTANTIATE(T)                                                                                          \
+    template void batch_norm_statistics(std::int64_t, std::int64_t, std::int64_t, const T*, Param<T>*, Param<T>*);   \
+    template void batch_norm_backward(const BatchNormGeometry&, BatchNormGradient,                                   \
+                                      const BatchNormCoefficients<Param<T>>&, const T*, const T*, T*, Param<T>*,     \
+                                      Param<T>*);                                                                    \
+    template void batch_norm_join_backward(const BatchNormGeometry&, BatchNormGradient,                              \
+                                           const BatchNormCoefficients<Param<T>>&, const T*, const T*, const T*, T*, \
+                                           T*, Param<T>*, Param<T>*);                                                \
+    template void batch_norm_correct(const BatchNormGeometry&, const Param<T>*, const Param<T>*, const Param<T>*,    \
+                                     const T*, const T*, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)
+KEEL_INSTANTIATE(Bf16)
 #undef KEEL_INSTANTIATE
+template void batch_norm_coefficients(std::int64_t, float, const float*, const float*, const float*, const float*,
+                                      float*, float*, float*);
+template void batch_norm_coefficients(std::int64_t, double, const double*, const double*, const double*, const double*,
+                                      double*, double*, double*);
 
 }  // namespace keel::kernels

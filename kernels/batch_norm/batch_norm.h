@@ -4,12 +4,13 @@
 // This family makes the coefficients and goes backward. Forward is any kernel that takes an affine of its source
 // (eltwise.h, conv.h); it multiplies and adds with one rounding, so that all agree on the elements that a ReLU lets
 // pass. Sums are over fixed chunks of rows, combined in order: they do not depend on the number of threads. T is float
-// (dispatched by ISA) or double (the reference).
+// or Bf16 (dispatched by ISA; what belongs to a channel is f32 then) or double (the reference).
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
+#include "kernels/bf16.h"
 #include "kernels/reduce/columns.h"
 
 namespace keel::kernels {
@@ -31,7 +32,8 @@ struct BatchNormCoefficients {
 /// Writes mean[i] and the biased variance[i] over the rows; rows >= 1. Each chunk is reduced around the mean of its
 /// first rows and the chunks are merged in double (Chan et al. 1979), so a mean far from zero costs no digits.
 template <class T>
-void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, T* mean, T* variance);
+void batch_norm_statistics(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, Param<T>* mean,
+                           Param<T>* variance);
 
 /// Computes the moments of rows as a convolution makes them.
 class BatchNormMoments final : public RowEpilogue {
@@ -64,28 +66,30 @@ enum class BatchNormGradient {
 /// diff_src may be null (not wanted), or equal to diff_dst if the distances are equal. `whole` takes two passes, the
 /// others one.
 template <class T>
-void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
-                         const T* src, const T* diff_dst, T* diff_src, T* diff_gamma, T* diff_beta);
+void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient,
+                         const BatchNormCoefficients<Param<T>>& k, const T* src, const T* diff_dst, T* diff_src,
+                         Param<T>* diff_gamma, Param<T>* diff_beta);
 
-/// Computes the gradients in one pass of rows of diff_dst as a convolution makes them: scale * dy overwrites them if
-/// `overwrite`, and is added to `sum`, if not null, which has g.diff_src_ld.
+/// Computes the gradients in one pass of rows of diff_dst, of f32, as a convolution makes them: scale * dy overwrites
+/// them if `overwrite`, and is added to `sum`, if not null, which has g.diff_src_ld. T is float or Bf16.
+template <class T>
 class BatchNormBackward final : public RowEpilogue {
 public:
-    BatchNormBackward(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* src,
-                      bool overwrite, float* sum)
+    BatchNormBackward(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const T* src, bool overwrite,
+                      T* sum)
         : g_(g), k_(k), src_(src), overwrite_(overwrite), sum_(sum) {}
     void begin(const RowChunks& chunks) override;
     void take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) override;
-    std::array<RowMap, 2> reads() const override { return {{{src_, g_.src_ld}, {sum_, g_.diff_src_ld}}}; }
+    std::array<RowMap, 2> reads() const override;
     /// Writes the sums, once all rows are taken.
     void result(float* diff_gamma, float* diff_beta);
 
 private:
     BatchNormGeometry g_;
     BatchNormCoefficients<float> k_;
-    const float* src_;
+    const T* src_;
     bool overwrite_;
-    float* sum_;
+    T* sum_;
     std::optional<ColumnPartials> partials_;
 };
 
@@ -93,15 +97,15 @@ private:
 /// where dst <= 0, else diff_dst. It is also the residual's gradient, and written to diff_residual, which has dst_ld as
 /// dst has, and may be equal to diff_dst.
 template <class T>
-void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient, const BatchNormCoefficients<T>& k,
-                              const T* src, const T* dst, const T* diff_dst, T* diff_residual, T* diff_src,
-                              T* diff_gamma, T* diff_beta);
+void batch_norm_join_backward(const BatchNormGeometry& g, BatchNormGradient gradient,
+                              const BatchNormCoefficients<Param<T>>& k, const T* src, const T* dst, const T* diff_dst,
+                              T* diff_residual, T* diff_src, Param<T>* diff_gamma, Param<T>* diff_beta);
 
 /// diff_src = diff_dst - offset - (src - mean) * slope: takes off what the gradients of `direct` readers lack, where
 /// offset is the sum over them of scale * diff_beta / rows, and slope that of scale * diff_gamma / sigma / rows.
 /// diff_src may be diff_dst.
 template <class T>
-void batch_norm_correct(const BatchNormGeometry& g, const T* mean, const T* offset, const T* slope, const T* src,
-                        const T* diff_dst, T* diff_src);
+void batch_norm_correct(const BatchNormGeometry& g, const Param<T>* mean, const Param<T>* offset, const Param<T>* slope,
+                        const T* src, const T* diff_dst, T* diff_src);
 
 }  // namespace keel::kernels

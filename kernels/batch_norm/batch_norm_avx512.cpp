@@ -4,6 +4,7 @@
 
 namespace keel::kernels {
 
-const BatchNormVariant<float> batch_norm_avx512 = simd::kBatchNorm;
+const BatchNormVariant<float> batch_norm_avx512 = simd::kBatchNorm<float>;
+const BatchNormBf16Variant batch_norm_bf16_avx512 = simd::kBatchNormBf16;
 
 }  // namespace keel::kernels

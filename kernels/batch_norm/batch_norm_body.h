@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/batch_norm/variants.h"
+#include "kernels/simd/bf16.h"
 #include "kernels/simd/loops.h"
 
 namespace keel::kernels::simd {
@@ -10,8 +11,8 @@ namespace {
 /// Computes the moments of at most kPanel columns, in one pass over the differences from the mean of the first eight
 /// rows. That is near the mean of all: the rows it was made of are part of the sum of squares, so their distance from
 /// it costs few bits however odd they are.
-void moments_of_panel(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const float* src, double* mean,
-                      double* m2) {
+template <class T>
+void moments_of_panel(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, double* mean, double* m2) {
     const std::int64_t first = rows < 8 ? rows : 8;
     add_columns<1>(first, c, {mean}, [&](std::int64_t r, std::int64_t i, auto lanes) {
         return Terms<1>{{load(src + r * src_ld + i, lanes)}};
@@ -33,7 +34,8 @@ void moments_of_panel(std::int64_t rows, std::int64_t c, std::int64_t src_ld, co
     }
 }
 
-void moments(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const float* src, double* mean, double* m2) {
+template <class T>
+void moments(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, double* mean, double* m2) {
     for (std::int64_t i = 0; i < c; i += kPanel)
         moments_of_panel(rows, c - i < kPanel ? c - i : kPanel, src_ld, src + i, mean + i, m2 + i);
 }
@@ -42,9 +44,8 @@ void moments(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const float
 template <bool kRelu>
 struct Gradient {
     Vec centered, dy;
-    template <class Lanes>
-    Gradient(const BatchNormCoefficients<float>& k, std::int64_t i, const float* src, const float* diff_dst,
-             Lanes lanes)
+    template <class T, class Diff, class Lanes>
+    Gradient(const BatchNormCoefficients<float>& k, std::int64_t i, const T* src, const Diff* diff_dst, Lanes lanes)
         : dy(load(diff_dst, lanes)) {
         const Vec x = load(src, lanes);
         centered = x - load(k.mean + i, lanes);
@@ -52,9 +53,9 @@ struct Gradient {
     }
 };
 
-template <bool kRelu>
+template <bool kRelu, class T, class Diff, class DiffSrc>
 void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
-                        const BatchNormRows<float>& rows, double* sum_dy, double* sum_dy_src) {
+                        const BatchNormRows<T, Diff, DiffSrc>& rows, double* sum_dy, double* sum_dy_src) {
     add_columns<2>(g.rows, g.c, {sum_dy, sum_dy_src}, [&](std::int64_t r, std::int64_t i, auto lanes) {
         const std::int64_t at = r * g.dst_ld + i;
         Gradient<kRelu> t(k, i, rows.src + r * g.src_ld + i, rows.diff_dst + at, lanes);
@@ -63,7 +64,7 @@ void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<
             store(rows.diff_residual + at, t.dy, lanes);
         }
         if (rows.diff_src != nullptr) {
-            float* diff = rows.diff_src + r * g.diff_src_ld + i;
+            DiffSrc* diff = rows.diff_src + r * g.diff_src_ld + i;
             const Vec scale = load(k.scale + i, lanes);
             store(diff, rows.added ? fma(scale, t.dy, load(diff, lanes)) : scale * t.dy, lanes);
         }
@@ -71,15 +72,18 @@ void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<
     });
 }
 
-void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const BatchNormRows<float>& rows,
-                   double* sum_dy, double* sum_dy_src) {
-    (g.relu && rows.dst == nullptr ? backward_sums_rows<true> : backward_sums_rows<false>)(g, k, rows, sum_dy,
-                                                                                           sum_dy_src);
+template <class T, class Diff = T, class DiffSrc = T>
+void backward_sums(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
+                   const BatchNormRows<T, Diff, DiffSrc>& rows, double* sum_dy, double* sum_dy_src) {
+    if (g.relu && rows.dst == nullptr)
+        backward_sums_rows<true>(g, k, rows, sum_dy, sum_dy_src);
+    else
+        backward_sums_rows<false>(g, k, rows, sum_dy, sum_dy_src);
 }
 
-template <bool kRelu>
+template <bool kRelu, class T>
 void backward_apply_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* offset,
-                         const float* slope, const float* src, const float* diff_dst, float* diff_src) {
+                         const float* slope, const T* src, const T* diff_dst, T* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, diff_dst += g.dst_ld, diff_src += g.diff_src_ld)
         for_lanes(g.c, [&](std::int64_t i, auto lanes) {
             const Gradient<kRelu> t(k, i, src + i, diff_dst + i, lanes);
@@ -88,13 +92,16 @@ void backward_apply_rows(const BatchNormGeometry& g, const BatchNormCoefficients
         });
 }
 
+template <class T>
 void backward_apply(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* offset,
-                    const float* slope, const float* src, const float* diff_dst, float* diff_src) {
-    (g.relu ? backward_apply_rows<true> : backward_apply_rows<false>)(g, k, offset, slope, src, diff_dst, diff_src);
+                    const float* slope, const T* src, const T* diff_dst, T* diff_src) {
+    (g.relu ? backward_apply_rows<true, T> : backward_apply_rows<false, T>)(g, k, offset, slope, src, diff_dst,
+                                                                            diff_src);
 }
 
-void correct(const BatchNormGeometry& g, const float* mean, const float* offset, const float* slope, const float* src,
-             const float* diff_dst, float* diff_src) {
+template <class T>
+void correct(const BatchNormGeometry& g, const float* mean, const float* offset, const float* slope, const T* src,
+             const T* diff_dst, T* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, diff_dst += g.dst_ld, diff_src += g.diff_src_ld)
         for_lanes(g.c, [&](std::int64_t i, auto lanes) {
             const Vec centered = load(src + i, lanes) - load(mean + i, lanes);
@@ -103,7 +110,11 @@ void correct(const BatchNormGeometry& g, const float* mean, const float* offset,
         });
 }
 
-constexpr BatchNormVariant<float> kBatchNorm{kIsa, moments, backward_sums, backward_apply, correct};
+template <class T>
+constexpr BatchNormVariant<T> kBatchNorm{kIsa, moments<T>, backward_sums<T>, backward_apply<T>, correct<T>};
+
+constexpr BatchNormBf16Variant kBatchNormBf16{kBatchNorm<Bf16>, backward_sums<Bf16, float, float>,
+                                              backward_sums<Bf16, float, Bf16>};
 
 }  // namespace
 }  // namespace keel::kernels::simd

@@ -33,6 +33,10 @@ template <>
 const EltwiseVariant<float>& chosen() {
     return select(eltwise_variants);
 }
+template <>
+const EltwiseVariant<Bf16>& chosen() {
+    return select(eltwise_bf16_variants);
+}
 
 /// Elements a thread must have to be worth waking: a few microseconds of work.
 constexpr std::int64_t kGrain = 16384;
@@ -83,6 +87,8 @@ void run(void (*kernel)(const BinaryGeometry&, const T*, const T*, T*), const Bi
 }  // namespace
 
 const EltwiseVariant<float> eltwise_scalar = kReference<float>;
+const EltwiseBf16Variant eltwise_bf16_scalar{kReference<Bf16>, reference::convert<float, Bf16>,
+                                             reference::convert<Bf16, float>};
 
 template <class T>
 void copy(const UnaryGeometry& g, const T* src, T* dst) {
@@ -97,7 +103,7 @@ void accumulate(const UnaryGeometry& g, const T* src, T* dst) {
 }
 
 template <class T>
-void scale(const UnaryGeometry& g, T alpha, const T* src, T* dst) {
+void scale(const UnaryGeometry& g, Param<T> alpha, const T* src, T* dst) {
     const profile::Span span("scale", profile::per_element<T>(g.rows * g.c, 1, 2));
     const auto kernel = chosen<T>().scale;
     split(g, [&](const UnaryGeometry& part, std::int64_t s, std::int64_t d) { kernel(part, alpha, src + s, dst + d); });
@@ -128,7 +134,8 @@ void add_relu_forward(const BinaryGeometry& g, const T* src0, const T* src1, T* 
 }
 
 template <class T>
-void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const T* shift, bool relu, T* dst) {
+void affine_forward(const UnaryGeometry& g, const T* src, const Param<T>* scale, const Param<T>* shift, bool relu,
+                    T* dst) {
     const profile::Span span("affine_forward", profile::per_element<T>(g.rows * g.c, relu ? 3 : 2, 2));
     const auto kernel = chosen<T>().affine_forward;
     parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
@@ -138,8 +145,8 @@ void affine_forward(const UnaryGeometry& g, const T* src, const T* scale, const 
 }
 
 template <class T>
-void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<T>& a, const T* src1,
-                             const Affine<T>& b, T* dst) {
+void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affine<Param<T>>& a, const T* src1,
+                             const Affine<Param<T>>& b, T* dst) {
     const profile::Span span("affine_add_relu_forward", profile::per_element<T>(g.rows * g.c, 5, 3));
     const auto kernel = chosen<T>().affine_add_relu_forward;
     parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
@@ -149,7 +156,7 @@ void affine_add_relu_forward(const BinaryGeometry& g, const T* src0, const Affin
 }
 
 template <class T>
-void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
+void add_bias(const UnaryGeometry& g, const Param<T>* bias, T* dst) {
     const profile::Span span("add_bias", profile::per_element<T>(g.rows * g.c, 1, 2));
     const auto kernel = chosen<T>().add_bias;
     parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
@@ -158,7 +165,7 @@ void add_bias(const UnaryGeometry& g, const T* bias, T* dst) {
 }
 
 template <class T>
-void column_sum(const UnaryGeometry& g, const T* src, T* dst) {
+void column_sum(const UnaryGeometry& g, const T* src, Param<T>* dst) {
     const profile::Span span("column_sum", profile::per_element<T>(g.rows * g.c, 1, 1));
     const auto kernel = chosen<T>().column_sum;
     ColumnPartials partials{g.rows, g.c, 1};
@@ -167,11 +174,11 @@ void column_sum(const UnaryGeometry& g, const T* src, T* dst) {
                partials.of(chunk, 0));
     });
     const double* sums = partials.total(0);
-    for (std::int64_t i = 0; i < g.c; ++i) dst[i] = static_cast<T>(sums[i]);
+    for (std::int64_t i = 0; i < g.c; ++i) dst[i] = static_cast<Param<T>>(sums[i]);
 }
 
 template <class T>
-void moving_average(std::int64_t n, T decay, const T* src, T* shadow) {
+void moving_average(std::int64_t n, Param<T> decay, const T* src, T* shadow) {
     const profile::Span span("moving_average", profile::per_element<T>(n, 3, 3));
     const auto kernel = chosen<T>().moving_average;
     parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
@@ -179,22 +186,39 @@ void moving_average(std::int64_t n, T decay, const T* src, T* shadow) {
     });
 }
 
-#define KEEL_INSTANTIATE(T)                                                                            \
-    template void copy(const UnaryGeometry&, const T*, T*);                                            \
-    template void accumulate(const UnaryGeometry&, const T*, T*);                                      \
-    template void scale(const UnaryGeometry&, T, const T*, T*);                                        \
-    template void relu_forward(const UnaryGeometry&, const T*, T*);                                    \
-    template void relu_backward(const BinaryGeometry&, const T*, const T*, T*);                        \
-    template void add_forward(const BinaryGeometry&, const T*, const T*, T*);                          \
-    template void add_relu_forward(const BinaryGeometry&, const T*, const T*, T*);                     \
-    template void affine_forward(const UnaryGeometry&, const T*, const T*, const T*, bool, T*);        \
-    template void affine_add_relu_forward(const BinaryGeometry&, const T*, const Affine<T>&, const T*, \
-                                          const Affine<T>&, T*);                                       \
-    template void add_bias(const UnaryGeometry&, const T*, T*);                                        \
-    template void column_sum(const UnaryGeometry&, const T*, T*);                                      \
-    template void moving_average(std::int64_t, T, const T*, T*);
+#define KEEL_INSTANTIATE(T)                                                                                   \
+    template void copy(const UnaryGeometry&, const T*, T*);                                                   \
+    template void accumulate(const UnaryGeometry&, const T*, T*);                                             \
+    template void scale(const UnaryGeometry&, Param<T>, const T*, T*);                                        \
+    template void relu_forward(const UnaryGeometry&, const T*, T*);                                           \
+    template void relu_backward(const BinaryGeometry&, const T*, const T*, T*);                               \
+    template void add_forward(const BinaryGeometry&, const T*, const T*, T*);                                 \
+    template void add_relu_forward(const BinaryGeometry&, const T*, const T*, T*);                            \
+    template void affine_forward(const UnaryGeometry&, const T*, const Param<T>*, const Param<T>*, bool, T*); \
+    template void affine_add_relu_forward(const BinaryGeometry&, const T*, const Affine<Param<T>>&, const T*, \
+                                          const Affine<Param<T>>&, T*);                                       \
+    template void add_bias(const UnaryGeometry&, const Param<T>*, T*);                                        \
+    template void column_sum(const UnaryGeometry&, const T*, Param<T>*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)
+KEEL_INSTANTIATE(Bf16)
 #undef KEEL_INSTANTIATE
+template void moving_average(std::int64_t, float, const float*, float*);
+template void moving_average(std::int64_t, double, const double*, double*);
+
+template <class From, class To>
+void convert(const UnaryGeometry& g, const From* src, To* dst) {
+    const profile::Span span("convert", {0, static_cast<double>(g.rows * g.c) * (sizeof(From) + sizeof(To))});
+    const auto& variant = select(eltwise_bf16_variants);
+    parallel_for(g.rows, kGrain / std::max<std::int64_t>(g.c, 1), [&](std::int64_t begin, std::int64_t end) {
+        const UnaryGeometry part{end - begin, g.c, g.src_ld, g.dst_ld};
+        if constexpr (std::is_same_v<From, float>)
+            variant.round(part, src + begin * g.src_ld, dst + begin * g.dst_ld);
+        else
+            variant.widen(part, src + begin * g.src_ld, dst + begin * g.dst_ld);
+    });
+}
+template void convert(const UnaryGeometry&, const float*, Bf16*);
+template void convert(const UnaryGeometry&, const Bf16*, float*);
 
 }  // namespace keel::kernels

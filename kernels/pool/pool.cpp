@@ -24,6 +24,10 @@ template <>
 const PoolVariant<float>& chosen() {
     return select(pool_variants);
 }
+template <>
+const PoolVariant<Bf16>& chosen() {
+    return select(pool_bf16_variants);
+}
 
 /// The windows of one axis, both ways round.
 struct Axis {
@@ -101,6 +105,7 @@ void average_backward(const Plan& plan, const T* diff_dst, T* diff_src) {
 }  // namespace
 
 const PoolVariant<float> pool_scalar = kReference<float>;
+const PoolVariant<Bf16> pool_bf16_scalar = kReference<Bf16>;
 
 template <class T>
 void max_pool_forward(const PoolGeometry& g, const T* src, T* dst, std::uint8_t* argmax) {
@@ -154,6 +159,7 @@ void adaptive_avg_pool_backward(const PoolGeometry& g, const T* diff_dst, T* dif
     template void adaptive_avg_pool_backward(const PoolGeometry&, const T*, T*);
 KEEL_INSTANTIATE(float)
 KEEL_INSTANTIATE(double)
+KEEL_INSTANTIATE(Bf16)
 #undef KEEL_INSTANTIATE
 
 }  // namespace keel::kernels

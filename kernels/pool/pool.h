@@ -1,4 +1,5 @@
-// Pooling over NHWC maps; parallel over n * oh. T is float (dispatched by ISA) or double (the reference).
+// Pooling over NHWC maps; parallel over n * oh. T is float or Bf16 (dispatched by ISA) or double (the
+// reference).
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/pool/variants.h"
+#include "kernels/simd/bf16.h"
 #include "kernels/simd/loops.h"
 
 namespace keel::kernels::simd {
@@ -29,12 +30,13 @@ inline int area(const PoolWindows& w, int oy, int ox) {
     return w.divisor != 0 ? w.divisor : (w.ys[oy].end - w.ys[oy].begin) * (w.xs[ox].end - w.xs[ox].begin);
 }
 
-void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* src, float* dst,
+template <class T>
+void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* src, T* dst,
                  std::uint8_t* argmax) {
     const PoolGeometry& g = w.g;
     for (std::int64_t row = first; row < last; ++row) {
         const Row out(row, g.oh);
-        const float* image = src + out.image * g.ih * g.iw * g.src_ld;
+        const T* image = src + out.image * g.ih * g.iw * g.src_ld;
         const PoolRange ys = w.ys[out.y];
         for (int ox = 0; ox < g.ow; ++ox) {
             const PoolRange xs = w.xs[ox];
@@ -59,8 +61,9 @@ void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
 }
 
 /// Gathers: every pixel asks the windows that hold it, so that rows are independent of each other.
-void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* diff_dst,
-                  const std::uint8_t* argmax, float* diff_src) {
+template <class T>
+void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* diff_dst,
+                  const std::uint8_t* argmax, T* diff_src) {
     const PoolGeometry& g = w.g;
     for (std::int64_t row = first; row < last; ++row) {
         const Row in(row, g.ih);
@@ -79,11 +82,12 @@ void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, c
     }
 }
 
-void avg_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* src, float* dst) {
+template <class T>
+void avg_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* src, T* dst) {
     const PoolGeometry& g = w.g;
     for (std::int64_t row = first; row < last; ++row) {
         const Row out(row, g.oh);
-        const float* image = src + out.image * g.ih * g.iw * g.src_ld;
+        const T* image = src + out.image * g.ih * g.iw * g.src_ld;
         const PoolRange ys = w.ys[out.y];
         for (int ox = 0; ox < g.ow; ++ox) {
             const PoolRange xs = w.xs[ox];
@@ -102,18 +106,19 @@ void avg_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
     }
 }
 
-void avg_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const float* diff_dst, float* diff_src) {
+template <class T>
+void avg_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, const T* diff_dst, T* diff_src) {
     const PoolGeometry& g = w.g;
     const bool past = past_caches((last - first) * g.iw, g.c, g.src_ld, diff_src);
     for (std::int64_t row = first; row < last; ++row) {
         const Row in(row, g.ih);
-        const float* image = diff_dst + in.image * g.oh * g.ow * g.dst_ld;
+        const T* image = diff_dst + in.image * g.oh * g.ow * g.dst_ld;
         const PoolRange ys = w.outputs_y[in.y];
         for (int x = 0; x < g.iw; ++x) {
             const PoolRange xs = w.outputs_x[x];
-            float* dst = diff_src + (row * g.iw + x) * g.src_ld;
+            T* dst = diff_src + (row * g.iw + x) * g.src_ld;
             if (past && ys.end - ys.begin == 1 && xs.end - xs.begin == 1) {  // windows that do not overlap
-                const float* src = image + (ys.begin * g.ow + xs.begin) * g.dst_ld;
+                const T* src = image + (ys.begin * g.ow + xs.begin) * g.dst_ld;
                 const Vec divisor = broadcast(static_cast<float>(area(w, ys.begin, xs.begin)));
                 for (std::int64_t i = 0; i < g.c; i += kWidth) stream(dst + i, load(src + i, AllLanes{}) / divisor);
                 continue;
@@ -131,7 +136,8 @@ void avg_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, c
     if (past) fence();
 }
 
-constexpr PoolVariant<float> kPool{kIsa, max_forward, max_backward, avg_forward, avg_backward};
+template <class T>
+constexpr PoolVariant<T> kPool{kIsa, max_forward<T>, max_backward<T>, avg_forward<T>, avg_backward<T>};
 
 }  // namespace
 }  // namespace keel::kernels::simd

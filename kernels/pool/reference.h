@@ -30,11 +30,11 @@ void max_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
     for_map(g.oh, g.ow, first, last, [&](std::int64_t image, int oy, int ox, std::int64_t pixel) {
         for (std::int64_t i = 0; i < g.c; ++i) {
             const auto at = [&](int y, int x) { return src[((image * g.ih + y) * g.iw + x) * g.src_ld + i]; };
-            T best = at(w.ys[oy].begin, w.xs[ox].begin);
+            Param<T> best = at(w.ys[oy].begin, w.xs[ox].begin);
             int where = position(g, oy, ox, w.ys[oy].begin, w.xs[ox].begin);
             for (int y = w.ys[oy].begin; y < w.ys[oy].end; ++y)
                 for (int x = w.xs[ox].begin; x < w.xs[ox].end; ++x) {
-                    const T value = at(y, x);
+                    const Param<T> value = at(y, x);
                     if (value <= best || best != best) continue;  // a NaN wins, the first one stays
                     best = value;
                     where = position(g, oy, ox, y, x);
@@ -59,7 +59,7 @@ void max_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, c
     const PoolGeometry& g = w.g;
     for_map(g.ih, g.iw, first, last, [&](std::int64_t image, int y, int x, std::int64_t pixel) {
         for (std::int64_t i = 0; i < g.c; ++i) {
-            T total = 0;
+            Param<T> total = 0;
             for_windows(w, image, y, x, [&](int oy, int ox, std::int64_t output) {
                 if (argmax[output * g.c + i] == position(g, oy, ox, y, x)) total += diff_dst[output * g.dst_ld + i];
             });
@@ -73,14 +73,14 @@ void avg_forward(const PoolWindows& w, std::int64_t first, std::int64_t last, co
     const PoolGeometry& g = w.g;
     for_map(g.oh, g.ow, first, last, [&](std::int64_t image, int oy, int ox, std::int64_t pixel) {
         for (std::int64_t i = 0; i < g.c; ++i) {
-            T total = 0;
+            Param<T> total = 0;
             for (int y = w.ys[oy].begin; y < w.ys[oy].end; ++y) {
-                T of_row = 0;
+                Param<T> of_row = 0;
                 for (int x = w.xs[ox].begin; x < w.xs[ox].end; ++x)
                     of_row += src[((image * g.ih + y) * g.iw + x) * g.src_ld + i];
                 total += of_row;
             }
-            dst[pixel * g.dst_ld + i] = total / static_cast<T>(area(w, oy, ox));
+            dst[pixel * g.dst_ld + i] = total / static_cast<Param<T>>(area(w, oy, ox));
         }
     });
 }
@@ -90,9 +90,9 @@ void avg_backward(const PoolWindows& w, std::int64_t first, std::int64_t last, c
     const PoolGeometry& g = w.g;
     for_map(g.ih, g.iw, first, last, [&](std::int64_t image, int y, int x, std::int64_t pixel) {
         for (std::int64_t i = 0; i < g.c; ++i) {
-            T total = 0;
+            Param<T> total = 0;
             for_windows(w, image, y, x, [&](int oy, int ox, std::int64_t output) {
-                total += diff_dst[output * g.dst_ld + i] / static_cast<T>(area(w, oy, ox));
+                total += diff_dst[output * g.dst_ld + i] / static_cast<Param<T>>(area(w, oy, ox));
             });
             diff_src[pixel * g.src_ld + i] = total;
         }

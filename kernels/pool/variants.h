@@ -1,6 +1,7 @@
 // The variants of pooling: serial, over the rows [first, last) of the n * oh (backward: n * ih) rows of all images.
 #pragma once
 
+#include "kernels/bf16.h"
 #include "kernels/isa.h"
 #include "kernels/pool/pool.h"
 
@@ -31,5 +32,9 @@ struct PoolVariant {
 
 extern const PoolVariant<float> pool_avx512, pool_avx2, pool_scalar;
 inline constexpr const PoolVariant<float>* pool_variants[] = {&pool_avx512, &pool_avx2, &pool_scalar};
+
+extern const PoolVariant<Bf16> pool_bf16_avx512, pool_bf16_avx2, pool_bf16_scalar;
+inline constexpr const PoolVariant<Bf16>* pool_bf16_variants[] = {&pool_bf16_avx512, &pool_bf16_avx2,
+                                                                  &pool_bf16_scalar};
 
 }  // namespace keel::kernels

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/bf16.h"
+
 namespace keel::kernels::simd {
 namespace {
 
@@ -37,16 +39,35 @@ inline Vec load_bf16(const std::uint16_t* p, FirstLanes lanes) {
     return load_bf16(halves, AllLanes{});
 }
 
+inline void store_bf16(std::uint16_t* p, Vec v, FirstLanes lanes) {
+    std::uint16_t halves[kWidth];
+    store_bf16(halves, v, AllLanes{});
+    memcpy(p, halves, 2 * static_cast<size_t>(lanes.n));
+}
+
 /// What a map's elements are as lanes, for bodies of either type.
 template <class Lanes>
 inline Vec load(const std::uint16_t* p, Lanes lanes) {
     return load_bf16(p, lanes);
 }
-
-inline void store_bf16(std::uint16_t* p, Vec v, FirstLanes lanes) {
-    std::uint16_t halves[kWidth];
-    store_bf16(halves, v, AllLanes{});
-    memcpy(p, halves, 2 * static_cast<size_t>(lanes.n));
+template <class Lanes>
+inline Vec load(const Bf16* p, Lanes lanes) {
+    return load_bf16(&p->bits, lanes);
+}
+template <class Lanes>
+inline void store(Bf16* p, Vec v, Lanes lanes) {
+    store_bf16(&p->bits, v, lanes);
+}
+template <class Bytes>
+inline void stream_bytes(void* p, Bytes bytes) {
+    if constexpr (sizeof(Bytes) == sizeof(__m256i))
+        _mm256_stream_si256(static_cast<__m256i*>(p), reinterpret_cast<__m256i>(bytes));
+    else
+        _mm_stream_si128(static_cast<__m128i*>(p), reinterpret_cast<__m128i>(bytes));
+}
+/// Stores past the caches, to p aligned to half a vector.
+inline void stream(Bf16* p, Vec v) {
+    stream_bytes(p, __builtin_convertvector(reinterpret_cast<Bits>(rounded_bf16(v)) >> 16, Halves));
 }
 
 }  // namespace

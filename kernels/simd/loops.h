@@ -16,11 +16,12 @@ inline void for_lanes(std::int64_t n, Body body) {
 }
 
 /// Whether to write rows past the caches: of whole vectors, and too many for the second-level cache, where they would
-/// first be read from memory, line by line, to be written over.
-inline bool past_caches(std::int64_t rows, std::int64_t c, std::int64_t ld, const float* dst) {
-    constexpr std::int64_t kLeast = 1 << 20;  // floats
+/// first be read from memory, line by line, to be written over. T is what memory has of a lane.
+template <class T>
+bool past_caches(std::int64_t rows, std::int64_t c, std::int64_t ld, const T* dst) {
+    constexpr std::int64_t kLeast = (4 << 20) / sizeof(T);
     return rows * c >= kLeast && c % kWidth == 0 && ld % kWidth == 0 &&
-           reinterpret_cast<uintptr_t>(dst) % sizeof(Vec) == 0;
+           reinterpret_cast<uintptr_t>(dst) % (kWidth * sizeof(T)) == 0;
 }
 
 inline Vec load_bytes(const std::uint8_t* p, FirstLanes lanes) {

@@ -119,14 +119,14 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
                                     wanted_gamma.data(), wanted_beta.data());
                 const double size =
                     static_cast<double>(g.oc * g.kh * g.kw) * 0.1;  // of an element of diff; xhat is below 3
-                const auto check = [&](BatchNormBackward& epilogue) {
+                const auto check = [&](BatchNormBackward<float>& epilogue) {
                     epilogue.result(gamma.data(), beta.data());
                     check_sums(beta, wanted_beta, sum_bound(test.src_rows(), size));
                     check_sums(gamma, wanted_gamma, sum_bound(test.src_rows(), 3 * size));
                 };
 
                 Floats result(diff.size());
-                BatchNormBackward overwriting(norm, k.all(), test.src.data(), true, nullptr);
+                BatchNormBackward<float> overwriting(norm, k.all(), test.src.data(), true, nullptr);
                 conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout, result.data(), false,
                                      &overwriting);
                 CHECK(result == direct);
@@ -135,7 +135,7 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
                 const bool streams = backward_data_streams(g, test.layout);
                 CHECK(streams == (own_kernels_read(test.layout) && g.stride_h == 1));
                 Floats sum = before;
-                BatchNormBackward adding(norm, k.all(), test.src.data(), false, sum.data());
+                BatchNormBackward<float> adding(norm, k.all(), test.src.data(), false, sum.data());
                 conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout,
                                      streams ? Map{} : Map{result.data(), g.ic}, false, &adding);
                 CHECK(sum == added);
