@@ -61,7 +61,7 @@ sum_ns = {costs["node_gamma_ns_per_kb"] / 1e3}
 
 
 def measured(o, ranks, cores):
-    return output(start([*mpirun(o, ranks, cores), *bench(o, o.steps, ["--overlap", "off", "--oversubscribe"])]))["step_ms_median"]
+    return output(start([*mpirun(o, ranks, cores), *bench(o, o.steps, ["--overlap", "off", *(["--oversubscribe"] if ranks > len(cores) else ["--bind", "always"])])]))["step_ms_median"]
 
 
 def main():
