@@ -63,6 +63,8 @@ CommonIsa::CommonIsa(World& world, bool reproducible) {
                         differ, common.name));
     note_ = fmt::format("{}: all ranks compute with {}, which every one has", differ, common.name);
     scope_.emplace(common);
+    // Where a rank's oneDNN is at work already, its layouts decide whether the ranks can go together (GradientBuckets).
+    kernels::cap_convolution_library(common);
 }
 
 }  // namespace keel
