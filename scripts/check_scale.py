@@ -60,8 +60,15 @@ sum_ns = {costs["node_gamma_ns_per_kb"] / 1e3}
     return report["points"][0]["step_ms"]
 
 
-def measured(o, ranks, cores):
-    return output(start([*mpirun(o, ranks, cores), *bench(o, o.steps, ["--overlap", "off", *(["--oversubscribe"] if ranks > len(cores) else ["--bind", "always"])])]))["step_ms_median"]
+def measured(o, ranks, cores, folder):
+    """The mean step, as the prediction is one, from the end of the first to that of the last; all ranks end a step together."""
+    trace = f"{folder}/ranks.json"
+    placed = ["--oversubscribe"] if ranks > len(cores) else ["--bind", "always"]
+    output(start([*mpirun(o, ranks, cores), *bench(o, o.steps, ["--overlap", "off", "--trace", trace, *placed])]))
+    ends = sorted(event["ts"] + event["dur"] for event in json.loads(Path(trace).read_text())["traceEvents"]
+                  if event["pid"] == 0 and event["name"] == "sgd_update")
+    updates = len(ends) // o.steps
+    return 1e-3 * (ends[-1] - ends[updates - 1]) / (o.steps - 1)
 
 
 def main():
@@ -84,7 +91,7 @@ def main():
         pairs = []
         for turn in range(o.rounds):
             with tempfile.TemporaryDirectory() as folder:
-                pairs.append((predicted(o, ranks, cores, folder), measured(o, ranks, cores)))
+                pairs.append((predicted(o, ranks, cores, folder), measured(o, ranks, cores, folder)))
             print(f"{ranks} ranks, round {turn + 1}: predicted {pairs[-1][0]:.1f} ms, measured {pairs[-1][1]:.1f}", file=sys.stderr, flush=True)
         guess, truth = median(p for p, _ in pairs), median(m for _, m in pairs)
         off = 100 * (guess / truth - 1)

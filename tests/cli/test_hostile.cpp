@@ -297,6 +297,7 @@ std::vector<Row> configurations() {
         {scale("--traces", "@scale/deep.json"), 3, "wanted a trace of --trace-steps"},
         {scale("--traces", "@scale/one_step.json"), 3, "wanted two steps or more"},
         {scale("--traces", "@scale/two_threads.json"), 3, "two threads of rank 0 update weights"},
+        {scale("--traces", "@scale/huge.json"), 3, "times that are no microseconds of a run"},
         {scale("--traces", "@scale/long_wait.json"), 3, "a step whose waits are longer than itself"},
         {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
         {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
