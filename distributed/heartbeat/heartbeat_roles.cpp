@@ -130,6 +130,7 @@ void Spoke::take(int child, const Frame& frame) {
         pending_[frame.rank] = frame.beat;
         urgent_ = (frame.beat.done && done_.insert(frame.rank).second) || urgent_;
     } else if (frame.kind == FrameKind::farewell || frame.kind == FrameKind::lost || frame.kind == FrameKind::host) {
+        pass_on();  // what that rank has said before comes first
         parent_.send(frame);
     }
 }
