@@ -35,19 +35,6 @@ void trim_threads();
 /// The cores of process_cpus(). A second hyper-thread adds nothing to a core whose vector units are busy.
 int allowed_cores();
 
-/// The largest of the teams whose sums agree.
-inline constexpr int kMostAgreeingThreads = 32;
-
-/// Whether teams of `a` and of `b` threads compute the same to the bit: they are one size, or both a power of two up to
-/// 32, whose gradients of weights are divided alike. That costs them less than 0.5 % of a training step, and would cost
-/// others 2 to 5 %, by the work of the busiest thread.
-constexpr bool sums_agree(int a, int b) {
-    const auto common = [](int threads) {
-        return threads > 0 && threads <= kMostAgreeingThreads && (threads & (threads - 1)) == 0;
-    };
-    return a == b || (common(a) && common(b));
-}
-
 /// Makes sums fixed: with `fixed` none depends on the team's size any more: gradients of weights are summed without
 /// dividing their rows among the threads, which costs large teams some of their speed.
 void fix_sums(bool fixed);

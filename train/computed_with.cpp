@@ -22,8 +22,8 @@ std::vector<std::string> computing_changes(const ComputedWith& then, const Compu
     const auto add = [&](const std::string& change) {
         changes.push_back(change + ": the weights' last bits will not be those of a run that went on as it was");
     };
-    if (!fixed_sums && !sums_agree(then.threads, now.threads))
-        add(fmt::format("resumed with {} threads in place of {}", now.threads, then.threads));
+    if (then.threads != now.threads && !fixed_sums)
+        add(fmt::format("resumed with {} thread{} in place of {}", now.threads, now.threads == 1 ? "" : "s", then.threads));
     if (then.isa != now.isa) add(fmt::format("resumed on {} in place of {}", now.isa, then.isa));
     if (then.library != now.library)
         add(fmt::format("resumed with oneDNN {} in place of {}", now.library, then.library));

@@ -17,8 +17,7 @@ namespace keel {
 ComputedWith computed_with_now();
 
 /// Returns what of it is other than it was, as sentences: why a run that goes on will not have the weights, to the bit,
-/// that it would have had. `fixed_sums`: threads make no difference, else where they do (sums_agree()). What is not
-/// known is not told. A pure function.
+/// that it would have had. `fixed_sums`: threads make no difference. What is not known is not told. A pure function.
 std::vector<std::string> computing_changes(const ComputedWith& then, const ComputedWith& now, bool fixed_sums);
 
 /// Throws UsageError for what --reproducible cannot be true with: kernels that are chosen by their times.

@@ -30,15 +30,6 @@ struct WeightsPlan {
     Split channels;       ///< in tiles of the variant
 };
 
-/// Returns the work of one part of a plan, in multiply-adds of a vector of columns.
-inline double part_work(const WeightsWork& work, std::int64_t width, std::int64_t columns, const WeightsPlan& plan) {
-    const Split& split = plan.channels;
-    const auto ic = static_cast<double>(chunk_count(chunk_count(work.ic, width), split.rows) * width);
-    const auto oc = static_cast<double>(chunk_count(work.oc / columns, split.columns) * columns);
-    const auto products = static_cast<double>(chunk_count(work.rows, plan.groups) * work.products);
-    return products * (ic * oc + static_cast<double>(work.ic_cost) * ic + static_cast<double>(work.oc_cost) * oc);
-}
-
 /// Returns the plan with the least work for the busiest thread: its part of the products, of the preparation, and of
 /// the sum over the groups, of which there are `most_groups` at most.
 inline WeightsPlan plan_weights(const WeightsWork& work, std::int64_t width, std::int64_t columns, std::int64_t threads,
@@ -47,31 +38,18 @@ inline WeightsPlan plan_weights(const WeightsWork& work, std::int64_t width, std
     double least = 0;
     const std::int64_t widths = chunk_count(work.ic, width), panels = work.oc / columns;
     for (std::int64_t groups = 1; groups <= std::min(threads, most_groups); ++groups) {
-        const WeightsPlan plan{groups, split_units(widths, panels, threads / groups)};
+        const Split split = split_units(widths, panels, threads / groups);
+        const auto ic = static_cast<double>(chunk_count(widths, split.rows) * width);
+        const auto oc = static_cast<double>(chunk_count(panels, split.columns) * columns);
+        const auto products = static_cast<double>(chunk_count(work.rows, groups) * work.products);
         const double sum =
             groups == 1 ? 0 : static_cast<double>(groups * work.ic * work.oc) / static_cast<double>(threads);
-        const double cost = part_work(work, width, columns, plan) + 4 * sum;
+        const double cost =
+            products * (ic * oc + static_cast<double>(work.ic_cost) * ic + static_cast<double>(work.oc_cost) * oc) +
+            4 * sum;
         if (groups > 1 && cost >= least) continue;
         least = cost;
-        best = plan;
-    }
-    return best;
-}
-
-/// Returns the plan of a team whose sums are those of all like it (sums_agree()): with the groups of the largest, which
-/// its threads take in turn.
-inline WeightsPlan plan_common_weights(const WeightsWork& work, std::int64_t width, std::int64_t columns,
-                                       std::int64_t threads) {
-    const std::int64_t widths = chunk_count(work.ic, width), panels = work.oc / columns;
-    WeightsPlan best = plan_weights(work, width, columns, kMostAgreeingThreads, work.rows);
-    double least = 0;
-    for (std::int64_t parts = 1; parts <= threads; ++parts) {
-        const WeightsPlan plan{best.groups, split_units(widths, panels, parts)};
-        const auto turns = static_cast<double>(chunk_count(plan.groups * plan.channels.parts(), threads));
-        const double cost = turns * part_work(work, width, columns, plan);
-        if (parts > 1 && cost >= least) continue;
-        least = cost;
-        best = plan;
+        best = {groups, split};
     }
     return best;
 }
@@ -81,10 +59,7 @@ inline WeightsPlan plan_common_weights(const WeightsWork& work, std::int64_t wid
 template <class Worker, class Call>
 void run_weights_plan(const Call& call, const WeightsWork& work, std::int64_t elements, float* diff_weights) {
     const std::int64_t width = call.variant.rows, columns = call.variant.columns;
-    const int threads = thread_count();
-    const WeightsPlan plan = !sums_are_fixed() && sums_agree(threads, 1)
-                                 ? plan_common_weights(work, width, columns, threads)
-                                 : plan_weights(work, width, columns, threads, sums_are_fixed() ? 1 : work.rows);
+    const WeightsPlan plan = plan_weights(work, width, columns, thread_count(), sums_are_fixed() ? 1 : work.rows);
     const std::int64_t parts = plan.channels.parts();
     std::vector<Worker> workers;
     std::int64_t most = 0;

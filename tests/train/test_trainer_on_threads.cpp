@@ -69,31 +69,6 @@ TEST_CASE("ranks that are threads learn the same, and what one rank alone does, 
     CHECK(together[1] == alone[0]);
 }
 
-TEST_CASE("1, 2 and 4 compute threads give the same weights to the bit", "[train]") {
-    const auto trained_with = [](int threads) {
-        TrainConfig config;
-        config.model = "resnet20";  // so few channels that large teams divide its maps by rows
-        config.data = "shades";
-        config.image_size = 16;
-        config.small_stem = true;
-        config.batch_size = 8;
-        config.max_steps = 2;
-        config.threads = threads;
-        TrainObserver observer;
-        Trainer trainer(config, observer, {.dataset = std::make_unique<Shades>()});
-        trainer.run();
-        std::vector<float> weights;
-        for (const NamedTensor& parameter : trainer.module().parameters()) {
-            const Tensor plain = parameter.tensor.contiguous();
-            weights.insert(weights.end(), plain.values<float>().begin(), plain.values<float>().end());
-        }
-        return weights;
-    };
-    const test::ThreadScope scope(1);
-    const std::vector<float> one = trained_with(1);
-    for (const int threads : {2, 4}) CHECK(trained_with(threads) == one);
-}
-
 TEST_CASE("a balanced, mixed and erased run with a loss that learns is the same on any number of ranks, to the bit",
           "[train]") {
     const test::ThreadScope one(1);
