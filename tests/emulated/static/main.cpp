@@ -1,4 +1,4 @@
-// An emulated machine starts programs without arguments: this one then runs its tests but for those that want a shell,
+// An emulated machine starts programs without arguments: this one then runs the tests of KEEL_STATIC_TESTS_RUN (CMake),
 // and says which instruction sets they ran on. With arguments it is Catch2's program.
 #include <cstdio>
 
@@ -14,7 +14,7 @@ int __wrap_main(int argc, char** argv) {
     std::printf("\n");
     std::fflush(stdout);
     if (argc != 1) return __real_main(argc, argv);
-    char tests[] = "~[slow]~[shell]", durations[] = "--durations", yes[] = "yes";
+    char tests[] = KEEL_STATIC_TESTS_RUN, durations[] = "--durations", yes[] = "yes";
     char* arguments[] = {argv[0], tests, durations, yes, nullptr};
     return __real_main(4, arguments);
 }
