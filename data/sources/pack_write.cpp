@@ -20,6 +20,7 @@
 #include "data/sources/pack_targets.h"
 #include "engine/files.h"
 #include "engine/json.h"
+#include "engine/patience.h"
 #include "kernels/error.h"
 
 namespace keel {
