@@ -199,7 +199,7 @@ TEST_CASE("A save that fails is reported and tried again; the run ends well only
     TrainConfig config = small_config(data, folder / "run");
     const int fsync = static_cast<int>(test::Call::fsync), error = GENERATE(ENOSPC, EIO);
     SECTION("once") {
-        const test::DiskFaultScope scope({.at = 3, .error = error, .only = fsync});  // after data.json
+        const test::DiskFaultScope scope({.error = error, .only = fsync, .under = "run/checkpoints"});
         REQUIRE(train(config) == TrainEnd::finished);
         CHECK(scope.calls() > 1);
         CHECK_THAT(read_text(folder / "run/log.txt"), contains("is not saved") && contains(" error "));
