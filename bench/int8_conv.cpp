@@ -19,6 +19,7 @@
 #include "kernels/onednn/runtime.h"
 #include "kernels/parallel.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/simd/tiles.h"
 
 namespace {
 
@@ -37,12 +38,34 @@ __attribute__((target("avx512f,avx512vnni"))) void multiply_add_bytes() {
     for (__m512i sum : sums) __asm__ volatile("" : : "v"(sum));
 }
 
+constexpr std::int64_t kTileRounds = kRounds / 8;  // of four tiles of sums
+
+__attribute__((target("amx-tile,amx-int8"))) void multiply_add_tiles() {
+    simd::TileShapes shapes;
+    for (int tile = 0; tile < simd::kTiles; ++tile) shapes.set(tile, simd::kTileRows, simd::kTileRowBytes);
+    simd::Tiles::configure(shapes);
+    for (std::int64_t i = 0; i < kTileRounds; ++i) {
+        simd::Tiles::dot_bytes<0, 4, 6>();
+        simd::Tiles::dot_bytes<1, 4, 7>();
+        simd::Tiles::dot_bytes<2, 5, 6>();
+        simd::Tiles::dot_bytes<3, 5, 7>();
+    }
+    simd::Tiles::release();
+}
+
+/// Whether the kernels, and so the peak, are those of AMX.
+bool on_tiles() { return active_isa().includes(Isa::amx); }
+
 /// Operations a second of the whole pool.
-double peak_of(double seconds) { return 2.0 * 64 * kChains * static_cast<double>(kRounds) * thread_count() / seconds; }
+double peak_of(double seconds) {
+    const double once = on_tiles() ? 4.0 * 16 * 16 * 64 * static_cast<double>(kTileRounds)
+                                   : 64.0 * kChains * static_cast<double>(kRounds);
+    return 2 * once * thread_count() / seconds;
+}
 
 void run_peak() {
     parallel_for(thread_count(), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) multiply_add_bytes();
+        for (std::int64_t i = begin; i < end; ++i) on_tiles() ? multiply_add_tiles() : multiply_add_bytes();
     });
 }
 
@@ -197,8 +220,9 @@ int main(int argc, char** argv) {
     app.add_option("--threads", threads, "0: the allowed cores")->check(CLI::NonNegativeNumber);
     CLI11_PARSE(app, argc, argv);
     if (!active_isa().includes(Isa::avx512_vnni)) {
-        std::fprintf(stderr,
-                     "int8_conv: the peak is that of AVX512-VNNI, which this machine lacks or KEEL_ISA forbids\n");
+        std::fprintf(
+            stderr,
+            "int8_conv: the peak is that of AVX512-VNNI or AMX, which this machine lacks or KEEL_ISA forbids\n");
         return 2;
     }
     if (threads > 0) set_thread_count(threads);

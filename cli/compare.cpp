@@ -27,7 +27,7 @@ Run add_report(CLI::App& app, const Globals& globals) {
     return [run, &globals] {
         std::vector<Remark> data;
         const std::string file = report::write_report(*run, &data).string();
-        tell(data, "report", globals.quiet);
+        tell(data, "report", telling_of(globals.quiet));
         print_result(globals, {{"report", file}}, file + "\n");
         return kSuccess;
     };

@@ -46,7 +46,7 @@ Run add_data_info(CLI::App& app, const Globals& globals) {
     add_text(app, "spec", *spec, "SPEC", data_spec_help(), Need::required);
     add_dataset_options(app);
     return [&app, spec, &globals] {
-        const auto dataset = open_data(app, *spec, "data info", globals.quiet);
+        const auto dataset = open_data(app, *spec, "data info", telling_of(globals.quiet));
         const auto counts = count_labels(*dataset);
         print_result(globals, info_object(*spec, *dataset, counts), info_text(*dataset, counts));
         return kSuccess;

@@ -31,7 +31,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
     std::vector<std::unique_ptr<Dataset>> datasets;
     for (const std::string& name : o.specs) {
         specs.push_back(recognize_folder(name));
-        datasets.push_back(open_data(app, specs.back(), "data bench", globals.quiet));
+        datasets.push_back(open_data(app, specs.back(), "data bench", telling_of(globals.quiet)));
     }
     InputMeasurement input = o.input;
     for (auto& dataset : datasets) input.loader.split = take_split(dataset, o.split);

@@ -23,7 +23,7 @@ struct Options {
 };
 
 int run(const CLI::App& app, const Options& o, const Globals& globals) {
-    const auto dataset = open_data(app, o.spec, "data check", globals.quiet);
+    const auto dataset = open_data(app, o.spec, "data check", telling_of(globals.quiet));
     Progress progress(std::cerr, "checking", stderr_progress(globals.quiet));
     const CheckReport report = check_dataset(
         *dataset, o.workers, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });

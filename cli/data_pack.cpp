@@ -24,7 +24,7 @@ struct Options {
 };
 
 int run(const CLI::App& app, Options& o, const Globals& globals) {
-    const auto dataset = open_data(app, o.spec, "data pack", globals.quiet);
+    const auto dataset = open_data(app, o.spec, "data pack", telling_of(globals.quiet));
     if (o.split != "all") o.pack.split = parse_split(o.split);
     o.pack.shard_bytes = o.shard_mb << 20;
     PackSummary summary;

@@ -64,14 +64,15 @@ std::string origin_text(const Options& o, const std::string& origin, const std::
 
 int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
-    const bool quiet = globals.quiet || !world.is_root();
+    const Telling telling = telling_of(globals.quiet, world.is_root());
     const std::string& first = o.models.checkpoints.front();
-    auto opened = open_data(app, o.reading, o.models.checkpoints, "eval", quiet, true);
-    const ModelSpec spec = read_ensemble(o.models.checkpoints, opened.get()).front();
+    auto opened = open_data(app, o.reading, o.models.checkpoints, "eval", telling, true);
+    o.models.opened = open_ensemble(o.models.checkpoints, opened.get());
+    const ModelSpec spec = o.models.opened.front().spec;
     if (spec.guessed && world.is_root()) std::cerr << "keel eval: warning: " << guessed_text(spec) << '\n';
     const std::string views = views_text(o.models.views, spec);
     auto [dataset, remarks] = labels_in_common(spec, std::move(opened), first);
-    tell(remarks, "eval", quiet);
+    tell(remarks, "eval", telling);
     const LoaderOptions loader = loader_options(o.reading, spec, "eval");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));

@@ -28,35 +28,41 @@ void add_checkpoints(CLI::App& app, std::vector<std::string>& checkpoints) {
              "probabilities");
 }
 
-void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet) {
+Telling telling_of(bool quiet, bool is_root) {
+    if (!is_root) return Telling::nothing;
+    return quiet ? Telling::warnings : Telling::all;
+}
+
+void tell(const std::vector<Remark>& remarks, const std::string& command, Telling telling) {
     for (const Remark& remark : remarks)
-        if (remark.warning || !quiet)
+        if (telling == Telling::all || (telling == Telling::warnings && remark.warning))
             std::cerr << "keel " << command << ": " << (remark.warning ? "warning: " : "") << remark.text << '\n';
 }
 
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
-                                   const DatasetOptions& base) {
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
+                                   Telling telling, const DatasetOptions& base) {
     auto dataset = open_dataset(spec, read_dataset_options(app, base));
-    tell(describe(*dataset, read_dataset_options(app)), command, quiet);
-    tell(describe_images(*dataset), command, quiet);
+    tell(describe(*dataset, read_dataset_options(app)), command, telling);
+    tell(describe_images(*dataset), command, telling);
     return dataset;
 }
 
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o,
-                                   const std::vector<std::string>& checkpoints, const std::string& command, bool quiet,
-                                   bool scored) {
+                                   const std::vector<std::string>& checkpoints, const std::string& command,
+                                   Telling telling, bool scored) {
     DatasetOptions base = options_for(trained_on(checkpoints.front()), o.data);
     static_cast<ImageReading&>(base) = reading_of(checkpoints.front());
-    auto dataset = open_data(app, o.data, command, quiet, base);
+    auto dataset = open_data(app, o.data, command, telling, base);
     for (const std::string& checkpoint : checkpoints) {
         const std::string who = checkpoints.size() == 1 ? command : fmt::format("{}: {}", command, checkpoint);
-        if (!dataset->files().empty()) warn_of_reading(who, dataset->reading(), reading_of(checkpoint));
-        if (scored) tell(remarks_on_scores(trained_on(checkpoint), *dataset, o.data, o.split), who, quiet);
+        if (telling != Telling::nothing && !dataset->files().empty())
+            warn_of_reading(who, dataset->reading(), reading_of(checkpoint));
+        if (scored) tell(remarks_on_scores(trained_on(checkpoint), *dataset, o.data, o.split), who, telling);
     }
     if (o.split != kAllSplits) return dataset;
     const std::ptrdiff_t told = std::ssize(dataset->remarks());
     dataset = join_splits(std::move(dataset));
-    tell({dataset->remarks().begin() + told, dataset->remarks().end()}, command, quiet);
+    tell({dataset->remarks().begin() + told, dataset->remarks().end()}, command, telling);
     return dataset;
 }
 

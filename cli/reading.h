@@ -39,20 +39,26 @@ struct ViewFlags {
 };
 void add_view_options(CLI::App& app, ViewFlags& o);
 
-/// Tells remarks on stderr; `quiet` leaves warnings. `command` is how messages call the program's command.
-void tell(const std::vector<Remark>& remarks, const std::string& command, bool quiet);
+/// How much of what is known about data is told; of several ranks that read the same, one tells it.
+enum class Telling { all, warnings, nothing };
+
+/// What a command's --quiet leaves, on the rank that speaks for all.
+Telling telling_of(bool quiet, bool is_root = true);
+
+/// Tells remarks on stderr. `command` is how messages call the program's command.
+void tell(const std::vector<Remark>& remarks, const std::string& command, Telling telling);
 
 /// Opens --data as the parsed command line of `app` says (add_dataset_options), and `base` where it does not; tells on
 /// stderr what was found, what of it is used and what is not: see tell().
-std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command, bool quiet,
-                                   const DatasetOptions& base = {});
+std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
+                                   Telling telling, const DatasetOptions& base = {});
 
 /// Opens what checkpoints are used on, read and divided as the first one's run did (options_for()), and says of each
 /// where images are read otherwise than its own were and, where it is scored, if it was trained on the data. For the
 /// split "all" the set's splits are joined (data/sources/joined_splits.h).
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o,
-                                   const std::vector<std::string>& checkpoints, const std::string& command, bool quiet,
-                                   bool scored);
+                                   const std::vector<std::string>& checkpoints, const std::string& command,
+                                   Telling telling, bool scored);
 
 /// Tells on stderr that images are read otherwise than those a model was trained on, where they are.
 void warn_of_reading(const std::string& command, const ImageReading& reading, const ImageReading& model);

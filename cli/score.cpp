@@ -45,7 +45,7 @@ JoinedScores join(const Options& o, bool quiet) {
     std::vector<NihRow> rows = read_nih_table(o.labels, &remarks);
     if (!o.list.empty())
         for (Remark& remark : keep_listed(rows, o.list)) remarks.push_back(std::move(remark));
-    tell(remarks, "score", quiet);
+    tell(remarks, "score", telling_of(quiet));
     ScoreTable table = read_score_table(o.predictions, nih_labels(), labels);
     warn("columns are no labels and are left out", table.left_out);
     JoinedScores joined = join_scores(std::move(table), std::move(rows), labels);
@@ -66,7 +66,8 @@ int run(const Options& o, const Globals& globals) {
                              : "[score] --list wants --labels");
     const JoinedScores joined =
         o.labels.empty() ? own_scores(read_predictions(o.predictions), o.only) : join(o, globals.quiet);
-    tell({{false, fmt::format("{}: {} samples are scored", o.predictions, joined.samples())}}, "score", globals.quiet);
+    tell({{false, fmt::format("{}: {} samples are scored", o.predictions, joined.samples())}}, "score",
+         telling_of(globals.quiet));
     warn("predictions have no label and are left out", joined.without_label);
     warn("labelled images have no prediction and are left out", joined.without_prediction);
     const std::vector<LabelScore> scores = score_labels(joined.input);

@@ -26,8 +26,8 @@ struct Options {
 OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& globals, const ModelSpec& spec,
                         std::int64_t& samples, std::vector<std::string>& doubts) {
     auto [dataset, remarks] = labels_in_common(
-        spec, open_data(app, o.reading, {o.checkpoint}, "threshold", globals.quiet, false), o.checkpoint);
-    tell(remarks, "threshold", globals.quiet);
+        spec, open_data(app, o.reading, {o.checkpoint}, "threshold", telling_of(globals.quiet), false), o.checkpoint);
+    tell(remarks, "threshold", telling_of(globals.quiet));
     const LoaderOptions loader = loader_options(o.reading, spec, "threshold");
     if (dataset->size(loader.split) == 0)
         throw InputError(fmt::format("[threshold] {} has no {} samples", o.reading.data, o.reading.split));

@@ -150,8 +150,8 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
     auto lease = resuming ? lease_to_resume(out, world) : nullptr;
     auto checkpoint = checkpoint_to_resume(options, out, world);
     const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
-    for (const std::string& note :
-         take_threads({config.threads, options.oversubscribe, globals.bind}, config.workers, globals, world))
+    for (const std::string& note : take_threads({config.threads, options.oversubscribe, globals.bind}, config.workers,
+                                                {globals.threads, globals.core_notes}, world))
         if (world.is_root()) spdlog::warn("{}", note);
     require_equal(world, "configuration", text_to_agree_on(config));
     const ExistingRun existing = resuming        ? ExistingRun::resume

@@ -6,7 +6,7 @@
 namespace keel {
 namespace {
 
-constexpr int kTag = 2;
+constexpr int kGatherTag = 2;
 
 }  // namespace
 
@@ -18,9 +18,9 @@ std::vector<std::byte> gather_bytes(Communicator& communicator, std::span<const 
     std::ranges::copy(own, turned.begin());
     for (int have = 1; have < ranks; have *= 2) {
         const std::size_t bytes = block * static_cast<std::size_t>(std::min(have, ranks - have));
-        const Request in = communicator.receive((rank + have) % ranks, kTag,
+        const Request in = communicator.receive((rank + have) % ranks, kGatherTag,
                                                 turned.data() + block * static_cast<std::size_t>(have), bytes);
-        const Request out = communicator.send((rank + ranks - have) % ranks, kTag, turned.data(), bytes);
+        const Request out = communicator.send((rank + ranks - have) % ranks, kGatherTag, turned.data(), bytes);
         communicator.wait(*in);
         communicator.wait(*out);
     }
@@ -49,11 +49,11 @@ void broadcast_bytes(Communicator& communicator, void* own, std::size_t bytes) {
     int distance = 1;
     for (; distance < ranks; distance *= 2)
         if ((rank & distance) != 0) {
-            communicator.wait(*communicator.receive(rank - distance, kTag, own, bytes));
+            communicator.wait(*communicator.receive(rank - distance, kGatherTag, own, bytes));
             break;
         }
     for (distance /= 2; distance > 0; distance /= 2)
-        if (rank + distance < ranks) communicator.wait(*communicator.send(rank + distance, kTag, own, bytes));
+        if (rank + distance < ranks) communicator.wait(*communicator.send(rank + distance, kGatherTag, own, bytes));
 }
 
 std::string broadcast(Communicator& communicator, const std::string& text) {
@@ -72,14 +72,14 @@ std::vector<std::string> exchange_texts(Communicator& communicator, const std::v
     std::vector<std::string> texts(with.size());
     std::vector<Request> sent, received;
     for (std::size_t i = 0; i < with.size(); ++i) {
-        sent.push_back(communicator.send(with[i], kTag, &size, sizeof size));
-        sent.push_back(communicator.send(with[i], kTag, own.data(), own.size()));
-        received.push_back(communicator.receive(with[i], kTag, &sizes[i], sizeof sizes[i]));
+        sent.push_back(communicator.send(with[i], kGatherTag, &size, sizeof size));
+        sent.push_back(communicator.send(with[i], kGatherTag, own.data(), own.size()));
+        received.push_back(communicator.receive(with[i], kGatherTag, &sizes[i], sizeof sizes[i]));
     }
     for (std::size_t i = 0; i < with.size(); ++i) {
         communicator.wait(*received[i]);
         texts[i].resize(sizes[i]);
-        received[i] = communicator.receive(with[i], kTag, texts[i].data(), sizes[i]);
+        received[i] = communicator.receive(with[i], kGatherTag, texts[i].data(), sizes[i]);
     }
     for (const Request& request : received) communicator.wait(*request);
     for (const Request& request : sent) communicator.wait(*request);

@@ -159,7 +159,9 @@ LoadedGraph load_graph(CheckpointState state, const std::filesystem::path& check
     const LoadedModel model = load_model(std::move(state), checkpoint);
     const ModelSpec& spec = model.spec;
     try {
-        return {spec, graph::trace(*model.module, spec.image_size, spec.image_size, spec.options.channels)};
+        LoadedGraph traced{spec, graph::trace(*model.module, spec.image_size, spec.image_size, spec.options.channels)};
+        check(traced.graph);  // folding may leave the range of floats
+        return traced;
     } catch (const UsageError& error) {  // that images of the file's size do not fit its model is the file's fault
         throw InputError("[checkpoint] " + checkpoint.string() + ": " + error.what());
     }

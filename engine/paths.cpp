@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <memory>
 #include <string_view>
-#include <system_error>
 
 #include "engine/patience.h"
 #include "engine/system_error.h"
@@ -79,6 +78,21 @@ std::vector<FolderEntry> list_once(const fs::path& folder) {
     return entries;
 }
 
+/// Returns 0 or errno. std::filesystem's own takes a parent that the storage does not answer about for one that is not
+/// there, and says so.
+int make_once(const fs::path& folder) {
+    if (::mkdir(folder.c_str(), 0777) == 0) return 0;
+    const int code = errno;
+    if (code == ENOENT && folder.has_parent_path() && folder.parent_path() != folder) {
+        if (const int above = make_once(folder.parent_path()); above != 0) return above;
+        return ::mkdir(folder.c_str(), 0777) == 0 || errno == EEXIST ? 0 : errno;
+    }
+    // A file system that is read only says so before it says that there is the folder already.
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) == 0) return S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
+    return fault_of(errno) == SystemFault::passing ? errno : code;
+}
+
 }  // namespace
 
 PathKind kind_of_path(const fs::path& path) {
@@ -101,9 +115,8 @@ std::vector<FolderEntry> list_folder(const fs::path& folder) {
 
 void make_folders(const fs::path& folder) {
     patiently([&] {
-        std::error_code error;
-        fs::create_directories(folder, error);
-        if (error) throw_system_error("[files] cannot make the folder " + folder.string(), error.value());
+        if (const int code = make_once(folder); code != 0)
+            throw_system_error("[files] cannot make the folder " + folder.string(), code);
     });
 }
 

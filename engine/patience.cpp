@@ -83,7 +83,7 @@ StorageWait::~StorageWait() {
 
 void StorageWait::before_next_try(const StorageError& error) {
     using Clock = std::chrono::steady_clock;
-    constexpr int kInterruptions = 1000;  // by signals; they need no waiting
+    constexpr int kInterruptions = 10;  // by signals; they need no waiting
     ++tries_;
     // A stale handle is good again once the file is opened anew.
     if (tries_ == 1 || (error.code == EINTR && tries_ < kInterruptions)) return;

@@ -19,7 +19,7 @@ bool overlap(const Value& a, const Value& b) { return a.first < b.first + b.c &&
 /// Checks one node after the other, with what the ones before have written.
 class GraphCheck {
 public:
-    explicit GraphCheck(const Graph& graph) : graph_(graph) {
+    GraphCheck(const Graph& graph, bool numbers) : graph_(graph), numbers_(numbers) {
         for (const Buffer& buffer : graph.buffers) {
             if (buffer.h < 1 || buffer.w < 1 || buffer.c < 1) refuse("graph", "an empty buffer");
             written_.emplace_back(static_cast<std::size_t>(buffer.c));
@@ -37,7 +37,7 @@ public:
             if (!may && value.buffer == node.dst.buffer && overlap(value, node.dst))
                 refuse(node.name, "a node that overwrites its " + std::string(role.empty() ? "src" : role));
         });
-        node.op.check(NodeCheck(graph_, node));
+        node.op.check(NodeCheck(graph_, node, numbers_));
         write(node.name, node.dst);
     }
 
@@ -67,8 +67,15 @@ private:
     }
 
     const Graph& graph_;
+    bool numbers_;
     std::vector<std::vector<bool>> written_;
 };
+
+void check_all(const Graph& graph, bool numbers) {
+    GraphCheck whole(graph, numbers);
+    for (const Node& node : graph.nodes) whole.check(node);
+    whole.finish();
+}
 
 }  // namespace
 
@@ -99,8 +106,10 @@ void NodeCheck::require_residual() const {
 
 void NodeCheck::require_factors(const std::vector<float>& scale, const std::vector<float>& shift,
                                 std::int64_t c) const {
-    require(std::ssize(scale) == c && std::ssize(shift) == c && all_finite(scale) && all_finite(shift),
-            "finite factors of each channel");
+    constexpr const char* kWanted = "finite factors of each channel";
+    require(std::ssize(scale) == c && std::ssize(shift) == c, kWanted);
+    require_finite(scale, kWanted);
+    require_finite(shift, kWanted);
 }
 
 bool NodeCheck::same_extents(const Value& a, const Value& b) const {
@@ -111,10 +120,8 @@ bool multiplies_floats(const Graph& graph) {
     return std::ranges::any_of(graph.nodes, [](const Node& node) { return node.op.multiplies_floats(); });
 }
 
-void check(const Graph& graph) {
-    GraphCheck whole(graph);
-    for (const Node& node : graph.nodes) whole.check(node);
-    whole.finish();
-}
+void check(const Graph& graph) { check_all(graph, true); }
+
+void check_structure(const Graph& graph) { check_all(graph, false); }
 
 }  // namespace keel::graph

@@ -56,7 +56,9 @@ bool multiplies_floats(const Graph& graph);
 
 /// Throws UsageError, which names the node, unless every slice lies in its buffer, everything read has been written
 /// before (or is the graph's src), no operator overwrites what it reads, but for the residual and, where the operator
-/// runs in place, the src, and every operator's own check() passes.
+/// runs in place, the src, and every operator's own check() passes, which wants weights and factors that are finite.
 void check(const Graph& graph);
+/// Likewise, whatever numbers the weights and factors are: of a module that nobody has initialized yet, too.
+void check_structure(const Graph& graph);
 
 }  // namespace keel::graph

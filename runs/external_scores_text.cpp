@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/text.h"
+#include "runs/undefined.h"
 
 namespace keel {
 namespace {
@@ -14,10 +15,6 @@ constexpr std::pair<const char*, std::optional<double> LabelScore::*> kScores[] 
     {"auroc", &LabelScore::auroc},
     {"average_precision", &LabelScore::average_precision},
     {"calibration_error", &LabelScore::calibration}};
-
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
-std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
 
 Json one_side(const std::vector<std::string>& names) {
     const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamedImages));

@@ -10,7 +10,7 @@ namespace {
 using profile::Totals;
 using Cells = std::vector<std::string>;
 
-constexpr double kShown = 0.005;  // milliseconds: a layer below would be a row of zeros
+constexpr double kLeastShown = 0.005;  // milliseconds: a layer below would be a row of zeros
 
 double milliseconds(const Totals& totals, int steps) { return 1e3 * totals.seconds / steps; }
 
@@ -54,7 +54,7 @@ std::string profile_text(const profile::Summary& summary, int steps) {
 
     std::vector<Cells> layers{{"layer", "forward ms", "GFLOP/s", "GB/s", "backward ms", "GFLOP/s", "GB/s", "%"}};
     for (const auto& [layer, forward, backward] : summary.layers) {
-        if (milliseconds(forward, steps) + milliseconds(backward, steps) < kShown) continue;
+        if (milliseconds(forward, steps) + milliseconds(backward, steps) < kLeastShown) continue;
         Cells row{layer.empty() ? "(no layer)" : layer};
         append(row, forward, steps);
         append(row, backward, steps);

@@ -14,7 +14,7 @@ namespace keel {
 namespace {
 
 constexpr std::string_view kArithmetics[] = {"int8", "int8 requantized", "fp32"};
-constexpr std::size_t kShown = 10;  // layers on the screen
+constexpr std::size_t kLayersShown = 10;  // layers on the screen
 
 }  // namespace
 
@@ -73,7 +73,7 @@ std::string quantize_text(const QuantizeReport& report, const QuantizedFile& fil
         counts[0], counts[1], counts[2]);
     std::vector<LayerReport> worst = report.layers;
     std::ranges::sort(worst, {}, &LayerReport::snr_db);
-    worst.resize(std::min(worst.size(), kShown));
+    worst.resize(std::min(worst.size(), kLayersShown));
     std::vector<std::vector<std::string>> rows{{"layer", "SNR, dB", "its own", "arithmetic"}};
     for (const LayerReport& layer : worst)
         rows.push_back({layer.name, fmt::format("{:.1f}", layer.snr_db),

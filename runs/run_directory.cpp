@@ -1,29 +1,25 @@
 #include "runs/run_directory.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
-#include <sys/file.h>
 #include <unistd.h>
-#include <cerrno>
+#include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <sstream>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "engine/files.h"
 #include "engine/json.h"
+#include "engine/paths.h"
+#include "engine/patience.h"
 #include "kernels/error.h"
+#include "runs/log_file.h"
+#include "runs/metrics_files.h"
 
 namespace keel {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr std::uint64_t kMetricsLimit = std::uint64_t{1} << 30;  // bytes
 
 /// The files of a run, relative to its folder.
 const std::vector<fs::path>& run_files() {
@@ -43,40 +39,16 @@ const std::vector<fs::path>& run_files() {
     return files;
 }
 
-/// Runs a call of std::filesystem that reports by error code.
-template <class Call>
-void must(const char* what, const fs::path& path, Call&& call) {
-    std::error_code error;
-    call(error);
-    if (error) throw IoError(fmt::format("[run] cannot {} {}: {}", what, path.string(), error.message()));
-}
-
 std::shared_ptr<spdlog::logger> open_log(const fs::path& file, bool quiet) {
-    try {
-        auto to_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());
-        to_file->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
-        auto to_stderr = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-        // On a terminal a progress bar may stand in the line: it is cleared first.
-        to_stderr->set_pattern(::isatty(STDERR_FILENO) == 1 ? "\r\x1b[K%v" : "%v");
-        if (quiet) to_stderr->set_level(spdlog::level::warn);
-        auto log = std::make_shared<spdlog::logger>("run", spdlog::sinks_init_list{to_file, to_stderr});
-        log->flush_on(spdlog::level::info);
-        return log;
-    } catch (const spdlog::spdlog_ex& error) {
-        throw IoError(fmt::format("[run] cannot open {}: {}", file.string(), error.what()));
-    }
-}
-
-/// Adds `text` to the end of a file, all of it or nothing: a full disk takes a part. Throws IoError.
-void append_text(const fs::path& file, const std::string& text) {
-    std::error_code error;
-    const std::uintmax_t size = fs::file_size(file, error);
-    std::ofstream out(file, std::ios::app | std::ios::binary);
-    out << text << std::flush;
-    if (out) return;
-    out.close();
-    fs::resize_file(file, size == static_cast<std::uintmax_t>(-1) ? 0 : size, error);
-    throw IoError(fmt::format("[run] cannot write to {}", file.string()));
+    auto to_stderr = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    // On a terminal a progress bar may stand in the line: it is cleared first.
+    to_stderr->set_pattern(::isatty(STDERR_FILENO) == 1 ? "\r\x1b[K%v" : "%v");
+    if (quiet) to_stderr->set_level(spdlog::level::warn);
+    auto to_file = std::make_shared<LogFile>(file, to_stderr);
+    to_file->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
+    auto log = std::make_shared<spdlog::logger>("run", spdlog::sinks_init_list{to_file, to_stderr});
+    log->flush_on(spdlog::level::info);
+    return log;
 }
 
 bool is_nan(const Json& value) { return value.is_number_float() && std::isnan(value.get<double>()); }
@@ -95,45 +67,10 @@ std::string line_of(const Json& row) { return valid_json_text(row) + "\n"; }
 /// A JSON document for people, too.
 std::string document(const Json& json) { return valid_json_text(json, 2) + "\n"; }
 
-/// The epoch of a line of metrics.csv, or of metrics.jsonl; -1 where there is none.
-std::int64_t epoch_of_csv(const std::string& line) {
-    try {
-        std::size_t used = 0;
-        const std::int64_t epoch = std::stoll(line, &used);
-        return used == line.size() || line[used] == ',' ? epoch : -1;
-    } catch (const std::exception&) {
-        return -1;
-    }
-}
-
-std::int64_t epoch_of_json(const std::string& line) {
-    const Json row = try_parse_json(line);
-    if (!row.is_object() || !row.contains("epoch") || !row["epoch"].is_number_integer()) return -1;
-    return row["epoch"].get<std::int64_t>();
-}
-
-/// Keeps the first `head` lines and the rows up to `epoch`. A line without its end is what a crash left, and goes.
-void cut_file(const fs::path& file, int head, std::int64_t epoch, std::int64_t (*epoch_of)(const std::string&)) {
-    if (!fs::exists(file)) return;
-    std::istringstream lines(read_file(file, kMetricsLimit));
-    std::string kept, line;
-    for (int number = 1; std::getline(lines, line); ++number) {
-        if (lines.eof()) break;
-        const std::int64_t of_line = number <= head ? 0 : epoch_of(line);
-        if (of_line < 0) throw InputError(fmt::format("[run] {}:{} is no row of metrics", file.string(), number));
-        if (number <= head || of_line <= epoch) kept += line + "\n";
-    }
-    write_file_atomically(file, kept);
-}
-
 }  // namespace
 
 bool holds_run(const fs::path& path) {
-    for (const fs::path& file : run_files()) {
-        std::error_code error;
-        if (fs::exists(path / file, error)) return true;
-    }
-    return false;
+    return std::ranges::any_of(run_files(), [&](const fs::path& file) { return is_taken(path / file); });
 }
 
 void require_allowed(const fs::path& path, ExistingRun existing) {
@@ -143,39 +80,42 @@ void require_allowed(const fs::path& path, ExistingRun existing) {
 }
 
 template <class Call>
-void RunDirectory::attempt(Call&& call) {
+bool RunDirectory::attempt(Call&& call) {
+    const PatienceScope at_once(0);  // the run goes on meanwhile
     try {
+        require_own();
         call();
+        return true;
     } catch (const IoError& error) {
-        log_->error("{}", error.what());
+        log_->error("{}; it waits in memory for the next try", error.what());
+        return false;
     }
 }
 
-RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet) : path_(std::move(path)) {
+RunDirectory::RunDirectory(fs::path path, ExistingRun existing, bool quiet, std::unique_ptr<RunLease> lease)
+    : path_(std::move(path)),
+      metrics_csv_(path_ / "metrics.csv"),
+      metrics_jsonl_(path_ / "metrics.jsonl"),
+      divergence_(path_ / "divergence.jsonl"),
+      lease_(std::move(lease)) {
     require_allowed(path_, existing);
-    must("make the folder", path_ / "checkpoints",
-         [&](std::error_code& e) { fs::create_directories(path_ / "checkpoints", e); });
-
-    lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    // File systems that cannot lock a folder report other errors; a run there goes unguarded.
-    if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        ::close(lock_);
-        throw UsageError(fmt::format("[run] another process is writing to the run in {}", path_.string()));
-    }
-    try {
-        if (existing == ExistingRun::replace)
-            for (const fs::path& file : run_files())
-                must("remove", path_ / file, [&](std::error_code& e) { fs::remove(path_ / file, e); });
-        if (existing == ExistingRun::replace) remove_event_files(path_ / "tensorboard");
-        checkpoints().remove_leftovers();
-        log_ = open_log(path_ / "log.txt", quiet);
-    } catch (...) {
-        if (lock_ >= 0) ::close(lock_);
-        throw;
-    }
+    make_folders(path_ / "checkpoints");
+    if (!lease_) lease_ = std::make_unique<RunLease>(path_);
+    if (existing == ExistingRun::replace)
+        for (const fs::path& file : run_files()) remove_path(path_ / file);
+    if (existing == ExistingRun::replace) remove_event_files(path_ / "tensorboard");
+    checkpoints().remove_leftovers();
+    log_ = open_log(path_ / "log.txt", quiet);
+    if (!lease_->taken_over().empty()) log_->warn("{}", lease_->taken_over());
+    lease_->tell([log = log_](const std::string& text) { log->warn("{}", text); });
 }
 
-RunDirectory::RunDirectory(fs::path path, int rank) : path_(std::move(path)), writes_(false) {
+RunDirectory::RunDirectory(fs::path path, int rank)
+    : path_(std::move(path)),
+      metrics_csv_(path_ / "metrics.csv"),
+      metrics_jsonl_(path_ / "metrics.jsonl"),
+      divergence_(path_ / "divergence.jsonl"),
+      writes_(false) {
     auto to_stderr = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     to_stderr->set_pattern(fmt::format("rank {}: %v", rank));
     to_stderr->set_level(spdlog::level::warn);
@@ -183,39 +123,77 @@ RunDirectory::RunDirectory(fs::path path, int rank) : path_(std::move(path)), wr
 }
 
 RunDirectory::~RunDirectory() {
-    if (!pending_csv_.empty() || !pending_jsonl_.empty()) append_pending();
-    if (lock_ >= 0) ::close(lock_);
+    if (!writes()) return;
+    try {
+        write_waiting();
+    } catch (const UsageError&) {  // the rows are another process's now
+    }
+}
+
+void RunDirectory::require_own() {
+    if (!lease_) return;
+    try {
+        lease_->require();
+    } catch (const UsageError&) {
+        log_->sinks().front()->set_level(spdlog::level::off);  // log.txt
+        throw;
+    }
 }
 
 void RunDirectory::write_config(const std::string& toml) {
-    if (writes_) write_file_atomically(config_file(), toml);
-}
-
-void RunDirectory::write_machine(const Json& machine) {
-    if (writes_) write_file_atomically(path_ / "machine.json", document(machine));
-}
-
-void RunDirectory::write_data(const Json& data) {
     if (!writes_) return;
-    attempt([&] { write_file_atomically(path_ / "data.json", document(data)); });
+    require_own();
+    config_ = toml;
+    write_file_atomically(config_file(), toml);
 }
 
-void RunDirectory::write_predictions(const std::string& csv) {
-    if (!writes_) return;
-    attempt([&] { write_file_atomically(path_ / "val_predictions.csv", csv); });
-}
+void RunDirectory::write_machine(const Json& machine) { write("machine.json", document(machine)); }
 
-void RunDirectory::write_trace(const std::string& json) {
-    if (!writes_) return;
-    attempt([&] { write_file_atomically(path_ / "trace.json", json); });
-}
+void RunDirectory::write_data(const Json& data) { write("data.json", document(data)); }
+
+void RunDirectory::write_predictions(const std::string& csv) { write("val_predictions.csv", csv); }
+
+void RunDirectory::write_trace(const std::string& json) { write("trace.json", json); }
 
 void RunDirectory::write_events() {
     if (writes_) events_.emplace(path_ / "tensorboard");
 }
 
-void RunDirectory::record_error(const std::string& message) {
+void RunDirectory::write(const char* name, std::string contents) {
     if (!writes_) return;
+    waiting_[name] = std::move(contents);
+    write_whole_files();
+}
+
+void RunDirectory::write_whole_files() {
+    std::erase_if(waiting_, [&](const auto& file) {
+        return attempt([&] {
+            make_folders(path_);
+            write_file_atomically(path_ / file.first, file.second);
+        });
+    });
+}
+
+void RunDirectory::restore_config() {
+    if (config_.empty()) return;
+    attempt([&] {
+        if (is_there(config_file())) return;
+        make_folders(path_);
+        write_file_atomically(config_file(), config_);
+        log_->warn("{} was gone, and is written again", config_file().string());
+    });
+}
+
+void RunDirectory::write_waiting() {
+    restore_config();
+    write_whole_files();
+    for (GrowingFile* file : {&metrics_csv_, &metrics_jsonl_, &divergence_})
+        if (file->waits()) attempt([&] { file->flush(); });
+    if (events_ && events_->waits()) attempt([&] { events_->flush(); });
+}
+
+void RunDirectory::record_error(const std::string& message) {
+    if (!writes()) return;
     spdlog::logger to_file("run", log_->sinks().front());
     to_file.error("{}", message);
     to_file.flush();
@@ -232,35 +210,24 @@ void RunDirectory::append_metrics(const Json& row) {
         head += csv_cell(key);
         cells += csv_cell(value);
     }
-    const fs::path csv = path_ / "metrics.csv";
-    std::error_code error;
-    const bool is_new = !fs::exists(csv, error) || fs::file_size(csv, error) == 0;
-    pending_csv_ += (is_new && pending_csv_.empty() ? head + "\n" : "") + cells + "\n";
-    pending_jsonl_ += line_of(row);
-    append_pending();
-    if (events_) attempt([&] { events_->append(row); });
-}
-
-void RunDirectory::append_pending() {
-    attempt([&] {
-        append_text(path_ / "metrics.csv", pending_csv_);
-        pending_csv_.clear();
-    });
-    attempt([&] {
-        append_text(path_ / "metrics.jsonl", pending_jsonl_);
-        pending_jsonl_.clear();
-    });
+    metrics_csv_.add(cells + "\n", head + "\n");
+    metrics_jsonl_.add(line_of(row));
+    if (events_) events_->add(row);
+    write_waiting();
 }
 
 void RunDirectory::record_divergence(const Json& step) {
     if (!writes_) return;
-    attempt([&] { append_text(divergence_file(), line_of(step)); });
+    divergence_.add(line_of(step));
+    write_waiting();
 }
 
 void RunDirectory::cut_metrics_after(std::int64_t epoch) {
     if (!writes_) return;
-    cut_file(path_ / "metrics.csv", 1, epoch, epoch_of_csv);
-    cut_file(path_ / "metrics.jsonl", 0, epoch, epoch_of_json);
+    require_own();
+    for (const auto& [file, form] :
+         {std::pair(&metrics_csv_, MetricsForm::csv), std::pair(&metrics_jsonl_, MetricsForm::jsonl)})
+        for (const std::string& remark : cut_metrics(file->path(), form, epoch)) log_->warn("{}", remark);
 }
 
 }  // namespace keel

@@ -14,6 +14,9 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/patience.h"
+#include "engine/system_error.h"
+#include "kernels/error.h"
 #include "kernels/topology.h"
 
 namespace keel {
@@ -24,7 +27,7 @@ constexpr int kRounds = 100;  // of a lease that changes hands again and again
 
 [[noreturn]] void fail(const char* what, const fs::path& file) {
     const int code = errno;
-    throw IoError(fmt::format("[run] cannot {} {}: {}", what, file.string(), std::generic_category().message(code)));
+    throw_system_error(fmt::format("[run] cannot {} {}", what, file.string()), code);
 }
 
 /// The contents of a lease's file; none where there is none. Throws IoError.
@@ -82,7 +85,7 @@ RunLease::RunLease(fs::path folder, LeaseOptions options)
     : folder_(std::move(folder)), file_(file_of(folder_)), options_(std::move(options)), me_(make_holder()) {
     try {
         lock_folder();
-        take();
+        patiently([&] { take(); });
     } catch (...) {
         if (own_ >= 0) ::close(own_);
         if (lock_ >= 0) ::close(lock_);
@@ -130,6 +133,7 @@ void RunLease::take() {
         const std::optional<std::string> seen = contents_of(file_);
         if (!seen) continue;  // given back in this moment
         const std::optional<LeaseHolder> holder = read_lease_text(*seen);
+        if (own_ >= 0 && holder && holder->token == me_.token) return;  // taken, but the storage did not say so
         const HolderState state = holder ? state_of(*holder, me_, lock_proves_) : HolderState::unknown;
         if (state == HolderState::lives) refuse(holder);
         if (state == HolderState::unknown && !outlasts(*seen, holder)) continue;

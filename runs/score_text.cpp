@@ -3,16 +3,9 @@
 #include <fmt/format.h>
 
 #include "engine/text.h"
+#include "runs/undefined.h"
 
 namespace keel {
-namespace {
-
-std::string cell(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "undefined"; }
-
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
-}  // namespace
-
 Json to_json(const ModelSpec& spec, const Predictions& predictions, const Scores& scores) {
     Json json{{"samples", predictions.samples()}};
     if (spec.multi_label) {

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include "engine/text.h"
+#include "runs/undefined.h"
 
 namespace keel {
 namespace {
-
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
 Json interval_json(const std::optional<Interval>& interval) {
     return interval ? Json{interval->low, interval->high} : Json(nullptr);

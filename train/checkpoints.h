@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,10 +20,12 @@ public:
     std::filesystem::path previous() const { return folder_ / "previous.safetensors"; }
     std::filesystem::path best() const { return folder_ / "best.safetensors"; }
 
-    /// Makes the folder, and `state` the last checkpoint, and the best where it is. It is written beside the others and
-    /// read back from the disk before they change: whenever this is cut off, last or previous is whole. Throws IoError;
-    /// then all are what they were, or only last is.
-    void save(const CheckpointState& state, bool best) const;
+    /// Makes the folder, and `state` the last checkpoint, and the best where it is, or where the file of a best that
+    /// was saved before is gone. It is written beside the others and read back from the disk before they change:
+    /// whenever this is cut off, last or previous is whole. Throws IoError, at once, without patience
+    /// (engine/patience.h); then all are what they were, or only last is. `before_commit` is called once the new file
+    /// is on the disk, before each of the others changes; what it throws keeps them from that.
+    void save(const CheckpointState& state, bool best, const std::function<void()>& before_commit = {}) const;
 
     struct Found {
         std::filesystem::path file;
@@ -30,11 +33,12 @@ public:
         std::vector<std::string>
             refused;  ///< messages about newer files, or those whose age nobody can tell, that did not verify
     };
-    /// Returns the newest (by steps) that verifies, none where there is none. Throws InputError that names all where
-    /// none of them verifies.
+    /// Returns the last if it verifies, else the newest (by steps) that does, none where there is none. Throws
+    /// StorageError where the storage does not answer, for an older one would be work lost; where none of them verifies
+    /// an error that names all: IoError if the system refuses one, else InputError.
     std::optional<Found> newest() const;
 
-    /// Removes what a killed process left half-written.
+    /// Removes what a killed process left half-written, as far as the system lets it.
     void remove_leftovers() const;
 
 private:

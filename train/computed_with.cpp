@@ -23,7 +23,7 @@ std::vector<std::string> computing_changes(const ComputedWith& then, const Compu
         changes.push_back(change + ": the weights' last bits will not be those of a run that went on as it was");
     };
     if (then.threads != now.threads && !fixed_sums)
-        add(fmt::format("resumed with {} threads in place of {}", now.threads, then.threads));
+        add(fmt::format("resumed with {} thread{} in place of {}", now.threads, now.threads == 1 ? "" : "s", then.threads));
     if (then.isa != now.isa) add(fmt::format("resumed on {} in place of {}", now.isa, then.isa));
     if (then.library != now.library)
         add(fmt::format("resumed with oneDNN {} in place of {}", now.library, then.library));
@@ -63,6 +63,8 @@ CommonIsa::CommonIsa(World& world, bool reproducible) {
                         differ, common.name));
     note_ = fmt::format("{}: all ranks compute with {}, which every one has", differ, common.name);
     scope_.emplace(common);
+    // Where a rank's oneDNN is at work already, its layouts decide whether the ranks can go together (GradientBuckets).
+    kernels::cap_convolution_library(common);
 }
 
 }  // namespace keel

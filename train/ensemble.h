@@ -14,9 +14,12 @@ namespace keel {
 /// their outputs are, take over the labels of `scored_on` in their order, if there is such a data set and it has as
 /// many. Throws UsageError for none, InputError unless all have the same task and labels.
 std::vector<ModelSpec> read_ensemble(const std::vector<std::string>& checkpoints, const Dataset* scored_on = nullptr);
+/// The same with what was read: what load_predictor() and evaluate_ensemble() take.
+std::vector<OpenedModel> open_ensemble(const std::vector<std::string>& checkpoints, const Dataset* scored_on = nullptr);
 
 struct EnsembleOptions {
     std::vector<std::string> checkpoints{};
+    std::vector<OpenedModel> opened{};  ///< what open_ensemble() made of them on the same data; empty: they are opened
     ViewOptions views{};
     bool calibrated = false;  ///< each model's probabilities are calibrated before they are averaged
     std::function<void(const std::string& checkpoint)> on_model{};  ///< called before each is evaluated

@@ -25,10 +25,14 @@ Predictions evaluate(const Predictor& model, const Dataset& dataset, const Loade
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {},
                      const ViewOptions& views = {});
 
-/// Returns what evaluate() does, or none as soon as `stop` says so between two batches.
+/// Returns what evaluate() does, or none as soon as `stop` says so between two batches. Images without an answer
+/// (Predictor::logits()) have NaN: whoever gathers the predictions of all ranks calls require_answers() then.
 std::optional<Predictions> evaluate_unless(
     const std::function<bool()>& stop, const Predictor& model, const Dataset& dataset, LoaderOptions options,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress = {}, const ViewOptions& views = {});
+
+/// Throws InputError, which names an image and the model, where a prediction is NaN or infinite.
+void require_answers(const Predictions& predictions, const std::string& model);
 
 /// Returns the data set as the model is scored on it: by the labels that both have, of models of labels
 /// (data/sources/common_labels.h). Throws InputError where they have none in common or other tasks, or of models of

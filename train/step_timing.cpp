@@ -63,6 +63,7 @@ StepTiming train(const StepTimingOptions& o, World& world) {
 
 /// What is timed.
 LoadedGraph graph_of(const StepTimingOptions& o) {
+    if (o.opened && o.opened->state) return load_graph(*o.opened->state, o.checkpoint);
     if (!o.checkpoint.empty()) return load_graph(o.checkpoint);
     const auto module = make_model(o.model, o.options, o.seed);
     return {{.name = o.model, .options = o.options, .image_size = o.image_size},
@@ -92,7 +93,8 @@ StepTiming int8(const StepTimingOptions& o, LoadedGraph model) {
 
 void take_checkpoint(StepTimingOptions& o) {
     if (o.checkpoint.empty()) return;
-    const ModelSpec spec = read_model_spec(o.checkpoint);
+    o.opened = open_model(o.checkpoint);
+    const ModelSpec& spec = o.opened->spec;
     o.model = spec.name;
     o.options = spec.options;
     o.image_size = spec.image_size;

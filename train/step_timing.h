@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "distributed/world.h"
+#include "embed/loaded_model.h"
 #include "kernels/profile.h"
 #include "models/registry.h"
 
@@ -15,6 +17,7 @@ namespace keel {
 
 struct StepTimingOptions {
     std::string checkpoint{};  ///< file of the model, see take_checkpoint(); empty: by its name, with random weights
+    std::optional<OpenedModel> opened{};                ///< it
     std::string model = "densenet121", mode = "train";  ///< train, infer or int8
     ModelOptions options{};
     std::int64_t batch = 16, image_size = 224;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <vector>
 
@@ -98,7 +99,10 @@ TracedRanks traced_ranks(std::string_view json, const std::string& origin) {
         auto& own = result.ranks.emplace_back();
         for (std::size_t s = 0; s < steps; ++s) {
             if (rank[s].work <= 0) refuse(origin, "a step whose waits are longer than itself");
-            own.push_back({rank[s].work / result.seconds, std::max(0.0, rank[s].input)});
+            const MeasuredStep step{rank[s].work / result.seconds, std::max(0.0, rank[s].input)};
+            if (!(step.factor > 0) || !std::isfinite(step.factor) || !std::isfinite(step.input))
+                refuse(origin, "times that are no microseconds of a run");
+            own.push_back(step);
         }
     }
     return result;

@@ -25,7 +25,8 @@ Options run_options() {
         {"data", &C::data, "SPEC", {}, kDataHelp, "", true},
         {"out", &C::out, "DIR", {}, "run directory", "", true},
         {"epochs", &C::epochs, "epochs", kWholeFromOne, "passes over the training split"},
-        {"max_steps", &C::max_steps, "steps", kWholeFromZero, "stop after so many steps", "no limit"},
+        {"max_steps", &C::max_steps, "steps", kWholeFromZero,
+         "stop after so many steps, of as many images as the run began with", "no limit"},
         {"batch_size", &C::batch_size, "images", from_to(1, 65536), "images in a step of each rank"},
     };
 }
@@ -58,7 +59,8 @@ Options optimizer_options() {
 Options schedule_options() {
     return {
         {"schedule", &C::schedule, "", Words{"constant", "step", "cosine", "plateau"}, "course of the learning rate"},
-        {"warmup_steps", &C::warmup_steps, "steps", kWholeFromZero, "linear warm-up", "none"},
+        {"warmup_steps", &C::warmup_steps, "steps", kWholeFromZero,
+         "linear warm-up, in steps of as many images as the run began with", "none"},
         {"min_lr", &C::min_lr, "", at_least(0), "lowest learning rate of step, cosine and plateau"},
         {"step_epochs", &C::step_epochs, "epochs", kWholeFromZero, "step: decay every so many epochs",
          "at the milestones alone"},
@@ -270,6 +272,8 @@ Options loading_options() {
         {"prefetch", &C::prefetch, "batches", from_to(1, 1024), "batches decoded ahead, at most"},
         {"max_bad", &C::max_bad, "of the split", kFraction,
          "unreadable images, rounded up, that are skipped; more end the run with 3"},
+        {"io_patience", &C::io_patience, "seconds", from_to(0, 86400),
+         "how long reads are tried again where the storage does not answer; then the run saves and ends with 5"},
     };
 }
 
@@ -285,7 +289,8 @@ Options process_options() {
         {"checkpoint_minutes", &C::checkpoint_minutes, "minutes", at_least(0),
          "time between checkpoints within an epoch", "epochs' ends"},
         {"eval_every", &C::eval_every, "epochs", kWholeFromOne, "epochs between validations"},
-        {"patience", &C::patience, "epochs", kWholeFromZero, "stop after so many epochs without progress", "never"},
+        {"patience", &C::patience, "epochs", kWholeFromZero,
+         "stop after so many epochs without progress, at a validation", "never"},
         {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
         {"trace_steps", &C::trace_steps, "steps", from_to(0, 1000),
          "record so many steps, after the tenth, in trace.json of the run"},
@@ -323,10 +328,10 @@ std::span<const Option<TrainConfig>> image_reading_options() {
 }
 
 bool may_change_on_resume(std::string_view key) {
-    static constexpr std::string_view kFree[] = {"out",      "epochs",        "max_steps",  "workers",
-                                                 "prefetch", "max_bad",       "patience",   "checkpoint_minutes",
-                                                 "threads",  "max_divergent", "time_limit", "tensorboard",
-                                                 "overlap",  "elastic",       "trace_steps"};
+    static constexpr std::string_view kFree[] = {"out",      "epochs",        "max_steps",   "workers",
+                                                 "prefetch", "max_bad",       "patience",    "checkpoint_minutes",
+                                                 "threads",  "max_divergent", "time_limit",  "tensorboard",
+                                                 "overlap",  "elastic",       "trace_steps", "io_patience"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

@@ -80,6 +80,7 @@ struct TrainConfig : DatasetOptions {
     int workers = 2;
     int prefetch = 4;
     double max_bad = 0.001;
+    double io_patience = 120;  ///< seconds
 
     std::string time_limit;            ///< see read_time_limit()
     double checkpoint_minutes = 10.0;  ///< 0: at the ends of epochs only
@@ -104,8 +105,8 @@ std::span<const Option<TrainConfig>> dataset_options();
 /// Returns those of them that say how an image file is read, ImageReading: commands without a data set take them.
 std::span<const Option<TrainConfig>> image_reading_options();
 
-/// Returns whether a resumed run may change an option: no weight of any step depends on them, but for the cosine's
-/// course on how long the run shall be.
+/// Returns whether a resumed run may change an option: it is the same run still. Threads change the last bits of its
+/// weights (train/computed_with.h), and how long it shall be the cosine's course.
 bool may_change_on_resume(std::string_view key);
 
 }  // namespace keel

@@ -46,16 +46,15 @@ public:
     bool lasts(const Child& mpirun) {
         const bool ranks = mpirun.has_children();
         had_ = had_ || ranks;
-        if (ranks || !had_)
-            since_.reset();
-        else if (!since_)
-            since_ = Clock::now();
-        return since_ && Clock::now() > *since_ + kAlone;
+        const bool alone = had_ && !ranks;
+        if (alone && !alone_) since_ = Clock::now();
+        alone_ = alone;
+        return alone && Clock::now() > since_ + kAlone;
     }
 
 private:
-    bool had_ = false;
-    std::optional<Clock::time_point> since_;
+    bool had_ = false, alone_ = false;
+    Clock::time_point since_;
 };
 
 }  // namespace

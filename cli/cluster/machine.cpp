@@ -58,9 +58,8 @@ std::vector<std::string> warnings_of(const Machine& m) {
 
 Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
     const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
-    Json others = Json::array();
-    for (const Machine::OtherIsa& other : m.other_isas)
-        others.push_back({{"name", other.name}, {"why_not", other.why_not}});
+    std::vector<std::string> others;
+    for (const Machine::OtherIsa& other : m.other_isas) others.push_back(other.name + ": " + other.why_not);
     return {
         {"cpu", m.cpu},
         {"features", m.features},

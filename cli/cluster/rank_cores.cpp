@@ -28,8 +28,8 @@ std::vector<int> numbers(const std::vector<Cpu>& cpus) {
 }
 
 bool asked_of_launcher() {
-    for (const char* variable :
-         {"OMPI_MCA_rmaps_base_oversubscribe", "PRTE_MCA_rmaps_base_oversubscribe", "SLURM_OVERCOMMIT"})
+    for (const char* variable : {"OMPI_MCA_rmaps_base_oversubscribe", "PRTE_MCA_rmaps_base_oversubscribe",
+                                 "KEEL_OVERSUBSCRIBE", "SLURM_OVERCOMMIT"})
         if (const char* text = std::getenv(variable); text != nullptr && std::string_view(text) != "0") return true;
     return false;
 }

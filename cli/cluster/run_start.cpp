@@ -18,10 +18,10 @@ std::unique_ptr<RunLease> lease_to_resume(const std::filesystem::path& out, Worl
     return std::make_unique<RunLease>(out, std::move(options));
 }
 
-std::vector<std::string> take_threads(const CoreWishes& wishes, int workers, const Globals& globals, World& world) {
-    std::vector<std::string> notes = !world.is_single()                  ? take_cores(world, wishes)
-                                     : wishes.threads == globals.threads ? globals.core_notes
-                                                                         : take_lone_cores(wishes.threads, wishes.bind);
+std::vector<std::string> take_threads(const CoreWishes& wishes, int workers, const TakenThreads& before, World& world) {
+    std::vector<std::string> notes = !world.is_single()               ? take_cores(world, wishes)
+                                     : wishes.threads == before.asked ? before.notes
+                                                                      : take_lone_cores(wishes.threads, wishes.bind);
     if (std::string shortage = team_shortage(); !shortage.empty()) notes.push_back(std::move(shortage));
     // Those of the compute pool can be fewer. Of the others none: the lease's, the loader's own, a heartbeat's two.
     constexpr int kOthers = 4;

@@ -20,6 +20,7 @@
 #include "data/sources/pack_targets.h"
 #include "engine/files.h"
 #include "engine/json.h"
+#include "engine/patience.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -65,7 +66,7 @@ private:
             throw UsageError(
                 fmt::format("[pack] more than {} shards; larger ones are wanted (--shard-mb)", kMaxShards));
         const auto number = static_cast<std::uint32_t>(sizes_.size());
-        file_ = std::make_unique<AtomicFile>(folder_ / shard_name(number));
+        patiently([&] { file_ = std::make_unique<AtomicFile>(folder_ / shard_name(number)); });
         ShardHeader header{.version = kShardVersion, .number = number};
         std::memcpy(header.magic, kShardMagic, kMagicBytes);
         file_->write(&header, sizeof(header));

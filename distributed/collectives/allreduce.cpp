@@ -13,7 +13,7 @@
 namespace keel {
 namespace {
 
-constexpr int kTag = 1;
+constexpr int kSumsTag = 1;
 constexpr std::int64_t kAhead = 4;  // messages under way either way before their turn
 /// Elements that are summed over all windows at once: they stay in the second-level cache until all windows are
 /// written.
@@ -22,12 +22,12 @@ constexpr std::int64_t kShareStep = 16384;
 bool overlap(const ElementRange& a, const ElementRange& b) { return a.begin < b.end() && b.begin < a.end(); }
 
 /// A span of the profile whose seconds are added up as well.
-class Clock {
+class Stopwatch {
 public:
-    Clock(const char* kind, double& seconds) : span_(kind), seconds_(seconds) {}
-    ~Clock() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-    Clock(const Clock&) = delete;
-    Clock& operator=(const Clock&) = delete;
+    Stopwatch(const char* kind, double& seconds) : span_(kind), seconds_(seconds) {}
+    ~Stopwatch() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
 
 private:
     profile::Span span_;
@@ -78,7 +78,7 @@ public:
                 if (step(posted_).from >= 0) post_receive(posted_);
             if (i < steps && step(i).from >= 0) finish_receive(i);
         }
-        const Clock clock("wire", all_.traffic_.wire);
+        const Stopwatch clock("wire", all_.traffic_.wire);
         for (Outgoing& out : all_.outgoing_) all_.communicator_.wait(*out.request);
         all_.outgoing_.clear();
     }
@@ -132,7 +132,7 @@ void Allreduce::Pass<T>::send(std::int64_t i) {
             size = out.packed.size() * sizeof(std::uint16_t);
         }
     }
-    out.request = all_.communicator_.send(rank_of(step(i).to), kTag, bytes, size);
+    out.request = all_.communicator_.send(rank_of(step(i).to), kSumsTag, bytes, size);
     ++all_.traffic_.messages;
     all_.traffic_.bytes += static_cast<std::int64_t>(size);
     all_.outgoing_.push_back(std::move(out));
@@ -159,17 +159,17 @@ void Allreduce::Pass<T>::post_receive(std::int64_t i) {
     } else {
         settle(received);
     }
-    requests_[slot(i)] = all_.communicator_.receive(rank_of(step(i).from), kTag, into, bytes);
+    requests_[slot(i)] = all_.communicator_.receive(rank_of(step(i).from), kSumsTag, into, bytes);
 }
 
 template <class T>
 void Allreduce::Pass<T>::finish_receive(std::int64_t i) {
     const ElementRange& received = step(i).received;
     {
-        const Clock clock("wire", all_.traffic_.wire);
+        const Stopwatch clock("wire", all_.traffic_.wire);
         all_.communicator_.wait(*requests_[slot(i)]);
     }
-    const Clock clock("sums", all_.traffic_.sums);
+    const Stopwatch clock("sums", all_.traffic_.sums);
     T* const into = data_ + received.begin;
     if constexpr (kFloat<T>) {
         const auto* halves = reinterpret_cast<const std::uint16_t*>(scratch(i).data());
@@ -211,7 +211,7 @@ void Allreduce::sum_shared(SharedMemory& memory, const ElementRange& range) {
 void Allreduce::sum_in_slots(SharedMemory& memory, const ElementRange& range) {
     float* const own = memory.part<float>(memory.rank()) + range.begin;
     {
-        const Clock clock("skew", node_traffic_.skew);
+        const Stopwatch clock("skew", node_traffic_.skew);
         memory.exchange(own, static_cast<std::size_t>(range.count) * sizeof(float));
     }
     if (memory.rank() != 0) std::copy_n(memory.slot<float>(0), range.count, own);
@@ -226,12 +226,12 @@ void Allreduce::sum_in_node(SharedMemory& memory, const ElementRange& range, Add
         return sum_in_slots(memory, range);
     const ElementRange share = part_of(range, memory.rank(), memory.size());
     const auto barrier = [&] {
-        const Clock clock("skew", node_traffic_.skew);
+        const Stopwatch clock("skew", node_traffic_.skew);
         memory.barrier();
     };
     barrier();  // all have written what is to be summed
     if (memory.size() > 1) {
-        const Clock clock("sums", node_traffic_.sums);
+        const Stopwatch clock("sums", node_traffic_.sums);
         on(adders, share, [&](const ElementRange& part) {
             std::vector<float*> at(static_cast<std::size_t>(memory.size()));
             for (int r = 0; r < memory.size(); ++r)
@@ -255,14 +255,14 @@ void Allreduce::sum_between_nodes(SharedMemory& memory, const ElementRange& rang
 void Allreduce::spread_in_node(SharedMemory& memory, const ElementRange& range, Adders adders) {
     const ElementRange share = part_of(range, memory.rank(), memory.size());
     if (memory.size() > 1) {
-        const Clock clock("sums", node_traffic_.sums);
+        const Stopwatch clock("sums", node_traffic_.sums);
         on(adders, share, [&](const ElementRange& part) {
             const float* const own = memory.part<float>(memory.rank()) + part.begin;
             for (int r = 0; r < memory.size(); ++r)
                 if (r != memory.rank()) std::copy_n(own, part.count, memory.part<float>(r) + part.begin);
         });
     }
-    const Clock clock("skew", node_traffic_.skew);
+    const Stopwatch clock("skew", node_traffic_.skew);
     memory.barrier();  // all shares are there
 }
 

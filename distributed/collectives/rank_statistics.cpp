@@ -17,8 +17,7 @@ RankStatistics::RankStatistics(World& world, int group) : world_(world) {
     const int size = group == 0 ? world.size() : group, first = world.rank() / size * size;
     members_ = RankGroup::every(first, std::min(size, world.size() - first));
     world.call([&](Communicator& communicator) {
-        if (communicator.topology().nodes() == 1)
-            memory_ = communicator.share(2 * kSlot * sizeof(double));
+        if (communicator.topology().nodes() == 1) memory_ = communicator.share(2 * kSlot * sizeof(double));
         if (memory_ && memory_->apart()) memory_.reset();
         if (!memory_) messages_ = std::make_unique<Allreduce>(communicator);
     });

@@ -10,7 +10,7 @@
 namespace keel {
 namespace {
 
-constexpr int kTag = 3;
+constexpr int kSelfTestTag = 3;
 constexpr std::int64_t kLong = 1 << 20;    // bytes of a long message
 constexpr std::int64_t kWindow = 4 << 20;  // bytes summed in shared memory
 constexpr int kRounds = 5, kShortMessages = 20, kBarriers = 20;
@@ -32,8 +32,8 @@ double least_seconds(Work work) {
 /// be.
 void shift(Communicator& communicator, std::vector<std::byte>& out, std::vector<std::byte>& in, std::size_t bytes) {
     const int rank = communicator.rank(), ranks = communicator.size();
-    const Request incoming = communicator.receive((rank + ranks - 1) % ranks, kTag, in.data(), bytes);
-    const Request outgoing = communicator.send((rank + 1) % ranks, kTag, out.data(), bytes);
+    const Request incoming = communicator.receive((rank + ranks - 1) % ranks, kSelfTestTag, in.data(), bytes);
+    const Request outgoing = communicator.send((rank + 1) % ranks, kSelfTestTag, out.data(), bytes);
     communicator.wait(*incoming);
     communicator.wait(*outgoing);
 }

@@ -32,7 +32,8 @@ Hub::Hub(HeartbeatChildren children, const HeartbeatTree& tree, const std::strin
       states_(static_cast<std::size_t>(tree.size)) {
     for (int rank = 1; rank < tree.size; ++rank)
         states_[static_cast<std::size_t>(heartbeat_parent(rank, tree.arity))].relays = true;
-    for (RankState& state : states_) state.host = "?";  // of those that talk to others, until those have said which
+    for (RankState& state : states_)
+        state.host.assign(1, '?');  // of those that talk to others, until those have said which
     for (const HeartbeatChildren::Child& child : children_.all())
         states_[static_cast<std::size_t>(child.rank)].host = child.host;
     states_[0].host = host;
@@ -130,6 +131,7 @@ void Spoke::take(int child, const Frame& frame) {
         pending_[frame.rank] = frame.beat;
         urgent_ = (frame.beat.done && done_.insert(frame.rank).second) || urgent_;
     } else if (frame.kind == FrameKind::farewell || frame.kind == FrameKind::lost || frame.kind == FrameKind::host) {
+        pass_on();  // what that rank has said before comes first
         parent_.send(frame);
     }
 }

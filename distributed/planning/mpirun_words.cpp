@@ -7,6 +7,9 @@ using Words = std::vector<std::string>;
 
 void add(Words& words, const Words& more) { words.insert(words.end(), more.begin(), more.end()); }
 
+/// By it a rank knows that it was asked for where the make says it nowhere, see take_cores().
+constexpr const char* kCrowded = "KEEL_OVERSUBSCRIBE";
+
 /// Hydra, which lets ranks outnumber cores.
 Words hydra_words(const MpirunRequest& request) {
     Words words{"-np", std::to_string(request.ranks)};
@@ -14,6 +17,7 @@ Words hydra_words(const MpirunRequest& request) {
     if (!request.hosts.empty()) add(words, {"-hosts", request.hosts});
     if (request.per_node > 0) add(words, {"-ppn", std::to_string(request.per_node)});
     add(words, {"-bind-to", "none"});
+    if (request.crowded) add(words, {"-genv", kCrowded, "1"});
     return words;
 }
 
@@ -38,6 +42,7 @@ Words mpirun_words(MpiMake make, const MpirunRequest& request) {
     if (!request.hosts.empty()) add(words, {"--host", request.hosts});
     if (request.crowded && !five) add(words, {"--oversubscribe"});
     if (request.crowded) add(words, {"--mca", "mpi_yield_when_idle", "1"});
+    if (request.crowded && five) add(words, {"-x", kCrowded + std::string("=1")});
     return words;
 }
 

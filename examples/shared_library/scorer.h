@@ -8,16 +8,19 @@
 extern "C" {
 #endif
 
+/* Compiled with -fvisibility=hidden, the library shows what says so. */
+#define SCORER_API __attribute__((visibility("default")))
+
 typedef struct scorer scorer;
 
 /* NULL where the checkpoint cannot be loaded; scorer_error() says why. */
-scorer* scorer_open(const char* checkpoint);
-void scorer_close(scorer* s);
-size_t scorer_labels(const scorer* s);
-const char* scorer_label(const scorer* s, size_t label);
+SCORER_API scorer* scorer_open(const char* checkpoint);
+SCORER_API void scorer_close(scorer* s);
+SCORER_API size_t scorer_labels(const scorer* s);
+SCORER_API const char* scorer_label(const scorer* s, size_t label);
 /* 0, or -1 where the image cannot be read. */
-int scorer_score(const scorer* s, const char* image, float* scores);
-const char* scorer_error(void);
+SCORER_API int scorer_score(const scorer* s, const char* image, float* scores);
+SCORER_API const char* scorer_error(void);
 
 #ifdef __cplusplus
 }

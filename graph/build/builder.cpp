@@ -272,7 +272,7 @@ Value Builder::room_behind(const Value& src, std::int64_t count) const {
 
 Graph Builder::finish(const Value& dst) {
     graph_.dst = dst;
-    check(graph_);
+    check_structure(graph_);
     place_concats(graph_);
     reuse_buffers(graph_);
     drop_unused_buffers(graph_);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <new>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -67,31 +68,47 @@ bool is_over_classes(const onnx::Node& node) {
     return axis != nullptr && (*axis == 1 || *axis == -1);
 }
 
-/// Makes the softmax or sigmoid at the end of a model pass what it reads: nothing else reads it, and what follows it
-/// only makes a row of its numbers.
-Outputs pass_end(onnx::Model& model, const std::string& output, std::vector<std::string>& notes) {
+/// The softmax or sigmoid at the end of a model.
+struct End {
+    std::size_t node;
+    Outputs outputs;
+    bool moved;  ///< its result is reshaped before it is the model's
+};
+
+/// Finds the softmax or sigmoid that nothing follows but what only makes a row of its numbers, and that nothing else
+/// reads.
+std::optional<End> end_of(const onnx::Model& model, const std::string& output) {
     std::map<std::string, int> readers{{output, 1}};
     for (const onnx::Node& node : model.nodes)
         for (const std::string& input : node.inputs) ++readers[input];
     const bool of_row = model.outputs[0].dims.size() == 2;
+    bool moved = false;
     std::string name = output;
-    for (auto node = model.nodes.rbegin(); node != model.nodes.rend(); ++node) {
-        if (node->outputs.empty() || node->outputs[0] != name || node->inputs.empty()) continue;
-        const std::string& op = node->op;
-        const bool sigmoid = op == "Sigmoid",
-                   softmax = (op == "Softmax" || op == "LogSoftmax") && is_over_classes(*node);
-        if (readers[name] > 1) return Outputs::logits;
-        if (sigmoid || softmax) {
-            notes.push_back(fmt::format("the model ends in {}: its input are the logits", op));
-            *node = {node->name, "Identity", "", {node->inputs[0]}, {node->outputs[0]}, {}};
-            return sigmoid ? Outputs::sigmoid : Outputs::softmax;
-        }
+    for (std::size_t i = model.nodes.size(); i-- > 0;) {
+        const onnx::Node& node = model.nodes[i];
+        if (node.outputs.empty() || node.outputs[0] != name || node.inputs.empty()) continue;
+        const std::string& op = node.op;
+        if (readers[name] > 1) return {};
+        if (op == "Sigmoid") return End{i, Outputs::sigmoid, moved};
+        if ((op == "Softmax" || op == "LogSoftmax") && is_over_classes(node)) return End{i, Outputs::softmax, moved};
         const bool passes = op == "Identity" || op == "Dropout" || op == "Cast",
                    moves = op == "Flatten" || op == "Reshape" || op == "Squeeze" || op == "Unsqueeze";
-        if (!passes && !(moves && of_row)) return Outputs::logits;
-        name = node->inputs[0];
+        if (!passes && !(moves && of_row)) return {};
+        moved = moved || moves;
+        name = node.inputs[0];
     }
-    return Outputs::logits;
+    return {};
+}
+
+/// Whether the end of a model is left to who reads its result: where it is of a row of classes. Of maps, which are
+/// reshaped to a row, it is an operator like others.
+bool is_left(const End& end, const onnx::Node& node, const Values& values) {
+    if (!end.moved) return true;
+    const auto found = values.known.find(node.inputs[0]);
+    const auto* view = found == values.known.end() ? nullptr : std::get_if<View>(&found->second);
+    if (view == nullptr) return false;
+    const std::vector<std::int64_t> dims = view->dims();
+    return std::ranges::count_if(dims, [](std::int64_t dim) { return dim != 1; }) <= 1;
 }
 
 /// Throws InputError for weights that are no numbers. A single number may be infinite, as bounds are.
@@ -195,7 +212,7 @@ ImportedGraph import_graph(onnx::Model model, std::int64_t h, std::int64_t w, st
         result.notes.push_back(fmt::format("the output {} is left out, {} is taken", model.outputs[i].name, output));
     model.outputs.resize(1);
     use_known_names(model);
-    result.outputs = pass_end(model, output, result.notes);
+    const std::optional<End> end = end_of(model, output);
     const std::vector<bool> needed = needed_for(model, output);
 
     Builder builder(h, w, c);
@@ -213,8 +230,15 @@ ImportedGraph import_graph(onnx::Model model, std::int64_t h, std::int64_t w, st
         result.notes.push_back("the model takes images {n, rows, columns, channels}");
     }
     values.known.insert_or_assign(images.input, std::move(input));
-    for (std::size_t i = 0; i < model.nodes.size(); ++i)
-        if (needed[i]) lower(model.nodes[i], opset, values, builder);
+    for (std::size_t i = 0; i < model.nodes.size(); ++i) {
+        onnx::Node& node = model.nodes[i];
+        if (end && i == end->node && is_left(*end, node, values)) {
+            result.outputs = end->outputs;
+            result.notes.push_back(fmt::format("the model ends in {}: its input are the logits", node.op));
+            node = {node.name, "Identity", "", {node.inputs[0]}, {node.outputs[0]}, {}};
+        }
+        if (needed[i]) lower(node, opset, values, builder);
+    }
     try {
         const Value dst = result_of(builder, values, output, result.outputs);
         result.graph = builder.finish(dst);

@@ -265,6 +265,9 @@ void pool(NodeScope& node, WindowPool::Kind kind) {
     const bool ceil = node.integer("ceil_mode", 0) != 0, count_padding = node.integer("count_include_pad", 0) != 0;
     const std::int64_t oh = window.rows.windows(h, ceil), ow = window.columns.windows(w, ceil);
     node.require(oh > 0 && ow > 0, "an image that holds a window");
+    if (kernel == std::vector<std::int64_t>{1, 1} && window.rows.stride == 1 && window.columns.stride == 1 && oh == h &&
+        ow == w && window.rows.before == 0 && window.columns.before == 0)
+        return node.output(from);  // what exporters make of an adaptive pool to the extents that a map has
     Value result{};
     const bool average = kind == WindowPool::Kind::average;
     if (is_square(window, h, w, oh, ow) && (!average || count_padding || window.rows.before == 0)) {

@@ -119,7 +119,8 @@ void Conv::check(const NodeCheck& node) const {
     node.require_floats();
     node.require(weights && weights.rank() == 4 && !weights.layout(), "plain weights of four dims");
     node.require(std::ssize(bias) == check_conv(node, weights, window), "a bias of dst's channels");
-    node.require(all_finite(weights) && all_finite(bias), "finite weights");
+    node.require_finite(weights, "finite weights");
+    node.require_finite(bias, "finite weights");
     check_prologue(node, prologue);
     node.require_residual();
     if (!activation) return;

@@ -12,7 +12,7 @@ namespace keel::graph {
 class NodeCheck;
 
 /// (clamp(round(src / scale) + zero, low, high) - zero) * scale: ONNX's QuantizeLinear and DequantizeLinear, one after
-/// the other, to the bit. The nearest whole number, the even one of two; a NaN stays NaN.
+/// the other, to the bit. The nearest whole number, the even one of two; NaN of a NaN or an infinity.
 struct FakeQuantize {
     static constexpr std::string_view kName = "fake_quantize";
     static constexpr bool kInPlace = true;

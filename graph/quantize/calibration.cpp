@@ -4,9 +4,7 @@
 
 #include "graph/ops/pool.h"
 #include "kernels/eltwise/eltwise.h"
-#include "kernels/error.h"
 #include "kernels/parallel.h"
-#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -35,8 +33,6 @@ public:
     void add(const Tensor& batch) {
         n_ = batch.dim(0);
         images_ += n_;
-        if (!kernels::all_finite(batch.elements(), batch.data<float>()))
-            throw InputError("[quantize] an image holds NaN or infinity");
         result_.images.add(batch.data<float>(), batch.elements());
         const Tensor logits = Tensor::empty({n_, graph_.dst.c});
         floats_.run(n_, batch.data<float>(), logits.data<float>(), watch_);

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "kernels/error.h"
+#include "kernels/reduce/reduce.h"
 
 namespace keel {
 namespace {
@@ -62,6 +63,10 @@ std::vector<std::string> require_variation(std::span<const Tensor> seen, std::sp
     const auto refuse = [](const std::string& what) {
         throw InputError("[quantize] " + what + ": wanted images as different as those that the model will see");
     };
+    for (const auto& batches : {seen, held_out})
+        for (const Tensor& batch : batches)
+            if (!kernels::all_finite(batch.elements(), batch.data<float>()))
+                throw InputError("[quantize] an image holds NaN or infinity");
     const Variation variation = variation_of(seen);
     const std::string count = std::to_string(variation.images) + " images to calibrate with";
     if (variation.images > 1 && variation.distinct == 1) refuse("the " + count + " are all the same");

@@ -20,9 +20,9 @@ struct Variation {
 
 Variation variation_of(std::span<const Tensor> batches);
 
-/// Throws InputError where ranges made of `seen`, or a comparison on `held_out`, would say nothing: all images the same
-/// or nearly so, none that shows anything, none held out that was not seen. Returns what is doubtful about them, for
-/// people.
+/// Throws InputError for NaN and infinity, and where ranges made of `seen`, or a comparison on `held_out`, would say
+/// nothing: all images the same or nearly so, none that shows anything, none held out that was not seen. Returns what
+/// is doubtful about them, for people.
 std::vector<std::string> require_variation(std::span<const Tensor> seen, std::span<const Tensor> held_out);
 
 }  // namespace keel

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/conv/conv.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 
@@ -22,6 +23,10 @@ std::int64_t conv2d_primitive_count();
 
 /// Gives back those that no call uses now.
 void trim_primitives();
+
+/// Caps the library's instruction set, in place of KEEL_ISA, for the rest of the process; false, and nothing is done,
+/// where it has computed already. Not while another thread computes.
+bool cap_convolution_library(const Isa& isa);
 
 /// Returns the version of the convolution library and its threading runtime, e.g. "2.6.3 (OpenMP)".
 std::string convolution_library();

@@ -44,7 +44,10 @@ dnnl::cpu_isa cap(const Isa& isa) {
     return best;
 }
 
+constinit std::atomic<bool> capped{false};
+
 dnnl::engine make_engine() {
+    if (capped) return {dnnl::engine::kind::cpu, 0};
     // From the environment, not from active_isa(): the cap is for good, an IsaScope is not. oneDNN refuses it once it
     // has generated code; where the host program did so before, its own choice stands.
     const char* forced = std::getenv("KEEL_ISA");
@@ -158,6 +161,12 @@ dnnl::memory wrap(const dnnl::memory::desc& desc, const void* data) {
 }
 
 }  // namespace onednn
+
+bool cap_convolution_library(const Isa& isa) {
+    if (dnnl::set_max_cpu_isa(onednn::cap(isa)) != dnnl::status::success) return false;
+    onednn::capped = true;
+    return true;
+}
 
 std::string convolution_library() {
     const dnnl::version_t& version = *dnnl::version();

@@ -19,7 +19,7 @@ namespace {
 
 using Runs = std::vector<RunData>;
 
-constexpr std::string_view kExplanation =
+constexpr std::string_view kComparisonNote =
     "AUROC on each run's validation split by its best checkpoint, with DeLong's 95 % interval; the dashed mark is 0.5, "
     "chance. "
     "Intervals of runs on the same images are not independent: they may overlap although one run is better.";
@@ -94,7 +94,7 @@ std::string labels(const Runs& runs) {
             row.push_back(known ? interval(s->auroc, s->low, s->high, 0.4, 1, 0.5, static_cast<int>(i)) : "");
         }
     }
-    return table(rows, "scores") + note(kExplanation);
+    return table(rows, "scores") + note(kComparisonNote);
 }
 
 /// How many samples each run used: scores on other splits are not the same scores.

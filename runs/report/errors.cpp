@@ -26,7 +26,7 @@ constexpr std::size_t kMostErrors = 12;
 constexpr int kThumbnail = 256;  // pixels of the longer side
 constexpr int kQuality = 85;     // of JPEG
 
-constexpr std::string_view kExplanation =
+constexpr std::string_view kErrorsNote =
     "Validation images where the model was surest of what is wrong by their labels; beside each, where it found what "
     "speaks for "
     "the label named (inferno: the lighter, the more).";
@@ -181,7 +181,7 @@ std::string errors_html(const RunData& run, std::vector<Remark>* data) {
             "<figure class=\"error\"><figcaption>{}<small>{} · probability {:.3f}</small></figcaption>\n{}</figure>\n",
             escape(caption(stored, error)), escape(name), error.probability, pair);
     }
-    return note(kExplanation) + (trouble.empty() ? "" : note("Images are missing: " + trouble)) + html +
+    return note(kErrorsNote) + (trouble.empty() ? "" : note("Images are missing: " + trouble)) + html +
            "<div class=\"grid images\">\n" + figures + "</div>\n";
 }
 

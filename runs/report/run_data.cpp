@@ -16,7 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kConfigLimit = 1 << 20, kDataLimit = 1 << 26, kMetricsLimit = std::uint64_t{1} << 30;  // bytes
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 Metrics read_metrics(const fs::path& file) {
     Metrics metrics;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +13,9 @@
 #include "train/train_config.h"
 
 namespace keel::report {
+
+/// A number that is not there.
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Rows of metrics.jsonl as columns; null is NaN.
 struct Metrics {

@@ -15,10 +15,9 @@
 namespace keel::report {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kMostCurves = 40, kMostClasses = 60;
 
-constexpr std::string_view kExplanation =
+constexpr std::string_view kScoresNote =
     " Best checkpoint. Intervals are DeLong's; one without width says no more than that the positives "
     "and "
     "negatives of this split do not overlap. The dashed mark is 0.5, chance. AP: average precision; the dashed line of "
@@ -107,8 +106,8 @@ std::string scores_html(const RunData& run) {
     if (!run.predictions) return note("The run has no predictions of a validation split yet.");
     const StoredPredictions& stored = *run.predictions;
     const std::vector<LabelScore> scores = label_scores(stored);
-    std::string html = score_table(scores, stored.multi_label) +
-                       note(validation_text(run) + std::string(kExplanation)) + "<div class=\"grid small\">\n";
+    std::string html = score_table(scores, stored.multi_label) + note(validation_text(run) + std::string(kScoresNote)) +
+                       "<div class=\"grid small\">\n";
     for (std::size_t k = 0; k < std::min(scores.size(), kMostCurves); ++k)
         if (!std::isnan(scores[k].auroc)) html += label_curves(stored, k, scores[k]);
     html += "</div>\n";

@@ -13,8 +13,6 @@
 namespace keel::report {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 std::vector<double> epochs_of(const RunData& run) { return run.metrics.column("epoch"); }
 
 /// The last finite value of a column.

@@ -28,12 +28,7 @@ constexpr int kEpochs = 60;
 /// mpirun of so many ranks; keel alone for one.
 std::vector<std::string> launcher_of(int ranks, const std::string& script = "") {
     if (ranks == 1) return {};
-    std::vector<std::string> words{
-        "mpirun", "--oversubscribe",    "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
-        "-n",     std::to_string(ranks)};
-    if (::getuid() == 0) words.insert(words.begin() + 1, "--allow-run-as-root");
-    if (!script.empty()) words.insert(words.end(), {"sh", "-c", script});
-    return words;
+    return keel::test::mpirun(ranks, script);
 }
 
 std::vector<std::string> elastic_command(const std::string& data, const std::string& out,
@@ -101,9 +96,8 @@ TEST_CASE("Ranks of different instruction sets compute with the common one, and 
     const std::string best = keel::available_isas().back().name;
     const auto run = [&](std::vector<std::string> more) {
         more.insert(more.end(), {"--batch-size", "4", "--epochs", "1", "--threads", "1", "--force"});
-        return KeelProcess(
-                   keel::test::train_command(data, out, more), {"OMP_NUM_THREADS=1"}, "",
-                   launcher_of(2, "test $OMPI_COMM_WORLD_RANK = 1 && export KEEL_ISA=scalar; exec \"$0\" \"$@\""))
+        return KeelProcess(keel::test::train_command(data, out, more), {"OMP_NUM_THREADS=1"}, "",
+                           launcher_of(2, "test $RANK = 1 && export KEEL_ISA=scalar; exec \"$0\" \"$@\""))
             .wait();
     };
     const ProgramResult settled = run({});
@@ -131,6 +125,6 @@ TEST_CASE("What would change a resumed run's weights without a word is told, or 
         {"KEEL_ISA=scalar"});
     INFO(resumed.err);
     CHECK(resumed.code == 0);
-    CHECK_THAT(resumed.err, contains("resumed with 1 threads in place of 2") && contains("last bits"));
+    CHECK_THAT(resumed.err, contains("resumed with 1 thread in place of 2") && contains("last bits"));
     if (keel::available_isas().size() > 1) CHECK_THAT(resumed.err, contains("resumed on scalar in place of"));
 }

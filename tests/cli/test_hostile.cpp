@@ -252,6 +252,9 @@ std::vector<Row> predictions() {
 }
 
 std::vector<Row> configurations() {
+    const auto scale = [](const std::string& option, const std::string& file) {
+        return Arguments{"scale", "--model", "resnet20", option, file};
+    };
     return {
         {config("%missing.toml"), 5, "No such file or directory"},
         {config("%large.toml"), 3, "bytes that are allowed"},
@@ -286,6 +289,16 @@ std::vector<Row> configurations() {
          2,
          "there is no model 'resnet19'"},
         {{"train", "--model", "resnet18", "--data", "medmnist:@npz/good.npz", "--out", "%run"}, 2, "holds a run"},
+        {scale("--machine", "%missing.toml"), 5, "No such file or directory"},
+        {scale("--machine", "@scale/binary.toml"), 3, "Error while parsing"},
+        {scale("--machine", "@scale/unknown.toml"), 3, "unknown key 'network.gbit'"},
+        {scale("--machine", "@scale/nested.toml"), 3, "network.gbits: wanted a number"},
+        {scale("--machine", "@scale/nan.toml"), 3, "network.gbits: wanted a number"},
+        {scale("--traces", "@scale/deep.json"), 3, "wanted a trace of --trace-steps"},
+        {scale("--traces", "@scale/one_step.json"), 3, "wanted two steps or more"},
+        {scale("--traces", "@scale/two_threads.json"), 3, "two threads of rank 0 update weights"},
+        {scale("--traces", "@scale/huge.json"), 3, "times that are no microseconds of a run"},
+        {scale("--traces", "@scale/long_wait.json"), 3, "a step whose waits are longer than itself"},
         {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
         {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
     };

@@ -199,7 +199,7 @@ TEST_CASE("A save that fails is reported and tried again; the run ends well only
     TrainConfig config = small_config(data, folder / "run");
     const int fsync = static_cast<int>(test::Call::fsync), error = GENERATE(ENOSPC, EIO);
     SECTION("once") {
-        const test::DiskFaultScope scope({.at = 3, .error = error, .only = fsync});  // after data.json
+        const test::DiskFaultScope scope({.error = error, .only = fsync, .under = "run/checkpoints"});
         REQUIRE(train(config) == TrainEnd::finished);
         CHECK(scope.calls() > 1);
         CHECK_THAT(read_text(folder / "run/log.txt"), contains("is not saved") && contains(" error "));
@@ -213,6 +213,7 @@ TEST_CASE("A save that fails is reported and tried again; the run ends well only
         REQUIRE(train(config) == TrainEnd::finished);
         const std::string before = fingerprint(folder / "run/checkpoints/last.safetensors");
         config.epochs = 2;
+        config.io_patience = 0.1;
         const test::DiskFaultScope scope({.at = 1, .error = error, .for_good = true, .only = fsync});
         CHECK_THROWS_AS(train(config), IoError);
         CHECK(fingerprint(folder / "run/checkpoints/last.safetensors") == before);
@@ -227,7 +228,7 @@ TEST_CASE("A disk that fills up during a run loses nothing that was saved", "[re
     // Weights and moments of ResNet18 take 134 MB, so that the first checkpoint fits and the second does not.
     const std::string script = "mount -t tmpfs -o size=200m none '" + disk +
                                "' || exit 99; '" KEEL_BINARY "' train --model resnet18 --data '" + data + "' --out '" +
-                               disk + "/run' --image-size 32 --batch-size 8 --epochs 3 2> '" + (folder / "err") +
+                               disk + "/run' --image-size 32 --batch-size 8 --epochs 3 --io-patience 0 2> '" + (folder / "err") +
                                "'; echo $? > '" + (folder / "code") + "'; cp -r '" + disk + "/run' '" +
                                (folder / "kept") + "'";
     write_text(folder / "script", script);

@@ -139,7 +139,7 @@ TEST_CASE("Results that nobody reads end the program as a closed pipe does", "[s
     const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK), writer = ::open(fifo.c_str(), O_WRONLY);
     REQUIRE(writer >= 0);
     ::close(reader);
-    keel::test::KeelProcess process({"models"}, {}, "",
+    keel::test::KeelProcess process({"--help"}, {}, "",
                                     {"bash", "-c", "exec \"$0\" \"$@\" >&" + std::to_string(writer)});
     const auto result = process.wait();
     ::close(writer);

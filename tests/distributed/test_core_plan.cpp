@@ -266,9 +266,10 @@ TEST_CASE("Lists of processors and the lines for launchers", "[core_plan]") {
     CHECK(mpirun_line(crowded, 1, "x", MpiMake::open_mpi_5) ==
           "mpirun -np " + std::to_string(crowded.ranks.size()) +
               " --map-by ppr:" + std::to_string(crowded.ranks.size()) +
-              ":node:OVERSUBSCRIBE --bind-to none --mca mpi_yield_when_idle 1 x");
+              ":node:OVERSUBSCRIBE --bind-to none --mca mpi_yield_when_idle 1 -x KEEL_OVERSUBSCRIBE=1 x");
     CHECK(mpirun_line(plan, 32, "keel train", MpiMake::mpich) ==
           "mpirun -np 64 -f hosts -ppn 2 -bind-to none keel train");
     CHECK(mpirun_words(MpiMake::mpich, {.ranks = 3, .hosts = "a:2,b:1", .crowded = true}) ==
-          std::vector<std::string>{"-np", "3", "-hosts", "a:2,b:1", "-bind-to", "none"});
+          std::vector<std::string>{"-np", "3", "-hosts", "a:2,b:1", "-bind-to", "none", "-genv", "KEEL_OVERSUBSCRIBE",
+                                   "1"});
 }

@@ -1,10 +1,13 @@
 #include "tests/embed/small_model.h"
 
+#include <algorithm>
+
 #include "data/formats/stb.h"
 #include "embed/images.h"
 #include "embed/predictor.h"
 #include "engine/checkpoint.h"
 #include "kernels/random.h"
+#include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
 namespace keel::test {
@@ -21,6 +24,18 @@ void write_small_checkpoint(const std::string& path, int channels) {
     CheckpointState state{{}, module->state()};
     write_spec(spec, state.metadata);
     save_checkpoint(path, state);
+}
+
+void spoil_checkpoint(const std::string& from, const std::string& to, const std::string& name, float value,
+                      bool everywhere) {
+    CheckpointState state = load_checkpoint(from);
+    const auto entry = std::ranges::find(state.tensors, name, &NamedTensor::name);
+    REQUIRE(entry != state.tensors.end());
+    entry->tensor = entry->tensor.clone();
+    const auto values = entry->tensor.values<float>();
+    values[values.size() / 2] = value;
+    if (everywhere) std::ranges::fill(values, value);
+    save_checkpoint(to, state);
 }
 
 Image sample_image(int width, int height, int channels, std::uint64_t seed) {

@@ -28,21 +28,6 @@ namespace {
 constexpr float kBadNumbers[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                                  -std::numeric_limits<float>::infinity()};
 
-/// Writes a checkpoint again, one number of a tensor changed.
-void spoil_checkpoint(const std::string& from, const std::string& to, const std::string& name, float value) {
-    CheckpointState state = load_checkpoint(from);
-    bool found = false;
-    for (NamedTensor& entry : state.tensors)
-        if (entry.name.ends_with(name)) {
-            entry.tensor = entry.tensor.clone();
-            entry.tensor.data<float>()[entry.tensor.elements() / 2] = value;
-            found = true;
-            break;
-        }
-    REQUIRE(found);
-    save_checkpoint(to, state);
-}
-
 /// The message of the exception that the body throws.
 template <class Expected, class Body>
 std::string error_of(const Body& body) {

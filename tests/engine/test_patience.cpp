@@ -37,7 +37,7 @@ TEST_CASE("Without patience a read is tried twice, at once", "[patience]") {
     CHECK(patiently([&] { return once(); }) == 7);
     CHECK_THROWS_AS(patiently([&] { return twice(); }), StorageError);
     CHECK(twice.calls == 2);
-    Flaky interrupted{900, EINTR};  // which no waiting would help
+    Flaky interrupted{9, EINTR};  // which no waiting would help
     CHECK(patiently([&] { return interrupted(); }) == 7);
 }
 
@@ -176,6 +176,14 @@ TEST_CASE("What is there is told from what the storage does not say", "[paths]")
     CHECK((!entries[1].link && entries[1].kind == PathKind::file));
     CHECK((entries[3].link && entries[3].kind == PathKind::file));
     CHECK_THROWS_AS(list_folder(folder / "none"), IoError);
+    make_folders(folder / "a/b//c/");
+    make_folders(folder / "a/b/c");
+    CHECK(is_folder(folder / "a/b/c"));
+    CHECK_THROWS_AS(make_folders(folder / "file/below"), IoError);
+    CHECK_THROWS_AS(make_folders(folder / "file"), IoError);
+    remove_path(folder / "a/b/c");
+    remove_path(folder / "a/b/c");
+    CHECK_FALSE(is_taken(folder / "a/b/c"));
 
     const DiskFaultScope faults({.at = 1, .error = ESTALE, .for_good = true, .only = static_cast<int>(Call::stat)});
     CHECK_THROWS_AS(kind_of_path(folder / "file"), StorageError);

@@ -5,7 +5,7 @@
 //   KEEL_FAULTS_ERRORS  numbers of errno with commas between, taken in turn
 //   KEEL_FAULTS_FIRST, KEEL_FAULTS_LAST   the numbers of the calls between which they fail, the last excluded
 //   KEEL_FAULTS_EVERY, KEEL_FAULTS_BURST  of so many calls, the first so many fail
-//   KEEL_FAULTS_REPORT  file for how many calls failed, when the process exits
+//   KEEL_FAULTS_REPORT  file for how many calls of how many failed, when the process exits
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -90,7 +90,8 @@ __attribute__((destructor)) void report() {
     const std::string file = text("KEEL_FAULTS_REPORT");
     if (file.empty()) return;
     if (std::FILE* const out = std::fopen(file.c_str(), "w")) {
-        std::fprintf(out, "%lld\n", static_cast<long long>(calls_failed.load()));
+        std::fprintf(out, "%lld of %lld\n", static_cast<long long>(calls_failed.load()),
+                     static_cast<long long>(calls_seen.load()));
         std::fclose(out);
     }
 }

@@ -12,8 +12,8 @@ using namespace keel;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::accept_or_refuse<IoError>([&] {
-        const HubAddress hub = hub_of({reinterpret_cast<const char*>(data), size});
-        const HubAddress again = hub_of(to_text(hub));
+        const HubAddress hub = hub_of({reinterpret_cast<const char*>(data), size}, 0);
+        const HubAddress again = hub_of(to_text(hub), 0);
         fuzz::require(again.host == hub.host && again.port == hub.port && again.addresses == hub.addresses,
                       "another address");
     });

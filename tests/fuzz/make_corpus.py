@@ -318,17 +318,38 @@ def tuning():
 def frames():
     """Heartbeats: magic, kind, failure, flags, 0, rank, exit code, step, collectives, seconds, bucket, token, zeros."""
     def frame(kind=3, failure=0, flags=1, reserved=0, rank=1, code=0, step=7, collectives=21, seconds=0.5, bucket=2, token=b"t" * 16, tail=b""):
-        return struct.pack("<IBBBBiiqqdi16s", 0x3142484B, kind, failure, flags, reserved, rank, code, step, collectives, seconds, bucket,
+        return struct.pack("<IBBBBiiqqdi16s", 0x3242484B, kind, failure, flags, reserved, rank, code, step, collectives, seconds, bucket,
                            token).ljust(64, b"\0")[:64 - len(tail)] + tail
     for name, change in {"good": {}, "farewell": {"kind": 4, "code": 75}, "no_kind": {"kind": 99}, "nan": {"seconds": float("nan")},
                          "before": {"seconds": -1.0}, "tail": {"tail": b"x"}, "reserved": {"reserved": 1}, "flags": {"flags": 255},
-                         "far": {"rank": -1, "step": -1 << 63, "bucket": -1 << 31}}.items():
+                         "far": {"rank": -1, "step": -1 << 63, "bucket": -1 << 31},
+                         "host": {"kind": 8, "code": 16}, "lost": {"kind": 7, "failure": 1}}.items():
         put("frames", name, frame(**change))
     put("frames", "several", frame() + frame(kind=4) + frame(flags=2) + frame()[:13])
     put("frames", "empty", b"")
     words = "ab" * 16
     for name, text in {"address": f"node1|4242|{words}|{words}|10.0.0.1,fe80::1", "no_port": f"node1|70000|{words}|{words}|", "short": "node1"}.items():
         put("frames", name, text)
+
+
+def scale():
+    """Machines and traces of keel scale."""
+    machine = 'name = "x"\nranks_per_node = 2\n[network]\ngbits = 25\n[failures]\nnode_mtbf_hours = 5000\nrestart_seconds = 120\n'
+    for name, text in {"good": machine, "unknown": "[network]\ngbit = 25\n", "zero": "[network]\ngbits = 0\n", "nan": "[network]\ngbits = nan\n",
+                       "text": '[network]\ngbits = "25"\n', "nested": "[network.gbits]\nx = 1\n", "half": "ranks_per_node = 2.5\n"}.items():
+        put("scale", name + ".toml", text)
+    put("scale", "binary.toml", bytes(range(256)))
+    put("scale", "deep.toml", "a = " + "[" * 2000 + "]" * 2000 + "\n")
+
+    def event(name, ts, dur, pid=0, tid=0):
+        return {"name": name, "ph": "X", "pid": pid, "tid": tid, "ts": ts, "dur": dur}
+    step = [event("conv", 0, 50), event("wait for sums", 50, 5), event("sgd_update", 60, 5)]
+    steps = step + [{**e, "ts": e["ts"] + 100} for e in step] + [event("conv", 200, 5)]
+    for name, events in {"good": steps, "one_step": step, "two_threads": steps + [event("sgd_update", 0, 1, tid=3)],
+                         "long_wait": steps + [event("wait for input", 110, 1e9)], "huge": steps + [event("sgd_update", 1e308, 1e308)],
+                         "no_time": [{"name": "x", "ph": "X"}], "text": ["x"], "none": []}.items():
+        put("scale", name + ".json", json.dumps({"traceEvents": events}))
+    put("scale", "deep.json", "[" * 100000)
 
 
 images(put)
@@ -346,3 +367,4 @@ onnx_files(put)
 graphs(put)
 tuning()
 frames()
+scale()

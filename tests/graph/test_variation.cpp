@@ -91,7 +91,7 @@ TEST_CASE("quantize() takes no images without variation, and no model without an
     CHECK_NOTHROW(quantize(network.graph, batches_of(2, kAsTheyAre), options));
     auto spoiled = batches_of(4, kAsTheyAre);
     spoiled[3].data<float>()[5] = std::numeric_limits<float>::infinity();
-    CHECK_THROWS_WITH(quantize(network.graph, spoiled, options), contains("NaN or infinity"));
+    CHECK_THROWS_WITH(quantize(network.graph, spoiled, options), contains("[quantize] an image holds NaN or infinity"));
     std::swap(spoiled[0], spoiled[3]);
     CHECK_THROWS_WITH(quantize(network.graph, spoiled, options), contains("[quantize] an image holds NaN or infinity"));
     graph::Graph dumb = network.graph;
@@ -128,6 +128,7 @@ TEST_CASE("Channels that are one number on all images are told of", "[quantize]"
         return found == all.dead.end() ? 0 : found->dead;
     };
     CHECK(of(report, "layer2.0.conv1") == of(alive, "layer2.0.conv1") + 2);
-    REQUIRE(!report.warnings.empty());
-    CHECK_THAT(report.warnings.back(), contains("one number on all images"));
+    CHECK(std::ranges::any_of(report.warnings, [](const std::string& warning) {
+        return warning.find("one number on all images") != std::string::npos;
+    }));
 }

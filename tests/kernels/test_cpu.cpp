@@ -152,7 +152,7 @@ TEST_CASE("the ISA of the environment is the one that runs", "[cpu][isa_probe]")
     }
 }
 
-TEST_CASE("KEEL_ISA forces the ISA of a whole program, and unknown or missing ones are refused", "[cpu]") {
+TEST_CASE("KEEL_ISA forces the ISA of a whole program, and unknown or missing ones are refused", "[cpu][shell]") {
     for (const Isa& isa : available_isas()) CHECK(probe(isa.name) == 0);
     CHECK(probe("mmx") != 0);
     if (available_isas().back() != Isa::amx) CHECK(probe("amx") != 0);

@@ -1,7 +1,9 @@
 // Convolution of codes, every variant and several team sizes: bit for bit what plain 64-bit loops give.
+#include <cstdint>
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/qconv/qconv.h"
 #include "kernels/random.h"
 #include "tests/kernels/qconv_problem.h"
@@ -13,6 +15,24 @@ using namespace keel::test;
 using namespace keel::test::qconv;
 
 namespace {
+
+/// Whether the processor counts the calling thread's tiles, or their shapes, as in use.
+bool holds_tiles() {
+    std::uint32_t low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(1));
+    return (low & kSavesTiles) != 0;
+}
+
+/// The same, while tiles have shapes.
+__attribute__((target("amx-tile"))) bool holds_tiles_once_shaped() {
+    alignas(64) unsigned char shapes[64] = {1};
+    shapes[16] = 64;  // bytes of a row of tile 0
+    shapes[48] = 16;  // its rows
+    __asm__ volatile("ldtilecfg %0" ::"m"(shapes));
+    const bool held = holds_tiles();
+    __asm__ volatile("tilerelease");
+    return held;
+}
 
 void check(const Case& c, std::uint64_t seed = 1) {
     const Problem problem(c, seed);
@@ -116,5 +136,20 @@ TEST_CASE("qconv: random geometries") {
         c.dst_gap = draw(0, 1) * draw(1, 9);
         c.least = c.floats ? kNone : static_cast<float>(draw(0, 1) * draw(0, 255));
         check(c, static_cast<std::uint64_t>(i));
+    }
+}
+
+TEST_CASE("qconv: the host program finds no tiles in use, on any thread") {
+    if (!available_isas().back().includes(qconv_amx.isa) || qconv_amx.isa != Isa::amx) return;  // emulated tiles
+    CHECK(holds_tiles_once_shaped());
+    const Problem problem({square(4, 20, 72, 70, 3)}, 1);
+    for (const int threads : {1, 3}) {
+        const ThreadScope team(threads);
+        CHECK(problem.result(qconv_amx) == problem.truth());
+        std::vector<int> held(static_cast<std::size_t>(threads));
+        parallel_for(threads, 1, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) held[static_cast<std::size_t>(i)] = holds_tiles() ? 1 : 0;
+        });
+        CHECK(held == std::vector<int>(held.size(), 0));
     }
 }

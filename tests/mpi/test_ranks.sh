@@ -17,6 +17,11 @@ case $make in
     mpich)
         command -v mpiexec.mpich >/dev/null || skip "wants MPICH's mpiexec.mpich"
         export KEEL_TEST_MPIRUN=mpiexec.mpich KEEL_TEST_KEEL=$keel
+        scratch=$(mktemp -d)
+        trap 'rm -rf "$scratch"' EXIT
+        # CMake finds the MPI that is asked for, though another one's mpicc comes first.
+        cmake -S "$here/../.." -B "$scratch" -DMPI_EXECUTABLE_SUFFIX=.mpich -DKEEL_TESTS=OFF -DKEEL_BENCH=OFF >/dev/null
+        grep -q 'MPI_mpich_LIBRARY:FILEPATH=.*/libmpich.so' "$scratch/CMakeCache.txt" || { echo "CMake found another MPI"; exit 1; }
         found=$(mpiexec.mpich -np 2 "$keel" doctor --json 2>/dev/null | grep -o 'MPICH [0-9.]*' | head -1 || true)
         ;;
     openmpi5)

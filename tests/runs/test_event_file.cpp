@@ -119,7 +119,7 @@ std::string only_file(const std::string& folder) {
     return found;
 }
 
-void begin(const std::filesystem::path& folder) {
+void begin_events(const std::filesystem::path& folder) {
     EventFile events(folder);
     events.add({{"epoch", 1}, {"step", 1}});
     events.flush();
@@ -165,10 +165,10 @@ TEST_CASE("Rows of metrics become scalars that TensorFlow's format describes", "
 
 TEST_CASE("Event files are removed and nothing else", "[events]") {
     const TemporaryFolder folder;
-    begin(folder / "a");
+    begin_events(folder / "a");
     remove_event_files(folder / "a");
     CHECK_FALSE(std::filesystem::exists(folder / "a"));
-    begin(folder / "b");
+    begin_events(folder / "b");
     write_text(folder / "b/mine.txt", "mine");
     remove_event_files(folder / "b");
     CHECK(only_file(folder / "b") == folder / "b/mine.txt");

@@ -1,19 +1,25 @@
 #include "runs/run_directory.h"
 
+#include <cerrno>
 #include <cmath>
 #include <string>
 
 #include "kernels/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/contains.h"
+#include "tests/support/disk_faults.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
+using keel::test::contains;
 using keel::test::read_text;
 using keel::test::TemporaryFolder;
 using keel::test::write_text;
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr int kFsync = static_cast<int>(test::Call::fsync);
 
 Json row(std::int64_t epoch, double loss) { return {{"epoch", epoch}, {"loss", loss}, {"auroc a,b", nullptr}}; }
 
@@ -107,15 +113,42 @@ TEST_CASE("A resumed run loses the rows behind its checkpoint, and a torn one", 
     CHECK(read_text(folder / "metrics.jsonl").empty());
 }
 
-TEST_CASE("Metrics that are not ours are refused, not cut", "[run]") {
+TEST_CASE("What is no row of metrics does not stop a run that goes on", "[run]") {
     const TemporaryFolder folder;
     RunDirectory run(folder.path(), ExistingRun::refuse, true);
-    const std::string csv = GENERATE(as<std::string>{}, "epoch\nx\n", "epoch\n1x\n", "epoch\n\n");
-    write_text(folder / "metrics.csv", csv);
-    CHECK_THROWS_AS(run.cut_metrics_after(9), InputError);
-    CHECK(read_text(folder / "metrics.csv") == csv);
-    fs::remove(folder / "metrics.csv");
-    write_text(folder / "metrics.jsonl",
-               GENERATE(as<std::string>{}, "{}\n", "[1]\n", "{\"epoch\":\"1\"}\n", "{\"epoch\":1\n"));
-    CHECK_THROWS_AS(run.cut_metrics_after(9), InputError);
+    write_text(folder / "metrics.csv", "epoch,loss,\"auroc a,b\"\r\n\r\n1,1.0,\r\nx\r\n");
+    write_text(folder / "metrics.jsonl", "[1]\n");
+    run.cut_metrics_after(9);
+    run.append_metrics(row(2, 3));
+    CHECK(read_text(folder / "metrics.csv") == "epoch,loss,\"auroc a,b\"\n1,1.0,\n2,3.0,\n");
+    CHECK(read_text(folder / "metrics.jsonl") == "{\"epoch\":2,\"loss\":3.0,\"auroc a,b\":null}\n");
+    CHECK_THAT(read_text(folder / "log.txt"), contains("metrics.csv:4: x is no row of metrics and left out") &&
+                                                  contains("metrics.jsonl:1: [1] is no row"));
+    CHECK(fs::exists(folder / "metrics.csv.damaged"));
+}
+
+TEST_CASE("A disk that fails for a while costs a run's folder nothing", "[run]") {
+    const TemporaryFolder folder;
+    {
+        RunDirectory run(folder.path(), ExistingRun::refuse, true);
+        run.write_config("lr = 1\n");
+        run.write_events();
+        {
+            const test::DiskFaultScope full({.at = 1, .error = ENOSPC, .for_good = true, .only = kFsync});
+            run.write_predictions("image\n");
+            run.write_machine({{"cores", 1}});
+            run.append_metrics({{"epoch", 1}, {"step", 4}, {"loss", 1.0}});
+            CHECK_FALSE(fs::exists(folder / "val_predictions.csv"));
+        }
+        fs::remove(folder / "config.toml");
+        fs::remove_all(folder / "checkpoints");
+        run.append_metrics({{"epoch", 2}, {"step", 8}, {"loss", 0.5}});
+        CHECK(read_text(folder / "val_predictions.csv") == "image\n");
+        CHECK(read_text(folder / "config.toml") == "lr = 1\n");
+    }
+    CHECK(fs::exists(folder / "machine.json"));
+    CHECK(read_text(folder / "metrics.csv") == "epoch,step,loss\n1,4,1.0\n2,8,0.5\n");
+    CHECK_THAT(read_text(folder / "log.txt"),
+               contains("No space left on device; it waits in memory for the next try") &&
+                   contains("config.toml was gone, and is written again"));
 }

@@ -10,6 +10,7 @@ struct DiskFault {
     int error = 0;          ///< what it fails with, an errno; 0: the process is killed instead, before the call is made
     bool for_good = false;  ///< all calls after it go wrong, too
     int only = -1;          ///< a Call, as int; -1: any that changes something
+    const char* under = nullptr;  ///< counts only calls on files whose paths hold this; null: all
 };
 
 /// Armed during its lifetime; one at a time.

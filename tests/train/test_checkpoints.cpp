@@ -94,6 +94,17 @@ TEST_CASE("The last checkpoint, the one before and the best are kept", "[checkpo
     CHECK(!has_leftovers(folder.path()));
 }
 
+TEST_CASE("A run that went on from an older checkpoint goes on from what it saved since", "[checkpoints]") {
+    const TemporaryFolder folder;
+    const Checkpoints checkpoints(folder.path());
+    checkpoints.save(state_of(5), true);
+    checkpoints.save(state_of(8), true);
+    checkpoints.save(state_of(6), false);  // from step 5 on
+    CHECK(newest_step(checkpoints) == 6);
+    checkpoints.save(state_of(7), false);
+    CHECK(newest_step(checkpoints) == 7);
+}
+
 TEST_CASE("Killed at any write, fsync, rename or link of a save, a run has a checkpoint that loads", "[checkpoints]") {
     const bool best = GENERATE(false, true);
     int kills = 0;
@@ -208,5 +219,73 @@ TEST_CASE("Where no checkpoint verifies, all are named", "[checkpoints]") {
     // The best alone serves where it is all there is.
     checkpoints.save(state_of(3), true);
     fs::remove(checkpoints.last());
+    CHECK(newest_step(checkpoints) == 3);
+}
+
+TEST_CASE("A folder of checkpoints that was purged is made again, the best among them", "[checkpoints]") {
+    const TemporaryFolder folder;
+    const Checkpoints checkpoints(folder / "run/checkpoints");
+    CheckpointState state = state_of(1);
+    checkpoints.save(state, false);
+    CHECK_FALSE(fs::exists(checkpoints.best()));  // there has been none yet
+    state = state_of(2);
+    state.metadata["keel.best_metric"] = "0.5";
+    checkpoints.save(state, true);
+    fs::remove_all(folder / "run");
+    state = state_of(3);
+    state.metadata["keel.best_metric"] = "0.5";
+    checkpoints.save(state, false);
+    CHECK(newest_step(checkpoints) == 3);
+    CHECK(step_of(load_checkpoint(checkpoints.best())) == 3);
+}
+
+TEST_CASE("A storage that does not answer never makes a run go on from an older checkpoint", "[checkpoints]") {
+    const TemporaryFolder folder;
+    const Checkpoints checkpoints(folder.path());
+    checkpoints.save(state_of(1), true);
+    checkpoints.save(state_of(2), false);
+    const DiskFaultScope scope({.at = 1, .error = ESTALE, .for_good = true, .only = static_cast<int>(Call::read)});
+    CHECK_THROWS_AS(checkpoints.newest(), StorageError);
+}
+
+TEST_CASE("A loop of links is no checkpoint, and no reason to begin again", "[checkpoints]") {
+    const TemporaryFolder folder;
+    const Checkpoints checkpoints(folder.path());
+    checkpoints.save(state_of(1), false);
+    checkpoints.save(state_of(2), false);
+    fs::remove(checkpoints.last());
+    fs::create_symlink("last.safetensors", checkpoints.last());
+    const auto found = checkpoints.newest();
+    REQUIRE(found);
+    CHECK(found->file == checkpoints.previous());
+    CHECK_THAT(found->refused.at(0), contains("symbolic links"));
+    fs::remove(checkpoints.previous());
+    try {
+        checkpoints.newest();
+        FAIL("the run would begin again");
+    } catch (const IoError& error) {
+        CHECK_THAT(error.what(), contains("holds no checkpoint that verifies") && contains("last.safetensors"));
+    }
+    checkpoints.save(state_of(3), false);
+    CHECK(newest_step(checkpoints) == 3);
+}
+
+TEST_CASE("What is asked before a new checkpoint takes the others' place can keep it from that", "[checkpoints]") {
+    const TemporaryFolder folder;
+    const Checkpoints checkpoints(folder.path());
+    checkpoints.save(state_of(1), true);
+    const bool storage = GENERATE(false, true);
+    const auto refuse = [&] {
+        if (storage) throw IoError("[test] not now");
+        throw UsageError("[test] somebody else writes here");
+    };
+    if (storage)
+        CHECK_THROWS_AS(checkpoints.save(state_of(2), true, refuse), IoError);
+    else
+        CHECK_THROWS_AS(checkpoints.save(state_of(2), true, refuse), UsageError);
+    CHECK(newest_step(checkpoints) == 1);
+    CHECK_FALSE(fs::exists(checkpoints.previous()));
+    CHECK_FALSE(has_leftovers(folder.path()));
+    checkpoints.save(state_of(3), false, [] {});
     CHECK(newest_step(checkpoints) == 3);
 }

@@ -20,7 +20,7 @@ TEST_CASE("What a resumed run computes with otherwise is told", "[computed_with]
     now.threads = 1;
     REQUIRE(computing_changes(then, now, false).size() == 1);
     CHECK_THAT(computing_changes(then, now, false)[0],
-               contains("1 threads in place of 2") && contains("weights' last bits"));
+               contains("1 thread in place of 2") && contains("weights' last bits"));
     CHECK(computing_changes(then, now, true).empty());  // fixed sums
     CHECK(computing_changes({}, now, false).empty());   // an earlier Keel did not say
     now = {2, "avx512", "3.5 (OpenMP)", true};

@@ -65,7 +65,20 @@ TEST_CASE("A component that Keel has not is refused", "[install]") {
     const ShellResult result =
         configure("project(x LANGUAGES CXX)\nfind_package(keel REQUIRED COMPONENTS serving)\n", prefix());
     CHECK_FALSE(result.good);
-    CHECK_THAT(result.output, contains("serving"));
+    CHECK_THAT(result.output, contains("no component 'serving'") && contains("distributed"));
+    // Who could do without is told as well.
+    const ShellResult asked = configure(
+        "project(x LANGUAGES CXX)\nfind_package(keel COMPONENTS serving)\n"
+        "if(keel_FOUND OR keel_serving_FOUND OR TARGET keel::keel)\n  message(FATAL_ERROR \"wrong\")\nendif()\n",
+        prefix());
+    CHECK(asked.good);
+    CHECK_THAT(asked.output, contains("no component 'serving'"));
+    const ShellResult optional = configure(
+        "project(x LANGUAGES CXX)\nfind_package(keel REQUIRED OPTIONAL_COMPONENTS serving)\n"
+        "if(keel_serving_FOUND OR NOT TARGET keel::keel)\n  message(FATAL_ERROR \"wrong\")\nendif()\n",
+        prefix());
+    CHECK(optional.good);
+    CHECK_THAT(optional.output, contains("no component 'serving'"));
 }
 
 TEST_CASE("The archives define no name that is not Keel's", "[install]") {
@@ -81,6 +94,23 @@ TEST_CASE("The archives define no name that is not Keel's", "[install]") {
         }
         CHECK(count > (archive == "libkeel.a" ? 100 : 3));
     }
+}
+
+TEST_CASE("A shared library that holds the archive exports the C functions and nothing else of Keel", "[install]") {
+    const TemporaryFolder folder;
+    output_of("'" KEEL_CXX_COMPILER "' -shared -o " + (folder / "all.so") + " -Wl,--whole-archive " + library_folder() +
+              "/libkeel.a -Wl,--no-whole-archive $(PKG_CONFIG_PATH=" + library_folder() +
+              "/pkgconfig pkg-config --static --libs keel)");
+    std::istringstream lines(output_of("nm --dynamic --defined-only " + (folder / "all.so")));
+    int functions = 0;
+    for (std::string address, type, name; lines >> address >> type >> name; functions += name.starts_with("keel_")) {
+        INFO(name);
+        if (type == "T") CHECK(name.starts_with("keel_"));
+        for (const char* kind : {"_ZN", "_ZNK", "_ZTIN", "_ZTSN", "_ZTVN"})
+            for (const char* foreign : {"4dnnl", "8nlohmann", "3tbb", "3fmt", "4keel"})
+                CHECK_FALSE(name.starts_with(std::string(kind) + foreign));
+    }
+    CHECK(functions > 15);
 }
 
 TEST_CASE("Only the archive of the component distributed wants MPI", "[install]") {

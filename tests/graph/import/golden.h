@@ -10,7 +10,8 @@
 
 namespace keel::test {
 
-inline const std::filesystem::path kNetworks = std::filesystem::path(KEEL_SOURCE_DIR) / "tests/graph/files/onnx";
+inline const std::filesystem::path kFiles = std::filesystem::path(KEEL_SOURCE_DIR) / "tests/graph/files";
+inline const std::filesystem::path kNetworks = kFiles / "onnx";
 
 inline Tensor tensor_named(const TensorFile& file, const std::string& name) {
     for (const NamedTensor& entry : file.tensors)

@@ -23,13 +23,13 @@ namespace {
 
 struct QuantizedFile {
     explicit QuantizedFile(const std::string& name) {
-        const TensorFile golden = read_safetensors(kNetworks / ("quantized." + name + ".safetensors"));
+        const TensorFile golden = read_safetensors(kFiles / ("quantized/" + name + ".safetensors"));
         const Tensor input = tensor_named(golden, "input");
         output = tensor_named(golden, "output");
         n = input.dim(0);
         images = channels_last(input);
-        imported = import_graph(onnx::read_file(kNetworks / ("quantized." + name + ".onnx")), input.dim(2),
-                                input.dim(3), input.dim(1));
+        imported = import_graph(onnx::read_file(kFiles / ("quantized/" + name + ".onnx")), input.dim(2), input.dim(3),
+                                input.dim(1));
     }
     std::int64_t n = 0;
     std::vector<float> images;

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""make_quantized.py: writes the small quantized ONNX files beside it, of the networks of make_onnx.py.
+"""make_quantized.py: writes the small quantized ONNX files beside it, of the networks of ../onnx/make_onnx.py.
 
-Wants PyTorch 2.5 or later, onnx and onnxruntime, whose static quantization writes quantized.NETWORK.TYPE.onnx (QuantizeLinear and
+Wants PyTorch 2.5 or later, onnx and onnxruntime, whose static quantization writes NETWORK.TYPE.onnx (QuantizeLinear and
 DequantizeLinear, weights of a scale for each channel, maps of u8 or s8) and whose runtime, with its optimization turned off, says what
-NETWORK makes of `input` as `output` in quantized.NETWORK.TYPE.safetensors: floats between roundings, which no integer kernel has touched."""
+NETWORK makes of `input` as `output` in NETWORK.TYPE.safetensors: floats between roundings, which no integer kernel has touched."""
 import pathlib
 import random
+import sys
 import tempfile
 
 import numpy
@@ -14,7 +15,9 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch import nn
 
-from make_onnx import HERE, Dense, Mobile, fill, write_safetensors
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "onnx"))
+from make_onnx import Dense, Mobile, fill, write_safetensors
 
 
 class Images(CalibrationDataReader):
@@ -56,7 +59,7 @@ def main():
         module = kind().eval()
         fill(module, random.Random(name))
         shape = (2, 3, *extents)
-        path = HERE / f"quantized.{name}.onnx"
+        path = HERE / f"{name}.onnx"
         with tempfile.TemporaryDirectory() as folder:
             floats = pathlib.Path(folder) / "floats.onnx"
             torch.onnx.export(module, torch.zeros(shape), str(floats), dynamo=False, opset_version=17, input_names=["input"],
@@ -67,7 +70,7 @@ def main():
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         image = numpy.random.default_rng(99).standard_normal(shape, numpy.float32)
         output = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, {"input": image})[0]
-        write_safetensors(HERE / f"quantized.{name}.safetensors", {"output": output.astype(numpy.float64), "input": image})
+        write_safetensors(HERE / f"{name}.safetensors", {"output": output.astype(numpy.float64), "input": image})
         print(name, output.shape, abs(output).max(), path.stat().st_size)
 
 
