@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/descriptor.h"
 #include "engine/patience.h"
 #include "engine/system_error.h"
 #include "kernels/error.h"
@@ -24,22 +25,6 @@ namespace {
     const int code = errno;  // before anything below can change it
     throw_system_error(fmt::format("[files] cannot {} {}", what, path.string()), code);
 }
-
-/// A file descriptor that is closed with it.
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return number_; }
-    int release() { return std::exchange(number_, -1); }
-
-private:
-    int number_;
-};
 
 /// Makes the entry of a rename durable. Filesystems that cannot synchronize a folder say EINVAL; they have no more to
 /// give.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <cerrno>
 
+#include "engine/descriptor.h"
 #include "engine/paths.h"
 #include "engine/patience.h"
 #include "engine/system_error.h"
@@ -17,27 +18,6 @@ namespace {
     const int code = errno;  // before anything below can change it
     throw_system_error(fmt::format("[run] cannot {} {}", what, path.string()), code);
 }
-
-/// Closes with the error that network file systems keep for the end; without a call of close() it is ignored.
-class OpenFile {
-public:
-    explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
-    ~OpenFile() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-    }
-    OpenFile(const OpenFile&) = delete;
-    OpenFile& operator=(const OpenFile&) = delete;
-
-    int get() const { return descriptor_; }
-    bool close() {
-        const int descriptor = descriptor_;
-        descriptor_ = -1;
-        return ::close(descriptor) == 0 || errno == EINTR;  // Linux has closed it then
-    }
-
-private:
-    int descriptor_;
-};
 
 void write_at(int descriptor, std::uint64_t offset, std::string_view text, const std::filesystem::path& path) {
     while (!text.empty()) {
@@ -71,7 +51,7 @@ void GrowingFile::flush() {
     if (waiting_.empty()) return;
     const PatienceScope at_once(0);  // it comes with the next line otherwise
     patiently([&] {
-        OpenFile file(open());
+        Descriptor file(open());
         struct stat status {};
         if (::fstat(file.get(), &status) != 0) fail_to("examine", path_);
         auto size = static_cast<std::uint64_t>(status.st_size);
@@ -89,7 +69,7 @@ void GrowingFile::flush() {
 
 void GrowingFile::require_writable() {
     patiently([&] {
-        if (!OpenFile(open()).close()) fail_to("write to", path_);
+        if (!Descriptor(open()).close()) fail_to("write to", path_);
     });
 }
 

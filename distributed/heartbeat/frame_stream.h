@@ -12,7 +12,7 @@ namespace keel {
 class FrameStream {
 public:
     FrameStream() = default;
-    explicit FrameStream(tcp::Descriptor socket) : socket_(std::move(socket)) {}
+    explicit FrameStream(Descriptor socket) : socket_(std::move(socket)) {}
 
     bool open() const { return static_cast<bool>(socket_); }
     int descriptor() const { return socket_.get(); }
@@ -29,7 +29,7 @@ public:
     std::optional<Frame> receive();
 
 private:
-    tcp::Descriptor socket_;
+    Descriptor socket_;
     std::vector<std::uint8_t> out_;
     FrameBytes in_{};
     std::size_t have_ = 0;

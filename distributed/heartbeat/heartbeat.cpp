@@ -81,7 +81,7 @@ Heartbeat::Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, 
         over_ = true;
         return;
     }
-    wake_ = tcp::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    wake_ = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!wake_) throw IoError("[heartbeat] the system gave no eventfd");
 
     const HeartbeatTree tree{options.rank, options.size,

@@ -87,7 +87,7 @@ private:
     bool over_ = false;
     std::optional<RankFailure> failure_;
 
-    tcp::Descriptor wake_;
+    Descriptor wake_;
     std::thread thread_;
 };
 

@@ -47,7 +47,7 @@ std::optional<Token> unhex(const std::string& text) {
 FrameStream try_all(const HubAddress& hub, int rank, Clock::time_point until) {
     std::vector<FrameStream> attempts;
     for (const std::string& address : hub.addresses)
-        if (tcp::Descriptor socket = tcp::connect(address, hub.port)) {
+        if (Descriptor socket = tcp::connect(address, hub.port)) {
             attempts.emplace_back(std::move(socket));
             attempts.back().send({.kind = FrameKind::hello, .rank = rank, .token = hub.hello});
         }

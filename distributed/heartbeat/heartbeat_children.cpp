@@ -25,12 +25,12 @@ bool drain(FrameStream& stream) {
     return !stream.open();
 }
 
-HeartbeatChildren::HeartbeatChildren(std::vector<Child> children, tcp::Descriptor listener, const HubAddress& address)
+HeartbeatChildren::HeartbeatChildren(std::vector<Child> children, Descriptor listener, const HubAddress& address)
     : listener_(std::move(listener)), address_(address), children_(std::move(children)) {}
 
 void HeartbeatChildren::admit(double now, std::span<const Frame> last_words) {
     if (!listener_) return;
-    while (tcp::Descriptor socket = tcp::accept(listener_)) {
+    while (Descriptor socket = tcp::accept(listener_)) {
         newcomers_.push_back({FrameStream(std::move(socket)), now});
         if (newcomers_.size() > children_.size() + kStrangers) newcomers_.erase(newcomers_.begin());
     }

@@ -31,7 +31,7 @@ public:
     using Take = std::function<void(const Child&, const Frame&)>;
 
     HeartbeatChildren() = default;
-    HeartbeatChildren(std::vector<Child> children, tcp::Descriptor listener, const HubAddress& address);
+    HeartbeatChildren(std::vector<Child> children, Descriptor listener, const HubAddress& address);
 
     /// Lets those in that know the word; the port is closed once all are there. `last_words` is what they hear at once.
     void admit(double now, std::span<const Frame> last_words);
@@ -53,7 +53,7 @@ private:
         double since;
     };
 
-    tcp::Descriptor listener_;
+    Descriptor listener_;
     HubAddress address_;
     std::vector<Child> children_;
     std::vector<Newcomer> newcomers_;

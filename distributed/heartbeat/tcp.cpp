@@ -39,10 +39,6 @@ sockaddr* generic(auto& address) { return reinterpret_cast<sockaddr*>(&address);
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 Listener listen(int backlog) {
     // Both kinds of addresses at once, where the system has IPv6.
     sockaddr_in6 any6{};

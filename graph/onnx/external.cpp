@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/descriptor.h"
 #include "engine/patience.h"
 #include "engine/system_error.h"
 #include "engine/text.h"
@@ -23,23 +24,6 @@ namespace {
 constexpr std::uint64_t kMostCopies = 4;
 
 std::string reason(int code) { return std::generic_category().message(code); }
-
-class Descriptor {
-public:
-    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-    ~Descriptor() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-    }
-    Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(descriptor_, other.descriptor_);
-        return *this;
-    }
-    int get() const { return descriptor_; }
-
-private:
-    int descriptor_;
-};
 
 /// The names on the way to a location. Throws InputError for one that leaves the folder, or may.
 std::vector<std::string> components(const std::string& location) {

@@ -203,9 +203,9 @@ TEST_CASE("Strangers on the port disturb nobody", "[heartbeat]") {
     std::thread strangers([&] {
         while (!known) std::this_thread::sleep_for(1ms);
         std::mt19937 random(5);
-        std::vector<tcp::Descriptor> connections;
+        std::vector<Descriptor> connections;
         while (!over) {
-            tcp::Descriptor socket = tcp::connect("127.0.0.1", hub.port);
+            Descriptor socket = tcp::connect("127.0.0.1", hub.port);
             std::vector<std::uint8_t> bytes(random() % 300);
             for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
             Frame frame{.kind = static_cast<FrameKind>(1 + random() % 8), .rank = static_cast<int>(random() % 5) - 1};
