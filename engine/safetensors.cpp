@@ -17,6 +17,7 @@
 #include "engine/patience.h"
 #include "engine/safetensors_header.h"
 #include "engine/small_floats.h"
+#include "kernels/bf16.h"
 
 namespace keel {
 namespace {
@@ -82,7 +83,7 @@ Tensor read_tensor(const InputFile& file, std::uint64_t data_begin, const Entry&
     } else if (entry.encoding == Encoding::f16) {
         read_converted<std::uint16_t>(file, offset, tensor.values<float>(), hash, from_half);
     } else if (entry.encoding == Encoding::bf16) {
-        read_converted<std::uint16_t>(file, offset, tensor.values<float>(), hash, from_bfloat);
+        read_converted<std::uint16_t>(file, offset, tensor.values<float>(), hash, kernels::from_bf16);
     } else if (entry.encoding == Encoding::i16) {
         read_converted<std::int16_t>(file, offset, tensor.values<std::int32_t>(), hash,
                                      [](std::int16_t value) { return value; });
@@ -208,7 +209,7 @@ void with_stored_bytes(const NamedTensor& named, StoredFloat floats, Take&& take
     if (stored(dense.dtype(), floats).element_bytes == size_of(dense.dtype())) return take(bytes_of(dense));
     std::vector<std::uint16_t> rounded(static_cast<std::size_t>(dense.elements()));
     const auto values = dense.values<float>();
-    std::ranges::transform(values, rounded.begin(), floats == StoredFloat::f16 ? to_half : to_bfloat);
+    std::ranges::transform(values, rounded.begin(), floats == StoredFloat::f16 ? to_half : kernels::to_bf16);
     if (floats == StoredFloat::f16)
         for (std::size_t i = 0; i < rounded.size(); ++i)
             if (std::abs(from_half(rounded[i])) > 65504 && std::abs(values[i]) <= std::numeric_limits<float>::max())

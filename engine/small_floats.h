@@ -1,4 +1,4 @@
-// Floating-point numbers of 16 bits, as files hold them.
+// IEEE half precision, as files hold it. bf16, the other float of 16 bits, is kernels/bf16.h.
 #pragma once
 
 #include <bit>
@@ -15,9 +15,6 @@ inline float from_half(std::uint16_t half) {
     return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
 }
 
-/// The upper half of a float. Exact.
-inline float from_bfloat(std::uint16_t value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16); }
-
 /// Rounds to the nearest, ties to even; what is beyond the largest, 65504, becomes infinity.
 inline std::uint16_t to_half(float value) {
     const auto bits = std::bit_cast<std::uint32_t>(value);
@@ -29,13 +26,6 @@ inline std::uint16_t to_half(float value) {
         return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3F000000U));
     }
     return static_cast<std::uint16_t>(sign | (((magnitude + 0xFFFU + (magnitude >> 13 & 1U)) >> 13) - (112U << 10)));
-}
-
-/// Rounds to the nearest, ties to even.
-inline std::uint16_t to_bfloat(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);  // NaN
-    return static_cast<std::uint16_t>((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
 }
 
 }  // namespace keel

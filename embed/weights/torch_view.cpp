@@ -10,6 +10,7 @@
 
 #include "embed/weights/torch_storage.h"
 #include "engine/small_floats.h"
+#include "kernels/bf16.h"
 #include "kernels/error.h"
 
 namespace keel::torch {
@@ -226,7 +227,7 @@ Tensor tensor_of(const View& view, Storages& storages) {
             gather<std::uint16_t>(view, storage, tensor.data<float>(), from_half);
             break;
         case Element::bf16:
-            gather<std::uint16_t>(view, storage, tensor.data<float>(), from_bfloat);
+            gather<std::uint16_t>(view, storage, tensor.data<float>(), kernels::from_bf16);
             break;
         case Element::i16:
             gather<std::int16_t>(view, storage, tensor.data<std::int32_t>(),

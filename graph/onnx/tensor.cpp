@@ -9,6 +9,7 @@
 
 #include "engine/small_floats.h"
 #include "engine/text.h"
+#include "kernels/bf16.h"
 #include "kernels/error.h"
 
 namespace keel::onnx {
@@ -153,7 +154,7 @@ std::pair<std::int64_t, std::int64_t> range_of(ElementType type) {
 }
 
 float float_from_bits(ElementType type, std::uint16_t bits) {
-    return type == ElementType::f16 ? from_half(bits) : from_bfloat(bits);
+    return type == ElementType::f16 ? from_half(bits) : kernels::from_bf16(bits);
 }
 
 /// What `bytes`, little-endian, are as T, made an Element by `convert`.

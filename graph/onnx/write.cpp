@@ -8,6 +8,7 @@
 #include "engine/small_floats.h"
 #include "graph/onnx/file.h"
 #include "graph/onnx/tensor.h"
+#include "kernels/bf16.h"
 #include "kernels/error.h"
 
 namespace keel::onnx {
@@ -43,7 +44,7 @@ std::string raw_bytes(const Array& array) {
             append<std::uint16_t>(bytes, array.floats, to_half);
             break;
         case ElementType::bf16:
-            append<std::uint16_t>(bytes, array.floats, to_bfloat);
+            append<std::uint16_t>(bytes, array.floats, kernels::to_bf16);
             break;
         case ElementType::u8:
         case ElementType::s8:

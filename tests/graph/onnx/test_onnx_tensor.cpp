@@ -8,6 +8,7 @@
 
 #include "engine/small_floats.h"
 #include "graph/onnx/file.h"
+#include "kernels/bf16.h"
 #include "kernels/error.h"
 #include "tests/graph/onnx/wire_bytes.h"
 #include "tests/support/catch.h"
@@ -75,7 +76,8 @@ TEST_CASE("Raw constants of every type", "[onnx]") {
     CHECK(array_of(two + type(1) + raw<float>({1.5F, -2})).floats == Floats{1.5F, -2});
     CHECK(array_of(two + type(11) + raw<double>({0.1, -2})).floats == Floats{0.1F, -2});
     CHECK(array_of(two + type(10) + raw<std::uint16_t>({to_half(0.5F), to_half(-3)})).floats == Floats{0.5F, -3});
-    CHECK(array_of(two + type(16) + raw<std::uint16_t>({to_bfloat(0.5F), to_bfloat(-3)})).floats == Floats{0.5F, -3});
+    CHECK(array_of(two + type(16) + raw<std::uint16_t>({kernels::to_bf16(0.5F), kernels::to_bf16(-3)})).floats ==
+          Floats{0.5F, -3});
     CHECK(array_of(two + type(2) + raw<std::uint8_t>({255, 1})).integers == Integers{255, 1});
     CHECK(array_of(two + type(3) + raw<std::int8_t>({-128, 1})).integers == Integers{-128, 1});
     CHECK(array_of(two + type(4) + raw<std::uint16_t>({65535, 1})).integers == Integers{65535, 1});
@@ -95,7 +97,8 @@ TEST_CASE("Constants in the fields of their types, packed and one by one", "[onn
     CHECK(array_of(two + type(11) + part(10, little_endian(0.1) + little_endian(-2.))).floats == Floats{0.1F, -2});
     CHECK(array_of(two + type(11) + fixed(10, 0.1) + fixed(10, -2.)).floats == Floats{0.1F, -2});
     CHECK(array_of(two + type(10) + packed(5, {to_half(0.5F), to_half(-3)})).floats == Floats{0.5F, -3});
-    CHECK(array_of(two + type(16) + packed(5, {to_bfloat(0.5F), to_bfloat(-3)})).floats == Floats{0.5F, -3});
+    CHECK(array_of(two + type(16) + packed(5, {kernels::to_bf16(0.5F), kernels::to_bf16(-3)})).floats ==
+          Floats{0.5F, -3});
     for (const int small : {2, 3, 4, 5, 6, 9})
         CHECK(array_of(two + type(small) + packed(5, {1, 0})).integers == Integers{1, 0});
     CHECK(array_of(two + type(3) + packed(5, {-128, 127})).integers == Integers{-128, 127});
