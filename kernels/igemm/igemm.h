@@ -2,7 +2,8 @@
 // padding and dilation, without groups. Maps are NHWC with any distance between pixels, so a channel slice of a wide
 // buffer is read and written in place. No im2col matrix is made: a tile of pixels reads, tap by tap, through pointers
 // to its source pixels (the indirect convolution of Dukhan, arXiv:1907.02129), and a pixel outside the map is a pointer
-// to zeros. Weights are panels (panels.h). Maps are of f32.
+// to zeros. Weights are panels (panels.h) of f32. Maps are of f32, or all of bf16: products are of bf16 then, weights
+// rounded, and sums of f32, rounded once.
 #pragma once
 
 #include <cstdint>

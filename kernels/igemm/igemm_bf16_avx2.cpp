@@ -1,6 +1,7 @@
 #include "kernels/simd/avx2.h"
-// above: the vector wrapper and the word, in whose terms the next one is written
+
 #include "kernels/igemm/halves_word.h"
+
 #include "kernels/igemm/igemm_bf16_body.h"
 
 namespace keel::kernels {

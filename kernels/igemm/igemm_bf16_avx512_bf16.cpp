@@ -1,5 +1,4 @@
 #include "kernels/simd/avx512.h"
-// above: the vector wrapper
 
 namespace keel::kernels::simd {
 namespace {

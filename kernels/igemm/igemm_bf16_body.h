@@ -15,7 +15,6 @@ inline Bits upper(Vec rounded) { return reinterpret_cast<Bits>(rounded) & 0xffff
 
 inline void store_words(float* p, Bits words) { store(p, reinterpret_cast<Vec>(words), AllLanes{}); }
 
-/// Calls body(load(p) of channels i ..., lanes) by whole vectors; `convert` says what becomes of them.
 inline void gather_bf16(const IgemmGather& t) {
     for_lanes(2 * t.depth, [&](std::int64_t c, auto lanes) {
         const auto rows = [&](auto convert) {
@@ -66,8 +65,8 @@ inline void pack_zeros(const IgemmPack& t, std::int64_t begin, std::int64_t end,
         store_words(panel + (t.first + p) / 2 * t.width, Bits{});
 }
 
-/// As f32's pack; a store spills into the place of the next word, which is written after it. The words of a vector of
-/// channels that spill over the end of a panel's row are those of the pixel pair after it, so pairs go in order.
+/// As f32's pack: a store of a whole vector spills into the place of the next pair of pixels, which is written after
+/// it.
 inline void pack_bf16_pixels(const IgemmPack& t) {
     constexpr std::int64_t kChunk = 16;
     for (std::int64_t begin = 0; begin < t.pixels; begin += kChunk) {

@@ -11,25 +11,44 @@ namespace keel::kernels::reference {
 
 inline constexpr int kTileRows = 4, kTileColumns = 8;
 
-inline void igemm_tile(const IgemmTile& t) {
+/// Half `index` of a word, as f32.
+inline float half_of(float word, int index) {
+    const auto bits = std::bit_cast<std::uint32_t>(word);
+    return std::bit_cast<float>(index == 0 ? bits << 16 : bits & 0xffff0000U);
+}
+inline float word_of(std::uint16_t lower, std::uint16_t upper) {
+    return std::bit_cast<float>(std::uint32_t{lower} | std::uint32_t{upper} << 16);
+}
+/// How a word's products are summed: of f32, or of both bf16.
+struct FloatWord {
+    static float product(float a, float b) { return a * b; }
+};
+struct Bf16Word {
+    static float product(float a, float b) { return half_of(a, 0) * half_of(b, 0) + half_of(a, 1) * half_of(b, 1); }
+};
+
+template <class Word>
+void igemm_tile(const IgemmTile& t) {
     for (int r = 0; r < t.rows; ++r)
         for (std::int64_t j = 0; j < t.panels * kTileColumns; ++j) {
             float acc = t.bias == nullptr ? 0.0F : t.bias[j];
             const float* weights = t.weights + j / kTileColumns * t.weights_panel + j % kTileColumns;
             for (std::int64_t tap = 0; tap < t.taps; ++tap, weights += t.depth * kTileColumns)
                 for (std::int64_t k = 0; k < t.depth; ++k)
-                    acc += t.src[tap].first[r * t.src[tap].row + k] * weights[k * kTileColumns];
+                    acc += Word::product(t.src[tap].first[r * t.src[tap].row + k], weights[k * kTileColumns]);
             if (t.accumulate) acc += t.dst[r][j];
             if (t.residual != nullptr) acc += t.residual[r][j];
             t.dst[r][j] = t.relu && acc < 0 ? 0.0F : acc;
         }
 }
 
-inline void igemm_outer(const IgemmOuter& t) {
+template <class Word>
+void igemm_outer(const IgemmOuter& t) {
     for (int i = 0; i < t.rows; ++i)
         for (int j = 0; j < kTileColumns; ++j) {
             float acc = t.accumulate ? t.weights[i * kTileColumns + j] : 0.0F;
-            for (std::int64_t p = 0; p < t.length; ++p) acc += t.a[p * t.a_step + i] * t.b[p * kTileColumns + j];
+            for (std::int64_t p = 0; p < t.length; ++p)
+                acc += Word::product(t.a[p * t.a_step + i], t.b[p * kTileColumns + j]);
             t.weights[i * kTileColumns + j] = acc;
         }
 }
@@ -54,37 +73,6 @@ inline void igemm_pack(const IgemmPack& t) {
     for (std::int64_t c = 0; c < t.channels; c += t.width, panel += t.panel)
         for (std::int64_t p = 0; p < t.pixels; ++p)
             for (std::int64_t i = 0; i < t.width; ++i) panel[(t.first + p) * t.width + i] = value(p, c + i);
-}
-
-/// Half `index` of a word, as f32.
-inline float half_of(float word, int index) {
-    const auto bits = std::bit_cast<std::uint32_t>(word);
-    return std::bit_cast<float>(index == 0 ? bits << 16 : bits & 0xffff0000U);
-}
-inline float word_of(std::uint16_t lower, std::uint16_t upper) {
-    return std::bit_cast<float>(std::uint32_t{lower} | std::uint32_t{upper} << 16);
-}
-inline float dot(float a, float b) { return half_of(a, 0) * half_of(b, 0) + half_of(a, 1) * half_of(b, 1); }
-
-inline void igemm_bf16_tile(const IgemmTile& t) {
-    for (int r = 0; r < t.rows; ++r)
-        for (std::int64_t j = 0; j < t.panels * kTileColumns; ++j) {
-            float acc = t.bias == nullptr ? 0.0F : t.bias[j];
-            const float* weights = t.weights + j / kTileColumns * t.weights_panel + j % kTileColumns;
-            for (std::int64_t tap = 0; tap < t.taps; ++tap, weights += t.depth * kTileColumns)
-                for (std::int64_t k = 0; k < t.depth; ++k)
-                    acc += dot(t.src[tap].first[r * t.src[tap].row + k], weights[k * kTileColumns]);
-            t.dst[r][j] = t.accumulate ? acc + t.dst[r][j] : acc;
-        }
-}
-
-inline void igemm_bf16_outer(const IgemmOuter& t) {
-    for (int i = 0; i < t.rows; ++i)
-        for (int j = 0; j < kTileColumns; ++j) {
-            float acc = t.accumulate ? t.weights[i * kTileColumns + j] : 0.0F;
-            for (std::int64_t p = 0; p < t.length; ++p) acc += dot(t.a[p * t.a_step + i], t.b[p * kTileColumns + j]);
-            t.weights[i * kTileColumns + j] = acc;
-        }
 }
 
 /// The affine of channel k, rounded.

@@ -8,6 +8,7 @@
 #include "kernels/routing/conv2d.h"
 #include "tests/kernels/samples.h"
 #include "tests/support/catch.h"
+#include "tests/support/isa.h"
 
 namespace keel::test {
 
@@ -95,5 +96,46 @@ struct ConvSample {
     Conv2dGeometry g;
     Floats src, weights, diff_dst;
 };
+
+// n, ic and oc in panels, and between them ih, iw; then kh, kw, strides, pads, dilations.
+inline const Conv2dGeometry kGeometries[] = {
+    {1, 1, 1, 1, 1, 1, 1},                    // one pixel
+    {2, 1, 7, 7, 2, 1, 1},                    // an odd number of pixels in rows and images, which tiles go across
+    {1, 40, 5, 3, 3, 1, 1},                   // deeper than a block
+    {3, 2, 8, 9, 1, 1, 1, 2, 2},              // strided 1x1: three of four pixels get no gradient
+    {2, 1, 6, 6, 1, 1, 1, 1, 1, 1, 1},        // padded 1x1
+    {2, 2, 9, 7, 1, 3, 3, 1, 1, 1, 1},        // zeros before, between and after odd rows
+    {1, 1, 14, 13, 2, 3, 3, 2, 2, 1, 1},      //
+    {2, 1, 9, 9, 1, 3, 3, 1, 1, 2, 2, 2, 2},  // dilated
+    {2, 1, 8, 9, 1, 3, 3, 2, 2, 0, 0, 1, 1, 1, 1, 1},   // padded at the far sides alone
+    {2, 1, 8, 9, 2, 5, 3, 2, 1, 2, 1, 1, 1, 1, -1, 2},  // fewer rows there, more columns
+    {2, 1, 6, 7, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0},   //
+    {1, 1, 11, 8, 1, 5, 2, 3, 1, 2, 1},                 // asymmetric
+    {1, 1, 5, 5, 1, 3, 3, 1, 1, 4, 3},                  // more padding than kernel
+    {2, 1, 9, 20, 1, 7, 7, 2, 2, 3, 3},                 //
+    {1, 5, 4, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1},         //
+    {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},                 // blocks of pixels that span images
+};
+
+/// Checks a Sample of each geometry, made of it, on every ISA and by teams of several sizes.
+template <class Sample>
+void check_all_directions() {
+    for_each_isa([] {
+        for (const Conv2dGeometry& units : kGeometries) {
+            const Conv2dGeometry g = of_panels(units);
+            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", kernel " << g.kh
+                      << "x" << g.kw);
+            REQUIRE(igemm_serves(g));
+            const Sample test(g);
+            for (const int threads : {1, 2, 7}) {
+                INFO("threads " << threads);
+                const ThreadScope team(threads);
+                test.check_forward();
+                test.check_backward_data();
+                test.check_backward_weights();
+            }
+        }
+    });
+}
 
 }  // namespace keel::test

@@ -1,12 +1,10 @@
 // Convolutions of bf16 maps, on every ISA and several team sizes, against the plain loops in double precision over the
 // same rounded numbers.
-#include <array>
 #include <cmath>
 #include <vector>
 
 #include "kernels/igemm/igemm.h"
 #include "tests/kernels/halves.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
 using namespace keel::kernels;
@@ -117,40 +115,8 @@ struct HalvesCase : ConvSample {
     }
 };
 
-// n, ic and oc in panels, and between them ih, iw; then kh, kw, strides, pads, dilations.
-const Conv2dGeometry kHalvesGeometries[] = {
-    {1, 1, 1, 1, 1, 1, 1},                              // one pixel
-    {2, 1, 7, 7, 2, 1, 1},                              // an odd number of pixels in a row and in an image
-    {1, 40, 5, 3, 3, 1, 1},                             // deeper than a block
-    {3, 2, 8, 9, 1, 1, 1, 2, 2},                        // strided 1x1: three of four pixels get no gradient
-    {2, 1, 6, 6, 1, 1, 1, 1, 1, 1, 1},                  // padded 1x1
-    {2, 2, 9, 7, 1, 3, 3, 1, 1, 1, 1},                  // zeros before, between and after odd rows
-    {1, 1, 14, 13, 2, 3, 3, 2, 2, 1, 1},                //
-    {2, 1, 9, 9, 1, 3, 3, 1, 1, 2, 2, 2, 2},            // dilated
-    {2, 1, 8, 9, 2, 5, 3, 2, 1, 2, 1, 1, 1, 1, -1, 2},  // padded otherwise at the far sides
-    {1, 1, 5, 5, 1, 3, 3, 1, 1, 4, 3},                  // more padding than kernel
-    {2, 1, 9, 20, 1, 7, 7, 2, 2, 3, 3},                 //
-    {1, 5, 4, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1},         //
-    {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},                 // blocks of pixels that span images
-};
-
 }  // namespace
 
 TEST_CASE("the implicit products of bf16 agree with the reference in all directions", "[igemm][bf16]") {
-    for_each_isa([] {
-        for (const Conv2dGeometry& units : kHalvesGeometries) {
-            const Conv2dGeometry g = of_panels(units);
-            INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", kernel " << g.kh
-                      << "x" << g.kw);
-            REQUIRE(igemm_serves(g));
-            const HalvesCase test(g);
-            for (const int threads : {1, 2, 7}) {
-                INFO("threads " << threads);
-                const ThreadScope team(threads);
-                test.check_forward();
-                test.check_backward_data();
-                test.check_backward_weights();
-            }
-        }
-    });
+    check_all_directions<HalvesCase>();
 }
