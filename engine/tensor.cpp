@@ -1,8 +1,10 @@
 #include "engine/tensor.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <type_traits>
 
@@ -18,10 +20,10 @@ constexpr std::int64_t kMaxBytes = std::int64_t{1} << 46;
 /// Copies rows between any two distances; the elements may be of any type.
 void copy_rows(const Tensor& src, const std::byte* from, const Tensor& dst, std::byte* to) {
     const kernels::UnaryGeometry g{src.rows(), src.channels(), src.ld(), dst.ld()};
-    if (src.dtype() == DType::f32) {
-        kernels::copy(g, reinterpret_cast<const float*>(from), reinterpret_cast<float*>(to));
-        return;
-    }
+    if (src.dtype() == DType::f32)
+        return kernels::copy(g, reinterpret_cast<const float*>(from), reinterpret_cast<float*>(to));
+    if (src.dtype() == DType::bf16)
+        return kernels::copy(g, reinterpret_cast<const Bf16*>(from), reinterpret_cast<Bf16*>(to));
     const std::size_t size = size_of(src.dtype());
     for (std::int64_t r = 0; r < g.rows; ++r)
         std::memcpy(to + static_cast<std::size_t>(r * g.dst_ld) * size,
@@ -59,20 +61,43 @@ void with_type(DType type, F&& f) {
         case DType::s32:
             return f(std::int32_t{});
         case DType::bf16:
-            throw UsageError("[tensor] wanted elements of a type that C++ has, got bf16");
+            return f(Bf16{});
     }
+}
+
+/// Rounds to odd, so that rounding the result to bf16 is rounding once.
+float rounded_to_odd(double value) {
+    const auto nearest = static_cast<float>(value);
+    const bool odd = (std::bit_cast<std::uint32_t>(nearest) & 1U) != 0;
+    if (odd || std::isnan(value) || std::isinf(nearest) || std::equal_to<>()(double{nearest}, value)) return nearest;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    return std::nextafter(nearest, double{nearest} < value ? kInfinity : -kInfinity);
 }
 
 /// double holds the values of every type exactly.
 template <class To>
 To converted(double value) {
-    if constexpr (std::is_floating_point_v<To>) {
+    if constexpr (std::is_same_v<To, Bf16>) {
+        return rounded_to_odd(value);
+    } else if constexpr (std::is_floating_point_v<To>) {
         return static_cast<To>(value);
     } else {
         using Limits = std::numeric_limits<To>;
         return std::isnan(value) ? To{0}
                                  : static_cast<To>(std::clamp(value, double{Limits::min()}, double{Limits::max()}));
     }
+}
+
+/// Converts plain tensors between f32 and bf16, whatever the distances; returns whether these are their types.
+bool convert_rows(const Tensor& src, const Tensor& dst) {
+    const kernels::UnaryGeometry g{src.rows(), src.channels(), src.ld(), dst.ld()};
+    if (src.dtype() == DType::f32 && dst.dtype() == DType::bf16)
+        kernels::convert(g, src.data<float>(), dst.data<Bf16>());
+    else if (src.dtype() == DType::bf16 && dst.dtype() == DType::f32)
+        kernels::convert(g, src.data<Bf16>(), dst.data<float>());
+    else
+        return false;
+    return true;
 }
 
 Dims with_channels(const Dims& dims, std::int64_t channels) {
@@ -256,8 +281,10 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::to(DType type) const {
     if (type == dtype()) return detach();
-    const Tensor src = contiguous();
+    const Tensor src = layout() ? clone() : detach();
     Tensor dst = empty(dims(), type);
+    if (convert_rows(src, dst)) return dst;
+    if (!dense()) return contiguous().to(type);
     with_type(dtype(), [&]<class From>(From) {
         with_type(type, [&]<class To>(To) {
             std::ranges::transform(src.values<From>(), dst.values<To>().begin(),

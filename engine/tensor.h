@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/bf16.h"
 #include "kernels/conv/weights_layout.h"
 #include "kernels/dtype.h"
 #include "kernels/error.h"
@@ -29,6 +30,8 @@ constexpr DType dtype_of() {
         return DType::f32;
     else if constexpr (std::is_same_v<T, double>)
         return DType::f64;
+    else if constexpr (std::is_same_v<T, Bf16>)
+        return DType::bf16;
     else if constexpr (std::is_same_v<T, std::uint8_t>)
         return DType::u8;
     else if constexpr (std::is_same_v<T, std::int8_t>)
@@ -137,7 +140,8 @@ public:
     /// already.
     Tensor contiguous() const;
     Tensor clone() const;
-    /// The values in another type, outside the graph. Integers are rounded towards 0 and saturate; a NaN becomes 0.
+    /// The values in another type, outside the graph: of floating point rounded once, to the nearest, ties to even; as
+    /// integers rounded towards 0 and saturated, 0 for a NaN.
     Tensor to(DType type) const;
     /// Returns the same memory outside the graph.
     Tensor detach() const;
@@ -219,5 +223,15 @@ decltype(auto) dispatch_float(const char* who, DType type, F&& f) {
     if (type == DType::f64) return f(double{});
     throw UsageError("[" + std::string(who) + "] wanted an f32 tensor, got " + std::string(name(type)));
 }
+
+/// Calls f with a value of what a map's elements are: float, double or Bf16; throws UsageError for other types.
+template <class F>
+decltype(auto) dispatch_map(const char* who, DType type, F&& f) {
+    if (type == DType::bf16) return f(Bf16{});
+    return dispatch_float(who, type, std::forward<F>(f));
+}
+
+/// Returns the type of weights, of what belongs to a channel and of their gradients, where maps are of `map`.
+constexpr DType param_type(DType map) { return map == DType::bf16 ? DType::f32 : map; }
 
 }  // namespace keel

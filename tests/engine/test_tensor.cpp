@@ -15,7 +15,7 @@ using namespace keel::test;
 
 namespace {
 
-constexpr DType kTypes[] = {DType::f32, DType::f64, DType::u8, DType::s8, DType::s32};
+constexpr DType kTypes[] = {DType::f32, DType::f64, DType::u8, DType::s8, DType::s32, DType::bf16};
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
 
 /// 0, 1, 2, ...
@@ -230,6 +230,47 @@ TEST_CASE("conversion between all types", "[tensor]") {
     CHECK(small.to(DType::s8).same_memory(small));
     CHECK(std::ranges::equal(counting({2, 3}).channel_slice(1, 2).to(DType::s32).values<std::int32_t>(),
                              std::vector<std::int32_t>{1, 2, 4, 5}));
+}
+
+TEST_CASE("conversion to bf16 rounds once, to the nearest, ties to even", "[tensor][bf16]") {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity(), kUlp = 0x1p-7;  // of 1
+    // A tie, and what an f32 between the two types would make one of.
+    const double values[] = {1 + kUlp / 2,
+                             1 + 3 * kUlp / 2,
+                             1 + kUlp / 2 + 0x1p-40,
+                             -1 - kUlp / 2 - 0x1p-40,
+                             1 + kUlp / 4,
+                             0x1.ffp127,
+                             0x1.fefffp127,
+                             kInfinity,
+                             -kInfinity,
+                             0x1p-133,
+                             0x1.8p-134,
+                             0x1p-200,
+                             3.4028235e+38,
+                             -0.0};
+    const double wanted[] = {1,         1 + 2 * kUlp, 1 + kUlp, -1 - kUlp, 1, kInfinity, 0x1.fep127,
+                             kInfinity, -kInfinity,   0x1p-133, 0x1p-133,  0, kInfinity, -0.0};
+    const Tensor halves = Tensor::from(std::span(values), {14}).to(DType::bf16);
+    CHECK(std::ranges::equal(halves.to(DType::f64).values<double>(), wanted));
+    CHECK(std::signbit(halves.to(DType::f64).values<double>()[13]));
+    CHECK(std::isnan(Tensor::full({1}, std::numeric_limits<double>::quiet_NaN(), DType::bf16).item()));
+    CHECK(halves.data<Bf16>()[1].bits == 0x3f82);
+}
+
+TEST_CASE("bf16 are converted to and from f32 at any distance", "[tensor][bf16]") {
+    const Tensor wide = uniform({3, 1, 5, 37}, 1).to(DType::f32), slice = wide.channel_slice(3, 21);
+    const Tensor halves = slice.to(DType::bf16);
+    CHECK(halves.dense());
+    CHECK(halves.dims() == slice.dims());
+    CHECK(same_values(halves, slice.contiguous().to(DType::f64).to(DType::bf16)));
+    const Tensor room = Tensor::zeros({3, 1, 5, 40}, DType::bf16);
+    room.channel_slice(8, 21).assign(halves);
+    CHECK(same_values(room.channel_slice(8, 21).to(DType::f32), halves));
+    CHECK(same_values(room.channel_slice(0, 8), Tensor::zeros({3, 1, 5, 8})));
+    CHECK(same_values(room.channel_slice(29, 11), Tensor::zeros({3, 1, 5, 11})));
+    CHECK_THROWS_AS(halves.assign(slice), UsageError);
+    CHECK_THROWS_WITH(halves.data<float>(), "[tensor] wanted f32, this is bf16");
 }
 
 TEST_CASE("integers are rounded towards 0 and saturate", "[tensor]") {
