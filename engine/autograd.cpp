@@ -43,15 +43,15 @@ void add_gradient(Tensor& sum, Tensor term) {
         sum = std::move(term);
         return;
     }
-    if (sum.dims() != term.dims() || !kernels::same_layout(sum.layout(), term.layout()))
-        throw UsageError("[backward] gradients of dims " + sum.dims().text() + " and " + term.dims().text() +
-                         " cannot be added");
+    if (sum.dims() != term.dims() || sum.dtype() != term.dtype() || !kernels::same_layout(sum.layout(), term.layout()))
+        throw UsageError("[backward] gradients of " + std::string(name(sum.dtype())) + sum.dims().text() + " and " +
+                         std::string(name(term.dtype())) + term.dims().text() + " cannot be added");
     if (!sum.unique()) {
         Tensor copy = sum.empty_like();
         copy.assign(sum);
         sum = std::move(copy);
     }
-    dispatch_float("backward", sum.dtype(), [&]<class T>(T) {
+    dispatch_map("backward", sum.dtype(), [&]<class T>(T) {
         const auto flat = sum.storage_elements();
         const kernels::UnaryGeometry g = sum.layout()
                                              ? kernels::UnaryGeometry{1, flat, flat, flat}

@@ -7,9 +7,11 @@
 
 namespace keel {
 
+using kernels::Param;
+
 ChannelStatistics::ChannelStatistics(std::int64_t channels, DType type)
-    : mean_(Tensor::empty({channels}, type)),
-      variance_(Tensor::empty({channels}, type)),
+    : mean_(Tensor::empty({channels}, param_type(type))),
+      variance_(Tensor::empty({channels}, param_type(type))),
       offset_(static_cast<std::size_t>(channels)),
       slope_(static_cast<std::size_t>(channels)) {}
 
@@ -62,9 +64,9 @@ void ChannelStatistics::give(std::int64_t begin, const ChannelStatistics& of_cha
 void ChannelStatistics::require(const Tensor& src) {
     const std::int64_t fresh = src.channels() - known_;
     if (fresh <= 0) return;
-    dispatch_float("batch_norm", src.dtype(), [&]<class T>(T) {
-        kernels::batch_norm_statistics(src.rows(), fresh, src.ld(), src.data<T>() + known_, mean_.data<T>() + known_,
-                                       variance_.data<T>() + known_);
+    dispatch_map("batch_norm", src.dtype(), [&]<class T>(T) {
+        kernels::batch_norm_statistics(src.rows(), fresh, src.ld(), src.data<T>() + known_,
+                                       mean_.data<Param<T>>() + known_, variance_.data<Param<T>>() + known_);
     });
     synchronize(src.rows(), known_, fresh);
     known_ = src.channels();
@@ -83,11 +85,11 @@ Tensor ChannelStatistics::settled(std::int64_t begin, const Tensor& src, const T
     std::vector<double> corrections(offset_.begin() + begin, offset_.begin() + begin + count);
     corrections.insert(corrections.end(), slope_.begin() + begin, slope_.begin() + begin + count);
     sum_corrections(setting_, corrections);
-    dispatch_float("batch_norm", src.dtype(), [&]<class T>(T) {
-        const std::vector<T> offset(corrections.begin(), corrections.begin() + count);
-        const std::vector<T> slope(corrections.begin() + count, corrections.end());
+    dispatch_map("batch_norm", src.dtype(), [&]<class T>(T) {
+        const std::vector<Param<T>> offset(corrections.begin(), corrections.begin() + count);
+        const std::vector<Param<T>> slope(corrections.begin() + count, corrections.end());
         kernels::batch_norm_correct({src.rows(), count, src.ld(), diff_dst.ld(), diff_src.ld(), false},
-                                    mean_.data<T>() + begin, offset.data(), slope.data(), src.data<T>(),
+                                    mean_.data<Param<T>>() + begin, offset.data(), slope.data(), src.data<T>(),
                                     diff_dst.data<T>(), diff_src.data<T>());
     });
     return diff_src;

@@ -13,7 +13,7 @@ namespace keel {
 
 class ChannelStatistics {
 public:
-    /// Statistics of a wide buffer, which takes off at the end what batch norms defer.
+    /// Statistics of a wide buffer of maps of `type`, which takes off at the end what batch norms defer.
     ChannelStatistics(std::int64_t channels, DType type);
     /// Statistics of a map whose maker took them along over its `rows`: {channels} each, the variance biased. Nothing
     /// can be deferred.

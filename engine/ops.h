@@ -1,11 +1,17 @@
 // Differentiable operators; each family has its file under ops/, where forward and backward stand side by side.
 // Activations are NHWC, {n, h, w, c} with any pixel distance; results are dense. f32 runs on the kernels of the active
-// ISA, f64 on their plain references. All throw UsageError for dims or types that do not fit, naming the operator.
+// ISA, f64 on their plain references. Maps may be bf16, results and gradients of maps are bf16 then, each rounded once
+// from f32; weights, what belongs to a channel and their gradients are f32. linear and losses take no bf16. All throw
+// UsageError for dims or types that do not fit, naming the operator.
 #pragma once
 
 #include "engine/autograd.h"
 
 namespace keel {
+
+/// Returns src in another type of maps, and takes its gradient back to src's; src itself where it has the type already.
+/// What a convolution took along of its result's channels (Conv2dOptions::statistics) stays with it.
+Tensor cast(const Tensor& src, DType type);
 
 /// Returns max(src, 0).
 Tensor relu(const Tensor& src);
@@ -71,7 +77,7 @@ Tensor max_pool(const Tensor& src, const PoolOptions& options);
 Tensor avg_pool(const Tensor& src, const PoolOptions& options);
 /// Returns the mean over an oh x ow grid of areas (PyTorch's AdaptiveAvgPool2d).
 Tensor adaptive_avg_pool(const Tensor& src, std::int64_t oh, std::int64_t ow);
-/// Returns the mean {n, c} of each channel's map.
+/// Returns the mean {n, c} of each channel's map; of bf16 in f32.
 Tensor global_avg_pool(const Tensor& src);
 
 /// Returns src {n, h, w, c} as {n, c * h * w} in PyTorch's order (channel, row, column), so that its linear weights

@@ -1,5 +1,6 @@
 #include "engine/nn/layers.h"
 
+#include "engine/precision.h"
 #include "kernels/routing/conv2d.h"
 
 namespace keel::nn {
@@ -9,6 +10,8 @@ std::string window(int kernel, int stride) {
     std::string text = std::to_string(kernel) + "x" + std::to_string(kernel);
     return stride == 1 ? text : text + "/" + std::to_string(stride);
 }
+
+Tensor in_precision(const Tensor& map) { return cast(map, PrecisionScope::map_type(map.dtype())); }
 
 Dims weight_dims(std::int64_t ic, std::int64_t oc, int kernel, int groups) {
     if (ic < 1 || oc < 1 || kernel < 1 || groups < 1 || ic % groups != 0 || oc % groups != 0)
@@ -26,10 +29,11 @@ Conv2d::Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions
 }
 
 void Conv2d::adopt_layout(const Tensor& src) {
-    if (src.dtype() != DType::f32) return;
+    if (src.dtype() == DType::f64) return;
     const std::lock_guard lock(adopting_);
     if (!weight_.layout())
-        weight_.set_layout(kernels::preferred_layout(conv2d_geometry(src.dims(), weight_, options_), training()));
+        weight_.set_layout(
+            kernels::preferred_layout(conv2d_geometry(src.dims(), weight_, options_), training(), src.dtype()));
 }
 
 /// A convolution without bias stands in front of a batch norm.
@@ -41,14 +45,15 @@ Conv2dOptions Conv2d::call_options() const {
 
 Tensor Conv2d::forward(const Tensor& src) {
     adopt_layout(src);
-    return conv2d(src, weight_, bias_, call_options());
+    return in_precision(conv2d(src, weight_, bias_, call_options()));
 }
 
 Tensor Conv2d::after(BatchNorm2d& norm, const Tensor& src, const Tensor& dst) {
     norm.called(src, [&] { return src; });
     return called(src, [&] {
         adopt_layout(src);
-        return norm_conv2d(src, norm.norm(), norm.norm_options(), weight_, call_options(), dst);
+        const Tensor result = norm_conv2d(src, norm.norm(), norm.norm_options(), weight_, call_options(), dst);
+        return dst ? result : in_precision(result);
     });
 }
 
@@ -61,7 +66,7 @@ std::int64_t Conv2d::macs(const Tensor& src, const Tensor&) const {
 Linear::Linear(std::int64_t in, std::int64_t out)
     : weight_(add_parameter("weight", Tensor::empty({out, in}))), bias_(add_parameter("bias", Tensor::zeros({out}))) {}
 
-Tensor Linear::forward(const Tensor& src) { return linear(src, weight_, bias_); }
+Tensor Linear::forward(const Tensor& src) { return linear(cast(src, param_type(src.dtype())), weight_, bias_); }
 std::string Linear::describe() const { return "Linear"; }
 std::int64_t Linear::macs(const Tensor& src, const Tensor&) const { return src.dim(0) * weight_.elements(); }
 

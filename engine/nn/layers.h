@@ -39,8 +39,9 @@ private:
     bool relu_;
 };
 
-/// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}. Throws UsageError for sizes
-/// below 1 and for channels that the groups do not divide.
+/// Parameters `weight` {oc, ic / groups, kernel, kernel} and, with `bias`, `bias` {oc}. Its result is as PrecisionScope
+/// says; what it reads of f32, as the first convolution of a model does, it computes in f32. Throws UsageError for
+/// sizes below 1 and for channels that the groups do not divide.
 class Conv2d final : public Module {
 public:
     Conv2d(std::int64_t ic, std::int64_t oc, int kernel, const Conv2dOptions& options = {}, bool bias = false);
@@ -66,7 +67,7 @@ private:
     std::mutex adopting_;  // two threads may make the first forward pass
 };
 
-/// Parameters `weight` {out, in} and `bias` {out}.
+/// Parameters `weight` {out, in} and `bias` {out}. Reads any map, computes and returns f32 (f64 of f64).
 class Linear final : public Module {
 public:
     Linear(std::int64_t in, std::int64_t out);

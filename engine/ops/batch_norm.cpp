@@ -19,10 +19,11 @@ BatchNormOptions linear(BatchNormOptions options) {
 Tensor joined(const Normalization& a, const Tensor& residual, const MaybeNormalization& b) {
     const Tensor& src = a.src();
     Tensor dst = Tensor::empty(src.dims(), src.dtype());
-    dispatch_float("norm_add_relu", src.dtype(), [&]<class T>(T) {
+    dispatch_map("norm_add_relu", src.dtype(), [&]<class T>(T) {
+        using Number = kernels::Param<T>;
         kernels::affine_add_relu_forward({src.rows(), src.channels(), src.ld(), residual.ld(), dst.ld()}, src.data<T>(),
-                                         a.affine<T>(), residual.data<T>(), b ? b->affine<T>() : kernels::Affine<T>{},
-                                         dst.data<T>());
+                                         a.affine<Number>(), residual.data<T>(),
+                                         b ? b->affine<Number>() : kernels::Affine<Number>{}, dst.data<T>());
     });
     return dst;
 }

@@ -1,4 +1,4 @@
-// Argument checks shared by the operators.
+// Argument checks shared by the operators, and conversion.
 #pragma once
 
 #include <string>
@@ -24,5 +24,8 @@ inline void require_type(const char* who, const char* what, const Tensor& tensor
         throw UsageError(std::string("[") + who + "] " + what + " must be " + std::string(name(wanted)) + ", got " +
                          std::string(name(tensor.dtype())));
 }
+
+/// Returns the map in another type, outside the graph, with what its maker took along of its channels.
+Tensor converted(const Tensor& map, DType type);
 
 }  // namespace keel::ops

@@ -40,51 +40,60 @@ Conv2dGeometry checked_geometry(const char* who, const Tensor& src, const Tensor
                                 const Conv2dOptions& options) {
     ops::require_rank(who, "src", src, 4);
     const Conv2dGeometry g = conv2d_geometry(src.dims(), weights, options);
-    ops::require_type(who, "weights", weights, src.dtype());
+    ops::require_type(who, "weights", weights, param_type(src.dtype()));
     return g;
 }
 
-/// Returns whether the kernels that read these weights take any distance between pixels, and an affine of src where
-/// they can.
-bool any_distance(const Tensor& weights) { return kernels::own_kernels_read(weights.layout()); }
+/// Returns whether the kernels that read these weights take any distance between pixels, bf16, and an affine of src
+/// where they can.
+bool any_map(const Tensor& weights) { return kernels::own_kernels_read(weights.layout()); }
 
-Tensor readable(const Tensor& map, const Tensor& weights) {
-    return any_distance(weights) ? map.detach() : map.contiguous();
+kernels::Map target(const Tensor& map) {
+    return dispatch_map("conv2d", map.dtype(),
+                        [&]<class T>(T) { return kernels::Map(map.data<T>(), map.ld(), dtype_of<T>()); });
+}
+kernels::ConstMap source(const Tensor& map) {
+    const kernels::Map same = target(map);
+    return {same.data, same.ld, same.type};
 }
 
-kernels::ConstMap source(const Tensor& map) { return {map.data<float>(), map.ld()}; }
-kernels::Map target(const Tensor& map) { return {map.data<float>(), map.ld()}; }
+/// Returns what the kernels of these weights can read of a map: bf16 in f32, where they are not Keel's own.
+Tensor readable(const Tensor& map, const Tensor& weights) {
+    if (!any_map(weights)) return map.to(param_type(map.dtype())).contiguous();
+    return map.dtype() == DType::bf16 && !kernels::takes_map(weights.layout(), source(map)) ? map.clone()
+                                                                                            : map.detach();
+}
+
+/// Returns the type that these kernels write where the model's maps are of `type`.
+DType written_type(const Tensor& weights, DType type) { return any_map(weights) ? type : param_type(type); }
 
 void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& weights,
              const Tensor& bias, const Tensor& dst, bool statistics) {
-    dispatch_float("conv2d", src.dtype(), [&]<class T>(T) {
-        const T* b = bias ? bias.data<T>() : nullptr;
-        if constexpr (std::is_same_v<T, float>) {
-            kernels::BatchNormMoments moments(g.oc);
-            kernels::conv2d_forward(g, grad_enabled(), source(src), weights.data<T>(), weights.layout(), b, target(dst),
-                                    affine, statistics ? &moments : nullptr);
-            if (!statistics) return;
-            const Tensor mean = Tensor::empty({g.oc}), variance = Tensor::empty({g.oc});
-            moments.result(mean.data<T>(), variance.data<T>());
-            dst.set_statistics(std::make_shared<ChannelStatistics>(g.n * g.oh() * g.ow(), mean, variance));
-        } else {
-            kernels::conv2d_forward_reference(g, src.data<T>(), weights.data<T>(), b, dst.data<T>());
-        }
-    });
+    if (src.dtype() == DType::f64)
+        return kernels::conv2d_forward_reference(g, src.data<double>(), weights.data<double>(),
+                                                 bias ? bias.data<double>() : nullptr, dst.data<double>());
+    kernels::BatchNormMoments moments(g.oc);
+    kernels::conv2d_forward(g, grad_enabled(), source(src), weights.data<float>(), weights.layout(),
+                            bias ? bias.data<float>() : nullptr, target(dst), affine, statistics ? &moments : nullptr);
+    if (!statistics) return;
+    const Tensor mean = Tensor::empty({g.oc}), variance = Tensor::empty({g.oc});
+    moments.result(mean.data<float>(), variance.data<float>());
+    dst.set_statistics(std::make_shared<ChannelStatistics>(g.n * g.oh() * g.ow(), mean, variance));
 }
 
-/// Returns the gradient of src, added to `sum` where that is possible in place: it is moved to the result then.
-Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tensor& weights, Tensor& sum) {
-    const bool added = sum && sum.unique() && any_distance(weights);
-    Tensor diff_src = added ? std::exchange(sum, {}) : Tensor::empty({g.n, g.ih, g.iw, g.ic}, diff_dst.dtype());
-    dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
-        if constexpr (std::is_same_v<T, float>)
-            kernels::conv2d_backward_data(g, source(diff_dst), weights.data<T>(), weights.layout(), target(diff_src),
-                                          added);
-        else
-            kernels::conv2d_backward_data_reference(g, diff_dst.data<T>(), weights.data<T>(), diff_src.data<T>());
-    });
-    return diff_src;
+/// Returns the gradient of src, a map of `type`, added to `sum` where that is possible in place: it is moved to the
+/// result then.
+Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tensor& weights, DType type, Tensor& sum) {
+    const bool added = sum && sum.unique() && any_map(weights);
+    Tensor diff_src =
+        added ? std::exchange(sum, {}) : Tensor::empty({g.n, g.ih, g.iw, g.ic}, written_type(weights, type));
+    if (type == DType::f64)
+        kernels::conv2d_backward_data_reference(g, diff_dst.data<double>(), weights.data<double>(),
+                                                diff_src.data<double>());
+    else
+        kernels::conv2d_backward_data(g, source(diff_dst), weights.data<float>(), weights.layout(), target(diff_src),
+                                      added);
+    return diff_src.dtype() == type ? diff_src : diff_src.to(type);
 }
 
 /// Returns the gradients of a normalization in front of the convolution.
@@ -92,7 +101,7 @@ ops::Normalization::Diffs norm_backward(const Conv2dGeometry& g, const ops::Norm
                                         const Tensor& diff_dst, const Tensor& weights, Tensor& sum) {
     Tensor none;
     if (!kernels::backward_data_streams(g, weights.layout()))
-        return normalization.backward(backward_data(g, diff_dst, weights, none), sum);
+        return normalization.backward(backward_data(g, diff_dst, weights, normalization.src().dtype(), none), sum);
     return normalization.backward_from(
         [&](kernels::Map dst, kernels::RowEpilogue& epilogue) {
             kernels::conv2d_backward_data(g, source(diff_dst), weights.data<float>(), weights.layout(), dst, false,
@@ -104,14 +113,13 @@ ops::Normalization::Diffs norm_backward(const Conv2dGeometry& g, const ops::Norm
 Tensor backward_weights(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine,
                         const Tensor& diff_dst, const Tensor& weights, const Tensor& diff_bias) {
     Tensor diff_weights = weights.empty_grad();
-    dispatch_float("conv2d", diff_dst.dtype(), [&]<class T>(T) {
-        T* b = diff_bias ? diff_bias.data<T>() : nullptr;
-        if constexpr (std::is_same_v<T, float>)
-            kernels::conv2d_backward_weights(g, source(src), source(diff_dst), diff_weights.data<T>(), weights.layout(),
-                                             b, affine);
-        else
-            kernels::conv2d_backward_weights_reference(g, src.data<T>(), diff_dst.data<T>(), diff_weights.data<T>(), b);
-    });
+    if (src.dtype() == DType::f64)
+        kernels::conv2d_backward_weights_reference(g, src.data<double>(), diff_dst.data<double>(),
+                                                   diff_weights.data<double>(),
+                                                   diff_bias ? diff_bias.data<double>() : nullptr);
+    else
+        kernels::conv2d_backward_weights(g, source(src), source(diff_dst), diff_weights.data<float>(), weights.layout(),
+                                         diff_bias ? diff_bias.data<float>() : nullptr, affine);
     return diff_weights;
 }
 
@@ -121,8 +129,8 @@ struct NormalizedSource {
     Tensor map;
     kernels::ConvAffine affine{};
 
-    NormalizedSource(const ops::Normalization& norm, bool takes_affine)
-        : map(takes_affine ? norm.src() : norm.normalized()) {
+    NormalizedSource(const ops::Normalization& norm, const Tensor& weights, bool takes_affine)
+        : map(readable(takes_affine ? norm.src() : norm.normalized(), weights)) {
         if (!takes_affine) return;
         const auto [scale, shift] = norm.affine<float>();
         affine = {scale, shift, norm.relu()};
@@ -134,25 +142,28 @@ struct NormalizedSource {
 Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options) {
     const Conv2dGeometry g = checked_geometry("conv2d", any_src, weights, options);
     if (bias) ops::require_dims("conv2d", "bias", bias, {g.oc});
-    if (bias) ops::require_type("conv2d", "bias", bias, any_src.dtype());
-    const Tensor src = readable(any_src, weights);
-    Tensor dst = Tensor::empty({g.n, g.oh(), g.ow(), g.oc}, src.dtype());
+    if (bias) ops::require_type("conv2d", "bias", bias, weights.dtype());
+    const DType type = any_src.dtype();
+    Tensor src = readable(any_src, weights);
+    Tensor dst = Tensor::empty({g.n, g.oh(), g.ow(), g.oc}, written_type(weights, type));
     forward(g, src, {}, weights, bias, dst, options.statistics);
+    if (dst.dtype() != type) dst = ops::converted(dst, type);
+    if (any_src.recompute() || src.dtype() != type) src = any_src;
 
     const bool wants_src = any_src.requires_grad(), wants_bias = bias && bias.requires_grad();
     const bool wants_weights = weights.requires_grad() || wants_bias;
-    const SavedTensor kept = wants_weights ? SavedTensor(any_src.recompute() ? any_src : src) : SavedTensor();
-    return record_adding(dst, {any_src, weights, bias},
-                         [g, kept, weights, wants_src, wants_bias, wants_weights](const Tensor& any_diff, Tensor& sum) {
-                             const Tensor diff_dst = readable(any_diff, weights);
-                             Tensor diff_src, diff_weights, diff_bias;
-                             if (wants_src) diff_src = backward_data(g, diff_dst, weights, sum);
-                             if (wants_bias) diff_bias = Tensor::empty({g.oc}, diff_dst.dtype());
-                             if (wants_weights)
-                                 diff_weights = backward_weights(g, readable(kept.get(), weights), {}, diff_dst,
-                                                                 weights, diff_bias);
-                             return Gradients{diff_src, diff_weights, diff_bias};
-                         });
+    const SavedTensor kept = wants_weights ? SavedTensor(src) : SavedTensor();
+    return record_adding(
+        dst, {any_src, weights, bias},
+        [g, type, kept, weights, wants_src, wants_bias, wants_weights](const Tensor& any_diff, Tensor& sum) {
+            const Tensor diff_dst = readable(any_diff, weights);
+            Tensor diff_src, diff_weights, diff_bias;
+            if (wants_src) diff_src = backward_data(g, diff_dst, weights, type, sum);
+            if (wants_bias) diff_bias = Tensor::empty({g.oc}, weights.dtype());
+            if (wants_weights)
+                diff_weights = backward_weights(g, readable(kept.get(), weights), {}, diff_dst, weights, diff_bias);
+            return Gradients{diff_src, diff_weights, diff_bias};
+        });
 }
 
 Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& norm_options,
@@ -162,12 +173,14 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
     if (given_dst) ops::require_dims("norm_conv2d", "dst", given_dst, dims);
     if (given_dst) ops::require_type("norm_conv2d", "dst", given_dst, src.dtype());
     const ops::Normalization normalization("norm_conv2d", src, norm, norm_options);
-    const bool written = given_dst && (any_distance(weights) || given_dst.dense());
-    Tensor dst = written ? given_dst : Tensor::empty(dims, src.dtype());
+    const DType type = written_type(weights, src.dtype());
+    const bool written = given_dst && (any_map(weights) || (given_dst.dense() && type == src.dtype()));
+    Tensor dst = written ? given_dst : Tensor::empty(dims, type);
     {
-        const NormalizedSource from(normalization, kernels::forward_takes_affine(g, weights.layout()));
+        const NormalizedSource from(normalization, weights, kernels::forward_takes_affine(g, weights.layout()));
         forward(g, from.map, from.affine, weights, {}, dst, options.statistics);
     }
+    if (type != src.dtype()) dst = ops::converted(dst, src.dtype());
     if (given_dst && !written) {
         given_dst.assign(dst);
         given_dst.set_statistics(dst.statistics());
@@ -180,7 +193,7 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
                              const Tensor diff_dst = readable(std::exchange(any_diff, {}), weights);
                              Tensor diff_weights;
                              if (wants_weights) {
-                                 const NormalizedSource from(normalization, any_distance(weights));
+                                 const NormalizedSource from(normalization, weights, any_map(weights));
                                  diff_weights = backward_weights(g, from.map, from.affine, diff_dst, weights, {});
                              }
                              ops::Normalization::Diffs diffs;

@@ -7,7 +7,8 @@ namespace keel {
 namespace {
 
 Tensor masked(const Tensor& any_src, double p, const std::vector<std::uint64_t>& keys) {
-    const Tensor src = any_src.contiguous();
+    const DType type = any_src.dtype();
+    const Tensor src = any_src.to(param_type(type)).contiguous();
     Tensor dst = Tensor::empty(src.dims(), src.dtype());
     const std::int64_t per_sample = src.dim(0) > 0 ? src.elements() / src.dim(0) : 0;
     dispatch_float("dropout", src.dtype(), [&]<class T>(T) {
@@ -15,7 +16,7 @@ Tensor masked(const Tensor& any_src, double p, const std::vector<std::uint64_t>&
             kernels::dropout(per_sample, p, keys[static_cast<std::size_t>(i)], src.data<T>() + i * per_sample,
                              dst.data<T>() + i * per_sample);
     });
-    return dst;
+    return dst.to(type);
 }
 
 }  // namespace

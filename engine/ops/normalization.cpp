@@ -6,6 +6,9 @@
 #include "engine/ops/check.h"
 
 namespace keel::ops {
+
+using kernels::Param;
+
 namespace {
 
 template <class T>
@@ -24,12 +27,12 @@ Normalization::Normalization(const char* who, const Tensor& src, const BatchNorm
     const std::int64_t c = src.channels(), rows = src.rows();
     for (const Tensor& vector : {norm.gamma, norm.beta, norm.running_mean, norm.running_variance}) {
         require_dims(who, "gamma, beta and running statistics", vector, {c});
-        require_type(who, "gamma, beta and running statistics", vector, src.dtype());
+        require_type(who, "gamma, beta and running statistics", vector, param_type(src.dtype()));
     }
     if (o.training && rows < 1)
         throw UsageError(std::string("[") + who + "] wanted a batch of one row or more, got dims " + src.dims().text());
-    coefficients_ = Tensor::empty({kRows, c}, src.dtype());
-    dispatch_float(who, src.dtype(), [&]<class T>(T) {
+    coefficients_ = Tensor::empty({kRows, c}, param_type(src.dtype()));
+    dispatch_float(who, coefficients_.dtype(), [&]<class T>(T) {
         Tensor mean = norm.running_mean, variance = norm.running_variance;
         if (o.training) {
             const auto statistics =
@@ -52,9 +55,9 @@ Normalization::Normalization(const char* who, const Tensor& src, const BatchNorm
 
 Tensor Normalization::normalized() const {
     Tensor dst = Tensor::empty(src_.dims(), src_.dtype());
-    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
-        kernels::affine_forward({src_.rows(), src_.channels(), src_.ld(), dst.ld()}, src_.data<T>(), row<T>(kScale),
-                                row<T>(kShift), relu_, dst.data<T>());
+    dispatch_map("batch_norm", src_.dtype(), [&]<class T>(T) {
+        kernels::affine_forward({src_.rows(), src_.channels(), src_.ld(), dst.ld()}, src_.data<T>(),
+                                row<Param<T>>(kScale), row<Param<T>>(kShift), relu_, dst.data<T>());
     });
     return dst;
 }
@@ -71,7 +74,7 @@ Normalization::Correction Normalization::correction(std::int64_t channel, const 
 }
 
 void Normalization::defer(const Diffs& diffs) const {
-    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
+    dispatch_float("batch_norm", coefficients_.dtype(), [&]<class T>(T) {
         for (std::int64_t i = 0; i < src_.channels(); ++i) {
             const auto [offset, slope] = correction<T>(i, diffs);
             shared_->defer(i, offset, slope);
@@ -84,16 +87,16 @@ void Normalization::correct(const Diffs& diffs) const {
     const auto c = static_cast<std::size_t>(src_.channels());
     std::vector<double> corrections(2 * c);
     for (std::size_t i = 0; i < c; ++i) {
-        const auto [offset, slope] = correction<T>(static_cast<std::int64_t>(i), diffs);
+        const auto [offset, slope] = correction<Param<T>>(static_cast<std::int64_t>(i), diffs);
         corrections[i] = offset;
         corrections[c + i] = slope;
     }
     ChannelStatistics::sum_corrections(setting_, corrections);
-    const std::vector<T> rounded(corrections.begin(), corrections.end());
+    const std::vector<Param<T>> rounded(corrections.begin(), corrections.end());
     T* const diff = diffs.src.data<T>();
     const std::int64_t ld = diffs.src.ld();
-    kernels::batch_norm_correct({src_.rows(), src_.channels(), src_.ld(), ld, ld, false}, row<T>(kMean), rounded.data(),
-                                rounded.data() + c, src_.data<T>(), diff, diff);
+    kernels::batch_norm_correct({src_.rows(), src_.channels(), src_.ld(), ld, ld, false}, row<Param<T>>(kMean),
+                                rounded.data(), rounded.data() + c, src_.data<T>(), diff, diff);
 }
 
 Tensor Normalization::taken(Tensor& sum) {
@@ -102,10 +105,14 @@ Tensor Normalization::taken(Tensor& sum) {
     return own;
 }
 
+Normalization::Diffs Normalization::empty_diffs(Tensor diff_src) const {
+    const auto vector = [&] { return Tensor::empty({src_.channels()}, coefficients_.dtype()); };
+    return {std::move(diff_src), vector(), vector()};
+}
+
 Normalization::Diffs Normalization::backward(Tensor diff_dst, Tensor& sum) const {
     using enum kernels::BatchNormGradient;
-    const std::int64_t c = src_.channels();
-    Diffs diffs{{}, Tensor::empty({c}, src_.dtype()), Tensor::empty({c}, src_.dtype())};
+    Diffs diffs = empty_diffs({});
     auto gradient = settles_itself() && !synchronized() ? whole : direct;
     if (wants_src_) {
         if (gradient == direct && sum) {
@@ -115,43 +122,47 @@ Normalization::Diffs Normalization::backward(Tensor diff_dst, Tensor& sum) const
             diffs.src = diff_dst.unique() ? diff_dst : Tensor::empty(src_.dims(), src_.dtype());
         }
     }
-    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
-        kernels::batch_norm_backward(geometry(diff_dst, diffs.src), gradient, coefficients<T>(), src_.data<T>(),
+    dispatch_map("batch_norm", src_.dtype(), [&]<class T>(T) {
+        kernels::batch_norm_backward(geometry(diff_dst, diffs.src), gradient, coefficients<Param<T>>(), src_.data<T>(),
                                      diff_dst.data<T>(), wants_src_ ? diffs.src.data<T>() : nullptr,
-                                     diffs.gamma.data<T>(), diffs.beta.data<T>());
+                                     diffs.gamma.data<Param<T>>(), diffs.beta.data<Param<T>>());
         if (settles_itself() && synchronized() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);
     return diffs;
 }
 
-Normalization::Diffs Normalization::backward_from(const Producer& produce, Tensor& sum) const {
-    const std::int64_t c = src_.channels();
-    Diffs diffs{{}, Tensor::empty({c}), Tensor::empty({c})};
+template <class T>
+Normalization::Diffs Normalization::backward_from_map(const Producer& produce, Tensor& sum) const {
+    Diffs diffs = empty_diffs({});
     const bool added = wants_src_ && !settles_itself() && sum;
-    if (wants_src_) diffs.src = added ? taken(sum) : Tensor::empty(src_.dims());
+    if (wants_src_) diffs.src = added ? taken(sum) : Tensor::empty(src_.dims(), src_.dtype());
     const auto k = coefficients<float>();
     const kernels::BatchNormGeometry g = geometry(src_, diffs.src);
-    kernels::BatchNormBackward epilogue(g, k, src_.data<float>(), wants_src_ && !added,
-                                        added ? diffs.src.data<float>() : nullptr);
-    produce(wants_src_ && !added ? kernels::Map{diffs.src.data<float>(), diffs.src.ld()} : kernels::Map{}, epilogue);
+    kernels::BatchNormBackward<T> epilogue(g, k, src_.data<T>(), wants_src_ && !added,
+                                           added ? diffs.src.data<T>() : nullptr);
+    produce(wants_src_ && !added ? kernels::Map{diffs.src.data<T>(), diffs.src.ld(), dtype_of<T>()}
+                                 : kernels::Map{nullptr, 0, dtype_of<T>()},
+            epilogue);
     epilogue.result(diffs.gamma.data<float>(), diffs.beta.data<float>());
     if (shared_ && wants_src_) defer(diffs);
-    if (settles_itself() && wants_src_) correct<float>(diffs);
+    if (settles_itself() && wants_src_) correct<T>(diffs);
     return diffs;
+}
+
+Normalization::Diffs Normalization::backward_from(const Producer& produce, Tensor& sum) const {
+    return src_.dtype() == DType::bf16 ? backward_from_map<Bf16>(produce, sum) : backward_from_map<float>(produce, sum);
 }
 
 Normalization::Diffs Normalization::backward_of_join(const Tensor& dst, Tensor& diff_dst) const {
     using enum kernels::BatchNormGradient;
-    const std::int64_t c = src_.channels();
-    Diffs diffs{wants_src_ ? Tensor::empty(src_.dims(), src_.dtype()) : Tensor(), Tensor::empty({c}, src_.dtype()),
-                Tensor::empty({c}, src_.dtype())};
+    Diffs diffs = empty_diffs(wants_src_ ? Tensor::empty(src_.dims(), src_.dtype()) : Tensor());
     const Tensor diff_residual = diff_dst.unique() ? diff_dst : diff_dst.empty_like();
-    dispatch_float("batch_norm", src_.dtype(), [&]<class T>(T) {
+    dispatch_map("batch_norm", src_.dtype(), [&]<class T>(T) {
         kernels::batch_norm_join_backward(
-            geometry(dst, diffs.src), settles_itself() && !synchronized() ? whole : direct, coefficients<T>(),
+            geometry(dst, diffs.src), settles_itself() && !synchronized() ? whole : direct, coefficients<Param<T>>(),
             src_.data<T>(), dst.data<T>(), diff_dst.data<T>(), diff_residual.data<T>(),
-            wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<T>(), diffs.beta.data<T>());
+            wants_src_ ? diffs.src.data<T>() : nullptr, diffs.gamma.data<Param<T>>(), diffs.beta.data<Param<T>>());
         if (settles_itself() && synchronized() && wants_src_) correct<T>(diffs);
     });
     if (shared_ && wants_src_) defer(diffs);

@@ -12,7 +12,7 @@
 
 namespace keel::ops {
 
-/// Keeps src and four numbers a channel, no normalized map.
+/// Keeps src and four numbers a channel (f32 where src is bf16), no normalized map.
 class Normalization {
 public:
     /// Takes the statistics of src where options ask for them (those of its buffer, if it is the front of one) and
@@ -21,7 +21,7 @@ public:
 
     const Tensor& src() const { return src_; }
     bool relu() const { return relu_; }
-    /// Returns what the normalization, apart from the ReLU, does to src.
+    /// Returns what the normalization, apart from the ReLU, does to src; T is the type of its numbers.
     template <class T>
     kernels::Affine<T> affine() const {
         return {row<T>(kScale), row<T>(kShift)};
@@ -38,8 +38,8 @@ public:
     /// Makes the gradient of the normalized map: feeds it to `epilogue`, which may overwrite it, and leaves it in `dst`
     /// if that is not null.
     using Producer = std::function<void(kernels::Map dst, kernels::RowEpilogue& epilogue)>;
-    /// Makes gradients (f32) as that gradient is made, in one pass less; what becomes of it in memory is only what is
-    /// wanted of src.
+    /// Makes gradients as that gradient is made, in f32, in one pass less; what becomes of it in memory is only what is
+    /// wanted of src, f32 or bf16 as that is.
     Diffs backward_from(const Producer& produce, Tensor& sum) const;
     /// Makes gradients for dst = relu(normalized map + residual); diff_dst, dense, becomes the residual's gradient.
     Diffs backward_of_join(const Tensor& dst, Tensor& diff_dst) const;
@@ -63,9 +63,13 @@ private:
     template <class T>
     Correction correction(std::int64_t channel, const Diffs& diffs) const;
     void defer(const Diffs& diffs) const;
-    /// Takes the corrections off diffs.src, where the statistics are src's own and settled by nobody else.
+    /// Takes the corrections off diffs.src, a map of T, where the statistics are src's own and settled by nobody else.
     template <class T>
     void correct(const Diffs& diffs) const;
+    template <class T>
+    Diffs backward_from_map(const Producer& produce, Tensor& sum) const;
+    /// Returns gradients of gamma and beta to be written, and that of src.
+    Diffs empty_diffs(Tensor diff_src) const;
     /// Returns whether nobody else takes off what the gradient of src lacks.
     bool settles_itself() const { return own_statistics_ && !shared_; }
     /// Returns whether the correction needs sums that other ranks have: then kernels cannot make it in one go.

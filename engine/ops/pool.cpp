@@ -35,12 +35,12 @@ Tensor max_pool(const Tensor& src, const PoolOptions& options) {
     Tensor dst = Tensor::empty(dst_dims(g), src.dtype());
     const bool recorded = grad_enabled() && src.requires_grad();
     const Tensor argmax = recorded ? Tensor::empty(dst_dims(g), DType::u8) : Tensor();
-    dispatch_float("max_pool", src.dtype(), [&]<class T>(T) {
+    dispatch_map("max_pool", src.dtype(), [&]<class T>(T) {
         kernels::max_pool_forward(g, src.data<T>(), dst.data<T>(), recorded ? argmax.data<std::uint8_t>() : nullptr);
     });
     return record(dst, {src}, [g, argmax, dims = src.dims()](const Tensor& diff_dst) {
         Tensor diff_src = Tensor::empty(dims, diff_dst.dtype());
-        dispatch_float("max_pool", diff_dst.dtype(), [&]<class T>(T) {
+        dispatch_map("max_pool", diff_dst.dtype(), [&]<class T>(T) {
             kernels::max_pool_backward(backward_geometry(g, diff_dst), diff_dst.data<T>(), argmax.data<std::uint8_t>(),
                                        diff_src.data<T>());
         });
@@ -51,11 +51,11 @@ Tensor max_pool(const Tensor& src, const PoolOptions& options) {
 Tensor avg_pool(const Tensor& src, const PoolOptions& options) {
     const auto g = geometry("avg_pool", src, options);
     Tensor dst = Tensor::empty(dst_dims(g), src.dtype());
-    dispatch_float("avg_pool", src.dtype(),
-                   [&]<class T>(T) { kernels::avg_pool_forward(g, src.data<T>(), dst.data<T>()); });
+    dispatch_map("avg_pool", src.dtype(),
+                 [&]<class T>(T) { kernels::avg_pool_forward(g, src.data<T>(), dst.data<T>()); });
     return record(dst, {src}, [g, dims = src.dims()](const Tensor& diff_dst) {
         Tensor diff_src = Tensor::empty(dims, diff_dst.dtype());
-        dispatch_float("avg_pool", diff_dst.dtype(), [&]<class T>(T) {
+        dispatch_map("avg_pool", diff_dst.dtype(), [&]<class T>(T) {
             kernels::avg_pool_backward(backward_geometry(g, diff_dst), diff_dst.data<T>(), diff_src.data<T>());
         });
         return Gradients{diff_src};
@@ -70,17 +70,19 @@ Tensor adaptive_avg_pool(const Tensor& src, std::int64_t oh, std::int64_t ow) {
     const kernels::PoolGeometry g{src.dim(0), src.dim(1), src.dim(2), src.channels(), oh, ow, 1, 1,
                                   1,          0,          src.ld(),   src.channels()};
     Tensor dst = Tensor::empty(dst_dims(g), src.dtype());
-    dispatch_float("adaptive_avg_pool", src.dtype(),
-                   [&]<class T>(T) { kernels::adaptive_avg_pool_forward(g, src.data<T>(), dst.data<T>()); });
+    dispatch_map("adaptive_avg_pool", src.dtype(),
+                 [&]<class T>(T) { kernels::adaptive_avg_pool_forward(g, src.data<T>(), dst.data<T>()); });
     return record(dst, {src}, [g, dims = src.dims()](const Tensor& diff_dst) {
         Tensor diff_src = Tensor::empty(dims, diff_dst.dtype());
-        dispatch_float("adaptive_avg_pool", diff_dst.dtype(), [&]<class T>(T) {
+        dispatch_map("adaptive_avg_pool", diff_dst.dtype(), [&]<class T>(T) {
             kernels::adaptive_avg_pool_backward(backward_geometry(g, diff_dst), diff_dst.data<T>(), diff_src.data<T>());
         });
         return Gradients{diff_src};
     });
 }
 
-Tensor global_avg_pool(const Tensor& src) { return flatten(adaptive_avg_pool(src, 1, 1)); }
+Tensor global_avg_pool(const Tensor& src) {
+    return flatten(adaptive_avg_pool(cast(src, param_type(src.dtype())), 1, 1));
+}
 
 }  // namespace keel

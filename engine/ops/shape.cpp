@@ -1,4 +1,4 @@
-// Operators that move elements without computing.
+// Operators that move or convert elements without computing.
 #include "engine/channel_statistics.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
@@ -18,17 +18,29 @@ void transpose(std::int64_t n, std::int64_t rows, std::int64_t columns, const T*
 
 }  // namespace
 
+Tensor ops::converted(const Tensor& map, DType type) {
+    Tensor dst = map.to(type);
+    if (map.statistics() && !map.statistics()->settles()) dst.set_statistics(map.statistics());
+    return dst;
+}
+
+Tensor cast(const Tensor& src, DType type) {
+    if (src.dtype() == type) return src;
+    return record(ops::converted(src, type), {src},
+                  [from = src.dtype()](const Tensor& diff_dst) { return Gradients{ops::converted(diff_dst, from)}; });
+}
+
 Tensor flatten(const Tensor& any_src) {
     ops::require_rank("flatten", "src", any_src, 4);
     const Tensor src = any_src.contiguous();
     const std::int64_t n = src.dim(0), pixels = src.dim(1) * src.dim(2), c = src.channels();
     Tensor dst = Tensor::empty({n, c * pixels}, src.dtype());
-    dispatch_float("flatten", src.dtype(), [&]<class T>(T) { transpose(n, pixels, c, src.data<T>(), dst.data<T>()); });
+    dispatch_map("flatten", src.dtype(), [&]<class T>(T) { transpose(n, pixels, c, src.data<T>(), dst.data<T>()); });
     return record(dst, {any_src}, [n, pixels, c, dims = src.dims()](const Tensor& any_diff) {
         const Tensor diff_dst = any_diff.contiguous();
         Tensor diff_src = Tensor::empty(dims, diff_dst.dtype());
-        dispatch_float("flatten", diff_dst.dtype(),
-                       [&]<class T>(T) { transpose(n, c, pixels, diff_dst.data<T>(), diff_src.data<T>()); });
+        dispatch_map("flatten", diff_dst.dtype(),
+                     [&]<class T>(T) { transpose(n, c, pixels, diff_dst.data<T>(), diff_src.data<T>()); });
         return Gradients{diff_src};
     });
 }

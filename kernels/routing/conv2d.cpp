@@ -1,7 +1,9 @@
 #include "kernels/routing/conv2d.h"
 
+#include <cstdint>
 #include <string>
 
+#include "kernels/bf16.h"
 #include "kernels/error.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/winograd.h"
@@ -11,6 +13,9 @@
 
 namespace keel::kernels {
 namespace {
+
+/// Whether all pixels begin where a word of two bf16 may.
+bool at_words(ConstMap map) { return map.ld % 2 == 0 && reinterpret_cast<std::uintptr_t>(map.data) % 4 == 0; }
 
 /// Whether Keel's own kernels serve this call.
 bool own(const Conv2dGeometry& g, const WeightsLayout& layout) {
@@ -28,22 +33,32 @@ void require_dense(const char* map, std::int64_t ld, std::int64_t pixels, std::i
                          std::to_string(channels) + " channels");
 }
 
-void require_f32(const char* read, DType read_type, const char* other, DType other_type) {
-    kernels::require_f32("conv2d", read, read_type);
-    kernels::require_f32("conv2d", other, other_type);
+/// Throws UsageError for types that the kernels of a call do not take; `read` is the map whose pixels are multiplied.
+void require_types(bool ours, const char* read, ConstMap map, const char* other, DType other_type) {
+    if (!ours || map.type != DType::bf16) {
+        kernels::require_f32("conv2d", read, map.type);
+        return kernels::require_f32("conv2d", other, other_type);
+    }
+    if (other_type != DType::bf16)
+        throw UsageError(std::string("[conv2d] wanted bf16 elements in ") + other + " as in " + read + ", got " +
+                         std::string(name(other_type)));
+    if (!at_words(map))
+        throw UsageError(std::string("[conv2d] wanted pixels of bf16 that begin at words of 32 bits in ") + read +
+                         ", got one elsewhere");
 }
 
 void require_no_affine(bool given, const char* wanted) {
     if (given) throw UsageError(std::string("[conv2d] an affine of src wants ") + wanted);
 }
 
-void sum_pixels(std::int64_t pixels, std::int64_t channels, ConstMap map, float* sums) {
+template <class T>
+void sum_pixels(std::int64_t pixels, std::int64_t channels, const T* map, std::int64_t ld, float* sums) {
     ColumnPartials partials{pixels, channels, 1};
     partials.fill([&](std::int64_t chunk) {
         double* sum = partials.of(chunk, 0);
-        const float* pixel = map.floats() + partials.chunks().begin(chunk) * map.ld;
-        for (std::int64_t p = 0; p < partials.chunks().rows(chunk); ++p, pixel += map.ld)
-            for (std::int64_t c = 0; c < channels; ++c) sum[c] += double{pixel[c]};
+        const T* pixel = map + partials.chunks().begin(chunk) * ld;
+        for (std::int64_t p = 0; p < partials.chunks().rows(chunk); ++p, pixel += ld)
+            for (std::int64_t c = 0; c < channels; ++c) sum[c] += static_cast<double>(pixel[c]);
     });
     const double* total = partials.total(0);
     for (std::int64_t c = 0; c < channels; ++c) sums[c] = static_cast<float>(total[c]);
@@ -70,9 +85,13 @@ bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout) 
     return own_kernels_read(layout) && (winograd_wins(g) || (g.pointwise() && g.unpadded()));
 }
 
-WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) {
+bool takes_map(const WeightsLayout& layout, ConstMap map) {
+    return own_kernels_read(layout) && (map.type == DType::f32 || (map.type == DType::bf16 && at_words(map)));
+}
+
+WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training, DType type) {
     check_geometry(g);
-    if (igemm_serves(g) && prefers_own(g)) return panel_layout(g);
+    if (igemm_serves(g) && (type == DType::bf16 || prefers_own(g))) return panel_layout(g);
     return onednn::preferred_layout(g, training);
 }
 
@@ -80,8 +99,8 @@ void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const 
                     const WeightsLayout& layout, const float* bias, Map dst, const ConvAffine& src_affine,
                     RowEpilogue* epilogue) {
     const bool ours = own(g, layout);
-    require_f32("src", src.type, "dst", dst.type);
-    const profile::Span span(span_name(g, "conv2d_forward 1x1", "conv2d_forward"), conv2d_cost(g));
+    require_types(ours, "src", src, "dst", dst.type);
+    const profile::Span span(span_name(g, "conv2d_forward 1x1", "conv2d_forward"), conv2d_cost(g, src.type, epilogue));
     if (ours) {
         require_no_affine(src_affine.scale != nullptr && !forward_takes_affine(g, layout), "a kernel that takes it");
         const auto pass = winograd_wins(g) ? winograd_forward : igemm_forward;
@@ -103,15 +122,18 @@ bool backward_data_streams(const Conv2dGeometry& g, const WeightsLayout& layout)
 void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,
                           Map diff_src, bool accumulate, RowEpilogue* epilogue) {
     const bool ours = own(g, layout), streams = backward_data_streams(g, layout);
-    require_f32("diff_dst", diff_dst.type, "diff_src", diff_src.type);
-    const profile::Span span(span_name(g, "conv2d_backward_data 1x1", "conv2d_backward_data"), conv2d_cost(g));
+    require_types(ours, "diff_dst", diff_dst, "diff_src", diff_src.type);
+    if (diff_dst.type == DType::bf16 && epilogue != nullptr && !streams)
+        throw UsageError("[conv2d] an epilogue of bf16 maps wants a pass that streams to it");
+    const profile::Span span(span_name(g, "conv2d_backward_data 1x1", "conv2d_backward_data"),
+                             conv2d_cost(g, diff_dst.type, epilogue, true));
     if (diff_src.data == nullptr && (epilogue == nullptr || !streams))
         throw UsageError("[conv2d] a null diff_src wants an epilogue and a pass that streams to it");
     const Map to = with_ld(diff_src, g.ic);
     if (ours) {
         const auto pass = winograd_wins(g) ? winograd_backward_data : igemm_backward_data;
         IgemmFusion fusion{.epilogue = streams ? epilogue : nullptr};
-        if (accumulate) fusion.residual = {to.floats(), to.ld};
+        if (accumulate) fusion.residual = {to.data, to.ld, to.type};
         pass(g, with_ld(diff_dst, g.oc), weights, fusion, to);
     } else {
         if (accumulate) throw UsageError("[conv2d] to accumulate in backward data wants weights in panels");
@@ -125,13 +147,17 @@ void conv2d_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const floa
 void conv2d_backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights,
                              const WeightsLayout& layout, float* diff_bias, const ConvAffine& src_affine) {
     const bool ours = own(g, layout);
-    require_f32("src", src.type, "diff_dst", diff_dst.type);
-    const profile::Span span(span_name(g, "conv2d_backward_weights 1x1", "conv2d_backward_weights"), conv2d_cost(g));
+    require_types(ours, "src", src, "diff_dst", diff_dst.type);
+    const profile::Span span(span_name(g, "conv2d_backward_weights 1x1", "conv2d_backward_weights"),
+                             conv2d_cost(g, src.type));
     if (ours) {
         const auto pass = winograd_wins(g) ? winograd_backward_weights : igemm_backward_weights;
         pass(g, with_ld(src, g.ic), src_affine, with_ld(diff_dst, g.oc), diff_weights);
-        if (diff_bias != nullptr) sum_pixels(g.n * g.oh() * g.ow(), g.oc, with_ld(diff_dst, g.oc), diff_bias);
-        return;
+        if (diff_bias == nullptr) return;
+        const std::int64_t pixels = g.n * g.oh() * g.ow(), ld = with_ld(diff_dst, g.oc).ld;
+        if (diff_dst.type == DType::bf16)
+            return sum_pixels(pixels, g.oc, static_cast<const Bf16*>(diff_dst.data), ld, diff_bias);
+        return sum_pixels(pixels, g.oc, diff_dst.floats(), ld, diff_bias);
     }
     require_no_affine(src_affine.scale != nullptr, "weights in panels");
     require_dense("src", src.ld, g.n * g.ih * g.iw, g.ic);

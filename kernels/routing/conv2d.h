@@ -1,5 +1,6 @@
-// The three passes of a convolution of f32 maps, by the kernels that read the layout of its weights: Keel's own read
-// panels (kernels/igemm), oneDNN's read every other layout, the null one (plain OIHW) included.
+// The three passes of a convolution, by the kernels that read the layout of its weights: Keel's own read panels
+// (kernels/igemm), oneDNN's read every other layout, the null one (plain OIHW) included. Maps are all f32, or all bf16,
+// which Keel's own kernels take; weights are f32.
 #pragma once
 
 #include "kernels/conv/conv.h"
@@ -9,8 +10,12 @@
 
 namespace keel::kernels {
 
-/// Returns the layout of the kernels that serve this geometry best (choice.h); never null.
-WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training);
+/// Returns the layout of the kernels that serve this geometry best (choice.h) for maps of `type`; never null.
+WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training, DType type = DType::f32);
+
+/// Whether the kernels that read this layout take a map as it is, whatever the distance between its pixels: Keel's own,
+/// and of bf16 those whose pixels begin at words of 32 bits.
+bool takes_map(const WeightsLayout& layout, ConstMap map);
 
 /// Whether the forward pass of this call takes an affine of its source: Keel's own kernels for 1x1 without padding and
 /// for Winograd's algorithm.
@@ -18,9 +23,9 @@ bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout);
 
 /// Computes dst; bias may be null. `training` selects oneDNN's primitive: forward_training or forward_inference. oneDNN
 /// takes dense maps and no affine; other weights than its primitive wants are reordered into scratch first. Keel's own
-/// kernels take any distance between pixels, and an affine in the two passes that read src, forward where
-/// forward_takes_affine(). Anything else is a UsageError, and so are elements that are not f32. An epilogue takes the
-/// pixels of the result: chunk by chunk as they are made, by Keel's own kernels, else when all are made.
+/// kernels take any distance between pixels that takes_map(), and an affine in the two passes that read src, forward
+/// where forward_takes_affine(). Anything else is a UsageError, and so are elements of other types. An epilogue takes
+/// the pixels of the result in f32: chunk by chunk as they are made, by Keel's own kernels, else when all are made.
 void conv2d_forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights,
                     const WeightsLayout& layout, const float* bias, Map dst, const ConvAffine& src_affine = {},
                     RowEpilogue* epilogue = nullptr);
