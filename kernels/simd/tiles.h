@@ -59,6 +59,14 @@ struct Tiles {
     static void dot_bytes() {
         __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kA), "i"(kB));
     }
+    /// sums[i][j] += (sum over k of a[i][k][0] * b[k][j][0]) + (sum over k of a[i][k][1] * b[k][j][1]) of bf16, in f32.
+    /// Either sum begins with 0 and is one fused multiply-add after another, in the order of k; the two are added, then
+    /// what they make is added to what was there (Intel's manual, TDPBF16PS). All of these round to nearest even, and
+    /// numbers below the smallest normal one are zeros, those that go in as those that come out.
+    template <int kSums, int kA, int kB>
+    static void dot_halves() {
+        __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kA), "i"(kB));
+    }
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tests/support/sum_of_pairs.h"
 #include "tests/support/tiles_use.h"
 
 namespace keel::kernels::simd {
@@ -44,9 +45,7 @@ struct Tiles {
     }
     template <int kSums, int kA, int kB>
     static void dot_bytes() {
-        require(kSums != kA && kSums != kB && kA != kB && has_shape(kSums) && has_shape(kA) && has_shape(kB));
-        require(rows(kSums) == rows(kA) && row_bytes(kSums) == row_bytes(kB) &&
-                row_bytes(kA) == 4U * static_cast<unsigned>(rows(kB)));
+        require_product(kSums, kA, kB);
         for (int i = 0; i < rows(kSums); ++i)
             for (unsigned j = 0; j < row_bytes(kSums); j += 4) {
                 std::int32_t sum;
@@ -59,7 +58,27 @@ struct Tiles {
             }
     }
 
+    template <int kSums, int kA, int kB>
+    static void dot_halves() {
+        require_product(kSums, kA, kB);
+        std::uint16_t a[2 * kTileRows], b[kTileRows][2];
+        for (int i = 0; i < rows(kSums); ++i)
+            for (unsigned j = 0; j < row_bytes(kSums); j += 4) {
+                memcpy(a, state().bytes[kA][i], sizeof a);
+                for (int k = 0; k < kTileRows; ++k) memcpy(b[k], &state().bytes[kB][k][j], sizeof b[k]);
+                float sum;
+                memcpy(&sum, &state().bytes[kSums][i][j], sizeof sum);
+                sum = keel::test::sum_of_pairs(sum, a, b[0], rows(kB));
+                memcpy(&state().bytes[kSums][i][j], &sum, sizeof sum);
+            }
+    }
+
 private:
+    static void require_product(int sums, int a, int b) {
+        require(sums != a && sums != b && a != b && has_shape(sums) && has_shape(a) && has_shape(b));
+        require(rows(sums) == rows(a) && row_bytes(sums) == row_bytes(b) &&
+                row_bytes(a) == 4U * static_cast<unsigned>(rows(b)));
+    }
     struct State {
         TileShapes shapes = none();
         std::uint8_t bytes[kTiles][kTileRows][kTileRowBytes] = {};
