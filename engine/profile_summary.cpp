@@ -58,6 +58,20 @@ Json event(const Recording& recording, const Record& record) {
     const auto ns = static_cast<double>(std::max<std::int64_t>(record.end_ns - record.begin_ns, 1));
     if (record.cost.flops > 0) details["GFLOP/s"] = record.cost.flops / ns;
     if (record.cost.bytes > 0) details["GB/s"] = record.cost.bytes / ns;
+    if (record.cost.conv) {
+        const kernels::Conv2dGeometry& g = record.cost.conv->geometry;
+        details["convolution"] = {{"n", g.n},
+                                  {"ic", g.ic},
+                                  {"ih", g.ih},
+                                  {"iw", g.iw},
+                                  {"oc", g.oc},
+                                  {"kh", g.kh},
+                                  {"kw", g.kw},
+                                  {"stride", g.stride_h},
+                                  {"pad", g.pad_h},
+                                  {"groups", g.groups},
+                                  {"epilogue", record.cost.conv->sinks}};
+    }
     return result;
 }
 

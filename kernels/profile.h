@@ -4,23 +4,33 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kernels/conv_geometry.h"
+
 namespace keel::profile {
 
+/// A convolution, and whether an epilogue takes its result chunk by chunk.
+struct ConvWork {
+    kernels::Conv2dGeometry geometry;
+    bool sinks = false;
+};
+
 /// What a span did itself, without the spans inside it: floating-point operations (a multiply-add is two), and the
-/// bytes that its passes over memory read and write, whichever cache serves them.
+/// bytes that its passes over memory read and write, whichever cache serves them. A convolution is kept as such.
 struct Cost {
     double flops = 0, bytes = 0;
+    std::optional<ConvWork> conv{};
 };
 
 /// Returns the cost of `flops` operations an element, and of `streams` arrays of T read or written.
 template <class T>
 constexpr Cost per_element(std::int64_t elements, double flops, double streams) {
     const auto count = static_cast<double>(elements);
-    return {flops * count, streams * count * static_cast<double>(sizeof(T))};
+    return {flops * count, streams * count * static_cast<double>(sizeof(T)), {}};
 }
 
 enum class Pass : std::uint8_t { forward, backward };

@@ -8,41 +8,24 @@
 // that a training step does not reorder them: element-wise optimizers do not care.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 
 #include "kernels/conv/map.h"
+#include "kernels/conv_geometry.h"
 #include "kernels/profile.h"
+#include "kernels/reduce/columns.h"
 
 namespace keel::kernels {
-
-struct Conv2dGeometry {
-    std::int64_t n, ic, ih, iw, oc;
-    int kh, kw;
-    int stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
-    int groups = 1;
-    int far_h = 0, far_w = 0;  ///< padding at the bottom and at the right beyond pad_h and pad_w; may be negative
-
-    std::int64_t oh() const { return (ih + 2 * pad_h + far_h - dilation_h * (kh - 1) - 1) / stride_h + 1; }
-    std::int64_t ow() const { return (iw + 2 * pad_w + far_w - dilation_w * (kw - 1) - 1) / stride_w + 1; }
-    /// Elements of the plain weights [oc, ic / groups, kh, kw].
-    std::int64_t weights_elements() const { return oc * (ic / groups) * kh * kw; }
-    /// Multiply-accumulates of one forward pass.
-    std::int64_t macs() const { return n * oh() * ow() * weights_elements(); }
-    bool pointwise() const { return kh == 1 && kw == 1; }
-    /// Whether no window reaches beyond the map.
-    bool unpadded() const { return pad_h == 0 && pad_w == 0 && far_h == 0 && far_w == 0; }
-
-    auto operator<=>(const Conv2dGeometry&) const = default;
-};
 
 /// Throws UsageError for a geometry that makes no sense (a dim that is not positive, channels not divisible by the
 /// groups, an empty output) or whose tensors exceed what 64-bit sizes can count, naming the numbers. Every function
 /// below calls it.
 void check_geometry(const Conv2dGeometry& g);
 
-/// Returns the cost of one pass in any direction: both maps and the weights once.
-profile::Cost conv2d_cost(const Conv2dGeometry& g);
+/// Returns the cost of one pass in any direction: both maps, of `type`, and the weights once. `epilogue` says whether
+/// there is one, and which maps of the result's shape it reads; of backward data the result is of src's.
+profile::Cost conv2d_cost(const Conv2dGeometry& g, DType type = DType::f32, const RowEpilogue* epilogue = nullptr,
+                          bool backward_data = false);
 
 /// Reads src * scale + shift in place of src, channel by channel, then max(0, .) if relu. Null scale: src as it is.
 struct ConvAffine {

@@ -61,9 +61,15 @@ void check_geometry(const Conv2dGeometry& g) {
           "sizes that 64 bits can count", g);
 }
 
-profile::Cost conv2d_cost(const Conv2dGeometry& g) {
-    const std::int64_t elements = g.n * (g.ih * g.iw * g.ic + g.oh() * g.ow() * g.oc) + g.weights_elements();
-    return {2 * static_cast<double>(g.macs()), static_cast<double>(elements) * double{sizeof(float)}};
+profile::Cost conv2d_cost(const Conv2dGeometry& g, DType type, const RowEpilogue* epilogue, bool backward_data) {
+    const std::int64_t src = g.n * g.ih * g.iw * g.ic, dst = g.n * g.oh() * g.ow() * g.oc;
+    std::int64_t elements = src + dst;
+    if (epilogue != nullptr)
+        for (const RowMap& map : epilogue->reads()) elements += map.data == nullptr ? 0 : backward_data ? src : dst;
+    return {2 * static_cast<double>(g.macs()),
+            static_cast<double>(elements) * static_cast<double>(size_of(type)) +
+                static_cast<double>(g.weights_elements()) * double{sizeof(float)},
+            profile::ConvWork{g, epilogue != nullptr}};
 }
 
 }  // namespace keel::kernels

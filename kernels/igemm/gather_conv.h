@@ -1,5 +1,4 @@
-// The inside of implicit GEMM: a convolution as grid points that gather from src, and the tile of them that a thread
-// works on.
+// The inside of implicit GEMM: what the threads of a call share, and the tile of grid points that one of them works on.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "kernels/activation/rows.h"
+#include "kernels/igemm/gather_plan.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
@@ -16,65 +16,34 @@
 namespace keel::kernels::igemm {
 
 inline constexpr int kMostRows = 12;
-/// Channels that a tile reads from its pixels before it turns to the next panel: they stay in the first-level cache.
-inline constexpr std::int64_t kBlockDepth = 576;
 /// Floats between the rows of a tile's source, so that rows of a power of two do not all fall into the same sets of the
 /// cache.
 inline constexpr std::int64_t kRowPadding = 16;
 
-/// The source pixel of grid point (y, x) is (y * step_h + dy, x * step_w + dx).
-struct Tap {
-    std::int64_t dy, dx;
-};
+/// Memory of the thread's for the sums of a chunk of grid points, where their map is of bf16 and the depth has several
+/// blocks; null: it has one.
+struct Sums {
+    float* data = nullptr;
+    std::int64_t ld = 0, first_point = 0, first_column = 0;
 
-/// A convolution as grid points, its depth in words: each gathers from src through the taps and is written to pixel (y
-/// * dst_step_h + dst_y, ...) of dst. Weights are panels [columns / variant.columns][taps][depth][variant.columns].
-struct GatherConv {
-    std::int64_t n, grid_h, grid_w;
-    std::int64_t src_h, src_w, depth, step_h, step_w;
-    std::int64_t dst_h, dst_w, columns, dst_step_h, dst_step_w, dst_y, dst_x;
-    std::vector<Tap> taps;
-
-    std::int64_t points() const { return n * grid_h * grid_w; }
-    /// Whether grid point i reads pixel i of src and is written to pixel i of dst.
-    bool flat() const {
-        return taps.size() == 1 && taps[0].dy == 0 && taps[0].dx == 0 && step_h == 1 && step_w == 1 &&
-               grid_h == src_h && grid_w == src_w && dst_h == src_h && dst_w == src_w && dst_step_h == 1 &&
-               dst_step_w == 1;
+    float* at(std::int64_t point, std::int64_t column) const {
+        return data + (point - first_point) * ld + (column - first_column);
     }
 };
-
-/// Whether no other tap of the convolution has read a tap's pixels for an earlier grid point.
-inline bool reads_first(const GatherConv& conv, Tap tap) {
-    return std::none_of(conv.taps.begin(), conv.taps.end(), [&](Tap other) {
-        const std::int64_t y = other.dy - tap.dy, x = other.dx - tap.dx;
-        return y % conv.step_h == 0 && x % conv.step_w == 0 && (y > 0 || (y == 0 && x > 0));
-    });
-}
-
-/// A piece of the product's depth: some taps whole, or some channels of one tap; its weights are dense in a panel.
-struct DepthBlock {
-    std::int64_t tap, taps, channel, depth;
-};
-
-inline std::vector<DepthBlock> depth_blocks(std::int64_t taps, std::int64_t depth) {
-    if (taps == 0) return {{0, 0, 0, 0}};  // pixels that nobody reads: a visit that only writes zeros
-    std::vector<DepthBlock> blocks;
-    const std::int64_t pieces = chunk_count(depth, kBlockDepth), channels = chunk_count(depth, 2 * pieces) * 2;
-    const std::int64_t visits = chunk_count(taps, kBlockDepth / channels), together = chunk_count(taps, visits);
-    for (std::int64_t tap = 0; tap < taps; tap += together)
-        for (std::int64_t channel = 0; channel < depth; channel += channels)
-            blocks.push_back({tap, std::min(together, taps - tap), channel, std::min(channels, depth - channel)});
-    return blocks;
-}
 
 /// Where a chunk of grid points goes: a map, or memory of the thread's for those columns of those pixels.
 struct Target {
     Map map;
     std::int64_t first_pixel = 0, first_column = 0;
+    Sums sums{};
 
     float* at(std::int64_t pixel, std::int64_t column) const {
         return map.floats() + (pixel - first_pixel) * map.ld + (column - first_column);
+    }
+    /// Of a map of bf16.
+    bool rounded() const { return map.type == DType::bf16; }
+    std::uint16_t* half_at(std::int64_t pixel, std::int64_t column) const {
+        return static_cast<std::uint16_t*>(map.data) + pixel * map.ld + column;
     }
 };
 
@@ -121,6 +90,7 @@ public:
     /// Finds the tile's points before `end`.
     void locate(std::int64_t tile, std::int64_t end) {
         const std::int64_t first = tile * rows_;
+        first_ = first;
         valid_ = static_cast<int>(std::min<std::int64_t>(rows_, end - first));
         if (!call_.flat) return locate_points(tile);
         for (int r = 0; r < rows_; ++r) offsets_[r] = first + (r < valid_ ? r : 0);
@@ -153,6 +123,7 @@ public:
     }
 
     void multiply(const DepthBlock& block, Range panels, const Target& target, const IgemmAhead& ahead_weights) {
+        if (target.rounded()) return multiply_rounded(block, panels, target, ahead_weights);
         const bool first = &block == call_.blocks.data(), last = &block == &call_.blocks.back();
         const std::int64_t width = call_.variant.columns, column = panels.begin * width;
         const IgemmFusion& f = call_.fusion;
@@ -187,6 +158,47 @@ public:
     }
 
 private:
+    /// The last visit writes bf16; the ones before leave their sums in the thread's memory.
+    void multiply_rounded(const DepthBlock& block, Range panels, const Target& target,
+                          const IgemmAhead& ahead_weights) {
+        const bool first = &block == call_.blocks.data(), last = &block == &call_.blocks.back();
+        const std::int64_t width = call_.variant.columns, column = panels.begin * width;
+        const IgemmFusion& f = call_.fusion;
+        const bool adds = last && f.residual.data != nullptr;
+        const std::int64_t next = rows_ * call_.conv.dst_step_w;  // pixels on in dst
+        float* sums[kMostRows];
+        std::uint16_t* rounded[kMostRows];
+        const float *residual[kMostRows], *ahead[2][kMostRows];
+        for (int r = 0; r < rows_; ++r) {
+            const bool is_there = r < valid_;
+            sums[r] = is_there && target.sums.data != nullptr ? target.sums.at(first_ + r, column) : spare_;
+            std::uint16_t* to = target.half_at(offsets_[r], column);
+            rounded[r] = is_there ? to : reinterpret_cast<std::uint16_t*>(spare_);
+            ahead[0][r] = reinterpret_cast<const float*>(to + next * target.map.ld);
+            if (!adds) continue;
+            const auto* from =
+                static_cast<const std::uint16_t*>(f.residual.data) + offsets_[r] * f.residual.ld + column;
+            residual[r] = reinterpret_cast<const float*>(from);
+            ahead[1][r] = reinterpret_cast<const float*>(from + next * f.residual.ld);
+        }
+        call_.variant.tile(
+            {rows_,
+             src_.data(),
+             block.taps,
+             block.depth,
+             call_.block_weights(block, panels.begin),
+             call_.panel(),
+             panels.size(),
+             sums,
+             first && f.bias != nullptr ? f.bias + column : nullptr,
+             adds ? residual : nullptr,
+             {last ? ahead[0] : nullptr, adds && f.residual.data != target.map.data ? ahead[1] : nullptr},
+             ahead_weights,
+             !first,
+             last && f.relu,
+             last ? rounded : nullptr});
+    }
+
     static constexpr std::int64_t kRow = kBlockDepth + kRowPadding;
 
     struct Point {
@@ -260,6 +272,7 @@ private:
 
     const GatherConvCall& call_;
     int rows_, valid_ = 0;
+    std::int64_t first_ = 0;                          ///< grid point
     bool one_row_ = false;                            ///< of the grid
     std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point
     float *gathered_, *spare_;

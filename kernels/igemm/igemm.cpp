@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "kernels/dispatch.h"
+#include "kernels/igemm/division.h"
 #include "kernels/igemm/gather_conv.h"
 #include "kernels/igemm/rounded_rows.h"
-#include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
@@ -70,11 +70,61 @@ void run_part(const GatherConvCall& call, Range points, Range panels, const Targ
     }
 }
 
-/// Returns the floats of one thread: a tile's, and a chunk's columns that only the epilogue will see.
-std::int64_t part_floats(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion,
-                         const Map& dst) {
-    const bool aside = fusion.epilogue != nullptr && dst.data == nullptr;
-    return PixelTile::floats(variant, conv) + (aside ? chunk_rows(conv.points(), conv.columns) * conv.columns : 0);
+/// Returns the grid points whose sums a thread keeps from one block of the depth to the next, where they go to a map of
+/// bf16: 256 KiB of them, and whole tiles. 0: none, the depth has one block.
+std::int64_t summed_points(const GatherConv& conv, std::int64_t rows, const Map& dst) {
+    constexpr std::int64_t kFloats = 64 << 10;
+    if (dst.type != DType::bf16 || depth_blocks(std::ssize(conv.taps), conv.depth).size() == 1) return 0;
+    return chunk_count(std::min(kFloats / conv.columns, conv.points()), rows) * rows;
+}
+
+/// Returns the floats of one thread: a tile's, and some chunks' columns that only the epilogue will see, or sums.
+std::int64_t part_floats(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion, const Map& dst,
+                         const GridDivision& division) {
+    std::int64_t rows = 0;
+    if (fusion.epilogue == nullptr)
+        rows = summed_points(conv, division.tile_rows, dst);
+    else if (dst.data == nullptr)
+        rows = division.rows_together();
+    return PixelTile::floats(variant, conv) + rows * conv.columns;
+}
+
+GridDivision divided(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion) {
+    return divide_points(conv.points(), conv.columns, {variant.rows, variant.columns}, thread_count(),
+                         fusion.epilogue != nullptr);
+}
+
+/// Runs a part, some chunks at a time, and gives each of them to the epilogue.
+void run_chunks(const GatherConvCall& call, const GridDivision& division, Range chunks, Range panels, Map dst,
+                float* buffer) {
+    const IgemmVariant& variant = call.variant;
+    const RowChunks& all = division.chunks;
+    PixelTile tile(call, buffer);
+    const Range columns{panels.begin * variant.columns, panels.end * variant.columns};
+    for (std::int64_t first = chunks.begin; first < chunks.end; first += division.together) {
+        const std::int64_t last = std::min(first + division.together, chunks.end);
+        Target target{dst};
+        if (dst.data == nullptr)
+            target = {
+                {buffer + PixelTile::floats(variant, call.conv), columns.size()}, all.begin(first), columns.begin};
+        run_part(call, {all.begin(first), all.end(last - 1)}, panels, target, tile);
+        for (std::int64_t chunk = first; chunk < last; ++chunk)
+            call.fusion.epilogue->take(chunk, columns.begin, columns.size(), target.at(all.begin(chunk), columns.begin),
+                                       target.map.ld);
+    }
+}
+
+/// Runs grid points without an epilogue. Those of a map of bf16 so many at a time that their sums stay near.
+void run_points(const GatherConvCall& call, Range points, Range panels, Map dst, float* buffer) {
+    PixelTile tile(call, buffer);
+    float* sums = buffer + PixelTile::floats(call.variant, call.conv);
+    const std::int64_t summed = summed_points(call.conv, call.rows, dst), each = summed > 0 ? summed : points.size(),
+                       width = call.variant.columns;
+    for (std::int64_t first = points.begin; first < points.end; first += each) {
+        Target target{dst};
+        if (summed > 0) target.sums = {sums, panels.size() * width, first, panels.begin * width};
+        run_part(call, {first, std::min(first + each, points.end)}, panels, target, tile);
+    }
 }
 
 /// Runs a whole convolution of words; `memory` holds memory_floats().
@@ -83,13 +133,9 @@ void run(const IgemmVariant& variant, std::int64_t word, const GatherConv& conv,
     float* zeros = memory;
     std::fill_n(zeros, conv.depth, 0.0F);
     float* buffers = zeros + conv.depth;
-    // Without an epilogue the chunks are tiles, and a thread's are run as one.
-    const std::int64_t points = conv.points(),
-                       rows = fusion.epilogue == nullptr ? even_share(points, variant.rows) : variant.rows;
-    const RowChunks chunks(points, fusion.epilogue == nullptr ? rows : chunk_rows(points, conv.columns));
+    const GridDivision division = divided(variant, conv, fusion);
+    const RowChunks& chunks = division.chunks;
     if (fusion.epilogue != nullptr) fusion.epilogue->begin(chunks);
-    const std::int64_t panels = conv.columns / variant.columns;
-    const Split split = split_units(chunks.count(), panels, thread_count());
     std::vector<bool> first;
     for (const Tap tap : conv.taps) first.push_back(reads_first(conv, tap));
     const GatherConvCall call{
@@ -103,38 +149,26 @@ void run(const IgemmVariant& variant, std::int64_t word, const GatherConv& conv,
         .blocks = depth_blocks(std::ssize(conv.taps), conv.depth),
         .reads_first = std::move(first),
         .zeros = zeros,
-        .rows = rows,
-        .streamed = fusion.epilogue == nullptr && chunk_count(chunks.count(), split.rows) < kFewTiles,
+        .rows = division.tile_rows,
+        .streamed = fusion.epilogue == nullptr && chunk_count(chunks.count(), division.split.rows) < kFewTiles,
         .flat = conv.flat(),
         .reads = fusion.epilogue == nullptr ? std::array<RowMap, 2>{} : fusion.epilogue->reads()};
-    parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(division.split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            float* buffer = buffers + i * part_floats(variant, conv, fusion, dst);
-            PixelTile tile(call, buffer);
-            const Range own = part(chunks.count(), split.rows, i / split.columns),
-                        own_panels = part(panels, split.columns, i % split.columns);
-            if (fusion.epilogue == nullptr) {
-                run_part(call, {chunks.begin(own.begin), chunks.end(own.end - 1)}, own_panels, {dst}, tile);
-                continue;
-            }
-            const Range columns{own_panels.begin * variant.columns, own_panels.end * variant.columns};
-            for (std::int64_t chunk = own.begin; chunk < own.end; ++chunk) {
-                Target target{dst};
-                if (dst.data == nullptr)
-                    target = {{buffer + PixelTile::floats(variant, conv), columns.size()},
-                              chunks.begin(chunk),
-                              columns.begin};
-                run_part(call, {chunks.begin(chunk), chunks.end(chunk)}, own_panels, target, tile);
-                fusion.epilogue->take(chunk, columns.begin, columns.size(),
-                                      target.at(chunks.begin(chunk), columns.begin), target.map.ld);
-            }
+            float* buffer = buffers + i * part_floats(variant, conv, fusion, dst, division);
+            const Range own = division.chunks_of(i), panels = division.panels_of(i);
+            if (fusion.epilogue != nullptr)
+                run_chunks(call, division, own, panels, dst, buffer);
+            else  // the chunks are tiles, and a thread's are run as one
+                run_points(call, {chunks.begin(own.begin), chunks.end(own.end - 1)}, panels, dst, buffer);
         }
     });
 }
 
 std::int64_t memory_floats(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion,
                            const Map& dst) {
-    return conv.depth + thread_count() * part_floats(variant, conv, fusion, dst);
+    const GridDivision division = divided(variant, conv, fusion);
+    return conv.depth + division.split.parts() * part_floats(variant, conv, fusion, dst, division);
 }
 
 /// Writes panels for backward data: [ic / columns][taps][oc][columns] out of the forward's [oc / columns][all
@@ -157,23 +191,6 @@ void transpose_weights(const Conv2dGeometry& g, std::span<const std::int64_t> ta
     });
 }
 
-/// One axis of backward data for the pixels i with i % stride == phase: which taps reach them, and from where.
-struct Phase {
-    std::int64_t count;
-    std::vector<std::int64_t> taps, offsets;
-};
-
-Phase phase_of(std::int64_t in, int kernel, int stride, int pad, int dilation, std::int64_t phase) {
-    Phase p{in > phase ? chunk_count(in - phase, stride) : 0, {}, {}};
-    for (std::int64_t k = 0; k < kernel; ++k) {
-        const std::int64_t numerator = phase + pad - k * dilation;
-        if (numerator % stride != 0) continue;
-        p.taps.push_back(k);
-        p.offsets.push_back(numerator / stride);
-    }
-    return p;
-}
-
 /// Returns floats rounded up to whole cache lines.
 std::int64_t lines_of(std::int64_t floats) {
     return static_cast<std::int64_t>(section(static_cast<std::size_t>(floats) * sizeof(float)) / sizeof(float));
@@ -189,10 +206,26 @@ void run_floats(const GatherConv& conv, ConstMap src, std::int64_t weights_float
     run(variant, 1, conv, src, fill(memory), fusion, dst, memory + packed);
 }
 
-/// Runs a convolution of bf16; weights as run_floats(), in f32.
-template <class Fill>
-void run_halves(GatherConv conv, ConstMap src, Fill fill, const IgemmFusion& fusion, Map dst) {
+/// Weights as they are to be multiplied: words that prepare(variant, memory) makes, for which it wants `floats` of
+/// memory, or returns because they are there.
+template <class Prepare>
+struct PairedWeights {
+    std::int64_t floats;
+    Prepare prepare;
+};
+
+/// Runs a convolution of bf16 whose depth is in channels.
+template <class Prepare>
+void run_halves(GatherConv conv, ConstMap src, const PairedWeights<Prepare>& weights, const IgemmFusion& fusion,
+                Map dst) {
     const IgemmBf16Variant& variant = select(igemm_bf16_variants);
+    const std::int64_t kept = lines_of(weights.floats);
+    conv.depth /= 2;
+    const ConstMap words{src.floats(), src.ld / 2};
+    if (variant.rounds && fusion.epilogue == nullptr && !RowActivation(fusion.activation) && dst.data != nullptr) {
+        float* memory = floats_of_scratch(kept + memory_floats(variant.words, conv, fusion, dst));
+        return run(variant.words, 2, conv, words, weights.prepare(variant, memory), fusion, dst, memory + kept);
+    }
     RoundedRows rounded(
         variant,
         {conv.grid_h, conv.grid_w, conv.dst_h, conv.dst_w, conv.dst_step_h, conv.dst_step_w, conv.dst_y, conv.dst_x},
@@ -202,60 +235,66 @@ void run_halves(GatherConv conv, ConstMap src, Fill fill, const IgemmFusion& fus
     conv.dst_w = conv.grid_w;
     conv.dst_step_h = conv.dst_step_w = 1;
     conv.dst_y = conv.dst_x = 0;
-    const std::int64_t weights = std::ssize(conv.taps) * conv.depth * conv.columns;
-    conv.depth /= 2;
     const IgemmFusion sums{.src_affine = fusion.src_affine, .bias = fusion.bias, .epilogue = &rounded};
-    const std::int64_t plain = lines_of(weights), words = lines_of(weights / 2);
-    float* memory = floats_of_scratch(plain + words + memory_floats(variant.words, conv, sums, {}));
-    const float* from = fill(memory);
-    float* pairs = memory + plain;
-    pair_rows(variant, weights / 2, from, pairs);
-    run(variant.words, 2, conv, {src.floats(), src.ld / 2}, pairs, sums, {}, pairs + words);
+    float* memory = floats_of_scratch(kept + memory_floats(variant.words, conv, sums, {}));
+    run(variant.words, 2, conv, words, weights.prepare(variant, memory), sums, {}, memory + kept);
+}
+
+/// Returns weights of f32 that fill(memory) writes, or returns because they are there, as words of this pass.
+template <class Fill>
+auto paired_of(const GatherConv& conv, Fill fill) {
+    const std::int64_t weights = std::ssize(conv.taps) * conv.depth * conv.columns, plain = lines_of(weights);
+    const auto prepare = [=](const IgemmBf16Variant& variant, float* memory) {
+        const float* from = fill(memory);
+        pair_rows(variant, weights / 2, from, memory + plain);
+        return static_cast<const float*>(memory + plain);
+    };
+    return PairedWeights<decltype(prepare)>{plain + weights / 2, prepare};
 }
 
 }  // namespace
 
-int igemm_columns() { return select(igemm_variants).columns; }
+int igemm_columns() { return igemm_columns(active_isa()); }
+int igemm_columns(const Isa& isa) { return select(igemm_variants, isa).columns; }
 
-bool igemm_serves(const Conv2dGeometry& g) { return igemm_forwards(g) && g.ic % igemm_columns() == 0; }
+bool igemm_serves(const Conv2dGeometry& g) { return igemm_serves(g, igemm_columns()); }
+bool igemm_serves(const Conv2dGeometry& g, int columns) { return igemm_forwards(g, columns) && g.ic % columns == 0; }
 
-bool igemm_forwards(const Conv2dGeometry& g) { return g.groups == 1 && g.ic % 2 == 0 && g.oc % igemm_columns() == 0; }
+bool igemm_forwards_bf16(const Conv2dGeometry& g) { return igemm_forwards(g) && g.ic % 4 == 0; }
+bool igemm_forwards(const Conv2dGeometry& g) { return igemm_forwards(g, igemm_columns()); }
+bool igemm_forwards(const Conv2dGeometry& g, int columns) {
+    return g.groups == 1 && g.ic % 2 == 0 && g.oc % columns == 0;
+}
 
 void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {
-    GatherConv conv{g.n,    g.oh(), g.ow(), g.ih, g.iw, g.ic, g.stride_h, g.stride_w,
-                    g.oh(), g.ow(), g.oc,   1,    1,    0,    0,          {}};
-    for (int ky = 0; ky < g.kh; ++ky)
-        for (int kx = 0; kx < g.kw; ++kx)
-            conv.taps.push_back({std::int64_t{ky} * g.dilation_h - g.pad_h, std::int64_t{kx} * g.dilation_w - g.pad_w});
+    const GatherConv conv = forward_gather(g);
     const auto as_they_are = [&](float*) { return weights; };
-    if (src.type == DType::bf16) return run_halves(conv, src, as_they_are, fusion, dst);
+    if (src.type == DType::bf16) return run_halves(conv, src, paired_of(conv, as_they_are), fusion, dst);
     run_floats(conv, src, 0, as_they_are, fusion, dst);
+}
+
+void igemm_pair_weights(std::int64_t floats, const float* weights, float* paired) {
+    pair_rows(select(igemm_bf16_variants), floats / 2, weights, paired);
+}
+
+void igemm_forward_paired(const Conv2dGeometry& g, ConstMap src, const float* paired, const IgemmFusion& fusion,
+                          Map dst) {
+    const auto as_they_are = [&](const IgemmBf16Variant&, float*) { return paired; };
+    run_halves(forward_gather(g), src, PairedWeights<decltype(as_they_are)>{0, as_they_are}, fusion, dst);
 }
 
 void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                          Map diff_src) {
-    for (std::int64_t py = 0; py < g.stride_h; ++py)
-        for (std::int64_t px = 0; px < g.stride_w; ++px) {
-            const Phase ys = phase_of(g.ih, g.kh, g.stride_h, g.pad_h, g.dilation_h, py);
-            const Phase xs = phase_of(g.iw, g.kw, g.stride_w, g.pad_w, g.dilation_w, px);
-            GatherConv conv{g.n,  ys.count, xs.count, g.oh(),     g.ow(),     g.oc, 1,  1,
-                            g.ih, g.iw,     g.ic,     g.stride_h, g.stride_w, py,   px, {}};
-            if (conv.points() == 0) continue;
-            std::vector<std::int64_t> taps;
-            for (std::size_t y = 0; y < ys.taps.size(); ++y)
-                for (std::size_t x = 0; x < xs.taps.size(); ++x) {
-                    conv.taps.push_back({ys.offsets[y], xs.offsets[x]});
-                    taps.push_back(ys.taps[y] * g.kw + xs.taps[x]);
-                }
-            const auto transposed = [&](float* memory) {
-                transpose_weights(g, taps, weights, memory);
-                return static_cast<const float*>(memory);
-            };
-            if (diff_dst.type == DType::bf16)
-                run_halves(conv, diff_dst, transposed, fusion, diff_src);
-            else
-                run_floats(conv, diff_dst, g.weights_elements(), transposed, fusion, diff_src);
-        }
+    for (const BackwardGather& gather : backward_gathers(g)) {
+        const auto transposed = [&](float* memory) {
+            transpose_weights(g, gather.kernel_taps, weights, memory);
+            return static_cast<const float*>(memory);
+        };
+        if (diff_dst.type == DType::bf16)
+            run_halves(gather.conv, diff_dst, paired_of(gather.conv, transposed), fusion, diff_src);
+        else
+            run_floats(gather.conv, diff_dst, g.weights_elements(), transposed, fusion, diff_src);
+    }
 }
 
 }  // namespace keel::kernels

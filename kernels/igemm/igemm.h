@@ -11,17 +11,24 @@
 #include "kernels/activation/activation.h"
 #include "kernels/conv/conv.h"
 #include "kernels/igemm/panels.h"
+#include "kernels/isa.h"
 #include "kernels/reduce/columns.h"
 
 namespace keel::kernels {
 
 /// Returns the columns of a panel for the active ISA.
 int igemm_columns();
+int igemm_columns(const Isa& isa);
 
 /// Whether these kernels take the geometry: no groups, ic and oc whole panels.
 bool igemm_serves(const Conv2dGeometry& g);
 /// Whether igemm_forward() does: no groups, an even ic, oc whole panels.
 bool igemm_forwards(const Conv2dGeometry& g);
+/// Whether it does on maps of bf16: an even number of words besides.
+bool igemm_forwards_bf16(const Conv2dGeometry& g);
+/// The same of an ISA whose panels have so many columns.
+bool igemm_serves(const Conv2dGeometry& g, int columns);
+bool igemm_forwards(const Conv2dGeometry& g, int columns);
 
 /// What a pass does on the way; null or false: nothing.
 struct IgemmFusion {
@@ -35,6 +42,12 @@ struct IgemmFusion {
 
 /// Computes dst. Distances between pixels are given in full here.
 void igemm_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst);
+/// Makes words of pairs of rows of `floats` weights in panels, or of such as Winograd's algorithm transformed, half as
+/// many: what a pass over maps of bf16 makes of them each time, made once.
+void igemm_pair_weights(std::int64_t floats, const float* weights, float* paired);
+/// Computes dst of maps of bf16, as igemm_forward() does, from such weights.
+void igemm_forward_paired(const Conv2dGeometry& g, ConstMap src, const float* paired, const IgemmFusion& fusion,
+                          Map dst);
 /// Computes diff_src. An epilogue wants strides of 1.
 void igemm_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                          Map diff_src);

@@ -5,6 +5,8 @@
 
 #include "kernels/dispatch.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/igemm/turned.h"
+#include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/weights_plan.h"
 
 namespace keel::kernels {
@@ -44,32 +46,35 @@ public:
         rows_ = std::min(std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow())),
                          share_.rows.size());
         if (rows_ < g_.oh()) rows_ = chunk_count(g_.oh(), chunk_count(g_.oh(), rows_));
-        const std::int64_t words = chunk_count(rows_ * g_.ow(), call.word);
+        std::int64_t words = chunk_count(rows_ * g_.ow(), call.word);
+        if (turns()) words = chunk_count(words, call.variant.step) * call.variant.step;  // whole cache lines
+        words_ = words;
         src_panel_ = words * width_ + columns_;
         dst_panel_ = words * columns_ + columns_;
     }
 
     std::int64_t floats() const {
-        return src_panel_ * chunk_count(share_.ic.size(), width_) +
-               dst_panel_ * chunk_count(std::min(share_.oc.size(), kBlockColumns), columns_);
+        const std::int64_t panels = chunk_count(std::min(share_.oc.size(), kBlockColumns), columns_);
+        return src_panel_ * chunk_count(share_.ic.size(), width_) + dst_panel_ * (panels + (turns() ? 1 : 0));
     }
 
     /// Adds to, or with the first block writes, the share's channels of `weights`, which has the layout of the weights.
     void run(float* buffer, float* weights) const {
+        IgemmState state(call_.variant);
         float* packed_dst = buffer + src_panel_ * chunk_count(share_.ic.size(), width_);
         for (std::int64_t oc = share_.oc.begin; oc < share_.oc.end; oc += kBlockColumns)
             for (std::int64_t row = share_.rows.begin; row < share_.rows.end; row += rows_) {
                 const Range rows{row, std::min(row + rows_, share_.rows.end)},
                     channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
-                call_.variant.pack({0, rows.size() * g_.ow(), channels.size(), columns_,
-                                    element(call_.diff_dst, row * g_.ow() * call_.diff_dst.ld + oc), call_.diff_dst.ld,
-                                    packed_dst, dst_panel_, nullptr, nullptr, false});
+                pack_dst(rows, channels, packed_dst);
                 Fetch next(*this, {rows.end, std::min(rows.end + rows_, share_.rows.end)}, channels);
                 for (std::int64_t tap = 0; tap < std::int64_t{g_.kh} * g_.kw; ++tap) {
                     pack_src(rows, tap, buffer);
-                    multiply(next, rows, channels, tap, buffer, packed_dst, row != share_.rows.begin, weights);
+                    multiply(next, rows, channels, tap, buffer, packed_dst, row != share_.rows.begin, weights,
+                             state.memory());
                 }
             }
+        if (turns()) turn_weights(weights);
     }
 
 private:
@@ -127,6 +132,30 @@ private:
         std::int64_t length_, products_, product_ = 0;
     };
 
+    bool turns() const { return call_.variant.turn != nullptr; }
+
+    /// Where the weights of some channels at a tap are.
+    std::int64_t weights_at(std::int64_t o, std::int64_t tap, std::int64_t i) const {
+        return ((o / columns_ * g_.kh * g_.kw + tap) * g_.ic + i) * columns_;
+    }
+
+    void pack_dst(Range rows, Range oc, float* packed) const {
+        const ConstMap& map = call_.diff_dst;
+        const std::int64_t pixels = rows.size() * g_.ow();
+        call_.variant.pack({0, pixels, oc.size(), columns_, element(map, rows.begin * g_.ow() * map.ld + oc.begin),
+                            map.ld, packed, dst_panel_, nullptr, nullptr, false});
+        const std::int64_t panels = chunk_count(oc.size(), columns_);
+        for (std::int64_t q = 0; turns() && q < panels; ++q)  // once for all taps
+            igemm::turn_panel(call_.variant, chunk_count(pixels, call_.word), words_, packed + q * dst_panel_,
+                              packed + panels * dst_panel_);
+    }
+
+    void turn_weights(float* weights) const {
+        for (std::int64_t o = share_.oc.begin; o < share_.oc.end; o += columns_)
+            for (std::int64_t tap = 0; tap < std::int64_t{g_.kh} * g_.kw; ++tap)
+                igemm::turn_back(call_.variant, share_.ic.size(), weights + weights_at(o, tap, share_.ic.begin));
+    }
+
     /// The pixels of src under `rows` at a tap, zeros where it lies outside.
     void pack_src(Range rows, std::int64_t tap, float* packed) const {
         const std::int64_t dy = tap / g_.kw * g_.dilation_h - g_.pad_h, dx = tap % g_.kw * g_.dilation_w - g_.pad_w;
@@ -157,8 +186,10 @@ private:
     }
 
     void multiply(Fetch& fetch, Range rows, Range oc, std::int64_t tap, const float* packed_src,
-                  const float* packed_dst, bool accumulate, float* weights) const {
+                  const float* packed_dst, bool accumulate, float* weights, void* state) const {
         IgemmOuter t{};
+        t.state = state;
+        t.b_row = words_;
         t.length = chunk_count(rows.size() * g_.ow(), call_.word);
         t.a_step = width_;
         t.accumulate = accumulate;
@@ -166,7 +197,7 @@ private:
             for (std::int64_t i = share_.ic.begin; i < share_.ic.end; i += width_) {
                 t.a = packed_src + (i - share_.ic.begin) / width_ * src_panel_;
                 t.b = packed_dst + (o - oc.begin) / columns_ * dst_panel_;
-                t.weights = weights + ((o / columns_ * g_.kh * g_.kw + tap) * g_.ic + i) * columns_;
+                t.weights = weights + weights_at(o, tap, i);
                 t.rows = static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i));
                 fetch.next(t);
                 call_.variant.outer(t);
@@ -177,7 +208,7 @@ private:
     const Conv2dGeometry& g_;
     WeightsShare share_;
     std::int64_t width_, columns_;
-    std::int64_t rows_ = 0, src_panel_ = 0, dst_panel_ = 0;
+    std::int64_t rows_ = 0, words_ = 0, src_panel_ = 0, dst_panel_ = 0;
 };
 
 }  // namespace
@@ -194,9 +225,7 @@ void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAff
         pixels.pixel *= g.stride_w;
     }
     const WeightsCall call{variant, halves ? 2 : 1, read, pixels, src_affine, diff_dst};
-    const std::int64_t taps = std::int64_t{g.kh} * g.kw;
-    const WeightsWork work{g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * variant.columns / taps, 1};
-    run_weights_plan<Worker>(call, work, g.weights_elements(), diff_weights);
+    run_weights_plan<Worker>(call, igemm_weights_work(g, variant.columns), g.weights_elements(), diff_weights);
 }
 
 }  // namespace keel::kernels

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "kernels/activation/rows.h"
 #include "kernels/dispatch.h"
+#include "kernels/igemm/division.h"
 #include "kernels/igemm/rounded_rows.h"
-#include "kernels/igemm/split.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/igemm/winograd_tiles.h"
 #include "kernels/scratch.h"
@@ -20,13 +21,16 @@ using igemm::pair_rows;
 using igemm::RoundedRows;
 
 constexpr int kMostRows = 12;
-/// Transformed source and products of a block of tiles stay in the second-level cache; but with fewer tiles than
-/// kLeastTiles the weights would be read more often than that saves.
-constexpr std::int64_t kBlockFloats = 144 << 10, kLeastTiles = 48;
+/// Transformed source and products of a block of tiles stay in the second-level cache, if they are not fewer than
+/// kLeastWinogradTiles.
+constexpr std::int64_t kBlockFloats = 144 << 10;
 
 /// The transform of the weights moves 100 bytes for each of their ic * oc kernels; at 7 bytes a cycle that is what the
 /// algorithm saves on about 100 pixels.
 constexpr std::int64_t kLeastPixels = 400;
+/// From here on it wins where weights are transformed beforehand; below, they are more memory to read than the products
+/// are work.
+constexpr std::int64_t kLeastPreparedPixels = 100;
 
 /// What the threads share. Weights are transformed: [position][panel][depth][columns].
 struct WinogradCall {
@@ -39,98 +43,103 @@ struct WinogradCall {
     Map dst;
 
     WinogradTiles tiles;
+    GridDivision division;
     RowActivation activation{fusion.activation};
+
+    WinogradCall(const IgemmVariant& v, const Conv2dGeometry& geometry, std::int64_t words, ConstMap from,
+                 const float* transformed, const IgemmFusion& with, Map to)
+        : variant(v),
+          g(geometry),
+          depth(words),
+          src(from),
+          weights(transformed),
+          fusion(with),
+          dst(to),
+          tiles(geometry),
+          division(divide_winograd(geometry, {v.rows, v.columns}, thread_count(), with.epilogue != nullptr)) {}
+
+    Range columns(Range panels) const { return {panels.begin * variant.columns, panels.end * variant.columns}; }
 };
 
-/// Writes to dst, whose first pixel is `first` of the map.
-void transform_result(const WinogradCall& call, const WinogradTile& tile, std::int64_t position, const float* m,
-                      Map dst, std::int64_t first) {
-    WinogradResult t{m, position, call.g.oc, {}, call.fusion.bias, {}, call.fusion.relu};
+/// Where tiles go: a map whose first pixel is `first` of the result's, and whose first channel is that of the part.
+struct Place {
+    Map map;
+    std::int64_t first;
+};
+
+/// Writes some columns of a tile's pixels.
+void transform_result(const WinogradCall& call, const WinogradTile& tile, Range columns, std::int64_t position,
+                      const float* m, const Place& to) {
+    const float* bias = call.fusion.bias == nullptr ? nullptr : call.fusion.bias + columns.begin;
+    WinogradResult t{m, position, columns.size(), {}, bias, {}, call.fusion.relu, to.map.type == DType::bf16};
     const ConstMap residual = call.fusion.residual;
     call.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-        t.dst[i] = dst.floats() + (pixel - first) * dst.ld;
-        if (residual.data != nullptr) t.residual[i] = residual.floats() + pixel * residual.ld;
+        t.dst[i] = element(to.map, (pixel - to.first) * to.map.ld);
+        if (residual.data != nullptr) t.residual[i] = element(residual, pixel * residual.ld + columns.begin);
     });
     call.variant.winograd_result(t);
     if (!call.activation) return;
-    for (float* pixel : t.dst)
-        if (pixel != nullptr) call.activation.apply(pixel, call.g.oc);
+    for (void* pixel : t.dst)
+        if (pixel != nullptr) call.activation.apply(static_cast<float*>(pixel), columns.size());
 }
 
 /// Returns what tile `index` of `count` fetches of the next position's weights, where few tiles pass by these.
-IgemmAhead next_position(const WinogradCall& call, std::int64_t position, std::int64_t index, std::int64_t count) {
+IgemmAhead next_position(const WinogradCall& call, Range panels, std::int64_t position, std::int64_t index,
+                         std::int64_t count) {
     constexpr std::int64_t kLine = 16, kFewTiles = 32;
     if (position + 1 == kWinogradPositions || count >= kFewTiles) return {};
-    const std::int64_t floats = call.depth * call.g.oc;
+    const std::int64_t panel = call.depth * call.variant.columns, floats = panel * panels.size();
     const Range share = part(floats / kLine, count, index);
-    return {call.weights + (position + 1) * floats, floats / kLine, floats, share.begin, share.end};
+    return {call.weights + (position + 1) * call.depth * call.g.oc + panels.begin * panel, floats / kLine, floats,
+            share.begin, share.end};
 }
 
-/// Computes m[position] = v[position] * weights[position]; `rows` is a multiple of `height`, that of the register
-/// tiles.
-void multiply(const WinogradCall& call, std::int64_t rows, std::int64_t height, const float* v, float* m) {
-    const Conv2dGeometry& g = call.g;
-    const std::int64_t panel = call.depth * call.variant.columns;
+/// Computes m[position] = v[position] * weights[position] for some panels; `rows` is a multiple of `height`, that of
+/// the register tiles.
+void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::int64_t height, const float* v,
+              float* m) {
+    const std::int64_t panel = call.depth * call.variant.columns, width = call.columns(panels).size();
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += height) {
-            for (int r = 0; r < height; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * g.oc;
+            for (int r = 0; r < height; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * width;
             const IgemmSource src{v + (position * rows + row) * call.depth, call.depth};
             call.variant.tile({static_cast<int>(height),
                                &src,
                                1,
                                call.depth,
-                               call.weights + position * call.depth * g.oc,
+                               call.weights + position * call.depth * call.g.oc + panels.begin * panel,
                                panel,
-                               g.oc / call.variant.columns,
+                               panels.size(),
                                dst.data(),
                                nullptr,
                                nullptr,
                                {},
-                               next_position(call, position, row / height, rows / height),
+                               next_position(call, panels, position, row / height, rows / height),
                                false,
                                false});
         }
 }
 
-/// Returns the tiles of a block: rows of the products.
-std::int64_t block_tiles(const WinogradCall& call) {
-    const std::int64_t rows = call.variant.rows;
-    const std::int64_t fit = std::max(kLeastTiles, kBlockFloats / (kWinogradPositions * (call.depth + call.g.oc)));
-    const std::int64_t share = chunk_count(call.tiles.count(), thread_count());
-    if (call.fusion.epilogue == nullptr && share <= fit) return share;
-    return std::max<std::int64_t>(1, std::min(chunk_count(share, rows), fit / rows)) * rows;
+/// Returns the tiles of a block, where a part has so many: rows of the products.
+std::int64_t block_tiles(const WinogradCall& call, std::int64_t of_part) {
+    const std::int64_t rows = call.variant.rows,
+                       fit = std::max(kLeastWinogradTiles,
+                                      kBlockFloats / (kWinogradPositions * (call.depth + call.g.oc)));
+    if (call.fusion.epilogue == nullptr && of_part <= fit) return of_part;
+    return std::max<std::int64_t>(1, std::min(chunk_count(of_part, rows), fit / rows)) * rows;
 }
 
-/// Returns the most rows that the products of so many tiles work on.
-std::int64_t padded(const WinogradCall& call, std::int64_t tiles) {
-    return chunk_count(tiles, call.variant.rows) * call.variant.rows;
+/// Returns the most tiles that a part has.
+std::int64_t most_tiles(const WinogradCall& call) {
+    const GridDivision& d = call.division;
+    return std::min(chunk_count(d.chunks.count(), d.split.rows) * d.chunks.rows(0), call.tiles.count());
 }
 
-/// Returns the rows of tiles of an epilogue's chunk: an even number of chunks, where that can be.
-std::int64_t chunk_tile_rows(const WinogradCall& call) {
-    const std::int64_t rows = call.tiles.rows();
-    const std::int64_t most =
-        std::max<std::int64_t>(1, chunk_rows(call.tiles.pixels_before(rows), call.g.oc) / (2 * call.g.ow()));
-    for (std::int64_t each = most; 2 * each > most; --each)
-        if (chunk_count(rows, each) % 2 == 0) return each;
-    return most;
-}
-
-/// Returns the number of chunks made together: at most two blocks, and those that leave the fewest rows of register
-/// tiles idle.
-std::int64_t group_chunks(const WinogradCall& call) {
-    const std::int64_t tiles = chunk_tile_rows(call) * call.tiles.w;
-    std::int64_t best = 1;
-    for (std::int64_t chunks = 2; chunks * tiles <= 2 * kLeastTiles; ++chunks)
-        if (padded(call, chunks * tiles) * best <= padded(call, best * tiles) * chunks) best = chunks;
-    return best;
-}
-
-/// Runs `tiles`, in blocks, to dst, whose first pixel is `first_pixel` of the map.
-void run_tiles(const WinogradCall& call, Range tiles, float* buffer, Map dst, std::int64_t first_pixel) {
-    const std::int64_t rows = block_tiles(call);
-    float *v = buffer, *m = v + kWinogradPositions * padded(call, rows) * call.depth;
+/// Runs `tiles`, in blocks of `rows`.
+void run_tiles(const WinogradCall& call, Range tiles, Range panels, std::int64_t rows, float* buffer, const Place& to) {
+    const Range columns = call.columns(panels);
+    float *v = buffer, *m = v + kWinogradPositions * (rows + call.variant.rows) * call.depth;
     for (std::int64_t first = tiles.begin; first < tiles.end; first += rows) {
         const std::int64_t count = std::min(rows, tiles.end - first), height = even_share(count, call.variant.rows),
                            used = chunk_count(count, height) * height;
@@ -139,85 +148,112 @@ void run_tiles(const WinogradCall& call, Range tiles, float* buffer, Map dst, st
                                         call.fusion.src_affine, v + t * call.depth, used * call.depth);
         for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
             std::fill_n(v + (p * used + count) * call.depth, (used - count) * call.depth, 0.0F);
-        multiply(call, used, height, v, m);
+        multiply(call, panels, used, height, v, m);
         for (std::int64_t t = 0; t < count; ++t)
-            transform_result(call, call.tiles.at(first + t), used * call.g.oc, m + t * call.g.oc, dst, first_pixel);
+            transform_result(call, call.tiles.at(first + t), columns, used * columns.size(), m + t * columns.size(),
+                             to);
     }
 }
 
+/// Returns the floats of a block: of its tiles, and of rows without one.
 std::int64_t block_floats(const WinogradCall& call) {
-    return kWinogradPositions * padded(call, block_tiles(call)) * (call.depth + call.g.oc);
+    return kWinogradPositions * (block_tiles(call, most_tiles(call)) + call.variant.rows) * (call.depth + call.g.oc);
 }
 
-/// Returns the floats of one thread: a block's, and a group of chunks that only the epilogue will see.
-std::int64_t thread_floats(const WinogradCall& call) {
+/// Returns the pixels that chunks made at once have at most.
+std::int64_t pixels_together(const WinogradCall& call) {
+    return call.division.rows_together() / call.tiles.w * 2 * call.g.ow();
+}
+
+/// Returns the floats of one thread: a block's, and chunks that only the epilogue will see.
+std::int64_t part_floats(const WinogradCall& call) {
     const bool aside = call.fusion.epilogue != nullptr && call.dst.data == nullptr;
-    return block_floats(call) + (aside ? group_chunks(call) * chunk_tile_rows(call) * 2 * call.g.ow() * call.g.oc : 0);
+    return block_floats(call) + (aside ? pixels_together(call) * call.g.oc : 0);
 }
 
-/// Gives each chunk of rows to the epilogue; a dst that is null is memory of the thread's, after its block.
-void run_chunks(const WinogradCall& call, float* buffers) {
-    const std::int64_t each = chunk_tile_rows(call), together = group_chunks(call), rows = call.tiles.rows();
+/// Returns the chunks of the division, of tiles, as those of the result's pixels.
+RowChunks pixel_chunks(const WinogradCall& call) {
+    const RowChunks& chunks = call.division.chunks;
     std::vector<std::int64_t> bounds;
-    for (std::int64_t row = 0; row < rows; row += each) bounds.push_back(call.tiles.pixels_before(row));
-    bounds.push_back(call.tiles.pixels_before(rows));
-    const RowChunks chunks(bounds);
-    call.fusion.epilogue->begin(chunks);
-    const std::int64_t parts = std::min<std::int64_t>(thread_count(), chunks.count());
-    parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-            float* buffer = buffers + i * thread_floats(call);
-            const Range share = part(chunks.count(), parts, i);
-            for (std::int64_t first = share.begin; first < share.end; first += together) {
-                const std::int64_t last = std::min(first + together, share.end), pixel = chunks.begin(first);
-                const Map dst = call.dst.data == nullptr ? Map(buffer + block_floats(call), call.g.oc)
-                                                         : Map(call.dst.floats() + pixel * call.dst.ld, call.dst.ld);
-                run_tiles(call, {first * each * call.tiles.w, std::min(last * each, rows) * call.tiles.w}, buffer, dst,
-                          pixel);
-                for (std::int64_t chunk = first; chunk < last; ++chunk)
-                    call.fusion.epilogue->take(chunk, 0, call.g.oc,
-                                               dst.floats() + (chunks.begin(chunk) - pixel) * dst.ld, dst.ld);
-            }
-        }
-    });
+    for (std::int64_t i = 0; i < chunks.count(); ++i)
+        bounds.push_back(call.tiles.pixels_before(chunks.begin(i) / call.tiles.w));
+    bounds.push_back(call.tiles.pixels_before(call.tiles.rows()));
+    return RowChunks(bounds);
+}
+
+/// Gives each chunk of a part to the epilogue; a dst that is null is memory of the thread's, after its block.
+void run_chunks(const WinogradCall& call, const RowChunks& pixels, Range own, Range panels, float* buffer) {
+    const Range columns = call.columns(panels);
+    const RowChunks& chunks = call.division.chunks;
+    const std::int64_t rows = block_tiles(call, most_tiles(call));
+    for (std::int64_t first = own.begin; first < own.end; first += call.division.together) {
+        const std::int64_t last = std::min(first + call.division.together, own.end), pixel = pixels.begin(first);
+        const Map to = call.dst.data == nullptr
+                           ? Map(buffer + block_floats(call), columns.size())
+                           : Map(call.dst.floats() + pixel * call.dst.ld + columns.begin, call.dst.ld);
+        run_tiles(call, {chunks.begin(first), chunks.end(last - 1)}, panels, rows, buffer, {to, pixel});
+        for (std::int64_t chunk = first; chunk < last; ++chunk)
+            call.fusion.epilogue->take(chunk, columns.begin, columns.size(),
+                                       to.floats() + (pixels.begin(chunk) - pixel) * to.ld, to.ld);
+    }
 }
 
 void run(const WinogradCall& call, float* buffers) {
-    if (call.fusion.epilogue != nullptr) return run_chunks(call, buffers);
-    const std::int64_t rows = block_tiles(call), blocks = chunk_count(call.tiles.count(), rows),
-                       parts = std::min<std::int64_t>(thread_count(), blocks);
-    parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    const GridDivision& division = call.division;
+    std::optional<RowChunks> pixels;  // it must outlive the epilogue's calls
+    if (call.fusion.epilogue != nullptr) call.fusion.epilogue->begin(pixels.emplace(pixel_chunks(call)));
+    parallel_for(division.split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            const Range share = part(blocks, parts, i);
-            run_tiles(call, {share.begin * rows, std::min(share.end * rows, call.tiles.count())},
-                      buffers + i * thread_floats(call), call.dst, 0);
+            float* buffer = buffers + i * part_floats(call);
+            const Range own = division.chunks_of(i), panels = division.panels_of(i);
+            if (pixels) {
+                run_chunks(call, *pixels, own, panels, buffer);
+                continue;
+            }
+            const Range tiles{division.chunks.begin(own.begin), division.chunks.end(own.end - 1)};
+            run_tiles(call, tiles, panels, block_tiles(call, tiles.size()), buffer,
+                      {{element(call.dst, call.columns(panels).begin), call.dst.ld, call.dst.type}, 0});
         }
     });
 }
 
 /// Returns the floats of run()'s buffers.
-std::int64_t buffer_floats(const WinogradCall& call) { return thread_count() * thread_floats(call); }
+std::int64_t buffer_floats(const WinogradCall& call) { return call.division.split.parts() * part_floats(call); }
+
+/// Runs a convolution of bf16, with the words that prepare(variant, memory) makes in `floats` of memory, or returns
+/// because they are there.
+template <class Prepare>
+void run_halves(const Conv2dGeometry& g, ConstMap src, std::int64_t floats, const IgemmFusion& fusion, Map dst,
+                Prepare prepare) {
+    const IgemmBf16Variant& variant = select(igemm_bf16_variants);
+    const auto run_as = [&](const IgemmFusion& fused, const Map& to) {
+        WinogradCall call(variant.words, g, g.ic / 2, src, nullptr, fused, to);
+        float* memory = floats_of_scratch(floats + buffer_floats(call));
+        call.weights = prepare(variant, memory);
+        run(call, memory + floats);
+    };
+    if (variant.rounds && fusion.epilogue == nullptr && !RowActivation(fusion.activation) && dst.data != nullptr)
+        return run_as(fusion, dst);
+    RoundedRows rounded(variant, {}, fusion, dst);
+    run_as({.src_affine = fusion.src_affine, .bias = fusion.bias, .epilogue = &rounded}, {});
+}
 
 /// Transforms the weights by transform(where to), in f32, and runs.
 template <class Transform>
 void transform_and_run(const Conv2dGeometry& g, ConstMap src, const IgemmFusion& fusion, Map dst, Transform transform) {
     const std::int64_t weights = winograd_weights_floats(g);
     if (src.type != DType::bf16) {
-        WinogradCall call{select(igemm_variants), g, g.ic, src, nullptr, fusion, dst, WinogradTiles(g)};
+        WinogradCall call(select(igemm_variants), g, g.ic, src, nullptr, fusion, dst);
         float* memory = floats_of_scratch(weights + buffer_floats(call));
         transform(memory);
         call.weights = memory;
         return run(call, memory + weights);
     }
-    const IgemmBf16Variant& variant = select(igemm_bf16_variants);
-    RoundedRows rounded(variant, {}, fusion, dst);
-    const IgemmFusion sums{.src_affine = fusion.src_affine, .bias = fusion.bias, .epilogue = &rounded};
-    WinogradCall call{variant.words, g, g.ic / 2, src, nullptr, sums, {}, WinogradTiles(g)};
-    float *memory = floats_of_scratch(weights + weights / 2 + buffer_floats(call)), *pairs = memory + weights;
-    transform(memory);
-    pair_rows(variant, weights / 2, memory, pairs);
-    call.weights = pairs;
-    run(call, pairs + weights / 2);
+    run_halves(g, src, weights + weights / 2, fusion, dst, [&](const IgemmBf16Variant& variant, float* memory) {
+        transform(memory);
+        pair_rows(variant, weights / 2, memory, memory + weights);
+        return static_cast<const float*>(memory + weights);
+    });
 }
 
 /// Writes [position][oc / columns][ic][columns] of the panels [oc / columns][3][3][ic][columns].
@@ -252,14 +288,30 @@ void transform_backward_weights(const IgemmVariant& variant, const Conv2dGeometr
 
 }  // namespace
 
-bool winograd_serves(const Conv2dGeometry& g) { return igemm_serves(g) && winograd_forwards(g); }
-
-bool winograd_forwards(const Conv2dGeometry& g) {
-    return igemm_forwards(g) && g.kh == 3 && g.kw == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 &&
-           g.dilation_w == 1 && g.pad_h <= 2 && g.pad_w <= 2 && g.pad_h + g.far_h <= 2 && g.pad_w + g.far_w <= 2;
+bool winograd_serves(const Conv2dGeometry& g) { return winograd_serves(g, igemm_columns()); }
+bool winograd_serves(const Conv2dGeometry& g, int columns) {
+    return igemm_serves(g, columns) && winograd_forwards(g, columns);
 }
 
-bool winograd_wins(const Conv2dGeometry& g) { return winograd_serves(g) && g.n * g.oh() * g.ow() >= kLeastPixels; }
+bool winograd_forwards(const Conv2dGeometry& g) { return winograd_forwards(g, igemm_columns()); }
+bool winograd_forwards(const Conv2dGeometry& g, int columns) {
+    return igemm_forwards(g, columns) && g.kh == 3 && g.kw == 3 && g.stride_h == 1 && g.stride_w == 1 &&
+           g.dilation_h == 1 && g.dilation_w == 1 && g.pad_h <= 2 && g.pad_w <= 2 && g.pad_h + g.far_h <= 2 &&
+           g.pad_w + g.far_w <= 2;
+}
+
+bool winograd_wins(const Conv2dGeometry& g) { return winograd_wins(g, igemm_columns()); }
+bool winograd_wins(const Conv2dGeometry& g, int columns) {
+    return winograd_serves(g, columns) && g.n * g.oh() * g.ow() >= kLeastPixels;
+}
+
+bool winograd_wins_transformed(const Conv2dGeometry& g, int columns) {
+    return winograd_forwards(g, columns) && g.n * g.oh() * g.ow() >= kLeastPreparedPixels;
+}
+
+Conv2dGeometry winograd_backward_geometry(const Conv2dGeometry& g) {
+    return {g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w, 1, 1, 1, -g.far_h, -g.far_w};
+}
 
 std::int64_t winograd_weights_floats(const Conv2dGeometry& g) { return kWinogradPositions * g.ic * g.oc; }
 
@@ -269,7 +321,9 @@ void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, f
 
 void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed,
                                   const IgemmFusion& fusion, Map dst) {
-    const WinogradCall call{select(igemm_variants), g, g.ic, src, transformed, fusion, dst, WinogradTiles(g)};
+    if (src.type == DType::bf16)
+        return run_halves(g, src, 0, fusion, dst, [&](const IgemmBf16Variant&, float*) { return transformed; });
+    const WinogradCall call(select(igemm_variants), g, g.ic, src, transformed, fusion, dst);
     run(call, floats_of_scratch(buffer_floats(call)));
 }
 
@@ -279,8 +333,7 @@ void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weight
 
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                             Map diff_src) {
-    const Conv2dGeometry back{g.n, g.oc,        g.oh(),      g.ow(), g.ic, 3, 3,        1,
-                              1,   2 - g.pad_h, 2 - g.pad_w, 1,      1,    1, -g.far_h, -g.far_w};
+    const Conv2dGeometry back = winograd_backward_geometry(g);
     transform_and_run(back, diff_dst, fusion, diff_src,
                       [&](float* to) { transform_backward_weights(select(igemm_variants), g, weights, to); });
 }

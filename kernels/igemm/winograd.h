@@ -23,6 +23,15 @@ bool winograd_forwards(const Conv2dGeometry& g);
 /// Whether it is the faster one, by measurement: from some hundred pixels on, since the weights are transformed in each
 /// pass.
 bool winograd_wins(const Conv2dGeometry& g);
+/// Whether the forward pass is, where its weights were transformed beforehand.
+bool winograd_wins_transformed(const Conv2dGeometry& g, int columns);
+/// The same as above of an ISA whose panels have so many columns.
+bool winograd_serves(const Conv2dGeometry& g, int columns);
+bool winograd_forwards(const Conv2dGeometry& g, int columns);
+bool winograd_wins(const Conv2dGeometry& g, int columns);
+
+/// Returns the geometry whose forward pass backward data is, of flipped and transposed weights.
+Conv2dGeometry winograd_backward_geometry(const Conv2dGeometry& g);
 
 /// Do what igemm_forward and igemm_backward_data do, with any fusion that a 3x3 takes. Backward data is the forward
 /// pass of the flipped, transposed weights with padding 2 - pad.
@@ -30,7 +39,8 @@ void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weight
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                             Map diff_src);
 
-/// Do the forward pass in two: the transformed weights [16][oc / columns][ic][columns], once, and what remains.
+/// Do the forward pass in two: the transformed weights [16][oc / columns][ic][columns], once, and what remains. For
+/// maps of bf16 igemm_pair_weights() pairs them.
 std::int64_t winograd_weights_floats(const Conv2dGeometry& g);
 void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, float* transformed);
 void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed,

@@ -2,6 +2,8 @@
 // is an outer product over the chunk's tiles. A thread has channels of its own and works on what it transformed itself.
 #include <algorithm>
 
+#include "kernels/igemm/turned.h"
+#include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/weights_plan.h"
 #include "kernels/igemm/winograd.h"
 #include "kernels/igemm/winograd_tiles.h"
@@ -36,22 +38,30 @@ public:
           oc_(share.oc) {
         const std::int64_t fit = call.word * kChunkFloats / (kWinogradPositions * (v_row() + oc_.size()));
         const std::int64_t most = std::clamp(fit, call.word * kLeastTiles, call.word * kMostTiles);
-        chunk_ = chunk_count(chunk_count(tiles_.size(), chunk_count(tiles_.size(), most)), call.word) * call.word;
+        const std::int64_t unit = call.word * (turns() ? call.variant.step : 1);  // whole cache lines
+        chunk_ = chunk_count(chunk_count(tiles_.size(), chunk_count(tiles_.size(), most)), unit) * unit;
     }
 
     std::int64_t floats() const {
-        return kWinogradPositions * (words(chunk_) * (v_row() + oc_.size()) + ic_.size() * oc_.size());
+        return kWinogradPositions * (words(chunk_) * (v_row() + oc_.size()) + ic_.size() * oc_.size()) +
+               (turns() ? z_panel() : 0);
     }
 
     /// Writes the share's channels of `weights`, which has the layout of the weights.
     void run(float* memory, float* weights) const {
+        IgemmState state(call_.variant);
         float *v = memory, *z = v + kWinogradPositions * v_position(),
-              *products = z + kWinogradPositions * z_position();
+              *products = z + kWinogradPositions * z_position(),
+              *spare = products + kWinogradPositions * ic_.size() * oc_.size();
         for (std::int64_t first = tiles_.begin; first < tiles_.end; first += chunk_) {
             const std::int64_t count = std::min(chunk_, tiles_.end - first);
             transform(first, count, v, z);
-            multiply(count, v, z, first > tiles_.begin, products);
+            for (std::int64_t at = 0; turns() && at < kWinogradPositions * z_position(); at += z_panel())
+                igemm::turn_panel(call_.variant, words(count), words(chunk_), z + at, spare);
+            multiply(count, v, z, first > tiles_.begin, products, state.memory());
         }
+        for (std::int64_t at = 0; turns() && at < kWinogradPositions * oc_.size(); at += columns_)
+            igemm::turn_back(call_.variant, ic_.size(), products + at * ic_.size());
         const std::int64_t panel = ic_.size() * columns_, w_tap = call_.g.ic * columns_;
         for (std::int64_t o = oc_.begin; o < oc_.end; o += columns_)
             call_.variant.winograd_weights_gradient({products + (o - oc_.begin) * ic_.size(), ic_.size() * oc_.size(),
@@ -60,6 +70,7 @@ public:
     }
 
 private:
+    bool turns() const { return call_.variant.turn != nullptr; }
     std::int64_t words(std::int64_t tiles) const { return chunk_count(tiles, call_.word); }
     // v is [position][word of tiles][v_row], z [position][panel][word][columns], products
     // [position][panel][ic][columns].
@@ -89,9 +100,12 @@ private:
         }
     }
 
-    void multiply(std::int64_t count, const float* v, const float* z, bool accumulate, float* products) const {
+    void multiply(std::int64_t count, const float* v, const float* z, bool accumulate, float* products,
+                  void* state) const {
         const std::int64_t rows = call_.variant.rows;
         IgemmOuter t{};
+        t.state = state;
+        t.b_row = words(chunk_);
         t.length = words(count);
         t.a_step = v_row();
         t.fetch = v;
@@ -122,9 +136,7 @@ void winograd_backward_weights(const Conv2dGeometry& g, ConstMap src, const Conv
     const bool halves = src.type == DType::bf16;
     const IgemmVariant& variant = halves ? select(igemm_bf16_variants).words : select(igemm_variants);
     const WinogradWeightsCall call{variant, halves ? 2 : 1, g, WinogradTiles(g), src, src_affine, diff_dst};
-    const std::int64_t transform = 3 * variant.columns / kWinogradPositions;
-    const WeightsWork work{g.n * call.tiles.h, call.tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform};
-    run_weights_plan<Worker>(call, work, g.weights_elements(), diff_weights);
+    run_weights_plan<Worker>(call, winograd_weights_work(g, variant.columns), g.weights_elements(), diff_weights);
 }
 
 }  // namespace keel::kernels

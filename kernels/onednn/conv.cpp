@@ -35,12 +35,6 @@ struct CallerLayout {
     std::vector<float> plain;
 };
 
-/// Gradients of weights are sums over the images. Fewer partial sums where they are large.
-std::int64_t most_partials(std::int64_t elements) {
-    constexpr std::int64_t kMost = 32, kElements = std::int64_t{16} << 20;
-    return std::clamp<std::int64_t>(kElements / std::max<std::int64_t>(elements, 1), 1, kMost);
-}
-
 /// Adds up `count` arrays that follow one another, in order.
 void sum_partials(const float* partials, std::size_t count, std::int64_t elements, float* sum) {
     parallel_for(elements, 4096, [&](std::int64_t begin, std::int64_t end) {

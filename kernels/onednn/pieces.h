@@ -11,34 +11,9 @@
 #include <vector>
 
 #include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/cut.h"
 
 namespace keel::kernels::onednn {
-
-/// Some images, or some rows of one's result: a convolution of its own, without what the others pad.
-struct Piece {
-    std::int64_t image, dst_row, src_row;  ///< the first of them
-    Conv2dGeometry geometry;
-
-    /// Where its part of a map of `h` rows of `row` elements begins, whose first row is `first`.
-    std::int64_t offset(std::int64_t h, std::int64_t row, std::int64_t first) const {
-        return (image * h + first) * row;
-    }
-    std::int64_t src_offset(const Conv2dGeometry& whole) const {
-        return offset(whole.ih, whole.iw * whole.ic, src_row);
-    }
-    std::int64_t dst_offset(const Conv2dGeometry& whole) const {
-        return offset(whole.oh(), whole.ow() * whole.oc, dst_row);
-    }
-};
-
-/// Returns the pieces of a forward pass, in order: whole images where they are small, else rows.
-std::vector<Piece> cut(const Conv2dGeometry& g);
-
-/// Returns the geometry of most of them.
-Conv2dGeometry typical(const Conv2dGeometry& g);
-
-/// Returns pieces of whole images, at most `most`, of about as many images each.
-std::vector<Piece> cut_images(const Conv2dGeometry& g, std::int64_t most);
 
 /// The pieces of one call, each with its plan. The memory that they need is the caller's.
 class PieceRun {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/igemm/split.h"
+#include "kernels/qconv/division.h"
 #include "kernels/qconv/qconv.h"
 #include "kernels/qconv/variants.h"
 #include "kernels/scratch.h"
@@ -39,29 +39,14 @@ inline std::vector<Panel> panels_of(const QconvPlan& p, const QconvOperands& o) 
     return panels;
 }
 
-/// Pixels of the result, counted through all images, cut into pieces of `piece`, and those into tiles of `rows`. Tiles
-/// are counted through as well; the last of a piece may have fewer rows, and where pieces are not even, the last ones
-/// none.
-struct Tiling {
-    std::int64_t points, piece, rows, of_piece;  ///< of_piece: tiles
-
-    Tiling(std::int64_t all, std::int64_t share, std::int64_t most)
-        : points(all), piece(share), rows(even_share(piece, most)), of_piece(chunk_count(piece, rows)) {}
-    std::int64_t tiles() const { return chunk_count(points, piece) * of_piece; }
-    Range tile(std::int64_t index) const {
-        const std::int64_t begin = index / of_piece * piece, first = begin + index % of_piece * rows;
-        return {first, std::min({first + rows, begin + piece, points})};
-    }
-};
-
 struct QconvCall {
     QconvCall(const QconvPlan& p, std::int64_t n, const QconvOperands& operands)
         : plan(p),
           v(*p.variant),
           o(operands),
           points(n * p.g.oh() * p.g.ow()),
-          most_rows(v.rows[std::min<std::int64_t>(v.vectors, p.columns() / v.width)]),
-          flat(p.g.pointwise() && p.g.stride_h == 1 && p.g.stride_w == 1 && p.g.unpadded()),
+          most_rows(p.most_rows()),
+          flat(p.flat()),
           plain(operands.prologue.low == nullptr && operands.prologue.scale == nullptr),
           in_place(plain && v.bytes == 1 && !p.merged && p.ic() == p.depth),
           row_length(p.products() + kRowPadding),

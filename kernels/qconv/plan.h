@@ -28,6 +28,9 @@ struct QconvPlan {
     std::int64_t columns() const;  ///< oc, padded to whole vectors
     std::int64_t panel() const;    ///< columns of a panel, but for the last one
     std::int64_t panels() const;
+    std::int64_t most_rows() const;  ///< of a tile
+    /// Whether point i of the result reads pixel i of src.
+    bool flat() const { return g.pointwise() && g.stride_h == 1 && g.stride_w == 1 && g.unpadded(); }
     std::int64_t products() const { return segments * depth; }
     std::int64_t weight_bytes(std::int64_t columns) const;
 

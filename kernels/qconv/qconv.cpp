@@ -65,6 +65,9 @@ void pack_tap(const QconvPlan& plan, const std::int8_t* from, std::int64_t step,
 std::int64_t QconvPlan::columns() const { return rounded_up(oc(), variant->width); }
 std::int64_t QconvPlan::panel() const { return std::int64_t{variant->vectors} * variant->width; }
 std::int64_t QconvPlan::panels() const { return chunk_count(columns(), panel()); }
+std::int64_t QconvPlan::most_rows() const {
+    return variant->rows[std::min<std::int64_t>(variant->vectors, columns() / variant->width)];
+}
 std::int64_t QconvPlan::weight_bytes(std::int64_t count) const { return count * segments * stored * variant->bytes; }
 
 Qconv::Qconv(const Conv2dGeometry& g) : Qconv(g, select(qconv_variants)) {}

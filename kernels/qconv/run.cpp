@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/igemm/split.h"
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
 #include "kernels/qconv/pixel_tile.h"
 #include "kernels/qconv/qconv.h"
 #include "kernels/scratch.h"
+#include "kernels/variant_state.h"
 
 namespace keel::kernels {
 namespace {
@@ -18,27 +18,10 @@ using namespace qconv;
 /// weights come from memory: fewer of them at a time, the next ones fetched meanwhile.
 constexpr std::int64_t kBlockBytes = 512 << 10, kStreamedBytes = 64 << 10, kFewTiles = 64;
 
-/// What a variant keeps for a thread while it runs a part.
-class ThreadState {
-public:
-    ThreadState(const QconvVariant& variant, void* memory) : variant_(variant), memory_(memory) {
-        if (variant.open != nullptr) variant.open(memory);
-    }
-    ~ThreadState() {
-        if (variant_.close != nullptr) variant_.close(memory_);
-    }
-    ThreadState(const ThreadState&) = delete;
-    ThreadState& operator=(const ThreadState&) = delete;
-
-private:
-    const QconvVariant& variant_;
-    void* memory_;
-};
-
 /// Multiplies tiles with panels; those of all groups are counted through. `memory` is that of a part.
 void run_part(const QconvCall& call, const Tiling& tiling, Range tiles, Range panels, std::byte* memory) {
     void* state = memory + call.gathered_bytes();
-    const ThreadState kept(call.v, state);
+    const VariantState kept(call.v, state);
     const std::int64_t of_group = call.plan.panels(), panel_bytes = call.plan.weight_bytes(call.plan.panel());
     const std::int64_t bytes = tiles.size() <= kFewTiles ? kStreamedBytes : kBlockBytes;
     const std::int64_t most = std::max<std::int64_t>(1, bytes / panel_bytes);
@@ -60,7 +43,8 @@ profile::Cost cost_of(const Conv2dGeometry& g, const QconvOperands& o) {
     const auto dst = static_cast<double>(g.n * g.oh() * g.ow() * g.oc);
     return {2.0 * static_cast<double>(g.macs()),
             static_cast<double>(g.n * g.ih * g.iw * g.ic + g.weights_elements()) +
-                dst * ((o.dst.data != nullptr ? 1 : 4) + (o.residual.data != nullptr ? 1 : 0))};
+                dst * ((o.dst.data != nullptr ? 1 : 4) + (o.residual.data != nullptr ? 1 : 0)),
+            profile::ConvWork{g, false}};
 }
 
 }  // namespace
@@ -72,19 +56,14 @@ void Qconv::run(std::int64_t n, const QconvOperands& operands) const {
     require_f32("qconv", "the floats", operands.floats.type);
     const profile::Span span("qconv", cost_of(g, operands));
     QconvCall call(plan_, n, operands);
-    const std::int64_t panels = g.groups * plan_.panels();
-    const Split split = split_units(chunk_count(call.points, call.most_rows), panels, thread_count());
-    const std::int64_t even = chunk_count(call.points, split.rows);
-    const bool by_rows = plan_.merged || (!call.flat && 4 * even_share(g.ow(), call.most_rows) >= 3 * call.most_rows);
-    const Tiling tiling(call.points, by_rows ? g.ow() : even, call.most_rows);
+    const QconvDivision division = divide_qconv(plan_, n, thread_count());
     const std::size_t zeros = section(static_cast<std::size_t>(g.ic));
-    std::byte* memory = scratch(zeros + static_cast<std::size_t>(split.parts()) * call.part_bytes());
+    std::byte* memory = scratch(zeros + static_cast<std::size_t>(division.split.parts()) * call.part_bytes());
     std::memset(memory, 0, zeros);
     call.pad = operands.pad != nullptr ? operands.pad : reinterpret_cast<const std::uint8_t*>(memory);
-    parallel_for(split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(division.split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
-            run_part(call, tiling, part(tiling.tiles(), split.rows, i / split.columns),
-                     part(panels, split.columns, i % split.columns),
+            run_part(call, division.tiling, division.tiles_of(i), division.panels_of(i),
                      memory + zeros + static_cast<std::size_t>(i) * call.part_bytes());
     });
 }

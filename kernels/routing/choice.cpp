@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/cpu.h"
+#include "kernels/igemm/igemm.h"
 #include "kernels/immortal.h"
 #include "kernels/onednn/conv.h"
 #include "kernels/random.h"
@@ -101,6 +102,11 @@ void stop_tuning() {
 bool is_tuning() {
     const std::lock_guard lock(tuning_mutex);
     return tuning().on;
+}
+
+bool forwards_own(const Conv2dGeometry& g, const Isa& isa) {
+    constexpr int kLeastDepth = 16;  // a line of memory
+    return isa != Isa::scalar && g.ic >= kLeastDepth && igemm_forwards(g, igemm_columns(isa));
 }
 
 bool prefers_own(const Conv2dGeometry& g) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/conv/conv.h"
+#include "kernels/isa.h"
 
 namespace keel::kernels {
 
@@ -26,6 +27,10 @@ void stop_tuning();
 
 /// Whether geometries are measured: between start_tuning() and stop_tuning().
 bool is_tuning();
+
+/// Whether Keel's own kernels serve the forward pass best by the rule: those of training, or, where only their forward
+/// pass takes the channels, it alone, which has activations and slices of wider maps at no price, as oneDNN has not.
+bool forwards_own(const Conv2dGeometry& g, const Isa& isa);
 
 /// Returns the choice for a geometry that igemm_serves().
 bool prefers_own(const Conv2dGeometry& g);

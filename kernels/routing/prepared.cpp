@@ -14,18 +14,14 @@ namespace {
 /// Whether a linear layer's sums are long enough for lanes that are added up at their end; else only for few images.
 bool is_linear(const Conv2dGeometry& g) { return g.ih * g.iw * g.ic >= 128 || g.n <= 2; }
 
-/// Whether Keel's own kernels serve best: those of training, or, where only their forward pass takes the channels, it
-/// alone, which has activations and slices of wider maps at no price, as oneDNN has not.
-bool is_own(const Conv2dGeometry& g) {
-    constexpr int kLeastDepth = 16;  // a line of memory
-    if (igemm_serves(g)) return prefers_own(g);
-    return igemm_forwards(g) && g.ic >= kLeastDepth && active_isa() != Isa::scalar;
-}
+/// Whether Keel's own kernels serve best, by measurement where choices are measured.
+bool is_own(const Conv2dGeometry& g) { return igemm_serves(g) ? prefers_own(g) : forwards_own(g, active_isa()); }
 
 }  // namespace
 
 std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry& g, const ConvFusion& fusion) {
     check_geometry(g);
+    if (fusion.maps == DType::bf16) return prepare_own_conv(g, fusion);
     if (is_linear(g))
         if (auto linear = prepare_linear(g, fusion)) return linear;
     if (is_own(g))

@@ -1,0 +1,113 @@
+#include "kernels/igemm/division.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "kernels/igemm/winograd_tiles.h"
+
+namespace keel::kernels {
+namespace {
+
+/// Floats of the chunks that are made at once and then given to an epilogue, while they are in the cache.
+constexpr std::int64_t kTogetherFloats = 32 << 10;
+
+/// A register tile of fewer rows does less with each load of weights: as if it had so many rows more.
+constexpr std::int64_t kLoadRows = 2;
+
+/// Divides rows x panels into register tiles of even height, lower ones where a team would else find too few or an
+/// uneven number of them.
+GridDivision divide_tiles(std::int64_t rows, std::int64_t panels, std::int64_t most_height, std::int64_t threads) {
+    std::int64_t best_height = 1, least = 0;
+    Split best{1, 1};
+    for (std::int64_t tiles = chunk_count(rows, most_height), last = 0; tiles <= rows; ++tiles) {
+        const std::int64_t height = chunk_count(rows, tiles);
+        if (height == last) continue;
+        last = height;
+        const std::int64_t count = chunk_count(rows, height);
+        const Split split = split_units(count, panels, threads);
+        const std::int64_t work =
+            chunk_count(count, split.rows) * (height + kLoadRows) * (4 * chunk_count(panels, split.columns) + 1);
+        if (least == 0 || work < least) {
+            least = work;
+            best_height = height;
+            best = split;
+        }
+        if (height == 1) break;
+        tiles = std::max(tiles, chunk_count(rows, height - 1) - 1);  // to the next height
+    }
+    return {best_height, RowChunks(rows, best_height), 1, panels, best};
+}
+
+}  // namespace
+
+GridDivision divide_points(std::int64_t rows, std::int64_t columns, const TileShape& tile, std::int64_t threads,
+                           bool sinks) {
+    const std::int64_t panels = columns / tile.columns;
+    if (!sinks) return divide_tiles(rows, panels, tile.rows, threads);
+    const std::int64_t each = chunk_rows(rows, columns);
+    RowChunks chunks(rows, each);
+    const Split split = split_units(chunks.count(), panels, threads);
+    return {tile.rows, std::move(chunks), std::max<std::int64_t>(1, kTogetherFloats / (each * columns)), panels, split};
+}
+
+GridDivision divide_winograd(const Conv2dGeometry& g, const TileShape& tile, std::int64_t threads, bool sinks) {
+    const WinogradTiles tiles(g);
+    const std::int64_t panels = g.oc / tile.columns;
+    if (!sinks) return divide_tiles(tiles.count(), panels, tile.rows, threads);
+    const std::int64_t each =
+        std::max<std::int64_t>(1, chunk_rows(tiles.pixels_before(tiles.rows()), g.oc) / (2 * g.ow())) * tiles.w;
+    RowChunks chunks(tiles.count(), each);
+    const Split split = split_units(chunks.count(), panels, threads);
+    // As many chunks at once as leave the fewest rows of register tiles idle.
+    const auto padded = [&](std::int64_t count) { return chunk_count(count, tile.rows) * tile.rows; };
+    std::int64_t together = 1;
+    for (std::int64_t more = 2; more * each <= 2 * kLeastWinogradTiles; ++more)
+        if (padded(more * each) * together <= padded(together * each) * more) together = more;
+    return {tile.rows, std::move(chunks), together, panels, split};
+}
+
+WeightsWork igemm_weights_work(const Conv2dGeometry& g, std::int64_t columns) {
+    const std::int64_t taps = std::int64_t{g.kh} * g.kw;
+    return {g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * columns / taps, 1};
+}
+
+WeightsWork winograd_weights_work(const Conv2dGeometry& g, std::int64_t columns) {
+    const WinogradTiles tiles(g);
+    const std::int64_t transform = 3 * columns / kWinogradPositions;
+    return {tiles.rows(), tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform};
+}
+
+WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads,
+                         std::int64_t most_groups) {
+    WeightsPlan best{1, {1, 1}};
+    double least = 0;
+    const std::int64_t widths = chunk_count(work.ic, tile.rows), panels = work.oc / tile.columns;
+    for (std::int64_t groups = 1; groups <= std::min(threads, most_groups); ++groups) {
+        const Split split = split_units(widths, panels, threads / groups);
+        const auto ic = static_cast<double>(chunk_count(widths, split.rows) * tile.rows);
+        const auto oc = static_cast<double>(chunk_count(panels, split.columns) * tile.columns);
+        const auto products = static_cast<double>(chunk_count(work.rows, groups) * work.products);
+        const double sum =
+            groups == 1 ? 0 : static_cast<double>(groups * work.ic * work.oc) / static_cast<double>(threads);
+        const double cost =
+            products * (ic * oc + static_cast<double>(work.ic_cost) * ic + static_cast<double>(work.oc_cost) * oc) +
+            4 * sum;
+        if (groups > 1 && cost >= least) continue;
+        least = cost;
+        best = {groups, split};
+    }
+    return best;
+}
+
+WeightsShare weights_share(const WeightsWork& work, const WeightsPlan& plan, const TileShape& tile,
+                           std::int64_t index) {
+    const std::int64_t parts = plan.channels.parts(), of_channels = index % parts;
+    const Range ic = part(chunk_count(work.ic, tile.rows), plan.channels.rows, of_channels / plan.channels.columns);
+    const Range oc = part(work.oc / tile.columns, plan.channels.columns, of_channels % plan.channels.columns);
+    return {part(work.rows, plan.groups, index / parts),
+            {ic.begin * tile.rows, std::min(ic.end * tile.rows, work.ic)},
+            {oc.begin * tile.columns, oc.end * tile.columns}};
+}
+
+}  // namespace keel::kernels

@@ -1,0 +1,73 @@
+// How passes of convolutions are divided among a team of threads: pure functions of the geometry and the team's size.
+// The kernels run what they say, and so does whoever asks about larger teams than the machine has.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/conv/conv.h"
+#include "kernels/igemm/split.h"
+#include "kernels/reduce/columns.h"
+
+namespace keel::kernels {
+
+/// What a variant's register tile holds at most.
+struct TileShape {
+    std::int64_t rows, columns;
+};
+
+/// Rows of a result in chunks and its columns in panels; a part takes some of both.
+struct GridDivision {
+    std::int64_t tile_rows;  ///< of a register tile
+    RowChunks chunks;
+    std::int64_t together;  ///< chunks that are made at once, at most
+    std::int64_t panels;
+    Split split;
+
+    Range chunks_of(std::int64_t index) const { return part(chunks.count(), split.rows, index / split.columns); }
+    Range panels_of(std::int64_t index) const { return part(panels, split.columns, index % split.columns); }
+    /// Returns the most rows that chunks made at once have.
+    std::int64_t rows_together() const { return together * chunks.rows(0); }
+};
+
+/// Divides `rows` grid points x columns. With `sinks`, chunks are those of chunk_rows(), which an epilogue takes;
+/// without, they are register tiles.
+GridDivision divide_points(std::int64_t rows, std::int64_t columns, const TileShape& tile, std::int64_t threads,
+                           bool sinks);
+
+/// The same of Winograd's algorithm: rows are its tiles, and with `sinks` a chunk is one or more lines of them.
+GridDivision divide_winograd(const Conv2dGeometry& g, const TileShape& tile, std::int64_t threads, bool sinks);
+
+/// Tiles of a block of Winograd's algorithm, with fewer of which the weights would be read more often than the caches
+/// save.
+inline constexpr std::int64_t kLeastWinogradTiles = 48;
+
+/// The gradient of weights: each of `products` positions of a row is an outer product of ic and oc channels. Preparing
+/// a channel of src or diff_dst for one of them takes as long as ic_cost or oc_cost multiply-adds of a vector of
+/// columns.
+struct WeightsWork {
+    std::int64_t rows, products, ic, oc, ic_cost, oc_cost;
+};
+
+WeightsWork igemm_weights_work(const Conv2dGeometry& g, std::int64_t columns);
+WeightsWork winograd_weights_work(const Conv2dGeometry& g, std::int64_t columns);
+
+/// It is divided by channels, and by rows of the maps where a team is too large for them.
+struct WeightsPlan {
+    std::int64_t groups;  ///< of rows, each with gradients of its own, summed in order at the end
+    Split channels;       ///< in tiles of the variant
+    std::int64_t parts() const { return groups * channels.parts(); }
+};
+
+/// Returns the plan with the least work for the busiest thread: its part of the products, of the preparation, and of
+/// the sum over the groups, of which there are `most_groups` at most.
+WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads,
+                         std::int64_t most_groups);
+
+/// A thread's part: rows counted through all images, channels of src and of diff_dst.
+struct WeightsShare {
+    Range rows, ic, oc;
+};
+
+WeightsShare weights_share(const WeightsWork& work, const WeightsPlan& plan, const TileShape& tile, std::int64_t index);
+
+}  // namespace keel::kernels
