@@ -1,5 +1,6 @@
 // keel bench: the speed of a model on random images.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <iostream>
@@ -12,6 +13,7 @@
 #include "cli/progress.h"
 #include "distributed/mpi/launched.h"
 #include "engine/files.h"
+#include "engine/precision.h"
 #include "engine/profile_summary.h"
 #include "runs/profile_text.h"
 #include "runs/step_timing_text.h"
@@ -37,6 +39,8 @@ int run(Options o, const Globals& globals, World& world) {
         for (const std::string& note : take_cores(world, {globals.threads, o.oversubscribe, globals.bind}))
             if (world.is_root()) spdlog::warn("{}", note);
     const StepTimingOptions& t = o.timing;
+    if (const std::string slow = imitation_warning(precision_of(t.precision)); !slow.empty() && world.is_root())
+        spdlog::warn("--precision bf16: {}", slow);
     Progress progress(std::cerr, "bench", stderr_progress(quiet));
     o.timing.on_step = [&](int done, double seconds) {
         progress.update(done, t.warmup + t.steps, std::numeric_limits<double>::quiet_NaN(),
@@ -44,9 +48,13 @@ int run(Options o, const Globals& globals, World& world) {
     };
     const StepTiming timing = time_steps(t, world);
     progress.finish();
+    for (const std::string& note : timing.notes)
+        if (world.is_root()) spdlog::warn("{}", note);
+    o.timing.precision = timing.precision;
     Json result = timing_json(t, speed_of(timing, t.batch, world), world.size());
     std::vector<std::string> traces;
     if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(timing.recording));
+    if (!timing.in_f32.empty()) result["in_f32"] = timing.in_f32;
     if (!world.is_root()) return kSuccess;
     std::string text = timing_text(t, result);
     if (!o.trace.empty())
@@ -54,6 +62,7 @@ int run(Options o, const Globals& globals, World& world) {
     if (o.profile) {
         const profile::Summary summary = profile::summarize(timing.recording);
         result["profile"] = profile_json(summary, t.steps);
+        if (!timing.in_f32.empty()) text += fmt::format("in f32: {}\n", fmt::join(timing.in_f32, ", "));
         text += "\n" + profile_text(summary, t.steps);
     }
     print_result(globals, result, text);
@@ -69,6 +78,8 @@ Run add_bench(CLI::App& app, const Globals& globals) {
              "The model of a file, with its options and size of images: checkpoint, quantized model, weights");
     add_choice(app, "--mode", o->timing.mode, {"train", "infer", "int8"},
                "train: forward, backward and SGD; infer: forward; int8: forward of the quantized model");
+    add_choice(app, "--precision", o->timing.precision, kPrecisions,
+               "What maps hold; auto: bf16 where the processor multiplies it, else f32");
     add_number(app, "--batch", o->timing.batch, from_to(1, 4096), "Images a step");
     add_number(app, "--image-size", o->timing.image_size, from_to(28, 4096), "Side of the images, pixels");
     add_number(app, "--steps", o->timing.steps, from_to(1, 100000), "Steps timed");

@@ -15,8 +15,9 @@ Tensor random_images(std::int64_t n, std::int64_t size, std::int64_t channels, s
 }
 
 RandomTraining::RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch,
-                               std::int64_t image_size, std::uint64_t seed)
+                               std::int64_t image_size, std::uint64_t seed, Precision precision)
     : seed_(seed),
+      precision_(precision),
       model_(make_model(model, options, seed)),
       optimizer_({{"all", model_->parameters()}}, {.kind = OptimizerKind::sgd, .weight_decay = 1e-4, .momentum = 0.9}),
       images_(random_images(batch, image_size, options.channels, seed)),
@@ -28,6 +29,7 @@ RandomTraining::RandomTraining(const std::string& model, const ModelOptions& opt
 
 void RandomTraining::compute(const Hook& before, const Hook& after) {
     const RngScope draws(seed_, steps_++, std::vector<std::int64_t>(static_cast<std::size_t>(images_.dim(0))));
+    const PrecisionScope precision(precision_);
     const Tensor loss = cross_entropy((*model_)(images_), labels_);
     if (before) before();
     backward(loss);

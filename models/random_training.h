@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/optimizer.h"
+#include "engine/precision.h"
 #include "models/registry.h"
 
 namespace keel {
@@ -15,11 +16,11 @@ namespace keel {
 Tensor random_images(std::int64_t n, std::int64_t size, std::int64_t channels, std::uint64_t seed);
 
 /// A model on one batch of random images and labels: forward, cross-entropy, backward, SGD with momentum and weight
-/// decay.
+/// decay, with maps of a precision.
 class RandomTraining {
 public:
     RandomTraining(const std::string& model, const ModelOptions& options, std::int64_t batch, std::int64_t image_size,
-                   std::uint64_t seed);
+                   std::uint64_t seed, Precision precision = Precision::f32);
     using Hook = std::function<void()>;
     /// `before` and `after` are called around the backward pass: what sums gradients over ranks.
     void step(const Hook& before = {}, const Hook& after = {}) {
@@ -35,6 +36,7 @@ public:
 
 private:
     std::uint64_t seed_, steps_ = 0;
+    Precision precision_;
     std::unique_ptr<nn::Module> model_;
     Optimizer optimizer_;
     Tensor images_, labels_;

@@ -95,9 +95,9 @@ void RunRecorder::on_start(const TrainStart& start) {
         if (directory_.writes())  // the ranks read the same
             directory_.log().log(remark.warning ? spdlog::level::warn : spdlog::level::info, "data: {}", remark.text);
     directory_.log().info(
-        "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {} threads{}", start.model,
-        start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,
-        thread_count(), start.ranks == 1 ? "" : fmt::format(" on each of {} ranks", start.ranks));
+        "{}: {} training and {} validation samples, {} steps of {} images, {} parameters, {}, {} threads{}",
+        start.model, start.train_samples, start.val_samples, start.total_steps, start.images_per_step, start.parameters,
+        start.precision, thread_count(), start.ranks == 1 ? "" : fmt::format(" on each of {} ranks", start.ranks));
     if (!directory_.writes()) return;  // all ranks are told the same
     for (const std::string& warning : start.warnings) directory_.log().warn("{}", warning);
 }

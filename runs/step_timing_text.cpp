@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "engine/arena.h"
+#include "engine/precision.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
@@ -16,6 +17,7 @@ Json timing_json(const StepTimingOptions& o, const StepSpeed& speed, int ranks) 
     const ArenaStatistics arena = Arena::global().statistics();
     Json result{{"model", o.model},
                 {"mode", o.mode},
+                {"precision", o.mode == "int8" ? "int8" : name(precision_of(o.precision))},
                 {"batch", o.batch},
                 {"image_size", o.image_size},
                 {"threads", thread_count()},
@@ -40,11 +42,12 @@ std::string timing_text(const StepTimingOptions& o, const Json& figures) {
     const int ranks = figures["ranks"].get<int>();
     const auto number = [&](const char* key) { return figures[key].get<double>(); };
     return fmt::format(
-        "{} {} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
+        "{} {}{} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
         "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors){}\n",
-        o.model, o.mode, o.batch, o.image_size, number("images_per_second"), number("step_ms_median"), o.steps,
-        number("step_ms_min"), thread_count(), ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "",
-        active_isa().name, kernels::convolution_library(), number("peak_rss_mb"), number("arena_peak_mb"),
+        o.model, o.mode, figures["precision"] == "bf16" ? " in bf16" : "", o.batch, o.image_size,
+        number("images_per_second"), number("step_ms_median"), o.steps, number("step_ms_min"), thread_count(),
+        ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", active_isa().name, kernels::convolution_library(),
+        number("peak_rss_mb"), number("arena_peak_mb"),
         figures.contains("sums_ms")
             ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
                           number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))

@@ -4,9 +4,10 @@
 PyTorch's float64 run is the truth. For the logits in train and eval mode, every parameter's gradient, the batch norms' running
 statistics and the losses of 20 SGD steps, Keel's float32 error may be at most twice that of PyTorch's float32 run, or 1e-6 where that
 is larger. With several seeds and runs, the error of each tensor is the root mean square over them: a single run's errors are chance.
+With --precision bf16 both sides compute so, PyTorch by autocast, and Keel's error may be at most one and a half times PyTorch's.
 Prints a table; exits with 1 if Keel's error is larger anywhere.
 
-Needs Debian's python3-torch, python3-torchvision and python3-numpy, and the program keel_parity of the build folder.
+Needs Debian's python3-torch, python3-torchvision and python3-numpy (or PyPI's), and the program keel_parity of the build folder.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import numpy
 import torch
 import torchvision
 
-LIMIT_RATIO, LIMIT_ERROR = 2.0, 1e-6
+LIMIT_RATIO, LIMIT_ERROR = {"f32": 2.0, "bf16": 1.5}, 1e-6
 STEPS, LR, MOMENTUM = 20, 0.01, 0.9
 NUMPY_TYPES = {"F32": numpy.float32, "I32": numpy.int32}
 
@@ -86,8 +87,8 @@ def as_variant(tensors, order, channels, swapped):
     return out
 
 
-def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format):
-    """The same quantities, under the same names, as keel_parity writes."""
+def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format, bf16=False):
+    """The same quantities, under the same names, as keel_parity writes; with bf16 by autocast."""
     model = getattr(torchvision.models, name)()
     with torch.no_grad():
         for key, tensor in float_state(model).items():
@@ -96,20 +97,28 @@ def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format
     images = torch.from_numpy(problem["images"]).to(dtype).contiguous(memory_format=layout)
     labels = torch.from_numpy(problem["labels"]).long()
     plain = lambda tensor: tensor.detach().contiguous().numpy()
+
+    def logits_of(batch_images):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            logits = model(batch_images)
+        return logits.to(dtype)  # losses are computed in f32
+
     if steps:
         optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
         losses = []
         for step in range(steps):
             rows = slice(step * batch, (step + 1) * batch)
             optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(images[rows]), labels[rows])
+            loss = torch.nn.functional.cross_entropy(logits_of(images[rows]), labels[rows])
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
         return {"losses": numpy.array(losses)}
     with torch.no_grad():
-        out = {"eval_logits": plain(model.eval()(images))}
-    logits = model.train()(images)
+        model.eval()
+        out = {"eval_logits": plain(logits_of(images))}
+    model.train()
+    logits = logits_of(images)
     torch.nn.functional.cross_entropy(logits, labels).backward()
     out["train_logits"] = plain(logits)
     out.update({"gradient." + key: plain(p.grad) for key, p in model.named_parameters()})
@@ -117,12 +126,12 @@ def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format
     return out
 
 
-def run_keel(program, name, problem, batch, steps, threads, isa):
+def run_keel(args, name, problem, batch, steps, isa):
     with tempfile.TemporaryDirectory() as folder:
         source, result = os.path.join(folder, "problem.safetensors"), os.path.join(folder, "result.safetensors")
         write_safetensors(source, problem)
-        subprocess.run([program, name, source, result, str(batch), str(steps), str(LR), str(MOMENTUM), str(threads)], check=True,
-                       env={**os.environ, **({"KEEL_ISA": isa} if isa else {})})
+        subprocess.run([args.program, name, source, result, str(batch), str(steps), str(LR), str(MOMENTUM), str(args.threads),
+                        args.precision], check=True, env={**os.environ, **({"KEEL_ISA": isa} if isa else {})})
         return read_safetensors(result)
 
 
@@ -149,10 +158,10 @@ def rms(values):
     return float(numpy.sqrt(numpy.mean(numpy.square(list(values)))))
 
 
-def report(title, keel, others, verbose):
+def report(title, keel, others, ratio, verbose):
     """One line for each kind of quantity; returns the names of those beyond the limit. The first of others sets the limit."""
     torch_errors = next(iter(others.values()))
-    beyond = [key for key in keel if not keel[key] <= max(LIMIT_RATIO * torch_errors[key], LIMIT_ERROR)]
+    beyond = [key for key in keel if not keel[key] <= max(ratio * torch_errors[key], LIMIT_ERROR)]
     print(f"\n{title}")
     print(f"{'quantity':<15}{'tensors':>8}{'Keel worst':>12}{'Keel rms':>11}" +
           "".join(f"{name + ' worst':>20}{name + ' rms':>18}" for name in others) + f"{'rms ratio':>11}{'worst ratio':>13}{'beyond':>8}")
@@ -180,17 +189,19 @@ def compare(args, name, batch, size, steps):
         for variant in variants(len(problem["labels"]), batch, seed, args.runs):
             same, same_truth = as_variant(problem, *variant), as_variant(truth, *variant)
             for isa, errors in keel.items():
-                errors.append(errors_of(run_keel(args.program, name, same, batch, steps, args.threads, isa), same_truth))
+                errors.append(errors_of(run_keel(args, name, same, batch, steps, isa), same_truth))
             for side, errors in others.items():
-                errors.append(errors_of(run_torch(name, same, batch, steps, torch.float32, layouts[side]), same_truth))
+                result = run_torch(name, same, batch, steps, torch.float32, layouts[side], args.precision == "bf16")
+                errors.append(errors_of(result, same_truth))
         print(f"{name}: seed {seed} done", file=sys.stderr)
     over_runs = lambda runs: {key: rms(run[key] for run in runs) for key in runs[0]}
     others = {side: over_runs(runs) for side, runs in others.items()}
-    title = f"{name}, batch {batch}, {size}x{size}, seed {args.seed}"
+    title = f"{name} in {args.precision}, batch {batch}, {size}x{size}, seed {args.seed}"
     title += f" to {args.seed + args.seeds - 1}, {args.runs} runs each" if args.seeds * args.runs > 1 else ""
     title += f", {steps} SGD steps, losses" if steps else ", one step"
     return [key for isa, runs in keel.items()
-            for key in report(title + (f", KEEL_ISA={isa}" if isa else ""), over_runs(runs), others, args.verbose)]
+            for key in report(title + (f", KEEL_ISA={isa}" if isa else ""), over_runs(runs), others, LIMIT_RATIO[args.precision],
+                              args.verbose)]
 
 
 def main():
@@ -205,14 +216,15 @@ def main():
     parser.add_argument("--runs", type=int, default=1, help="runs of each, rounding otherwise (default: %(default)s)")
     parser.add_argument("--isas", nargs="*", default=[""], help="values of KEEL_ISA in turn (default: as the environment has it)")
     parser.add_argument("--threads", type=int, default=2, help="of both sides (default: %(default)s)")
-    parser.add_argument("--channels-last", action="store_true", help="also run PyTorch's float32 in channels_last, for comparison")
+    parser.add_argument("--precision", choices=LIMIT_RATIO, default="f32", help="of both sides (default: %(default)s)")
+    parser.add_argument("--channels-last", action="store_true", help="also run PyTorch in channels_last, for comparison")
     parser.add_argument("--verbose", action="store_true", help="a line for every tensor")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     beyond = [key for name in args.models for key in compare(args, name, args.batch, args.size, 0)]
     if args.steps_size:
         beyond += compare(args, "resnet18", args.batch, args.steps_size, STEPS)
-    print(f"\n{len(beyond)} beyond the limit of max({LIMIT_RATIO:g} x PyTorch's error, {LIMIT_ERROR:g})")
+    print(f"\n{len(beyond)} beyond the limit of max({LIMIT_RATIO[args.precision]:g} x PyTorch's error, {LIMIT_ERROR:g})")
     return 1 if beyond else 0
 
 

@@ -12,18 +12,25 @@
 
 namespace keel {
 
-ComputedWith computed_with_now() {
-    return {thread_count(), active_isa().name, kernels::convolution_library(), kernels::is_tuning()};
+ComputedWith computed_with_now(Precision precision) {
+    return {thread_count(), active_isa().name, kernels::convolution_library(), kernels::is_tuning(),
+            std::string(name(precision))};
 }
 
 std::vector<std::string> computing_changes(const ComputedWith& then, const ComputedWith& now, bool fixed_sums) {
     std::vector<std::string> changes;
+    if (then.precision != now.precision)
+        changes.push_back(
+            fmt::format("resumed in {} in place of {}: the checkpoint is f32 in both, but steps round "
+                        "otherwise from here on",
+                        now.precision, then.precision));
     if (then.threads == 0) return changes;
     const auto add = [&](const std::string& change) {
         changes.push_back(change + ": the weights' last bits will not be those of a run that went on as it was");
     };
     if (then.threads != now.threads && !fixed_sums)
-        add(fmt::format("resumed with {} thread{} in place of {}", now.threads, now.threads == 1 ? "" : "s", then.threads));
+        add(fmt::format("resumed with {} thread{} in place of {}", now.threads, now.threads == 1 ? "" : "s",
+                        then.threads));
     if (then.isa != now.isa) add(fmt::format("resumed on {} in place of {}", now.isa, then.isa));
     if (then.library != now.library)
         add(fmt::format("resumed with oneDNN {} in place of {}", now.library, then.library));

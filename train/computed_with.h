@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "distributed/world.h"
+#include "engine/precision.h"
 #include "kernels/cpu.h"
 #include "train/train_config.h"
 #include "train/trainer_state.h"
 
 namespace keel {
 
-/// Returns what this process computes with now.
-ComputedWith computed_with_now();
+/// Returns what this process computes with now, in steps of that precision.
+ComputedWith computed_with_now(Precision precision);
 
 /// Returns what of it is other than it was, as sentences: why a run that goes on will not have the weights, to the bit,
 /// that it would have had. `fixed_sums`: threads make no difference. What is not known is not told. A pure function.

@@ -25,6 +25,7 @@ struct TrainStart {
     std::int64_t total_steps = 0, images_per_step = 0;  ///< of all ranks
     std::int64_t parameters = 0;                        ///< numbers, not tensors
     int ranks = 1;
+    std::string precision = "f32";               ///< of maps in steps, as it came out of config.precision
     std::string weights_from{};                  ///< config.init; empty: random weights
     std::vector<std::string> weights_skipped{};  ///< what of it was not taken over
     std::vector<std::string> warnings{};         ///< about settings and data (train/start_warnings.h)

@@ -18,6 +18,7 @@ namespace {
 
 StepTiming timed(const StepTimingOptions& o, const std::function<void()>& step) {
     StepTiming timing;
+    timing.precision = name(precision_of(o.precision));
     for (int i = 0; i < o.warmup + o.steps; ++i) {
         if (i == o.warmup && o.record) profile::start();
         const auto start = std::chrono::steady_clock::now();
@@ -37,7 +38,7 @@ constexpr int kOverlapTrials = 10;
 
 StepTiming train(const StepTimingOptions& o, World& world) {
     if (!o.checkpoint.empty()) load_model(o.checkpoint);  // says of a quantized model that it has no layers to train
-    RandomTraining training(o.model, o.options, o.batch, o.image_size, o.seed);
+    RandomTraining training(o.model, o.options, o.batch, o.image_size, o.seed, precision_of(o.precision));
     if (world.is_single()) return timed(o, [&] { training.step(); });
     CostModel costs;
     world.call([&](Communicator& communicator) { costs = measure_costs(communicator); });
@@ -76,8 +77,13 @@ Tensor images_of(const ModelSpec& spec, std::int64_t n, std::uint64_t seed) {
 
 StepTiming infer(const StepTimingOptions& o, LoadedGraph model) {
     const Tensor images = images_of(model.spec, o.batch, o.seed);
-    const Predictor predictor(std::move(model.spec), std::move(model.graph), o.batch);
-    return timed(o, [&] { predictor.logits(images); });
+    const Predictor predictor(std::move(model.spec), std::move(model.graph), o.batch, precision_of(o.precision));
+    StepTiming timing = timed(o, [&] { predictor.logits(images); });
+    const Runtime& runtime = predictor.runtime();
+    timing.precision = name(runtime.precision());
+    timing.in_f32 = runtime.in_f32();
+    if (!runtime.refusal().empty()) timing.notes.push_back("--precision bf16: it runs in f32: " + runtime.refusal());
+    return timing;
 }
 
 /// Quantized, where it is not, by a few random images, as speed does not ask what the codes stand for.
@@ -105,6 +111,7 @@ StepTiming time_steps(const StepTimingOptions& o, World& world) {
     if (!world.is_single()) world.barrier();
     if (o.mode == "infer") return infer(o, graph_of(o));
     if (o.mode != "int8") throw UsageError("[bench] wanted the mode train, infer or int8, not " + o.mode);
+    if (o.precision == "bf16") throw UsageError("[bench] --precision bf16 does not go with --mode int8");
     return int8(o, graph_of(o));
 }
 

@@ -20,6 +20,7 @@ struct StepTimingOptions {
     std::optional<OpenedModel> opened{};                ///< it
     std::string model = "densenet121", mode = "train";  ///< train, infer or int8
     ModelOptions options{};
+    std::string precision = "f32";  ///< of maps: f32, bf16 or auto, see precision_of()
     std::int64_t batch = 16, image_size = 224;
     int steps = 10, warmup = 2;  ///< timed, and before them
     std::uint64_t seed = 0;
@@ -30,8 +31,11 @@ struct StepTimingOptions {
 };
 
 struct StepTiming {
-    std::vector<double> seconds;   ///< of each step
-    profile::Recording recording;  ///< of all steps, if it is wanted
+    std::vector<double> seconds;      ///< of each step
+    profile::Recording recording;     ///< of all steps, if it is wanted
+    std::string precision;            ///< that the steps ran in: f32 or bf16
+    std::vector<std::string> notes;   ///< why it is not what was asked for, for people
+    std::vector<std::string> in_f32;  ///< layers of inference in bf16 that ran in f32
     /// Seconds of each step that waited for sums over ranks, that these took, and that their thread had a processor.
     std::vector<double> exposed, sums, processor;
 };
@@ -41,7 +45,8 @@ struct StepTiming {
 void take_checkpoint(StepTimingOptions& options);
 
 /// Takes the steps, of inference with the weights of the checkpoint, if there is one; all ranks call it together.
-/// Throws UsageError for what make_model() or the sums refuse, and for steps that a quantized model cannot take.
+/// Throws UsageError for what make_model() or the sums refuse, for steps that a quantized model cannot take, and for
+/// bf16 in the mode int8.
 StepTiming time_steps(const StepTimingOptions& options, World& world);
 
 /// Seconds, and images a second.

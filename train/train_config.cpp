@@ -103,13 +103,16 @@ Options loss_options() {
     };
 }
 
-/// What a step may not do, and what is kept of it.
+/// What a step may not do, what it computes in, and what is kept of it.
 Options step_options() {
     return {
         {"clip_norm", &C::clip_norm, "", at_least(0), "largest L2 norm of all gradients together", "no clipping"},
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
          "steps in a row with NaN or Inf, none of them applied, that end the run with 4"},
+        {"precision", &C::precision, "", kPrecisions,
+         "what maps and their gradients hold in steps; weights, sums and checkpoints are f32; auto: bf16 where the "
+         "processor multiplies it, else f32"},
     };
 }
 
@@ -331,7 +334,8 @@ bool may_change_on_resume(std::string_view key) {
     static constexpr std::string_view kFree[] = {"out",      "epochs",        "max_steps",   "workers",
                                                  "prefetch", "max_bad",       "patience",    "checkpoint_minutes",
                                                  "threads",  "max_divergent", "time_limit",  "tensorboard",
-                                                 "overlap",  "elastic",       "trace_steps", "io_patience"};
+                                                 "overlap",  "elastic",       "trace_steps", "io_patience",
+                                                 "precision"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

@@ -53,6 +53,7 @@ struct TrainConfig : DatasetOptions {
     double clip_norm = 0.0;  ///< 0: no clipping
     double ema_decay = 0.0;  ///< 0: no EMA
     int max_divergent = 3;
+    std::string precision = "f32";
 
     std::string sampler = "sharded";
     std::string lr_scaling = "none";
@@ -92,7 +93,8 @@ struct TrainConfig : DatasetOptions {
     int threads = 0;  ///< 0: thread_count()'s own default
 };
 
-/// The words that allreduce, wire and overlap may be; `keel bench` takes them as well.
+/// The words that these options may be; other commands take them as well.
+inline const Words kPrecisions{"f32", "bf16", "auto"};
 inline const Words kAllreduces{"auto", "ring", "halving-doubling", "hierarchical"}, kWires{"f32", "bf16"},
     kOverlaps{"auto", "on", "off"};
 

@@ -23,11 +23,16 @@ void zero_grad(const std::vector<NamedTensor>& trained) {
 }  // namespace
 
 TrainStep::TrainStep(const TrainConfig& config, TrainState& train, DataParallel& parallel)
-    : config_(config), train_(train), parallel_(parallel), buffers_(*train.module) {}
+    : config_(config),
+      train_(train),
+      parallel_(parallel),
+      precision_(precision_of(config.precision)),
+      buffers_(*train.module) {}
 
 double TrainStep::run_micro_batch(const Batch& batch, Position at, bool counts, bool last) {
     const RngScope draws(config_.seed, static_cast<std::uint64_t>(at.epoch), draws_of(batch));
     const StatisticsScope statistics(parallel_.statistics(), counts);
+    const PrecisionScope precision(precision_);
     const Tensor loss = (*train_.loss)((*train_.module)(images_of(batch)), batch);
     const double value = loss.item() * static_cast<double>(batch.n);
     if (parallel_.world().is_single() && !std::isfinite(value)) return value;

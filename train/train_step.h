@@ -6,6 +6,7 @@
 #include <string>
 
 #include "data/pipeline/loader.h"
+#include "engine/precision.h"
 #include "train/data_parallel.h"
 #include "train/train_config.h"
 #include "train/train_state.h"
@@ -33,6 +34,9 @@ public:
     /// is asked after the backward pass.
     Result run(const Batch& batch, Position at, double lr, const std::function<StepStatus()>& own_status);
 
+    /// Returns what the configuration's precision means here: of maps, in all of the steps.
+    Precision precision() const { return precision_; }
+
 private:
     /// Returns the sum of the losses of this rank's samples; gradients are of all ranks' samples then.
     double accumulate_gradients(const Batch& batch, Position at);
@@ -48,6 +52,7 @@ private:
     const TrainConfig& config_;
     TrainState& train_;
     DataParallel& parallel_;
+    Precision precision_;
     BufferGuard buffers_;
 };
 

@@ -85,6 +85,9 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
     set_course();
     warnings_ = start_warnings(config_, *dataset_, train_, ranks.size());
     if (!isa_.note().empty()) warnings_.push_back(isa_.note());
+    if (ranks.is_root())
+        if (const std::string slow = imitation_warning(step_.precision()); !slow.empty())
+            warnings_.push_back("precision bf16: " + slow);
 }
 
 void Trainer::set_course() {
@@ -344,6 +347,7 @@ TrainResult Trainer::run() {
          .images_per_step = config_.batch_size * parallel_.world().size(),
          .parameters = parameters,
          .ranks = parallel_.world().size(),
+         .precision = std::string(name(step_.precision())),
          .weights_from = config_.init,
          .weights_skipped = train_.skipped,
          .warnings = warnings_});

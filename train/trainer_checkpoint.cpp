@@ -66,7 +66,7 @@ bool Trainer::try_save(bool best, const Predictions* predictions, SaveTries trie
 CheckpointState Trainer::checkpoint() const {
     TrainerState state = state_;
     state.config = to_toml(config_);
-    state.computed_with = computed_with_now();
+    state.computed_with = computed_with_now(step_.precision());
     CheckpointState checkpoint{{}, train_.tensors()};
     write_trainer_state(state, checkpoint.metadata);
     write_spec(train_.spec, checkpoint.metadata);
@@ -95,10 +95,11 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
     if (changes.images_changed) state.steps_vary = true;
     state_ = std::move(state);
     set_course();
-    // Steps of another size have other weights, whatever computes them.
-    const ComputedWith now = computed_with_now();
-    for (auto& more : {notes_on_steps(config_, state_, course_),
-                       computing_changes(changes.images_changed ? now : state_.computed_with, now, sums_are_fixed())})
+    const ComputedWith now = computed_with_now(step_.precision());
+    ComputedWith then = state_.computed_with;
+    // Steps of another size have other weights, whatever computes their last bits.
+    if (changes.images_changed) then.threads = 0;
+    for (auto& more : {notes_on_steps(config_, state_, course_), computing_changes(then, now, sums_are_fixed())})
         changes.allowed.insert(changes.allowed.end(), more.begin(), more.end());
     require_equal(parallel_.world(), "the checkpoint", hash_of(train_.tensors()));
     // The row of an epoch that max_steps cut short stays until the epoch goes on.

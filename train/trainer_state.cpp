@@ -60,7 +60,8 @@ void read_newer_part(const Json& json, TrainerState& state) {
         throw InputError(fmt::format("steps of {} images on {} ranks, {} epochs judged", state.began.batch,
                                      state.began.ranks, state.judged_epochs));
     state.computed_with = {whole_number<int>(computed_with.at("threads")), computed_with.at("isa"),
-                           computed_with.at("library"), computed_with.at("tuned")};
+                           computed_with.at("library"), computed_with.at("tuned"),
+                           computed_with.value("precision", "f32")};
 }
 
 }  // namespace
@@ -94,7 +95,8 @@ void write_trainer_state(const TrainerState& state, std::map<std::string, std::s
                                  {{"threads", computed_with.threads},
                                   {"isa", computed_with.isa},
                                   {"library", computed_with.library},
-                                  {"tuned", computed_with.tuned}}}});
+                                  {"tuned", computed_with.tuned},
+                                  {"precision", computed_with.precision}}}});
 }
 
 TrainerState read_trainer_state(const std::map<std::string, std::string>& metadata, const std::string& file) {

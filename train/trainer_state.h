@@ -19,12 +19,13 @@ struct StepSize {
     bool operator==(const StepSize&) const = default;
 };
 
-/// What the last bits of a step's weights depend on, beside the configuration.
+/// What a step's weights depend on, beside the configuration: their last bits, or those that the precision leaves.
 struct ComputedWith {
-    int threads = 0;        ///< of each rank; 0: not known
-    std::string isa{};      ///< active_isa()
-    std::string library{};  ///< kernels::convolution_library()
-    bool tuned = false;     ///< convolutions' kernels were chosen by their times (--tuning)
+    int threads = 0;                ///< of each rank; 0: not known
+    std::string isa{};              ///< active_isa()
+    std::string library{};          ///< kernels::convolution_library()
+    bool tuned = false;             ///< convolutions' kernels were chosen by their times (--tuning)
+    std::string precision = "f32";  ///< of maps in steps, as it came out of --precision
     bool operator==(const ComputedWith&) const = default;
 };
 

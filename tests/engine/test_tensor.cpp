@@ -251,7 +251,7 @@ TEST_CASE("conversion to bf16 rounds once, to the nearest, ties to even", "[tens
                              -0.0};
     const double wanted[] = {1,         1 + 2 * kUlp, 1 + kUlp, -1 - kUlp, 1, kInfinity, 0x1.fep127,
                              kInfinity, -kInfinity,   0x1p-133, 0x1p-133,  0, kInfinity, -0.0};
-    const Tensor halves = Tensor::from(std::span(values), {14}).to(DType::bf16);
+    const Tensor halves = Tensor::from(std::span<const double>(values), {14}).to(DType::bf16);
     CHECK(std::ranges::equal(halves.to(DType::f64).values<double>(), wanted));
     CHECK(std::signbit(halves.to(DType::f64).values<double>()[13]));
     CHECK(std::isnan(Tensor::full({1}, std::numeric_limits<double>::quiet_NaN(), DType::bf16).item()));

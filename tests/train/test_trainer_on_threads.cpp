@@ -69,6 +69,18 @@ TEST_CASE("ranks that are threads learn the same, and what one rank alone does, 
     CHECK(together[1] == alone[0]);
 }
 
+TEST_CASE("ranks that are threads learn the same in bf16, to the bit", "[train][bf16]") {
+    const test::ThreadScope one(1);
+    TrainConfig config;
+    config.precision = "bf16";
+    const auto alone = trained_on(1, config), together = trained_on(2, config);
+    fix_sums(false);
+    CHECK(alone[0] != trained_on(1)[0]);
+    fix_sums(false);
+    CHECK(together[0] == alone[0]);
+    CHECK(together[1] == alone[0]);
+}
+
 TEST_CASE("a balanced, mixed and erased run with a loss that learns is the same on any number of ranks, to the bit",
           "[train]") {
     const test::ThreadScope one(1);

@@ -34,7 +34,7 @@ TrainerState sample_state() {
     state.judged_epochs = 2;
     state.began = {16, 3};
     state.steps_vary = true;
-    state.computed_with = {2, "avx2", "2.6.3 (OpenMP)", true};
+    state.computed_with = {2, "avx2", "2.6.3 (OpenMP)", true, "bf16"};
     return state;
 }
 

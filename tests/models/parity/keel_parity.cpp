@@ -1,4 +1,4 @@
-// Keel's side of scripts/parity.py: keel_parity MODEL PROBLEM RESULT BATCH STEPS LR MOMENTUM THREADS
+// Keel's side of scripts/parity.py: keel_parity MODEL PROBLEM RESULT BATCH STEPS LR MOMENTUM THREADS PRECISION
 // PROBLEM holds `state.NAME`, `images` {n, c, h, w} and `labels`. With STEPS 0, RESULT gets the logits in both modes
 // and, after one backward pass, `gradient.NAME` and `statistic.NAME`; else `losses` of that many SGD steps on one batch
 // after the other.
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/optimizer.h"
+#include "engine/precision.h"
 #include "engine/safetensors.h"
 #include "kernels/parallel.h"
 #include "models/registry.h"
@@ -76,6 +77,7 @@ void run(char** arguments) {
     for (const auto& [name, tensor] : read_safetensors(arguments[2]).tensors) problem[name] = tensor;
     const int steps = std::atoi(arguments[5]);
     set_thread_count(std::atoi(arguments[8]));
+    const PrecisionScope precision(precision_of(arguments[9]));
     const auto model = make_model(arguments[1], {});
     for (const auto& [name, tensor] : model->state()) tensor.assign(problem.at("state." + name));
     write_safetensors(arguments[3], steps == 0 ? one_step(*model, problem)
@@ -86,8 +88,8 @@ void run(char** arguments) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 9) {
-        std::fprintf(stderr, "usage: keel_parity MODEL PROBLEM RESULT BATCH STEPS LR MOMENTUM THREADS\n");
+    if (count != 10) {
+        std::fprintf(stderr, "usage: keel_parity MODEL PROBLEM RESULT BATCH STEPS LR MOMENTUM THREADS PRECISION\n");
         return 2;
     }
     try {
