@@ -7,15 +7,16 @@
 
 namespace keel::kernels {
 
-void require_f32(const char* who, const char* map, DType type) {
-    if (type == DType::f32) return;
-    throw UsageError(std::string("[") + who + "] wanted f32 elements in " + map + ", got " + std::string(name(type)));
+void require_type(const char* who, const char* map, DType wanted, DType type) {
+    if (type == wanted) return;
+    throw UsageError(std::string("[") + who + "] wanted " + std::string(name(wanted)) + " elements in " + map +
+                     ", got " + std::string(name(type)));
 }
 
-void require_f32(const ConvOperands& operands) {
-    require_f32("conv2d", "src", operands.src.type);
-    require_f32("conv2d", "the residual", operands.residual.type);
-    require_f32("conv2d", "dst", operands.dst.type);
+void require_maps(const ConvOperands& operands, DType type) {
+    require_type("conv2d", "src", type, operands.src.type);
+    if (operands.residual.data != nullptr) require_type("conv2d", "the residual", type, operands.residual.type);
+    require_type("conv2d", "dst", type, operands.dst.type);
 }
 
 }  // namespace keel::kernels

@@ -38,9 +38,13 @@ struct Map {
 inline const std::byte* element(const ConstMap& map, std::int64_t index) {
     return static_cast<const std::byte*>(map.data) + index * static_cast<std::int64_t>(size_of(map.type));
 }
+inline std::byte* element(const Map& map, std::int64_t index) {
+    return static_cast<std::byte*>(map.data) + index * static_cast<std::int64_t>(size_of(map.type));
+}
 
-/// Throws UsageError that names `who` and `map`, e.g. "conv2d" and "src", if the elements are not f32.
-void require_f32(const char* who, const char* map, DType type);
+/// Throws UsageError that names `who` and `map`, e.g. "conv2d" and "src", if the elements are not what is wanted.
+void require_type(const char* who, const char* map, DType wanted, DType type);
+inline void require_f32(const char* who, const char* map, DType type) { require_type(who, map, DType::f32, type); }
 
 /// Return the map with the distance between its pixels given in full.
 inline ConstMap with_ld(const ConstMap& map, std::int64_t channels) {

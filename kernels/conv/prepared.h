@@ -10,10 +10,12 @@
 namespace keel::kernels {
 
 /// dst = activation(conv(x) + bias + residual), or activation(max(0, .)) of that sum if relu, where x is src, or
-/// max(0, src * src_scale + src_shift) if src_affine.
+/// max(0, src * src_scale + src_shift) if src_affine. Maps are src, the residual and dst: f32, or bf16, whose products
+/// are of bf16 then, weights rounded, with sums of f32.
 struct ConvFusion {
     bool src_affine = false, bias = false, residual = false, relu = false;
     Activation activation{};
+    DType maps = DType::f32;
 };
 
 /// Null where the fusion has no use for it. The residual has dst's shape and may be dst itself.
@@ -42,7 +44,7 @@ public:
     virtual std::string algorithm() const = 0;
 };
 
-/// Throws UsageError if a map has elements that are not f32.
-void require_f32(const ConvOperands& operands);
+/// Throws UsageError if a map that is there has elements of another type.
+void require_maps(const ConvOperands& operands, DType type);
 
 }  // namespace keel::kernels

@@ -14,7 +14,7 @@ public:
     std::string algorithm() const override { return "depthwise"; }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
-        require_f32(o);
+        require_maps(o, DType::f32);
         Conv2dGeometry g = g_;
         g.n = n;
         DepthwiseFusion fusion;

@@ -8,6 +8,15 @@ namespace keel::kernels::simd {
 namespace {
 
 struct Bf16Word {
+    static constexpr bool kRounds = true;
+    template <class Lanes>
+    static Vec load_half(const std::uint16_t* p, Lanes lanes) {
+        return load_bf16(p, lanes);
+    }
+    template <class Lanes>
+    static void store_half(std::uint16_t* p, Vec v, Lanes lanes) {
+        store_bf16(p, v, lanes);
+    }
     static Vec multiply_add(Vec a, Vec b, Vec sum) {
         const Bits x = reinterpret_cast<Bits>(a), y = reinterpret_cast<Bits>(b);
         const Vec first = fma(reinterpret_cast<Vec>(x << 16), reinterpret_cast<Vec>(y << 16), sum);

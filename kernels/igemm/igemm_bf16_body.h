@@ -15,13 +15,14 @@ inline Bits upper(Vec rounded) { return reinterpret_cast<Bits>(rounded) & 0xffff
 
 inline void store_words(float* p, Bits words) { store(p, reinterpret_cast<Vec>(words), AllLanes{}); }
 
+template <class Word>
 inline void gather_bf16(const IgemmGather& t) {
     for_lanes(2 * t.depth, [&](std::int64_t c, auto lanes) {
         const auto rows = [&](auto convert) {
             for (int r = 0; r < t.rows; ++r) {
                 const auto* src = reinterpret_cast<const std::uint16_t*>(t.src[r]);
                 auto* dst = reinterpret_cast<std::uint16_t*>(t.dst + r * t.dst_row);
-                store_bf16(dst + c, convert(load_bf16(src + c, lanes)), lanes);
+                Word::store_half(dst + c, convert(load_bf16(src + c, lanes)), lanes);
             }
         };
         if (t.scale == nullptr) return rows([](Vec v) { return v; });
@@ -93,14 +94,21 @@ inline void store_half(float* p, Vec v, WordHalf half, Lanes lanes) {
     store(p, reinterpret_cast<Vec>(words), lanes);
 }
 
+template <class Word>
 inline void winograd_source_bf16(const WinogradSource& t) {
     if (t.half == WordHalf::neighbors)
         return source_of<std::uint16_t>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
-            store_bf16(reinterpret_cast<std::uint16_t*>(t.v + position * t.v_position) + c, v, lanes);
+            Word::store_half(reinterpret_cast<std::uint16_t*>(t.v + position * t.v_position) + c, v, lanes);
         });
     source_of<std::uint16_t>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
         store_half(t.v + position * t.v_position + c, v, t.half, lanes);
     });
+}
+
+template <class Word>
+inline void winograd_result_bf16(const WinogradResult& t) {
+    if (!t.rounded) return winograd_result(t);
+    result_of<std::uint16_t>(t, [](std::uint16_t* p, Vec v, auto lanes) { Word::store_half(p, v, lanes); });
 }
 
 inline void winograd_gradient_bf16(const WinogradGradient& t) {
@@ -115,21 +123,24 @@ inline void pair_rows(const IgemmPairRows& t) {
                                                       upper(rounded_bf16(load(odd + j, AllLanes{}))));
 }
 
+template <class Word>
 inline void round_row(const IgemmRound& t) {
     for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
         Vec v = load(t.src + j, lanes);
         if (t.residual != nullptr) v += load_bf16(t.residual + j, lanes);
-        store_bf16(t.dst + j, t.relu ? relu(v) : v, lanes);
+        Word::store_half(t.dst + j, t.relu ? relu(v) : v, lanes);
     });
 }
 
 /// `isa`: what Bf16Word needs.
 constexpr IgemmBf16Variant igemm_bf16(const Isa& isa) {
     return {isa,
-            {isa, kRows, kColumns, tile<Bf16Word>, outer<Bf16Word>, gather_bf16, pack_bf16_pixels, winograd_source_bf16,
-             winograd_result, winograd_weights, winograd_gradient_bf16, winograd_weights_gradient},
+            {isa, kRows, kColumns, tile<Bf16Word>, outer<Bf16Word>, gather_bf16<Bf16Word>, pack_bf16_pixels,
+             winograd_source_bf16<Bf16Word>, winograd_result_bf16<Bf16Word>, winograd_weights, winograd_gradient_bf16,
+             winograd_weights_gradient},
             pair_rows,
-            round_row};
+            round_row<Bf16Word>,
+            true};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ namespace keel::kernels::simd {
 namespace {
 
 struct FloatWord {
+    static constexpr bool kRounds = false;
     static Vec multiply_add(Vec a, Vec b, Vec sum) { return fma(a, b, sum); }
 };
 

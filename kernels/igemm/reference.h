@@ -21,9 +21,11 @@ inline float word_of(std::uint16_t lower, std::uint16_t upper) {
 }
 /// How a word's products are summed: of f32, or of both bf16.
 struct FloatWord {
+    static constexpr bool kRounds = false;
     static float product(float a, float b) { return a * b; }
 };
 struct Bf16Word {
+    static constexpr bool kRounds = true;
     static float product(float a, float b) { return half_of(a, 0) * half_of(b, 0) + half_of(a, 1) * half_of(b, 1); }
 };
 
@@ -37,8 +39,14 @@ void igemm_tile(const IgemmTile& t) {
                 for (std::int64_t k = 0; k < t.depth; ++k)
                     acc += Word::product(t.src[tap].first[r * t.src[tap].row + k], weights[k * kTileColumns]);
             if (t.accumulate) acc += t.dst[r][j];
-            if (t.residual != nullptr) acc += t.residual[r][j];
-            t.dst[r][j] = t.relu && acc < 0 ? 0.0F : acc;
+            const bool rounds = Word::kRounds && t.rounded != nullptr;
+            if (t.residual != nullptr)
+                acc += rounds ? from_bf16(reinterpret_cast<const std::uint16_t*>(t.residual[r])[j]) : t.residual[r][j];
+            const float result = t.relu && acc < 0 ? 0.0F : acc;
+            if (rounds)
+                t.rounded[r][j] = to_bf16(result);
+            else
+                t.dst[r][j] = result;
         }
 }
 
@@ -176,18 +184,26 @@ inline void winograd_source_bf16(const WinogradSource& t) {
     });
 }
 
-inline void winograd_result(const WinogradResult& t) {
+/// To maps of Element.
+template <class Element>
+void winograd_result_of(const WinogradResult& t) {
     for (std::int64_t j = 0; j < t.columns; ++j) {
         float m[4][4], y[2][2];
         for (int i = 0; i < 16; ++i) m[i / 4][i % 4] = t.m[i * t.m_position + j];
         sandwich(kResultTransform, m, y);
         for (int i = 0; i < 4; ++i) {
             if (t.dst[i] == nullptr) continue;
-            const float value = y[i / 2][i % 2] + (t.bias == nullptr ? 0.0F : t.bias[j]) +
-                                (t.residual[i] == nullptr ? 0.0F : t.residual[i][j]);
-            t.dst[i][j] = t.relu && value < 0 ? 0.0F : value;
+            const float value =
+                y[i / 2][i % 2] + (t.bias == nullptr ? 0.0F : t.bias[j]) +
+                (t.residual[i] == nullptr ? 0.0F : float{static_cast<const Element*>(t.residual[i])[j]});
+            static_cast<Element*>(t.dst[i])[j] = t.relu && value < 0 ? 0.0F : value;
         }
     }
+}
+
+inline void winograd_result(const WinogradResult& t) { winograd_result_of<float>(t); }
+inline void winograd_result_bf16(const WinogradResult& t) {
+    t.rounded ? winograd_result_of<Bf16>(t) : winograd_result_of<float>(t);
 }
 
 inline void winograd_weights(const WinogradWeights& t) {

@@ -31,7 +31,24 @@ inline void start(const IgemmTile& t, std::int64_t column, Accumulators<kR>& acc
     }
 }
 
-template <int kR>
+/// Finishes sums that a Word rounds to bf16.
+template <class Word, int kR>
+inline void finish_rounded(const IgemmTile& t, std::int64_t column, Accumulators<kR>& acc) {
+    const AllLanes all;
+    if (t.residual != nullptr)
+        for (int r = 0; r < kR; ++r) {
+            const auto* residual = reinterpret_cast<const std::uint16_t*>(t.residual[r]) + column;
+            acc.low[r] += Word::load_half(residual, all);
+            acc.high[r] += Word::load_half(residual + kWidth, all);
+        }
+    for (int r = 0; r < kR; ++r) {
+        const Vec low = t.relu ? relu(acc.low[r]) : acc.low[r], high = t.relu ? relu(acc.high[r]) : acc.high[r];
+        Word::store_half(t.rounded[r] + column, low, all);
+        Word::store_half(t.rounded[r] + column + kWidth, high, all);
+    }
+}
+
+template <class Word, int kR>
 inline void finish(const IgemmTile& t, std::int64_t column, Accumulators<kR>& acc) {
     const AllLanes all;
     if (t.accumulate)  // at the end: a sum of short sums is rounded less than one long sum
@@ -39,6 +56,8 @@ inline void finish(const IgemmTile& t, std::int64_t column, Accumulators<kR>& ac
             acc.low[r] += load(t.dst[r] + column, all);
             acc.high[r] += load(t.dst[r] + column + kWidth, all);
         }
+    if constexpr (Word::kRounds)
+        if (t.rounded != nullptr) return finish_rounded<Word>(t, column, acc);
     if (t.residual != nullptr)
         for (int r = 0; r < kR; ++r) {
             acc.low[r] += load(t.residual[r] + column, all);
@@ -69,7 +88,7 @@ public:
         if (src.next != nullptr) add(src.next, steps_);
         if (!last_tap) return;
         for (const float* const* rows : t.ahead)
-            if (rows != nullptr) add(rows, t.panels * kColumns / kLine);
+            if (rows != nullptr) add(rows, t.panels * kColumns / (t.rounded == nullptr ? kLine : 2 * kLine));
         const IgemmAhead& weights = t.ahead_weights;
         const std::int64_t line = weights.begin + (weights.end - weights.begin) * q / t.panels;
         weights_lines_ = weights.begin + (weights.end - weights.begin) * (q + 1) / t.panels - line;
@@ -152,7 +171,7 @@ void tile_of(const IgemmTile& t) {
             }
             multiply<Word>(src.first + k, src.row, t.depth - k, panel + k * kColumns, acc);
         }
-        finish(t, column, acc);
+        finish<Word>(t, column, acc);
     }
 }
 
@@ -203,7 +222,8 @@ void outer(const IgemmOuter& t, std::index_sequence<kIndices...>) {
     kOuters[t.rows - 1](t);
 }
 
-/// A Word says how a lane multiplies: sum + a * b.
+/// A Word says how a lane multiplies, sum + a * b, and whether it rounds results to bf16, with load_half() and
+/// store_half() then.
 template <class Word>
 void tile(const IgemmTile& t) {
     tile<Word>(t, std::make_index_sequence<kRows>{});

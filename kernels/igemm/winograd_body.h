@@ -52,7 +52,9 @@ inline void winograd_source(const WinogradSource& t) {
     });
 }
 
-inline void winograd_result(const WinogradResult& t) {
+/// To maps of Element; to(where, vector, lanes) stores.
+template <class Element, class Store>
+inline void result_of(const WinogradResult& t, Store to) {
     for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
         Vec top[4], bottom[4];  // A^T m
         for (int x = 0; x < 4; ++x) {
@@ -65,14 +67,18 @@ inline void winograd_result(const WinogradResult& t) {
         const auto finish = [&](int i, Vec value) {
             if (t.dst[i] == nullptr) return;
             value += bias;
-            if (t.residual[i] != nullptr) value += load(t.residual[i] + j, lanes);
-            store(t.dst[i] + j, t.relu ? relu(value) : value, lanes);
+            if (t.residual[i] != nullptr) value += load(static_cast<const Element*>(t.residual[i]) + j, lanes);
+            to(static_cast<Element*>(t.dst[i]) + j, t.relu ? relu(value) : value, lanes);
         };
         finish(0, top[0] + (top[1] + top[2]));
         finish(1, top[1] - top[2] - top[3]);
         finish(2, bottom[0] + (bottom[1] + bottom[2]));
         finish(3, bottom[1] - bottom[2] - bottom[3]);
     });
+}
+
+inline void winograd_result(const WinogradResult& t) {
+    result_of<float>(t, [](float* p, Vec v, auto lanes) { store(p, v, lanes); });
 }
 
 /// G of a row or column.

@@ -35,7 +35,7 @@ public:
     std::string algorithm() const override { return "linear"; }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
-        require_f32(o);
+        require_maps(o, DType::f32);
         const ConstMap src = with_ld(o.src, g_.ic), residual = with_ld(o.residual, g_.oc);
         const Map dst = with_ld(o.dst, g_.oc);
         // the residual may be dst itself

@@ -104,7 +104,7 @@ public:
     std::string algorithm() const override { return implementation(key(typical(asked_), fusion_.relu)); }
 
     void run(std::int64_t n, const ConvOperands& o) const override {
-        require_f32(o);
+        require_maps(o, DType::f32);
         if (!ran(n, o, fusion_.relu)) ran(n, o, false);
     }
 
