@@ -15,13 +15,14 @@ constexpr std::int64_t kTogetherFloats = 32 << 10;
 /// A register tile of fewer rows does less with each load of weights: as if it had so many rows more.
 constexpr std::int64_t kLoadRows = 2;
 
-/// Divides rows x panels into register tiles of even height, lower ones where a team would else find too few or an
-/// uneven number of them.
-GridDivision divide_tiles(std::int64_t rows, std::int64_t panels, std::int64_t most_height, std::int64_t threads) {
-    std::int64_t best_height = 1, least = 0;
+/// Divides rows x panels into register tiles of even height and whole units of rows, lower ones where a team would else
+/// find too few or an uneven number of them.
+GridDivision divide_tiles(std::int64_t rows, std::int64_t panels, const TileShape& tile, std::int64_t threads) {
+    const std::int64_t unit = tile.row_unit;
+    std::int64_t best_height = unit, least = 0;
     Split best{1, 1};
-    for (std::int64_t tiles = chunk_count(rows, most_height), last = 0; tiles <= rows; ++tiles) {
-        const std::int64_t height = chunk_count(rows, tiles);
+    for (std::int64_t tiles = chunk_count(rows, tile.rows), last = 0; tiles <= rows; ++tiles) {
+        const std::int64_t height = chunk_count(chunk_count(rows, tiles), unit) * unit;
         if (height == last) continue;
         last = height;
         const std::int64_t count = chunk_count(rows, height);
@@ -33,8 +34,8 @@ GridDivision divide_tiles(std::int64_t rows, std::int64_t panels, std::int64_t m
             best_height = height;
             best = split;
         }
-        if (height == 1) break;
-        tiles = std::max(tiles, chunk_count(rows, height - 1) - 1);  // to the next height
+        if (height == unit) break;
+        tiles = std::max(tiles, chunk_count(rows, height - unit) - 1);  // to the next height
     }
     return {best_height, RowChunks(rows, best_height), 1, panels, best};
 }
@@ -44,8 +45,8 @@ GridDivision divide_tiles(std::int64_t rows, std::int64_t panels, std::int64_t m
 GridDivision divide_points(std::int64_t rows, std::int64_t columns, const TileShape& tile, std::int64_t threads,
                            bool sinks) {
     const std::int64_t panels = columns / tile.columns;
-    if (!sinks) return divide_tiles(rows, panels, tile.rows, threads);
-    const std::int64_t each = chunk_rows(rows, columns);
+    if (!sinks) return divide_tiles(rows, panels, tile, threads);
+    const std::int64_t each = chunk_count(chunk_rows(rows, columns), tile.rows) * tile.rows;
     RowChunks chunks(rows, each);
     const Split split = split_units(chunks.count(), panels, threads);
     return {tile.rows, std::move(chunks), std::max<std::int64_t>(1, kTogetherFloats / (each * columns)), panels, split};
@@ -54,7 +55,7 @@ GridDivision divide_points(std::int64_t rows, std::int64_t columns, const TileSh
 GridDivision divide_winograd(const Conv2dGeometry& g, const TileShape& tile, std::int64_t threads, bool sinks) {
     const WinogradTiles tiles(g);
     const std::int64_t panels = g.oc / tile.columns;
-    if (!sinks) return divide_tiles(tiles.count(), panels, tile.rows, threads);
+    if (!sinks) return divide_tiles(tiles.count(), panels, tile, threads);
     const std::int64_t each =
         std::max<std::int64_t>(1, chunk_rows(tiles.pixels_before(tiles.rows()), g.oc) / (2 * g.ow())) * tiles.w;
     RowChunks chunks(tiles.count(), each);

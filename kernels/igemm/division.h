@@ -13,6 +13,7 @@ namespace keel::kernels {
 /// What a variant's register tile holds at most.
 struct TileShape {
     std::int64_t rows, columns;
+    std::int64_t row_unit = 1;  ///< so many rows cost as much as one
 };
 
 /// Rows of a result in chunks and its columns in panels; a part takes some of both.

@@ -10,12 +10,13 @@
 #include "kernels/igemm/gather_plan.h"
 #include "kernels/igemm/igemm.h"
 #include "kernels/igemm/split.h"
+#include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/parallel.h"
 
 namespace keel::kernels::igemm {
 
-inline constexpr int kMostRows = 12;
+inline constexpr int kMostRows = 32;
 /// Floats between the rows of a tile's source, so that rows of a power of two do not all fall into the same sets of the
 /// cache.
 inline constexpr std::int64_t kRowPadding = 16;
@@ -77,7 +78,11 @@ struct GatherConvCall {
 class PixelTile {
 public:
     PixelTile(const GatherConvCall& call, float* buffer)
-        : call_(call), rows_(static_cast<int>(call.rows)), gathered_(buffer), spare_(buffer + rows_ * kRow) {
+        : call_(call),
+          state_(call.variant),
+          rows_(static_cast<int>(call.rows)),
+          gathered_(buffer),
+          spare_(buffer + rows_ * kRow) {
         std::int64_t taps = 0;
         for (const DepthBlock& block : call.blocks) taps = std::max(taps, block.taps);
         src_.resize(static_cast<std::size_t>(taps));
@@ -92,6 +97,8 @@ public:
         const std::int64_t first = tile * rows_;
         first_ = first;
         valid_ = static_cast<int>(std::min<std::int64_t>(rows_, end - first));
+        const int unit = call_.variant.row_unit;
+        used_ = unit == 1 ? rows_ : std::min(rows_, (valid_ + unit - 1) / unit * unit);
         if (!call_.flat) return locate_points(tile);
         for (int r = 0; r < rows_; ++r) offsets_[r] = first + (r < valid_ ? r : 0);
     }
@@ -100,7 +107,7 @@ public:
         const GatherConv& w = call_.conv;
         const ConvAffine& f = call_.fusion.src_affine;
         const bool affine = f.scale != nullptr;
-        IgemmGather t{rows_,
+        IgemmGather t{used_,
                       pixels_,
                       block.depth,
                       affine ? f.scale + block.channel * call_.word : nullptr,
@@ -139,7 +146,7 @@ public:
         const float* ahead[2][kMostRows];
         const bool ahead_is[2] = {look_ahead(0, column, dst, target, ahead[0]),
                                   look_ahead(1, column, dst, target, ahead[1])};
-        call_.variant.tile({rows_,
+        call_.variant.tile({used_,
                             src_.data(),
                             block.taps,
                             block.depth,
@@ -152,7 +159,9 @@ public:
                             {ahead_is[0] ? ahead[0] : nullptr, ahead_is[1] ? ahead[1] : nullptr},
                             ahead_weights,
                             !first || in_place,
-                            last && f.relu});
+                            last && f.relu,
+                            nullptr,
+                            state_.memory()});
         if (!last || !call_.activation) return;
         for (int r = 0; r < valid_; ++r) call_.activation.apply(dst[r], panels.size() * width);
     }
@@ -182,7 +191,7 @@ private:
             ahead[1][r] = reinterpret_cast<const float*>(from + next * f.residual.ld);
         }
         call_.variant.tile(
-            {rows_,
+            {used_,
              src_.data(),
              block.taps,
              block.depth,
@@ -196,7 +205,8 @@ private:
              ahead_weights,
              !first,
              last && f.relu,
-             last ? rounded : nullptr});
+             last ? rounded : nullptr,
+             state_.memory()});
     }
 
     static constexpr std::int64_t kRow = kBlockDepth + kRowPadding;
@@ -205,10 +215,11 @@ private:
         std::int64_t image, y, x;  ///< image counts rows of src
     };
 
-    /// Whether pixels that far apart fall into the same sets of the first-level cache, which has as many ways as a tile
-    /// has rows or fewer: they would drive each other out, and so would the weights that stream by.
-    static bool same_sets(std::int64_t distance) {
-        return distance % (4096 / static_cast<std::int64_t>(sizeof(float))) == 0;
+    /// Whether so many of the pixels that far apart fall into the same sets of the first-level cache that it has no
+    /// more ways than that, 8 or 12: they would drive each other out, and so would the weights that stream by.
+    bool same_sets(std::int64_t distance) const {
+        const std::int64_t bytes = rows_ > 16 ? 2048 : 4096;  // 4096 are a round of all sets
+        return distance * static_cast<std::int64_t>(sizeof(float)) % bytes == 0;
     }
 
     /// Tiles come in order, so that a division is needed for the first only.
@@ -271,7 +282,8 @@ private:
     }
 
     const GatherConvCall& call_;
-    int rows_, valid_ = 0;
+    IgemmState state_;
+    int rows_, valid_ = 0, used_ = 0;                 ///< used: with what fills the last unit of rows
     std::int64_t first_ = 0;                          ///< grid point
     bool one_row_ = false;                            ///< of the grid
     std::int64_t next_ = -1, n_ = 0, y_ = 0, x_ = 0;  ///< the tile after the last one located, and its first grid point

@@ -48,11 +48,18 @@ struct DepthBlock {
     std::int64_t tap, taps, channel, depth;
 };
 
-inline std::vector<DepthBlock> depth_blocks(std::int64_t taps, std::int64_t depth) {
+/// What a variant reads of the depth: words of a block at most, and of one instruction, of which blocks are made where
+/// they can be.
+struct DepthUnits {
+    std::int64_t most = kBlockDepth, step = 2;
+};
+
+inline std::vector<DepthBlock> depth_blocks(std::int64_t taps, std::int64_t depth, const DepthUnits& units = {}) {
     if (taps == 0) return {{0, 0, 0, 0}};  // pixels that nobody reads: a visit that only writes zeros
     std::vector<DepthBlock> blocks;
-    const std::int64_t pieces = chunk_count(depth, kBlockDepth), channels = chunk_count(depth, 2 * pieces) * 2;
-    const std::int64_t visits = chunk_count(taps, kBlockDepth / channels), together = chunk_count(taps, visits);
+    const std::int64_t pieces = chunk_count(depth, units.most),
+                       channels = chunk_count(depth, units.step * pieces) * units.step;
+    const std::int64_t visits = chunk_count(taps, units.most / channels), together = chunk_count(taps, visits);
     for (std::int64_t tap = 0; tap < taps; tap += together)
         for (std::int64_t channel = 0; channel < depth; channel += channels)
             blocks.push_back({tap, std::min(together, taps - tap), channel, std::min(channels, depth - channel)});

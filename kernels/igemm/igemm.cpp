@@ -70,11 +70,15 @@ void run_part(const GatherConvCall& call, Range points, Range panels, const Targ
     }
 }
 
+std::vector<DepthBlock> blocks_of(const IgemmVariant& variant, const GatherConv& conv) {
+    return depth_blocks(std::ssize(conv.taps), conv.depth, {variant.block_depth, variant.step});
+}
+
 /// Returns the grid points whose sums a thread keeps from one block of the depth to the next, where they go to a map of
 /// bf16: 256 KiB of them, and whole tiles. 0: none, the depth has one block.
-std::int64_t summed_points(const GatherConv& conv, std::int64_t rows, const Map& dst) {
+std::int64_t summed_points(const IgemmVariant& variant, const GatherConv& conv, std::int64_t rows, const Map& dst) {
     constexpr std::int64_t kFloats = 64 << 10;
-    if (dst.type != DType::bf16 || depth_blocks(std::ssize(conv.taps), conv.depth).size() == 1) return 0;
+    if (dst.type != DType::bf16 || blocks_of(variant, conv).size() == 1) return 0;
     return chunk_count(std::min(kFloats / conv.columns, conv.points()), rows) * rows;
 }
 
@@ -83,14 +87,14 @@ std::int64_t part_floats(const IgemmVariant& variant, const GatherConv& conv, co
                          const GridDivision& division) {
     std::int64_t rows = 0;
     if (fusion.epilogue == nullptr)
-        rows = summed_points(conv, division.tile_rows, dst);
+        rows = summed_points(variant, conv, division.tile_rows, dst);
     else if (dst.data == nullptr)
         rows = division.rows_together();
     return PixelTile::floats(variant, conv) + rows * conv.columns;
 }
 
 GridDivision divided(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion) {
-    return divide_points(conv.points(), conv.columns, {variant.rows, variant.columns}, thread_count(),
+    return divide_points(conv.points(), conv.columns, {variant.rows, variant.columns, variant.row_unit}, thread_count(),
                          fusion.epilogue != nullptr);
 }
 
@@ -118,8 +122,8 @@ void run_chunks(const GatherConvCall& call, const GridDivision& division, Range 
 void run_points(const GatherConvCall& call, Range points, Range panels, Map dst, float* buffer) {
     PixelTile tile(call, buffer);
     float* sums = buffer + PixelTile::floats(call.variant, call.conv);
-    const std::int64_t summed = summed_points(call.conv, call.rows, dst), each = summed > 0 ? summed : points.size(),
-                       width = call.variant.columns;
+    const std::int64_t summed = summed_points(call.variant, call.conv, call.rows, dst),
+                       each = summed > 0 ? summed : points.size(), width = call.variant.columns;
     for (std::int64_t first = points.begin; first < points.end; first += each) {
         Target target{dst};
         if (summed > 0) target.sums = {sums, panels.size() * width, first, panels.begin * width};
@@ -146,7 +150,7 @@ void run(const IgemmVariant& variant, std::int64_t word, const GatherConv& conv,
         .weights = weights,
         .fusion = fusion,
         .activation = RowActivation(fusion.activation),
-        .blocks = depth_blocks(std::ssize(conv.taps), conv.depth),
+        .blocks = blocks_of(variant, conv),
         .reads_first = std::move(first),
         .zeros = zeros,
         .rows = division.tile_rows,

@@ -3,6 +3,7 @@
 // both added to a sum of f32. Depths and distances are counted in words, so that both have the same tiles.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/isa.h"
@@ -38,6 +39,10 @@ struct IgemmTile {
     const float* const* ahead[2];
     IgemmAhead ahead_weights;  ///< likewise, into the second-level cache
     bool accumulate, relu;
+    /// Rows pixels of bf16 that take the results, rounded, in place of dst; `residual` and `ahead` are of bf16 then.
+    /// Null: dst takes them. Where the variant rounds (IgemmBf16Variant).
+    std::uint16_t* const* rounded = nullptr;
+    void* state = nullptr;  ///< of the thread, where the variant has some
 };
 
 /// dst[r * dst_row + k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth. Null scale: a copy. Of words
@@ -64,6 +69,8 @@ struct IgemmOuter {
     std::int64_t fetch_line, fetch_lines, fetch_ld, fetch_every;
     float* weights;  ///< [rows][columns], dense
     bool accumulate;
+    void* state = nullptr;   ///< as of IgemmTile
+    std::int64_t b_row = 0;  ///< where the variant turns: words between columns of b
 };
 
 /// Packs pixels into panels of `width` channels: dst[q * panel + (first + p) * width + i] = affine(src[p * ld + q *
@@ -97,14 +104,14 @@ struct WinogradSource {
 };
 
 /// The result of a Winograd tile: dst[2 y + x][j] = relu?((A^T m A)[y][x] + bias[j] + residual[2 y + x][j]) of m[4 y +
-/// x][j]. A null dst is not wanted.
+/// x][j]. A null dst is not wanted. dst and residual are of f32, or of bf16 where `rounded` (IgemmBf16Variant::rounds).
 struct WinogradResult {
     const float* m;
     std::int64_t m_position, columns;
-    float* dst[4];
-    const float* bias;         ///< [columns], or null
-    const float* residual[4];  ///< null: none
-    bool relu;
+    void* dst[4];
+    const float* bias;        ///< [columns], or null
+    const void* residual[4];  ///< null: none
+    bool relu, rounded;
 };
 
 /// The weights of Winograd tiles: u[4 y + x][j] = (G w G^T)[y][x] of w[3 y + x][j], j < columns.
@@ -150,6 +157,15 @@ struct IgemmRound {
     bool relu;
 };
 
+/// dst[j * dst_row + i] = src[i * src_row + j] for i < rows, j < columns.
+struct IgemmTurn {
+    std::int64_t rows, columns;
+    const float* src;
+    std::int64_t src_row;
+    float* dst;
+    std::int64_t dst_row;
+};
+
 struct IgemmVariant {
     Isa isa;
     int rows, columns;  ///< of a tile; at most so many rows
@@ -162,7 +178,18 @@ struct IgemmVariant {
     void (*winograd_weights)(const WinogradWeights& t);
     void (*winograd_gradient)(const WinogradGradient& t);
     void (*winograd_weights_gradient)(const WinogradWeightsGradient& t);
+
+    int row_unit = 1;  ///< so many rows cost as much as one
+    int step = 2;  ///< words of the depth that one instruction reads: blocks of it are whole steps, where they can be
+    /// Words that a tile reads from its pixels before it turns to the next panel: they stay in the first-level cache.
+    std::int64_t block_depth = 576;
+    /// Null, or what an outer product wants turned: b is [columns][b_row] then, and its result [columns][rows].
+    void (*turn)(const IgemmTurn& t) = nullptr;
+    /// Begin and end what a thread keeps, in kMostIgemmStateBytes aligned to 64, or null (variant_state.h).
+    void (*open)(void* state) = nullptr;
+    void (*close)(void* state) = nullptr;
 };
+inline constexpr std::size_t kMostIgemmStateBytes = 9 << 10;
 
 extern const IgemmVariant igemm_avx512, igemm_avx2, igemm_scalar;
 inline constexpr const IgemmVariant* igemm_variants[] = {&igemm_avx512, &igemm_avx2, &igemm_scalar};
@@ -174,10 +201,12 @@ struct IgemmBf16Variant {
     IgemmVariant words;
     void (*pair_rows)(const IgemmPairRows& t);
     void (*round)(const IgemmRound& t);
+    bool rounds = false;  ///< whether tiles and results of Winograd's write bf16 themselves
 };
 
-extern const IgemmBf16Variant igemm_bf16_avx512_bf16, igemm_bf16_avx512, igemm_bf16_avx2, igemm_bf16_scalar;
-inline constexpr const IgemmBf16Variant* igemm_bf16_variants[] = {&igemm_bf16_avx512_bf16, &igemm_bf16_avx512,
-                                                                  &igemm_bf16_avx2, &igemm_bf16_scalar};
+extern const IgemmBf16Variant igemm_bf16_amx, igemm_bf16_avx512_bf16, igemm_bf16_avx512, igemm_bf16_avx2,
+    igemm_bf16_scalar;
+inline constexpr const IgemmBf16Variant* igemm_bf16_variants[] = {
+    &igemm_bf16_amx, &igemm_bf16_avx512_bf16, &igemm_bf16_avx512, &igemm_bf16_avx2, &igemm_bf16_scalar};
 
 }  // namespace keel::kernels

@@ -9,6 +9,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/igemm/division.h"
 #include "kernels/igemm/rounded_rows.h"
+#include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/igemm/winograd_tiles.h"
 #include "kernels/scratch.h"
@@ -20,7 +21,7 @@ using igemm::floats_of_scratch;
 using igemm::pair_rows;
 using igemm::RoundedRows;
 
-constexpr int kMostRows = 12;
+constexpr int kMostRows = 32;
 /// Transformed source and products of a block of tiles stay in the second-level cache, if they are not fewer than
 /// kLeastWinogradTiles.
 constexpr std::int64_t kBlockFloats = 144 << 10;
@@ -56,7 +57,8 @@ struct WinogradCall {
           fusion(with),
           dst(to),
           tiles(geometry),
-          division(divide_winograd(geometry, {v.rows, v.columns}, thread_count(), with.epilogue != nullptr)) {}
+          division(
+              divide_winograd(geometry, {v.rows, v.columns, v.row_unit}, thread_count(), with.epilogue != nullptr)) {}
 
     Range columns(Range panels) const { return {panels.begin * variant.columns, panels.end * variant.columns}; }
 };
@@ -94,17 +96,18 @@ IgemmAhead next_position(const WinogradCall& call, Range panels, std::int64_t po
             share.begin, share.end};
 }
 
-/// Computes m[position] = v[position] * weights[position] for some panels; `rows` is a multiple of `height`, that of
-/// the register tiles.
-void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::int64_t height, const float* v,
-              float* m) {
+/// Computes m[position] = v[position] * weights[position] for some panels; `height` is that of the register tiles, but
+/// for the last one.
+void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::int64_t height, const float* v, float* m,
+              void* state) {
     const std::int64_t panel = call.depth * call.variant.columns, width = call.columns(panels).size();
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += height) {
-            for (int r = 0; r < height; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * width;
+            const auto some = static_cast<int>(std::min(height, rows - row));
+            for (int r = 0; r < some; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * width;
             const IgemmSource src{v + (position * rows + row) * call.depth, call.depth};
-            call.variant.tile({static_cast<int>(height),
+            call.variant.tile({some,
                                &src,
                                1,
                                call.depth,
@@ -115,9 +118,11 @@ void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::in
                                nullptr,
                                nullptr,
                                {},
-                               next_position(call, panels, position, row / height, rows / height),
+                               next_position(call, panels, position, row / height, chunk_count(rows, height)),
                                false,
-                               false});
+                               false,
+                               nullptr,
+                               state});
         }
 }
 
@@ -140,15 +145,17 @@ std::int64_t most_tiles(const WinogradCall& call) {
 void run_tiles(const WinogradCall& call, Range tiles, Range panels, std::int64_t rows, float* buffer, const Place& to) {
     const Range columns = call.columns(panels);
     float *v = buffer, *m = v + kWinogradPositions * (rows + call.variant.rows) * call.depth;
+    IgemmState state(call.variant);
     for (std::int64_t first = tiles.begin; first < tiles.end; first += rows) {
-        const std::int64_t count = std::min(rows, tiles.end - first), height = even_share(count, call.variant.rows),
-                           used = chunk_count(count, height) * height;
+        const std::int64_t count = std::min(rows, tiles.end - first), unit = call.variant.row_unit,
+                           height = unit == 1 ? even_share(count, call.variant.rows) : call.variant.rows,
+                           whole = unit == 1 ? height : unit, used = chunk_count(count, whole) * whole;
         for (std::int64_t t = 0; t < count; ++t)
             call.tiles.transform_source(call.variant, call.tiles.at(first + t), call.src, call.g.ic,
                                         call.fusion.src_affine, v + t * call.depth, used * call.depth);
         for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
             std::fill_n(v + (p * used + count) * call.depth, (used - count) * call.depth, 0.0F);
-        multiply(call, panels, used, height, v, m);
+        multiply(call, panels, used, height, v, m, state.memory());
         for (std::int64_t t = 0; t < count; ++t)
             transform_result(call, call.tiles.at(first + t), columns, used * columns.size(), m + t * columns.size(),
                              to);

@@ -5,6 +5,10 @@
 #include <simde/x86/avx512.h>
 
 #include <cstdint>
+#include <cstring>
+
+#include "kernels/bf16.h"
+#include "tests/support/sum_of_pairs.h"
 
 namespace keel::emulated {
 namespace {
@@ -85,6 +89,29 @@ inline simde__m512i dpbusd_epi32(simde__m512i sums, simde__m512i a, simde__m512i
     return simde_mm512_loadu_si512(words);
 }
 
+/// sums + the two products of a lane's bf16, one after the other.
+inline simde__m512 dpbf16_ps(simde__m512 sums, __m512bh a, __m512bh b) {
+    float words[16];
+    std::uint16_t left[32], right[32];
+    simde_mm512_storeu_ps(words, sums);
+    std::memcpy(left, &a, sizeof left);
+    std::memcpy(right, &b, sizeof right);
+    for (int i = 0; i < 32; ++i)
+        words[i / 2] = test::flushed(
+            __builtin_fmaf(test::float_of_half(left[i]), test::float_of_half(right[i]), test::flushed(words[i / 2])));
+    return simde_mm512_loadu_ps(words);
+}
+
+inline __m256bh cvtneps_pbh(simde__m512 v) {
+    float values[16];
+    simde_mm512_storeu_ps(values, v);
+    std::uint16_t halves[16];
+    for (int i = 0; i < 16; ++i) halves[i] = kernels::to_bf16(test::flushed(values[i]));
+    __m256bh result;
+    std::memcpy(&result, halves, sizeof result);
+    return result;
+}
+
 inline simde__m512d cvtps_pd(__m256 v) {
     double values[8];
     _mm256_storeu_pd(values, _mm256_cvtps_pd(_mm256_castps256_ps128(v)));
@@ -117,5 +144,8 @@ inline __m256 cvtpd_ps(simde__m512d v) {
 #define _mm512_cvtepu8_epi16 keel::emulated::cvtepu8_epi16
 #undef _mm512_dpbusd_epi32
 #define _mm512_dpbusd_epi32 keel::emulated::dpbusd_epi32
+#undef _mm512_dpbf16_ps
+#define _mm512_dpbf16_ps keel::emulated::dpbf16_ps
+#define _mm512_cvtneps_pbh keel::emulated::cvtneps_pbh
 #define _mm512_cvtps_pd keel::emulated::cvtps_pd
 #define _mm512_cvtpd_ps keel::emulated::cvtpd_ps
