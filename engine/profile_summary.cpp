@@ -32,9 +32,9 @@ std::vector<std::int64_t> own_times(const std::vector<const Record*>& records) {
     return own;
 }
 
-void add(Totals& totals, const Record& record, std::int64_t own_ns) {
+void add(Totals& totals, const Record& record, double seconds) {
     ++totals.calls;
-    totals.seconds += 1e-9 * static_cast<double>(own_ns);
+    totals.seconds += seconds;
     totals.cost.flops += record.cost.flops;
     totals.cost.bytes += record.cost.bytes;
 }
@@ -77,20 +77,25 @@ Json event(const Recording& recording, const Record& record) {
 
 }  // namespace
 
-Summary summarize(const Recording& recording) {
+std::vector<OwnRecord> own_records(const Recording& recording) {
     const std::vector<const Record*> records = outer_first(recording, 0);
     const std::vector<std::int64_t> own = own_times(records);
+    std::vector<OwnRecord> result;
+    for (std::size_t i = 0; i < records.size(); ++i) result.push_back({records[i], 1e-9 * static_cast<double>(own[i])});
+    return result;
+}
+
+Summary summarize(const Recording& recording) {
     Summary summary;
     std::map<std::string_view, Totals> kinds;
     std::map<int, std::size_t> rows;  // of layers
-    for (std::size_t i = 0; i < records.size(); ++i) {
-        const Record& record = *records[i];
-        summary.seconds += 1e-9 * static_cast<double>(own[i]);
-        add(kinds[record.kind], record, own[i]);
-        const auto [row, added] = rows.try_emplace(record.place.layer, summary.layers.size());
-        if (added) summary.layers.push_back({layer_of(recording, record), {}, {}});
+    for (const auto& [record, seconds] : own_records(recording)) {
+        summary.seconds += seconds;
+        add(kinds[record->kind], *record, seconds);
+        const auto [row, added] = rows.try_emplace(record->place.layer, summary.layers.size());
+        if (added) summary.layers.push_back({layer_of(recording, *record), {}, {}});
         LayerTotals& layer = summary.layers[row->second];
-        add(record.place.pass == Pass::backward ? layer.backward : layer.forward, record, own[i]);
+        add(record->place.pass == Pass::backward ? layer.backward : layer.forward, *record, seconds);
     }
     for (const auto& [kind, totals] : kinds) summary.kinds.push_back({std::string(kind), totals});
     std::ranges::stable_sort(summary.kinds, std::ranges::greater{},

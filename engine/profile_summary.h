@@ -34,6 +34,15 @@ struct Summary {
     std::vector<LayerTotals> layers;  ///< in the order in which they first began
 };
 
+/// A span of the thread that started the recording, with its seconds without those of the spans inside it.
+struct OwnRecord {
+    const Record* record;  ///< of the recording
+    double seconds;
+};
+
+/// Returns them in the order in which they began.
+std::vector<OwnRecord> own_records(const Recording& recording);
+
 /// Sums up the thread that started the recording; the others work beside it, so their time does not add to its.
 Summary summarize(const Recording& recording);
 

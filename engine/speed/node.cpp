@@ -21,8 +21,16 @@ const std::vector<Node>& nodes() {
          Isa::amx,
          56,
          2.0,
-         {.f32 = 64, .bf16 = 128, .int8 = 256, .bf16_tiles = 1024, .int8_tiles = 2048, .loads = 2, .stores = 1,
-          .sums = 2, .l2_bytes = 48, .l3_bytes = 10},
+         {.f32 = 64,
+          .bf16 = 128,
+          .int8 = 256,
+          .bf16_tiles = 1024,
+          .int8_tiles = 2048,
+          .loads = 2,
+          .stores = 1,
+          .sums = 2,
+          .l2_bytes = 48,
+          .l3_bytes = 10},
          2 * kMiB,
          105 * kMiB,
          12,
@@ -94,8 +102,8 @@ Node node_named(std::string_view name) {
     if (name == "this") return this_node();
     const auto found = std::ranges::find(nodes(), name, &Node::name);
     if (found == nodes().end())
-        throw UsageError(fmt::format("[bench] --model-of: wanted one of {}, got '{}'",
-                                     fmt::join(node_names(), ", "), name));
+        throw UsageError(
+            fmt::format("[bench] --model-of: wanted one of {}, got '{}'", fmt::join(node_names(), ", "), name));
     return *found;
 }
 

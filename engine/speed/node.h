@@ -12,7 +12,7 @@ namespace keel::speed {
 
 /// Of a core and a cycle, by the manufacturers' optimization manuals. Operations: a multiply-add is two.
 struct CoreRates {
-    double f32, bf16, int8;  ///< operations by vectors; bf16 of 0: imitated, as fast as f32
+    double f32, bf16, int8;                 ///< operations by vectors; bf16 of 0: imitated, as fast as f32
     double bf16_tiles = 0, int8_tiles = 0;  ///< operations by matrix tiles; 0: none
     double loads, stores, sums;             ///< vectors loaded, stored, added
     double l2_bytes, l3_bytes;              ///< that a stream of reads and writes moves
@@ -38,8 +38,8 @@ std::vector<std::string> node_names();
 /// Returns a node; "this" is this_node(). Throws UsageError, with the names, for one that is not known.
 Node node_named(std::string_view name);
 
-/// Returns the machine at hand, as the processor that it is or is most like, with its clock, the bandwidth of its third-level
-/// cache and of its memory, and what a region costs as measured now, in some tenths of a second.
+/// Returns the machine at hand, as the processor that it is or is most like, with its clock, the bandwidth of its
+/// third-level cache and of its memory, and what a region costs as measured now, in some tenths of a second.
 Node this_node();
 
 }  // namespace keel::speed

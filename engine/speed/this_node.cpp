@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <new>
 
-#include "engine/median.h"
-#include "engine/memory.h"
 #include "engine/speed/node.h"
 #include "kernels/cpu.h"
 #include "kernels/eltwise/eltwise.h"
@@ -31,8 +29,8 @@ double least_seconds(const Body& body) {
     return least;
 }
 
-/// The clock by a chain of a multiplication and an addition of integers, 3 and 1 cycles on every processor of the table,
-/// of which none can begin before the one before has ended.
+/// The clock by a chain of a multiplication and an addition of integers, 3 and 1 cycles on every processor of the
+/// table, of which none can begin before the one before has ended.
 double measured_ghz() {
     constexpr int kCount = 4'000'000;
     volatile std::uint64_t seed = 12345;
@@ -47,10 +45,10 @@ double measured_ghz() {
 struct Floats {
     explicit Floats(std::int64_t count)
         : data(static_cast<float*>(
-              ::operator new(static_cast<std::size_t>(count) * sizeof(float), std::align_val_t{64}))) {
+              ::operator new (static_cast<std::size_t>(count) * sizeof(float), std::align_val_t{64}))) {
         std::fill_n(data, count, 1.0F);
     }
-    ~Floats() { ::operator delete(data, std::align_val_t{64}); }
+    ~Floats() { ::operator delete (data, std::align_val_t{64}); }
     Floats(const Floats&) = delete;
     Floats& operator=(const Floats&) = delete;
     float* data;
@@ -58,11 +56,13 @@ struct Floats {
 
 /// Returns the bytes a second that the team moves when it adds two arrays to a third, of so many bytes together.
 double measured_bandwidth(std::int64_t bytes) {
-    const std::int64_t count = bytes / 12, repeats = std::max<std::int64_t>(1, (std::int64_t{24} << 20) / bytes);
+    constexpr std::int64_t kRow = 1024;
+    const std::int64_t rows = bytes / 12 / kRow, count = rows * kRow,
+                       repeats = std::max<std::int64_t>(1, (std::int64_t{24} << 20) / bytes);
     const Floats a(count), b(count), c(count);
     const double seconds = least_seconds([&] {
         for (std::int64_t i = 0; i < repeats; ++i)
-            kernels::add_forward<float>({1, count, count, count}, a.data, b.data, count, c.data);
+            kernels::add_forward<float>({rows, kRow, kRow, kRow, kRow}, a.data, b.data, c.data);
     });
     return static_cast<double>(12 * count * repeats) / seconds;
 }
@@ -70,8 +70,7 @@ double measured_bandwidth(std::int64_t bytes) {
 double measured_region() {
     constexpr int kCount = 2000;
     return least_seconds([] {
-               for (int i = 0; i < kCount; ++i)
-                   parallel_for(thread_count(), 1, [](std::int64_t, std::int64_t) {});
+               for (int i = 0; i < kCount; ++i) parallel_for(thread_count(), 1, [](std::int64_t, std::int64_t) {});
            }) /
            kCount;
 }
@@ -81,7 +80,8 @@ const char* like() {
     const Processor& p = processor();
     if (p.family == 6 && (p.model == 143 || p.model == 207)) return "sapphire_rapids";
     if (p.family == 6 && (p.model == 106 || p.model == 108)) return "ice_lake";
-    if (p.family == 6 && p.model == 85) return p.features == (p.features | Features::avx512_bf16) ? "cooper_lake" : "cascade_lake";
+    if (p.family == 6 && p.model == 85)
+        return contains(p.features, Features::avx512_bf16) ? "cooper_lake" : "cascade_lake";
     if (p.family == 25) return contains(p.features, Features::avx512) ? "zen4" : "zen3";
     if (contains(p.features, Isa::amx.features)) return "sapphire_rapids";
     return contains(p.features, Isa::avx512.features) ? "ice_lake" : "zen3";

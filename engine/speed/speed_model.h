@@ -1,0 +1,43 @@
+// A model, not a measurement: what a step would take on a node, from the work that a recording of it lists (kernels,
+// layers, bytes moved), the plans that the kernels would follow there, and the node's published rates.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/speed/conv_cycles.h"
+#include "engine/speed/node.h"
+#include "kernels/profile.h"
+
+namespace keel::speed {
+
+struct ModelOptions {
+    std::int64_t threads = 1;
+    bool training = false;           ///< else weights were prepared beforehand
+    Numbers numbers = Numbers::f32;  ///< of most maps
+};
+
+/// One span of work. Seconds are the team's.
+struct ModelledSpan {
+    std::string kind, layer;
+    profile::Pass pass = profile::Pass::forward;
+    profile::Cost cost;
+    double compute = 0, memory = 0, overhead = 0;
+    double seconds = 0;
+    double measured = 0;  ///< seconds that the recording has for it
+    // Of convolutions:
+    std::string algorithm;    ///< empty: none
+    double share = 1;         ///< of the team that works
+    std::int64_t chunks = 0;  ///< pieces that the team divides
+    double peak = 0;          ///< seconds at the published rate
+};
+
+struct ModelledStep {
+    std::vector<ModelledSpan> spans;  ///< in the order of the recording
+    double seconds = 0;
+};
+
+/// Models the spans of the recording's first thread, which is one step of an engine whose maps are as `options` say.
+ModelledStep model_step(const profile::Recording& step, const Node& node, const ModelOptions& options);
+
+}  // namespace keel::speed
