@@ -13,6 +13,7 @@
 #include "data/sources/joined_splits.h"
 #include "distributed/mpi/launched.h"
 #include "embed/foreign_weights.h"
+#include "embed/precision_report.h"
 #include "engine/files.h"
 #include "runs/predictions_file.h"
 #include "runs/score_text.h"
@@ -23,7 +24,7 @@ namespace {
 
 struct Options {
     EnsembleOptions models;
-    std::string predictions;
+    std::string predictions, precision = "f32";
     ViewFlags views;
     SubgroupFlags groups;
     ReadingOptions reading{.split = "test", .batch_size = 16};
@@ -44,26 +45,30 @@ SubgroupResult groups_of(const Options& o, const ModelSpec& spec, const Predicti
 }
 
 /// How the scores came about: the split and how it was made, the models, their views.
-Json origin_json(const Options& o, const std::string& origin, const std::string& views) {
+Json origin_json(const Options& o, const std::string& origin, const std::string& views, const std::string& precision) {
     Json json{{"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
     if (!origin.empty()) json["origin"] = origin;
     if (!views.empty()) json["views"] = views;
+    json["precision"] = precision;
     if (o.models.calibrated) json["calibrated"] = true;
     return json;
 }
 
-std::string origin_text(const Options& o, const std::string& origin, const std::string& views) {
+std::string origin_text(const Options& o, const std::string& origin, const std::string& views,
+                        const std::string& precision) {
     std::string text = fmt::format("{} split of {}{}", o.reading.split, o.reading.data,
                                    origin.empty() ? "" : fmt::format(" ({})", origin));
     if (o.models.checkpoints.size() > 1)
         text +=
             fmt::format("\nmean of {} models: {}", o.models.checkpoints.size(), fmt::join(o.models.checkpoints, ", "));
     if (!views.empty()) text += fmt::format("\n{}", views);
+    if (precision != "f32") text += fmt::format("\ncomputed in {}", precision);
     return text + (o.models.calibrated ? "\ncalibrated\n" : "\n");
 }
 
 int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
+    o.models.precision = precision_of(o.precision);
     const Telling telling = telling_of(globals.quiet, world.is_root());
     const std::string& first = o.models.checkpoints.front();
     auto opened = open_data(app, o.reading, o.models.checkpoints, "eval", telling, true);
@@ -78,7 +83,12 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
         throw InputError(fmt::format("[eval] {} has no {} samples", o.reading.data, o.reading.split));
     require_groups(groups_asked_for(o.groups), *dataset, loader.split);
     Progress progress(std::cerr, "eval", stderr_progress(globals.quiet || !world.is_root()));
-    o.models.on_model = [&](const std::string&) { progress.finish(); };
+    PrecisionReport precision;
+    o.models.on_model = [&](const std::string& file, const Predictor& model) {
+        progress.finish();
+        for (const std::string& note : precision.add(file, model))
+            if (world.is_root()) std::cerr << "keel eval: warning: " << note << '\n';
+    };
     const auto predictions = evaluate_ensemble(
         world, [] { return false; }, o.models, *dataset, loader,
         [&](std::int64_t done, std::int64_t total) { progress.update(done * world.size(), total); });
@@ -89,9 +99,11 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
     const SubgroupResult groups = groups_of(o, spec, predictions->raw, globals);
     const std::string& origin = dataset->origin(loader.split);
     Json json = to_json(spec, predictions->told, scores);
-    json.update(origin_json(o, origin, views));
+    json.update(origin_json(o, origin, views, precision.text()));
     if (!groups.json.is_null()) json["subgroups"] = groups.json;
-    print_result(globals, json, to_text(spec, predictions->told, scores) + origin_text(o, origin, views) + groups.text);
+    print_result(
+        globals, json,
+        to_text(spec, predictions->told, scores) + origin_text(o, origin, views, precision.text()) + groups.text);
     return kSuccess;
 }
 
@@ -105,6 +117,7 @@ Run add_eval(CLI::App& app, const Globals& globals) {
     add_text(app, "--predictions", o->predictions, "FILE.csv",
              "Write each image's probabilities, what is true, whose it is and its attributes to this CSV file");
     add_view_options(app, o->views);
+    add_precision(app, o->precision);
     add_flag(app, "--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
     add_subgroup_options(app, o->groups);
     add_reading(app, o->reading);

@@ -28,6 +28,7 @@ namespace {
 struct Options {
     ImageScorerOptions models;
     ViewFlags views;
+    std::string precision = "f32";
     std::vector<std::string> paths;
     std::int64_t batch_size = 8;
     HeatmapOptions heatmaps;
@@ -105,6 +106,7 @@ int run(const CLI::App& app, Options o, const Globals& globals) {
     const std::vector<std::string> files = image_files(o.paths, remarks);
     tell(remarks, "predict", telling_of(globals.quiet));
     o.models.views = o.views.options();
+    o.models.precision = precision_of(o.precision);
     o.models.batch = std::min(o.batch_size, std::ssize(files));
     ImageScorer scorer(o.models);
     const ModelSpec& spec = scorer.spec();
@@ -161,6 +163,7 @@ Run add_predict(CLI::App& app, const Globals& globals) {
                "What yes and no follow, of what keel threshold measured [default: what was chosen there]");
     add_flag(app, "--calibrated", o->models.calibrated, "Calibrated probabilities (keel threshold --calibrate)");
     add_view_options(app, o->views);
+    add_precision(app, o->precision);
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
     add_image_reading_options(app);

@@ -11,6 +11,7 @@
 #include "data/inspect/info.h"
 #include "data/sources/joined_splits.h"
 #include "train/evaluate.h"
+#include "train/train_config.h"
 #include "train/trained_on.h"
 
 namespace keel::cli {
@@ -20,6 +21,12 @@ void add_reading(CLI::App& app, ReadingOptions& o) {
     add_number(app, "--workers", o.workers, from_to(1, 1024), "Threads that decode");
     add_number(app, "--max-bad", o.max_bad, from_to(0, 1), "Bad images tolerated, as a fraction");
     add_dataset_options(app);
+}
+
+void add_precision(CLI::App& app, std::string& precision) {
+    add_choice(app, "--precision", precision, kPrecisions,
+               "What models compute in between their first and last layers; auto: bf16 where the processor multiplies "
+               "it, else f32");
 }
 
 void add_checkpoints(CLI::App& app, std::vector<std::string>& checkpoints) {

@@ -30,6 +30,9 @@ void add_reading(CLI::App& app, ReadingOptions& o);
 /// Declares --checkpoint, which may be given several times.
 void add_checkpoints(CLI::App& app, std::vector<std::string>& checkpoints);
 
+/// Declares --precision, a word for precision_of().
+void add_precision(CLI::App& app, std::string& precision);
+
 /// How images are shown to a model.
 struct ViewFlags {
     std::int64_t resize = 0, crop = 0;

@@ -18,11 +18,19 @@
 using namespace keel;
 
 struct keel_model {
-    keel_model(const char* checkpoint, std::int64_t batch)
-        : predictor(checkpoint, batch), transform(transform_of(predictor.spec())) {}
+    keel_model(const char* checkpoint, std::int64_t batch, Precision precision)
+        : predictor(checkpoint, batch, precision),
+          transform(transform_of(predictor.spec())),
+          note(predictor.runtime().refusal()) {
+        if (predictor.runtime().precision() == Precision::bf16 && !multiplies_bf16())
+            note =
+                "the processor has no instructions for bf16, or KEEL_ISA names an ISA without them: it is imitated, "
+                "which is slower than f32";
+    }
 
     Predictor predictor;
     TransformOptions transform;
+    std::string note;
 };
 
 namespace {
@@ -151,16 +159,27 @@ keel_status keel_set_memory_limit(size_t bytes) {
 }
 
 keel_status keel_model_load(const char* checkpoint, int64_t batch, keel_model** model) {
+    return keel_model_load_in(checkpoint, batch, "f32", model);
+}
+
+keel_status keel_model_load_in(const char* checkpoint, int64_t batch, const char* precision, keel_model** model) {
     return guarded([&] {
         require_given(model, "model");
         *model = nullptr;
         require_given(checkpoint, "checkpoint");
+        require_given(precision, "precision");
         if (batch < 1 || batch > 65'536)
             throw UsageError("[keel] wanted a batch of 1 to 65536, got " + std::to_string(batch));
-        *model = new keel_model(checkpoint, batch);
+        *model = new keel_model(checkpoint, batch, precision_of(precision));
         ++models;
     });
 }
+
+const char* keel_model_precision(const keel_model* model) {
+    return model == nullptr ? "" : name(model->predictor.runtime().precision()).data();
+}
+
+const char* keel_model_precision_note(const keel_model* model) { return model == nullptr ? "" : model->note.c_str(); }
 
 void keel_model_free(keel_model* model) {
     if (model == nullptr) return;

@@ -59,6 +59,16 @@ keel_status keel_set_memory_limit(size_t bytes);
  * number works, too. *model is NULL where loading failed. */
 keel_status keel_model_load(const char* checkpoint, int64_t batch, keel_model** model);
 
+/* The same in a precision: "f32"; "bf16", whose maps take half the memory and whose products are rounded to 8 bits;
+ * "auto": bf16 where the processor has instructions for it, else f32. Another word is a KEEL_USAGE_ERROR. */
+keel_status keel_model_load_in(const char* checkpoint, int64_t batch, const char* precision, keel_model** model);
+
+/* What the model computes in, "f32" or "bf16", and what is to be known of that, in one line of UTF-8: why it is f32
+ * though bf16 was asked for, or that this processor only imitates bf16, which is slower than f32; "" where there is
+ * nothing to say. Valid as long as the model. */
+const char* keel_model_precision(const keel_model* model);
+const char* keel_model_precision_note(const keel_model* model);
+
 /* NULL is allowed. */
 void keel_model_free(keel_model* model);
 

@@ -39,10 +39,11 @@ auto blamed_on(const std::filesystem::path& checkpoint, const Make& make) {
     }
 }
 
-Predictor predictor_of(const std::filesystem::path& checkpoint, std::int64_t batch) {
+Predictor predictor_of(const std::filesystem::path& checkpoint, std::int64_t batch, Precision precision) {
     active_isa();  // what is wrong with KEEL_ISA is no fault of the file
     LoadedGraph loaded = load_graph(checkpoint);
-    return blamed_on(checkpoint, [&] { return Predictor(std::move(loaded.spec), std::move(loaded.graph), batch); });
+    return blamed_on(checkpoint,
+                     [&] { return Predictor(std::move(loaded.spec), std::move(loaded.graph), batch, precision); });
 }
 
 /// Returns which rows of a dense {n, ...} hold NaN or infinity.
@@ -86,14 +87,14 @@ void require_answers(const std::vector<NoAnswer>& none, std::int64_t images, con
                      (none.size() > 1 ? "; and " + std::to_string(none.size() - 1) + " more have none" : ""));
 }
 
-Predictor::Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch)
-    : spec_(std::move(spec)), runtime_(checked(spec_, std::move(graph)), batch) {}
+Predictor::Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch, Precision precision)
+    : spec_(std::move(spec)), runtime_(checked(spec_, std::move(graph)), batch, precision) {}
 
-Predictor::Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch)
-    : Predictor(spec, graph_of(spec, module), batch) {}
+Predictor::Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch, Precision precision)
+    : Predictor(spec, graph_of(spec, module), batch, precision) {}
 
-Predictor::Predictor(const std::filesystem::path& checkpoint, std::int64_t batch)
-    : Predictor(predictor_of(checkpoint, batch)) {}
+Predictor::Predictor(const std::filesystem::path& checkpoint, std::int64_t batch, Precision precision)
+    : Predictor(predictor_of(checkpoint, batch, precision)) {}
 
 Tensor Predictor::logits(const Tensor& images) const {
     std::vector<NoAnswer> none;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/precision.h"
 #include "graph/runtime.h"
 #include "models/model_spec.h"
 
@@ -29,16 +30,19 @@ void require_answers(const std::vector<NoAnswer>& none, std::int64_t images, con
 ///     const Tensor scores = predictor.predict(images);  // {n, 224, 224, 3} -> {n, labels}
 class Predictor {
 public:
-    /// `batch`: the number of images a call for which kernels are chosen. Any other number works, too.
+    /// `batch`: the number of images a call for which kernels are chosen. Any other number works, too. `precision`:
+    /// what is computed in where the model and the kernels let it be (Runtime); precision_of("auto") is bf16 where the
+    /// processor multiplies it. runtime() says what it is.
 
     /// Makes one of a checkpoint, with its averaged weights (EMA) where it holds them, or of a quantized model. Throws
     /// InputError or IoError that names the file.
-    explicit Predictor(const std::filesystem::path& checkpoint, std::int64_t batch = 1);
+    explicit Predictor(const std::filesystem::path& checkpoint, std::int64_t batch = 1,
+                       Precision precision = Precision::f32);
     /// Makes one of a module as it is now; it is not kept. Throws UsageError if images of spec.image_size do not fit
     /// it.
-    Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch = 1);
+    Predictor(ModelSpec spec, nn::Module& module, std::int64_t batch = 1, Precision precision = Precision::f32);
     /// Makes one of a graph. Throws UsageError unless it leads from images of the spec to its classes.
-    Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch = 1);
+    Predictor(ModelSpec spec, graph::Graph graph, std::int64_t batch = 1, Precision precision = Precision::f32);
 
     const ModelSpec& spec() const { return spec_; }
     const Runtime& runtime() const { return runtime_; }

@@ -94,14 +94,14 @@ TransformOptions transform_of(const ModelSpec& spec, const ViewOptions& options)
 }
 
 Predictor load_predictor(const std::filesystem::path& checkpoint, const ViewOptions& options, std::int64_t batch,
-                         const Dataset* scored_on) {
-    return load_predictor(open_model(checkpoint), options, batch, scored_on);
+                         const Dataset* scored_on, Precision precision) {
+    return load_predictor(open_model(checkpoint), options, batch, scored_on, precision);
 }
 
 Predictor load_predictor(const OpenedModel& file, const ViewOptions& options, std::int64_t batch,
-                         const Dataset* scored_on) {
+                         const Dataset* scored_on, Precision precision) {
     const auto& [checkpoint, spec, read] = file;
-    if (!read && resolved(options, spec).crop == spec.image_size) return Predictor(checkpoint, batch);
+    if (!read && resolved(options, spec).crop == spec.image_size) return Predictor(checkpoint, batch, precision);
     CheckpointState state = read ? *read : load_model_state(checkpoint);
     const std::int64_t crop = resolved(options, spec).crop;
     const auto adopted = [&](ModelSpec of) {
@@ -113,11 +113,11 @@ Predictor load_predictor(const OpenedModel& file, const ViewOptions& options, st
             throw UsageError("[views] " + checkpoint.string() + " is a graph of images of " +
                              std::to_string(spec.image_size) + " pixels and sees no crops of " + std::to_string(crop));
         LoadedGraph model = load_graph(std::move(state), checkpoint);
-        return {adopted(model.spec), std::move(model.graph), batch};
+        return {adopted(model.spec), std::move(model.graph), batch, precision};
     }
     LoadedModel model = load_model(std::move(state), checkpoint);
     model.spec.image_size = crop;
-    return {adopted(model.spec), *model.module, batch};
+    return {adopted(model.spec), *model.module, batch, precision};
 }
 
 Tensor predict_views(const Predictor& model, const Tensor& images, const ViewOptions& options) {

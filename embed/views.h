@@ -68,10 +68,10 @@ TransformOptions transform_of(const ModelSpec& spec, const ViewOptions& options)
 /// for; its spec says so. Weights of another program take over the labels of `scored_on` (see adopt_labels). Throws as
 /// Predictor's constructor does, and UsageError for a quantized model, whose side is fixed.
 Predictor load_predictor(const std::filesystem::path& checkpoint, const ViewOptions& options, std::int64_t batch = 1,
-                         const Dataset* scored_on = nullptr);
+                         const Dataset* scored_on = nullptr, Precision precision = Precision::f32);
 /// The same of a file that was opened, which is not read again where it was read whole.
 Predictor load_predictor(const OpenedModel& file, const ViewOptions& options, std::int64_t batch = 1,
-                         const Dataset* scored_on = nullptr);
+                         const Dataset* scored_on = nullptr, Precision precision = Precision::f32);
 
 /// Returns the mean of the views' probabilities, {n, labels}, summed in double; of one view they are Predictor's, to
 /// the bit. `images` {n, resize, resize, channels} are transformed with transform_of(model.spec(), options).

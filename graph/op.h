@@ -22,6 +22,11 @@
 //     void quantize(QuantizePass& pass, const Node& node) const;
 //         appends its quantized form (graph/quantize/pass.h); without it the operator stays one of floats in a
 //         quantized graph. As a bool, false where this one has none and nothing was done
+//     bool multiplies_bf16(const Graph& graph, const Node& node) const;
+//         whether it has kernels for the products of bf16, if its maps were of bf16; without it never
+//     bool takes_bf16(const Graph& graph, const Node& node) const;
+//         whether it runs on its maps as they are where some are of bf16; without it never, and they are converted
+//         around it (graph/converted_step.h)
 //     static constexpr bool kInPlace = true;
 //         it reads src element by element as it writes dst, so that dst may be that very map
 //     static constexpr bool kMultipliesFloats = true;
@@ -102,6 +107,10 @@ public:
     std::unique_ptr<Step> prepare(const Graph& graph, const Node& node, std::int64_t batch) {
         return held_->prepare(graph, node, batch);
     }
+    /// Whether it would multiply bf16 if its maps were of that.
+    bool multiplies_bf16(const Graph& graph, const Node& node) const { return held_->multiplies_bf16(graph, node); }
+    /// Whether it runs on its maps as they are, some of bf16.
+    bool takes_bf16(const Graph& graph, const Node& node) const { return held_->takes_bf16(graph, node); }
     /// Appends the quantized form; false where there is none.
     bool quantize(QuantizePass& pass, const Node& node) const { return held_->quantize(pass, node); }
 
@@ -118,6 +127,8 @@ private:
         virtual Value* operand() = 0;
         virtual const Prologue* prologue() const = 0;
         virtual std::unique_ptr<Step> prepare(const Graph& graph, const Node& node, std::int64_t batch) = 0;
+        virtual bool multiplies_bf16(const Graph& graph, const Node& node) const = 0;
+        virtual bool takes_bf16(const Graph& graph, const Node& node) const = 0;
         virtual bool quantize(QuantizePass& pass, const Node& node) const = 0;
     };
 
@@ -164,6 +175,18 @@ private:
                 return op.prepare(graph, node, batch);
             else
                 return std::make_unique<DirectStep<T>>(op);
+        }
+        bool multiplies_bf16([[maybe_unused]] const Graph& graph, [[maybe_unused]] const Node& node) const override {
+            if constexpr (requires { bool{op.multiplies_bf16(graph, node)}; })
+                return op.multiplies_bf16(graph, node);
+            else
+                return false;
+        }
+        bool takes_bf16([[maybe_unused]] const Graph& graph, [[maybe_unused]] const Node& node) const override {
+            if constexpr (requires { bool{op.takes_bf16(graph, node)}; })
+                return op.takes_bf16(graph, node);
+            else
+                return false;
         }
         bool quantize(QuantizePass& pass, const Node& node) const override {
             if constexpr (requires { bool{op.quantize(pass, node)}; }) {

@@ -5,15 +5,25 @@
 #include <string>
 #include <utility>
 
+#include "graph/bf16_maps.h"
+#include "graph/converted_step.h"
 #include "graph/run_memory.h"
 #include "kernels/error.h"
 #include "kernels/profile.h"
 
 namespace keel {
 
-Runtime::Runtime(graph::Graph graph, std::int64_t batch)
-    : graph_(std::move(graph)), plan_(plan_memory(memory_uses(graph_), 64)) {
-    for (graph::Node& node : graph_.nodes) steps_.push_back(node.op.prepare(graph_, node, batch));
+Runtime::Runtime(graph::Graph graph, std::int64_t batch, Precision precision) : graph_(std::move(graph)) {
+    if (precision == Precision::bf16) {
+        refusal_ = graph::use_bf16_maps(graph_);
+        if (refusal_.empty()) in_f32_.emplace();
+    }
+    plan_ = plan_memory(memory_uses(graph_), 64);
+    for (graph::Node& node : graph_.nodes) {
+        const bool halves = graph::touches_bf16(graph_, node), as_it_is = !halves || node.op.takes_bf16(graph_, node);
+        if (in_f32_ && !(halves && as_it_is)) in_f32_->push_back(node.name);
+        steps_.push_back(as_it_is ? node.op.prepare(graph_, node, batch) : graph::converted(graph_, node, batch));
+    }
 }
 
 void Runtime::set_shift(std::size_t step, const std::vector<float>& shift) {

@@ -28,7 +28,11 @@ ImageScorer::ImageScorer(const ImageScorerOptions& options) : views_(options.vie
         if (calibrated_ && (!file.spec.operating || !file.spec.operating->calibration))
             throw UsageError("[calibrate] " + file.path.string() +
                              " has no calibration; keel threshold --calibrate makes one");
-    for (const OpenedModel& file : opened) models_.push_back(load_predictor(file, views_, options.batch));
+    for (const OpenedModel& file : opened) {
+        models_.push_back(load_predictor(file, views_, options.batch, nullptr, options.precision));
+        for (std::string& note : precision_.add(file.path.string(), models_.back()))
+            warnings_.push_back(std::move(note));
+    }
     choose_thresholds(options);
 }
 

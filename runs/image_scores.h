@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "embed/precision_report.h"
 #include "embed/views.h"
 
 namespace keel {
@@ -14,6 +15,7 @@ namespace keel {
 struct ImageScorerOptions {
     std::vector<std::string> checkpoints{};  ///< several: the mean of their probabilities
     ViewOptions views{};
+    Precision precision = Precision::f32;
     bool calibrated = false;
     std::string rule{};  ///< of the operating points; empty: the one chosen when they were measured
     std::int64_t batch = 8;
@@ -28,6 +30,9 @@ public:
 
     /// Of the first model; labels and task are those of all.
     const ModelSpec& spec() const { return models_.front().spec(); }
+
+    /// Returns what the models run in, "bf16", or one word for each where they differ.
+    std::string precision() const { return precision_.text(); }
 
     /// An image as each of the models takes it.
     using Inputs = std::vector<Tensor>;
@@ -50,13 +55,14 @@ public:
     const std::string& rule() const { return rule_; }
     /// Of each label, none where nothing was measured.
     const std::vector<std::optional<double>>& thresholds() const { return thresholds_; }
-    /// Returns what the user should know of the calls, for people: empty where all is well.
+    /// Returns what the user should know of the calls and the precision, for people: empty where all is well.
     const std::vector<std::string>& warnings() const { return warnings_; }
 
 private:
     void choose_thresholds(const ImageScorerOptions& options);
 
     std::vector<Predictor> models_;
+    PrecisionReport precision_;
     ViewOptions views_;
     bool calibrated_;
     std::optional<ImageReading> reading_;

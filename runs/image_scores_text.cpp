@@ -35,7 +35,7 @@ Json predictions_json(const std::vector<ScoredImage>& predictions, const ImageSc
         if (!prediction.calls.empty()) images.back()["calls"] = std::move(calls);
         if (!prediction.heatmaps.is_null()) images.back()["heatmaps"] = prediction.heatmaps;
     }
-    Json result{{"images", std::move(images)}};
+    Json result{{"images", std::move(images)}, {"precision", scorer.precision()}};
     if (const Json point = operating_point(scorer); !point.is_null()) result["operating_point"] = point;
     return result;
 }

@@ -37,8 +37,8 @@ std::optional<EnsemblePredictions> evaluate_ensemble(World& world, const std::fu
     }
     std::vector<Predictions> raw, told;
     for (const OpenedModel& opened : models) {
-        if (options.on_model) options.on_model(opened.path.string());
-        const Predictor model = load_predictor(opened, options.views, loader.batch_size, &dataset);
+        const Predictor model = load_predictor(opened, options.views, loader.batch_size, &dataset, options.precision);
+        if (options.on_model) options.on_model(opened.path.string(), model);
         loader.transform = transform_of(opened.spec);
         auto predictions = evaluate_on_ranks(world, stop, model, dataset, loader, progress, options.views);
         if (!predictions) return std::nullopt;

@@ -21,8 +21,10 @@ struct EnsembleOptions {
     std::vector<std::string> checkpoints{};
     std::vector<OpenedModel> opened{};  ///< what open_ensemble() made of them on the same data; empty: they are opened
     ViewOptions views{};
-    bool calibrated = false;  ///< each model's probabilities are calibrated before they are averaged
-    std::function<void(const std::string& checkpoint)> on_model{};  ///< called before each is evaluated
+    Precision precision = Precision::f32;  ///< asked for; what a model runs in its Runtime says
+    bool calibrated = false;               ///< each model's probabilities are calibrated before they are averaged
+    /// Called before each is evaluated.
+    std::function<void(const std::string& checkpoint, const Predictor& model)> on_model{};
 };
 
 struct EnsemblePredictions {

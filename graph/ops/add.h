@@ -17,6 +17,7 @@ struct Add {
     void fields(Archive& archive);
     void check(const NodeCheck& node) const;
     void run(const Node& node, const RunMemory& memory) const;
+    bool takes_bf16(const Graph& graph, const Node& node) const;
 };
 
 }  // namespace keel::graph

@@ -1,5 +1,6 @@
 #include "graph/ops/conv.h"
 
+#include "graph/bf16_maps.h"
 #include "graph/check.h"
 #include "graph/ops/activation.h"
 #include "graph/run_memory.h"
@@ -8,12 +9,20 @@
 namespace keel::graph {
 namespace {
 
+kernels::ConvFusion fusion_of(const Conv& conv, DType maps) {
+    return {conv.prologue.has_value(),
+            true,
+            conv.residual.has_value(),
+            conv.relu,
+            conv.activation.value_or(kernels::Activation{}),
+            maps};
+}
+
 class ConvStep final : public Step {
 public:
-    ConvStep(const Conv& conv, const kernels::Conv2dGeometry& g)
+    ConvStep(const Conv& conv, const kernels::Conv2dGeometry& g, DType maps)
         : conv_(conv),
-          prepared_(kernels::prepare_conv(g, {conv.prologue.has_value(), true, conv.residual.has_value(), conv.relu,
-                                              conv.activation.value_or(kernels::Activation{})})),
+          prepared_(kernels::prepare_conv(g, fusion_of(conv, maps))),
           weights_(Tensor::empty({prepared_->weights_elements()})) {
         prepared_->pack(conv.weights.data<float>(), weights_.data<float>());
     }
@@ -128,8 +137,20 @@ void Conv::check(const NodeCheck& node) const {
     node.require(!relu, "a ReLU or an activation, not both");
 }
 
+bool Conv::multiplies_bf16(const Graph& graph, const Node& node) const {
+    // Pixels begin at words of two bf16.
+    if (graph.map(node.src).c % 2 != 0 || node.src.first % 2 != 0) return false;
+    return kernels::prepare_conv(conv_geometry(graph, node, weights, window, 1), fusion_of(*this, DType::bf16)) !=
+           nullptr;
+}
+
+bool Conv::takes_bf16(const Graph& graph, const Node& node) const {
+    return all_bf16(graph, node) && multiplies_bf16(graph, node);
+}
+
 std::unique_ptr<Step> Conv::prepare(const Graph& graph, const Node& node, std::int64_t batch) {
-    auto step = std::make_unique<ConvStep>(*this, conv_geometry(graph, node, weights, window, batch));
+    auto step = std::make_unique<ConvStep>(*this, conv_geometry(graph, node, weights, window, batch),
+                                           graph.map(node.dst).type());
     weights = {};
     return step;
 }

@@ -55,6 +55,8 @@ struct Conv {
     void check(const NodeCheck& node) const;
     /// Packs the weights and drops the plain ones.
     std::unique_ptr<Step> prepare(const Graph& graph, const Node& node, std::int64_t batch);
+    bool multiplies_bf16(const Graph& graph, const Node& node) const;
+    bool takes_bf16(const Graph& graph, const Node& node) const;
     /// One with an uneven window has none, nor has one with an activation but a clip from 0 on.
     bool quantize(QuantizePass& pass, const Node& node) const;
 };

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "graph/bf16_maps.h"
 #include "graph/check.h"
 #include "graph/run_memory.h"
 #include "kernels/eltwise/eltwise.h"
@@ -48,27 +49,35 @@ void Pool::check(const NodeCheck& node) const {
     check_window(node, kind, window);
 }
 
-void Pool::run(const Node& node, const RunMemory& memory) const {
-    kernels::ConstMap src = memory.from(node.src);
-    const kernels::Map dst = memory.to(node.dst);
+template <class T>
+void Pool::run_on(const Node& node, const RunMemory& memory) const {
+    const kernels::ConstMap map = memory.from(node.src);
+    const auto* src = static_cast<const T*>(map.data);
+    auto* dst = static_cast<T*>(memory.to(node.dst).data);
     const std::int64_t c = node.src.c, pixels = memory.pixels(node.src);
+    kernels::PoolGeometry g = pool_geometry(memory, node, window);
     Tensor normalized;
     if (prologue) {
-        normalized = Tensor::empty({pixels * c});
-        kernels::affine_forward({pixels, c, src.ld, c}, src.floats(), prologue->scale.data(), prologue->shift.data(),
-                                true, normalized.data<float>());
-        src = {normalized.data<float>(), c};
+        normalized = Tensor::empty({pixels * c}, dtype_of<T>());
+        kernels::affine_forward({pixels, c, map.ld, c}, src, prologue->scale.data(), prologue->shift.data(), true,
+                                normalized.data<T>());
+        src = normalized.data<T>();
+        g.src_ld = c;
     }
-    kernels::PoolGeometry g = pool_geometry(memory, node, window);
-    g.src_ld = src.ld;
     switch (kind) {
         case PoolKind::max:
-            return kernels::max_pool_forward(g, src.floats(), dst.floats(), nullptr);
+            return kernels::max_pool_forward<T>(g, src, dst, nullptr);
         case PoolKind::average:
-            return kernels::avg_pool_forward(g, src.floats(), dst.floats());
+            return kernels::avg_pool_forward<T>(g, src, dst);
         case PoolKind::adaptive_average:
-            return kernels::adaptive_avg_pool_forward(g, src.floats(), dst.floats());
+            return kernels::adaptive_avg_pool_forward<T>(g, src, dst);
     }
 }
+
+void Pool::run(const Node& node, const RunMemory& memory) const {
+    with_elements(memory.to(node.dst).type, [&]<class T>(T) { run_on<T>(node, memory); });
+}
+
+bool Pool::takes_bf16(const Graph& graph, const Node& node) const { return all_bf16(graph, node); }
 
 }  // namespace keel::graph

@@ -25,7 +25,13 @@ struct Pool {
     void fields(Archive& archive);
     void check(const NodeCheck& node) const;
     void run(const Node& node, const RunMemory& memory) const;
+    bool takes_bf16(const Graph& graph, const Node& node) const;
     void quantize(QuantizePass& pass, const Node& node) const;
+
+private:
+    /// On maps of T, float or Bf16.
+    template <class T>
+    void run_on(const Node& node, const RunMemory& memory) const;
 };
 
 void fields(Archive& archive, PoolKind& kind, PoolOptions& window);

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -7,6 +9,7 @@
 #include "data/formats/decode.h"
 #include "data/formats/stb.h"
 #include "embed/keel.h"
+#include "engine/precision.h"
 #include "kernels/parallel.h"
 #include "tests/embed/small_model.h"
 #include "tests/support/catch.h"
@@ -52,6 +55,39 @@ TEST_CASE("The C API says what a model is", "[c]") {
     CHECK(keel_model_label_count(nullptr) == 0);
     CHECK(keel_model_image_size(nullptr) == 0);
     keel_model_free(nullptr);
+}
+
+TEST_CASE("The C API loads a model in a precision and says which", "[c]") {
+    const TemporaryFolder folder;
+    write_small_checkpoint(folder / "model");
+    const std::string path = folder / "model", image = write_sample_images(folder.path(), 1).front();
+    const bool multiplies = multiplies_bf16();
+    std::array<float, 3> wanted{}, scores{};
+    for (const std::string word : {"f32", "bf16", "auto"}) {
+        CAPTURE(word);
+        keel_model* model = nullptr;
+        REQUIRE(keel_model_load_in(path.c_str(), 1, word.c_str(), &model) == KEEL_OK);
+        const bool bf16 = word == "bf16" || (word == "auto" && multiplies);
+        CHECK(std::string(keel_model_precision(model)) == (bf16 ? "bf16" : "f32"));
+        CHECK((std::string(keel_model_precision_note(model)).empty()) == (multiplies || !bf16));
+        REQUIRE(keel_predict_file(model, image.c_str(), scores.data(), 3) == KEEL_OK);
+        if (word == "f32") wanted = scores;
+        CHECK((scores == wanted) == !bf16);
+        // Logits of 21 layers, each rounded by 2^-9 of its values, of its weights and of what it read, add up like steps
+        // of a random walk; eight times that is beyond chance. A sigmoid's slope is 1/4 at most.
+        double largest = 0;
+        for (const float p : wanted) largest = std::max(largest, std::abs(std::log(double{p} / (1 - double{p}))));
+        for (std::size_t i = 0; i < 3; ++i)
+            CHECK(std::abs(double{scores[i]} - wanted[i]) <= 0.25 * largest * 8 * std::sqrt(3 * 21) * 0x1p-9);
+        keel_model_free(model);
+    }
+    keel_model* model = nullptr;
+    CHECK(keel_model_load_in(path.c_str(), 1, "fp16", &model) == KEEL_USAGE_ERROR);
+    CHECK_THAT(last_error(), contains("wanted f32, bf16 or auto, got \"fp16\""));
+    CHECK(keel_model_load_in(path.c_str(), 1, nullptr, &model) == KEEL_USAGE_ERROR);
+    CHECK(model == nullptr);
+    CHECK(std::string(keel_model_precision(nullptr)).empty());
+    CHECK(std::string(keel_model_precision_note(nullptr)).empty());
 }
 
 TEST_CASE("Paths, encoded files and pixels of one image have the C++ predictor's scores, to the bit", "[c]") {
