@@ -62,7 +62,7 @@ TEST_CASE("A run in bf16 learns about what one in f32 does, and writes f32", "[t
     const CheckpointState state = last_checkpoint(bf16);
     CHECK(state.tensors.size() == last_checkpoint(f32).tensors.size());
     for (const NamedTensor& each : state.tensors) CHECK(each.tensor.dtype() != DType::bf16);
-    CHECK_THAT(state.metadata.at("keel.config"), contains("precision = \"bf16\""));
+    CHECK_THAT(state.metadata.at("keel.config"), contains("precision = 'bf16'"));
     CHECK_THAT(state.metadata.at("keel.trainer"), contains("\"precision\":\"bf16\""));
 }
 
