@@ -1,5 +1,4 @@
 // keel bench: the speed of a model on random images.
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
@@ -15,7 +14,7 @@
 #include "engine/files.h"
 #include "engine/precision.h"
 #include "engine/profile_summary.h"
-#include "runs/profile_text.h"
+#include "runs/modelled_speed_text.h"
 #include "runs/step_timing_text.h"
 #include "train/step_timing.h"
 #include "train/train_config.h"
@@ -26,7 +25,7 @@ namespace {
 struct Options {
     StepTimingOptions timing;
     bool profile = false;
-    std::string trace;  // empty: none
+    std::string trace, model_of;  // empty: none
     bool oversubscribe = false;
 };
 
@@ -46,26 +45,23 @@ int run(Options o, const Globals& globals, World& world) {
         progress.update(done, t.warmup + t.steps, std::numeric_limits<double>::quiet_NaN(),
                         static_cast<double>(t.batch) / seconds);
     };
+    if (!o.model_of.empty()) {
+        const Json figures = modelled_json(model_speed({t, o.model_of, globals.threads}, world), t);
+        progress.finish();
+        print_result(globals, figures, modelled_text(figures, o.profile));
+        return kSuccess;
+    }
     const StepTiming timing = time_steps(t, world);
     progress.finish();
     for (const std::string& note : timing.notes)
         if (world.is_root()) spdlog::warn("{}", note);
-    o.timing.precision = timing.precision;
-    Json result = timing_json(t, speed_of(timing, t.batch, world), world.size());
+    const TimingReport report = timing_report(t, timing, world, o.profile);
     std::vector<std::string> traces;
     if (!o.trace.empty()) traces = world.gather_texts(profile::chrome_trace(timing.recording));
-    if (!timing.in_f32.empty()) result["in_f32"] = timing.in_f32;
     if (!world.is_root()) return kSuccess;
-    std::string text = timing_text(t, result);
     if (!o.trace.empty())
         write_file_atomically(o.trace, world.is_single() ? traces[0] : profile::joined_traces(traces));
-    if (o.profile) {
-        const profile::Summary summary = profile::summarize(timing.recording);
-        result["profile"] = profile_json(summary, t.steps);
-        if (!timing.in_f32.empty()) text += fmt::format("in f32: {}\n", fmt::join(timing.in_f32, ", "));
-        text += "\n" + profile_text(summary, t.steps);
-    }
-    print_result(globals, result, text);
+    print_result(globals, report.figures, report.text);
     return kSuccess;
 }
 
@@ -88,6 +84,9 @@ Run add_bench(CLI::App& app, const Globals& globals) {
     add_number(app, "--classes", o->timing.options.classes, from_to(1, 1'000'000), "Outputs of the classifier");
     add_flag(app, "--profile", o->profile,
              "Show where the time goes: by kind of work and by layer, forward and backward");
+    add_text(app, "--model-of", o->model_of, "NODE",
+             "A model, no measurement, of the time on sapphire_rapids, cooper_lake, ice_lake, cascade_lake, zen4, zen3 "
+             "with --threads (all cores); this: on this machine, beside what is measured; --profile adds layers");
     add_text(app, "--trace", o->trace, "FILE.json", "Write the steps as a trace for chrome://tracing or Perfetto");
     add_choice(app, "--allreduce", o->timing.allreduce, kAllreduces,
                "Several ranks: how gradients are summed; auto: by measured costs");

@@ -23,9 +23,7 @@ struct Options {
     ScaleQuestion question{.step = {}, .machine = {}, .nodes = {1, 2, 4, 8, 16, 32, 64, 128, 256}};
     std::vector<std::string> traces;
     std::string machine;
-    // In place of what the machine's file says.
-    std::optional<std::uint64_t> ranks_per_node;
-    std::optional<double> gbits, latency_us, add_ns, stolen, images_per_second;
+    MachineChanges changes;
     double skew = -1;  // percent; negative: as measured
     bool no_overlap = false;
 };
@@ -37,12 +35,7 @@ ScaleMachine machine_of(const Options& o) {
         const TomlSource source = read_toml(o.machine);
         apply_machine(machine, source.text, source.origin);
     }
-    if (o.ranks_per_node) machine.ranks_per_node = static_cast<int>(*o.ranks_per_node);
-    if (o.gbits) machine.costs.beta = 8 / (1e9 * *o.gbits);
-    if (o.latency_us) machine.costs.alpha = 1e-6 * *o.latency_us;
-    if (o.add_ns) machine.costs.gamma = 1e-9 * *o.add_ns;
-    machine.stolen = o.stolen.value_or(machine.stolen);
-    machine.images_per_second = o.images_per_second.value_or(machine.images_per_second);
+    apply_changes(machine, o.changes);
     return machine;
 }
 
@@ -57,6 +50,7 @@ int run(Options& o, const Globals& globals) {
     std::vector<TracedRanks> traces;
     for (const std::string& file : o.traces) traces.push_back(traced_ranks(read_file(file, kTraceLimit), file));
 
+    model_processor(question);
     Progress progress(std::cerr, "measuring", stderr_progress(globals.quiet));
     const int steps = question.step.warmup + question.step.steps;
     const StepProfile measured = measure_step(question.step, [&](int done, double rate) {
@@ -90,19 +84,20 @@ Run add_scale(CLI::App& app, const Globals& globals) {
     add_list(app, "--traces", o->traces, "FILE,", {.commas = true},
              "trace.json files of --trace-steps: how long ranks take, and which are slower than others");
     add_choice(app, "--precision", q.precision, {"f32", "bf16"},
-               "of the computation; bf16: as much faster as the machine says");
+               "of the computation; bf16: as much faster as the machine or --model-of says");
+    add_text(app, "--model-of", o->changes.processor, "NODE", "ranks as fast as keel bench --model-of says of NODE");
     add_choice(app, "--wire", q.wire, {"f32", "bf16"}, "gradients in messages");
-    add_number(app, "--ranks-per-node", o->ranks_per_node, from_to(1, 1024), "ranks a node; without: 2");
-    add_number(app, "--gbits", o->gbits, above(0),
+    add_number(app, "--ranks-per-node", o->changes.ranks_per_node, from_to(1, 1024), "ranks a node; without: 2");
+    add_number(app, "--gbits", o->changes.gbits, above(0),
                "a node's network, Gbit/s, as reached by messages of 256 KB; without: 100");
-    add_number(app, "--latency-us", o->latency_us, at_least(0),
+    add_number(app, "--latency-us", o->changes.latency_us, at_least(0),
                "a message from one node to another, microseconds; without: 2");
-    add_number(app, "--add-ns", o->add_ns, at_least(0), "adding a received byte, nanoseconds; without: 0.2");
+    add_number(app, "--add-ns", o->changes.add_ns, at_least(0), "adding a received byte, nanoseconds; without: 0.2");
     add_number(app, "--bucket-mb", q.step.bucket_mb, {0, 1024, true, false}, "gradients that go out together, MB");
     add_flag(app, "--no-overlap", o->no_overlap, "sums after backward, not while it goes on");
-    add_number(app, "--stolen", o->stolen, from_to_below(0, 1),
+    add_number(app, "--stolen", o->changes.stolen, from_to_below(0, 1),
                "share of a rank's speed that sums take while they run; without: 0");
-    add_number(app, "--images-per-second", o->images_per_second, at_least(0),
+    add_number(app, "--images-per-second", o->changes.images_per_second, at_least(0),
                "what a rank trains alone, where that is known of the nodes meant; 0 or without: what is measured here");
     add_number(app, "--skew", o->skew, from_to(-1, 100),
                "standard deviation of a rank's step times, percent; negative: as measured here");

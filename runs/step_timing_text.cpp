@@ -8,6 +8,7 @@
 #include "kernels/cpu.h"
 #include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
+#include "runs/profile_text.h"
 
 namespace keel {
 
@@ -52,6 +53,19 @@ std::string timing_text(const StepTimingOptions& o, const Json& figures) {
             ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
                           number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
             : "");
+}
+
+TimingReport timing_report(StepTimingOptions options, const StepTiming& timing, World& world, bool with_profile) {
+    options.precision = timing.precision;
+    TimingReport report{timing_json(options, speed_of(timing, options.batch, world), world.size()), {}};
+    if (!timing.in_f32.empty()) report.figures["in_f32"] = timing.in_f32;
+    report.text = timing_text(options, report.figures);
+    if (!with_profile) return report;
+    const profile::Summary summary = profile::summarize(timing.recording);
+    report.figures["profile"] = profile_json(summary, options.steps);
+    if (!timing.in_f32.empty()) report.text += fmt::format("in f32: {}\n", fmt::join(timing.in_f32, ", "));
+    report.text += "\n" + profile_text(summary, options.steps);
+    return report;
 }
 
 }  // namespace keel

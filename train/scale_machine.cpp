@@ -70,6 +70,16 @@ void set_number(ScaleMachine& machine, const std::string& table, const std::stri
 
 }  // namespace
 
+void apply_changes(ScaleMachine& machine, const MachineChanges& changes) {
+    if (changes.ranks_per_node) machine.ranks_per_node = static_cast<int>(*changes.ranks_per_node);
+    if (changes.gbits) machine.costs.beta = 8 / (1e9 * *changes.gbits);
+    if (changes.latency_us) machine.costs.alpha = 1e-6 * *changes.latency_us;
+    if (changes.add_ns) machine.costs.gamma = 1e-9 * *changes.add_ns;
+    machine.stolen = changes.stolen.value_or(machine.stolen);
+    machine.images_per_second = changes.images_per_second.value_or(machine.images_per_second);
+    if (!changes.processor.empty()) machine.processor = changes.processor;
+}
+
 void apply_machine(ScaleMachine& machine, std::string_view text, const std::string& origin) {
     toml::table file;
     try {
@@ -83,8 +93,14 @@ void apply_machine(ScaleMachine& machine, std::string_view text, const std::stri
             if (!node.is_string()) refuse(origin, "name: wanted a text");
             machine.name = node.value_or(std::string());
         } else if (const toml::table* const table = node.as_table()) {
-            for (const auto& [inner, value] : *table)
-                set_number(machine, name, std::string(inner.str()), value, origin);
+            for (const auto& [inner, value] : *table) {
+                if (name != "rank" || inner.str() != "processor") {
+                    set_number(machine, name, std::string(inner.str()), value, origin);
+                    continue;
+                }
+                if (!value.is_string()) refuse(origin, "rank.processor: wanted a text");
+                machine.processor = value.value_or(std::string());
+            }
         } else {
             set_number(machine, "", name, node, origin);
         }

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 
 #include "engine/text.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
+#include "train/modelled_speed.h"
 
 namespace keel {
 namespace {
@@ -31,7 +33,8 @@ Json assumptions(const ScaleQuestion& q, const StepProfile& p) {
     const std::int64_t bytes = std::accumulate(p.bytes.begin(), p.bytes.end(), std::int64_t{0});
     return {{"machine", m.name},
             {"threads_measured", thread_count()},
-            {"images_per_second_given", m.images_per_second > 0},
+            {"images_per_second_given", m.images_per_second > 0 && q.modelled == 0},
+            {"modelled_of", m.processor},
             {"precision", q.precision},
             {"wire", q.wire},
             {"compute_ms", 1e3 * p.compute},
@@ -102,9 +105,12 @@ std::string rank_text(const Json& a) {
         "- a rank computes {:.1f} ms and updates {:.1f} ms a step in {} ({}, {} threads);\n"
         "- steps differ by {:.2f} % ({}), {};\n",
         number("compute_ms"), number("update_ms"), a["precision"].get<std::string>(),
-        a["images_per_second_given"].get<bool>() ? "measured here, scaled to the images a second that are given"
-        : traced > 0                             ? "as the traces have it"
-                                                 : "measured here",
+        !a["modelled_of"].get<std::string>().empty()
+            ? fmt::format("a MODEL of {}, keel bench --model-of; buckets as measured here",
+                          a["modelled_of"].get<std::string>())
+        : a["images_per_second_given"].get<bool>() ? "measured here, scaled to the images a second that are given"
+        : traced > 0                               ? "as the traces have it"
+                                                   : "measured here",
         a["threads_measured"].get<int>(), number("skew_percent"),
         a["skew_given"].get<bool>() ? "given"
         : traced > 0                ? "traced"
@@ -135,6 +141,20 @@ std::string assumptions_text(const Json& report) {
 
 }  // namespace
 
+void model_processor(ScaleQuestion& q) {
+    if (q.machine.processor.empty()) return;
+    constexpr int kSockets = 2;
+    const speed::Node node = speed::node_named(q.machine.processor);
+    StepTimingOptions timing{.model = q.step.model, .options = q.step.options};
+    timing.precision = q.precision;
+    timing.batch = q.step.batch;
+    timing.image_size = q.step.image_size;
+    timing.seed = q.step.seed;
+    World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
+    const std::int64_t threads = std::max(1, kSockets * node.cores / q.machine.ranks_per_node);
+    q.modelled = model_speed({timing, q.machine.processor, threads}, world).step.seconds;
+}
+
 StepProfile scaled_profile(const StepProfile& measured, std::vector<TracedRanks> traces, const ScaleQuestion& q) {
     StepProfile profile = measured;
     if (!traces.empty()) {
@@ -147,13 +167,14 @@ StepProfile scaled_profile(const StepProfile& measured, std::vector<TracedRanks>
             profile.groups.push_back(std::move(trace.ranks));
         }
     }
+    if (q.modelled > 0) return stretched(profile, q.modelled / (profile.compute + profile.update));
     const double rate = q.machine.images_per_second;
     if (rate > 0)
         profile = stretched(profile, static_cast<double>(q.step.batch) / rate / (profile.compute + profile.update));
     if (q.precision == "bf16" && q.machine.bf16_speedup == 0)
         throw UsageError(
             "[scale] --precision bf16 wants a --machine file whose rank.bf16_speedup says how much faster a step is by "
-            "it: Keel itself trains in f32");
+            "it, or --model-of with a processor whose speed is modelled");
     return q.precision == "bf16" ? stretched(profile, 1 / q.machine.bf16_speedup) : profile;
 }
 

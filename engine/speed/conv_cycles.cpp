@@ -17,16 +17,26 @@ namespace {
 
 using namespace kernels;
 
-/// What inner loops reach of the rates of the ports, operands in the first two levels of cache: measured with each
-/// kernel alone on a Zen 4 (bench_conv, int8_conv) and, of the f32 tile, on a Xeon as well (docs/performance.md).
-constexpr double kTileShare = 0.93, kOuterShare = 0.93, kQuantizedShare = 0.95, kMatrixTileShare = 0.9;
+// What kernels reach alone, on operands in the first two levels of cache, as measured on a Zen 4
+// (bench/single_kernels): the numbers below are its cycles, of which a node takes as many fewer as its rates are
+// higher.
 
-/// Cycles of bookkeeping for a register tile, and for each of its pixels at each tap.
-constexpr double kTileCycles = 40, kPixelCycles = 2;
-
-/// Vector instructions for a vector of a result that an epilogue takes: moments forward, a batch norm's gradient in
-/// backward data.
-constexpr double kMomentsOps = 5, kGradientOps = 9;
+/// Of the rate of multiply-adds in the inner loops: of f32, bf16 and bytes by vectors; of matrix tiles, which nobody
+/// has measured, what their loads leave of it.
+constexpr double kProductShare = 0.96, kQuantizedShare = 0.98, kMatrixTileShare = 0.9;
+/// Of a call of a register tile, of each panel of it, and of an outer product: chains that fill and drain, branches.
+constexpr double kTileCycles = 150, kPanelCycles = 15, kOuterCycles = 130;
+/// Of a pixel of a tile at a tap, and of a row of a packed map at a tap: where it is.
+constexpr double kPixelCycles = 2, kRowCycles = 20;
+/// Vector instructions for 16 results that an epilogue takes: moments forward, a batch norm's gradient in backward
+/// data.
+constexpr double kMomentsOps = 7, kGradientOps = 30;
+/// Vector instructions that round 16 values to bf16, to words of neighbors and to halves of words.
+constexpr double kRoundOps = 4, kHalfOps = 6;
+/// Cycles of an element of weights that is transposed, one by one.
+constexpr double kTransposeCycles = 3;
+/// oneDNN's convolutions of few channels, of the peak: forward, backward weights.
+constexpr double kStemShare = 0.92;
 
 double of(std::int64_t count) { return static_cast<double>(count); }
 
@@ -41,7 +51,7 @@ public:
           word_(numbers == Numbers::bf16 ? 2 : 1),
           tiles_(numbers == Numbers::bf16 && node.rates.bf16_tiles > 0),
           lanes_(node.lanes()),
-          tile_(tile_of(node.isa)),
+          tile_(tile_of(node.isa, numbers == Numbers::bf16)),
           // Imitated, a word is two multiply-adds of f32, after two instructions that take it apart.
           multiply_adds_(numbers == Numbers::bf16 && node.rates.bf16 > 0 ? node.rates.bf16 / (4 * lanes_)
                          : numbers == Numbers::bf16                      ? node.rates.f32 / (2 * lanes_) / 3
@@ -52,7 +62,7 @@ public:
             weights(igemm_weights_work(g_, tile_.columns), false);
         } else if (pass_ == ConvPass::backward_data) {
             for (const auto& gather : igemm::backward_gathers(g_)) points(gather.conv);
-            c_.other += of(g_.weights_elements()) / lanes_ * (1 / rates_.loads + 8);  // transposed, element by element
+            c_.other += of(g_.weights_elements()) * kTransposeCycles;
         } else {
             points(igemm::forward_gather(g_));
         }
@@ -61,9 +71,7 @@ public:
     }
 
     ConvCycles winograd() {
-        const double weights_elements = of(kWinogradPositions * g_.ic * g_.oc);
-        // 9 loads, some 50 sums and products, 16 stores of a vector of columns.
-        const double transform = of(g_.ic * g_.oc) / lanes_ * std::max(50 / rates_.sums, 16 / rates_.stores);
+        const double kernels = of(g_.ic * g_.oc), transform = kernels / lanes_ * (50 / rates_.sums + 16 * written());
         if (pass_ == ConvPass::backward_weights) {
             weights(winograd_weights_work(g_, tile_.columns), true);
             c_.other += transform;
@@ -72,51 +80,54 @@ public:
         const bool back = pass_ == ConvPass::backward_data;
         const Conv2dGeometry of_pass = back ? winograd_backward_geometry(g_) : g_;
         const WinogradTiles tiles(of_pass);
-        const double count = of(tiles.count());
-        c_.other += count * of(of_pass.ic) / lanes_ * source_cycles();
-        const double rows = of(even_share(tiles.count(), tile_.rows));
-        const double height = std::min(rows, of(tile_.rows));
-        products(of(kWinogradPositions) * std::ceil(count / height) * of(of_pass.oc / tile_.columns), height,
-                 of(of_pass.ic / word_));
-        finish(of(kWinogradPositions) * count * of(of_pass.oc) / lanes_, 1);
-        c_.other +=
-            count * of(of_pass.oc) / lanes_ * std::max({24 / rates_.sums, 16 / rates_.loads, 4 / rates_.stores});
+        const double count = of(tiles.count()), results = count * of(of_pass.oc) / lanes_;
+        c_.other += count * of(of_pass.ic) / lanes_ * source_cycles(false);
+        const double height = of(std::min(tiles.count(), tile_.rows)),
+                     calls = kWinogradPositions * std::ceil(count / height);
+        products(calls, of(of_pass.oc / tile_.columns), height, of(of_pass.ic / word_));
+        finish(kWinogradPositions * results, 1);
+        c_.other += results * (24 / rates_.sums + 16 * read() + 4 * written());
         c_.other += count * kWinogradPositions * kPixelCycles;
         sinks(of(of_pass.n * of_pass.oh() * of_pass.ow() * of_pass.oc));
         if (pass_ != ConvPass::infer) {
-            c_.other += transform * (back ? 2 : 1);  // backward data turns them around first
-            pairs(weights_elements);
+            c_.other += transform + (back ? 9 * kernels * kTransposeCycles : 0);
+            pairs(kWinogradPositions * kernels);
         }
         return c_;
     }
 
-    /// As oneDNN's kernels of few channels reach: its stem makes that share of the peak.
     ConvCycles onednn() {
-        constexpr double kShare = 0.62;
-        c_.products = of(g_.macs()) / (lanes_ * node_.rates.f32 / (2 * lanes_)) / kShare;
+        c_.products = 2 * of(g_.macs()) / rates_.f32 / kStemShare;
         return c_;
     }
 
 private:
     /// Loads and stores of a vector that is copied.
-    double copy_cycles() const { return std::max(1 / rates_.loads, 1 / rates_.stores); }
-    /// A vector of the sixteen pixels under a Winograd tile: 32 sums.
-    double source_cycles() const {
-        return std::max({32 / rates_.sums, 16 / rates_.loads, 16 / rates_.stores}) +
-               (word_ == 2 ? 32 / rates_.sums : 0);
-    }
+    double copied() const { return 1 / rates_.loads + 1 / rates_.stores; }
+    /// A vector that goes to the second-level cache, from which its line came, or comes from there.
+    double written() const { return 2 * read(); }
+    double read() const { return 4 * lanes_ / rates_.l2_bytes; }
 
-    /// `count` register tiles of `rows` rows over `depth` words.
-    void products(double count, double rows, double depth) {
+    /// A vector of channels of the sixteen pixels under a Winograd tile: 32 sums, 16 stores far from one another, of
+    /// bf16 as words of neighbors, or of two tiles, of which the second finds the words in the first-level cache.
+    double source_cycles(bool of_weights) const {
+        if (word_ == 1) return 32 / rates_.sums + 16 * written();
+        return (32 + 16 * kRoundOps) / rates_.sums + (of_weights ? 16 : 8) * written();
+    }
+    double gradient_cycles() const { return (word_ == 1 ? 24 : 24 + 16 * kHalfOps) / rates_.sums + 16 * written(); }
+
+    /// `calls` register tiles of `rows` rows over `depth` words, each of some panels.
+    void products(double calls, double panels, double rows, double depth) {
         if (tiles_) {  // two by two tiles of 16 x 16 sums and 16 words: as many loads as products
             const double sums = std::ceil(rows / 16) * of(tile_.columns) / 16;
-            c_.products += count * sums * std::ceil(depth / 16) * 16 / kMatrixTileShare;
-            return;
+            c_.products += calls * panels * sums * std::ceil(depth / 16) * 16 / kMatrixTileShare;
+        } else {
+            const double vectors = of(tile_.columns) / lanes_;
+            const double cycles = std::max(rows * vectors / multiply_adds_, (rows + vectors) / rates_.loads);
+            // A chain of multiply-adds takes four cycles a step.
+            c_.products += calls * panels * depth * std::max(cycles, 4.0) / kProductShare;
         }
-        const double vectors = of(tile_.columns) / lanes_;
-        const double cycles = std::max(rows * vectors / multiply_adds_, (rows + vectors) / rates_.loads);
-        // A chain of multiply-adds takes four cycles a step.
-        c_.products += count * depth * std::max(cycles, 4.0) / kTileShare;
+        c_.other += calls * (kTileCycles + panels * kPanelCycles);
     }
 
     /// Vectors of sums that leave the registers, `visits` times.
@@ -126,11 +137,11 @@ private:
 
     /// Weights that each pass rounds to pairs of bf16.
     void pairs(double elements) {
-        if (word_ == 2) c_.other += elements / lanes_ * 3;
+        if (word_ == 2) c_.other += elements / lanes_ * (2 * kRoundOps / rates_.sums + copied());
     }
 
     void sinks(double elements) {
-        if (word_ == 2) c_.other += elements / lanes_ * 3 / rates_.sums;  // rounding
+        if (word_ == 2) c_.other += elements / lanes_ * (kRoundOps / rates_.sums + copied());
         if (!team_.sinks) return;
         const double ops = pass_ == ConvPass::backward_data ? kGradientOps : kMomentsOps;
         c_.other += elements / lanes_ * ops / rates_.sums;
@@ -139,17 +150,15 @@ private:
     void points(const igemm::GatherConv& conv) {
         const GridDivision d = divide_points(conv.points(), conv.columns, tile_, team_.threads, team_.sinks);
         const double height = of(std::min(d.tile_rows, conv.points())), count = std::ceil(of(conv.points()) / height),
-                     panels = of(d.panels), taps = of(std::ssize(conv.taps)), depth = of(conv.depth / word_);
-        products(count * panels, height, depth * taps);
+                     taps = of(std::ssize(conv.taps)), depth = of(conv.depth / word_);
         const auto visits = of(std::ssize(igemm::depth_blocks(std::ssize(conv.taps), conv.depth / word_)));
+        products(count * visits, of(d.panels), height, depth * taps / visits);
         finish(count * height * of(conv.columns) / lanes_, visits);
-        c_.other += count * visits * panels * kTileCycles / 4 + count * kTileCycles;
         c_.other += count * taps * height * kPixelCycles;
         // Rows of a tile that lie unevenly, or a power of two apart, are copied side by side.
-        const bool apart = conv.depth * conv.step_w * 4 % 4096 == 0;
-        double copied = apart ? 1 : 0;
-        if (!apart && !conv.flat()) copied = std::min(1.0, height / of(conv.grid_w));
-        c_.other += copied * count * height * taps * depth / lanes_ * copy_cycles() * 1.5;
+        const bool apart = conv.depth * conv.step_w * 4 / word_ % 4096 == 0;
+        const double uneven = conv.flat() ? 0 : std::min(1.0, height / of(conv.grid_w));
+        c_.other += (apart ? 1 : uneven) * count * height * taps * depth / lanes_ * copied() * 1.4;
         sinks(of(conv.points() * conv.columns));
     }
 
@@ -157,24 +166,25 @@ private:
     void weights(const WeightsWork& work, bool winograd) {
         const double pixels = of(work.rows * work.products) / of(word_);  // words of them, times taps or positions
         const double widths = std::ceil(of(work.ic) / of(tile_.rows)), panels = of(work.oc / tile_.columns);
-        const double rows = of(work.ic) / widths;
-        if (tiles_) {
+        const double rows = of(work.ic) / widths, vectors = of(tile_.columns) / lanes_;
+        if (tiles_)
             c_.products += std::ceil(of(work.ic) / 16) * std::ceil(of(work.oc) / 16) * std::ceil(pixels / 16) * 16 /
                            kMatrixTileShare;
-        } else {
-            const double vectors = of(tile_.columns) / lanes_;
+        else
             c_.products += widths * panels * pixels *
-                           std::max(rows * vectors / multiply_adds_, (rows + vectors) / rates_.loads) / kOuterShare;
-        }
+                           std::max(rows * vectors / multiply_adds_, (rows + vectors) / rates_.loads) / kProductShare;
+        // Products are read and written once for a block of pixels: some 128, of words.
+        const double blocks = std::ceil(pixels / 128);
+        c_.other += blocks * widths * panels * (rows * vectors * copied() + kOuterCycles);
         const double maps = of(work.rows * work.products) / lanes_;
         if (winograd) {  // positions are counted in products
-            c_.other += maps / kWinogradPositions *
-                        (of(work.ic) * source_cycles() + of(work.oc) * std::max(12 / rates_.sums, 16 / rates_.stores));
+            c_.other +=
+                maps / kWinogradPositions * (of(work.ic) * source_cycles(true) + of(work.oc) * gradient_cycles());
             return;
         }
-        const double taps = of(std::int64_t{g_.kh} * g_.kw);
-        c_.other += maps * of(work.ic) * copy_cycles() + maps / taps * of(work.oc) * copy_cycles();
-        c_.other += of(work.rows) * taps * widths * 20;
+        const double taps = of(std::int64_t{g_.kh} * g_.kw), round = word_ == 2 ? 8 / rates_.sums : 0;
+        c_.other += maps * of(work.ic) * (1.6 * copied() + round) + maps / taps * of(work.oc) * 1.4 * copied();
+        c_.other += of(work.rows) * taps * widths * kRowCycles;
     }
 
     const Node& node_;
@@ -214,7 +224,7 @@ ConvCycles quantized(const Node& node, const Conv2dGeometry& g, const ConvTeam& 
         c.products = tiles * vectors * groups * std::max({rows / rate, loads, 4 / most}) / kQuantizedShare;
         c.other = after;
     }
-    c.other += tiles * std::ceil(vectors / of(plan.variant->vectors)) * kTileCycles;
+    c.other += tiles * std::ceil(vectors / of(plan.variant->vectors)) * 40;
     if (!plan.flat()) c.other += tiles * of(plan.segments) * rows * kPixelCycles;
     return c;
 }
@@ -223,7 +233,7 @@ ConvCycles quantized(const Node& node, const Conv2dGeometry& g, const ConvTeam& 
 
 ConvCycles conv_cycles(const Node& node, const Conv2dGeometry& g, ConvPass pass, const ConvTeam& team,
                        Numbers numbers) {
-    const ConvAlgorithm algorithm = conv_algorithm(g, pass, node.isa);
+    const ConvAlgorithm algorithm = conv_algorithm(g, pass, node.isa, team.halves);
     Counter counter(node, g, pass, team, algorithm == ConvAlgorithm::onednn ? Numbers::f32 : numbers);
     ConvCycles c = algorithm == ConvAlgorithm::qconv      ? quantized(node, g, team)
                    : algorithm == ConvAlgorithm::winograd ? counter.winograd()

@@ -27,7 +27,6 @@ struct Node {
     double l2, l3;              ///< bytes: of a core; of a socket
     double core_gbs, node_gbs;  ///< of memory: what one core reads and writes, what the socket does; 1e9 bytes a second
     double region_us = 1.5;     ///< from the end of one region of the team to the begin of the next
-    double loose_us = 1.0;      ///< of a span of work, for what the engine does around it
 
     int lanes() const { return isa.includes(Isa::avx512) ? 16 : 8; }
 };

@@ -34,10 +34,16 @@ struct ModelledSpan {
 
 struct ModelledStep {
     std::vector<ModelledSpan> spans;  ///< in the order of the recording
-    double seconds = 0;
+    double seconds = 0, measured = 0;
 };
 
-/// Models the spans of the recording's first thread, which is one step of an engine whose maps are as `options` say.
-ModelledStep model_step(const profile::Recording& step, const Node& node, const ModelOptions& options);
+/// Models the spans of the recording's first thread, which are those of `steps` equal steps of an engine whose maps are
+/// as `options` say. What was measured of a span is the least of the steps. Throws UsageError for steps that differ.
+ModelledStep model_step(const profile::Recording& recording, int steps, const Node& node, const ModelOptions& options);
+
+/// Returns the recording of a step of `n` images as those of fewer and of more images let it be drawn as a line: what
+/// its spans compute and move. Throws UsageError where the two have different spans.
+profile::Recording drawn_to(const profile::Recording& fewer, std::int64_t n_fewer, const profile::Recording& more,
+                            std::int64_t n_more, std::int64_t n);
 
 }  // namespace keel::speed

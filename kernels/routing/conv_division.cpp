@@ -34,7 +34,7 @@ void add_grid(const GridDivision& d, double macs, ConvDivision& to) {
 }
 
 ConvDivision divide_weights(const Conv2dGeometry& g, const ConvTeam& team, ConvAlgorithm algorithm) {
-    const TileShape tile = tile_of(team.isa);
+    const TileShape tile = tile_of(team.isa, team.halves);
     const WeightsWork work = algorithm == ConvAlgorithm::winograd ? winograd_weights_work(g, tile.columns)
                                                                   : igemm_weights_work(g, tile.columns);
     const WeightsPlan plan = plan_weights(work, tile, team.threads, work.rows);
@@ -94,29 +94,29 @@ std::string_view name_of(ConvAlgorithm algorithm) {
 double ConvDivision::total() const { return std::accumulate(macs.begin(), macs.end(), 0.0); }
 double ConvDivision::largest() const { return macs.empty() ? 0 : *std::max_element(macs.begin(), macs.end()); }
 
-TileShape tile_of(const Isa& isa) {
-    const IgemmVariant& variant = select(igemm_variants, isa);
-    return {variant.rows, variant.columns};
+TileShape tile_of(const Isa& isa, bool halves) {
+    const IgemmVariant& variant = halves ? select(igemm_bf16_variants, isa).words : select(igemm_variants, isa);
+    return {variant.rows, variant.columns, variant.row_unit};
 }
 
-ConvAlgorithm conv_algorithm(const Conv2dGeometry& g, ConvPass pass, const Isa& isa) {
+ConvAlgorithm conv_algorithm(const Conv2dGeometry& g, ConvPass pass, const Isa& isa, bool halves) {
     if (pass == ConvPass::quantized) return ConvAlgorithm::qconv;
-    const int columns = igemm_columns(isa);
+    const DType type = halves ? DType::bf16 : DType::f32;
     if (pass == ConvPass::infer) {
         if (!forwards_own(g, isa)) return ConvAlgorithm::onednn;
-        return winograd_wins_transformed(g, columns) ? ConvAlgorithm::winograd : ConvAlgorithm::igemm;
+        return winograd_wins_transformed(g, isa, type) ? ConvAlgorithm::winograd : ConvAlgorithm::igemm;
     }
-    if (!igemm_serves(g, columns) || isa == Isa::scalar) return ConvAlgorithm::onednn;
-    return winograd_wins(g, columns) ? ConvAlgorithm::winograd : ConvAlgorithm::igemm;
+    if (!igemm_serves(g, igemm_columns(isa)) || isa == Isa::scalar) return ConvAlgorithm::onednn;
+    return winograd_wins(g, isa, type) ? ConvAlgorithm::winograd : ConvAlgorithm::igemm;
 }
 
 ConvDivision divide_conv(const Conv2dGeometry& g, ConvPass pass, const ConvTeam& team) {
     check_geometry(g);
-    const ConvAlgorithm algorithm = conv_algorithm(g, pass, team.isa);
+    const ConvAlgorithm algorithm = conv_algorithm(g, pass, team.isa, team.halves);
     if (algorithm == ConvAlgorithm::qconv) return divide_quantized(g, team);
     if (algorithm == ConvAlgorithm::onednn) return divide_pieces(g, pass, team.threads);
     if (pass == ConvPass::backward_weights) return divide_weights(g, team, algorithm);
-    const TileShape tile = tile_of(team.isa);
+    const TileShape tile = tile_of(team.isa, team.halves);
     const auto macs = static_cast<double>(g.macs());
     ConvDivision result{algorithm, 0};
     if (algorithm == ConvAlgorithm::winograd) {

@@ -24,6 +24,7 @@ struct ConvTeam {
     Isa isa;
     std::int64_t threads;
     bool sinks = false;
+    bool halves = false;  ///< maps are of bf16
 };
 
 struct ConvDivision {
@@ -37,11 +38,11 @@ struct ConvDivision {
     double share(std::int64_t threads) const { return total() / (static_cast<double>(threads) * largest()); }
 };
 
-/// Returns the register tile of f32 of an ISA.
-TileShape tile_of(const Isa& isa);
+/// Returns the register tile of an ISA, of words of f32 or of bf16.
+TileShape tile_of(const Isa& isa, bool halves = false);
 
 /// Returns the algorithm that the rules choose. Tuning (choice.h) is left out.
-ConvAlgorithm conv_algorithm(const Conv2dGeometry& g, ConvPass pass, const Isa& isa);
+ConvAlgorithm conv_algorithm(const Conv2dGeometry& g, ConvPass pass, const Isa& isa, bool halves = false);
 
 ConvDivision divide_conv(const Conv2dGeometry& g, ConvPass pass, const ConvTeam& team);
 
