@@ -38,13 +38,14 @@ Flags after_products(const Graph& graph) {
     return after;
 }
 
-/// The buffers that lead to a product.
-Flags before_products(const Graph& graph) {
-    Flags before(graph);
-    for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node)
-        if (node->op.multiplies_floats() || before[node->dst])
-            for_each_read(*node, [&](const Value& value, std::string_view) { before.set(value); });
-    return before;
+/// The buffers that lead to a node of those for which `counts` holds, by their numbers.
+template <class Counts>
+Flags before(const Graph& graph, Counts counts) {
+    Flags flags(graph);
+    for (std::size_t i = graph.nodes.size(); i-- > 0;)
+        if (const Node& node = graph.nodes[i]; counts(i) || flags[node.dst])
+            for_each_read(node, [&](const Value& value, std::string_view) { flags.set(value); });
+    return flags;
 }
 
 }  // namespace
@@ -52,20 +53,22 @@ Flags before_products(const Graph& graph) {
 std::string use_bf16_maps(Graph& graph) {
     if (std::ranges::any_of(graph.buffers, &Buffer::quantized))
         return "the model is quantized: its layers of int8 stay so, and what is left of floats stays f32";
-    const Flags after = after_products(graph), before = before_products(graph);
+    const Flags after = after_products(graph),
+                before_any = before(graph, [&](std::size_t i) { return graph.nodes[i].op.multiplies_floats(); });
     Flags halves(graph);
-    bool some = false;
+    std::vector<bool> chosen;
     for (const Node& node : graph.nodes) {
-        if (!any_read(node, after) || !before[node.dst] || !node.op.multiplies_bf16(graph, node)) continue;
-        for_each_value(node, [&](const Value& value) { halves.set(value); });
-        some = true;
+        chosen.push_back(any_read(node, after) && before_any[node.dst] && node.op.multiplies_bf16(graph, node));
+        if (chosen.back()) for_each_value(node, [&](const Value& value) { halves.set(value); });
     }
-    if (!some) return "no layer between the first and the last one has kernels for bf16";
+    if (std::ranges::find(chosen, true) == chosen.end())
+        return "no layer between the first and the last one has kernels for bf16";
+    const Flags before_chosen = before(graph, [&](std::size_t i) { return chosen[i]; });
     for (int i = 0; i < static_cast<int>(graph.buffers.size()); ++i) {
         const Value whole{i, 0, graph.buffers[static_cast<std::size_t>(i)].c};
         const bool outside = i == graph.src.buffer || i == graph.dst.buffer;
         graph.buffers[static_cast<std::size_t>(i)].halves =
-            !outside && (halves[whole] || (after[whole] && before[whole]));
+            !outside && (halves[whole] || (after[whole] && before_chosen[whole]));
     }
     return "";
 }

@@ -9,10 +9,10 @@
 namespace keel::graph {
 
 /// Makes maps of floats bf16: those of each product that has kernels for bf16 and is neither the first nor the last one
-/// on a path, and all others with a product before and after them, whatever makes and reads them. What the graph reads
-/// and what it gives stay f32, as does all before the first product and after the last one. Returns why nothing was
-/// changed, for people: a quantized graph keeps its floats, and one without such a product gains nothing. Empty: it
-/// was.
+/// on a path, and all others after a product and before such a one, whatever makes and reads them. What the graph reads
+/// and what it gives stay f32, as does all before the first product and what the last ones alone read. Returns why
+/// nothing was changed, for people: a quantized graph keeps its floats, and one without such a product gains nothing.
+/// Empty: it was.
 std::string use_bf16_maps(Graph& graph);
 
 /// Whether a node reads or writes a map of bf16.
