@@ -24,7 +24,7 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 }
 
 /// Where the columns that count are.
-struct Columns {
+struct TableColumns {
     std::size_t name = kNone, patient = kNone, count = 0;
     std::vector<std::size_t> labels, attributes;
 };
@@ -55,7 +55,7 @@ public:
         columns_.labels.assign(wanted.size(), kNone);
     }
 
-    Columns read(const std::vector<std::string>& heading, ScoreTable& table) {
+    TableColumns read(const std::vector<std::string>& heading, ScoreTable& table) {
         columns_.count = heading.size();
         std::string strange;
         for (std::size_t at = 0; at < heading.size(); ++at) {
@@ -105,7 +105,7 @@ private:
     std::span<const char* const> known_;
     const std::vector<std::string>& wanted_;
     std::string where_;
-    Columns columns_;
+    TableColumns columns_;
 };
 
 double finite(const std::string& field, bool decimal_comma, const std::string& where) {
@@ -128,7 +128,7 @@ ScoreTable read_score_table(const std::string& path, std::span<const char* const
     const TableFile file(path);
     const bool commas = file.form().find("commas") != std::string::npos;
     ScoreTable table;
-    const Columns columns = HeadingReader(known, wanted, path + ":1").read(file.header(), table);
+    const TableColumns columns = HeadingReader(known, wanted, path + ":1").read(file.header(), table);
     std::unordered_set<std::string> seen;
     file.for_each_row([&](TableRow& row) {
         const std::string where = file.where(row);
