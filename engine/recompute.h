@@ -9,10 +9,12 @@
 
 namespace keel {
 
-/// Makes a map when it is first asked for and holds it from then on; to the bit what it was before.
+/// Makes a map when it is first asked for and holds it from then on; to the bit what it was before. `passes`: how many
+/// maps are to be made for it at most, it included.
 class Recompute {
 public:
-    explicit Recompute(std::function<Tensor()> make) : make_(std::move(make)) {}
+    Recompute(std::function<Tensor()> make, int passes) : make_(std::move(make)), passes_(passes) {}
+    int passes() const { return passes_; }
     const Tensor& map() {
         if (!map_) map_ = make_();
         return map_;
@@ -20,6 +22,7 @@ public:
 
 private:
     std::function<Tensor()> make_;
+    int passes_;
     Tensor map_;
 };
 

@@ -176,10 +176,7 @@ void BatchNormBackward<T>::begin(const RowChunks& chunks) {
 
 template <class T>
 std::array<RowMap, 2> BatchNormBackward<T>::reads() const {
-    if constexpr (std::is_same_v<T, float>)
-        return {{{src_, g_.src_ld}, {sum_, g_.diff_src_ld}}};
-    else
-        return {};  // rows of half the width are not what is fetched beside rows of f32
+    return {{{src_, g_.src_ld, sizeof(T)}, {sum_, g_.diff_src_ld, sizeof(T)}}};
 }
 
 template <class T>

@@ -46,8 +46,9 @@ struct BatchNormBf16Variant : BatchNormVariant<Bf16> {
                                 const BatchNormRows<Bf16, float, Bf16>& rows, double* sum_dy, double* sum_dy_src);
 };
 
-extern const BatchNormBf16Variant batch_norm_bf16_avx512, batch_norm_bf16_avx2, batch_norm_bf16_scalar;
+extern const BatchNormBf16Variant batch_norm_bf16_avx512_bf16, batch_norm_bf16_avx512, batch_norm_bf16_avx2,
+    batch_norm_bf16_scalar;
 inline constexpr const BatchNormBf16Variant* batch_norm_bf16_variants[] = {
-    &batch_norm_bf16_avx512, &batch_norm_bf16_avx2, &batch_norm_bf16_scalar};
+    &batch_norm_bf16_avx512_bf16, &batch_norm_bf16_avx512, &batch_norm_bf16_avx2, &batch_norm_bf16_scalar};
 
 }  // namespace keel::kernels

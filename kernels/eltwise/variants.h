@@ -35,8 +35,8 @@ struct EltwiseBf16Variant : EltwiseVariant<Bf16> {
 extern const EltwiseVariant<float> eltwise_avx512, eltwise_avx2, eltwise_scalar;
 inline constexpr const EltwiseVariant<float>* eltwise_variants[] = {&eltwise_avx512, &eltwise_avx2, &eltwise_scalar};
 
-extern const EltwiseBf16Variant eltwise_bf16_avx512, eltwise_bf16_avx2, eltwise_bf16_scalar;
-inline constexpr const EltwiseBf16Variant* eltwise_bf16_variants[] = {&eltwise_bf16_avx512, &eltwise_bf16_avx2,
-                                                                      &eltwise_bf16_scalar};
+extern const EltwiseBf16Variant eltwise_bf16_avx512_bf16, eltwise_bf16_avx512, eltwise_bf16_avx2, eltwise_bf16_scalar;
+inline constexpr const EltwiseBf16Variant* eltwise_bf16_variants[] = {&eltwise_bf16_avx512_bf16, &eltwise_bf16_avx512,
+                                                                      &eltwise_bf16_avx2, &eltwise_bf16_scalar};
 
 }  // namespace keel::kernels

@@ -161,7 +161,8 @@ public:
                             !first || in_place,
                             last && f.relu,
                             nullptr,
-                            state_.memory()});
+                            state_.memory(),
+                            call_.word == 2});
         if (!last || !call_.activation) return;
         for (int r = 0; r < valid_; ++r) call_.activation.apply(dst[r], panels.size() * width);
     }
@@ -206,7 +207,8 @@ private:
              !first,
              last && f.relu,
              last ? rounded : nullptr,
-             state_.memory()});
+             state_.memory(),
+             true});
     }
 
     static constexpr std::int64_t kRow = kBlockDepth + kRowPadding;
@@ -257,7 +259,8 @@ private:
         if (next && (index == 1) == (call_.reads[0].data == nullptr)) return false;
         for (int r = 0; r < rows_; ++r)
             rows[r] = next ? dst[r] + rows_ * call_.conv.dst_step_w * target.map.ld
-                           : map.data + offsets_[r] * map.ld + column;
+                           : reinterpret_cast<const float*>(static_cast<const std::byte*>(map.data) +
+                                                            (offsets_[r] * map.ld + column) * map.bytes);
         return true;
     }
 

@@ -17,6 +17,10 @@ struct Bf16Word {
     static void store_half(std::uint16_t* p, Vec v, Lanes lanes) {
         store_bf16(p, v, lanes);
     }
+    /// Lanes rounded, each in the lower or in the upper half of a word.
+    static Bits lower(Vec v) { return reinterpret_cast<Bits>(rounded_bf16(v)) >> 16; }
+    static Bits upper(Vec v) { return reinterpret_cast<Bits>(rounded_bf16(v)) & 0xffff0000U; }
+    static Bits pair(Vec even, Vec odd) { return lower(even) | upper(odd); }
     static Vec multiply_add(Vec a, Vec b, Vec sum) {
         const Bits x = reinterpret_cast<Bits>(a), y = reinterpret_cast<Bits>(b);
         const Vec first = fma(reinterpret_cast<Vec>(x << 16), reinterpret_cast<Vec>(y << 16), sum);

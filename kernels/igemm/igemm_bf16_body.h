@@ -9,10 +9,6 @@
 namespace keel::kernels::simd {
 namespace {
 
-/// The words of lanes, each with a bf16 in its lower half, or in its upper half.
-inline Bits lower(Vec rounded) { return reinterpret_cast<Bits>(rounded) >> 16; }
-inline Bits upper(Vec rounded) { return reinterpret_cast<Bits>(rounded) & 0xffff0000U; }
-
 inline void store_words(float* p, Bits words) { store(p, reinterpret_cast<Vec>(words), AllLanes{}); }
 
 template <class Word>
@@ -35,7 +31,7 @@ inline void gather_bf16(const IgemmGather& t) {
 }
 
 /// Packs one vector of channels of pixels [begin, end), where `even` says that the first is the lower half of a word.
-template <class Lanes, class Convert>
+template <class Word, class Lanes, class Convert>
 inline void pack_pixels(const IgemmPack& t, std::int64_t begin, std::int64_t end, std::int64_t c, float* panel,
                         Lanes lanes, Convert convert) {
     const std::uint16_t* src = static_cast<const std::uint16_t*>(t.src) + c;
@@ -43,22 +39,22 @@ inline void pack_pixels(const IgemmPack& t, std::int64_t begin, std::int64_t end
     std::int64_t p = begin;
     if ((t.first + p) % 2 != 0 && p < end) {
         float* word = panel + (t.first + p) / 2 * t.width;
-        store_words(word, reinterpret_cast<Bits>(load(word, AllLanes{})) | upper(pixel(p)));
+        store_words(word, reinterpret_cast<Bits>(load(word, AllLanes{})) | Word::upper(pixel(p)));
         ++p;
     }
-    for (; p + 1 < end; p += 2) store_words(panel + (t.first + p) / 2 * t.width, lower(pixel(p)) | upper(pixel(p + 1)));
-    if (p < end) store_words(panel + (t.first + p) / 2 * t.width, lower(pixel(p)));
+    for (; p + 1 < end; p += 2) store_words(panel + (t.first + p) / 2 * t.width, Word::pair(pixel(p), pixel(p + 1)));
+    if (p < end) store_words(panel + (t.first + p) / 2 * t.width, Word::lower(pixel(p)));
 }
 
-template <class Lanes>
+template <class Word, class Lanes>
 inline void pack_pixels(const IgemmPack& t, std::int64_t begin, std::int64_t end, std::int64_t c, float* panel,
                         Lanes lanes) {
-    if (t.scale == nullptr) return pack_pixels(t, begin, end, c, panel, lanes, [](Vec v) { return v; });
+    if (t.scale == nullptr) return pack_pixels<Word>(t, begin, end, c, panel, lanes, [](Vec v) { return v; });
     const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);
     if (t.relu)
-        pack_pixels(t, begin, end, c, panel, lanes, [=](Vec v) { return rounded_bf16(relu(fma(v, scale, shift))); });
+        pack_pixels<Word>(t, begin, end, c, panel, lanes, [=](Vec v) { return relu(fma(v, scale, shift)); });
     else
-        pack_pixels(t, begin, end, c, panel, lanes, [=](Vec v) { return rounded_bf16(fma(v, scale, shift)); });
+        pack_pixels<Word>(t, begin, end, c, panel, lanes, [=](Vec v) { return fma(v, scale, shift); });
 }
 
 inline void pack_zeros(const IgemmPack& t, std::int64_t begin, std::int64_t end, float* panel) {
@@ -68,6 +64,7 @@ inline void pack_zeros(const IgemmPack& t, std::int64_t begin, std::int64_t end,
 
 /// As f32's pack: a store of a whole vector spills into the place of the next pair of pixels, which is written after
 /// it.
+template <class Word>
 inline void pack_bf16_pixels(const IgemmPack& t) {
     constexpr std::int64_t kChunk = 16;
     for (std::int64_t begin = 0; begin < t.pixels; begin += kChunk) {
@@ -77,9 +74,9 @@ inline void pack_bf16_pixels(const IgemmPack& t) {
             for (std::int64_t i = 0; i < t.width; i += kWidth) {
                 const std::int64_t left = t.src == nullptr ? 0 : t.channels - c - i;
                 if (left >= kWidth)
-                    pack_pixels(t, begin, end, c + i, panel + i, AllLanes{});
+                    pack_pixels<Word>(t, begin, end, c + i, panel + i, AllLanes{});
                 else if (left > 0)
-                    pack_pixels(t, begin, end, c + i, panel + i, FirstLanes(left));
+                    pack_pixels<Word>(t, begin, end, c + i, panel + i, FirstLanes(left));
                 else
                     pack_zeros(t, begin, end, panel + i);
             }
@@ -87,10 +84,10 @@ inline void pack_bf16_pixels(const IgemmPack& t) {
 }
 
 /// Stores lanes as the half of words that `half` says, lower before upper.
-template <class Lanes>
+template <class Word, class Lanes>
 inline void store_half(float* p, Vec v, WordHalf half, Lanes lanes) {
-    const Bits words = half == WordHalf::lower ? lower(rounded_bf16(v))
-                                               : reinterpret_cast<Bits>(load(p, lanes)) | upper(rounded_bf16(v));
+    const Bits words =
+        half == WordHalf::lower ? Word::lower(v) : reinterpret_cast<Bits>(load(p, lanes)) | Word::upper(v);
     store(p, reinterpret_cast<Vec>(words), lanes);
 }
 
@@ -101,7 +98,7 @@ inline void winograd_source_bf16(const WinogradSource& t) {
             Word::store_half(reinterpret_cast<std::uint16_t*>(t.v + position * t.v_position) + c, v, lanes);
         });
     source_of<std::uint16_t>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
-        store_half(t.v + position * t.v_position + c, v, t.half, lanes);
+        store_half<Word>(t.v + position * t.v_position + c, v, t.half, lanes);
     });
 }
 
@@ -111,16 +108,17 @@ inline void winograd_result_bf16(const WinogradResult& t) {
     result_of<std::uint16_t>(t, [](std::uint16_t* p, Vec v, auto lanes) { Word::store_half(p, v, lanes); });
 }
 
+template <class Word>
 inline void winograd_gradient_bf16(const WinogradGradient& t) {
-    gradient_of<std::uint16_t>(t, [&](float* p, Vec v, auto lanes) { store_half(p, v, t.half, lanes); });
+    gradient_of<std::uint16_t>(t, [&](float* p, Vec v, auto lanes) { store_half<Word>(p, v, t.half, lanes); });
 }
 
+template <class Word>
 inline void pair_rows(const IgemmPairRows& t) {
     const float *even = t.src, *odd = t.src + kColumns;
     for (std::int64_t k = 0; k < t.words; ++k, even += 2 * kColumns, odd += 2 * kColumns)
         for (std::int64_t j = 0; j < kColumns; j += kWidth)
-            store_words(t.dst + k * kColumns + j, lower(rounded_bf16(load(even + j, AllLanes{}))) |
-                                                      upper(rounded_bf16(load(odd + j, AllLanes{}))));
+            store_words(t.dst + k * kColumns + j, Word::pair(load(even + j, AllLanes{}), load(odd + j, AllLanes{})));
 }
 
 template <class Word>
@@ -135,10 +133,10 @@ inline void round_row(const IgemmRound& t) {
 /// `isa`: what Bf16Word needs.
 constexpr IgemmBf16Variant igemm_bf16(const Isa& isa) {
     return {isa,
-            {isa, kRows, kColumns, tile<Bf16Word>, outer<Bf16Word>, gather_bf16<Bf16Word>, pack_bf16_pixels,
-             winograd_source_bf16<Bf16Word>, winograd_result_bf16<Bf16Word>, winograd_weights, winograd_gradient_bf16,
-             winograd_weights_gradient},
-            pair_rows,
+            {isa, kRows, kColumns, tile<Bf16Word>, outer<Bf16Word>, gather_bf16<Bf16Word>, pack_bf16_pixels<Bf16Word>,
+             winograd_source_bf16<Bf16Word>, winograd_result_bf16<Bf16Word>, winograd_weights,
+             winograd_gradient_bf16<Bf16Word>, winograd_weights_gradient},
+            pair_rows<Bf16Word>,
             round_row<Bf16Word>,
             true};
 }

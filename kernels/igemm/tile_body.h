@@ -88,7 +88,7 @@ public:
         if (src.next != nullptr) add(src.next, steps_);
         if (!last_tap) return;
         for (const float* const* rows : t.ahead)
-            if (rows != nullptr) add(rows, t.panels * kColumns / (t.rounded == nullptr ? kLine : 2 * kLine));
+            if (rows != nullptr) add(rows, t.panels * kColumns / (t.halves_ahead ? 2 * kLine : kLine));
         const IgemmAhead& weights = t.ahead_weights;
         const std::int64_t line = weights.begin + (weights.end - weights.begin) * q / t.panels;
         weights_lines_ = weights.begin + (weights.end - weights.begin) * (q + 1) / t.panels - line;

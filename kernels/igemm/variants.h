@@ -39,10 +39,11 @@ struct IgemmTile {
     const float* const* ahead[2];
     IgemmAhead ahead_weights;  ///< likewise, into the second-level cache
     bool accumulate, relu;
-    /// Rows pixels of bf16 that take the results, rounded, in place of dst; `residual` and `ahead` are of bf16 then.
-    /// Null: dst takes them. Where the variant rounds (IgemmBf16Variant).
+    /// Rows pixels of bf16 that take the results, rounded, in place of dst; `residual` is of bf16 then. Null: dst takes
+    /// them. Where the variant rounds (IgemmBf16Variant).
     std::uint16_t* const* rounded = nullptr;
-    void* state = nullptr;  ///< of the thread, where the variant has some
+    void* state = nullptr;      ///< of the thread, where the variant has some
+    bool halves_ahead = false;  ///< `ahead` is of bf16
 };
 
 /// dst[r * dst_row + k] = relu?(src[r][k] * scale[k] + shift[k]) for r < rows, k < depth. Null scale: a copy. Of words

@@ -33,8 +33,8 @@ struct PoolVariant {
 extern const PoolVariant<float> pool_avx512, pool_avx2, pool_scalar;
 inline constexpr const PoolVariant<float>* pool_variants[] = {&pool_avx512, &pool_avx2, &pool_scalar};
 
-extern const PoolVariant<Bf16> pool_bf16_avx512, pool_bf16_avx2, pool_bf16_scalar;
-inline constexpr const PoolVariant<Bf16>* pool_bf16_variants[] = {&pool_bf16_avx512, &pool_bf16_avx2,
-                                                                  &pool_bf16_scalar};
+extern const PoolVariant<Bf16> pool_bf16_avx512_bf16, pool_bf16_avx512, pool_bf16_avx2, pool_bf16_scalar;
+inline constexpr const PoolVariant<Bf16>* pool_bf16_variants[] = {&pool_bf16_avx512_bf16, &pool_bf16_avx512,
+                                                                  &pool_bf16_avx2, &pool_bf16_scalar};
 
 }  // namespace keel::kernels

@@ -83,10 +83,10 @@ private:
     std::vector<double> values_;
 };
 
-/// Rows of floats, `ld` apart; null: none.
+/// Rows of elements of so many bytes, `ld` elements apart; null: none.
 struct RowMap {
-    const float* data = nullptr;
-    std::int64_t ld = 0;
+    const void* data = nullptr;
+    std::int64_t ld = 0, bytes = sizeof(float);
 };
 
 /// Takes the rows of a matrix as they are made, each chunk of them while it is in the cache of the thread that made it.

@@ -77,6 +77,12 @@ inline Vec choose(Mask m, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, m)
 inline Vec keep(Mask m, Vec a) { return _mm256_and_ps(m, a); }      ///< a where m, else 0
 inline Vec clear(Mask m, Vec a) { return _mm256_andnot_ps(m, a); }  ///< 0 where m, else a
 
+/// The upper halves of lanes, above zeros.
+inline Vec load_upper_halves(const std::uint16_t* p) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
 inline Vec from_bytes(__m128i bytes) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)); }
 inline __m128i to_bytes(Vec v) {
     const __m256i words = _mm256_cvtps_epi32(v);

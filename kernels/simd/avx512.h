@@ -30,6 +30,13 @@ constexpr Isa presented(const Isa&) { return Isa::avx2; }
 constexpr Isa presented(const Isa& isa) { return isa; }
 #endif
 constexpr Isa kIsa = presented(Isa::avx512);
+
+/// Returns a variant as that of another ISA, for which the same body is compiled.
+template <class Variant>
+constexpr Variant as_of(const Isa& isa, Variant variant) {
+    variant.isa = presented(isa);
+    return variant;
+}
 constexpr std::int64_t kWidth = 16;
 using Vec = __m512;
 using Mask = __mmask16;
@@ -92,6 +99,12 @@ inline Mask beats(Vec a, Vec b) {
 inline Vec choose(Mask m, Vec yes, Vec no) { return _mm512_mask_blend_ps(m, no, yes); }
 inline Vec keep(Mask m, Vec a) { return _mm512_maskz_mov_ps(m, a); }                         ///< a where m, else 0
 inline Vec clear(Mask m, Vec a) { return _mm512_mask_blend_ps(m, a, _mm512_setzero_ps()); }  ///< 0 where m, else a
+
+/// The upper halves of lanes, above zeros.
+inline Vec load_upper_halves(const std::uint16_t* p) {
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
 
 inline Vec from_bytes(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)); }
 inline __m128i to_bytes(Vec v) { return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)); }

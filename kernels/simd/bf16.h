@@ -13,11 +13,7 @@ namespace {
 typedef std::uint32_t Bits __attribute__((vector_size(sizeof(Vec))));
 typedef std::uint16_t Halves __attribute__((vector_size(sizeof(Vec) / 2)));
 
-inline Vec load_bf16(const std::uint16_t* p, AllLanes) {
-    Halves halves;
-    memcpy(&halves, p, sizeof halves);
-    return reinterpret_cast<Vec>(__builtin_convertvector(halves, Bits) << 16);
-}
+inline Vec load_bf16(const std::uint16_t* p, AllLanes) { return load_upper_halves(p); }
 
 /// Rounded to nearest, ties to even: the upper half of each lane, above whatever is in the lower one. A NaN is made
 /// quiet instead, for rounding could carry it to infinity.
@@ -28,8 +24,16 @@ inline Vec rounded_bf16(Vec v) {
     return reinterpret_cast<Vec>((is_nan & quiet) | (~is_nan & rounded));
 }
 
+inline Halves rounded_halves(Vec v) {
+#ifdef __AVX512BF16__
+    constexpr int kSubnormal = 0x20;  // which the instruction takes for zeros
+    if (_mm512_fpclass_ps_mask(v, kSubnormal) == 0) return reinterpret_cast<Halves>(_mm512_cvtneps_pbh(v));
+#endif
+    return __builtin_convertvector(reinterpret_cast<Bits>(rounded_bf16(v)) >> 16, Halves);
+}
+
 inline void store_bf16(std::uint16_t* p, Vec v, AllLanes) {
-    const Halves halves = __builtin_convertvector(reinterpret_cast<Bits>(rounded_bf16(v)) >> 16, Halves);
+    const Halves halves = rounded_halves(v);
     memcpy(p, &halves, sizeof halves);
 }
 
@@ -66,9 +70,7 @@ inline void stream_bytes(void* p, Bytes bytes) {
         _mm_stream_si128(static_cast<__m128i*>(p), reinterpret_cast<__m128i>(bytes));
 }
 /// Stores past the caches, to p aligned to half a vector.
-inline void stream(Bf16* p, Vec v) {
-    stream_bytes(p, __builtin_convertvector(reinterpret_cast<Bits>(rounded_bf16(v)) >> 16, Halves));
-}
+inline void stream(Bf16* p, Vec v) { stream_bytes(p, rounded_halves(v)); }
 
 }  // namespace
 }  // namespace keel::kernels::simd

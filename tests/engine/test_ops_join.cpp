@@ -133,3 +133,31 @@ TEST_CASE("of a chain of joins every second result is kept", "[ops]") {
         if (input.grad()) gradients += static_cast<std::size_t>(input.grad().storage_elements()) * sizeof(float);
     CHECK(Arena::global().statistics().in_use - before < gradients + map / 2);
 }
+
+TEST_CASE("of a chain of joins of bf16 one result of four is kept, and the others are made again to the bit",
+          "[ops][bf16]") {
+    Inputs x = narrowed(draw(32, 32, 1, 7), true);
+    for (std::size_t i : {0, 1}) x[i] = x[i].to(DType::bf16);
+    const Tensor cotangent = uniform(x[0].dims(), 9).to(DType::bf16), nothing = Tensor::zeros(x[0].dims(), DType::bf16);
+    // What an addition returns is kept, and adding zeros changes nothing.
+    const auto keeping = [&](const Inputs& inputs) {
+        return chain(inputs, [&](std::size_t i, const Tensor& branch, const Tensor& residual) {
+            return add(norm_add_relu(branch, parameters(inputs, i), {},
+                                     i == 0 ? Residual{residual, parameters(inputs, kBlocks - 1)} : Residual{residual}),
+                       nothing);
+        });
+    };
+    const Result wanted = run(x, keeping, cotangent), got = run(x, fused, cotangent);
+    const auto equal = [](const Tensor& a, const Tensor& b) {
+        return std::ranges::equal(a.to(DType::f32).values<float>(), b.to(DType::f32).values<float>());
+    };
+    CHECK(equal(got.dst, wanted.dst));
+    for (std::size_t i = 0; i < wanted.gradients.size(); ++i) CHECK(equal(got.gradients[i], wanted.gradients[i]));
+
+    for (const Tensor& input : x) input.set_requires_grad();
+    const std::size_t before = Arena::global().statistics().in_use, map = 2 * 32 * 32 * 32 * sizeof(Bf16);
+    const Tensor dst = fused(x);
+    const std::size_t used = Arena::global().statistics().in_use - before;
+    CHECK(used > 4 * map);  // three results of convolutions and the last join; and vectors
+    CHECK(used < 4 * map + map / 2);
+}

@@ -55,6 +55,14 @@ inline simde__m512i cvtepu8_epi32(__m128i v) {
     return simde_mm512_loadu_si512(words);
 }
 
+inline simde__m512i cvtepu16_epi32(__m256i v) {
+    std::uint16_t halves[16];
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(halves), v);
+    std::int32_t words[16];
+    for (int i = 0; i < 16; ++i) words[i] = halves[i];
+    return simde_mm512_loadu_si512(words);
+}
+
 inline __m128i cvtepi32_epi8(simde__m512i v) {
     std::int32_t words[16];
     simde_mm512_storeu_si512(words, v);
@@ -112,6 +120,14 @@ inline __m256bh cvtneps_pbh(simde__m512 v) {
     return result;
 }
 
+/// Those of `low` first.
+inline __m512bh cvtne2ps_pbh(simde__m512 high, simde__m512 low) {
+    const __m256bh parts[] = {cvtneps_pbh(low), cvtneps_pbh(high)};
+    __m512bh result;
+    std::memcpy(&result, parts, sizeof result);
+    return result;
+}
+
 inline simde__m512d cvtps_pd(__m256 v) {
     double values[8];
     _mm256_storeu_pd(values, _mm256_cvtps_pd(_mm256_castps256_ps128(v)));
@@ -136,6 +152,7 @@ inline __m256 cvtpd_ps(simde__m512d v) {
 #define _mm512_cvtps_epi32 keel::emulated::cvtps_epi32
 #define _mm512_cvtepi32_ps keel::emulated::cvtepi32_ps
 #define _mm512_cvtepu8_epi32 keel::emulated::cvtepu8_epi32
+#define _mm512_cvtepu16_epi32 keel::emulated::cvtepu16_epi32
 #define _mm512_cvtepi32_epi8 keel::emulated::cvtepi32_epi8
 #undef _mm512_madd_epi16  // SIMDe's alias has the masked one's parameters
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
@@ -147,5 +164,6 @@ inline __m256 cvtpd_ps(simde__m512d v) {
 #undef _mm512_dpbf16_ps
 #define _mm512_dpbf16_ps keel::emulated::dpbf16_ps
 #define _mm512_cvtneps_pbh keel::emulated::cvtneps_pbh
+#define _mm512_cvtne2ps_pbh keel::emulated::cvtne2ps_pbh
 #define _mm512_cvtps_pd keel::emulated::cvtps_pd
 #define _mm512_cvtpd_ps keel::emulated::cvtpd_ps
