@@ -78,6 +78,9 @@ void Pool::run(const Node& node, const RunMemory& memory) const {
     with_elements(memory.to(node.dst).type, [&]<class T>(T) { run_on<T>(node, memory); });
 }
 
-bool Pool::takes_bf16(const Graph& graph, const Node& node) const { return all_bf16(graph, node); }
+/// The prologue's results would be rounded before they are averaged.
+bool Pool::takes_bf16(const Graph& graph, const Node& node) const {
+    return all_bf16(graph, node) && (kind == PoolKind::max || !prologue);
+}
 
 }  // namespace keel::graph

@@ -52,14 +52,17 @@ struct Feed {
     void check(const graph::NodeCheck&) const {}
     void run(const graph::Node& node, const graph::RunMemory& memory) const {
         const kernels::Map dst = memory.to(node.dst);
-        for (std::int64_t p = 0; p < memory.pixels(node.dst); ++p)
-            for (std::int64_t k = 0; k < node.dst.c; ++k)
-                dst.floats()[p * dst.ld + k] =
-                    values.size() == 1 ? values[0] : values[static_cast<std::size_t>(p * node.dst.c + k)];
+        graph::with_elements(dst.type, [&]<class T>(T) {
+            for (std::int64_t p = 0; p < memory.pixels(node.dst); ++p)
+                for (std::int64_t k = 0; k < node.dst.c; ++k)
+                    static_cast<T*>(dst.data)[p * dst.ld + k] =
+                        values.size() == 1 ? values[0] : values[static_cast<std::size_t>(p * node.dst.c + k)];
+        });
     }
+    bool takes_bf16(const graph::Graph&, const graph::Node&) const { return true; }
 };
 
-/// dst = src.
+/// dst = src, as f32.
 struct Copy {
     static constexpr std::string_view kName = "copy";
     void fields(graph::Archive&) {}
@@ -68,8 +71,12 @@ struct Copy {
         const kernels::ConstMap src = memory.from(node.src);
         const kernels::Map dst = memory.to(node.dst);
         for (std::int64_t p = 0; p < memory.pixels(node.dst); ++p)
-            for (std::int64_t k = 0; k < node.dst.c; ++k) dst.floats()[p * dst.ld + k] = src.floats()[p * src.ld + k];
+            for (std::int64_t k = 0; k < node.dst.c; ++k)
+                graph::with_elements(src.type, [&]<class T>(T) {
+                    dst.floats()[p * dst.ld + k] = static_cast<const T*>(src.data)[p * src.ld + k];
+                });
     }
+    bool takes_bf16(const graph::Graph&, const graph::Node&) const { return true; }
 };
 
 /// How wide the buffers are beside what the operator reads and writes.
