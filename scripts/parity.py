@@ -79,7 +79,7 @@ def as_variant(tensors, order, channels, swapped):
     """The problem's tensors, or those of its result."""
     out = {}
     for key, value in tensors.items():
-        if key in ("images", "labels", "eval_logits", "train_logits"):
+        if key in ("images", "labels", "eval_logits", "inferred_logits", "train_logits"):
             value = value[order]
         if value.ndim == 4 and value.shape[1] == len(channels):
             value = value[:, channels]
@@ -117,6 +117,7 @@ def run_torch(name, problem, batch, steps, dtype, layout=torch.contiguous_format
     with torch.no_grad():
         model.eval()
         out = {"eval_logits": plain(logits_of(images))}
+    out["inferred_logits"] = out["eval_logits"]
     model.train()
     logits = logits_of(images)
     torch.nn.functional.cross_entropy(logits, labels).backward()

@@ -299,6 +299,13 @@ std::vector<Row> configurations() {
         {scale("--traces", "@scale/two_threads.json"), 3, "two threads of rank 0 update weights"},
         {scale("--traces", "@scale/huge.json"), 3, "times that are no microseconds of a run"},
         {scale("--traces", "@scale/long_wait.json"), 3, "a step whose waits are longer than itself"},
+        {{"predict", "--checkpoint", "%missing.safetensors", "--precision", "fp16", "%nothing"},
+         2,
+         "--precision: fp16 not in"},
+        {{"eval", "--checkpoint", "%missing.safetensors", "--data", "folder:%nothing", "--precision", ""},
+         2,
+         "not in {f32,bf16,auto}"},
+        {{"bench", "--model", "resnet20", "--mode", "infer", "--precision", "bf16;f32"}, 2, "not in {f32,bf16,auto}"},
         {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
         {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
     };

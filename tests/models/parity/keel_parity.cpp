@@ -1,6 +1,6 @@
 // Keel's side of scripts/parity.py: keel_parity MODEL PROBLEM RESULT BATCH STEPS LR MOMENTUM THREADS PRECISION
-// PROBLEM holds `state.NAME`, `images` {n, c, h, w} and `labels`. With STEPS 0, RESULT gets the logits in both modes
-// and, after one backward pass, `gradient.NAME` and `statistic.NAME`; else `losses` of that many SGD steps on one batch
+// PROBLEM holds `state.NAME`, `images` {n, c, h, w} and `labels`. With STEPS 0, RESULT gets the logits in both modes,
+// those of the inference compiler and, after one backward pass, `gradient.NAME` and `statistic.NAME`; else `losses` of that many SGD steps on one batch
 // after the other.
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +13,8 @@
 #include "engine/optimizer.h"
 #include "engine/precision.h"
 #include "engine/safetensors.h"
+#include "graph/build/trace.h"
+#include "graph/runtime.h"
 #include "kernels/parallel.h"
 #include "models/registry.h"
 
@@ -39,6 +41,15 @@ Tensor label_rows(const Tensor& labels, std::int64_t begin, std::int64_t n) {
                         {n});
 }
 
+/// Returns what the inference compiler makes of a model in evaluation mode.
+Tensor inferred_logits(nn::Module& model, const Tensor& src) {
+    const Runtime runtime(graph::trace(model, src.dim(1), src.dim(2), src.dim(3)), src.dim(0),
+                          PrecisionScope::current());
+    Tensor logits = Tensor::empty({src.dim(0), runtime.graph().dst.c});
+    runtime.run(src.dim(0), src.data<float>(), logits.data<float>());
+    return logits;
+}
+
 TensorFile one_step(nn::Module& model, const Tensors& problem) {
     const Tensor& labels = problem.at("labels");
     const Tensor src = image_rows(problem.at("images"), 0, labels.elements());
@@ -48,6 +59,7 @@ TensorFile one_step(nn::Module& model, const Tensors& problem) {
         const NoGrad scope;
         result.tensors.push_back({"eval_logits", model(src)});
     }
+    result.tensors.push_back({"inferred_logits", inferred_logits(model, src)});
     model.train(true);
     const Tensor logits = model(src);
     backward(cross_entropy(logits, labels));
