@@ -8,7 +8,7 @@ std::vector<std::string> PrecisionReport::add(const std::string& file, const Pre
     const Precision runs = model.runtime().precision();
     std::vector<std::string> notes;
     if (!model.runtime().refusal().empty())
-        notes.push_back("--precision bf16: " + file + " runs in f32: " + model.runtime().refusal());
+        notes.push_back(file + " runs in f32, not in bf16: " + model.runtime().refusal());
     const bool is_first = std::ranges::find(models_, Precision::bf16) == models_.end();
     if (const std::string slow = is_first ? imitation_warning(runs) : ""; !slow.empty())
         notes.push_back("--precision bf16: " + slow);

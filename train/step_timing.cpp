@@ -82,7 +82,7 @@ StepTiming infer(const StepTimingOptions& o, LoadedGraph model) {
     const Runtime& runtime = predictor.runtime();
     timing.precision = name(runtime.precision());
     timing.in_f32 = runtime.in_f32();
-    if (!runtime.refusal().empty()) timing.notes.push_back("--precision bf16: it runs in f32: " + runtime.refusal());
+    if (!runtime.refusal().empty()) timing.notes.push_back("it runs in f32, not in bf16: " + runtime.refusal());
     return timing;
 }
 

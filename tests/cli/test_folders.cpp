@@ -49,10 +49,11 @@ TEST_CASE("predict takes every file of a folder and those within it, and counts 
     write_image(folder / "images/IM000001", 3);
     write_text(folder / "images/notes.txt", "");
     write_text(folder / "images/._a.png", "resource fork");
-    const std::vector<std::string> line{"predict", "--checkpoint", folder / "model", folder / "images", "--json"};
+    std::vector<std::string> line{"predict", "--checkpoint", folder / "model", folder / "images", "--json"};
     const auto good = run_keel(line);
     INFO(good.err);
     CHECK(good.code == 0);
+    CHECK(keel::parse_json(good.out).at("precision") == "f32");
     const json images = keel::parse_json(good.out).at("images");
     REQUIRE(images.size() == 3);
     CHECK(images[2].at("path") == folder / "images/deep/er/b.PNG");
@@ -61,7 +62,9 @@ TEST_CASE("predict takes every file of a folder and those within it, and counts 
 
     for (const char* name : {"x.unknown", "y.unknown", "deep/z.mha"})
         write_text(folder / ("images/" + std::string(name)), "?");
+    line.insert(line.end(), {"--precision", "bf16"});
     const auto mixed = run_keel(line);
+    CHECK(keel::parse_json(mixed.out).at("precision") == "bf16");
     INFO(mixed.err);
     CHECK(mixed.code == 3);
     CHECK(keel::parse_json(mixed.out).at("images").size() == 3);
@@ -96,7 +99,10 @@ TEST_CASE("A flat folder is divided as the options say, and scored whole", "[fol
     const auto all = score({"--split", "all"});
     CHECK(keel::parse_json(all.out).at("samples") == 40);
     CHECK_THAT(all.err, contains("warning: the checkpoint was trained on samples of all"));
-    const auto ensemble = score({"--split", "all", "--checkpoint", run + "/checkpoints/last.safetensors"});
+    CHECK(keel::parse_json(all.out).at("precision") == "f32");
+    const auto ensemble =
+        score({"--split", "all", "--checkpoint", run + "/checkpoints/last.safetensors", "--precision", "bf16"});
+    CHECK(keel::parse_json(ensemble.out).at("precision") == "bf16");
     CHECK_THAT(ensemble.err, contains("last.safetensors: warning: the checkpoint was trained on samples of all") &&
                                  contains("best.safetensors: warning: the checkpoint was trained on samples of all"));
     const auto other = score({"--split-seed", "1"});

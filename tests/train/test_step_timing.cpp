@@ -4,6 +4,7 @@
 
 #include "distributed/thread_communicator.h"
 #include "engine/checkpoint.h"
+#include "engine/precision.h"
 #include "graph/build/graph_file.h"
 #include "graph/build/trace.h"
 #include "kernels/error.h"
@@ -43,6 +44,23 @@ TEST_CASE("Steps of every mode are timed after those before them", "[step_timing
         });
     }
     run_worlds({.ranks = 1}, [](World& world) { CHECK_THROWS_AS(time_steps(small("both"), world), UsageError); });
+}
+
+TEST_CASE("Steps of inference say what they ran in", "[step_timing]") {
+    run_worlds({.ranks = 1}, [](World& world) {
+        StepTimingOptions options = small("infer");
+        CHECK(time_steps(options, world).precision == "f32");
+        options.precision = "bf16";
+        const StepTiming timing = time_steps(options, world);
+        CHECK((timing.precision == "bf16" && timing.notes.empty()));
+        REQUIRE(timing.in_f32.size() >= 2);
+        CHECK((timing.in_f32.front() == "conv1" && timing.in_f32.back() == "fc"));
+        options.mode = "int8";
+        options.precision = "auto";
+        const StepTiming quantized = time_steps(options, world);
+        CHECK((quantized.precision == "f32" && quantized.in_f32.empty()));
+        CHECK(quantized.notes.size() == (multiplies_bf16() ? 1 : 0));
+    });
 }
 
 TEST_CASE("Ranks that train together say how long sums took, and are as fast as all of them", "[step_timing]") {
