@@ -41,13 +41,13 @@ const Algorithm kAlgorithms[] = {
     {"onednn", [](const Conv2dGeometry&) { return true; },
      [](const Conv2dGeometry& g) { return onednn::preferred_layout(g, true); },
      [](const Conv2dGeometry& g, const Buffers& b) {
-         onednn::forward(g, true, b.src_map(g).floats(), b.w(), b.layout, nullptr, b.dst_map(g).floats());
+         onednn::forward(g, true, read(b.src_map(g)), b.w(), b.layout, nullptr, b.dst_map(g));
      },
      [](const Conv2dGeometry& g, const Buffers& b) {
-         onednn::backward_data(g, b.dst_map(g).floats(), b.w(), b.layout, b.src_map(g).floats());
+         onednn::backward_data(g, read(b.dst_map(g)), b.w(), b.layout, b.src_map(g));
      },
      [](const Conv2dGeometry& g, const Buffers& b) {
-         onednn::backward_weights(g, b.src_map(g).floats(), b.dst_map(g).floats(), b.w(), b.layout, nullptr);
+         onednn::backward_weights(g, read(b.src_map(g)), read(b.dst_map(g)), b.w(), b.layout, nullptr);
      }},
     {"igemm", igemm_serves, panel_layout,
      [](const Conv2dGeometry& g, const Buffers& b) { igemm_forward(g, read(b.src_map(g)), b.w(), {}, b.dst_map(g)); },

@@ -55,9 +55,9 @@ void tune(const std::string& file) {
     const auto report = [](const kernels::ConvChoice& choice) {
         const auto& g = choice.geometry;
         spdlog::info(
-            "tuning: {}x{}x{}x{} to {} channels, kernel {}x{}, stride {}: {} (Keel {:.2f} ms, oneDNN {:.2f} ms)", g.n,
-            g.ih, g.iw, g.ic, g.oc, g.kh, g.kw, g.stride_h, choice.own ? "Keel" : "oneDNN", choice.own_ms,
-            choice.onednn_ms);
+            "tuning: {}x{}x{}x{} {} to {} channels, kernel {}x{}, stride {}: {} (Keel {:.2f} ms, oneDNN {:.2f} ms)",
+            g.n, g.ih, g.iw, g.ic, name(choice.type), g.oc, g.kh, g.kw, g.stride_h, choice.own ? "Keel" : "oneDNN",
+            choice.own_ms, choice.onednn_ms);
     };
     tune_convolutions(file, report, say_warning);
 }

@@ -36,7 +36,8 @@ Json to_json(const ConvChoice& c) {
             {"dilation", {g.dilation_h, g.dilation_w}},
             {"kernels", c.own ? "own" : "onednn"},
             {"own_ms", c.own_ms},
-            {"onednn_ms", c.onednn_ms}};
+            {"onednn_ms", c.onednn_ms},
+            {"maps", name(c.type)}};
 }
 
 ConvChoice from_json(const Json& json) {
@@ -54,7 +55,10 @@ ConvChoice from_json(const Json& json) {
     const auto kernels = json.at("kernels").get<std::string>();
     if (kernels != "own" && kernels != "onednn")
         throw InputError("kernels are \"own\" or \"onednn\", not \"" + kernels + "\"");
-    return {g, kernels == "own", json.at("own_ms").get<double>(), json.at("onednn_ms").get<double>()};
+    const std::string maps = json.value("maps", "f32");  // older files have no others
+    if (maps != "f32" && maps != "bf16") throw InputError("maps are \"f32\" or \"bf16\", not \"" + maps + "\"");
+    return {g, kernels == "own", json.at("own_ms").get<double>(), json.at("onednn_ms").get<double>(),
+            maps == "bf16" ? DType::bf16 : DType::f32};
 }
 
 }  // namespace

@@ -46,6 +46,17 @@ bool is_known_for_amx(const Processor& p) {
     return p.family == 6 && (p.model == 0x8f || p.model == 0xcf || p.model == 0xad || p.model == 0xae);
 }
 
+/// Those and the later ones of AMD's, from Zen 4 on.
+bool is_known_for_bf16(const Processor& p) {
+    const int of_ten = p.model / 16;
+    return is_known_for_amx(p) || p.family == 26 ||
+           (p.family == 25 && (of_ten == 1 || of_ten == 6 || of_ten == 7 || of_ten == 10));
+}
+
+std::string model_of(const Processor& p) {
+    return "processors of this family and model (" + std::to_string(p.family) + ", " + std::to_string(p.model) + ")";
+}
+
 }  // namespace
 
 std::string why_unavailable(const Isa& isa, const Processor& processor, const TilePermission& permission) {
@@ -80,8 +91,9 @@ std::vector<std::string> hidden_features(const Processor& processor) {
     if (any(processor.named, kTiles) && !contains(processor.named, kTiles))
         found.push_back("CPUID names a part of AMX only and lacks " + lacking(processor.named, kTiles) + ": " + who);
     if (is_known_for_amx(processor) && !any(processor.named, kTiles) && !saves(kSavesTiles))
-        found.push_back("processors of this family and model (" + std::to_string(processor.family) + ", " +
-                        std::to_string(processor.model) + ") have AMX, but CPUID names none: " + who);
+        found.push_back(model_of(processor) + " have AMX, but CPUID names none: " + who);
+    if (is_known_for_bf16(processor) && !contains(processor.named, Features::avx512_bf16))
+        found.push_back(model_of(processor) + " have AVX512_BF16, but CPUID does not name it: " + who);
     return found;
 }
 

@@ -16,8 +16,8 @@ std::string why_unavailable(const Isa& isa, const Processor& processor, const Ti
 std::vector<std::string> unused_features(const Isa& active, const Processor& processor);
 
 /// Returns a sentence for each feature that somebody hides: registers are saved that no feature of CPUID's needs, the
-/// reverse, parts of AMX without the others, or a model that is known for AMX has none. Hypervisors do this, by an
-/// older model of a processor than the one below, and it costs speed.
+/// reverse, parts of AMX without the others, or a model that is known for AMX or AVX512_BF16 has none. Hypervisors do
+/// this, by an older model of a processor than the one below, and it costs speed.
 std::vector<std::string> hidden_features(const Processor& processor);
 
 }  // namespace keel

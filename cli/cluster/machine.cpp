@@ -60,6 +60,9 @@ Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
     const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
     std::vector<std::string> others;
     for (const Machine::OtherIsa& other : m.other_isas) others.push_back(other.name + ": " + other.why_not);
+    Json kernels = Json::object();
+    for (const Machine::Kernels& of : m.kernels)
+        kernels[of.kind] = {{"isa", of.isa}, {"best", of.best}, {"why_not", or_null(of.why_not)}};
     return {
         {"cpu", m.cpu},
         {"features", m.features},
@@ -67,6 +70,7 @@ Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
         {"isa", m.isa},
         {"isa_forced", or_null(m.forced_isa)},
         {"isas_unused", others},
+        {"kernels", kernels},
         {"online_cpus", m.online_cpus},
         {"allowed_cpus", m.allowed_cpus},
         {"allowed_cores", m.allowed_cores},
@@ -95,6 +99,8 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
         {"ISA of the kernels", m.forced_isa.empty() ? m.isa : m.isa + " (forced by KEEL_ISA)"},
     };
     for (const Machine::OtherIsa& other : m.other_isas) rows.emplace_back("Not " + other.name, other.why_not);
+    for (const Machine::Kernels& of : m.kernels)
+        rows.emplace_back(of.kind, of.why_not.empty() ? of.isa : of.isa + ", not " + of.best + ": " + of.why_not);
     const std::vector<std::pair<std::string, std::string>> rest{
         {"Processors",
          fmt::format("{} online, {} allowed, of {} cores", m.online_cpus, m.allowed_cpus, m.allowed_cores)},

@@ -20,6 +20,10 @@ struct Machine {
     struct OtherIsa {
         std::string name, why_not;  ///< a sentence without its full stop
     };
+    struct Kernels {
+        std::string kind, isa, best, why_not;  ///< e.g. "bf16 convolutions"; why they do not run on the best: as above
+    };
+    std::vector<Kernels> kernels;
     std::vector<OtherIsa> other_isas;       ///< those that the one in use does not include
     std::vector<std::string> hidden;        ///< sentences of what a hypervisor or the operating system withholds
     int online_cpus = 0, allowed_cpus = 0;  ///< hyper-threads counted

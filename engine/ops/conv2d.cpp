@@ -57,15 +57,23 @@ kernels::ConstMap source(const Tensor& map) {
     return {same.data, same.ld, same.type};
 }
 
-/// Returns what the kernels of these weights can read of a map: bf16 in f32, where they are not Keel's own.
-Tensor readable(const Tensor& map, const Tensor& weights) {
-    if (!any_map(weights)) return map.to(param_type(map.dtype())).contiguous();
+/// Whether they multiply maps of `type`; bf16 is f32 to those that do not.
+bool takes(const Conv2dGeometry& g, const Tensor& weights, DType type) {
+    return type != DType::bf16 || kernels::takes_halves(g, weights.layout());
+}
+
+/// Returns what the kernels of these weights can read of a map.
+Tensor readable(const Conv2dGeometry& g, const Tensor& map, const Tensor& weights) {
+    if (!any_map(weights))
+        return (takes(g, weights, map.dtype()) ? map.detach() : map.to(param_type(map.dtype()))).contiguous();
     return map.dtype() == DType::bf16 && !kernels::takes_map(weights.layout(), source(map)) ? map.clone()
                                                                                             : map.detach();
 }
 
 /// Returns the type that these kernels write where the model's maps are of `type`.
-DType written_type(const Tensor& weights, DType type) { return any_map(weights) ? type : param_type(type); }
+DType written_type(const Conv2dGeometry& g, const Tensor& weights, DType type) {
+    return takes(g, weights, type) ? type : param_type(type);
+}
 
 void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffine& affine, const Tensor& weights,
              const Tensor& bias, const Tensor& dst, bool statistics) {
@@ -86,7 +94,7 @@ void forward(const Conv2dGeometry& g, const Tensor& src, const kernels::ConvAffi
 Tensor backward_data(const Conv2dGeometry& g, const Tensor& diff_dst, const Tensor& weights, DType type, Tensor& sum) {
     const bool added = sum && sum.unique() && any_map(weights);
     Tensor diff_src =
-        added ? std::exchange(sum, {}) : Tensor::empty({g.n, g.ih, g.iw, g.ic}, written_type(weights, type));
+        added ? std::exchange(sum, {}) : Tensor::empty({g.n, g.ih, g.iw, g.ic}, written_type(g, weights, type));
     if (type == DType::f64)
         kernels::conv2d_backward_data_reference(g, diff_dst.data<double>(), weights.data<double>(),
                                                 diff_src.data<double>());
@@ -129,8 +137,8 @@ struct NormalizedSource {
     Tensor map;
     kernels::ConvAffine affine{};
 
-    NormalizedSource(const ops::Normalization& norm, const Tensor& weights, bool takes_affine)
-        : map(readable(takes_affine ? norm.src() : norm.normalized(), weights)) {
+    NormalizedSource(const Conv2dGeometry& g, const ops::Normalization& norm, const Tensor& weights, bool takes_affine)
+        : map(readable(g, takes_affine ? norm.src() : norm.normalized(), weights)) {
         if (!takes_affine) return;
         const auto [scale, shift] = norm.affine<float>();
         affine = {scale, shift, norm.relu()};
@@ -144,8 +152,8 @@ Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, 
     if (bias) ops::require_dims("conv2d", "bias", bias, {g.oc});
     if (bias) ops::require_type("conv2d", "bias", bias, weights.dtype());
     const DType type = any_src.dtype();
-    Tensor src = readable(any_src, weights);
-    Tensor dst = Tensor::empty({g.n, g.oh(), g.ow(), g.oc}, written_type(weights, type));
+    Tensor src = readable(g, any_src, weights);
+    Tensor dst = Tensor::empty({g.n, g.oh(), g.ow(), g.oc}, written_type(g, weights, type));
     forward(g, src, {}, weights, bias, dst, options.statistics);
     if (dst.dtype() != type) dst = ops::converted(dst, type);
     if (any_src.recompute() || src.dtype() != type) src = any_src;
@@ -156,12 +164,12 @@ Tensor conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, 
     return record_adding(
         dst, {any_src, weights, bias},
         [g, type, kept, weights, wants_src, wants_bias, wants_weights](const Tensor& any_diff, Tensor& sum) {
-            const Tensor diff_dst = readable(any_diff, weights);
+            const Tensor diff_dst = readable(g, any_diff, weights);
             Tensor diff_src, diff_weights, diff_bias;
             if (wants_src) diff_src = backward_data(g, diff_dst, weights, type, sum);
             if (wants_bias) diff_bias = Tensor::empty({g.oc}, weights.dtype());
             if (wants_weights)
-                diff_weights = backward_weights(g, readable(kept.get(), weights), {}, diff_dst, weights, diff_bias);
+                diff_weights = backward_weights(g, readable(g, kept.get(), weights), {}, diff_dst, weights, diff_bias);
             return Gradients{diff_src, diff_weights, diff_bias};
         });
 }
@@ -173,11 +181,12 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
     if (given_dst) ops::require_dims("norm_conv2d", "dst", given_dst, dims);
     if (given_dst) ops::require_type("norm_conv2d", "dst", given_dst, src.dtype());
     const ops::Normalization normalization("norm_conv2d", src, norm, norm_options);
-    const DType type = written_type(weights, src.dtype());
+    const DType type = written_type(g, weights, src.dtype());
     const bool written = given_dst && (any_map(weights) || (given_dst.dense() && type == src.dtype()));
     Tensor dst = written ? given_dst : Tensor::empty(dims, type);
     {
-        const NormalizedSource from(normalization, weights, kernels::forward_takes_affine(g, weights.layout()));
+        const NormalizedSource from(g, normalization, weights,
+                                    kernels::forward_takes_affine(g, weights.layout(), src.dtype()));
         forward(g, from.map, from.affine, weights, {}, dst, options.statistics);
     }
     if (type != src.dtype()) dst = ops::converted(dst, src.dtype());
@@ -190,10 +199,10 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
     const bool wants_norm = src.requires_grad() || norm.gamma.requires_grad() || norm.beta.requires_grad();
     return record_adding(dst, {src, norm.gamma, norm.beta, weights},
                          [g, normalization, weights, wants_weights, wants_norm](Tensor any_diff, Tensor& sum) {
-                             const Tensor diff_dst = readable(std::exchange(any_diff, {}), weights);
+                             const Tensor diff_dst = readable(g, std::exchange(any_diff, {}), weights);
                              Tensor diff_weights;
                              if (wants_weights) {
-                                 const NormalizedSource from(normalization, weights, any_map(weights));
+                                 const NormalizedSource from(g, normalization, weights, any_map(weights));
                                  diff_weights = backward_weights(g, from.map, from.affine, diff_dst, weights, {});
                              }
                              ops::Normalization::Diffs diffs;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu.h"
 #include "kernels/igemm/panels.h"
 #include "kernels/igemm/winograd.h"
 
@@ -14,7 +15,7 @@ namespace {
 class OwnConv final : public PreparedConv {
 public:
     OwnConv(const Conv2dGeometry& g, const ConvFusion& fusion)
-        : g_(g), fusion_(fusion), winograd_(winograd_wins_transformed(g, igemm_columns())) {}
+        : g_(g), fusion_(fusion), winograd_(winograd_wins_transformed(g, active_isa(), fusion.maps)) {}
 
     bool halves() const { return fusion_.maps == DType::bf16; }
 

@@ -33,6 +33,20 @@ constexpr std::int64_t kLeastPixels = 400;
 /// are work.
 constexpr std::int64_t kLeastPreparedPixels = 100;
 
+/// Whether products of maps of `type` are made on matrix tiles.
+bool is_on_matrix(const Isa& isa, DType type) {
+    return type == DType::bf16 && select(igemm_bf16_variants, isa).words.turn != nullptr;
+}
+
+/// Returns the cycles that the algorithm saves on matrix tiles: four pixels take 16 in place of 36 products, of which a
+/// cycle makes 512, while a channel of their source takes 6 cycles to transform and one of their result 2.5, by the
+/// instructions' number; weights are moved at 7 bytes a cycle.
+double saved_on_matrix(const Conv2dGeometry& g, bool transforms_weights) {
+    const auto products = static_cast<double>(std::int64_t{g.ic} * g.oc), channels = static_cast<double>(g.ic + g.oc);
+    return static_cast<double>(WinogradTiles(g).count()) * (20.0 / 512 * products - 8.5 / 2 * channels) -
+           (transforms_weights ? 100.0 / 7 * products : 0);
+}
+
 /// What the threads share. Weights are transformed: [position][panel][depth][columns].
 struct WinogradCall {
     const IgemmVariant& variant;
@@ -318,6 +332,15 @@ bool winograd_wins_transformed(const Conv2dGeometry& g, int columns) {
 
 Conv2dGeometry winograd_backward_geometry(const Conv2dGeometry& g) {
     return {g.n, g.oc, g.oh(), g.ow(), g.ic, 3, 3, 1, 1, 2 - g.pad_h, 2 - g.pad_w, 1, 1, 1, -g.far_h, -g.far_w};
+}
+
+bool winograd_wins(const Conv2dGeometry& g, const Isa& isa, DType type) {
+    return winograd_wins(g, igemm_columns(isa)) && (!is_on_matrix(isa, type) || saved_on_matrix(g, true) > 0);
+}
+
+bool winograd_wins_transformed(const Conv2dGeometry& g, const Isa& isa, DType type) {
+    return winograd_wins_transformed(g, igemm_columns(isa)) &&
+           (!is_on_matrix(isa, type) || saved_on_matrix(g, false) > 0);
 }
 
 std::int64_t winograd_weights_floats(const Conv2dGeometry& g) { return kWinogradPositions * g.ic * g.oc; }

@@ -30,6 +30,11 @@ bool winograd_serves(const Conv2dGeometry& g, int columns);
 bool winograd_forwards(const Conv2dGeometry& g, int columns);
 bool winograd_wins(const Conv2dGeometry& g, int columns);
 
+/// The same of maps of `type` on an ISA. On matrix tiles products are so fast that the transforms, which are not, must
+/// be of many channels and pixels: counted in cycles as published, where no such processor was at hand.
+bool winograd_wins(const Conv2dGeometry& g, const Isa& isa, DType type);
+bool winograd_wins_transformed(const Conv2dGeometry& g, const Isa& isa, DType type);
+
 /// Returns the geometry whose forward pass backward data is, of flipped and transposed weights.
 Conv2dGeometry winograd_backward_geometry(const Conv2dGeometry& g);
 

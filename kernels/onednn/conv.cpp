@@ -50,46 +50,55 @@ void sum_partials(const float* partials, std::size_t count, std::int64_t element
 
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training) { return preferred(typical(g), training); }
 
-void forward(const Conv2dGeometry& g, bool training, const float* src, const float* weights,
-             const WeightsLayout& layout, const float* bias, float* dst) {
+bool takes_halves(const Conv2dGeometry& g) {
+    const Conv2dGeometry one = typical(g), images = cut_images(g, g.n).front().geometry;
+    const auto serves = [](const Conv2dGeometry& piece, Pass pass) {
+        return is_fast({.geometry = piece, .pass = pass, .bias = false, .layout = nullptr, .maps = DType::bf16});
+    };
+    return serves(one, Pass::forward_training) && serves(images, Pass::backward_data) &&
+           serves(images, Pass::backward_weights);
+}
+
+void forward(const Conv2dGeometry& g, bool training, ConstMap src, const float* weights, const WeightsLayout& layout,
+             const float* bias, Map dst) {
     const Pass pass = training ? Pass::forward_training : Pass::forward_inference;
     CallerLayout caller(g, layout);
     const float* readable = caller.readable(layout, weights);
     const PieceRun pieces(cut(g), [&](const Conv2dGeometry& piece) {
-        return PlanKey{piece, pass, bias != nullptr, caller.desc};
+        return PlanKey{piece, pass, bias != nullptr, caller.desc, false, false, src.type};
     });
     pieces.run(readable, scratch(pieces.bytes()), [&](const PieceRun::Place& at) {
-        execute(at.plan.primitive, {{DNNL_ARG_SRC, wrap(at.plan.src, src + at.piece.src_offset(g))},
+        execute(at.plan.primitive, {{DNNL_ARG_SRC, wrap(at.plan.src, element(src, at.piece.src_offset(g)))},
                                     {DNNL_ARG_WEIGHTS, wrap(at.plan.weights, at.weights)},
                                     {DNNL_ARG_BIAS, wrap(at.plan.bias, bias)},
-                                    {DNNL_ARG_DST, wrap(at.plan.dst, dst + at.piece.dst_offset(g))},
+                                    {DNNL_ARG_DST, wrap(at.plan.dst, element(dst, at.piece.dst_offset(g)))},
                                     {DNNL_ARG_SCRATCHPAD, wrap(at.plan.scratchpad, at.scratchpad)}});
     });
 }
 
-void backward_data(const Conv2dGeometry& g, const float* diff_dst, const float* weights, const WeightsLayout& layout,
-                   float* diff_src) {
+void backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const WeightsLayout& layout,
+                   Map diff_src) {
     CallerLayout caller(g, layout);
     const float* readable = caller.readable(layout, weights);
     const PieceRun pieces(cut_images(g, g.n), [&](const Conv2dGeometry& piece) {
-        return PlanKey{piece, Pass::backward_data, false, caller.desc};
+        return PlanKey{piece, Pass::backward_data, false, caller.desc, false, false, diff_dst.type};
     });
     pieces.run(readable, scratch(pieces.bytes()), [&](const PieceRun::Place& at) {
-        execute(at.plan.primitive, {{DNNL_ARG_DIFF_DST, wrap(at.plan.dst, diff_dst + at.piece.dst_offset(g))},
+        execute(at.plan.primitive, {{DNNL_ARG_DIFF_DST, wrap(at.plan.dst, element(diff_dst, at.piece.dst_offset(g)))},
                                     {DNNL_ARG_WEIGHTS, wrap(at.plan.weights, at.weights)},
-                                    {DNNL_ARG_DIFF_SRC, wrap(at.plan.src, diff_src + at.piece.src_offset(g))},
+                                    {DNNL_ARG_DIFF_SRC, wrap(at.plan.src, element(diff_src, at.piece.src_offset(g)))},
                                     {DNNL_ARG_SCRATCHPAD, wrap(at.plan.scratchpad, at.scratchpad)}});
     });
 }
 
-void backward_weights(const Conv2dGeometry& g, const float* src, const float* diff_dst, float* diff_weights,
+void backward_weights(const Conv2dGeometry& g, ConstMap src, ConstMap diff_dst, float* diff_weights,
                       const WeightsLayout& layout, float* diff_bias) {
     CallerLayout caller(g, layout);
     float* wanted = caller.plain.empty() ? diff_weights : caller.plain.data();
     const std::int64_t elements = caller.desc != nullptr ? caller.desc->elements() : g.weights_elements();
     const std::vector<Piece> shares = cut_images(g, most_partials(elements));
     const PieceRun pieces(shares, [&](const Conv2dGeometry& piece) {
-        return PlanKey{piece, Pass::backward_weights, diff_bias != nullptr, caller.desc};
+        return PlanKey{piece, Pass::backward_weights, diff_bias != nullptr, caller.desc, false, false, src.type};
     });
     const bool alone = shares.size() == 1;
     const auto floats = [&](std::int64_t count) {
@@ -103,8 +112,8 @@ void backward_weights(const Conv2dGeometry& g, const float* src, const float* di
         float* own = sums + index * elements;
         float* written = at.plan.reorder ? at.weights : own;
         execute(at.plan.primitive,
-                {{DNNL_ARG_SRC, wrap(at.plan.src, src + at.piece.src_offset(g))},
-                 {DNNL_ARG_DIFF_DST, wrap(at.plan.dst, diff_dst + at.piece.dst_offset(g))},
+                {{DNNL_ARG_SRC, wrap(at.plan.src, element(src, at.piece.src_offset(g)))},
+                 {DNNL_ARG_DIFF_DST, wrap(at.plan.dst, element(diff_dst, at.piece.dst_offset(g)))},
                  {DNNL_ARG_DIFF_WEIGHTS, wrap(at.plan.weights, written)},
                  {DNNL_ARG_DIFF_BIAS, wrap(at.plan.bias, diff_bias == nullptr ? nullptr : biases + index * g.oc)},
                  {DNNL_ARG_SCRATCHPAD, wrap(at.plan.scratchpad, at.scratchpad)}});

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include "kernels/error.h"
@@ -16,10 +17,14 @@ namespace {
 
 using dnnl::memory;
 
-ConvDescs describe(const Conv2dGeometry& g, bool bias, const memory::desc& weights) {
+memory::data_type data_type(DType type) {
+    return type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+ConvDescs describe(const Conv2dGeometry& g, bool bias, const memory::desc& weights, DType maps = DType::f32) {
     const auto f32 = memory::data_type::f32;
     const auto map = [&](std::int64_t channels, std::int64_t h, std::int64_t w) {
-        return memory::desc({g.n, channels, h, w}, f32, memory::format_tag::nhwc);
+        return memory::desc({g.n, channels, h, w}, data_type(maps), memory::format_tag::nhwc);
     };
     return {map(g.ic, g.ih, g.iw),
             weights,
@@ -48,11 +53,17 @@ memory::desc weights_of(const ForwardPd& pd) { return pd.weights_desc(); }
 memory::desc weights_of(const BackwardDataPd& pd) { return pd.weights_desc(); }
 memory::desc weights_of(const BackwardWeightsPd& pd) { return pd.diff_weights_desc(); }
 
-/// `make(weights)` with the layout left open; or with the caller's layout, if the same implementation takes that, too.
+/// The type of the weights that a pass reads or makes.
+memory::data_type weights_type(const PlanKey& key) {
+    return key.pass == Pass::backward_weights ? memory::data_type::f32 : data_type(key.maps);
+}
+
+/// `make(weights)` with the layout left open; or with the caller's layout, which is of f32, if the same implementation
+/// takes that, too.
 template <class Make>
-auto choose(const Make& make, const DescLayout& caller) {
-    auto open = make(any_weights(caller.dims()));
-    if (weights_of(open) == caller.desc) return open;
+auto choose(const Make& make, const DescLayout& caller, memory::data_type type) {
+    auto open = make(any_weights(caller.dims(), type));
+    if (weights_of(open) == caller.desc || type != memory::data_type::f32) return open;
     try {
         auto fitting = make(caller.desc);
         if (std::string(fitting.impl_info_str()) == open.impl_info_str()) return fitting;
@@ -64,24 +75,26 @@ auto choose(const Make& make, const DescLayout& caller) {
 /// Calls use(primitive descriptor) with the one that serves `key`.
 template <class Use>
 auto with_primitive_desc(const PlanKey& key, const DescLayout& caller, const Use& use) {
-    const auto descs = [&](const memory::desc& weights) { return describe(key.geometry, key.bias, weights); };
+    const auto descs = [&](const memory::desc& weights) { return describe(key.geometry, key.bias, weights, key.maps); };
     const auto hint = [&] {
-        return forward_pd(describe(key.geometry, false, any_weights(caller.dims())), Pass::forward_training);
+        const memory::desc weights = any_weights(caller.dims(), data_type(key.maps));
+        return forward_pd(describe(key.geometry, false, weights, key.maps), Pass::forward_training);
     };
+    const memory::data_type type = weights_type(key);
     switch (key.pass) {
         case Pass::backward_data:
             return use(choose(
                 [&](const memory::desc& w) { return make_backward_data_pd(engine(), descs(w), hint(), attributes()); },
-                caller));
+                caller, type));
         case Pass::backward_weights:
             return use(choose(
                 [&](const memory::desc& w) {
                     return make_backward_weights_pd(engine(), descs(w), hint(), attributes());
                 },
-                caller));
+                caller, type));
         default:
             return use(choose([&](const memory::desc& w) { return forward_pd(descs(w), key.pass, key.sum, key.relu); },
-                              caller));
+                              caller, type));
     }
 }
 
@@ -101,7 +114,7 @@ std::shared_ptr<const Plan> make_plan(const PlanKey& key) {
     check_geometry(key.geometry);
     const DescLayout& caller = caller_layout(key);
     return with_primitive_desc(key, caller, [&](const auto& pd) {
-        const ConvDescs descs = describe(key.geometry, key.bias, weights_of(pd));
+        const ConvDescs descs = describe(key.geometry, key.bias, weights_of(pd), key.maps);
         auto plan = std::make_shared<Plan>(
             Plan{compile(pd), descs.src, descs.weights, descs.bias, descs.dst, pd.scratchpad_desc(), std::nullopt});
         if (descs.weights == caller.desc) return plan;
@@ -171,6 +184,27 @@ std::string implementation(const PlanKey& key) {
         return with_primitive_desc(key, caller_layout(key),
                                    [](const auto& pd) { return std::string(pd.impl_info_str()); });
     });
+}
+
+bool is_fast(const PlanKey& key) {
+    static constinit Immortal<std::map<PlanKey, bool>> known;
+    check_geometry(key.geometry);
+    const Session session;
+    const std::lock_guard lock(making());
+    auto found = known.get().find(key);
+    if (found != known.get().end()) return found->second;
+    bool fast = false;
+    try {
+        const Making made;
+        with_primitive_desc(key, caller_layout(key), [&](const auto& pd) {
+            const std::string_view name = pd.impl_info_str();
+            fast = !name.starts_with("ref") && !name.starts_with("gemm:ref");
+        });
+    } catch (const dnnl::error& e) {
+        if (e.status == dnnl_out_of_memory) throw std::bad_alloc();  // else: none at all
+    }
+    known.get().emplace(key, fast);
+    return fast;
 }
 
 }  // namespace keel::kernels::onednn

@@ -21,6 +21,7 @@ struct PlanKey {
     bool bias;
     const DescLayout* layout;        ///< of the caller's weights; null is OIHW
     bool sum = false, relu = false;  ///< forward: added to what dst holds; max(0, .) of the result
+    DType maps = DType::f32;         ///< or bf16: src and dst; weights as well, but for their gradient
 
     auto operator<=>(const PlanKey&) const = default;
 };
@@ -47,5 +48,8 @@ std::shared_ptr<const DescLayout> preferred(const Conv2dGeometry& g, bool traini
 
 /// Returns the name of the implementation that a pass would run on. Compiles nothing.
 std::string implementation(const PlanKey& key);
+
+/// Whether there is an implementation that is more than plain loops; remembered. Compiles nothing.
+bool is_fast(const PlanKey& key);
 
 }  // namespace keel::kernels::onednn

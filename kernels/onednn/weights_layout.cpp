@@ -38,8 +38,8 @@ dnnl::memory::dims memory_dims(const WeightsDims& d) {
     return {d.groups, d.oc, d.ic, d.kh, d.kw};
 }
 
-dnnl::memory::desc any_weights(const WeightsDims& dims) {
-    return {memory_dims(dims), dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+dnnl::memory::desc any_weights(const WeightsDims& dims, dnnl::memory::data_type type) {
+    return {memory_dims(dims), type, dnnl::memory::format_tag::any};
 }
 
 dnnl::memory::desc plain_weights(const WeightsDims& dims) {

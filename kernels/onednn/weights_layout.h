@@ -24,7 +24,7 @@ public:
 dnnl::memory::dims memory_dims(const WeightsDims& dims);
 
 /// Returns a descriptor that leaves the layout to the primitive.
-dnnl::memory::desc any_weights(const WeightsDims& dims);
+dnnl::memory::desc any_weights(const WeightsDims& dims, dnnl::memory::data_type type = dnnl::memory::data_type::f32);
 
 /// Returns the descriptor of OIHW.
 dnnl::memory::desc plain_weights(const WeightsDims& dims);
@@ -32,7 +32,7 @@ dnnl::memory::desc plain_weights(const WeightsDims& dims);
 /// Returns the one layout of this descriptor.
 std::shared_ptr<const DescLayout> layout_of(const WeightsDims& dims, const dnnl::memory::desc& desc);
 
-/// A copy from one layout into another of the same dims; the padding of the target becomes 0.
+/// A copy from one layout into another of the same dims, and perhaps type; the padding of the target becomes 0.
 struct Reorder {
     Reorder(const dnnl::memory::desc& from_desc, const dnnl::memory::desc& to_desc);
     /// `scratchpad` holds scratchpad_bytes().

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/conv/conv.h"
+#include "kernels/dtype.h"
 #include "kernels/isa.h"
 
 namespace keel::kernels {
@@ -14,6 +15,7 @@ struct ConvChoice {
     Conv2dGeometry geometry;
     bool own;
     double own_ms, onednn_ms;
+    DType type = DType::f32;  ///< of the maps
 };
 
 /// Makes preferred_layout() measure each geometry that both serve at its first use, `known` ones excepted, and hand the
@@ -22,7 +24,7 @@ struct ConvChoice {
 void start_tuning(std::vector<ConvChoice> known, std::function<void(const ConvChoice&)> report);
 
 /// Returns to the rule, which was measured over the layers of ResNet50 and DenseNet121: Keel's own vector kernels;
-/// under the scalar ISA oneDNN's.
+/// under the scalar ISA oneDNN's for maps of f32.
 void stop_tuning();
 
 /// Whether geometries are measured: between start_tuning() and stop_tuning().
@@ -32,7 +34,7 @@ bool is_tuning();
 /// pass takes the channels, it alone, which has activations and slices of wider maps at no price, as oneDNN has not.
 bool forwards_own(const Conv2dGeometry& g, const Isa& isa);
 
-/// Returns the choice for a geometry that igemm_serves().
-bool prefers_own(const Conv2dGeometry& g);
+/// Returns the choice for a geometry that igemm_serves() and maps of `type`.
+bool prefers_own(const Conv2dGeometry& g, DType type = DType::f32);
 
 }  // namespace keel::kernels

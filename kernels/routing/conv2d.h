@@ -1,6 +1,6 @@
 // The three passes of a convolution, by the kernels that read the layout of its weights: Keel's own read panels
-// (kernels/igemm), oneDNN's read every other layout, the null one (plain OIHW) included. Maps are all f32, or all bf16,
-// which Keel's own kernels take; weights are f32.
+// (kernels/igemm), oneDNN's read every other layout, the null one (plain OIHW) included. Maps are all f32, or all bf16
+// where takes_halves(); weights are f32.
 #pragma once
 
 #include "kernels/conv/conv.h"
@@ -13,13 +13,17 @@ namespace keel::kernels {
 /// Returns the layout of the kernels that serve this geometry best (choice.h) for maps of `type`; never null.
 WeightsLayout preferred_layout(const Conv2dGeometry& g, bool training, DType type = DType::f32);
 
+/// Whether the kernels that read this layout multiply maps of bf16: Keel's own, and oneDNN's where it has some for the
+/// geometry on this machine.
+bool takes_halves(const Conv2dGeometry& g, const WeightsLayout& layout);
+
 /// Whether the kernels that read this layout take a map as it is, whatever the distance between its pixels: Keel's own,
 /// and of bf16 those whose pixels begin at words of 32 bits.
 bool takes_map(const WeightsLayout& layout, ConstMap map);
 
-/// Whether the forward pass of this call takes an affine of its source: Keel's own kernels for 1x1 without padding and
-/// for Winograd's algorithm.
-bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout);
+/// Whether the forward pass of this call, of maps of `type`, takes an affine of its source: Keel's own kernels for 1x1
+/// without padding and for Winograd's algorithm.
+bool forward_takes_affine(const Conv2dGeometry& g, const WeightsLayout& layout, DType type = DType::f32);
 
 /// Computes dst; bias may be null. `training` selects oneDNN's primitive: forward_training or forward_inference. oneDNN
 /// takes dense maps and no affine; other weights than its primitive wants are reordered into scratch first. Keel's own

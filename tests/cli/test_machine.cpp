@@ -109,6 +109,12 @@ TEST_CASE("Unused and hidden features are shown with the reason", "[doctor]") {
     CHECK(holds(diagnose(machine).text, "Not amx              the processor lacks amx_tile\n"));
     CHECK(diagnose(machine).object["isas_unused"][0] == "amx: the processor lacks amx_tile");
     CHECK(diagnose(machine).object["features_unused"][0] == "avx512_bf16");
+    machine.kernels = {{"bf16 convolutions", "avx512_bf16", "amx", "the processor lacks amx_tile"},
+                       {"f32 maps", "avx512", "avx512", ""}};
+    CHECK(holds(diagnose(machine).text, "bf16 convolutions    avx512_bf16, not amx: the processor lacks amx_tile\n"));
+    CHECK(holds(diagnose(machine).text, "f32 maps             avx512\n"));
+    CHECK(diagnose(machine).object["kernels"]["bf16 convolutions"]["why_not"] == "the processor lacks amx_tile");
+    CHECK(diagnose(machine).object["kernels"]["f32 maps"]["why_not"].is_null());
     machine.hidden = {"CPUID names amx_tile, but XCR0 (0xe7) does not have their registers saved"};
     CHECK(holds(warning(machine), "XCR0 (0xe7)"));
 }
@@ -122,6 +128,8 @@ TEST_CASE("The machine of this process can be read", "[doctor]") {
     const Machine machine = read_machine();
     CHECK_FALSE(machine.isa.empty());
     for (const Machine::OtherIsa& other : machine.other_isas) CHECK_FALSE(other.why_not.empty());
+    for (const Machine::Kernels& of : machine.kernels) CHECK((of.isa == of.best) == of.why_not.empty());
+    CHECK(machine.kernels.size() == 5);
     CHECK(machine.allowed_cores >= 1);
     CHECK(machine.online_cpus >= 1);
     CHECK(machine.allowed_cpus >= machine.allowed_cores);

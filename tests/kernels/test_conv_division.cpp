@@ -34,6 +34,7 @@ double share_of(const std::vector<Conv2dGeometry>& layers, const Passes& passes,
     double working = 0, all = 0;
     for (const Conv2dGeometry& g : layers)
         for (const ConvPass pass : passes) {
+            if (pass == ConvPass::backward_data && g.ic == 3) continue;  // images want no gradient
             const auto macs = static_cast<double>(g.macs());
             working += macs * divided(g, pass, Isa::avx512_vnni, threads).share(threads);
             all += macs;
@@ -71,6 +72,14 @@ TEST_CASE("the algorithms are those of the kernels", "[division]") {
     CHECK(conv_algorithm(bench::square_conv(1, 224, 3, 64, 7, 2), ConvPass::infer, Isa::avx512) ==
           ConvAlgorithm::onednn);
     CHECK(conv_algorithm(square(1, 7, 48), ConvPass::quantized, Isa::amx) == ConvAlgorithm::qconv);
+    // On matrix tiles products of bf16 are so fast that transforms pay for many channels only, weights' for many pixels.
+    CHECK(conv_algorithm(square(16, 56, 64), ConvPass::forward, Isa::avx512_bf16, true) == ConvAlgorithm::winograd);
+    CHECK(conv_algorithm(square(16, 56, 64), ConvPass::forward, Isa::amx, true) == ConvAlgorithm::igemm);
+    CHECK(conv_algorithm(square(16, 56, 64), ConvPass::forward, Isa::amx) == ConvAlgorithm::winograd);
+    CHECK(conv_algorithm(square(16, 7, 512), ConvPass::forward, Isa::amx, true) == ConvAlgorithm::igemm);
+    CHECK(conv_algorithm(square(64, 7, 512), ConvPass::forward, Isa::amx, true) == ConvAlgorithm::winograd);
+    CHECK(conv_algorithm(square(16, 7, 512), ConvPass::infer, Isa::amx, true) == ConvAlgorithm::winograd);
+    CHECK(conv_algorithm(square(16, 14, 128), ConvPass::infer, Isa::amx, true) == ConvAlgorithm::igemm);
 }
 
 TEST_CASE("backward data of a stride is as many convolutions, of all taps", "[division]") {
@@ -91,7 +100,7 @@ TEST_CASE("most of a team of 28 and of 56 works", "[division]") {
         double share;
     };
     for (const auto& [batch, threads, share] :
-         {Bar{16, 28, 0.95}, Bar{1, 28, 0.83}, Bar{16, 56, 0.92}, Bar{64, 28, 0.94}, Bar{64, 56, 0.92}})
+         {Bar{16, 28, 0.95}, Bar{1, 28, 0.845}, Bar{16, 56, 0.93}, Bar{64, 28, 0.94}, Bar{64, 56, 0.92}})
         for (const auto& layers : models(batch)) {
             CAPTURE(batch, threads, layers.size());
             CHECK(share_of(layers, kTraining, threads) >= share);

@@ -78,9 +78,26 @@ TEST_CASE("features that CPUID names and XCR0 does not save are seen, and the re
 TEST_CASE("a part of AMX, and a model known for AMX without any, are seen", "[isa_report]") {
     const Processor part = reading(Isa::avx512_vnni.features | Features::amx_tile | Features::amx_bf16, kSavesAll);
     CHECK_THAT(hidden(part), contains("CPUID names a part of AMX only and lacks amx_int8"));
-    Processor older_model = reading(Isa::avx512_vnni.features, kSavesSse | kSavesZmm);
+    Processor older_model = reading(Isa::avx512_bf16.features, kSavesSse | kSavesZmm);
     older_model.model = 0x8f;
     CHECK_THAT(hidden(older_model), contains("of this family and model (6, 143) have AMX, but CPUID names none"));
+}
+
+TEST_CASE("a model known for AVX512_BF16 that does not name it is seen", "[isa_report]") {
+    Processor zen4 = reading(Isa::avx512_vnni.features, kSavesSse | kSavesZmm);
+    zen4.family = 25;
+    zen4.hypervisor = "KVMKVMKVM";
+    for (const int model : {0x11, 0x61, 0x7c, 0xa0}) {
+        zen4.model = model;
+        CHECK_THAT(hidden(zen4), contains("have AVX512_BF16, but CPUID does not name it: the hypervisor (KVMKVMKVM)"));
+    }
+    zen4.model = 0x01;  // Zen 3 has none
+    CHECK(hidden_features(zen4).empty());
+    Processor zen5 = reading(Isa::avx512_bf16.features, kSavesSse | kSavesZmm);
+    zen5.family = 26;
+    CHECK(hidden_features(zen5).empty());
+    zen5.named = zen5.features = Isa::avx512_vnni.features;
+    CHECK_THAT(hidden(zen5), contains("(26, 106) have AVX512_BF16"));
 }
 
 TEST_CASE("the reading of this machine is consistent with what is available", "[isa_report]") {

@@ -15,13 +15,10 @@ namespace {
 namespace onednn {
 
 WeightsLayout preferred_layout(const Conv2dGeometry&, bool) { refuse(); }
-void forward(const Conv2dGeometry&, bool, const float*, const float*, const WeightsLayout&, const float*, float*) {
-    refuse();
-}
-void backward_data(const Conv2dGeometry&, const float*, const float*, const WeightsLayout&, float*) { refuse(); }
-void backward_weights(const Conv2dGeometry&, const float*, const float*, float*, const WeightsLayout&, float*) {
-    refuse();
-}
+bool takes_halves(const Conv2dGeometry&) { return false; }
+void forward(const Conv2dGeometry&, bool, ConstMap, const float*, const WeightsLayout&, const float*, Map) { refuse(); }
+void backward_data(const Conv2dGeometry&, ConstMap, const float*, const WeightsLayout&, Map) { refuse(); }
+void backward_weights(const Conv2dGeometry&, ConstMap, ConstMap, float*, const WeightsLayout&, float*) { refuse(); }
 std::unique_ptr<const PreparedConv> prepare_conv(const Conv2dGeometry&, const ConvFusion&) { refuse(); }
 void sgemm(const GemmGeometry&, const float*, const float*, bool, float*) { refuse(); }
 
