@@ -2,11 +2,13 @@
 // direction: how many chunks there are, how many threads get some, and what share of the team works. Nothing is
 // measured: these are the pure functions that the kernels divide their work by.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "bench/model_shapes.h"
+#include "kernels/cpu.h"
 #include "kernels/routing/conv_division.h"
 
 namespace {
@@ -35,6 +37,7 @@ void print_model(const std::string& name, const std::vector<Conv2dGeometry>& lay
     for (const Conv2dGeometry& g : bench::distinct(layers))
         for (std::size_t i = 0; i < std::size(kPasses); ++i) {
             const ConvPass pass = kPasses[i];
+            if (pass == ConvPass::backward_data && g.ic == 3) continue;  // images want no gradient
             const bool sinks =
                 pass == ConvPass::forward || (pass == ConvPass::backward_data && g.stride_h == 1 && g.stride_w == 1);
             const ConvDivision d = divide_conv(g, pass, {isa, threads, sinks});

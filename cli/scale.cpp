@@ -50,7 +50,7 @@ int run(Options& o, const Globals& globals) {
     std::vector<TracedRanks> traces;
     for (const std::string& file : o.traces) traces.push_back(traced_ranks(read_file(file, kTraceLimit), file));
 
-    model_processor(question);
+    settle_precision(question, !traces.empty());
     Progress progress(std::cerr, "measuring", stderr_progress(globals.quiet));
     const int steps = question.step.warmup + question.step.steps;
     const StepProfile measured = measure_step(question.step, [&](int done, double rate) {

@@ -161,10 +161,10 @@ std::string modelled_text(const Json& f, bool layers) {
     const auto text = [&](const char* key) { return f[key].get<std::string>(); };
     const bool here = f.contains("measured_ms");
     std::string result = fmt::format(
-        "A MODEL, not a measurement: {} {} {} batch {} at {} on {} threads of {} at {:.2f} GHz, {}: {:.2f} img/s, step "
+        "A MODEL, not a measurement: {} {} {}batch {} at {} on {} threads of {} at {:.2f} GHz, {}: {:.2f} img/s, step "
         "{:.2f} ms, {:.0f} % of the published rate, {:.0f} % of the team works{}\n\n",
-        text("model"), text("mode"), text("precision"), f["batch"].get<int>(), f["image_size"].get<int>(),
-        f["threads"].get<int>(), text("processor"), f["assumptions"]["ghz"].get<double>(),
+        text("model"), text("mode"), text("mode") == "int8" ? "" : text("precision") + " ", f["batch"].get<int>(),
+        f["image_size"].get<int>(), f["threads"].get<int>(), text("processor"), f["assumptions"]["ghz"].get<double>(),
         f["assumptions"]["isa"].get<std::string>(), number("images_per_second"), number("step_ms"),
         100 * number("share_of_peak"), 100 * number("team_share"),
         here ? fmt::format("; measured, each span at its best of the steps: {:.2f} ms, the best step {:.2f} ms",

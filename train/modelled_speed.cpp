@@ -39,6 +39,7 @@ ModelledSpeed model_speed(const SpeedQuestion& question, World& world) {
     options.record = true;
     if (!here) {
         options.steps = options.warmup = 1;
+        options.on_step = {};
         if (options.precision == "auto") options.precision = has_bf16 && options.mode != "int8" ? "bf16" : "f32";
     }
     const std::int64_t cores = result.node.cores, threads = here                   ? thread_count()

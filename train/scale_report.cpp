@@ -6,6 +6,7 @@
 #include <memory>
 #include <numeric>
 
+#include "engine/precision.h"
 #include "engine/text.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -141,8 +142,12 @@ std::string assumptions_text(const Json& report) {
 
 }  // namespace
 
-void model_processor(ScaleQuestion& q) {
-    if (q.machine.processor.empty()) return;
+void settle_precision(ScaleQuestion& q, bool traced) {
+    if (q.machine.processor.empty()) {
+        const bool known = traced || q.machine.images_per_second > 0 || q.machine.bf16_speedup > 0;
+        if (q.precision == "bf16" && !known && multiplies_bf16()) q.step.precision = "bf16";
+        return;
+    }
     constexpr int kSockets = 2;
     const speed::Node node = speed::node_named(q.machine.processor);
     StepTimingOptions timing{.model = q.step.model, .options = q.step.options};
@@ -171,11 +176,13 @@ StepProfile scaled_profile(const StepProfile& measured, std::vector<TracedRanks>
     const double rate = q.machine.images_per_second;
     if (rate > 0)
         profile = stretched(profile, static_cast<double>(q.step.batch) / rate / (profile.compute + profile.update));
-    if (q.precision == "bf16" && q.machine.bf16_speedup == 0)
+    const bool measured_so = q.step.precision == q.precision;
+    if (!measured_so && q.machine.bf16_speedup == 0)
         throw UsageError(
             "[scale] --precision bf16 wants a --machine file whose rank.bf16_speedup says how much faster a step is by "
-            "it, or --model-of with a processor whose speed is modelled");
-    return q.precision == "bf16" ? stretched(profile, 1 / q.machine.bf16_speedup) : profile;
+            "it, or --model-of with a processor whose speed is modelled; it is measured where this processor "
+            "multiplies bf16 and nothing else says how long ranks take");
+    return !measured_so ? stretched(profile, 1 / q.machine.bf16_speedup) : profile;
 }
 
 Json scale_report(const StepProfile& profile, const ScaleQuestion& q) {

@@ -21,9 +21,10 @@ struct ScaleQuestion {
     int simulated = 200;  ///< steps
 };
 
-/// Models a step of a rank on the machine's processor in the question's precision, where one is named. Throws what
-/// model_speed() does.
-void model_processor(ScaleQuestion& question);
+/// Models a step of a rank on the machine's processor in the question's precision, where one is named; else makes the
+/// measurement one of bf16, where that is asked for, nothing says how long ranks take, and this processor multiplies
+/// bf16. Throws what model_speed() does.
+void settle_precision(ScaleQuestion& question, bool traced);
 
 /// Returns the profile of the machine's ranks: as long as the traces say and with their ranks' differences, where there
 /// are any; else as measured here; scaled to the modelled seconds, or to the images a second and the precision. Throws

@@ -28,7 +28,8 @@ struct Completion {
 }  // namespace
 
 StepProfile measure_step(const StepMeasurement& what, const std::function<void(int, double)>& on_step) {
-    RandomTraining training(what.model, what.options, what.batch, what.image_size, what.seed);
+    RandomTraining training(what.model, what.options, what.batch, what.image_size, what.seed,
+                            precision_of(what.precision));
     std::vector<double> compute, update, shares;
     Completion step;
     Clock::time_point start;

@@ -17,6 +17,7 @@ struct StepMeasurement {
     int steps = 10, warmup = 3;
     double bucket_mb = 8;
     std::uint64_t seed = 0;
+    std::string precision = "f32";  ///< of maps, see precision_of()
 };
 
 /// Trains on random images. Returns medians of the step's two parts, when each bucket of gradients is full, and how

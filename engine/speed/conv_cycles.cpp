@@ -28,6 +28,8 @@ constexpr double kProductShare = 0.96, kQuantizedShare = 0.98, kMatrixTileShare 
 constexpr double kTileCycles = 150, kPanelCycles = 15, kOuterCycles = 130;
 /// Of a pixel of a tile at a tap, and of a row of a packed map at a tap: where it is.
 constexpr double kPixelCycles = 2, kRowCycles = 20;
+/// Of a tile of Winograd's algorithm: where its twenty pixels are.
+constexpr double kWinogradTileCycles = 250;
 /// Vector instructions for 16 results that an epilogue takes: moments forward, a batch norm's gradient in backward
 /// data.
 constexpr double kMomentsOps = 7, kGradientOps = 30;
@@ -87,7 +89,7 @@ public:
         products(calls, of(of_pass.oc / tile_.columns), height, of(of_pass.ic / word_));
         finish(kWinogradPositions * results, 1);
         c_.other += results * (24 / rates_.sums + 16 * read() + 4 * written());
-        c_.other += count * kWinogradPositions * kPixelCycles;
+        c_.other += count * kWinogradTileCycles;
         sinks(of(of_pass.n * of_pass.oh() * of_pass.ow() * of_pass.oc));
         if (pass_ != ConvPass::infer) {
             c_.other += transform + (back ? 9 * kernels * kTransposeCycles : 0);
@@ -178,6 +180,7 @@ private:
         c_.other += blocks * widths * panels * (rows * vectors * copied() + kOuterCycles);
         const double maps = of(work.rows * work.products) / lanes_;
         if (winograd) {  // positions are counted in products
+            c_.other += of(work.rows * work.products / kWinogradPositions) * kWinogradTileCycles;
             c_.other +=
                 maps / kWinogradPositions * (of(work.ic) * source_cycles(true) + of(work.oc) * gradient_cycles());
             return;

@@ -33,7 +33,7 @@ const std::vector<Node>& nodes() {
           .l3_bytes = 10},
          2 * kMiB,
          105 * kMiB,
-         12,
+         14,
          0.8 * 307},
         {"cooper_lake",
          "Xeon Platinum 8380H (Cooper Lake)",
@@ -103,7 +103,7 @@ Node node_named(std::string_view name) {
     const auto found = std::ranges::find(nodes(), name, &Node::name);
     if (found == nodes().end())
         throw UsageError(
-            fmt::format("[bench] --model-of: wanted one of {}, got '{}'", fmt::join(node_names(), ", "), name));
+            fmt::format("[model of speed] wanted one of {} as the processor, got '{}'", fmt::join(node_names(), ", "), name));
     return *found;
 }
 

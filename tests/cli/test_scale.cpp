@@ -53,7 +53,10 @@ TEST_CASE("keel scale knows the machine and what was traced", "[scale]") {
     CHECK(text.code == 0);
     CHECK_THAT(text.out,
                contains("a node fails once in 1000 hours") && contains("in bf16 on the wire") && contains("useful"));
-    const auto refused = run_keel(scale_of({"--precision", "bf16"}));
+    const auto modelled = run_keel(scale_of({"--precision", "bf16", "--model-of", "sapphire_rapids"}));
+    CHECK(modelled.code == 0);
+    CHECK_THAT(modelled.out, contains("a MODEL of sapphire_rapids") && contains("in bf16"));
+    const auto refused = run_keel(scale_of({"--precision", "bf16", "--images-per-second", "10"}));
     CHECK(refused.code == 2);
     CHECK_THAT(refused.err, contains("rank.bf16_speedup"));
 }

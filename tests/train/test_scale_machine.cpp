@@ -32,6 +32,7 @@ sum_ns = 0.1
 [rank]
 images_per_second = 28
 bf16_speedup = 1.5
+processor = "ice_lake"
 stolen = 0.1
 [input]
 images_per_second = 400
@@ -51,6 +52,7 @@ restart_seconds = 120
     CHECK(machine.costs.node_gamma == Approx(1e-10));
     CHECK(machine.images_per_second == 28);
     CHECK(machine.bf16_speedup == 1.5);
+    CHECK(machine.processor == "ice_lake");
     CHECK(machine.stolen == 0.1);
     CHECK(machine.input_images_per_second == 400);
     CHECK(machine.failures.checkpoint == 4.5);
@@ -78,6 +80,7 @@ TEST_CASE("A machine's file that says something else is refused, with key and re
     refused("ranks_per_node = 2.5", "ranks_per_node: wanted a whole number");
     refused("ranks_per_node = 0", "ranks_per_node");
     refused("name = 3", "name: wanted a text");
+    refused("[rank]\nprocessor = 3", "rank.processor: wanted a text");
     refused("[rank]\nbf16_speedup = 1000", "rank.bf16_speedup: wanted a number, above 0, 100 at most");
 }
 
@@ -95,7 +98,11 @@ TEST_CASE("A report follows the machine: traces, precision, wire, input, failure
     CHECK_THROWS_WITH(scaled_profile(measured, {}, question), contains("rank.bf16_speedup"));
     question.machine.bf16_speedup = 2;
     CHECK(scaled_profile(measured, {}, question).compute == Approx(0.225));
+    question.modelled = 0.25;  // counts more than all that is given
+    CHECK(scaled_profile(measured, {}, question).compute == Approx(0.225));
     question.precision = "f32";
+    CHECK(scaled_profile(measured, {}, question).compute == Approx(0.225));
+    question.modelled = 0;
     question.machine.images_per_second = 0;
 
     // Two traces: ranks of 2 s a step, and of 4 s, of which one is a tenth slower.
