@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cmath>
+#include <initializer_list>
+#include <span>
 #include <vector>
 
 #include "kernels/igemm/igemm.h"
@@ -117,17 +119,25 @@ inline const Conv2dGeometry kGeometries[] = {
     {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},                 // blocks of pixels that span images
 };
 
+/// Some of them, and smaller, for machines that take a hundred times as long.
+inline const Conv2dGeometry kFewGeometries[] = {
+    {3, 1, 4, 5, 2, 1, 1},                    // tiles that go across images, and a last one that is not whole
+    {1, 17, 3, 2, 1, 1, 1},                   // two blocks of the depth
+    {1, 1, 6, 5, 1, 3, 3, 1, 1, 1, 1},        //
+    {2, 1, 5, 6, 1, 3, 2, 2, 2, 1, 1, 1, 2},  // strided and dilated
+};
+
 /// Checks a Sample of each geometry, made of it, on every ISA and by teams of several sizes.
 template <class Sample>
-void check_all_directions() {
-    for_each_isa([] {
-        for (const Conv2dGeometry& units : kGeometries) {
+void check_all_directions(std::span<const Conv2dGeometry> geometries, std::initializer_list<int> teams) {
+    for_each_isa([&] {
+        for (const Conv2dGeometry& units : geometries) {
             const Conv2dGeometry g = of_panels(units);
             INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", kernel " << g.kh
                       << "x" << g.kw);
             REQUIRE(igemm_serves(g));
             const Sample test(g);
-            for (const int threads : {1, 2, 7}) {
+            for (const int threads : teams) {
                 INFO("threads " << threads);
                 const ThreadScope team(threads);
                 test.check_forward();
@@ -136,6 +146,10 @@ void check_all_directions() {
             }
         }
     });
+}
+template <class Sample>
+void check_all_directions() {
+    check_all_directions<Sample>(kGeometries, {1, 2, 7});
 }
 
 }  // namespace keel::test

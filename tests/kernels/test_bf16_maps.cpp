@@ -110,7 +110,7 @@ TEST_CASE("element-wise kernels on bf16 are those on f32, rounded once", "[bf16]
     }
 }
 
-TEST_CASE("a large map of bf16 is written past the caches as it is in them", "[bf16][eltwise]") {
+TEST_CASE("a large map of bf16 is written past the caches as it is in them", "[bf16][eltwise][large]") {
     const std::int64_t c = 64, rows = 40000;  // 5 MB
     const Floats src = nearest(uniform(rows * c, 1)), scale_of = uniform(c, 2), shift_of = uniform(c, 3);
     check_halves(src, src, src, true, [&](auto* x, auto*, auto* y) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
 #include <vector>
 
 #include "kernels/parallel.h"
@@ -180,22 +181,17 @@ void check_winograd_weights(const Conv2dGeometry& g, bool halves) {
     }
 }
 
-}  // namespace
-
-TEST_CASE("Winograd's products keep to their bounds in all directions", "[igemm]") {
-    for_each_isa([] {
-        for (const Conv2dGeometry& units :
-             {Conv2dGeometry{1, 1, 4, 4, 1, 3, 3, 1, 1, 1, 1}, Conv2dGeometry{2, 2, 7, 5, 1, 3, 3, 1, 1, 1, 1},
-              Conv2dGeometry{3, 1, 6, 9, 2, 3, 3}, Conv2dGeometry{1, 1, 1, 1, 1, 3, 3, 1, 1, 2, 2},
-              Conv2dGeometry{2, 1, 13, 3, 1, 3, 3, 1, 1, 0, 1}, Conv2dGeometry{5, 1, 15, 14, 1, 3, 3, 1, 1, 1, 1},
-              Conv2dGeometry{2, 1, 8, 7, 1, 3, 3, 1, 1, 0, 1, 1, 1, 1, 2, -1}}) {
+void check_passes(std::initializer_list<Conv2dGeometry> geometries, std::initializer_list<int> teams,
+                  std::initializer_list<bool> types) {
+    for_each_isa([&] {
+        for (const Conv2dGeometry& units : geometries) {
             const Conv2dGeometry g = of_panels(units);
             INFO("n " << g.n << ", src " << g.ih << "x" << g.iw << "x" << g.ic << ", oc " << g.oc << ", pad " << g.pad_h
                       << " " << g.pad_w);
             REQUIRE(winograd_serves(g));
-            for (const int threads : {1, 3}) {
+            for (const int threads : teams) {
                 const ThreadScope team(threads);
-                for (const bool halves : {false, true}) {
+                for (const bool halves : types) {
                     INFO("bf16 " << halves);
                     check_winograd(g, halves);
                     check_winograd_weights(g, halves);
@@ -203,6 +199,20 @@ TEST_CASE("Winograd's products keep to their bounds in all directions", "[igemm]
             }
         }
     });
+}
+
+}  // namespace
+
+TEST_CASE("Winograd's products keep to their bounds in all directions", "[igemm][large]") {
+    check_passes({Conv2dGeometry{1, 1, 4, 4, 1, 3, 3, 1, 1, 1, 1}, Conv2dGeometry{2, 2, 7, 5, 1, 3, 3, 1, 1, 1, 1},
+                  Conv2dGeometry{3, 1, 6, 9, 2, 3, 3}, Conv2dGeometry{1, 1, 1, 1, 1, 3, 3, 1, 1, 2, 2},
+                  Conv2dGeometry{2, 1, 13, 3, 1, 3, 3, 1, 1, 0, 1}, Conv2dGeometry{5, 1, 15, 14, 1, 3, 3, 1, 1, 1, 1},
+                  Conv2dGeometry{2, 1, 8, 7, 1, 3, 3, 1, 1, 0, 1, 1, 1, 1, 2, -1}},
+                 {1, 3}, {false, true});
+}
+
+TEST_CASE("Winograd's products of bf16 keep to their bounds on small maps", "[igemm][bf16]") {
+    check_passes({Conv2dGeometry{1, 1, 5, 4, 1, 3, 3, 1, 1, 1, 1}, Conv2dGeometry{2, 1, 6, 7, 1, 3, 3}}, {2}, {true});
 }
 
 TEST_CASE("Winograd's algorithm is for 3x3 of stride 1 and many pixels", "[igemm]") {
