@@ -59,7 +59,7 @@ struct Residual {
     BatchNormOptions options{};
 };
 /// Returns relu(batch_norm(src) + residual), made in one pass: the join of a residual block. The options' relu is not
-/// looked at. Of a chain of joins every second result is not kept for backward, and of bf16 three of four: they are
+/// looked at. Of a chain of joins every second result is not kept for backward, and of bf16 four of five: they are
 /// made again, in one pass each, from their neighbour's.
 Tensor norm_add_relu(const Tensor& src, const BatchNormParameters& norm, const BatchNormOptions& options,
                      const Residual& residual);

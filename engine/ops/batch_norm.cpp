@@ -15,8 +15,8 @@ BatchNormOptions linear(BatchNormOptions options) {
     return options;
 }
 
-/// How many results of a chain of joins in a row are made again: of bf16, whose passes take half of the time, three.
-int most_passes(DType type) { return type == DType::bf16 ? 3 : 1; }
+/// How many results of a chain of joins in a row are made again: more of bf16, whose passes take half of the time.
+int most_passes(DType type) { return type == DType::bf16 ? 4 : 1; }
 
 /// relu(a + residual), the residual normalized by b if there is one.
 Tensor joined(const Normalization& a, const Tensor& residual, const MaybeNormalization& b) {
