@@ -13,9 +13,9 @@ using namespace keel;
 namespace {
 
 ModelledSpeed modelled(const std::string& node, const std::string& mode, const std::string& precision,
-                       std::int64_t batch, std::int64_t threads) {
+                       std::int64_t batch, std::int64_t threads, const std::string& model = "resnet20") {
     World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
-    StepTimingOptions timing{.model = "resnet18", .mode = mode};
+    StepTimingOptions timing{.model = model, .mode = mode};
     timing.precision = precision;
     timing.batch = batch;
     timing.image_size = 32;
@@ -26,7 +26,7 @@ ModelledSpeed modelled(const std::string& node, const std::string& mode, const s
 
 TEST_CASE("a step is modelled on a processor that is not at hand", "[speed]") {
     const int threads = thread_count();
-    const ModelledSpeed step = modelled("sapphire_rapids", "train", "f32", 2, 3);
+    const ModelledSpeed step = modelled("sapphire_rapids", "train", "f32", 2, 3, "resnet18");
     CHECK(thread_count() == threads);
     CHECK(step.node.name == "sapphire_rapids");
     CHECK(step.precision == "f32");
@@ -46,8 +46,9 @@ TEST_CASE("a step is modelled on a processor that is not at hand", "[speed]") {
 }
 
 TEST_CASE("all cores of a node work where nothing else is said, in its own numbers", "[speed]") {
-    CHECK(modelled("sapphire_rapids", "infer", "auto", 1, 0).options.threads == 56);
-    CHECK(modelled("sapphire_rapids", "infer", "auto", 1, 0).precision == "bf16");
+    const ModelledSpeed halves = modelled("sapphire_rapids", "infer", "auto", 1, 0);
+    CHECK(halves.options.threads == 56);
+    CHECK(halves.precision == "bf16");
     CHECK(modelled("ice_lake", "infer", "auto", 1, 0).precision == "f32");
     const ModelledSpeed bytes = modelled("sapphire_rapids", "int8", "f32", 1, 2);
     CHECK(bytes.precision == "int8");
