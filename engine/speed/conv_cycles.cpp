@@ -186,7 +186,8 @@ private:
             return;
         }
         const double taps = of(std::int64_t{g_.kh} * g_.kw), round = word_ == 2 ? 8 / rates_.sums : 0;
-        c_.other += maps * of(work.ic) * (1.6 * copied() + round) + maps / taps * of(work.oc) * 1.4 * copied();
+        const double packs = tiles_ && packs_rows_once(g_, word_) ? 1 / of(g_.kh) : 1;  // of all taps
+        c_.other += packs * maps * of(work.ic) * (1.6 * copied() + round) + maps / taps * of(work.oc) * 1.4 * copied();
         c_.other += of(work.rows) * taps * widths * kRowCycles;
     }
 

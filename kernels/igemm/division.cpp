@@ -68,6 +68,10 @@ GridDivision divide_winograd(const Conv2dGeometry& g, const TileShape& tile, std
     return {tile.rows, std::move(chunks), together, panels, split};
 }
 
+bool packs_rows_once(const Conv2dGeometry& g, std::int64_t word) {
+    return g.kh > 1 && g.stride_h == 1 && g.ow() % word == 0;
+}
+
 WeightsWork igemm_weights_work(const Conv2dGeometry& g, std::int64_t columns) {
     const std::int64_t taps = std::int64_t{g.kh} * g.kw;
     return {g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * columns / taps, 1};

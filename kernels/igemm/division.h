@@ -49,6 +49,9 @@ struct WeightsWork {
     std::int64_t rows, products, ic, oc, ic_cost, oc_cost;
 };
 
+/// Whether rows of the kernel can read what is packed of src once: a row of them further on, which are whole words.
+bool packs_rows_once(const Conv2dGeometry& g, std::int64_t word);
+
 WeightsWork igemm_weights_work(const Conv2dGeometry& g, std::int64_t columns);
 WeightsWork winograd_weights_work(const Conv2dGeometry& g, std::int64_t columns);
 

@@ -45,11 +45,14 @@ public:
         const std::int64_t fit = kBlockFloats / (g_.ow() * (ic + oc));
         rows_ = std::min(std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, kMostBlockPixels / g_.ow())),
                          share_.rows.size());
+        together_ = turns() && packs_rows_once(g_, call.word);
+        if (together_) rows_ = std::min(rows_, g_.oh());
         if (rows_ < g_.oh()) rows_ = chunk_count(g_.oh(), chunk_count(g_.oh(), rows_));
         std::int64_t words = chunk_count(rows_ * g_.ow(), call.word);
         if (turns()) words = chunk_count(words, call.variant.step) * call.variant.step;  // whole cache lines
         words_ = words;
-        src_panel_ = words * width_ + columns_;
+        const std::int64_t more = together_ ? rows_after() * g_.ow() / call.word : 0;
+        src_panel_ = (words + more) * width_ + columns_;
         dst_panel_ = words * columns_ + columns_;
     }
 
@@ -63,14 +66,15 @@ public:
         IgemmState state(call_.variant);
         float* packed_dst = buffer + src_panel_ * chunk_count(share_.ic.size(), width_);
         for (std::int64_t oc = share_.oc.begin; oc < share_.oc.end; oc += kBlockColumns)
-            for (std::int64_t row = share_.rows.begin; row < share_.rows.end; row += rows_) {
-                const Range rows{row, std::min(row + rows_, share_.rows.end)},
-                    channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
+            for (Range rows = block_at(share_.rows.begin); rows.size() > 0; rows = block_at(rows.end)) {
+                const Range channels{oc, std::min(oc + kBlockColumns, share_.oc.end)};
                 pack_dst(rows, channels, packed_dst);
-                Fetch next(*this, {rows.end, std::min(rows.end + rows_, share_.rows.end)}, channels);
-                for (std::int64_t tap = 0; tap < std::int64_t{g_.kh} * g_.kw; ++tap) {
-                    pack_src(rows, tap, buffer);
-                    multiply(next, rows, channels, tap, buffer, packed_dst, row != share_.rows.begin, weights,
+                Fetch next(*this, block_at(rows.end), channels);
+                for (std::int64_t i = 0; i < std::int64_t{g_.kh} * g_.kw; ++i) {
+                    // Taps of a column of the kernel one after another, where they share what is packed.
+                    const std::int64_t tap = together_ ? i % g_.kh * g_.kw + i / g_.kh : i;
+                    if (!together_ || tap < g_.kw) pack_src(rows, tap, buffer);
+                    multiply(next, rows, channels, tap, buffer, packed_dst, rows.begin != share_.rows.begin, weights,
                              state.memory());
                 }
             }
@@ -134,6 +138,15 @@ private:
 
     bool turns() const { return call_.variant.turn != nullptr; }
 
+    /// Returns the rows of src that the kernel's last row reads beyond those of its first one.
+    std::int64_t rows_after() const { return (std::int64_t{g_.kh} - 1) * g_.dilation_h; }
+
+    /// Returns the rows of the block that begins with one: of one image, where the kernel's rows share what is packed.
+    Range block_at(std::int64_t row) const {
+        const std::int64_t end = std::min(row + rows_, share_.rows.end);
+        return {row, together_ ? std::min(end, chunk_count(row + 1, g_.oh()) * g_.oh()) : end};
+    }
+
     /// Where the weights of some channels at a tap are.
     std::int64_t weights_at(std::int64_t o, std::int64_t tap, std::int64_t i) const {
         return ((o / columns_ * g_.kh * g_.kw + tap) * g_.ic + i) * columns_;
@@ -156,20 +169,22 @@ private:
                 igemm::turn_back(call_.variant, share_.ic.size(), weights + weights_at(o, tap, share_.ic.begin));
     }
 
-    /// The pixels of src under `rows` at a tap, zeros where it lies outside.
+    /// The pixels of src under `rows` at a tap, zeros where it lies outside; for the taps below it as well, where they
+    /// share them.
     void pack_src(Range rows, std::int64_t tap, float* packed) const {
         const std::int64_t dy = tap / g_.kw * g_.dilation_h - g_.pad_h, dx = tap % g_.kw * g_.dilation_w - g_.pad_w;
         const std::int64_t first =
             std::clamp<std::int64_t>(chunk_count(std::max<std::int64_t>(0, -dx), g_.stride_w), 0, g_.ow());
         const std::int64_t last = std::clamp<std::int64_t>(chunk_count(g_.iw - dx, g_.stride_w), first, g_.ow());
-        for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-            const std::int64_t to = (row - rows.begin) * g_.ow(), y = row % g_.oh() * g_.stride_h + dy;
+        for (std::int64_t row = rows.begin; row < rows.end + (together_ ? rows_after() : 0); ++row) {
+            const std::int64_t to = (row - rows.begin) * g_.ow(), image = (row < rows.end ? row : rows.begin) / g_.oh();
+            const std::int64_t y = (row - image * g_.oh()) * g_.stride_h + dy;
             if (y < 0 || y >= g_.ih) {
                 pack_row(nullptr, to, g_.ow(), packed);
                 continue;
             }
             pack_row(nullptr, to, first, packed);
-            const std::int64_t at = call_.src.at(row / g_.oh(), y, first * g_.stride_w + dx) + share_.ic.begin;
+            const std::int64_t at = call_.src.at(image, y, first * g_.stride_w + dx) + share_.ic.begin;
             pack_row(element(call_.src.map, at), to + first, last - first, packed);
             pack_row(nullptr, to + last, g_.ow() - last, packed);
         }
@@ -187,6 +202,8 @@ private:
 
     void multiply(Fetch& fetch, Range rows, Range oc, std::int64_t tap, const float* packed_src,
                   const float* packed_dst, bool accumulate, float* weights, void* state) const {
+        const std::int64_t below =
+            together_ ? tap / g_.kw * g_.dilation_h * g_.ow() / call_.word * width_ : std::int64_t{0};
         IgemmOuter t{};
         t.state = state;
         t.b_row = words_;
@@ -195,7 +212,7 @@ private:
         t.accumulate = accumulate;
         for (std::int64_t o = oc.begin; o < oc.end; o += columns_)
             for (std::int64_t i = share_.ic.begin; i < share_.ic.end; i += width_) {
-                t.a = packed_src + (i - share_.ic.begin) / width_ * src_panel_;
+                t.a = packed_src + (i - share_.ic.begin) / width_ * src_panel_ + below;
                 t.b = packed_dst + (o - oc.begin) / columns_ * dst_panel_;
                 t.weights = weights + weights_at(o, tap, i);
                 t.rows = static_cast<int>(std::min<std::int64_t>(width_, share_.ic.end - i));
@@ -208,6 +225,7 @@ private:
     const Conv2dGeometry& g_;
     WeightsShare share_;
     std::int64_t width_, columns_;
+    bool together_ = false;  ///< the rows of the kernel
     std::int64_t rows_ = 0, words_ = 0, src_panel_ = 0, dst_panel_ = 0;
 };
 

@@ -117,13 +117,14 @@ inline const Conv2dGeometry kGeometries[] = {
     {2, 1, 9, 20, 1, 7, 7, 2, 2, 3, 3},                 //
     {1, 5, 4, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1},         //
     {9, 1, 3, 70, 1, 3, 1, 1, 1, 1, 0},                 // blocks of pixels that span images
+    {2, 1, 7, 66, 1, 3, 1, 1, 1, 2, 0, 2, 1},           // or several to an image, of rows that are read two apart
 };
 
 /// Some of them, and smaller, for machines that take a hundred times as long.
 inline const Conv2dGeometry kFewGeometries[] = {
     {3, 1, 4, 5, 2, 1, 1},                    // tiles that go across images, and a last one that is not whole
     {1, 17, 3, 2, 1, 1, 1},                   // two blocks of the depth
-    {1, 1, 6, 5, 1, 3, 3, 1, 1, 1, 1},        //
+    {2, 1, 6, 4, 1, 3, 3, 1, 1, 1, 1},        // rows of an even number of pixels
     {2, 1, 5, 6, 1, 3, 2, 2, 2, 1, 1, 1, 2},  // strided and dilated
 };
 
