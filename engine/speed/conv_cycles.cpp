@@ -21,9 +21,9 @@ using namespace kernels;
 // (bench/single_kernels): the numbers below are its cycles, of which a node takes as many fewer as its rates are
 // higher.
 
-/// Of the rate of multiply-adds in the inner loops: of f32, bf16 and bytes by vectors; of matrix tiles, which nobody
-/// has measured, what their loads leave of it.
-constexpr double kProductShare = 0.96, kQuantizedShare = 0.98, kMatrixTileShare = 0.9;
+/// Of the rate of multiply-adds in the inner loops: of f32 and bf16, of bytes, and of bytes widened to 16 bits, whose
+/// products another instruction adds, by vectors; of matrix tiles, which nobody has measured, what their loads leave.
+constexpr double kProductShare = 0.96, kQuantizedShare = 0.98, kWidenedShare = 0.72, kMatrixTileShare = 0.9;
 /// Of a call of a register tile, of each panel of it, and of an outer product: chains that fill and drain, branches.
 constexpr double kTileCycles = 150, kPanelCycles = 15, kOuterCycles = 130;
 /// Of a pixel of a tile at a tap, and of a row of a packed map at a tap: where it is.
@@ -35,8 +35,8 @@ constexpr double kWinogradTileCycles = 250;
 constexpr double kMomentsOps = 7, kGradientOps = 30;
 /// Vector instructions that round 16 values to bf16, to words of neighbors and to halves of words.
 constexpr double kRoundOps = 4, kHalfOps = 6;
-/// Cycles of an element of weights that is transposed, one by one.
-constexpr double kTransposeCycles = 3;
+/// Cycles of an element of weights that is transposed, most of them the memory's.
+constexpr double kTransposeCycles = 1.5;
 /// oneDNN's convolutions of few channels, of the peak: forward, backward weights.
 constexpr double kStemShare = 0.92;
 
@@ -225,7 +225,8 @@ ConvCycles quantized(const Node& node, const Conv2dGeometry& g, const ConvTeam& 
         const double rate = node.rates.int8 / (2 * of(plan.variant->group) * of(plan.variant->width));
         const double most = of(plan.variant->vectors);
         const double loads = (rows + most) / most / node.rates.loads;
-        c.products = tiles * vectors * groups * std::max({rows / rate, loads, 4 / most}) / kQuantizedShare;
+        c.products = tiles * vectors * groups * std::max({rows / rate, loads, 4 / most}) /
+                     (plan.variant->bytes == 1 ? kQuantizedShare : kWidenedShare);
         c.other = after;
     }
     c.other += tiles * std::ceil(vectors / of(plan.variant->vectors)) * 40;

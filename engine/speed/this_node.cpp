@@ -87,6 +87,19 @@ const char* like() {
     return contains(p.features, Isa::avx512.features) ? "ice_lake" : "zen3";
 }
 
+/// Makes the rates those of an ISA that has less than the processor: vectors of AVX2 are half as long, of which all of
+/// the table's processors issue two a cycle; without VNNI a multiply-add of 16 bits is what bytes take.
+void take_rates_of(const Isa& isa, CoreRates& rates) {
+    if (!isa.includes(Isa::avx512)) {
+        const CoreRates halves = node_named("zen3").rates;
+        rates.f32 = halves.f32;
+        rates.loads = halves.loads;
+        rates.stores = halves.stores;
+        rates.sums = halves.sums;
+    }
+    if (!isa.includes(Isa::avx512_vnni)) rates.int8 = 2 * rates.f32;
+}
+
 }  // namespace
 
 Node this_node() {
@@ -98,6 +111,7 @@ Node this_node() {
     node.isa = active_isa();
     node.cores = allowed_cores();
     node.ghz = measured_ghz();
+    take_rates_of(node.isa, node.rates);
     if (!node.isa.includes(Isa::amx)) node.rates.bf16_tiles = node.rates.int8_tiles = 0;
     if (!node.isa.includes(Isa::avx512_bf16)) node.rates.bf16 = 0;
     const double cores = std::min(threads, node.cores);

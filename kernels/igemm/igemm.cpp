@@ -9,6 +9,7 @@
 #include "kernels/igemm/division.h"
 #include "kernels/igemm/gather_conv.h"
 #include "kernels/igemm/rounded_rows.h"
+#include "kernels/igemm/transpose.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
@@ -179,19 +180,17 @@ std::int64_t memory_floats(const IgemmVariant& variant, const GatherConv& conv, 
 /// taps][ic][columns].
 void transpose_weights(const Conv2dGeometry& g, std::span<const std::int64_t> taps, const float* weights,
                        float* transposed) {
-    const std::int64_t columns = igemm_columns(), all_taps = std::int64_t{g.kh} * g.kw;
+    const std::int64_t columns = igemm_columns(), all_taps = std::int64_t{g.kh} * g.kw, across = g.oc / columns;
     const auto count = static_cast<std::int64_t>(taps.size());
-    parallel_for(g.ic / columns, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t panel = begin; panel < end; ++panel)
-            for (std::int64_t t = 0; t < count; ++t)
-                for (std::int64_t from = 0; from < g.oc / columns; ++from) {
-                    const float* src =
-                        weights +
-                        ((from * all_taps + taps[static_cast<std::size_t>(t)]) * g.ic + panel * columns) * columns;
-                    float* dst = transposed + ((panel * count + t) * g.oc + from * columns) * columns;
-                    for (std::int64_t o = 0; o < columns; ++o)
-                        for (std::int64_t i = 0; i < columns; ++i) dst[o * columns + i] = src[i * columns + o];
-                }
+    parallel_for(g.ic / columns * across, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t block = begin; block < end; ++block)
+            for (std::int64_t t = 0; t < count; ++t) {
+                const std::int64_t panel = block / across, from = block % across;
+                const float* src =
+                    weights +
+                    ((from * all_taps + taps[static_cast<std::size_t>(t)]) * g.ic + panel * columns) * columns;
+                transpose_block(columns, src, transposed + ((panel * count + t) * g.oc + from * columns) * columns);
+            }
     });
 }
 

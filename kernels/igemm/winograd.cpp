@@ -9,6 +9,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/igemm/division.h"
 #include "kernels/igemm/rounded_rows.h"
+#include "kernels/igemm/transpose.h"
 #include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/igemm/winograd_tiles.h"
@@ -89,9 +90,12 @@ void transform_result(const WinogradCall& call, const WinogradTile& tile, Range 
     const float* bias = call.fusion.bias == nullptr ? nullptr : call.fusion.bias + columns.begin;
     WinogradResult t{m, position, columns.size(), {}, bias, {}, call.fusion.relu, to.map.type == DType::bf16};
     const ConstMap residual = call.fusion.residual;
+    const auto size = static_cast<std::int64_t>(size_of(to.map.type));
+    auto* dst = static_cast<std::byte*>(to.map.data);
+    const auto* added = static_cast<const std::byte*>(residual.data);
     call.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-        t.dst[i] = element(to.map, (pixel - to.first) * to.map.ld);
-        if (residual.data != nullptr) t.residual[i] = element(residual, pixel * residual.ld + columns.begin);
+        t.dst[i] = dst + (pixel - to.first) * to.map.ld * size;
+        if (added != nullptr) t.residual[i] = added + (pixel * residual.ld + columns.begin) * size;
     });
     call.variant.winograd_result(t);
     if (!call.activation) return;
@@ -164,15 +168,16 @@ void run_tiles(const WinogradCall& call, Range tiles, Range panels, std::int64_t
         const std::int64_t count = std::min(rows, tiles.end - first), unit = call.variant.row_unit,
                            height = unit == 1 ? even_share(count, call.variant.rows) : call.variant.rows,
                            whole = unit == 1 ? height : unit, used = chunk_count(count, whole) * whole;
-        for (std::int64_t t = 0; t < count; ++t)
-            call.tiles.transform_source(call.variant, call.tiles.at(first + t), call.src, call.g.ic,
-                                        call.fusion.src_affine, v + t * call.depth, used * call.depth);
+        WinogradTile tile = call.tiles.at(first);
+        for (std::int64_t t = 0; t < count; ++t, tile = call.tiles.next(tile))
+            call.tiles.transform_source(call.variant, tile, call.src, call.g.ic, call.fusion.src_affine,
+                                        v + t * call.depth, used * call.depth);
         for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
             std::fill_n(v + (p * used + count) * call.depth, (used - count) * call.depth, 0.0F);
         multiply(call, panels, used, height, v, m, state.memory());
-        for (std::int64_t t = 0; t < count; ++t)
-            transform_result(call, call.tiles.at(first + t), columns, used * columns.size(), m + t * columns.size(),
-                             to);
+        tile = call.tiles.at(first);
+        for (std::int64_t t = 0; t < count; ++t, tile = call.tiles.next(tile))
+            transform_result(call, tile, columns, used * columns.size(), m + t * columns.size(), to);
     }
 }
 
@@ -279,10 +284,15 @@ void transform_and_run(const Conv2dGeometry& g, ConstMap src, const IgemmFusion&
 
 /// Writes [position][oc / columns][ic][columns] of the panels [oc / columns][3][3][ic][columns].
 void transform_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights, float* transformed) {
-    const std::int64_t panel = g.ic * variant.columns;
-    parallel_for(g.oc / variant.columns, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t q = begin; q < end; ++q)
-            variant.winograd_weights({weights + q * 9 * panel, panel, panel, transformed + q * panel, g.ic * g.oc});
+    constexpr std::int64_t kRows = 32;  // of weights, at a time
+    const std::int64_t panel = g.ic * variant.columns, along = chunk_count(g.ic, kRows);
+    parallel_for(g.oc / variant.columns * along, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            const std::int64_t q = i / along, first = i % along * kRows, rows = std::min(kRows, g.ic - first);
+            const std::int64_t at = first * variant.columns;
+            variant.winograd_weights({weights + q * 9 * panel + at, panel, rows * variant.columns,
+                                      transformed + q * panel + at, g.ic * g.oc});
+        }
     });
 }
 
@@ -290,20 +300,17 @@ void transform_weights(const IgemmVariant& variant, const Conv2dGeometry& g, con
 /// x columns is transposed tap by tap, then transformed.
 void transform_backward_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights,
                                 float* transformed) {
-    const std::int64_t columns = variant.columns, block = columns * columns;
-    parallel_for(g.ic / columns, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t columns = variant.columns, block = columns * columns, across = g.oc / columns;
+    parallel_for(g.ic / columns * across, 1, [&](std::int64_t begin, std::int64_t end) {
         std::array<float, 9 * 32 * 32> turned;
-        for (std::int64_t q = begin; q < end; ++q)
-            for (std::int64_t from = 0; from < g.oc / columns; ++from) {
-                for (std::int64_t tap = 0; tap < 9; ++tap) {
-                    const float* w = weights + ((from * 9 + 8 - tap) * g.ic + q * columns) * columns;
-                    float* to = turned.data() + tap * block;
-                    for (std::int64_t o = 0; o < columns; ++o)
-                        for (std::int64_t i = 0; i < columns; ++i) to[o * columns + i] = w[i * columns + o];
-                }
-                variant.winograd_weights(
-                    {turned.data(), block, block, transformed + (q * g.oc + from * columns) * columns, g.ic * g.oc});
-            }
+        for (std::int64_t i = begin; i < end; ++i) {
+            const std::int64_t q = i / across, from = i % across;
+            for (std::int64_t tap = 0; tap < 9; ++tap)
+                igemm::transpose_block(columns, weights + ((from * 9 + 8 - tap) * g.ic + q * columns) * columns,
+                                       turned.data() + tap * block);
+            variant.winograd_weights(
+                {turned.data(), block, block, transformed + (q * g.oc + from * columns) * columns, g.ic * g.oc});
+        }
     });
 }
 
