@@ -87,6 +87,18 @@ inline Conv2dGeometry of_panels(Conv2dGeometry g) {
     return g;
 }
 
+using Teams = std::initializer_list<int>;
+
+/// Calls body() with teams of several sizes.
+template <class Body>
+void on_teams(Teams teams, Body body) {
+    for (const int threads : teams) {
+        INFO("threads " << threads);
+        const ThreadScope team(threads);
+        body();
+    }
+}
+
 /// What a convolution reads and gives, drawn.
 struct ConvSample {
     explicit ConvSample(const Conv2dGeometry& geometry)
@@ -130,7 +142,7 @@ inline const Conv2dGeometry kFewGeometries[] = {
 
 /// Checks a Sample of each geometry, made of it, on every ISA and by teams of several sizes.
 template <class Sample>
-void check_all_directions(std::span<const Conv2dGeometry> geometries, std::initializer_list<int> teams) {
+void check_all_directions(std::span<const Conv2dGeometry> geometries, Teams teams) {
     for_each_isa([&] {
         for (const Conv2dGeometry& units : geometries) {
             const Conv2dGeometry g = of_panels(units);
@@ -138,13 +150,9 @@ void check_all_directions(std::span<const Conv2dGeometry> geometries, std::initi
                       << "x" << g.kw);
             REQUIRE(igemm_serves(g));
             const Sample test(g);
-            for (const int threads : teams) {
-                INFO("threads " << threads);
-                const ThreadScope team(threads);
-                test.check_forward();
-                test.check_backward_data();
-                test.check_backward_weights();
-            }
+            test.check_forward(teams);
+            test.check_backward_data(teams);
+            test.check_backward_weights(teams);
         }
     });
 }

@@ -18,7 +18,7 @@ namespace {
 struct Case : ConvSample {
     using ConvSample::ConvSample;
 
-    void check_forward() const {
+    void check_forward(Teams teams) const {
         for (const bool fused : {false, true}) {
             INFO("fused " << fused);
             const bool affine = fused && g.pointwise() && g.unpadded();
@@ -43,7 +43,6 @@ struct Case : ConvSample {
             }
             const std::int64_t src_ld = g.ic + 3, dst_ld = g.oc + 5, residual_ld = g.oc + 1;
             const Floats wide = spread(src, g.ic, src_ld), wide_residual = spread(residual, g.oc, residual_ld);
-            Floats dst = spread(Floats(truth.size(), 9.0F), g.oc, dst_ld);
             IgemmFusion fusion;
             if (affine) fusion.src_affine = {scale.data(), shift.data(), true};
             if (fused) {
@@ -51,23 +50,28 @@ struct Case : ConvSample {
                 fusion.residual = {wide_residual.data(), residual_ld};
                 fusion.relu = true;
             }
-            igemm_forward(g, {wide.data(), src_ld}, as_panels(g, weights).data(), fusion, {dst.data(), dst_ld});
-            CHECK(outliers(gathered(dst, g.oc, dst_ld), truth, bounds(sizes, g.ic * g.kh * g.kw)) == 0);
+            on_teams(teams, [&] {
+                Floats dst = spread(Floats(truth.size(), 9.0F), g.oc, dst_ld);
+                igemm_forward(g, {wide.data(), src_ld}, as_panels(g, weights).data(), fusion, {dst.data(), dst_ld});
+                CHECK(outliers(gathered(dst, g.oc, dst_ld), truth, bounds(sizes, g.ic * g.kh * g.kw)) == 0);
+            });
         }
     }
 
-    void check_backward_data() const {
+    void check_backward_data(Teams teams) const {
         Doubles truth(src.size()), sizes(src.size());
         conv2d_backward_data_reference(g, widened(diff_dst).data(), widened(weights).data(), truth.data());
         conv2d_backward_data_reference(g, magnitudes(diff_dst).data(), magnitudes(weights).data(), sizes.data());
         const std::int64_t src_ld = g.ic + 2, dst_ld = g.oc + 7;
-        Floats diff_src = spread(Floats(src.size(), 9.0F), g.ic, src_ld);
-        igemm_backward_data(g, {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, as_panels(g, weights).data(), {},
-                            {diff_src.data(), src_ld});
-        CHECK(outliers(gathered(diff_src, g.ic, src_ld), truth, bounds(sizes, g.oc * g.kh * g.kw)) == 0);
+        on_teams(teams, [&] {
+            Floats diff_src = spread(Floats(src.size(), 9.0F), g.ic, src_ld);
+            igemm_backward_data(g, {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, as_panels(g, weights).data(), {},
+                                {diff_src.data(), src_ld});
+            CHECK(outliers(gathered(diff_src, g.ic, src_ld), truth, bounds(sizes, g.oc * g.kh * g.kw)) == 0);
+        });
     }
 
-    void check_backward_weights() const {
+    void check_backward_weights(Teams teams) const {
         for (const bool affine : {false, true}) {
             INFO("affine " << affine);
             const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5);
@@ -88,11 +92,14 @@ struct Case : ConvSample {
             conv2d_backward_weights_reference<double>(g, magnitudes(reach).data(), magnitudes(diff_dst).data(),
                                                       sizes.data(), nullptr);
             const std::int64_t src_ld = g.ic + 3, dst_ld = g.oc + 1;
-            Floats diff_weights(weights.size(), 9.0F);
-            igemm_backward_weights(g, {spread(src, g.ic, src_ld).data(), src_ld},
-                                   affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
-                                   {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, diff_weights.data());
-            CHECK(outliers(diff_weights, as_panels(g, truth), as_panels(g, bounds(sizes, g.n * g.oh() * g.ow()))) == 0);
+            on_teams(teams, [&] {
+                Floats diff_weights(weights.size(), 9.0F);
+                igemm_backward_weights(g, {spread(src, g.ic, src_ld).data(), src_ld},
+                                       affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
+                                       {spread(diff_dst, g.oc, dst_ld).data(), dst_ld}, diff_weights.data());
+                CHECK(outliers(diff_weights, as_panels(g, truth), as_panels(g, bounds(sizes, g.n * g.oh() * g.ow()))) ==
+                      0);
+            });
         }
     }
 };

@@ -38,7 +38,7 @@ struct HalvesCase : ConvSample {
         return nearest(source);
     }
 
-    void check_forward() const {
+    void check_forward(Teams teams) const {
         for (const bool fused : {false, true}) {
             INFO("fused " << fused);
             const bool affine = fused && g.pointwise() && g.unpadded();
@@ -57,7 +57,6 @@ struct HalvesCase : ConvSample {
             const std::int64_t src_ld = g.ic + 4, dst_ld = g.oc + 6, residual_ld = g.oc + 2;
             const Halves wide = spread_halves(src, g.ic, src_ld),
                          wide_residual = spread_halves(residual, g.oc, residual_ld);
-            Halves dst = spread_halves(Floats(truth.size(), 9.0F), g.oc, dst_ld);
             IgemmFusion fusion;
             if (affine) fusion.src_affine = {scale.data(), shift.data(), true};
             if (fused) {
@@ -65,14 +64,17 @@ struct HalvesCase : ConvSample {
                 fusion.residual = {wide_residual.data(), residual_ld, DType::bf16};
                 fusion.relu = true;
             }
-            igemm_forward(g, {wide.data(), src_ld, DType::bf16}, as_panels(g, weights).data(), fusion,
-                          {dst.data(), dst_ld, DType::bf16});
-            CHECK(outliers(gathered(widened_halves(dst), g.oc, dst_ld), truth,
-                           rounded_bounds(sizes, truth, g.ic * g.kh * g.kw)) == 0);
+            on_teams(teams, [&] {
+                Halves dst = spread_halves(Floats(truth.size(), 9.0F), g.oc, dst_ld);
+                igemm_forward(g, {wide.data(), src_ld, DType::bf16}, as_panels(g, weights).data(), fusion,
+                              {dst.data(), dst_ld, DType::bf16});
+                CHECK(outliers(gathered(widened_halves(dst), g.oc, dst_ld), truth,
+                               rounded_bounds(sizes, truth, g.ic * g.kh * g.kw)) == 0);
+            });
         }
     }
 
-    void check_backward_data() const {
+    void check_backward_data(Teams teams) const {
         const Floats used = nearest(weights), sum = nearest(uniform(static_cast<std::int64_t>(src.size()), 8));
         for (const bool added : {false, true}) {
             INFO("added " << added);
@@ -84,17 +86,19 @@ struct HalvesCase : ConvSample {
                 sizes[i] += std::abs(double{sum[i]});
             }
             const std::int64_t src_ld = g.ic + 2, dst_ld = g.oc + 8;
-            Halves diff_src = spread_halves(sum, g.ic, src_ld);
-            IgemmFusion fusion;
-            if (added) fusion.residual = {diff_src.data(), src_ld, DType::bf16};
-            igemm_backward_data(g, {spread_halves(diff_dst, g.oc, dst_ld).data(), dst_ld, DType::bf16},
-                                as_panels(g, weights).data(), fusion, {diff_src.data(), src_ld, DType::bf16});
-            CHECK(outliers(gathered(widened_halves(diff_src), g.ic, src_ld), truth,
-                           rounded_bounds(sizes, truth, g.oc * g.kh * g.kw)) == 0);
+            on_teams(teams, [&] {
+                Halves diff_src = spread_halves(sum, g.ic, src_ld);
+                IgemmFusion fusion;
+                if (added) fusion.residual = {diff_src.data(), src_ld, DType::bf16};
+                igemm_backward_data(g, {spread_halves(diff_dst, g.oc, dst_ld).data(), dst_ld, DType::bf16},
+                                    as_panels(g, weights).data(), fusion, {diff_src.data(), src_ld, DType::bf16});
+                CHECK(outliers(gathered(widened_halves(diff_src), g.ic, src_ld), truth,
+                               rounded_bounds(sizes, truth, g.oc * g.kh * g.kw)) == 0);
+            });
         }
     }
 
-    void check_backward_weights() const {
+    void check_backward_weights(Teams teams) const {
         for (const bool affine : {false, true}) {
             INFO("affine " << affine);
             const Floats scale = uniform(g.ic, 4), shift = uniform(g.ic, 5);
@@ -105,12 +109,15 @@ struct HalvesCase : ConvSample {
             conv2d_backward_weights_reference<double>(g, magnitudes(source).data(), magnitudes(diff_dst).data(),
                                                       sizes.data(), nullptr);
             const std::int64_t src_ld = g.ic + 4, dst_ld = g.oc + 2;
-            Floats diff_weights(weights.size(), 9.0F);
-            igemm_backward_weights(g, {spread_halves(src, g.ic, src_ld).data(), src_ld, DType::bf16},
-                                   affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
-                                   {spread_halves(diff_dst, g.oc, dst_ld).data(), dst_ld, DType::bf16},
-                                   diff_weights.data());
-            CHECK(outliers(diff_weights, as_panels(g, truth), as_panels(g, bounds(sizes, g.n * g.oh() * g.ow()))) == 0);
+            on_teams(teams, [&] {
+                Floats diff_weights(weights.size(), 9.0F);
+                igemm_backward_weights(g, {spread_halves(src, g.ic, src_ld).data(), src_ld, DType::bf16},
+                                       affine ? ConvAffine{scale.data(), shift.data(), true} : ConvAffine{},
+                                       {spread_halves(diff_dst, g.oc, dst_ld).data(), dst_ld, DType::bf16},
+                                       diff_weights.data());
+                CHECK(outliers(diff_weights, as_panels(g, truth), as_panels(g, bounds(sizes, g.n * g.oh() * g.ow()))) ==
+                      0);
+            });
         }
     }
 };

@@ -39,17 +39,18 @@ struct Sum {
         constexpr std::int64_t kStep = 16;
         for (std::int64_t first = 0; first < count; first += kStep) {
             const std::int64_t step = std::min(kStep, count - first);
-            std::uint16_t row[2 * kStep];
+            float row[2 * kStep] = {}, column[2 * kStep] = {};
             for (std::int64_t k = 0; k < step; ++k) {
                 const std::uint16_t *x = a.pair(at_a + (first + k) * a_step), *y = b.pair(at_b + (first + k) * b_step);
                 for (int half = 0; half < 2; ++half) {
-                    row[2 * k + half] = x[half];
+                    row[2 * k + half] = float_of_half(x[half]);
+                    column[2 * k + half] = float_of_half(y[half]);
                     const double product = double{from_bf16(x[half])} * double{from_bf16(y[half])};
                     exact += product;
                     size += std::abs(product);
                 }
             }
-            tiles = sum_of_pairs(tiles, row, b.pair(at_b + first * b_step), step, 2 * b_step);
+            tiles = sum_of_pairs(tiles, row, column, step, 2);
         }
         products += 2 * count;
     }
@@ -257,7 +258,8 @@ TEST_CASE("outer products of words", "[igemm][bf16][words]") {
 
 TEST_CASE("what is not a normal number, in tiles of words", "[igemm][bf16][words]") {
     // Of bf16: 1, -1, NaN, infinities, the least normal number, one below it, and the largest.
-    static constexpr std::uint16_t kValues[] = {0x3f80, 0xbf80, 0x7fc0, 0x7f80, 0xff80, 0x0080, 0x0001, 0x7f7f, 0x1000, 0};
+    static constexpr std::uint16_t kValues[] = {0x3f80, 0xbf80, 0x7fc0, 0x7f80, 0xff80,
+                                                0x0080, 0x0001, 0x7f7f, 0x1000, 0};
     constexpr std::int64_t kCount = std::size(kValues), kDepth = 4;
     for_each_words_variant([](const IgemmBf16Variant& variant, void* state) {
         const int columns = variant.words.columns;

@@ -19,14 +19,14 @@ inline float float_of_half(std::uint16_t half) {
     return flushed(value);
 }
 
-/// Returns sum + (a[0] b[0] + a[2] b[2] + ...) + (a[1] b[1] + a[3] b[3] + ...) over `pairs` pairs of bf16; both sums
-/// in brackets are made of fused multiply-adds in this order, then added, then added to `sum`.
-inline float sum_of_pairs(float sum, const std::uint16_t* a, const std::uint16_t* b, std::int64_t pairs,
-                          std::int64_t b_step = 2) {
+/// Returns sum + (a[0] b[0] + a[2] b[2] + ...) + (a[1] b[1] + a[3] b[3] + ...) over `pairs` pairs of float_of_half();
+/// both sums in brackets are made of fused multiply-adds in this order, then added, then added to `sum`. Pairs of b are
+/// b_step apart.
+inline float sum_of_pairs(float sum, const float* a, const float* b, std::int64_t pairs, std::int64_t b_step) {
     float even = 0, odd = 0;
     for (std::int64_t k = 0; k < pairs; ++k) {
-        even = flushed(__builtin_fmaf(float_of_half(a[2 * k]), float_of_half(b[k * b_step]), even));
-        odd = flushed(__builtin_fmaf(float_of_half(a[2 * k + 1]), float_of_half(b[k * b_step + 1]), odd));
+        even = flushed(__builtin_fmaf(a[2 * k], b[k * b_step], even));
+        odd = flushed(__builtin_fmaf(a[2 * k + 1], b[k * b_step + 1], odd));
     }
     return flushed(flushed(sum) + flushed(even + odd));
 }

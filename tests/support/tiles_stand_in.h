@@ -61,19 +61,25 @@ struct Tiles {
     template <int kSums, int kA, int kB>
     static void dot_halves() {
         require_product(kSums, kA, kB);
-        std::uint16_t a[2 * kTileRows], b[kTileRows][2];
+        float a[kTileRows][2 * kTileRows], b[kTileRows][2 * kTileRows];
+        halves_of(kA, a);
+        halves_of(kB, b);
         for (int i = 0; i < rows(kSums); ++i)
             for (unsigned j = 0; j < row_bytes(kSums); j += 4) {
-                memcpy(a, state().bytes[kA][i], sizeof a);
-                for (int k = 0; k < kTileRows; ++k) memcpy(b[k], &state().bytes[kB][k][j], sizeof b[k]);
                 float sum;
                 memcpy(&sum, &state().bytes[kSums][i][j], sizeof sum);
-                sum = keel::test::sum_of_pairs(sum, a, b[0], rows(kB));
+                sum = keel::test::sum_of_pairs(sum, a[i], b[0] + j / 2, rows(kB), 2 * kTileRows);
                 memcpy(&state().bytes[kSums][i][j], &sum, sizeof sum);
             }
     }
 
 private:
+    static void halves_of(int tile, float (&values)[kTileRows][2 * kTileRows]) {
+        std::uint16_t halves[kTileRows][2 * kTileRows];
+        memcpy(halves, state().bytes[tile], sizeof halves);
+        for (int row = 0; row < rows(tile); ++row)
+            for (int i = 0; i < 2 * kTileRows; ++i) values[row][i] = keel::test::float_of_half(halves[row][i]);
+    }
     static void require_product(int sums, int a, int b) {
         require(sums != a && sums != b && a != b && has_shape(sums) && has_shape(a) && has_shape(b));
         require(rows(sums) == rows(a) && row_bytes(sums) == row_bytes(b) &&
