@@ -72,7 +72,7 @@ TEST_CASE("the algorithms are those of the kernels", "[division]") {
     CHECK(conv_algorithm(bench::square_conv(1, 224, 3, 64, 7, 2), ConvPass::infer, Isa::avx512) ==
           ConvAlgorithm::onednn);
     CHECK(conv_algorithm(square(1, 7, 48), ConvPass::quantized, Isa::amx) == ConvAlgorithm::qconv);
-    // On matrix tiles products of bf16 are so fast that transforms pay for many channels only, weights' for many pixels.
+    // On matrix tiles products of bf16 are so fast that transforms pay for many channels, and weights' for many pixels.
     CHECK(conv_algorithm(square(16, 56, 64), ConvPass::forward, Isa::avx512_bf16, true) == ConvAlgorithm::winograd);
     CHECK(conv_algorithm(square(16, 56, 64), ConvPass::forward, Isa::amx, true) == ConvAlgorithm::igemm);
     CHECK(conv_algorithm(square(16, 56, 64), ConvPass::forward, Isa::amx) == ConvAlgorithm::winograd);
