@@ -86,15 +86,17 @@ private:
             affine.scale += ic_.begin;
             affine.shift += ic_.begin;
         }
-        for (std::int64_t t = 0; t < count; ++t) {
-            const WinogradTile tile = call_.tiles.at(first + t);
+        const auto size = static_cast<std::int64_t>(size_of(call_.diff_dst.type));
+        const auto* diff_dst = static_cast<const std::byte*>(call_.diff_dst.data);
+        WinogradTile tile = call_.tiles.at(first);
+        for (std::int64_t t = 0; t < count; ++t, tile = call_.tiles.next(tile)) {
             const std::int64_t word = t / call_.word;
             const WordHalf half = t % call_.word == 0 ? WordHalf::lower : WordHalf::upper;
             call_.tiles.transform_source(call_.variant, tile, src, ic_.size(), affine, v + word * v_row(), v_position(),
                                          half);
             WinogradGradient gradient{{}, oc_.size(), columns_, z + word * columns_, z_position(), z_panel(), half};
             call_.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-                gradient.diff[i] = element(call_.diff_dst, pixel * call_.diff_dst.ld + oc_.begin);
+                gradient.diff[i] = diff_dst + (pixel * call_.diff_dst.ld + oc_.begin) * size;
             });
             call_.variant.winograd_gradient(gradient);
         }
