@@ -282,7 +282,7 @@ TEST_CASE("oneDNN stands in for the panels of another ISA", "[conv]") {
     }
 }
 
-TEST_CASE("maps whose elements are not f32 are refused, for no kernel takes them", "[conv]") {
+TEST_CASE("maps of two types are refused, and of types that no kernel takes", "[conv]") {
     const Conv2dGeometry g{1, 32, 4, 4, 32, 1, 1};
     const Case test(g);
     Floats dst(test.diff_dst.size()), diff_src(test.src.size()), diff_weights(test.weights.size());
@@ -299,11 +299,10 @@ TEST_CASE("maps whose elements are not f32 are refused, for no kernel takes them
         CHECK_THROWS_AS(conv2d_backward_weights(g, read, diff, diff_weights.data(), layout, nullptr), UsageError);
         CHECK_THROWS_AS(conv2d_backward_weights(g, src, read, diff_weights.data(), layout, nullptr), UsageError);
     }
-    try {
-        conv2d_forward(g, true, read, test.weights.data(), nullptr, nullptr, dst.data());
-    } catch (const UsageError& e) {
-        CHECK(std::string(e.what()) == "[conv2d] wanted f32 elements in src, got bf16");
-    }
+    for (const DType type : {DType::u8, DType::f64})
+        CHECK_THROWS_WITH(
+            conv2d_forward(g, true, ConstMap{bf16.data(), 0, type}, test.weights.data(), nullptr, nullptr, dst.data()),
+            "[conv2d] wanted f32 elements in src, got " + std::string(name(type)));
 }
 
 TEST_CASE("a second call compiles nothing", "[conv]") {
