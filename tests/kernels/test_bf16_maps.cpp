@@ -21,10 +21,10 @@ namespace {
 
 constexpr std::int64_t kPixels = 6;
 
-/// Numbers of 8 bits with signs, zeros, ties of their sums, a NaN and infinities among them.
+/// Numbers of 8 bits with signs, zeros, ties of their sums, a NaN, infinities and subnormal ones among them.
 Floats odd_halves(std::int64_t n, std::uint64_t seed) {
     Floats values = nearest(uniform(n, seed));
-    const float odd[] = {0.0F, -0.0F, kNaN, kInfinity, -kInfinity, 1.0F, 0x1p-8F, -0x1p-7F};
+    const float odd[] = {0.0F, -0.0F, kNaN, kInfinity, -kInfinity, 1.0F, 0x1p-8F, -0x1p-7F, 0x1p-133F, -0x1.8p-128F};
     for (std::size_t i = 2, k = 0; i < values.size(); i += 7, ++k) values[i] = odd[k % std::size(odd)];
     return values;
 }
@@ -67,6 +67,7 @@ TEST_CASE("maps are converted to bf16 and back, all channels and pixels apart", 
         const std::int64_t src_ld = c + 3, dst_ld = c + 1;
         Floats src = uniform(kPixels * src_ld, 1, -100, 100);
         for (std::size_t i = 1; i < src.size(); i += 5) src[i] = i % 2 == 0 ? kNaN : 1.0F + 0x1p-8F;
+        for (std::size_t i = 3; i < src.size(); i += 11) src[i] = i % 2 == 0 ? 0x1.8p-133F : -0x1.234p-128F;
         for_each_isa([&] {
             std::vector<Bf16> halves(static_cast<std::size_t>(kPixels * dst_ld), Bf16(9.0F));
             convert(UnaryGeometry{kPixels, c, src_ld, dst_ld}, src.data(), halves.data());
