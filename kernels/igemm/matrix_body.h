@@ -1,5 +1,5 @@
-// Implicit GEMM of bf16 on matrix tiles (AMX); see variants.h. Include a vector wrapper and
-// kernels/igemm/tile_body.h first. A Word says how vectors round results, as there.
+// Implicit GEMM of bf16 on matrix tiles (AMX); see variants.h. Include a vector wrapper and kernels/igemm/tile_body.h
+// first. A Word says how vectors round results, as there.
 //
 // Two by two tiles of sums, 32 rows x 32 columns, take two tiles of rows (16 x 16 words) and two of columns (16 words x
 // 16) for four products: 4 loads at 8 cycles each against 4 products at 16 (Intel's optimization manual), so the
