@@ -2,17 +2,10 @@
 // such maps is tested with the operator (ops/one_op.h).
 #include "graph/bf16_maps.h"
 
-#include <algorithm>
-#include <cmath>
 
-#include "engine/precision.h"
 #include "graph/build/builder.h"
-#include "graph/import/import.h"
-#include "graph/memory_plan.h"
-#include "graph/onnx/file.h"
-#include "graph/ops/conv.h"
-#include "tests/graph/import/golden.h"
 #include "tests/graph/quantized_network.h"
+#include "tests/support/bf16_graphs.h"
 #include "tests/support/contains.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/isa.h"
@@ -46,17 +39,6 @@ std::vector<std::pair<std::string, bool>> written(const Graph& graph) {
     return all;
 }
 
-double relative_difference(std::span<const float> got, std::span<const float> wanted) {
-    REQUIRE(got.size() == wanted.size());
-    double largest = 0, most = 0;
-    for (std::size_t i = 0; i < got.size(); ++i) {
-        const double off = std::abs(double{got[i]} - wanted[i]);
-        largest = std::max(largest, std::abs(double{wanted[i]}));
-        most = std::isnan(off) ? INFINITY : std::max(most, off);
-    }
-    return most / largest;
-}
-
 std::vector<float> run_on_images(const Runtime& runtime, const Tensor& images) {
     const std::int64_t n = images.dim(0);
     std::vector<float> dst(static_cast<std::size_t>(n * runtime.graph().map(runtime.graph().dst).elements()));
@@ -70,14 +52,6 @@ Tensor image_of(const Tensor& images, std::int64_t i) {
     return Tensor::from<float>(
         images.values<float>().subspan(static_cast<std::size_t>(i * each), static_cast<std::size_t>(each)),
         {1, images.dim(1), images.dim(2), images.dim(3)});
-}
-
-/// A layer's map, its weights and the map that it reads are each rounded by 2^-9 of their magnitudes at most. Errors of
-/// a sum of many products, and of one layer after the other, add up like steps of a random walk, so that a result of L
-/// layers is off by 2^-9 times the root of 3 L; eight times that is beyond chance.
-double tolerance_of(const Graph& graph) {
-    const auto layers = std::ranges::count_if(graph.nodes, [](const Node& node) { return node.as<Conv>() != nullptr; });
-    return 8 * std::sqrt(3.0 * static_cast<double>(layers)) * 0x1p-9;
 }
 
 }  // namespace
@@ -129,30 +103,6 @@ TEST_CASE("Trained models predict in bf16 what they predict in f32", "[bf16_maps
           0.62 * static_cast<double>(floats.runtime().activations()));
     const std::vector<std::string> in_f32 = halves.runtime().in_f32();
     CHECK(in_f32.size() < network.graph.nodes.size() / 2);
-}
-
-TEST_CASE("Imported networks run in bf16, what has no kernels for it in f32 between conversions", "[bf16_maps]") {
-    std::size_t in_bf16 = 0;
-    for (const std::string network : {"plain", "mobile", "shuffle", "dense", "inception", "convnext", "resize", "norms",
-                                      "activations", "pools", "lrn"}) {
-        CAPTURE(network);
-        const Tensor input = tensor_named(read_safetensors(kNetworks / (network + ".safetensors")), "input");
-        const Dims d = input.dims();
-        const Graph graph =
-            import_graph(onnx::read_file(kNetworks / (network + ".torch2.onnx")), d[2], d[3], d[1]).graph;
-        for_each_isa([&] {
-            const Runtime floats(graph, d[0]), halves(graph, d[0], Precision::bf16);
-            CHECK(halves.refusal().empty() == (halves.precision() == Precision::bf16));
-            in_bf16 += halves.precision() == Precision::bf16 ? 1 : 0;
-            const auto run = [&](const Runtime& runtime) {
-                std::vector<float> dst(static_cast<std::size_t>(d[0] * graph.map(graph.dst).elements()));
-                runtime.run(d[0], channels_last(input).data(), dst.data());
-                return dst;
-            };
-            CHECK(relative_difference(run(halves), run(floats)) < tolerance_of(graph));
-        });
-    }
-    CHECK(in_bf16 > 0);
 }
 
 TEST_CASE("A graph that gains nothing by bf16 stays f32 and says why", "[bf16_maps]") {
