@@ -39,7 +39,7 @@ void append(void* context, void* data, int size) {
 std::vector<Files> read_folder(const std::string& folder) {
     std::map<std::string, Files> groups;
     for (const std::string& name : list_images(folder)) {
-        Bytes bytes = read_file(folder + "/" + name, kMaxImageFileBytes);
+        Bytes bytes = read_bytes(folder + "/" + name, kMaxImageFileBytes);
         const ImageFormat* format = find_image_format(bytes);
         if (format == nullptr) continue;
         const std::string group = format == &kDicomFormat ? "DICOM " + name : format->name;
@@ -98,7 +98,7 @@ const bool added = [] {
         for (const Bytes& bytes : files.contents) images.push_back(decode_image(bytes, 1, files.name));
         if (!files.paths.empty()) {
             add(files.name + "/read", files.paths,
-                [](const std::string& path) { benchmark::DoNotOptimize(read_file(path, kMaxImageFileBytes)); });
+                [](const std::string& path) { benchmark::DoNotOptimize(read_bytes(path, kMaxImageFileBytes)); });
         }
         add(files.name + "/decode", files.contents,
             [](const Bytes& bytes) { benchmark::DoNotOptimize(decode_image(bytes, 1, "bench")); });

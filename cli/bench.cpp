@@ -22,14 +22,14 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct BenchArguments {
     StepTimingOptions timing;
     bool profile = false;
     std::string trace, model_of;  // empty: none
     bool oversubscribe = false;
 };
 
-int run(Options o, const Globals& globals, World& world) {
+int run(BenchArguments o, const Globals& globals, World& world) {
     take_checkpoint(o.timing);
     o.timing.seed = globals.seed.value_or(0);
     o.timing.record = o.profile || !o.trace.empty();
@@ -68,7 +68,7 @@ int run(Options o, const Globals& globals, World& world) {
 }  // namespace
 
 Run add_bench(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<BenchArguments>();
     add_text(app, "--model", o->timing.model, "NAME", "A model of keel models");
     add_text(app, "--checkpoint", o->timing.checkpoint, "FILE",
              "The model of a file, with its options and size of images: checkpoint, quantized model, weights");

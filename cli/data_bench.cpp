@@ -18,7 +18,7 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct DataBenchArguments {
     std::vector<std::string> specs;
     std::string split = "train";
     InputMeasurement input;
@@ -26,7 +26,7 @@ struct Options {
     double rate = 10;
 };
 
-int run(const CLI::App& app, const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const DataBenchArguments& o, const Globals& globals) {
     std::vector<std::string> specs;
     std::vector<std::unique_ptr<Dataset>> datasets;
     for (const std::string& name : o.specs) {
@@ -55,7 +55,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_data_bench(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<DataBenchArguments>();
     add_list(app, "data", o->specs, "SPEC|DIR", {.least = 1, .most = 100},
              fmt::format("one or more of {}, or a folder alone that holds a pack, a phantom set or NIH's layout",
                          data_spec_help()));

@@ -17,12 +17,12 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct DataCheckArguments {
     std::string spec, csv;
     int workers = 2;
 };
 
-int run(const CLI::App& app, const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const DataCheckArguments& o, const Globals& globals) {
     const auto dataset = open_data(app, o.spec, "data check", telling_of(globals.quiet));
     Progress progress(std::cerr, "checking", stderr_progress(globals.quiet));
     const CheckReport report = check_dataset(
@@ -36,7 +36,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_data_check(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<DataCheckArguments>();
     add_text(app, "--data", o->spec, "SPEC", data_spec_help(), Need::required);
     add_text(app, "--csv", o->csv, "FILE.csv", "write every finding to this file, a row each");
     add_number(app, "--workers", o->workers, from_to(1, 1024), "threads that decode");

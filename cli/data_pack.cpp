@@ -17,13 +17,13 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct DataPackArguments {
     std::string spec, split = "all";
     std::int64_t shard_mb = 256;
     PackOptions pack;
 };
 
-int run(const CLI::App& app, Options& o, const Globals& globals) {
+int run(const CLI::App& app, DataPackArguments& o, const Globals& globals) {
     const auto dataset = open_data(app, o.spec, "data pack", telling_of(globals.quiet));
     if (o.split != "all") o.pack.split = parse_split(o.split);
     o.pack.shard_bytes = o.shard_mb << 20;
@@ -60,7 +60,7 @@ int run(const CLI::App& app, Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_data_pack(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<DataPackArguments>();
     add_text(app, "spec", o->spec, "SPEC", data_spec_help(), Need::required);
     add_text(app, "directory", o->pack.directory, "DIR", "folder to write; it is made", Need::required);
     add_choice(app, "--split", o->split, {"all", "train", "val", "test"}, "split to pack");

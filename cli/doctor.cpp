@@ -76,11 +76,11 @@ Machine read_machine() {
 }
 
 Run add_doctor(CLI::App& app, const Globals& globals) {
-    struct Options {
+    struct DoctorArguments {
         CoreRequest cores;
         int nodes = 1;
     };
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<DoctorArguments>();
     add_number(app, "--ranks", o->cores.ranks, from_to(0, 1024),
                "Ranks a node to plan cores for; 0: as many as use them best");
     add_number(app, "--nodes", o->nodes, from_to(1, 100'000), "Nodes, for the lines that start a run");

@@ -22,7 +22,7 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct EvalArguments {
     EnsembleOptions models;
     std::string predictions, precision = "f32";
     ViewFlags views;
@@ -31,7 +31,8 @@ struct Options {
 };
 
 /// The groups that --by asks for, by what the models say before any calibration: thresholds are of that.
-SubgroupResult groups_of(const Options& o, const ModelSpec& spec, const Predictions& raw, const Globals& globals) {
+SubgroupResult groups_of(const EvalArguments& o, const ModelSpec& spec, const Predictions& raw,
+                         const Globals& globals) {
     SubgroupInput input = subgroup_input(spec.multi_label, spec.label_names, raw);
     std::string origin;
     if (o.models.checkpoints.size() == 1 && spec.operating) {
@@ -45,7 +46,8 @@ SubgroupResult groups_of(const Options& o, const ModelSpec& spec, const Predicti
 }
 
 /// How the scores came about: the split and how it was made, the models, their views.
-Json origin_json(const Options& o, const std::string& origin, const std::string& views, const std::string& precision) {
+Json origin_json(const EvalArguments& o, const std::string& origin, const std::string& views,
+                 const std::string& precision) {
     Json json{{"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
     if (!origin.empty()) json["origin"] = origin;
     if (!views.empty()) json["views"] = views;
@@ -54,7 +56,7 @@ Json origin_json(const Options& o, const std::string& origin, const std::string&
     return json;
 }
 
-std::string origin_text(const Options& o, const std::string& origin, const std::string& views,
+std::string origin_text(const EvalArguments& o, const std::string& origin, const std::string& views,
                         const std::string& precision) {
     std::string text = fmt::format("{} split of {}{}", o.reading.split, o.reading.data,
                                    origin.empty() ? "" : fmt::format(" ({})", origin));
@@ -66,7 +68,7 @@ std::string origin_text(const Options& o, const std::string& origin, const std::
     return text + (o.models.calibrated ? "\ncalibrated\n" : "\n");
 }
 
-int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
+int run(const CLI::App& app, EvalArguments o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
     o.models.precision = precision_of(o.precision);
     const Telling telling = telling_of(globals.quiet, world.is_root());
@@ -110,7 +112,7 @@ int run(const CLI::App& app, Options o, const Globals& globals, World& world) {
 }  // namespace
 
 Run add_eval(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<EvalArguments>();
     add_checkpoints(app, o->models.checkpoints);
     add_text(app, "--data", o->reading.data, "SPEC", "Data to score on, as in keel train", Need::required);
     add_choice(app, "--split", o->reading.split, {"train", "val", "test", kAllSplits}, "Split to score");

@@ -15,7 +15,7 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct ImportArguments {
     std::string out, verify;
     ImportOptions import;
     std::vector<std::string> files, mean, std;
@@ -32,9 +32,8 @@ std::vector<float> numbers(const std::vector<std::string>& words, const char* fl
     return values;
 }
 
-int run(Options o, const Globals& globals) {
-    if (!o.force && is_taken(o.out))
-        throw UsageError(fmt::format("[import] {} exists; --force overwrites it", o.out));
+int run(ImportArguments o, const Globals& globals) {
+    if (!o.force && is_taken(o.out)) throw UsageError(fmt::format("[import] {} exists; --force overwrites it", o.out));
     o.import.mean = numbers(o.mean, "--mean");
     o.import.std = numbers(o.std, "--std");
     o.import.seed = globals.seed.value_or(0);
@@ -67,8 +66,7 @@ struct ExportOptions {
 };
 
 int run(const ExportOptions& o, const Globals& globals) {
-    if (!o.force && is_taken(o.out))
-        throw UsageError(fmt::format("[export] {} exists; --force overwrites it", o.out));
+    if (!o.force && is_taken(o.out)) throw UsageError(fmt::format("[export] {} exists; --force overwrites it", o.out));
     const ModelSpec spec = export_model(o.checkpoint, o.out, o.choices);
     const std::string type = o.out.ends_with(".onnx") ? "onnx" : o.choices.type;
     print_result(globals, {{"model", spec.name}, {"type", type}, {"out", o.out}},
@@ -95,7 +93,7 @@ Run add_export(CLI::App& app, const Globals& globals) {
 }
 
 Run add_import(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<ImportArguments>();
     add_list(app, "file", o->files, "FILE", {.least = 1},
              "An ONNX model, or weights: safetensors, what torch.save wrote (.pth, .pt, .bin, .ckpt), the index of "
              "several files (.index.json), or these files one after the other");

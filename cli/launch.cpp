@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kPause = 2s;
 
-struct Options {
+struct LaunchArguments {
     std::string hosts, mpirun = "mpirun";
     int ranks = 0, max_restarts = 3, min_ranks = 1;
     bool same_ranks = false;
@@ -40,7 +40,7 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 /// The ranks of this machine alone: as many as its cores suit where nobody says.
-std::vector<Host> this_machine(const Options& o) {
+std::vector<Host> this_machine(const LaunchArguments& o) {
     if (o.ranks > 0) return {{"", o.ranks}};
     return {{"", static_cast<int>(plan_cores(cores_of(read_machine()), {}).ranks.size())}};
 }
@@ -60,7 +60,7 @@ Json object_of(const Attempt& attempt, const std::vector<Host>& hosts) {
             {"failed_host", attempt.failed ? Json(attempt.failed->host) : Json()}};
 }
 
-int run(Options& o, const Globals& globals) {
+int run(LaunchArguments& o, const Globals& globals) {
     if (o.launch.command.empty())
         throw UsageError("[launch] wanted a keel command after --, as in: keel launch -- train --model ...");
     o.launch.mpirun = words_of(o.mpirun);
@@ -108,7 +108,7 @@ int run(Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_launch(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<LaunchArguments>();
     add_list(app, "command", o->launch.command, "COMMAND", {},
              "keel command of every rank and its options, after --: -- train --model ...");
     add_text(app, "--hosts", o->hosts, "HOST:N,...", "hosts and how many ranks each runs [default: this machine]");

@@ -7,13 +7,13 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct ModelsArguments {
     std::string name;
     std::int64_t image_size = 224;
     ModelOptions model;
 };
 
-int run(const Options& o, const Globals& globals) {
+int run(const ModelsArguments& o, const Globals& globals) {
     const ModelText text =
         o.name.empty() ? models_text(o.model, o.image_size) : layers_text(o.name, o.model, o.image_size);
     print_result(globals, text.json, text.table);
@@ -23,7 +23,7 @@ int run(const Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_models(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<ModelsArguments>();
     add_text(app, "name", o->name, "NAME|FILE",
              "Show the layers of this model, or of the one in a checkpoint or a file of weights, with its own options; "
              "without it, a line for each model");

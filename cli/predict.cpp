@@ -25,7 +25,7 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct PredictArguments {
     ImageScorerOptions models;
     ViewFlags views;
     std::string precision = "f32";
@@ -91,7 +91,7 @@ void warn(const std::vector<std::string>& warnings) {
 }
 
 /// Heatmaps show what one model saw of whole images.
-void check(const Options& o) {
+void check(const PredictArguments& o) {
     if (o.heatmaps.directory.empty()) {
         if (!(o.heatmaps.boxes + o.heatmaps.layer).empty())
             throw UsageError("[predict] --boxes and --heatmap-layer want --heatmaps DIR");
@@ -100,7 +100,7 @@ void check(const Options& o) {
     }
 }
 
-int run(const CLI::App& app, Options o, const Globals& globals) {
+int run(const CLI::App& app, PredictArguments o, const Globals& globals) {
     check(o);
     std::vector<Remark> remarks;
     const std::vector<std::string> files = image_files(o.paths, remarks);
@@ -157,7 +157,7 @@ void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
 }  // namespace
 
 Run add_predict(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<PredictArguments>();
     add_checkpoints(app, o->models.checkpoints);
     add_choice(app, "--operating-point", o->models.rule, {"youden", "f1", "sensitivity"},
                "What yes and no follow, of what keel threshold measured [default: what was chosen there]");

@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::int64_t kLeastImages = 4;
 
-struct Options {
+struct QuantizeArguments {
     std::string checkpoint, out, method = "auto";
     std::vector<std::string> keep;
     int keep_worst = 0;
@@ -36,7 +36,7 @@ struct Options {
 };
 
 /// The first images of the shuffled split, in batches.
-std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const ModelSpec& spec,
+std::vector<Tensor> load_images(const QuantizeArguments& o, const Dataset& dataset, const ModelSpec& spec,
                                 const Globals& globals) {
     LoaderOptions loader = loader_options(o.reading, spec, "quantize");
     const std::int64_t there = std::min(o.images, dataset.size(loader.split));
@@ -60,7 +60,7 @@ std::vector<Tensor> load_images(const Options& o, const Dataset& dataset, const 
     return images;
 }
 
-int run(const CLI::App& app, const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const QuantizeArguments& o, const Globals& globals) {
     const auto start = std::chrono::steady_clock::now();
     if (!o.force && is_taken(o.out))
         throw UsageError(fmt::format("[quantize] {} exists; --force overwrites it", o.out));
@@ -101,7 +101,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_quantize(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<QuantizeArguments>();
     add_text(app, "--checkpoint", o->checkpoint, "FILE", "Checkpoint of keel train", Need::required);
     add_text(app, "--data", o->reading.data, "SPEC",
              "Images like those that the model will see, as in keel train; labels are not used", Need::required);

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::uint64_t kTraceLimit = 256 << 20;  // bytes; a step of DenseNet121 has some 200 KB
 
-struct Options {
+struct ScaleArguments {
     ScaleQuestion question{.step = {}, .machine = {}, .nodes = {1, 2, 4, 8, 16, 32, 64, 128, 256}};
     std::vector<std::string> traces;
     std::string machine;
@@ -28,7 +28,7 @@ struct Options {
     bool no_overlap = false;
 };
 
-ScaleMachine machine_of(const Options& o) {
+ScaleMachine machine_of(const ScaleArguments& o) {
     ScaleMachine machine;
     if (!o.machine.empty()) {
         machine.name = o.machine;
@@ -39,7 +39,7 @@ ScaleMachine machine_of(const Options& o) {
     return machine;
 }
 
-int run(Options& o, const Globals& globals) {
+int run(ScaleArguments& o, const Globals& globals) {
     ScaleQuestion& question = o.question;
     for (const int nodes : question.nodes)
         if (nodes < 1 || nodes > 100'000)
@@ -70,7 +70,7 @@ int run(Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_scale(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<ScaleArguments>();
     ScaleQuestion& q = o->question;
     add_list(app, "--nodes", q.nodes, "N,", {.commas = true},
              "numbers of nodes, with commas between them [default 1,2,4,8,16,32,64,128,256]");

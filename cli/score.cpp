@@ -22,7 +22,7 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct ScoreArguments {
     std::string predictions, labels, list;
     std::vector<std::string> only;
     SubgroupFlags groups;
@@ -37,7 +37,7 @@ void warn(const std::string& what, const std::vector<std::string>& names) {
 }
 
 /// By NIH's table.
-JoinedScores join(const Options& o, bool quiet) {
+JoinedScores join(const ScoreArguments& o, bool quiet) {
     std::vector<std::string> labels(nih_labels().begin(), nih_labels().end());
     if (!o.only.empty()) labels = o.only;
     require_nih_labels(labels);
@@ -57,7 +57,7 @@ JoinedScores join(const Options& o, bool quiet) {
     return joined;
 }
 
-int run(const Options& o, const Globals& globals) {
+int run(const ScoreArguments& o, const Globals& globals) {
     if (o.labels.empty() && (!o.list.empty() || !holds_truth(o.predictions)))
         throw UsageError(o.list.empty()
                              ? fmt::format("[score] --labels is wanted: {} does not say what is true, it has "
@@ -83,7 +83,7 @@ int run(const Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_score(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<ScoreArguments>();
     add_text(app, "--predictions", o->predictions, "FILE.csv",
              "Scores to judge: columns 'Image Index' and 'prob_LABEL' or 'LABEL', as keel eval writes them",
              Need::required);

@@ -16,14 +16,14 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct ThresholdArguments {
     std::string checkpoint, out;
     ThresholdOptions threshold;
     ViewFlags views;
     ReadingOptions reading{.split = "val", .batch_size = 16};
 };
 
-OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& globals, const ModelSpec& spec,
+OperatingPoints measure(const CLI::App& app, const ThresholdArguments& o, const Globals& globals, const ModelSpec& spec,
                         std::int64_t& samples, std::vector<std::string>& doubts) {
     auto [dataset, remarks] = labels_in_common(
         spec, open_data(app, o.reading, {o.checkpoint}, "threshold", telling_of(globals.quiet), false), o.checkpoint);
@@ -51,7 +51,7 @@ OperatingPoints measure(const CLI::App& app, const Options& o, const Globals& gl
     return points;
 }
 
-int run(const CLI::App& app, const Options& o, const Globals& globals) {
+int run(const CLI::App& app, const ThresholdArguments& o, const Globals& globals) {
     CheckpointState state = load_checkpoint(o.checkpoint);
     ModelSpec spec = read_spec(state.metadata, o.checkpoint);
     std::int64_t samples = 0;
@@ -73,7 +73,7 @@ int run(const CLI::App& app, const Options& o, const Globals& globals) {
 }  // namespace
 
 Run add_threshold(CLI::App& app, const Globals& globals) {
-    const auto o = std::make_shared<Options>();
+    const auto o = std::make_shared<ThresholdArguments>();
     add_text(app, "--checkpoint", o->checkpoint, "FILE", "Checkpoint of keel train, or an int8 model", Need::required);
     add_text(app, "--data", o->reading.data, "SPEC", "Data to measure on, as in keel train", Need::required);
     add_choice(app, "--split", o->reading.split, {"train", "val", "test"}, "Split to measure on");

@@ -25,7 +25,7 @@
 namespace keel::cli {
 namespace {
 
-struct Options {
+struct TrainArguments {
     std::string resume;
     bool force = false, oversubscribe = false;
     RankGuardOptions guard;
@@ -33,7 +33,7 @@ struct Options {
 
 /// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there
 /// is one. All ranks take the first one's.
-std::optional<Checkpoints::Found> checkpoint_to_resume(const Options& options, const std::filesystem::path& out,
+std::optional<Checkpoints::Found> checkpoint_to_resume(const TrainArguments& options, const std::filesystem::path& out,
                                                        World& world) {
     if (options.resume.empty()) return std::nullopt;
     std::optional<Checkpoints::Found> found;
@@ -112,7 +112,7 @@ RunDirectory open_directory(const TrainConfig& config, ExistingRun existing, con
 
 /// Trains in a directory that is open. `observers` are those of the trainer.
 int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
-             const Options& options, const Globals& globals, World& world, Trainer& trainer,
+             const TrainArguments& options, const Globals& globals, World& world, Trainer& trainer,
              TrainObservers& observers) {
     const auto warn = [&](const std::string& line) { directory.log().warn("{}", line); };
     const PatienceScope patience(config.io_patience, warn);
@@ -144,7 +144,7 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     return code;
 }
 
-int run(const CLI::App& app, const Options& options, const Globals& globals, World& world) {
+int run(const CLI::App& app, const TrainArguments& options, const Globals& globals, World& world) {
     const std::filesystem::path out = flag_text(app, "--out");
     const bool resuming = !options.resume.empty();
     auto lease = resuming ? lease_to_resume(out, world) : nullptr;
@@ -174,7 +174,7 @@ int run(const CLI::App& app, const Options& options, const Globals& globals, Wor
 }  // namespace
 
 Run add_train(CLI::App& app, const Globals& globals) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<TrainArguments>();
     add_train_options(app);
     add_text(app, "--resume", options->resume, "auto|FILE",
              "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a "

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -36,6 +37,15 @@ constexpr int kTriesToBury = 200;  // 10 ms apart
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::execvp(argv[0], argv.data());
     ::_exit(kNotStarted);
+}
+
+/// Whether a process has ended, even if its parent has not asked how: mpirun sleeps before it does.
+bool is_over(const std::string& process) {
+    std::ifstream file("/proc/" + process + "/stat");
+    std::string stat;
+    std::getline(file, stat, '\0');
+    const std::size_t name_end = stat.rfind(") ");
+    return name_end == std::string::npos || std::string_view("ZX").find(stat[name_end + 2]) != std::string_view::npos;
 }
 
 }  // namespace
@@ -93,8 +103,10 @@ bool Child::wait(std::chrono::milliseconds limit, const std::function<void(const
 
 bool Child::has_children() const {
     std::ifstream list(fmt::format("/proc/{0}/task/{0}/children", process_));
-    std::string first;
-    return !list || list >> first;
+    if (!list) return true;
+    for (std::string child; list >> child;)
+        if (!is_over(child)) return true;
+    return false;
 }
 
 void Child::signal(int number) const {

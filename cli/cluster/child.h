@@ -25,7 +25,7 @@ public:
     /// False once the process has ended and all was read.
     bool wait(std::chrono::milliseconds limit, const std::function<void(const std::string&)>& line);
 
-    /// Returns whether the program has processes of its own at this moment; true where the system does not tell.
+    /// Returns whether processes that the program started run at this moment; true where the system does not tell.
     bool has_children() const;
 
     /// To the program alone: what it started itself is its own business.

@@ -45,7 +45,7 @@ void check_size(const ImageHeader& header, const std::string& name) {
                                      header.width, header.height, header.decoded, 4 * kMaxImagePixels));
 }
 
-std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit) {
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::int64_t limit) {
     const InputFile file(path);
     if (file.size() > static_cast<std::uint64_t>(limit))
         throw InputError(fmt::format("[read] {} has {} bytes, at most {} are allowed", path, file.size(), limit));
@@ -77,7 +77,7 @@ Image decode_image(Bytes bytes, int channels, const std::string& name, const Dec
 }
 
 Image load_image(const std::string& path, int channels, const DecodeOptions& options) {
-    return decode_image(read_file(path, kMaxImageFileBytes), channels, path, options);
+    return decode_image(read_bytes(path, kMaxImageFileBytes), channels, path, options);
 }
 
 }  // namespace keel

@@ -17,7 +17,7 @@ inline constexpr std::int64_t kMaxImageFileBytes = std::int64_t{1} << 29;
 
 /// Reads the whole file. Throws IoError if it cannot be read, InputError if it is no regular file or longer than
 /// `limit` bytes.
-std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t limit);
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::int64_t limit);
 
 /// Returns the header of an encoded image; `name` is used in messages. Throws InputError if it is of no known format,
 /// is truncated or damaged, or claims more than kMaxImageSide a side or kMaxImagePixels in all.
@@ -34,7 +34,7 @@ Image decode_image(std::span<const std::uint8_t> bytes, int channels, const std:
 /// Returns EXIF's Orientation of an encoded image, 1 to 8, whether or not it is applied. Throws as probe_image() does.
 int probe_orientation(std::span<const std::uint8_t> bytes, const std::string& name, const ImageReading& reading = {});
 
-/// Does read_file and decode_image.
+/// Does read_bytes and decode_image.
 Image load_image(const std::string& path, int channels, const DecodeOptions& options = {});
 
 }  // namespace keel

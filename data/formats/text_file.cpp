@@ -141,7 +141,7 @@ void decode(Bytes b, TextFile& file, const std::string& path) {
 }  // namespace
 
 TextFile read_text_file(const std::string& path) {
-    std::vector<std::uint8_t> bytes = read_file(path, kMaxTextBytes);
+    std::vector<std::uint8_t> bytes = read_bytes(path, kMaxTextBytes);
     TextFile file;
     file.compressed = is_gzip(bytes);
     if (file.compressed) bytes = gunzip(bytes, path);

@@ -96,7 +96,7 @@ std::string range_advice(const std::vector<NarrowRange>& ranges, const ImageRead
 
 int orientation_of_file(const std::string& file, const ImageReading& reading) {
     try {
-        return probe_orientation(read_file(file, kMaxImageFileBytes), file, reading);
+        return probe_orientation(read_bytes(file, kMaxImageFileBytes), file, reading);
     } catch (const StorageError&) {
         throw;
     } catch (const Error&) {

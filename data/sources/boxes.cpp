@@ -15,12 +15,12 @@ namespace {
 
 constexpr const char* kHeader = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n";
 
-struct Columns {
+struct BoxColumns {
     std::size_t image, label, box;
 };
 
 /// The heading's own commas ("Bbox [x,y,w,h]") stand where the four numbers' do.
-Columns find_columns(const std::vector<std::string>& header, const std::string& path) {
+BoxColumns find_box_columns(const std::vector<std::string>& header, const std::string& path) {
     const auto column = [&](const char* name) {
         const auto it = std::ranges::find_if(header, [&](const std::string& field) { return field.starts_with(name); });
         if (it == header.end()) throw InputError(fmt::format("[boxes] {}:1: no column '{}'", path, name));
@@ -42,7 +42,7 @@ double parse_number(std::string_view text, const std::string& where) {
 
 std::vector<LabelledBox> read_boxes(const std::string& path) {
     const TableFile file(path);
-    const Columns columns = find_columns(file.header(), path);
+    const BoxColumns columns = find_box_columns(file.header(), path);
     const std::size_t wanted = std::max({columns.image + 1, columns.label + 1, columns.box + 4});
     std::vector<LabelledBox> boxes;
     file.for_each_row([&](TableRow& row) {

@@ -23,7 +23,7 @@ constexpr const char* kClasses[] = {"airplane", "automobile", "bird",  "cat",  "
 
 /// Appends the records of one file: a class byte, then the red, the green and the blue plane.
 void read_records(const std::string& path, std::vector<Sample>& samples, std::vector<std::uint8_t>& pixels) {
-    const auto bytes = read_file(path, kMaxFileBytes);
+    const auto bytes = read_bytes(path, kMaxFileBytes);
     if (bytes.empty() || bytes.size() % kRecordBytes != 0) {
         throw InputError(
             fmt::format("[cifar10] {} has {} bytes, a multiple of {} is wanted", path, bytes.size(), kRecordBytes));

@@ -79,7 +79,7 @@ int native_channels(const DatasetContents& contents) {
     for (const auto& split : contents.splits)
         for (const Sample& sample : split) {
             try {
-                return probe_image(read_file(sample.file, kMaxImageFileBytes), sample.file).decoded;
+                return probe_image(read_bytes(sample.file, kMaxImageFileBytes), sample.file).decoded;
             } catch (const StorageError&) {
                 throw;
             } catch (const Error&) {

@@ -40,7 +40,7 @@ std::uint64_t parse_findings(std::string_view text, const std::string& where) {
 }
 
 /// Where the columns that count are. The header's unquoted commas (OriginalImage[Width,Height]) come after them.
-struct Columns {
+struct NihColumns {
     std::size_t image, findings, patient;
     std::array<std::size_t, 3> attributes;  ///< past the header where there is none
 };
@@ -48,20 +48,20 @@ struct Columns {
 constexpr std::array<const char*, 3> kAttributes{"sex", "age", "view"};
 constexpr std::array<const char*, 3> kAttributeColumns{"Patient Gender", "Patient Age", "View Position"};
 
-Columns find_columns(const TableFile& file) {
+NihColumns find_nih_columns(const TableFile& file) {
     const auto column = [&](const char* name) {
         const auto found = file.find(name);
         if (!found) throw InputError(fmt::format("[nih] {}:1: no column '{}'", file.path(), name));
         return *found;
     };
-    Columns columns{column("Image Index"), column("Finding Labels"), column("Patient ID"), {}};
+    NihColumns columns{column("Image Index"), column("Finding Labels"), column("Patient ID"), {}};
     for (std::size_t k = 0; k < kAttributes.size(); ++k)
         columns.attributes[k] = file.find(kAttributeColumns[k]).value_or(file.header().size());
     return columns;
 }
 
 /// Returns the attributes of a row; one of a column that is not there is empty.
-std::vector<std::string> attributes_of(const TableRow& row, const Columns& columns, std::size_t header) {
+std::vector<std::string> attributes_of(const TableRow& row, const NihColumns& columns, std::size_t header) {
     std::vector<std::string> attributes;
     for (const std::size_t column : columns.attributes)
         attributes.emplace_back(column < std::min(header, row.cells.size()) ? trimmed(row.cells[column]) : "");
@@ -88,7 +88,7 @@ std::string age_in_years(const std::string& text) {
 
 std::vector<NihRow> read_nih_table(const std::string& path, std::vector<Remark>* remarks) {
     const TableFile file(path);
-    const Columns columns = find_columns(file);
+    const NihColumns columns = find_nih_columns(file);
     const std::size_t wanted = std::max({columns.image, columns.findings, columns.patient}) + 1;
     std::vector<NihRow> rows;
     std::unordered_set<std::string> seen;

@@ -176,7 +176,7 @@ void read_json(Cursor& cursor, Index& index, const std::string& file) {
 }
 
 Index read_index(const std::string& file) {
-    const std::vector<std::uint8_t> bytes = read_file(file, kMaxIndexBytes);
+    const std::vector<std::uint8_t> bytes = read_bytes(file, kMaxIndexBytes);
     Cursor cursor(bytes, file);
     Index index;
     index.header = read_header(cursor, bytes.size(), file);

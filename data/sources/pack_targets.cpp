@@ -21,7 +21,7 @@ constexpr std::size_t kColumns = 2;    // before those of the labels
 constexpr std::size_t kHashLine = 17;  // 16 digits and a line end
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 28;
 
-[[noreturn]] void refuse(const std::string& where, const std::string& what) {
+[[noreturn]] void refuse_targets(const std::string& where, const std::string& what) {
     throw InputError(fmt::format("[pack] {}: {}", where, what));
 }
 
@@ -32,20 +32,21 @@ T number_in(const std::string& cell, const std::string& where) {
     T value{};
     const char* const end = cell.data() + cell.size();
     const auto [at, error] = std::from_chars(cell.data(), end, value);
-    if (error != std::errc() || at != end) refuse(where, fmt::format("wanted a number, got '{}'", excerpt(cell)));
+    if (error != std::errc() || at != end)
+        refuse_targets(where, fmt::format("wanted a number, got '{}'", excerpt(cell)));
     return value;
 }
 
 void read_row(const std::vector<std::string>& cells, const std::string& where, std::size_t labels, Sample& sample) {
     sample.weight = number_in<float>(cells[1], where);
-    if (!(sample.weight >= 0)) refuse(where, fmt::format("a weight of {}", sample.weight));
+    if (!(sample.weight >= 0)) refuse_targets(where, fmt::format("a weight of {}", sample.weight));
     for (std::size_t k = 0; k < labels; ++k) {
         const std::string& cell = cells[kColumns + k];
         if (cell.empty()) continue;
         const auto target = number_in<float>(cell, where);
         if (!(target >= 0 && target <= 1) || sample.is_known(k))
-            refuse(where, fmt::format("a target of {} for label {}, which is {}known", target, k,
-                                      sample.is_known(k) ? "" : "not "));
+            refuse_targets(where, fmt::format("a target of {} for label {}, which is {}known", target, k,
+                                              sample.is_known(k) ? "" : "not "));
         if (sample.soft.empty()) sample.soft.assign(labels, kNoSoftTarget);
         sample.soft[k] = target;
     }
@@ -76,13 +77,13 @@ std::string targets_csv(const std::vector<std::string>& labels, const std::vecto
 void read_targets(const std::string& folder, DatasetContents& contents) {
     const std::string file = folder + "/" + kTargetsName;
     if (!is_there(file))
-        refuse(file,
-               "the file is not there: the samples' weights and smoothed labels, without which training is another");
+        refuse_targets(
+            file, "the file is not there: the samples' weights and smoothed labels, without which training is another");
     const std::string text = read_file(file, kMaxBytes);
-    if (text.size() < kHashLine) refuse(file, "the file is too short");
+    if (text.size() < kHashLine) refuse_targets(file, "the file is too short");
     const std::string_view table = std::string_view(text).substr(0, text.size() - kHashLine);
     if (text.substr(table.size()) != fmt::format("{:016x}\n", hash_of(table)))
-        refuse(file, "the file is damaged: its XXH3 is not what its last line says");
+        refuse_targets(file, "the file is damaged: its XXH3 is not what its last line says");
     std::vector<Sample*> samples;
     for (std::vector<Sample>& split : contents.splits)
         for (Sample& sample : split) samples.push_back(&sample);
@@ -92,9 +93,10 @@ void read_targets(const std::string& folder, DatasetContents& contents) {
     for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
         const std::string where = fmt::format("{}:{}", file, i + 1);
         const std::vector<std::string> cells = split_text(lines[i], ',');
-        if (cells.size() != columns) refuse(where, fmt::format("wanted {} cells, got {}", columns, cells.size()));
+        if (cells.size() != columns)
+            refuse_targets(where, fmt::format("wanted {} cells, got {}", columns, cells.size()));
         const auto number = number_in<std::uint64_t>(cells[0], where);
-        if (number >= samples.size()) refuse(where, fmt::format("sample {} of {}", number, samples.size()));
+        if (number >= samples.size()) refuse_targets(where, fmt::format("sample {} of {}", number, samples.size()));
         read_row(cells, where, labels, *samples[number]);
     }
 }

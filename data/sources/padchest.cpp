@@ -19,20 +19,20 @@
 namespace keel {
 namespace {
 
-constexpr const char* kWho = "padchest";
+constexpr const char* kPadChest = "padchest";
 
 /// Words among the labels that are none: of images that the authors leave out, and of what a report compares.
 constexpr const char *kExclude = "exclude", *kUnchanged = "unchanged";
 
-struct Columns {
+struct PadChestColumns {
     std::size_t image, labels, projection;
     std::optional<std::size_t> folder, patient, sex, birth, date;
 };
 
-Columns find_columns(const TableFile& file) {
-    return {.image = need_column(file, "ImageID", kWho),
-            .labels = need_column(file, "Labels", kWho),
-            .projection = need_column(file, "Projection", kWho),
+PadChestColumns find_padchest_columns(const TableFile& file) {
+    return {.image = need_column(file, "ImageID", kPadChest),
+            .labels = need_column(file, "Labels", kPadChest),
+            .projection = need_column(file, "Projection", kPadChest),
             .folder = file.find("ImageDir"),
             .patient = file.find("PatientID"),
             .sex = file.find("PatientSex_DICOM"),
@@ -50,7 +50,7 @@ std::optional<int> leading_number(const std::string& text, std::size_t digits) {
 
 class Reader {
 public:
-    explicit Reader(const std::string& path) : file_(path), columns_(find_columns(file_)) {}
+    explicit Reader(const std::string& path) : file_(path), columns_(find_padchest_columns(file_)) {}
 
     void read(LabelTable& table) {
         std::map<std::string, std::size_t> numbers;
@@ -62,11 +62,11 @@ public:
         for (auto& [name, number] : numbers) {
             if (!printable(name))
                 throw InputError(
-                    fmt::format("[{}] {}: the label '{}' is not printable", kWho, file_.path(), excerpt(name)));
+                    fmt::format("[{}] {}: the label '{}' is not printable", kPadChest, file_.path(), excerpt(name)));
             number = table.labels.size();
             table.labels.push_back(name);
         }
-        if (numbers.empty()) throw InputError(fmt::format("[{}] {}: no row names a label", kWho, file_.path()));
+        if (numbers.empty()) throw InputError(fmt::format("[{}] {}: no row names a label", kPadChest, file_.path()));
         file_.for_each_row([&](TableRow& row) { add(row, numbers, table); });
         table.remarks.push_back({false, file_.path() + ", " + file_.form()});
         if (excluded_ > 0)
@@ -78,10 +78,10 @@ public:
 
 private:
     std::string cell(const TableRow& row, std::optional<std::size_t> column) const {
-        return column ? cell_of(file_, row, *column, kWho) : "";
+        return column ? cell_of(file_, row, *column, kPadChest) : "";
     }
     std::vector<std::string> names(const TableRow& row) const {
-        return labels_in(cell(row, columns_.labels), true, "", fmt::format("[{}] {}", kWho, file_.where(row)));
+        return labels_in(cell(row, columns_.labels), true, "", fmt::format("[{}] {}", kPadChest, file_.where(row)));
     }
 
     /// The years between birth and study, which the set keeps no days of.
@@ -94,7 +94,7 @@ private:
     void add(const TableRow& row, const std::map<std::string, std::size_t>& numbers, LabelTable& table) {
         const std::vector<std::string> found = names(row);
         LabelRow read{.name = cell(row, columns_.image)};
-        if (read.name.empty()) throw InputError(fmt::format("[{}] {}: ImageID is empty", kWho, file_.where(row)));
+        if (read.name.empty()) throw InputError(fmt::format("[{}] {}: ImageID is empty", kPadChest, file_.where(row)));
         if (found.empty()) {
             ++unlabelled_;
             return;
@@ -104,7 +104,8 @@ private:
             return;
         }
         if (!names_.insert(read.name).second)
-            throw InputError(fmt::format("[{}] {}: {} has a row already", kWho, file_.where(row), excerpt(read.name)));
+            throw InputError(
+                fmt::format("[{}] {}: {} has a row already", kPadChest, file_.where(row), excerpt(read.name)));
         std::string folder = patient_name(cell(row, columns_.folder));
         read.path = folder.empty() ? read.name : folder + "/" + read.name;
         read.patient = cell(row, columns_.patient);
@@ -117,7 +118,7 @@ private:
     }
 
     TableFile file_;
-    Columns columns_;
+    PadChestColumns columns_;
     std::set<std::string> names_;
     std::int64_t excluded_ = 0, unlabelled_ = 0;
 };
@@ -125,8 +126,8 @@ private:
 }  // namespace
 
 std::unique_ptr<Dataset> open_padchest(const std::string& path, const DatasetOptions& options) {
-    LabelTable table{.who = kWho, .path = path, .attributes = {"sex", "age", "view"}};
-    Reader(need_table(path, "PADCHEST", ".csv", kWho, table.remarks)).read(table);
+    LabelTable table{.who = kPadChest, .path = path, .attributes = {"sex", "age", "view"}};
+    Reader(need_table(path, "PADCHEST", ".csv", kPadChest, table.remarks)).read(table);
     table.roots = options.root.empty() ? root_and_folders(path) : std::vector{options.root};
     use_vocabulary(table);
     return make_table_dataset(std::move(table), options);

@@ -14,30 +14,30 @@
 namespace keel {
 namespace {
 
-constexpr const char* kWho = "rsna";
+constexpr const char* kRsna = "rsna";
 
 /// Reads a row an image and class: `Lung Opacity`, `Normal` or `No Lung Opacity / Not Normal`.
 std::unordered_map<std::string, std::string> read_classes(const TableFile& file) {
-    const std::size_t image = need_column(file, "patientId", kWho), name = need_column(file, "class", kWho);
+    const std::size_t image = need_column(file, "patientId", kRsna), name = need_column(file, "class", kRsna);
     std::unordered_map<std::string, std::string> classes;
     file.for_each_row([&](TableRow& row) {
-        const std::string cell = cell_of(file, row, name, kWho);
-        const auto [known, fresh] = classes.emplace(cell_of(file, row, image, kWho), cell);
+        const std::string cell = cell_of(file, row, name, kRsna);
+        const auto [known, fresh] = classes.emplace(cell_of(file, row, image, kRsna), cell);
         if (known->second != cell)
-            throw InputError(fmt::format("[{}] {}: {} is '{}' and '{}'", kWho, file.where(row), excerpt(known->first),
+            throw InputError(fmt::format("[{}] {}: {} is '{}' and '{}'", kRsna, file.where(row), excerpt(known->first),
                                          excerpt(known->second), excerpt(cell)));
     });
     return classes;
 }
 
 void read_labels(const TableFile& file, LabelTable& table) {
-    const std::size_t image = need_column(file, "patientId", kWho), target = need_column(file, "Target", kWho);
+    const std::size_t image = need_column(file, "patientId", kRsna), target = need_column(file, "Target", kRsna);
     std::unordered_map<std::string, std::size_t> at;
     file.for_each_row([&](TableRow& row) {
-        const std::string name = cell_of(file, row, image, kWho), cell = cell_of(file, row, target, kWho);
+        const std::string name = cell_of(file, row, image, kRsna), cell = cell_of(file, row, target, kRsna);
         const auto truth = parse_truth(cell);
         if (name.empty() || (truth != Truth::present && truth != Truth::absent))
-            throw InputError(fmt::format("[{}] {}: wanted an image and 1 or 0, got '{}' and '{}'", kWho,
+            throw InputError(fmt::format("[{}] {}: wanted an image and 1 or 0, got '{}' and '{}'", kRsna,
                                          file.where(row), excerpt(name), excerpt(cell)));
         const auto [known, fresh] = at.emplace(name, table.rows.size());
         if (fresh) {
@@ -45,7 +45,7 @@ void read_labels(const TableFile& file, LabelTable& table) {
             read.name = read.patient = name;
             read.truths = {*truth};
         } else if (table.rows[known->second].truths[0] != *truth) {
-            throw InputError(fmt::format("[{}] {}: {} has the target 0 and 1", kWho, file.where(row), excerpt(name)));
+            throw InputError(fmt::format("[{}] {}: {} has the target 0 and 1", kRsna, file.where(row), excerpt(name)));
         }
     });
 }
@@ -53,8 +53,8 @@ void read_labels(const TableFile& file, LabelTable& table) {
 }  // namespace
 
 std::unique_ptr<Dataset> open_rsna(const std::string& path, const DatasetOptions& options) {
-    LabelTable table{.who = kWho, .path = path, .labels = {"Pneumonia"}};
-    const std::string labels = need_table(path, "stage_2_train_labels", ".csv", kWho, table.remarks),
+    LabelTable table{.who = kRsna, .path = path, .labels = {"Pneumonia"}};
+    const std::string labels = need_table(path, "stage_2_train_labels", ".csv", kRsna, table.remarks),
                       classes = find_table(path, "stage_2_detailed_class_info", ".csv", table.remarks);
     read_labels(TableFile(labels), table);
     if (!classes.empty()) {

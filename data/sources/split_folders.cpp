@@ -11,7 +11,7 @@
 namespace keel {
 namespace {
 
-constexpr std::pair<std::string_view, Split> kWords[] = {
+constexpr std::pair<std::string_view, Split> kSplitWords[] = {
     {"train", Split::train}, {"training", Split::train}, {"trn", Split::train},    {"val", Split::val},
     {"valid", Split::val},   {"validation", Split::val}, {"validate", Split::val}, {"validating", Split::val},
     {"dev", Split::val},     {"test", Split::test},      {"testing", Split::test}, {"tst", Split::test},
@@ -33,8 +33,8 @@ std::optional<Split> split_of_folder(std::string_view name) {
         if (c != '_' && c != '-' && c != ' ' && c != '.') word += c;
     for (const std::string_view ending : kEndings)
         if (word.ends_with(ending)) word.resize(word.size() - ending.size());
-    const auto* found = std::ranges::find(kWords, word, [](const auto& entry) { return entry.first; });
-    return found == std::end(kWords) ? std::nullopt : std::optional(found->second);
+    const auto* found = std::ranges::find(kSplitWords, word, [](const auto& entry) { return entry.first; });
+    return found == std::end(kSplitWords) ? std::nullopt : std::optional(found->second);
 }
 
 SplitFolders find_split_folders(const std::string& path) {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kSmoothing = 1;  // among the draws of a split; hold_out() has 0
 
-constexpr std::pair<std::string_view, Truth> kWords[] = {
+constexpr std::pair<std::string_view, Truth> kTruthWords[] = {
     {"", Truth::blank},
     {"nan", Truth::blank},
     {"na", Truth::blank},
@@ -55,8 +55,8 @@ std::optional<Truth> parse_truth(std::string_view cell) {
     }
     const std::string lower = lower_case(cell);
     const auto* const word =
-        std::ranges::find(kWords, std::string_view(lower), &std::pair<std::string_view, Truth>::first);
-    return word == std::end(kWords) ? std::nullopt : std::optional(word->second);
+        std::ranges::find(kTruthWords, std::string_view(lower), &std::pair<std::string_view, Truth>::first);
+    return word == std::end(kTruthWords) ? std::nullopt : std::optional(word->second);
 }
 
 UncertainRule::Rule UncertainRule::parse(const std::string& word) {

@@ -17,7 +17,7 @@
 namespace keel {
 namespace {
 
-constexpr const char* kWho = "vindr";
+constexpr const char* kVinDr = "vindr";
 
 /// What radiologists said of an image.
 struct Reading {
@@ -38,27 +38,27 @@ struct Readings {
 };
 
 std::string image_of(const TableFile& file, const TableRow& row, std::size_t column) {
-    std::string image = cell_of(file, row, column, kWho);
-    if (image.empty()) throw InputError(fmt::format("[{}] {}: image_id is empty", kWho, file.where(row)));
+    std::string image = cell_of(file, row, column, kVinDr);
+    if (image.empty()) throw InputError(fmt::format("[{}] {}: image_id is empty", kVinDr, file.where(row)));
     return image;
 }
 
 /// A column a label; without a reader's identifier (the test set's consensus) there is one reader.
 void read_columns(const TableFile& file, Readings& readings) {
-    const std::size_t image = need_column(file, "image_id", kWho);
+    const std::size_t image = need_column(file, "image_id", kVinDr);
     const auto reader = file.find("rad_id");
     std::vector<std::pair<std::size_t, std::size_t>> columns;  // of the table, of the labels
     for (std::size_t i = 0; i < file.header().size(); ++i)
         if (i != image && i != reader) columns.emplace_back(i, readings.number(file.header()[i]));
     file.for_each_row([&](TableRow& row) {
         Reading& reading = readings.images[image_of(file, row, image)];
-        const std::string who = reader ? cell_of(file, row, *reader, kWho) : "consensus";
+        const std::string who = reader ? cell_of(file, row, *reader, kVinDr) : "consensus";
         reading.readers.insert(who);
         for (const auto& [column, label] : columns) {
-            const std::string cell = cell_of(file, row, column, kWho);
+            const std::string cell = cell_of(file, row, column, kVinDr);
             const auto truth = parse_truth(cell);
             if (truth != Truth::present && truth != Truth::absent)
-                throw InputError(fmt::format("[{}] {}: wanted 1 or 0 in '{}', got '{}'", kWho, file.where(row),
+                throw InputError(fmt::format("[{}] {}: wanted 1 or 0 in '{}', got '{}'", kVinDr, file.where(row),
                                              excerpt(file.header()[column]), excerpt(cell)));
             if (truth == Truth::present) reading.votes[label].insert(who);
         }
@@ -67,16 +67,16 @@ void read_columns(const TableFile& file, Readings& readings) {
 
 /// A row a box, or `No finding`.
 void read_boxes(const TableFile& file, Readings& readings) {
-    const std::size_t image = need_column(file, "image_id", kWho), label = need_column(file, "class_name", kWho);
+    const std::size_t image = need_column(file, "image_id", kVinDr), label = need_column(file, "class_name", kVinDr);
     const auto reader = file.find("rad_id");
     file.for_each_row([&](TableRow& row) {
         Reading& reading = readings.images[image_of(file, row, image)];
-        const std::string who = reader ? cell_of(file, row, *reader, kWho) : "consensus",
-                          name = cell_of(file, row, label, kWho);
+        const std::string who = reader ? cell_of(file, row, *reader, kVinDr) : "consensus",
+                          name = cell_of(file, row, label, kVinDr);
         reading.readers.insert(who);
         const std::size_t number = readings.number(name);
         if (!printable(name) || number == readings.labels.size())
-            throw InputError(fmt::format("[{}] {}: '{}' is no name, or the {}th of one", kWho, file.where(row),
+            throw InputError(fmt::format("[{}] {}: '{}' is no name, or the {}th of one", kVinDr, file.where(row),
                                          excerpt(name), kMaxLabels + 1));
         reading.votes[number].insert(who);
     });
@@ -95,8 +95,8 @@ LabelTable read_table(const std::string& path, const char* folder, std::optional
         read_boxes(file, readings);
     else
         read_columns(file, readings);
-    if (readings.labels.empty()) throw InputError(fmt::format("[{}] {} names no labels", kWho, path));
-    LabelTable table{.who = kWho, .path = path, .labels = readings.labels};
+    if (readings.labels.empty()) throw InputError(fmt::format("[{}] {} names no labels", kVinDr, path));
+    LabelTable table{.who = kVinDr, .path = path, .labels = readings.labels};
     std::int64_t several = 0, split_votes = 0;
     for (const auto& [image, reading] : readings.images) {
         LabelRow row{.name = fmt::format("{}/{}", folder, image), .split = split};
@@ -132,7 +132,7 @@ std::unique_ptr<Dataset> open_vindr(const std::string& path, const DatasetOption
     std::string train = either("image_labels_train.csv", "annotations_train.csv");
     if (train.empty()) train = find_table(path, "train.csv", "", remarks);
     if (train.empty() && test.empty())
-        throw InputError(fmt::format("[{}] {} has neither image_labels_train.csv nor train.csv", kWho, path));
+        throw InputError(fmt::format("[{}] {} has neither image_labels_train.csv nor train.csv", kVinDr, path));
     const std::optional<Split> train_split = test.empty() ? std::nullopt : std::optional(Split::train);
     LabelTable table = train.empty() ? read_table(test, "test", Split::test, options.readers)
                                      : read_table(train, "train", train_split, options.readers);

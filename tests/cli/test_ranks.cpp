@@ -68,11 +68,11 @@ TEST_CASE("a step of two ranks with synchronized batch norms is one rank's step 
     const TemporaryFolder folder;
     const std::string data = keel::test::draw_phantom(folder);
     const auto one = keel::test::run_keel(command(
-        data, folder / "one", {"--model", "resnet18", "--batch-size", "8", "--max-steps", "1", "--epochs", "1"}));
+        data, folder / "one", {"--model", "resnet20", "--batch-size", "8", "--max-steps", "1", "--epochs", "1"}));
     REQUIRE(one.code == 0);
     for (const std::vector<std::string>& how :
          {std::vector<std::string>{"--overlap", "on"}, {"--overlap", "off", "--allreduce", "ring"}}) {
-        std::vector<std::string> more{"--model",     "resnet18", "--batch-size", "4", "--bn-ranks", "0",
+        std::vector<std::string> more{"--model",     "resnet20", "--batch-size", "4", "--bn-ranks", "0",
                                       "--max-steps", "1",        "--epochs",     "1", "--force",    "--json"};
         more.insert(more.end(), how.begin(), how.end());
         const auto two = run_on_ranks(2, command(data, folder / "two", more));
@@ -85,7 +85,7 @@ TEST_CASE("a step of two ranks with synchronized batch norms is one rank's step 
     }
     // Without, every rank normalizes by its own four images: another step.
     REQUIRE(run_on_ranks(2, command(data, folder / "apart",
-                                    {"--model", "resnet18", "--batch-size", "4", "--max-steps", "1", "--epochs", "1"}))
+                                    {"--model", "resnet20", "--batch-size", "4", "--max-steps", "1", "--epochs", "1"}))
                 .code == 0);
     CHECK(difference(last(folder / "one"), last(folder / "apart")) > 1e-3);
 }
@@ -160,12 +160,13 @@ TEST_CASE("ranks of a node compute on cores of their own", "[ranks]") {
     const std::string data = keel::test::draw_phantom(folder), out = folder / "run", masks = folder / "masks";
     // Each rank's shell notes which processors its first thread may run on, once the run is under way, and stops it
     // when both have.
-    const auto run = run_on_ranks(2, command(data, out, {"--batch-size", "2", "--epochs", "100000", "--bind", "always"}),
-                                  "\"$0\" \"$@\" & rank=$!; while [ ! -e " + last(out) +
-                                      " ]; do sleep 0.1; done; sed -n "
-                                      "'s/Cpus_allowed_list:\t//p' /proc/$rank/status > " +
-                                      masks + ".$RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " + masks +
-                                      ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
+    const auto run =
+        run_on_ranks(2, command(data, out, {"--batch-size", "2", "--epochs", "100000", "--bind", "always"}),
+                     "\"$0\" \"$@\" & rank=$!; while [ ! -e " + last(out) +
+                         " ]; do sleep 0.1; done; sed -n "
+                         "'s/Cpus_allowed_list:\t//p' /proc/$rank/status > " +
+                         masks + ".$RANK; while [ ! -s " + masks + ".0 ] || [ ! -s " + masks +
+                         ".1 ]; do sleep 0.1; done; kill -TERM $rank; wait $rank");
     INFO(run.err);
     CHECK(run.code == 75);
     const std::string first = keel::test::read_text(masks + ".0"), second = keel::test::read_text(masks + ".1");

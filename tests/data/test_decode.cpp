@@ -324,6 +324,6 @@ TEST_CASE("Files that are no images, missing or too long") {
     CHECK_THROWS_AS(load_image(scratch / "empty.png", 1), InputError);
     CHECK_THROWS_AS(load_image(scratch / "missing.png", 1), IoError);
     CHECK_THROWS_AS(load_image(scratch.path(), 1), InputError);
-    CHECK_THROWS_AS(read_file(scratch / "text.png", 4), InputError);
-    CHECK(read_file(scratch / "text.png", 5).size() == 5);
+    CHECK_THROWS_AS(read_bytes(scratch / "text.png", 4), InputError);
+    CHECK(read_bytes(scratch / "text.png", 5).size() == 5);
 }

@@ -29,7 +29,7 @@ bool make_reference(const std::string& folder) {
 }
 
 void check_image(const std::string& file, int width, int height, const std::string& reference) {
-    const Image image = decode_image(read_file(file, 1 << 28), 0, file, {.keep_16_bits = true});
+    const Image image = decode_image(read_bytes(file, 1 << 28), 0, file, {.keep_16_bits = true});
     const std::string want = read_text(reference);
     REQUIRE((image.width == width && image.height == height && image.channels == 1));
     REQUIRE(want.size() == image.samples());

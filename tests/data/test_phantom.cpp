@@ -33,7 +33,7 @@ std::map<std::string, Bytes> snapshot(const std::string& root) {
     std::map<std::string, Bytes> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
         if (entry.is_regular_file())
-            files[std::filesystem::relative(entry.path(), root)] = read_file(entry.path(), 1 << 24);
+            files[std::filesystem::relative(entry.path(), root)] = read_bytes(entry.path(), 1 << 24);
     }
     return files;
 }

@@ -115,7 +115,7 @@ bool is_dicom_directory(const fs::path& path) {
 
 DicomDirectory read_dicom_directory(const fs::path& path) {
     const std::string name = path.string();
-    const std::vector<std::uint8_t> file = read_file(name, kMaxBytes);
+    const std::vector<std::uint8_t> file = read_bytes(name, kMaxBytes);
     if (!begins_as_dicom(file)) throw InputError("[dicomdir] " + name + ": no DICOM file");
     std::vector<std::uint8_t> inflated;
     const DataSet set = find_data_set(file, inflated, name);

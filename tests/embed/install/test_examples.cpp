@@ -215,23 +215,16 @@ std::string built_by_cmake(const TemporaryFolder& folder, const std::string& opt
     return folder / "build";
 }
 
-}  // namespace
-
-TEST_CASE("The examples find Keel by find_package, and do what the program does", "[install]") {
-    const TemporaryFolder folder;
-    const std::string build = built_by_cmake(folder, "-DCMAKE_PREFIX_PATH=" + prefix());
-    check_shared_library(build + "/shared_library");
-    check_examples([&](const std::string& name) { return build + "/" + name + "/" + name; });
+bool has_pkg_config() {
+    if (shell("pkg-config --version").good) return true;
+    WARN("skipped: pkg-config is not installed");
+    return false;
 }
 
-TEST_CASE("The examples find Keel by pkg-config", "[install]") {
-    if (!shell("pkg-config --version").good) {
-        WARN("skipped: pkg-config is not installed");
-        return;
-    }
-    const TemporaryFolder folder;
+/// Builds each example into the folder.
+void build_by_pkg_config(const TemporaryFolder& folder, const std::vector<std::string>& names) {
     std::string lines;  // of a shell, a program each
-    for (const std::string& name : examples()) {
+    for (const std::string& name : names) {
         const std::string package = name == "own_dataset" ? "keel-distributed" : "keel";
         const std::string compiler =
             name == "embed_c" ? "'" KEEL_C_COMPILER "' -std=c99 -pedantic " : "'" KEEL_CXX_COMPILER "' -std=c++20 ";
@@ -242,13 +235,33 @@ TEST_CASE("The examples find Keel by pkg-config", "[install]") {
     }
     write_text(folder / "lines", lines);
     output_of("tr '\\n' '\\0' <" + (folder / "lines") + " | xargs -0 -P 2 -I '{}' sh -c '{}'");
-    const auto path = [&](const std::string& name) { return folder / name; };
-    Expected(1).check(path("embed_c"));
-    Expected(2).check(path("embed_cpp"));
-    check_own_op(path("own_op"));
-    check_own_loop(path("own_loop"));
-    if (has_distributed()) check_own_dataset(path("own_dataset"));
-    CHECK_FALSE(shell(path("train_cpp")).good);  // which says how it is used
+}
+
+}  // namespace
+
+TEST_CASE("The examples find Keel by find_package, and do what the program does", "[install]") {
+    const TemporaryFolder folder;
+    const std::string build = built_by_cmake(folder, "-DCMAKE_PREFIX_PATH=" + prefix());
+    check_shared_library(build + "/shared_library");
+    check_examples([&](const std::string& name) { return build + "/" + name + "/" + name; });
+}
+
+TEST_CASE("Examples in C and of ranks find Keel by pkg-config", "[install]") {
+    if (!has_pkg_config()) return;
+    std::vector<std::string> names{"embed_c"};
+    if (has_distributed()) names.emplace_back("own_dataset");
+    const TemporaryFolder folder;
+    build_by_pkg_config(folder, names);
+    Expected(1).check(folder / "embed_c");
+    if (has_distributed()) check_own_dataset(folder / "own_dataset");
+}
+
+TEST_CASE("All examples find Keel by pkg-config, and do what the program does", "[install][slow]") {
+    if (!has_pkg_config()) return;
+    const TemporaryFolder folder;
+    build_by_pkg_config(folder, examples());
+    check_examples([&](const std::string& name) { return folder / name; });
+    CHECK_FALSE(shell(folder / "train_cpp").good);  // which says how it is used
 }
 
 TEST_CASE("The examples contain Keel by add_subdirectory", "[install][slow]") {
