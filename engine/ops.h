@@ -28,6 +28,9 @@ struct Conv2dOptions {
 /// Returns the cross-correlation of src {n, h, w, ic} with weights {oc, ic / groups, kh, kw}; bias {oc} may be
 /// undefined.
 Tensor conv2d(const Tensor& src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options = {});
+/// Returns conv2d(src) of an f32 src, computed in f32 and rounded to bf16: some images at a time, so that there is no
+/// such map of f32, nor of its gradient. The options' statistics are not looked at.
+Tensor rounded_conv2d(const Tensor& src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options = {});
 /// Returns the geometry of that convolution of a src of these dims.
 kernels::Conv2dGeometry conv2d_geometry(const Dims& src, const Tensor& weights, const Conv2dOptions& options);
 

@@ -56,10 +56,17 @@ def float_state(model):
     return {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
 
 
-def make_problem(name, batch, size, steps, seed):
-    """Weights as torchvision draws them, a batch of standard normal images (`steps` of them, in turn) and labels."""
+def make_problem(name, batch, size, steps, seed, precision):
+    """Weights as torchvision draws them, a batch of standard normal images (`steps` of them, in turn) and labels. Running
+    statistics are drawn for bf16, too: those of a new model scale by a hair less than 1, so that what would be ties of rounding are
+    all rounded down where a norm is not rounded by itself."""
     torch.manual_seed(seed)
     state = float_state(getattr(torchvision.models, name)())
+    for key, tensor in state.items() if precision == "bf16" else ():
+        if key.endswith("running_mean"):
+            tensor.normal_(0, 0.1)
+        elif key.endswith("running_var"):
+            tensor.uniform_(0.5, 1.5)
     count = max(steps, 1) * batch
     return {**{"state." + key: tensor.numpy() for key, tensor in state.items()}, "images": torch.randn(count, 3, size, size).numpy(),
             "labels": torch.randint(0, 1000, (count,), dtype=torch.int32).numpy()}
@@ -185,7 +192,7 @@ def compare(args, name, batch, size, steps):
     layouts = {"PyTorch": torch.contiguous_format, **({"nhwc": torch.channels_last} if args.channels_last else {})}
     keel, others = {isa: [] for isa in args.isas}, {side: [] for side in layouts}
     for seed in range(args.seed, args.seed + args.seeds):
-        problem = make_problem(name, batch, size, steps, seed)
+        problem = make_problem(name, batch, size, steps, seed, args.precision)
         truth = run_torch(name, problem, batch, steps, torch.float64)
         for variant in variants(len(problem["labels"]), batch, seed, args.runs):
             same, same_truth = as_variant(problem, *variant), as_variant(truth, *variant)

@@ -45,7 +45,9 @@ Conv2dOptions Conv2d::call_options() const {
 
 Tensor Conv2d::forward(const Tensor& src) {
     adopt_layout(src);
-    return in_precision(conv2d(src, weight_, bias_, call_options()));
+    if (src.dtype() == DType::f32 && PrecisionScope::map_type(DType::f32) == DType::bf16)
+        return rounded_conv2d(src, weight_, bias_, options_);
+    return conv2d(src, weight_, bias_, call_options());
 }
 
 Tensor Conv2d::after(BatchNorm2d& norm, const Tensor& src, const Tensor& dst) {

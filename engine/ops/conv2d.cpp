@@ -1,5 +1,6 @@
 #include "kernels/routing/conv2d.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/ops/check.h"
@@ -209,6 +210,75 @@ Tensor norm_conv2d(const Tensor& src, const BatchNormParameters& norm, const Bat
                              if (wants_norm) diffs = norm_backward(g, normalization, diff_dst, weights, sum);
                              return Gradients{diffs.src, diffs.gamma, diffs.beta, diff_weights};
                          });
+}
+
+namespace {
+
+/// Calls f(geometry, number of the first image, memory for the f32 result) for parts of the images, a fourth at a time.
+template <class F>
+void in_parts(const Conv2dGeometry& g, F f) {
+    constexpr std::int64_t kParts = 4;
+    Conv2dGeometry part = g;
+    const std::int64_t images = (g.n + kParts - 1) / kParts;
+    const Tensor floats = Tensor::empty({images, g.oh(), g.ow(), g.oc});
+    for (std::int64_t first = 0; first < g.n; first += images) {
+        part.n = std::min(images, g.n - first);
+        f(part, first, floats.data<float>());
+    }
+}
+
+/// Returns gradients of src, weights and bias, of those that are not undefined in `wanted`.
+Gradients rounded_backward(const Conv2dGeometry& g, const Tensor& src, const Tensor& weights, const Gradients& wanted,
+                           const Tensor& diff_dst) {
+    const Tensor &diff_src = wanted[0], &diff_weights = wanted[1], &diff_bias = wanted[2];
+    const std::int64_t src_image = g.ih * g.iw * g.ic, dst_image = g.oh() * g.ow() * g.oc;
+    const Tensor more = weights.empty_like(), more_bias = diff_bias ? diff_bias.empty_like() : Tensor();
+    const auto add = [](const Tensor& term, const Tensor& sum) {
+        const std::int64_t n = sum.storage_elements();
+        kernels::accumulate<float>({1, n, n, n}, term.data<float>(), sum.data<float>());
+    };
+    in_parts(g, [&](const Conv2dGeometry& part, std::int64_t first, float* diff) {
+        kernels::convert<Bf16, float>({part.n * g.oh() * g.ow(), g.oc, g.oc, g.oc},
+                                      diff_dst.data<Bf16>() + first * dst_image, diff);
+        if (diff_src)
+            kernels::conv2d_backward_data(part, {diff, g.oc}, weights.data<float>(), weights.layout(),
+                                          {diff_src.data<float>() + first * src_image, g.ic});
+        if (!diff_weights) return;
+        const Tensor &to = first == 0 ? diff_weights : more, &to_bias = first == 0 ? diff_bias : more_bias;
+        kernels::conv2d_backward_weights(part, {src.data<float>() + first * src_image, g.ic}, {diff, g.oc},
+                                         to.data<float>(), weights.layout(), to_bias ? to_bias.data<float>() : nullptr);
+        if (first == 0) return;
+        add(more, diff_weights);
+        if (diff_bias) add(more_bias, diff_bias);
+    });
+    return wanted;
+}
+
+}  // namespace
+
+Tensor rounded_conv2d(const Tensor& any_src, const Tensor& weights, const Tensor& bias, const Conv2dOptions& options) {
+    const Conv2dGeometry g = checked_geometry("rounded_conv2d", any_src, weights, options);
+    ops::require_type("rounded_conv2d", "src", any_src, DType::f32);
+    if (bias) ops::require_dims("rounded_conv2d", "bias", bias, {g.oc});
+    const Tensor src = any_src.contiguous();
+    const Tensor dst = Tensor::empty({g.n, g.oh(), g.ow(), g.oc}, DType::bf16);
+    in_parts(g, [&](const Conv2dGeometry& part, std::int64_t first, float* to) {
+        kernels::conv2d_forward(part, grad_enabled(), {src.data<float>() + first * g.ih * g.iw * g.ic, g.ic},
+                                weights.data<float>(), weights.layout(), bias ? bias.data<float>() : nullptr,
+                                {to, g.oc});
+        kernels::convert<float, Bf16>({part.n * g.oh() * g.ow(), g.oc, g.oc, g.oc}, to,
+                                      dst.data<Bf16>() + first * g.oh() * g.ow() * g.oc);
+    });
+    const bool wants_src = any_src.requires_grad(), wants_bias = bias && bias.requires_grad();
+    const bool wants_weights = weights.requires_grad() || wants_bias;
+    return record(
+        dst, {any_src, weights, bias}, [g, src, weights, wants_src, wants_bias, wants_weights](const Tensor& any_diff) {
+            return rounded_backward(
+                g, src, weights,
+                {wants_src ? Tensor::empty(src.dims()) : Tensor(), wants_weights ? weights.empty_grad() : Tensor(),
+                 wants_bias ? Tensor::empty({g.oc}) : Tensor()},
+                any_diff.contiguous());
+        });
 }
 
 }  // namespace keel

@@ -1,5 +1,6 @@
 #include "graph/ops/rearrange.h"
 
+#include "graph/bf16_maps.h"
 #include "graph/check.h"
 #include "graph/run_memory.h"
 #include "kernels/error.h"
@@ -72,9 +73,14 @@ void Rearrange::check(const NodeCheck& node) const {
 void Rearrange::run(const Node& node, const RunMemory& memory) const {
     const kernels::ConstMap src = memory.from(node.src);
     const kernels::Map dst = memory.to(node.dst);
-    kernels::rearrange({memory.n(), memory.pixels(node.src) / memory.n(), src.ld, dst.ld, pixel_axes, channel_axes,
-                        first_pixel, first_channel},
-                       src.floats(), dst.floats());
+    const kernels::RearrangeGeometry g{
+        memory.n(),   memory.pixels(node.src) / memory.n(), src.ld, dst.ld, pixel_axes, channel_axes, first_pixel,
+        first_channel};
+    with_elements(dst.type, [&]<class T>(T) {
+        kernels::rearrange(g, static_cast<const T*>(src.data), static_cast<T*>(dst.data));
+    });
 }
+
+bool Rearrange::takes_bf16(const Graph& graph, const Node& node) const { return all_bf16(graph, node); }
 
 }  // namespace keel::graph

@@ -33,6 +33,7 @@ struct Rearrange {
     /// Refuses axes that reach outside src.
     void check(const NodeCheck& node) const;
     void run(const Node& node, const RunMemory& memory) const;
+    bool takes_bf16(const Graph& graph, const Node& node) const;
 };
 
 }  // namespace keel::graph

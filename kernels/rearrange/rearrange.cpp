@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/bf16.h"
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
 
@@ -11,7 +12,7 @@ namespace keel::kernels {
 namespace {
 
 constexpr std::int64_t kGrain = 8192;  // elements worth waking a thread for
-constexpr std::int64_t kTile = 16;     // a line of 16 floats
+constexpr std::int64_t kTile = 16;     // a line of 16 floats, half of one of bf16
 
 /// An axis in elements.
 struct Axis {
@@ -96,15 +97,17 @@ private:
     std::int64_t src_ = 0, dst_ = 0;
 };
 
-void copy_run(const Axis& axis, const float* src, float* dst) {
+template <class T>
+void copy_run(const Axis& axis, const T* src, T* dst) {
     if (axis.src == 1)
-        std::memcpy(dst, src, static_cast<std::size_t>(axis.size) * sizeof(float));
+        std::memcpy(dst, src, static_cast<std::size_t>(axis.size) * sizeof(T));
     else
         for (std::int64_t i = 0; i < axis.size; ++i) dst[i] = src[i * axis.src];
 }
 
 /// dst[y * along_src.dst + x] = src[x * along_dst.src + y] for y in [begin, end) and all x, tile by tile.
-void transpose(const Plan& plan, std::int64_t begin, std::int64_t end, const float* src, float* dst) {
+template <class T>
+void transpose(const Plan& plan, std::int64_t begin, std::int64_t end, const T* src, T* dst) {
     const std::int64_t from = plan.along_dst.src, to = plan.along_src.dst;
     for (std::int64_t y0 = begin; y0 < end; y0 += kTile)
         for (std::int64_t x0 = 0; x0 < plan.along_dst.size; x0 += kTile) {
@@ -115,7 +118,8 @@ void transpose(const Plan& plan, std::int64_t begin, std::int64_t end, const flo
 }
 
 /// dst = a[0], b[0], a[1], b[1], ...: the shuffle of two halves of channels, which compilers have instructions for.
-void interleave(std::int64_t count, const float* a, const float* b, float* __restrict dst) {
+template <class T>
+void interleave(std::int64_t count, const T* a, const T* b, T* __restrict dst) {
     for (std::int64_t i = 0; i < count; ++i) {
         dst[2 * i] = a[i];
         dst[2 * i + 1] = b[i];
@@ -124,11 +128,12 @@ void interleave(std::int64_t count, const float* a, const float* b, float* __res
 
 }  // namespace
 
-void rearrange(const RearrangeGeometry& g, const float* src, float* dst) {
+template <class T>
+void rearrange(const RearrangeGeometry& g, const T* src, T* dst) {
     const Plan plan = plan_of(g);
     const std::int64_t run = plan.along_dst.size, lines = plan.along_src.size;
-    const profile::Span span("rearrange", profile::per_element<float>(plan.outer_count * lines * run, 0, 2));
-    const float* first = src + g.first_pixel * g.src_ld + g.first_channel;
+    const profile::Span span("rearrange", profile::per_element<T>(plan.outer_count * lines * run, 0, 2));
+    const T* first = src + g.first_pixel * g.src_ld + g.first_channel;
     if (lines == 1) {
         if (plan.outer_count == 1 && plan.along_dst.src == 1) {  // one block
             parallel_for(run, 8 * kGrain, [&](std::int64_t begin, std::int64_t end) {
@@ -147,7 +152,7 @@ void rearrange(const RearrangeGeometry& g, const float* src, float* dst) {
         parallel_for(plan.outer_count, chunk_count(kGrain, 2 * lines), [&](std::int64_t begin, std::int64_t end) {
             Odometer at(plan.outer, begin);
             for (std::int64_t i = begin; i < end; ++i, at.next()) {
-                const float* from = first + at.src();
+                const T* from = first + at.src();
                 interleave(lines, from, from + plan.along_dst.src, dst + at.dst());
             }
         });
@@ -164,5 +169,8 @@ void rearrange(const RearrangeGeometry& g, const float* src, float* dst) {
                      }
                  });
 }
+
+template void rearrange(const RearrangeGeometry&, const float*, float*);
+template void rearrange(const RearrangeGeometry&, const Bf16*, Bf16*);
 
 }  // namespace keel::kernels

@@ -1,4 +1,5 @@
-// Copies of NHWC maps of floats in another order: transposes, reshapes, slices, expansions, flips, channel shuffles.
+// Copies of NHWC maps, of f32 or bf16, in another order: transposes, reshapes, slices, expansions, flips, channel
+// shuffles.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ struct RearrangeGeometry {
 
 /// Copies; the caller knows that the axes stay inside of src. dst must not overlap src. Axes that go on from one
 /// another are one; runs of elements are copied as such, transposes in tiles.
-void rearrange(const RearrangeGeometry& g, const float* src, float* dst);
+template <class T>
+void rearrange(const RearrangeGeometry& g, const T* src, T* dst);
 
 }  // namespace keel::kernels

@@ -37,6 +37,17 @@ inline void store_bf16(std::uint16_t* p, Vec v, AllLanes) {
     memcpy(p, &halves, sizeof halves);
 }
 
+#ifdef __AVX512BW__
+inline Vec load_bf16(const std::uint16_t* p, FirstLanes lanes) {
+    const __m256i halves = _mm256_maskz_loadu_epi16(lanes.mask, p);
+    return reinterpret_cast<Vec>(__builtin_convertvector(reinterpret_cast<Halves>(halves), Bits) << 16);
+}
+
+inline void store_bf16(std::uint16_t* p, Vec v, FirstLanes lanes) {
+    const Halves halves = __builtin_convertvector(reinterpret_cast<Bits>(rounded_bf16(v)) >> 16, Halves);
+    _mm256_mask_storeu_epi16(p, lanes.mask, reinterpret_cast<__m256i>(halves));
+}
+#else  // no masks for 16 bits
 inline Vec load_bf16(const std::uint16_t* p, FirstLanes lanes) {
     std::uint16_t halves[kWidth] = {};
     memcpy(halves, p, 2 * static_cast<size_t>(lanes.n));
@@ -48,6 +59,7 @@ inline void store_bf16(std::uint16_t* p, Vec v, FirstLanes lanes) {
     store_bf16(halves, v, AllLanes{});
     memcpy(p, halves, 2 * static_cast<size_t>(lanes.n));
 }
+#endif
 
 /// What a map's elements are as lanes, for bodies of either type.
 template <class Lanes>

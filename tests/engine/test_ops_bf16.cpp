@@ -222,3 +222,35 @@ TEST_CASE("gradients of different types are not added", "[ops][bf16]") {
     CHECK_THROWS_AS(add(half, src), UsageError);
     CHECK_THROWS_AS(linear(Tensor::zeros({2, 3}, DType::bf16), Tensor::zeros({4, 3}), {}), UsageError);
 }
+
+TEST_CASE("rounded_conv2d is the convolution of f32, rounded, some images at a time", "[ops][bf16]") {
+    for (const std::int64_t ic : {3, 32}) {
+        INFO(ic << " channels");
+        const Dims dims{5, 8, 8, ic};  // parts of 2, 2 and 1 images
+        const auto run = [&](bool rounded) {
+            const Tensor src = uniform(dims, 1).to(DType::f32).set_requires_grad(),
+                         weights = uniform({32, ic, 3, 3}, 2).to(DType::f32).set_requires_grad(),
+                         bias = uniform({32}, 3).to(DType::f32).set_requires_grad();
+            const Conv2dOptions options{.stride = 2, .pad = 1};
+            const Tensor dst = rounded ? rounded_conv2d(src, weights, bias, options)
+                                       : cast(conv2d(src, weights, bias, options), DType::bf16);
+            backward(dst, uniform(dst.dims(), 4).to(DType::bf16));
+            return Inputs{dst, src.grad(), weights.grad(), bias.grad()};
+        };
+        const Inputs got = run(true), wanted = run(false);
+        CHECK(got[0].dtype() == DType::bf16);
+        // Both sum in f32: 9 ic or 9 * 32 products, or those of the 5 * 16 pixels of the result; the result is rounded.
+        const double products[] = {9.0 * static_cast<double>(ic) + 1, 9 * 32, 80, 80};
+        for (std::size_t k = 0; k < got.size(); ++k) {
+            const double tolerance = 2 * (products[k] + 16) * 0x1p-24 * products[k];
+            const Tensor a = got[k].contiguous().to(DType::f64), b = wanted[k].contiguous().to(DType::f64);
+            for (std::size_t i = 0; i < a.values<double>().size(); ++i) {
+                const double x = a.values<double>()[i], y = b.values<double>()[i];
+                if (!(std::abs(x - y) <= tolerance + (k == 0 ? 0x1p-7 * std::abs(y) : 0)))
+                    FAIL(k << ", element " << i << ": wanted " << y << ", got " << x);
+            }
+        }
+    }
+    CHECK_THROWS_AS(rounded_conv2d(Tensor::zeros({1, 4, 4, 3}, DType::bf16), Tensor::zeros({8, 3, 3, 3}), {}),
+                    UsageError);
+}

@@ -2,7 +2,6 @@
 // such maps is tested with the operator (ops/one_op.h).
 #include "graph/bf16_maps.h"
 
-
 #include "graph/build/builder.h"
 #include "tests/graph/quantized_network.h"
 #include "tests/support/bf16_graphs.h"
