@@ -19,6 +19,9 @@ namespace {
 
 /// One side of a message. It outlives the other side's look at it: both hold it.
 struct Letter {
+    Letter(std::byte* memory, std::size_t size, int waiting, int to)
+        : data(memory), bytes(size), owner(waiting), desk(to) {}
+
     std::byte* data;
     std::size_t bytes;
     int owner, desk;                // the rank that waits for it, and the one that the message goes to

@@ -70,10 +70,13 @@ Stripped stripped(std::vector<NamedTensor> tensors, std::string prefix) {
     for (int depth = 0; depth < kDeepest; ++depth) {
         const std::set<std::string> parts = parts_with_layers(all.weights);
         if (parts.empty()) break;
-        const auto rest = std::ranges::stable_partition(
-            all.weights, [&](const NamedTensor& entry) { return parts.contains(first_part(entry.name)); });
-        for (const NamedTensor& entry : rest) all.aside.push_back({all.prefix + entry.name, entry.tensor});
-        all.weights.erase(rest.begin(), rest.end());
+        // Not std::ranges' algorithm, which Clang 14 does not make of GCC's headers.
+        const auto rest = std::stable_partition(all.weights.begin(), all.weights.end(), [&](const NamedTensor& entry) {
+            return parts.contains(first_part(entry.name));
+        });
+        for (auto entry = rest; entry != all.weights.end(); ++entry)
+            all.aside.push_back({all.prefix + entry->name, entry->tensor});
+        all.weights.erase(rest, all.weights.end());
         const std::string only = *parts.begin() + ".";
         if (parts.size() > 1 || only == "features." || std::ranges::any_of(all.weights, [&](const NamedTensor& entry) {
                 return entry.name.size() <= only.size();

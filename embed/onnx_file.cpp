@@ -17,7 +17,7 @@
 namespace keel {
 namespace {
 
-constexpr std::int64_t kImages = 224;  // pixels a side
+constexpr std::int64_t kUsualSide = 224;  // pixels a side
 
 /// The constants of floats that could be a module's parameters.
 std::vector<NamedTensor> parameters_of(const onnx::Model& model) {
@@ -61,7 +61,7 @@ std::int64_t side_of(const graph::ModelImages& images, std::int64_t wanted) {
     const std::int64_t side = std::max(images.h, images.w);
     if (images.h != 0 && images.w != 0 && images.h != images.w)
         throw InputError(fmt::format("it takes images of {} x {} pixels, wanted square ones", images.h, images.w));
-    if (side == 0) return wanted == 0 ? kImages : wanted;
+    if (side == 0) return wanted == 0 ? kUsualSide : wanted;
     if (wanted != 0 && wanted != side)
         throw UsageError(fmt::format("[import] the model takes images of {} pixels a side, not of {}", side, wanted));
     return side;

@@ -25,21 +25,21 @@ double seconds_since_1970() {
 /// The fields of Event, Summary and SessionLog that are written (TensorFlow, core/util/event.proto and
 /// core/framework/summary.proto), in protobuf's wire format: a tag (number << 3 | kind), then a varint, 8 or 4 bytes,
 /// or a length and bytes.
-class Message {
+class ProtobufMessage {
 public:
-    Message& varint(int number, std::uint64_t value) {
+    ProtobufMessage& varint(int number, std::uint64_t value) {
         put(number, 0);
         return put_varint(value);
     }
-    Message& real(int number, double value) {
+    ProtobufMessage& real(int number, double value) {
         put(number, 1);
         return put_little(std::bit_cast<std::uint64_t>(value), 8);
     }
-    Message& real(int number, float value) {
+    ProtobufMessage& real(int number, float value) {
         put(number, 5);
         return put_little(std::bit_cast<std::uint32_t>(value), 4);
     }
-    Message& bytes(int number, std::string_view value) {
+    ProtobufMessage& bytes(int number, std::string_view value) {
         put(number, 2);
         put_varint(value.size());
         text_ += value;
@@ -49,27 +49,27 @@ public:
 
 private:
     void put(int number, int kind) { put_varint(static_cast<std::uint64_t>(number << 3 | kind)); }
-    Message& put_varint(std::uint64_t value) {
+    ProtobufMessage& put_varint(std::uint64_t value) {
         for (; value >= 0x80; value >>= 7) text_ += static_cast<char>(value | 0x80);
         text_ += static_cast<char>(value);
         return *this;
     }
-    Message& put_little(std::uint64_t value, int count) {
+    ProtobufMessage& put_little(std::uint64_t value, int count) {
         for (int i = 0; i < count; ++i) text_ += static_cast<char>(value >> (8 * i));
         return *this;
     }
     std::string text_;
 };
 
-Message event(std::int64_t step) {
-    return Message().real(1, seconds_since_1970()).varint(2, static_cast<std::uint64_t>(step));
+ProtobufMessage event(std::int64_t step) {
+    return ProtobufMessage().real(1, seconds_since_1970()).varint(2, static_cast<std::uint64_t>(step));
 }
 
-std::string version_event() { return Message().real(1, seconds_since_1970()).bytes(3, "brain.Event:2").text(); }
+std::string version_event() { return ProtobufMessage().real(1, seconds_since_1970()).bytes(3, "brain.Event:2").text(); }
 
 std::string start_event(std::int64_t step) {
     constexpr std::uint64_t kStart = 1;
-    return event(step).bytes(7, Message().varint(1, kStart).text()).text();
+    return event(step).bytes(7, ProtobufMessage().varint(1, kStart).text()).text();
 }
 
 std::string tag_of(std::string key) {
@@ -112,8 +112,10 @@ void EventFile::add(const Json& row) {
     for (const auto& [key, value] : row.items())
         if (value.is_number() && key != "step" && std::isfinite(value.get<double>()))
             summary +=
-                Message()
-                    .bytes(1, Message().bytes(1, tag_of(key)).real(2, static_cast<float>(value.get<double>())).text())
+                ProtobufMessage()
+                    .bytes(
+                        1,
+                        ProtobufMessage().bytes(1, tag_of(key)).real(2, static_cast<float>(value.get<double>())).text())
                     .text();
     const std::string start = std::exchange(begun_, true) ? "" : tfrecord(start_event(step));
     file_.add(start + tfrecord(event(step).bytes(5, summary).text()), tfrecord(version_event()));

@@ -24,7 +24,7 @@ struct Step {
     double work = 0, input = 0;  ///< seconds
 };
 
-[[noreturn]] void refuse(const std::string& origin, const std::string& what) {
+[[noreturn]] void refuse_trace(const std::string& origin, const std::string& what) {
     throw InputError(fmt::format("[scale] {}: {}", origin, what));
 }
 
@@ -47,7 +47,7 @@ std::map<std::int64_t, std::vector<Event>> events_of(const Json& trace, const st
     for (auto& [thread, events] : threads)
         if (std::ranges::any_of(events, [](const Event& e) { return e.kind == Event::Kind::update; }) &&
             !ranks.try_emplace(thread.first, std::move(events)).second)
-            refuse(origin, fmt::format("two threads of rank {} update weights: which one trains?", thread.first));
+            refuse_trace(origin, fmt::format("two threads of rank {} update weights: which one trains?", thread.first));
     return ranks;
 }
 
@@ -86,11 +86,12 @@ TracedRanks traced_ranks(std::string_view json, const std::string& origin) {
         for (auto& [rank, events] : events_of(parse_json(std::string(json)), origin))
             ranks.push_back(steps_of(std::move(events)));
     } catch (const Json::exception& error) {
-        refuse(origin, fmt::format("wanted a trace of --trace-steps: {}", error.what()));
+        refuse_trace(origin, fmt::format("wanted a trace of --trace-steps: {}", error.what()));
     }
     std::size_t steps = ranks.empty() ? 0 : ranks[0].size();
     for (const auto& rank : ranks) steps = std::min(steps, rank.size());
-    if (steps == 0) refuse(origin, "wanted two steps or more of each rank, whose last part is the optimizer's update");
+    if (steps == 0)
+        refuse_trace(origin, "wanted two steps or more of each rank, whose last part is the optimizer's update");
     std::vector<double> all;
     for (const auto& rank : ranks)
         for (std::size_t s = 0; s < steps; ++s) all.push_back(rank[s].work);
@@ -98,10 +99,10 @@ TracedRanks traced_ranks(std::string_view json, const std::string& origin) {
     for (const auto& rank : ranks) {
         auto& own = result.ranks.emplace_back();
         for (std::size_t s = 0; s < steps; ++s) {
-            if (rank[s].work <= 0) refuse(origin, "a step whose waits are longer than itself");
+            if (rank[s].work <= 0) refuse_trace(origin, "a step whose waits are longer than itself");
             const MeasuredStep step{rank[s].work / result.seconds, std::max(0.0, rank[s].input)};
             if (!(step.factor > 0) || !std::isfinite(step.factor) || !std::isfinite(step.input))
-                refuse(origin, "times that are no microseconds of a run");
+                refuse_trace(origin, "times that are no microseconds of a run");
             own.push_back(step);
         }
     }

@@ -48,9 +48,9 @@ std::optional<int> leading_number(const std::string& text, std::size_t digits) {
     return error == std::errc() && at == text.data() + digits ? std::optional(value) : std::nullopt;
 }
 
-class Reader {
+class PadChestReader {
 public:
-    explicit Reader(const std::string& path) : file_(path), columns_(find_padchest_columns(file_)) {}
+    explicit PadChestReader(const std::string& path) : file_(path), columns_(find_padchest_columns(file_)) {}
 
     void read(LabelTable& table) {
         std::map<std::string, std::size_t> numbers;
@@ -127,7 +127,7 @@ private:
 
 std::unique_ptr<Dataset> open_padchest(const std::string& path, const DatasetOptions& options) {
     LabelTable table{.who = kPadChest, .path = path, .attributes = {"sex", "age", "view"}};
-    Reader(need_table(path, "PADCHEST", ".csv", kPadChest, table.remarks)).read(table);
+    PadChestReader(need_table(path, "PADCHEST", ".csv", kPadChest, table.remarks)).read(table);
     table.roots = options.root.empty() ? root_and_folders(path) : std::vector{options.root};
     use_vocabulary(table);
     return make_table_dataset(std::move(table), options);

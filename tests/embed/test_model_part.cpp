@@ -34,7 +34,7 @@ const Tensors kBeside{zeros("criterion.pos_weight", {3}), zeros("train_acc.tp", 
                       zeros("val_metrics.confusion.weight", {3, 3}), zeros("lpips_loss.conv.weight", {3, 3, 1, 1})};
 
 /// The text of a golden file, and the tensors that its lines name.
-Tensors golden(const std::vector<std::uint8_t>& bytes, std::string& found) {
+Tensors golden_tensors(const std::vector<std::uint8_t>& bytes, std::string& found) {
     std::istringstream text(std::string(bytes.begin(), bytes.end()));
     std::getline(text, found);
     Tensors tensors;
@@ -59,7 +59,7 @@ TEST_CASE("What other libraries' classes save is found by names and dims", "[mod
         if (member.name == "VERSIONS") continue;
         INFO(member.name);
         std::string wanted;
-        const Tensors tensors = golden(archive.extract(member), wanted);
+        const Tensors tensors = golden_tensors(archive.extract(member), wanted);
         REQUIRE(tensors.size() > 30);
         const ModelPart part = find_model_part(tensors);
         INFO(part.misfit);

@@ -16,9 +16,9 @@ using namespace keel::test;
 namespace {
 
 /// A convolution, its normalization, and a head of layers in order.
-class Net final : public nn::Module {
+class SmallNet final : public nn::Module {
 public:
-    Net()
+    SmallNet()
         : conv(add<nn::Conv2d>("conv", 3, 16, 3, Conv2dOptions{1, 1}, true)),
           norm(add<nn::BatchNorm2d>("norm", 16, true)),
           pool(add<nn::MaxPool2d>("pool", PoolOptions{2, 2, 0})),
@@ -49,7 +49,7 @@ Tensor named(const std::vector<NamedTensor>& tensors, const std::string& name) {
     return std::ranges::find(tensors, name, &NamedTensor::name)->tensor;
 }
 
-std::vector<double> values(const Tensor& tensor) {
+std::vector<double> doubles_of(const Tensor& tensor) {
     const Tensor plain = tensor.contiguous().to(DType::f64);
     return {plain.values<double>().begin(), plain.values<double>().end()};
 }
@@ -80,7 +80,7 @@ std::vector<std::string> layers_of(const profile::Recording& recording, const st
 }  // namespace
 
 TEST_CASE("parameters and buffers carry dotted names in the order of registration", "[nn]") {
-    const Net net;
+    const SmallNet net;
     const std::vector<std::string> parameters{"conv.weight", "conv.bias",      "norm.weight",
                                               "norm.bias",   "head.fc.weight", "head.fc.bias"};
     const std::vector<std::string> buffers{"norm.running_mean", "norm.running_var"};
@@ -98,7 +98,7 @@ TEST_CASE("parameters and buffers carry dotted names in the order of registratio
 }
 
 TEST_CASE("for_each visits parents first, with names", "[nn]") {
-    Net net;
+    SmallNet net;
     std::vector<std::string> visited;
     net.for_each(
         [&](const std::string& name, nn::Module& module) { visited.push_back(name + ":" + module.describe()); });
@@ -110,7 +110,7 @@ TEST_CASE("for_each visits parents first, with names", "[nn]") {
 }
 
 TEST_CASE("train and evaluation reach every module", "[nn]") {
-    Net net;
+    SmallNet net;
     for (const bool on : {false, true}) {
         net.train(on);
         net.for_each([&](const std::string&, nn::Module& module) { CHECK(module.training() == on); });
@@ -118,19 +118,19 @@ TEST_CASE("train and evaluation reach every module", "[nn]") {
 }
 
 TEST_CASE("evaluation neither drops nor moves statistics, training does both", "[nn]") {
-    Net net;
+    SmallNet net;
     nn::initialize(net, {}, 1);
     const Tensor src = images({2, 6, 6, 3});
     const Tensor mean = named(net.buffers(), "norm.running_mean");
     net.train(false);
-    const auto first = values(net(src));
-    CHECK(values(net(src)) == first);
-    CHECK(values(mean) == std::vector<double>(16, 0));
+    const auto first = doubles_of(net(src));
+    CHECK(doubles_of(net(src)) == first);
+    CHECK(doubles_of(mean) == std::vector<double>(16, 0));
     net.train();
     CHECK_THROWS_AS(net(src), UsageError);  // dropout draws, so it wants an RngScope
     const RngScope scope(1, 0, {0, 1});
     net(src);
-    CHECK(values(mean) != std::vector<double>(16, 0));
+    CHECK(doubles_of(mean) != std::vector<double>(16, 0));
 }
 
 TEST_CASE("a frozen BatchNorm2d keeps its statistics and normalizes with them", "[nn]") {
@@ -138,11 +138,11 @@ TEST_CASE("a frozen BatchNorm2d keeps its statistics and normalizes with them", 
     const Tensor src = images({2, 4, 4, 3});
     for (const NamedTensor& p : norm.parameters()) p.tensor.set_requires_grad(false);
     REQUIRE(norm.training());
-    const auto frozen = values(norm(src));
-    CHECK(values(named(norm.buffers(), "running_mean")) == std::vector<double>(3, 0));
-    CHECK(values(named(norm.buffers(), "running_var")) == std::vector<double>(3, 1));
+    const auto frozen = doubles_of(norm(src));
+    CHECK(doubles_of(named(norm.buffers(), "running_mean")) == std::vector<double>(3, 0));
+    CHECK(doubles_of(named(norm.buffers(), "running_var")) == std::vector<double>(3, 1));
     norm.train(false);
-    CHECK(values(norm(src)) == frozen);
+    CHECK(doubles_of(norm(src)) == frozen);
 }
 
 TEST_CASE("Conv2d adopts a layout at the first forward pass and computes what plain weights do", "[nn]") {
@@ -155,11 +155,11 @@ TEST_CASE("Conv2d adopts a layout at the first forward pass and computes what pl
         CHECK_FALSE(conv.weight().layout());
         const Tensor dst = conv(src);
         CHECK(conv.weight().layout());
-        CHECK(values(conv.weight()) == values(plain));
+        CHECK(doubles_of(conv.weight()) == doubles_of(plain));
         const Tensor wanted = conv2d(src.to(DType::f64), plain.to(DType::f64), conv.bias().to(DType::f64), {2, 1});
         REQUIRE(dst.dims() == wanted.dims());
         // k + 1 terms of magnitude w max |w|: off by at most (k + 2) u times their sum.
-        const auto weights = values(plain), got = values(dst), truth = values(wanted);
+        const auto weights = doubles_of(plain), got = doubles_of(dst), truth = doubles_of(wanted);
         const double largest = std::abs(*std::ranges::max_element(weights, {}, [](double w) { return std::abs(w); }));
         for (std::size_t i = 0; i < truth.size(); ++i)
             REQUIRE(std::abs(got[i] - truth[i]) <= (72 + 2) * 0x1p-24 * (72 * largest + 1));
@@ -182,14 +182,14 @@ TEST_CASE("a Conv2d that cannot be is refused", "[nn]") {
 
 TEST_CASE("two threads may make the first forward pass", "[nn]") {
     for (std::uint64_t repeat = 0; repeat < 10; ++repeat) {
-        Net net;
+        SmallNet net;
         nn::initialize(net, {}, repeat);
         net.train(false);
         const Tensor src = images({1, 6, 6, 3});
         std::vector<double> results[2];
         const auto work = [&](std::size_t me) {
             const NoGrad no_grad;
-            results[me] = values(net(src));
+            results[me] = doubles_of(net(src));
         };
         std::thread first(work, 0), second(work, 1);
         first.join();
@@ -200,7 +200,7 @@ TEST_CASE("two threads may make the first forward pass", "[nn]") {
 }
 
 TEST_CASE("an observer is told of every call, children before parents", "[nn]") {
-    Net net;
+    SmallNet net;
     net.train(false);
     const Tensor src = images({1, 6, 6, 3});
     std::vector<std::string> calls;
@@ -232,7 +232,7 @@ TEST_CASE("initialize draws with the variance asked for", "[nn]") {
     // A mean of N draws lies within 5 sigma / sqrt(N) of its expectation and a mean square within 5 sqrt(2 / N) of the
     // variance, relatively (normal; less for uniform draws), but for one case in a million.
     const auto check = [](const Tensor& tensor, double variance) {
-        const auto v = values(tensor);
+        const auto v = doubles_of(tensor);
         const auto n = static_cast<double>(v.size());
         CHECK(std::abs(mean_of(v)) <= 5 * std::sqrt(variance / n));
         CHECK(std::abs(mean_square(v) / variance - 1) <= 5 * std::sqrt(2 / n));
@@ -241,26 +241,26 @@ TEST_CASE("initialize draws with the variance asked for", "[nn]") {
         nn::Conv2d conv(32, 48, 3, {1, 1, 1, 2}, true);
         nn::initialize(conv, {fan_out}, 5);
         check(conv.weight(), 2.0 / ((fan_out ? 48 : 16) * 9));  // two groups: 16 input channels each
-        CHECK(values(conv.bias()) == std::vector<double>(48, 0));
+        CHECK(doubles_of(conv.bias()) == std::vector<double>(48, 0));
     }
     nn::Linear plain(100, 200), biased(100, 200), normal(100, 200);
     nn::initialize(plain, {}, 5);
     nn::initialize(biased, {false, 0, true}, 5);
     nn::initialize(normal, {false, 0.02}, 5);
     check(plain.weight(), 0.01 / 3);  // uniform in +-0.1
-    for (const double w : values(plain.weight())) REQUIRE(std::abs(w) <= 0.1 * (1 + 0x1p-23));
-    CHECK(values(plain.bias()) == std::vector<double>(200, 0));
+    for (const double w : doubles_of(plain.weight())) REQUIRE(std::abs(w) <= 0.1 * (1 + 0x1p-23));
+    CHECK(doubles_of(plain.bias()) == std::vector<double>(200, 0));
     check(biased.bias(), 0.01 / 3);
     check(normal.weight(), 0.0004);
 }
 
 TEST_CASE("initialize depends on the seed alone", "[nn]") {
     const auto weights = [](std::uint64_t seed) {
-        Net net;
+        SmallNet net;
         nn::initialize(net, {}, seed);
         std::vector<double> all;
         for (const NamedTensor& p : net.parameters())
-            for (const double value : values(p.tensor)) all.push_back(value);
+            for (const double value : doubles_of(p.tensor)) all.push_back(value);
         return all;
     };
     CHECK(weights(1) == weights(1));
@@ -269,7 +269,7 @@ TEST_CASE("initialize depends on the seed alone", "[nn]") {
     two.append<nn::Linear>("a", 5, 5);
     two.append<nn::Linear>("b", 5, 5);
     nn::initialize(two, {}, 1);
-    CHECK(values(named(two.parameters(), "a.weight")) != values(named(two.parameters(), "b.weight")));
+    CHECK(doubles_of(named(two.parameters(), "a.weight")) != doubles_of(named(two.parameters(), "b.weight")));
 }
 
 TEST_CASE("pooling layers pass maps that are too small for their window", "[nn]") {
@@ -286,7 +286,7 @@ TEST_CASE("pooling layers pass maps that are too small for their window", "[nn]"
 }
 
 TEST_CASE("a network of layers trains: the loss falls along its gradient", "[nn]") {
-    Net net;
+    SmallNet net;
     nn::initialize(net, {}, 2);
     const Tensor src = images({4, 6, 6, 3});
     const Tensor labels = Tensor::from<std::int32_t>({0, 1, 2, 3}, {4});
@@ -301,7 +301,7 @@ TEST_CASE("a network of layers trains: the loss falls along its gradient", "[nn]
         REQUIRE(p.tensor.grad().defined());
         CHECK(p.tensor.grad().dims() == p.tensor.dims());
         CHECK(kernels::same_layout(p.tensor.grad().layout(), p.tensor.layout()));
-        squares += mean_square(values(p.tensor.grad())) * static_cast<double>(p.tensor.elements());
+        squares += mean_square(doubles_of(p.tensor.grad())) * static_cast<double>(p.tensor.elements());
     }
     // A step of 10^-3 / |g| along -g changes the loss by -10^-3 |g|, up to curvature: it falls.
     const auto step = static_cast<float>(1e-3 / std::sqrt(squares));
