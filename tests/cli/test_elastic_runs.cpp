@@ -96,7 +96,7 @@ TEST_CASE("Ranks of different instruction sets compute with the common one, and 
     const std::string best = keel::available_isas().back().name;
     const auto run = [&](std::vector<std::string> more) {
         more.insert(more.end(), {"--batch-size", "4", "--epochs", "1", "--threads", "1", "--force"});
-        return KeelProcess(keel::test::train_command(data, out, more), {"OMP_NUM_THREADS=1"}, "",
+        return KeelProcess(keel::test::train_command(data, out, more), {"OMP_NUM_THREADS=1", "KEEL_ISA=" + best}, "",
                            launcher_of(2, "test $RANK = 1 && export KEEL_ISA=scalar; exec \"$0\" \"$@\""))
             .wait();
     };
@@ -118,13 +118,15 @@ TEST_CASE("What would change a resumed run's weights without a word is told, or 
     CHECK(refused.code == 2);
     CHECK_THAT(refused.err, contains("--reproducible does not go with --tuning"));
 
-    REQUIRE(keel::test::run_keel(keel::test::train_command(data, out, {"--threads", "2", "--max-steps", "1"})).code ==
-            0);
+    const std::string best = keel::available_isas().back().name;
+    REQUIRE(keel::test::run_keel(keel::test::train_command(data, out, {"--threads", "2", "--max-steps", "1"}),
+                                 {"KEEL_ISA=" + best})
+                .code == 0);
     const auto resumed = keel::test::run_keel(
         {"train", "--out", out, "--resume", "auto", "--max-steps", "2", "--threads", "1", "--quiet"},
         {"KEEL_ISA=scalar"});
     INFO(resumed.err);
     CHECK(resumed.code == 0);
     CHECK_THAT(resumed.err, contains("resumed with 1 thread in place of 2") && contains("last bits"));
-    if (keel::available_isas().size() > 1) CHECK_THAT(resumed.err, contains("resumed on scalar in place of"));
+    if (best != "scalar") CHECK_THAT(resumed.err, contains("resumed on scalar in place of " + best));
 }
