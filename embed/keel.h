@@ -38,7 +38,8 @@ const char* keel_version(void);
 const char* keel_last_error(void);
 
 /* Threads that one prediction is divided among, 1 to 1024, for the whole process; by default the cores that the process
- * may use. All threads that predict share them. The answers do not depend on the number. Not while a prediction runs. */
+ * may use. All threads that predict share them. The answers do not depend on the number. Not while a prediction runs.
+ */
 keel_status keel_set_threads(int threads);
 
 /* How many threads compute: those, or fewer where there are fewer processors or the system refused some, of which

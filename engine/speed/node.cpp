@@ -102,8 +102,8 @@ Node node_named(std::string_view name) {
     if (name == "this") return this_node();
     const auto found = std::ranges::find(nodes(), name, &Node::name);
     if (found == nodes().end())
-        throw UsageError(
-            fmt::format("[model of speed] wanted one of {} as the processor, got '{}'", fmt::join(node_names(), ", "), name));
+        throw UsageError(fmt::format("[model of speed] wanted one of {} as the processor, got '{}'",
+                                     fmt::join(node_names(), ", "), name));
     return *found;
 }
 

@@ -12,9 +12,9 @@
 
 namespace keel::kernels {
 
-/// Returns the rows of a chunk: 128 KiB of floats, or less where that would make fewer chunks than large teams want, and
-/// no more chunks than that: the caller alone adds them up. A multiple of 24, of 12 where rows are few: the kernels sum
-/// eight rows at a time, and convolutions make six or twelve.
+/// Returns the rows of a chunk: 128 KiB of floats, or less where that would make fewer chunks than large teams want,
+/// and no more chunks than that: the caller alone adds them up. A multiple of 24, of 12 where rows are few: the kernels
+/// sum eight rows at a time, and convolutions make six or twelve.
 constexpr std::int64_t chunk_rows(std::int64_t rows, std::int64_t c) {
     constexpr std::int64_t kWanted = 56, kMostChunks = 128, kFloats = 32768, kGroup = 24;
     const std::int64_t least = std::max(std::min(kFloats / std::max<std::int64_t>(c, 1), chunk_count(rows, kWanted)),

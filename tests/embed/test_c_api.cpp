@@ -73,8 +73,8 @@ TEST_CASE("The C API loads a model in a precision and says which", "[c]") {
         REQUIRE(keel_predict_file(model, image.c_str(), scores.data(), 3) == KEEL_OK);
         if (word == "f32") wanted = scores;
         CHECK((scores == wanted) == !bf16);
-        // Logits of 21 layers, each rounded by 2^-9 of its values, of its weights and of what it read, add up like steps
-        // of a random walk; eight times that is beyond chance. A sigmoid's slope is 1/4 at most.
+        // Logits of 21 layers, each rounded by 2^-9 of its values, of its weights and of what it read, add up like
+        // steps of a random walk; eight times that is beyond chance. A sigmoid's slope is 1/4 at most.
         double largest = 0;
         for (const float p : wanted) largest = std::max(largest, std::abs(std::log(double{p} / (1 - double{p}))));
         for (std::size_t i = 0; i < 3; ++i)

@@ -1,7 +1,7 @@
 // Keel's side of scripts/parity.py: keel_parity MODEL PROBLEM RESULT BATCH STEPS LR MOMENTUM THREADS PRECISION
 // PROBLEM holds `state.NAME`, `images` {n, c, h, w} and `labels`. With STEPS 0, RESULT gets the logits in both modes,
-// those of the inference compiler and, after one backward pass, `gradient.NAME` and `statistic.NAME`; else `losses` of that many SGD steps on one batch
-// after the other.
+// those of the inference compiler and, after one backward pass, `gradient.NAME` and `statistic.NAME`; else `losses` of
+// that many SGD steps on one batch after the other.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
