@@ -10,19 +10,6 @@
 namespace keel::gradcheck {
 namespace {
 
-/// One thread for a while: the differences run thousands of operators too small for a team, which would wait for its
-/// threads only.
-class OneThread {
-public:
-    OneThread() : before_(thread_count()) { set_thread_count(1); }
-    ~OneThread() { set_thread_count(before_); }
-    OneThread(const OneThread&) = delete;
-    OneThread& operator=(const OneThread&) = delete;
-
-private:
-    int before_;
-};
-
 Tensor cotangent_of(const Dims& dims) {
     Tensor tensor = Tensor::empty(dims, DType::f64);
     Random random(0xC07A, Draw::bench);
@@ -87,7 +74,8 @@ Report check(const Function& f, const std::vector<Tensor>& inputs) {
     const Tensor cotangent = cotangent_of(outcome.dst.dims());
     Report report{.tolerance = tolerance_of(outcome.dst, cotangent, inputs)};
 
-    const OneThread one_thread;
+    // The differences run thousands of operators too small for a team, whose threads would only be waited for.
+    const ThreadScope one_thread(1);
     std::vector<Tensor> x;
     for (const Tensor& input : inputs) x.push_back(input.clone());
     for (std::size_t k = 0; k < x.size(); ++k) {

@@ -20,6 +20,18 @@ inline constexpr int kMostThreads = 1024;
 /// Sets the team size, 1 to kMostThreads; not while a region runs. Throws UsageError for another.
 void set_thread_count(int threads);
 
+/// Sets the team size for the lifetime of the object. Throws as set_thread_count() does.
+class ThreadScope {
+public:
+    explicit ThreadScope(int threads) : before_(thread_count()) { set_thread_count(threads); }
+    ~ThreadScope() { set_thread_count(before_); }
+    ThreadScope(const ThreadScope&) = delete;
+    ThreadScope& operator=(const ThreadScope&) = delete;
+
+private:
+    int before_;
+};
+
 /// Starts the team, which else the first region does.
 void start_threads();
 

@@ -10,18 +10,6 @@ namespace {
 
 constexpr std::int64_t kFewer = 12, kMost = 16;  // from here on every 3x3 convolution of the models runs the same way
 
-/// The team has so many threads for the lifetime of the object.
-class ThreadScope {
-public:
-    explicit ThreadScope(int threads) : before_(thread_count()) { set_thread_count(threads); }
-    ~ThreadScope() { set_thread_count(before_); }
-    ThreadScope(const ThreadScope&) = delete;
-    ThreadScope& operator=(const ThreadScope&) = delete;
-
-private:
-    int before_;
-};
-
 StepTiming timed(StepTimingOptions options, std::int64_t batch, World& world) {
     options.batch = batch;
     return time_steps(options, world);

@@ -1,10 +1,9 @@
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <new>
 
 #include "engine/speed/node.h"
+#include "engine/tensor.h"
 #include "kernels/cpu.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/parallel.h"
@@ -42,27 +41,16 @@ double measured_ghz() {
     return 4e-9 * kCount / seconds;
 }
 
-struct Floats {
-    explicit Floats(std::int64_t count)
-        : data(static_cast<float*>(
-              ::operator new (static_cast<std::size_t>(count) * sizeof(float), std::align_val_t{64}))) {
-        std::fill_n(data, count, 1.0F);
-    }
-    ~Floats() { ::operator delete (data, std::align_val_t{64}); }
-    Floats(const Floats&) = delete;
-    Floats& operator=(const Floats&) = delete;
-    float* data;
-};
-
 /// Returns the bytes a second that the team moves when it adds two arrays to a third, of so many bytes together.
 double measured_bandwidth(std::int64_t bytes) {
     constexpr std::int64_t kRow = 1024;
     const std::int64_t rows = bytes / 12 / kRow, count = rows * kRow,
                        repeats = std::max<std::int64_t>(1, (std::int64_t{24} << 20) / bytes);
-    const Floats a(count), b(count), c(count);
+    const Tensor a = Tensor::full({count}, 1), b = Tensor::full({count}, 1), c = Tensor::full({count}, 1);
     const double seconds = least_seconds([&] {
         for (std::int64_t i = 0; i < repeats; ++i)
-            kernels::add_forward<float>({rows, kRow, kRow, kRow, kRow}, a.data, b.data, c.data);
+            kernels::add_forward<float>({rows, kRow, kRow, kRow, kRow}, a.data<float>(), b.data<float>(),
+                                        c.data<float>());
     });
     return static_cast<double>(12 * count * repeats) / seconds;
 }

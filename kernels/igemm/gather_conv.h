@@ -146,28 +146,41 @@ public:
         const float* ahead[2][kMostRows];
         const bool ahead_is[2] = {look_ahead(0, column, dst, target, ahead[0]),
                                   look_ahead(1, column, dst, target, ahead[1])};
-        call_.variant.tile({used_,
-                            src_.data(),
-                            block.taps,
-                            block.depth,
-                            call_.block_weights(block, panels.begin),
-                            call_.panel(),
-                            panels.size(),
-                            dst,
-                            first && f.bias != nullptr ? f.bias + column : nullptr,
-                            adds ? residual : nullptr,
-                            {ahead_is[0] ? ahead[0] : nullptr, ahead_is[1] ? ahead[1] : nullptr},
-                            ahead_weights,
-                            !first || in_place,
-                            last && f.relu,
-                            nullptr,
-                            state_.memory(),
-                            call_.word == 2});
+        IgemmTile tile = tile_of(block, panels, ahead_weights);
+        tile.dst = dst;
+        tile.residual = adds ? residual : nullptr;
+        tile.ahead[0] = ahead_is[0] ? ahead[0] : nullptr;
+        tile.ahead[1] = ahead_is[1] ? ahead[1] : nullptr;
+        tile.accumulate = !first || in_place;
+        call_.variant.tile(tile);
         if (!last || !call_.activation) return;
         for (int r = 0; r < valid_; ++r) call_.activation.apply(dst[r], panels.size() * width);
     }
 
 private:
+    /// What a visit reads and what becomes of its sums; not yet where they and a residual lie.
+    IgemmTile tile_of(const DepthBlock& block, Range panels, const IgemmAhead& ahead_weights) {
+        const bool first = &block == call_.blocks.data(), last = &block == &call_.blocks.back();
+        const IgemmFusion& f = call_.fusion;
+        return {used_,
+                src_.data(),
+                block.taps,
+                block.depth,
+                call_.block_weights(block, panels.begin),
+                call_.panel(),
+                panels.size(),
+                nullptr,
+                first && f.bias != nullptr ? f.bias + panels.begin * call_.variant.columns : nullptr,
+                nullptr,
+                {},
+                ahead_weights,
+                false,
+                last && f.relu,
+                nullptr,
+                state_.memory(),
+                call_.word == 2};
+    }
+
     /// The last visit writes bf16; the ones before leave their sums in the thread's memory.
     void multiply_rounded(const DepthBlock& block, Range panels, const Target& target,
                           const IgemmAhead& ahead_weights) {
@@ -191,24 +204,15 @@ private:
             residual[r] = reinterpret_cast<const float*>(from);
             ahead[1][r] = reinterpret_cast<const float*>(from + next * f.residual.ld);
         }
-        call_.variant.tile(
-            {used_,
-             src_.data(),
-             block.taps,
-             block.depth,
-             call_.block_weights(block, panels.begin),
-             call_.panel(),
-             panels.size(),
-             sums,
-             first && f.bias != nullptr ? f.bias + column : nullptr,
-             adds ? residual : nullptr,
-             {last ? ahead[0] : nullptr, adds && f.residual.data != target.map.data ? ahead[1] : nullptr},
-             ahead_weights,
-             !first,
-             last && f.relu,
-             last ? rounded : nullptr,
-             state_.memory(),
-             true});
+        IgemmTile tile = tile_of(block, panels, ahead_weights);
+        tile.dst = sums;
+        tile.residual = adds ? residual : nullptr;
+        tile.ahead[0] = last ? ahead[0] : nullptr;
+        tile.ahead[1] = adds && f.residual.data != target.map.data ? ahead[1] : nullptr;
+        tile.accumulate = !first;
+        tile.rounded = last ? rounded : nullptr;
+        tile.halves_ahead = true;
+        call_.variant.tile(tile);
     }
 
     static constexpr std::int64_t kRow = kBlockDepth + kRowPadding;

@@ -8,10 +8,10 @@
 #include "engine/autograd.h"
 #include "engine/ops.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/random.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
 
@@ -56,7 +56,7 @@ void clear(const Net& net) {
 }  // namespace
 
 TEST_CASE("gradients are sums over the ranks and live in the buckets", "[buckets]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     Net alone;
     alone.backward_of(0, 32, true);
     const std::vector<float> truth = gradients(alone);
@@ -95,7 +95,7 @@ TEST_CASE("gradients are sums over the ranks and live in the buckets", "[buckets
 }
 
 TEST_CASE("gradients of several backward passes are summed once", "[buckets]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     Net alone;
     alone.backward_of(0, 32, true);
     const std::vector<float> truth = gradients(alone);

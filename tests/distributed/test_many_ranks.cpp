@@ -21,9 +21,9 @@
 #include "distributed/thread_communicator.h"
 #include "engine/autograd.h"
 #include "engine/ops.h"
+#include "kernels/parallel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;
@@ -207,7 +207,7 @@ Times kill_one(int ranks, int victim) {
 }  // namespace
 
 TEST_CASE("What a rank holds does not grow with the number of ranks", "[many_ranks]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     for (const Algorithm algorithm : {Algorithm::ring, Algorithm::halving_doubling, Algorithm::hierarchical}) {
         CAPTURE(std::string(name(algorithm)));
         std::atomic<std::int64_t> wrong{0};
@@ -225,7 +225,7 @@ TEST_CASE("What a rank holds does not grow with the number of ranks", "[many_ran
 }
 
 TEST_CASE("128 ranks in a tree name the one that is killed", "[many_ranks]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     if (!allow_files(1024)) {
         WARN("skipped: too few open files are allowed");
         return;
@@ -234,7 +234,7 @@ TEST_CASE("128 ranks in a tree name the one that is killed", "[many_ranks]") {
 }
 
 TEST_CASE("1,024 ranks start within 30 s and name the one that is killed within 10 s", "[many_ranks][slow]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     if (!allow_files(6000)) {
         WARN("skipped: wants 6,000 open files");
         return;

@@ -3,9 +3,9 @@
 #include <fstream>
 
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/routing/conv2d.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tuning.h"
 

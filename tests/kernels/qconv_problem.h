@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/parallel.h"
 #include "kernels/qconv/qconv.h"
 #include "kernels/qconv/variants.h"
 #include "kernels/random.h"

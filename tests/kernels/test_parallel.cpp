@@ -5,10 +5,8 @@
 #include <vector>
 
 #include "kernels/error.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
-using namespace keel::test;
 
 TEST_CASE("parallel_for covers every item once, in ranges that begin at multiples of the grain", "[parallel]") {
     for (const int threads : {1, 2, 3, 5})

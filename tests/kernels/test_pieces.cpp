@@ -4,15 +4,14 @@
 #include <array>
 #include <vector>
 
+#include "kernels/parallel.h"
 #include "kernels/random.h"
 #include "kernels/routing/conv2d.h"
 #include "kernels/routing/gemm.h"
 #include "tests/support/catch.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
 using namespace keel::kernels;
-using namespace keel::test;
 using onednn::Piece;
 
 namespace {

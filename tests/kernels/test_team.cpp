@@ -17,10 +17,8 @@
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
 #include "kernels/topology.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
-using namespace keel::test;
 
 namespace {
 

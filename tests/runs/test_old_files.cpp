@@ -19,7 +19,6 @@
 #include "runs/run_directory.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 #include "tests/support/temporary_folder.h"
 #include "train/config_file.h"
 #include "train/evaluate.h"

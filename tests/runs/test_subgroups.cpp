@@ -5,13 +5,13 @@
 
 #include "engine/json.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "runs/grouping.h"
 #include "runs/report/subgroups.h"
 #include "runs/subgroups_text.h"
 #include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace keel;

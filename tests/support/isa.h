@@ -18,16 +18,4 @@ void for_each_isa(Body body) {
     }
 }
 
-/// Sets the size of the compute pool for the lifetime of the object.
-class ThreadScope {
-public:
-    explicit ThreadScope(int threads) : before_(thread_count()) { set_thread_count(threads); }
-    ~ThreadScope() { set_thread_count(before_); }
-    ThreadScope(const ThreadScope&) = delete;
-    ThreadScope& operator=(const ThreadScope&) = delete;
-
-private:
-    int before_;
-};
-
 }  // namespace keel::test

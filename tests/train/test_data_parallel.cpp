@@ -10,9 +10,9 @@
 #include "engine/arena.h"
 #include "engine/ops.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 #include "tests/train/small_training.h"
 #include "train/train_step.h"
 
@@ -23,7 +23,7 @@ namespace {
 /// What three ranks agree on if each says own(rank); all must hear the same.
 template <class Own>
 StepStatus agreed(Own own) {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     StepStatus all[3];
     run_worlds({3, 3, {}}, [&](World& world) {
         const DataParallel parallel(world, {}, {}, {});
@@ -73,7 +73,7 @@ TEST_CASE("what one rank cannot do, none does: a loss that is no number, a signa
 }
 
 TEST_CASE("texts that differ name the rank and the line", "[ranks]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     std::atomic<int> refused{0};
     run_worlds({3, 3, {}}, [&](World& world) {
         try {
@@ -127,7 +127,7 @@ private:
 }  // namespace
 
 TEST_CASE("A step that an exception ends while sums are under way hangs no rank and frees what it had", "[ranks]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     const auto in_use = [] { return Arena::global().statistics().in_use; };
     const auto before = in_use();
     std::atomic<int> applied{0}, sprung{0}, let_down{0};

@@ -4,10 +4,10 @@
 
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tests/data/small_dataset.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 #include "train/ranked_evaluation.h"
 
 using namespace keel;
@@ -132,7 +132,7 @@ TEST_CASE("An evaluation is given up between two batches", "[evaluate]") {
 }
 
 TEST_CASE("Ranks predict a part each and all have all of it, to the bit", "[evaluate]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     const ModelSpec spec = spec_of(Task::labels);
     const SmallDataset data(small_contents(Task::labels, 0, 7));
     const Predictor model = model_for(spec);

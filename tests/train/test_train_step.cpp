@@ -10,8 +10,8 @@
 #include "distributed/thread_communicator.h"
 #include "engine/autograd.h"
 #include "engine/ops.h"
+#include "kernels/parallel.h"
 #include "tests/support/catch.h"
-#include "tests/support/isa.h"
 #include "tests/train/small_training.h"
 
 using namespace keel;

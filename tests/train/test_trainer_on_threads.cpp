@@ -4,7 +4,6 @@
 #include "distributed/thread_communicator.h"
 #include "kernels/parallel.h"
 #include "tests/support/catch.h"
-#include "tests/support/isa.h"
 #include "train/trainer.h"
 
 using namespace keel;
@@ -61,7 +60,7 @@ std::vector<std::vector<float>> trained_on(int ranks, TrainConfig config = {}) {
 }  // namespace
 
 TEST_CASE("ranks that are threads learn the same, and what one rank alone does, to the bit", "[train]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     const auto alone = trained_on(1), together = trained_on(2);
     fix_sums(false);
     CHECK(alone[0].size() > 250'000);
@@ -70,7 +69,7 @@ TEST_CASE("ranks that are threads learn the same, and what one rank alone does, 
 }
 
 TEST_CASE("ranks that are threads learn the same in bf16, to the bit", "[train][bf16]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     TrainConfig config;
     config.precision = "bf16";
     const auto alone = trained_on(1, config), together = trained_on(2, config);
@@ -83,7 +82,7 @@ TEST_CASE("ranks that are threads learn the same in bf16, to the bit", "[train][
 
 TEST_CASE("a balanced, mixed and erased run with a loss that learns is the same on any number of ranks, to the bit",
           "[train]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     TrainConfig config;
     config.loss = "auc-margin";
     config.sampler = "balanced";

@@ -4,9 +4,9 @@
 
 #include "distributed/thread_communicator.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
 using keel::test::contains;
@@ -54,7 +54,7 @@ TEST_CASE("Shards want a power of two of them and of ranks, and sums in a fixed 
 }
 
 TEST_CASE("Gradients of a rank's shards are summed, statistics averaged over the shards of all", "[virtual_shards]") {
-    const test::ThreadScope one(1);
+    const ThreadScope one(1);
     TrainConfig config;
     config.virtual_shards = 4;
     for (const int ranks : {1, 2, 4}) {

@@ -4,10 +4,10 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/parallel.h"
 #include "kernels/random.h"
 #include "tests/graph/ops/one_op.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
 using namespace keel::test;

@@ -1,9 +1,9 @@
 // Pools with any window against loops over all positions of a window.
 #include "graph/ops/window_pool.h"
 
+#include "kernels/parallel.h"
 #include "tests/graph/ops/one_op.h"
 #include "tests/support/contains.h"
-#include "tests/support/isa.h"
 
 using namespace keel;
 using namespace keel::test;
