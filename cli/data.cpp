@@ -11,7 +11,6 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
 #include "data/dataset.h"
@@ -20,6 +19,7 @@
 #include "data/phantom/phantom.h"
 #include "data/sources/table.h"
 #include "kernels/parallel.h"
+#include "runs/terminal/progress.h"
 
 namespace keel::cli {
 namespace {

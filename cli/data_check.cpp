@@ -7,12 +7,12 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
 #include "data/inspect/check_text.h"
 #include "data/sources/table.h"
 #include "engine/files.h"
+#include "runs/terminal/progress.h"
 
 namespace keel::cli {
 namespace {

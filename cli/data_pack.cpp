@@ -8,11 +8,11 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/reading.h"
 #include "cli/train_options.h"
 #include "data/sources/pack.h"
 #include "data/sources/table.h"
+#include "runs/terminal/progress.h"
 
 namespace keel::cli {
 namespace {

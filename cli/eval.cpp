@@ -7,7 +7,6 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/reading.h"
 #include "cli/subgroup_options.h"
 #include "data/sources/joined_splits.h"
@@ -17,6 +16,7 @@
 #include "engine/files.h"
 #include "runs/predictions_file.h"
 #include "runs/score_text.h"
+#include "runs/terminal/progress.h"
 #include "train/ensemble.h"
 
 namespace keel::cli {

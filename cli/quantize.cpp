@@ -10,7 +10,6 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/reading.h"
 #include "data/sources/joined_splits.h"
 #include "embed/loaded_model.h"
@@ -18,6 +17,7 @@
 #include "engine/paths.h"
 #include "graph/build/graph_file.h"
 #include "runs/quantize_text.h"
+#include "runs/terminal/progress.h"
 #include "train/evaluate.h"
 
 namespace keel::cli {

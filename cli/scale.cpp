@@ -8,9 +8,9 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "engine/files.h"
 #include "kernels/error.h"
+#include "runs/terminal/progress.h"
 #include "train/config_file.h"
 #include "train/scale_report.h"
 

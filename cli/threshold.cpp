@@ -6,10 +6,10 @@
 #include "cli/app.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/reading.h"
 #include "engine/checkpoint.h"
 #include "runs/operating_points_text.h"
+#include "runs/terminal/progress.h"
 #include "train/evaluate.h"
 #include "train/threshold.h"
 

@@ -1,4 +1,4 @@
-#include "cli/train_progress.h"
+#include "runs/terminal/train_progress.h"
 
 #include <iostream>
 #include <sstream>
@@ -7,7 +7,6 @@
 #include "tests/support/contains.h"
 
 using namespace keel;
-using namespace keel::cli;
 using keel::test::contains;
 
 namespace {

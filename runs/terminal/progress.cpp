@@ -1,4 +1,4 @@
-#include "cli/progress.h"
+#include "runs/terminal/progress.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -7,11 +7,11 @@
 #include <cstddef>
 #include <utility>
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 /// 59 -> "59s", 75 -> "1m15s", 3700 -> "1h01m".
-std::string duration(double seconds) {
+std::string left_text(double seconds) {
     const auto s = static_cast<std::int64_t>(std::lround(std::min(seconds, 1e9)));
     if (s < 60) return fmt::format("{}s", s);
     if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
@@ -82,7 +82,7 @@ std::string Progress::text(Time now) const {
     const double elapsed = std::chrono::duration<double>(now - began_).count();
     if (done_ > first_done_ && total_ > done_)
         facts += "  ETA " +
-                 duration(elapsed * static_cast<double>(total_ - done_) / static_cast<double>(done_ - first_done_));
+                 left_text(elapsed * static_cast<double>(total_ - done_) / static_cast<double>(done_ - first_done_));
     if (!options_.terminal) return label_ + "  " + facts;
 
     // One column stays free: a character in the last one would wrap the line on some terminals.
@@ -98,4 +98,4 @@ std::string Progress::text(Time now) const {
     return line.substr(0, width);
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -1,10 +1,10 @@
-#include "cli/train_progress.h"
+#include "runs/terminal/train_progress.h"
 
 #include <fmt/format.h>
 
 #include <iostream>
 
-namespace keel::cli {
+namespace keel {
 
 void TrainProgress::on_step(const StepReport& report) {
     if (!bar_)
@@ -17,4 +17,4 @@ void TrainProgress::on_epoch_trained(const EpochTrained&) {
     bar_.reset();
 }
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -3,10 +3,10 @@
 
 #include <optional>
 
-#include "cli/progress.h"
+#include "runs/terminal/progress.h"
 #include "train/observer.h"
 
-namespace keel::cli {
+namespace keel {
 
 class TrainProgress final : public TrainObserver {
 public:
@@ -20,4 +20,4 @@ private:
     std::optional<Progress> bar_;
 };
 
-}  // namespace keel::cli
+}  // namespace keel

@@ -1,11 +1,11 @@
-#include "cli/progress.h"
+#include "runs/terminal/progress.h"
 
 #include <sstream>
 #include <string>
 
 #include "tests/support/catch.h"
 
-using namespace keel::cli;
+using namespace keel;
 using namespace std::chrono_literals;
 
 namespace {

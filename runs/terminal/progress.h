@@ -9,7 +9,7 @@
 #include <ostream>
 #include <string>
 
-namespace keel::cli {
+namespace keel {
 
 struct ProgressOptions {
     bool terminal = false;  ///< redraw one line of `width` columns
@@ -56,4 +56,4 @@ private:
     bool line_open_ = false, stale_ = false;
 };
 
-}  // namespace keel::cli
+}  // namespace keel
