@@ -1,17 +1,13 @@
 // keel launch
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
-
-#include <chrono>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <sstream>
-#include <thread>
 
 #include "cli/app.h"
 #include "cli/cluster/attempt.h"
 #include "cli/cluster/core_map.h"
+#include "cli/cluster/relaunch.h"
 #include "cli/cluster/signals.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -21,15 +17,11 @@
 namespace keel::cli {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto kPause = 2s;
-
 struct LaunchArguments {
     std::string hosts, mpirun = "mpirun";
-    int ranks = 0, max_restarts = 3, min_ranks = 1;
-    bool same_ranks = false;
+    int ranks = 0;
     LaunchOptions launch;
+    RelaunchOptions restarts;
 };
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -45,21 +37,6 @@ std::vector<Host> this_machine(const LaunchArguments& o) {
     return {{"", static_cast<int>(plan_cores(cores_of(read_machine()), {}).ranks.size())}};
 }
 
-std::string text_of(const std::vector<Host>& hosts) {
-    std::vector<std::string> words;
-    for (const Host& host : hosts)
-        words.push_back(fmt::format("{}:{}", host.name.empty() ? "this machine" : host.name, host.ranks));
-    return fmt::format("{}", fmt::join(words, ", "));
-}
-
-Json object_of(const Attempt& attempt, const std::vector<Host>& hosts) {
-    return {{"ranks", rank_count(hosts)},
-            {"hosts", text_of(hosts)},
-            {"exit_code", attempt.code},
-            {"failed_rank", attempt.failed ? Json(attempt.failed->rank) : Json()},
-            {"failed_host", attempt.failed ? Json(attempt.failed->host) : Json()}};
-}
-
 int run(LaunchArguments& o, const Globals& globals) {
     if (o.launch.command.empty())
         throw UsageError("[launch] wanted a keel command after --, as in: keel launch -- train --model ...");
@@ -70,39 +47,15 @@ int run(LaunchArguments& o, const Globals& globals) {
     std::vector<Host> hosts = o.hosts.empty() ? this_machine(o) : parse_hosts(o.hosts, std::max(o.ranks, 1));
     catch_stop_signals();
     give_time();
-
-    Json attempts = Json::array();
-    int code = kSuccess;
-    for (int restarts = 0;; ++restarts) {
-        const Attempt last = attempt(o.launch, hosts, globals.json);
-        attempts.push_back(object_of(last, hosts));
-        code = code_of(last);
-        if (stop_signal() != 0) {
-            code = last.code == kSuccess ? kSuccess : exit_code_of(stop_signal());
-            break;
-        }
-        if (!worth_restarting(last)) break;
-        if (restarts == o.max_restarts) {
-            spdlog::error("[launch] {} restarts were not enough", restarts);
-            break;
-        }
-        const auto host = last.failed ? host_of(hosts, last.failed->rank) : std::nullopt;
-        const bool there = !host || reachable(o.launch, hosts[*host].name);
-        if (!there) spdlog::warn("[launch] {} cannot be reached", hosts[*host].name);
-        std::vector<Host> left = hosts_left(hosts, last, there, o.same_ranks);
-        if (rank_count(left) < o.min_ranks) {
-            spdlog::error("[launch] {} ranks are left, --min-ranks asks for {}", rank_count(left), o.min_ranks);
-            break;
-        }
-        hosts = std::move(left);
-        spdlog::warn("[launch] restart {} of {} after exit code {}, with {} ranks ({})", restarts + 1, o.max_restarts,
-                     last.code, rank_count(hosts), text_of(hosts));
-        std::this_thread::sleep_for(kPause);
-    }
+    o.restarts.mute = globals.json;
+    Attempts attempts = launch_until_done(o.launch, std::move(hosts), o.restarts);
     if (globals.json)
         print_result(globals,
-                     {{"exit_code", code}, {"restarts", attempts.size() - 1}, {"attempts", std::move(attempts)}}, "");
-    return code;
+                     {{"exit_code", attempts.code},
+                      {"restarts", attempts.all.size() - 1},
+                      {"attempts", std::move(attempts.all)}},
+                     "");
+    return attempts.code;
 }
 
 }  // namespace
@@ -114,10 +67,10 @@ Run add_launch(CLI::App& app, const Globals& globals) {
     add_text(app, "--hosts", o->hosts, "HOST:N,...", "hosts and how many ranks each runs [default: this machine]");
     add_number(app, "--ranks", o->ranks, from_to(0, 1024),
                "ranks of a host that --hosts gives no number; 0: as its cores suit");
-    add_number(app, "--max-restarts", o->max_restarts, from_to(0, 1'000'000),
+    add_number(app, "--max-restarts", o->restarts.max_restarts, from_to(0, 1'000'000),
                "restarts from the last checkpoint, at most");
-    add_number(app, "--min-ranks", o->min_ranks, from_to(1, 1'000'000), "do not go on with fewer ranks");
-    add_flag(app, "--same-ranks", o->same_ranks,
+    add_number(app, "--min-ranks", o->restarts.min_ranks, from_to(1, 1'000'000), "do not go on with fewer ranks");
+    add_flag(app, "--same-ranks", o->restarts.same_ranks,
              "start a lost rank again where its host can be reached; else it is left out, which makes the global "
              "batch smaller");
     add_flag(app, "--oversubscribe", o->launch.oversubscribe, "let mpirun start more ranks than there are cores");

@@ -9,9 +9,9 @@
 #include <thread>
 #include <utility>
 
-#include "cli/cluster/cgroup.h"
 #include "cli/cluster/cpu_claims.h"
 #include "distributed/mpi/launched.h"
+#include "engine/cgroup.h"
 #include "engine/files.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/cluster/cgroup.h"
+#include "engine/cgroup.h"
 #include "engine/json.h"
 #include "kernels/topology.h"
 

@@ -10,10 +10,10 @@
 #include <sstream>
 #include <string_view>
 
-#include "cli/cluster/cgroup.h"
 #include "cli/cluster/cpu_claims.h"
 #include "cli/cluster/lone_cores.h"
 #include "distributed/planning/core_plan.h"
+#include "engine/cgroup.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 #include "kernels/topology.h"

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "cli/cluster/cgroup.h"
+#include "engine/cgroup.h"
 #include "kernels/error.h"
 
 namespace keel::cli {

@@ -1,4 +1,4 @@
-#include "cli/cluster/cgroup.h"
+#include "engine/cgroup.h"
 
 #include <algorithm>
 #include <sstream>
@@ -8,7 +8,7 @@
 #include "engine/files.h"
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace fs = std::filesystem;
 namespace {
 
@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kUnlimited = std::int64_t{1} << 60;
 
 /// The contents of a file; empty where it cannot be read.
-std::string contents(const fs::path& file) {
+std::string group_contents(const fs::path& file) {
     try {
         return read_file(file, 1 << 20);
     } catch (const Error&) {
@@ -45,11 +45,11 @@ void lower_memory(CgroupLimits& limits, const std::string& text) {
 
 /// The files of either version; a group has those of the controllers of its hierarchy.
 void lower_by_group(CgroupLimits& limits, const fs::path& group) {
-    lower_cores(limits, contents(group / "cpu.max"));
-    lower_cores(limits, contents(group / "cpu.cfs_quota_us") + " " + contents(group / "cpu.cfs_period_us"));
-    lower_memory(limits, contents(group / "memory.max"));
-    lower_memory(limits, contents(group / "memory.limit_in_bytes"));
-    std::istringstream pids(contents(group / "pids.max"));
+    lower_cores(limits, group_contents(group / "cpu.max"));
+    lower_cores(limits, group_contents(group / "cpu.cfs_quota_us") + " " + group_contents(group / "cpu.cfs_period_us"));
+    lower_memory(limits, group_contents(group / "memory.max"));
+    lower_memory(limits, group_contents(group / "memory.limit_in_bytes"));
+    std::istringstream pids(group_contents(group / "pids.max"));
     if (std::int64_t most = 0; pids >> most && most >= 0) lower(limits.processes, most);
 }
 
@@ -109,9 +109,9 @@ fs::path below(const fs::path& top, const fs::path& group) {
 
 CgroupLimits read_cgroup_limits(const fs::path& root) {
     CgroupLimits limits;
-    const std::vector<Mount> mounts = mounts_of(contents(root / "proc/self/mountinfo"));
+    const std::vector<Mount> mounts = mounts_of(group_contents(root / "proc/self/mountinfo"));
     // Lines "ID:CONTROLLERS:/GROUP"; version 2's has no controllers.
-    std::istringstream lines(contents(root / "proc/self/cgroup"));
+    std::istringstream lines(group_contents(root / "proc/self/cgroup"));
     for (std::string line; std::getline(lines, line);) {
         const std::size_t first = line.find(':'), second = line.find(':', first + 1);
         if (first == std::string::npos || second == std::string::npos) continue;
@@ -125,4 +125,4 @@ CgroupLimits read_cgroup_limits(const fs::path& root) {
     return limits;
 }
 
-}  // namespace keel::cli
+}  // namespace keel

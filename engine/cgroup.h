@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <optional>
 
-namespace keel::cli {
+namespace keel {
 
 struct CgroupLimits {
     std::optional<double> cores;  ///< CPU time per time; none: no limit
@@ -18,4 +18,4 @@ struct CgroupLimits {
 /// What is missing or malformed limits nothing.
 CgroupLimits read_cgroup_limits(const std::filesystem::path& root = "/");
 
-}  // namespace keel::cli
+}  // namespace keel

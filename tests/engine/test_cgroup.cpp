@@ -1,11 +1,11 @@
-#include "cli/cluster/cgroup.h"
+#include "engine/cgroup.h"
 
 #include <string>
 
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace keel::cli;
+using namespace keel;
 using keel::test::TemporaryFolder;
 using keel::test::write_text;
 
