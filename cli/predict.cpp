@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <iostream>
 #include <optional>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "cli/app.h"
@@ -15,12 +13,9 @@
 #include "cli/reading.h"
 #include "cli/train_options.h"
 #include "data/formats/image_format.h"
-#include "data/inspect/brightness.h"
 #include "data/sources/image_files.h"
 #include "embed/foreign_weights.h"
-#include "runs/heatmaps.h"
-#include "runs/image_scores.h"
-#include "runs/image_scores_text.h"
+#include "runs/file_scores.h"
 
 namespace keel::cli {
 namespace {
@@ -33,58 +28,6 @@ struct PredictArguments {
     std::int64_t batch_size = 8;
     HeatmapOptions heatmaps;
 };
-
-/// A file that could be read, and what the models take of it.
-struct LoadedImage {
-    std::string path;
-    ImageScorer::Inputs inputs;
-};
-
-/// Reads the files; those that cannot be read are named on stderr and left out.
-std::vector<LoadedImage> load_images(std::span<const std::string> files, const ImageScorer& scorer, OddImages& odd) {
-    std::vector<LoadedImage> loaded;
-    for (const std::string& file : files) {
-        try {
-            loaded.push_back({file, scorer.load(file, [&](const Image& image) { odd.look(file, file, image); })});
-        } catch (const StorageError&) {
-            throw;  // says nothing about the file
-        } catch (const Error& error) {
-            std::cerr << "keel predict: skipped " << file << ": " << error.what() << '\n';
-        }
-    }
-    return loaded;
-}
-
-/// Scores the files that can be read, `batch_size` at a time.
-std::vector<ScoredImage> predict(const ImageScorer& scorer, const std::vector<std::string>& files,
-                                 std::int64_t batch_size, Heatmaps* heatmaps) {
-    OddImages odd(scorer.reading());
-    const std::size_t labels = scorer.spec().label_names.size(), most = static_cast<std::size_t>(batch_size);
-    std::vector<ScoredImage> all;
-    for (std::size_t begin = 0; begin < files.size(); begin += most) {
-        const std::vector<LoadedImage> images =
-            load_images(std::span(files).subspan(begin, std::min(most, files.size() - begin)), scorer, odd);
-        std::vector<ImageScorer::Inputs> inputs;
-        for (const LoadedImage& image : images) inputs.push_back(image.inputs);
-        const ImageScorer::Scores scores = scorer.score(inputs);
-        for (const NoAnswer& one : scores.none)
-            std::cerr << "keel predict: skipped " << images[static_cast<std::size_t>(one.image)].path << ": " << one.why
-                      << '\n';
-        for (std::size_t i = 0; i < images.size(); ++i) {
-            if (std::ranges::find(scores.none, static_cast<std::int64_t>(i), &NoAnswer::image) != scores.none.end())
-                continue;
-            const auto own = std::span(scores.probabilities).subspan(i * labels, labels);
-            ScoredImage& prediction = all.emplace_back(ScoredImage{images[i].path, {own.begin(), own.end()}, {}, {}});
-            if (!scores.calls.empty()) {
-                const auto calls = std::span(scores.calls).subspan(i * labels, labels);
-                prediction.calls.assign(calls.begin(), calls.end());
-            }
-            if (heatmaps != nullptr) prediction.heatmaps = heatmaps->explain(images[i].path, images[i].inputs[0], own);
-        }
-    }
-    for (const Remark& remark : odd.remarks(0)) std::cerr << "keel predict: warning: " << remark.text << '\n';
-    return all;
-}
 
 void warn(const std::vector<std::string>& warnings) {
     for (const std::string& warning : warnings) std::cerr << "keel predict: " << warning << '\n';
@@ -122,7 +65,14 @@ int run(const CLI::App& app, PredictArguments o, const Globals& globals) {
         options.reading = reading;
         heatmaps.emplace(std::move(options), o.models.checkpoints.front());
     }
-    const auto predictions = predict(scorer, files, o.batch_size, heatmaps ? &*heatmaps : nullptr);
+    const auto [predictions, odd] = score_files(scorer, files,
+                                                {.batch_size = o.batch_size,
+                                                 .heatmaps = heatmaps ? &*heatmaps : nullptr,
+                                                 .on_skip = [](const std::string& file, const std::string& why) {
+                                                     std::cerr << "keel predict: skipped " << file << ": " << why
+                                                               << '\n';
+                                                 }});
+    tell(odd, "predict", Telling::warnings);
     if (heatmaps) warn(heatmaps->warnings());
     if (predictions.empty()) throw InputError("[predict] none of the images could be read or scored");
     Json result = predictions_json(predictions, scorer);

@@ -1,11 +1,8 @@
 #include "cli/subgroup_options.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
+#include <utility>
 
 #include "cli/options.h"
-#include "runs/subgroups_text.h"
 
 namespace keel::cli {
 
@@ -29,25 +26,8 @@ std::vector<GroupBy> groups_asked_for(const SubgroupFlags& o) {
 SubgroupResult compare_groups(const SubgroupFlags& o, SubgroupInput input, const std::string& origin,
                               const Globals& globals) {
     if (o.by.empty()) return {};
-    std::string from = origin;
-    const bool given = std::ranges::any_of(input.thresholds, [](const auto& t) { return t.has_value(); });
-    if (o.threshold) {
-        input.thresholds.assign(input.labels.size(), *o.threshold);
-        from = fmt::format("{:g}", *o.threshold);
-    } else if (!given) {
-        input.thresholds = youden_thresholds(input.columns);
-        from = "each label's threshold of the best sensitivity plus specificity on these very scores";
-    }
-    const auto groups = compare_subgroups(
-        input, groups_asked_for(o), {.fewest = o.fewest, .replicates = o.replicates, .seed = globals.seed.value_or(0)});
-    Json thresholds = Json::object();
-    for (std::size_t k = 0; k < input.labels.size(); ++k)
-        thresholds[input.labels[k]] = input.thresholds[k] ? Json(*input.thresholds[k]) : Json(nullptr);
-    return {{{"thresholds", std::move(thresholds)},
-             {"thresholds_from", from},
-             {"fewest", o.fewest},
-             {"by", subgroups_json(groups, input.labels)}},
-            subgroups_text(groups, input.labels, from)};
+    const SubgroupOptions options{.fewest = o.fewest, .replicates = o.replicates, .seed = globals.seed.value_or(0)};
+    return subgroup_result(std::move(input), groups_asked_for(o), options, o.threshold, origin);
 }
 
 }  // namespace keel::cli

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "cli/app.h"
-#include "cli/output.h"
-#include "runs/subgroups.h"
+#include "runs/subgroups_text.h"
 
 namespace keel::cli {
 
@@ -21,12 +20,6 @@ void add_subgroup_options(CLI::App& app, SubgroupFlags& o);
 
 /// Returns what --by names. Throws UsageError for what is no such name.
 std::vector<GroupBy> groups_asked_for(const SubgroupFlags& o);
-
-/// What the groups come to: for "subgroups" of the result's JSON, null without --by, and the text.
-struct SubgroupResult {
-    Json json;
-    std::string text;
-};
 
 /// Compares the groups that are asked for. Thresholds are --threshold's, else those that `input` has, which `origin`
 /// names, else youden_thresholds() of the scores themselves. Throws UsageError for --by that fits nothing.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "engine/text.h"
 #include "runs/undefined.h"
 
@@ -119,6 +122,28 @@ std::string subgroups_text(const std::vector<Subgroups>& all, const std::vector<
                       "Rates of errors at {}. Intervals: bootstrap by patient. A gap is that of the highest and "
                       "the lowest group.\n",
                       thresholds);
+}
+
+SubgroupResult subgroup_result(SubgroupInput input, const std::vector<GroupBy>& by, const SubgroupOptions& options,
+                               std::optional<double> threshold, const std::string& origin) {
+    std::string from = origin;
+    const bool given = std::ranges::any_of(input.thresholds, [](const auto& t) { return t.has_value(); });
+    if (threshold) {
+        input.thresholds.assign(input.labels.size(), *threshold);
+        from = fmt::format("{:g}", *threshold);
+    } else if (!given) {
+        input.thresholds = youden_thresholds(input.columns);
+        from = "each label's threshold of the best sensitivity plus specificity on these very scores";
+    }
+    const auto groups = compare_subgroups(input, by, options);
+    Json thresholds = Json::object();
+    for (std::size_t k = 0; k < input.labels.size(); ++k)
+        thresholds[input.labels[k]] = input.thresholds[k] ? Json(*input.thresholds[k]) : Json(nullptr);
+    return {{{"thresholds", std::move(thresholds)},
+             {"thresholds_from", from},
+             {"fewest", options.fewest},
+             {"by", subgroups_json(groups, input.labels)}},
+            subgroups_text(groups, input.labels, from)};
 }
 
 }  // namespace keel

@@ -30,4 +30,15 @@ std::string by_text(const GroupBy& by);
 std::string subgroups_text(const std::vector<Subgroups>& all, const std::vector<std::string>& labels,
                            const std::string& thresholds);
 
+/// What the groups come to: for "subgroups" of a result's JSON, null where none are asked for, and the text.
+struct SubgroupResult {
+    Json json{};
+    std::string text{};
+};
+
+/// Compares groups. Thresholds are `threshold`, where there is one, for all labels, else those that `input` has, which
+/// `origin` names, else youden_thresholds() of the scores themselves. Throws UsageError as compare_subgroups() does.
+SubgroupResult subgroup_result(SubgroupInput input, const std::vector<GroupBy>& by, const SubgroupOptions& options,
+                               std::optional<double> threshold, const std::string& origin);
+
 }  // namespace keel
