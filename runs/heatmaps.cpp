@@ -74,15 +74,6 @@ void check_box(const Box& box, const Image& image, const std::string& name, cons
 
 }  // namespace
 
-HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place) {
-    HeatGrid grid{static_cast<int>(maps.dim(2)), static_cast<int>(maps.dim(1)), {}};
-    const std::int64_t pixels = maps.dim(1) * maps.dim(2), labels = maps.dim(3);
-    for (std::int64_t p = 0; p < pixels; ++p)
-        grid.values.push_back(maps.data<float>()[(image * pixels + p) * labels + place]);
-    normalize(grid, activation.uses_gradients() ? 0.0F : *std::ranges::min_element(grid.values));
-    return grid;
-}
-
 void Heatmaps::Hits::add(const Hits& other) {
     pairs += other.pairs;
     inside += other.inside;

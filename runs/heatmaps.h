@@ -11,7 +11,7 @@
 #include "data/sources/boxes.h"
 #include "embed/class_activation.h"
 #include "engine/json.h"
-#include "runs/heatmap.h"
+#include "embed/heatmap.h"
 
 namespace keel {
 
@@ -22,10 +22,6 @@ struct HeatmapOptions {
     ImageReading reading{};  ///< of the images that are drawn over: what the model's input was read with
     int boxes_side = 0;  ///< side in pixels of the images that the boxes are in pixels of; 0: the images as they are
 };
-
-/// The map of one label over one image, in [0, 1]: class activation from its least value on, Grad-CAM from 0 on (its
-/// ReLU). `maps` as ClassActivation::maps gives them.
-HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place);
 
 class Heatmaps {
 public:

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/json.h"
-#include "runs/image_scores.h"
+#include "embed/image_scorer.h"
 
 namespace keel {
 

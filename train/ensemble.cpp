@@ -1,27 +1,8 @@
 #include "train/ensemble.h"
 
-#include "embed/foreign_weights.h"
 #include "kernels/error.h"
 
 namespace keel {
-
-std::vector<ModelSpec> read_ensemble(const std::vector<std::string>& checkpoints, const Dataset* scored_on) {
-    std::vector<ModelSpec> specs;
-    for (OpenedModel& model : open_ensemble(checkpoints, scored_on)) specs.push_back(std::move(model.spec));
-    return specs;
-}
-
-std::vector<OpenedModel> open_ensemble(const std::vector<std::string>& checkpoints, const Dataset* scored_on) {
-    if (checkpoints.empty()) throw UsageError("[eval] wanted a checkpoint");
-    std::vector<OpenedModel> models;
-    for (const std::string& file : checkpoints) {
-        models.push_back(open_model(file));
-        if (scored_on != nullptr)
-            adopt_labels(models.back().spec, scored_on->label_names(), scored_on->task() == Task::labels);
-        require_same_labels(models.front().spec, checkpoints.front(), models.back().spec, file);
-    }
-    return models;
-}
 
 std::optional<EnsemblePredictions> evaluate_ensemble(World& world, const std::function<bool()>& stop,
                                                      const EnsembleOptions& options, const Dataset& dataset,

@@ -6,16 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "embed/opened_ensemble.h"
 #include "train/ranked_evaluation.h"
 
 namespace keel {
-
-/// Returns what the checkpoints say of their models, in their order. Weights of another program, which do not say what
-/// their outputs are, take over the labels of `scored_on` in their order, if there is such a data set and it has as
-/// many. Throws UsageError for none, InputError unless all have the same task and labels.
-std::vector<ModelSpec> read_ensemble(const std::vector<std::string>& checkpoints, const Dataset* scored_on = nullptr);
-/// The same with what was read: what load_predictor() and evaluate_ensemble() take.
-std::vector<OpenedModel> open_ensemble(const std::vector<std::string>& checkpoints, const Dataset* scored_on = nullptr);
 
 struct EnsembleOptions {
     std::vector<std::string> checkpoints{};

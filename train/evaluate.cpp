@@ -101,13 +101,4 @@ void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const st
                                      fmt::join(spec.label_names, ", "), fmt::join(dataset.label_names(), ", ")));
 }
 
-void require_same_labels(const ModelSpec& a, const std::string& a_file, const ModelSpec& b, const std::string& b_file) {
-    if (a.multi_label != b.multi_label)
-        throw InputError(fmt::format("[eval] {} and {} are no ensemble: one says several labels an image, one a class",
-                                     a_file, b_file));
-    if (a.label_names != b.label_names)
-        throw InputError(fmt::format("[eval] {} knows the labels {}, {} knows {}: no ensemble", a_file,
-                                     fmt::join(a.label_names, ", "), b_file, fmt::join(b.label_names, ", ")));
-}
-
 }  // namespace keel

@@ -43,7 +43,4 @@ CommonLabels labels_in_common(const ModelSpec& spec, std::unique_ptr<Dataset> da
 /// its images have the channels that the model takes, or can be given them.
 void require_same_labels(const ModelSpec& spec, const Dataset& dataset, const std::string& checkpoint);
 
-/// Throws InputError unless two models, of an ensemble, have the same task and labels; names both checkpoints.
-void require_same_labels(const ModelSpec& a, const std::string& a_file, const ModelSpec& b, const std::string& b_file);
-
 }  // namespace keel

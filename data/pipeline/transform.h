@@ -26,6 +26,8 @@ struct TransformOptions {
     std::vector<float> mean{0.5F};  ///< of pixels in [0, 1]; one value for all channels or one a channel
     std::vector<float> std{0.25F};
     ImageReading reading{};  ///< of files that are read for the output (embed/images.h)
+
+    bool operator==(const TransformOptions&) const = default;
 };
 
 /// Throws UsageError for an option outside its range.

@@ -1,4 +1,4 @@
-#include "runs/color_map.h"
+#include "embed/color_map.h"
 
 #include <algorithm>
 #include <cmath>

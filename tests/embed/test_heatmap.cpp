@@ -1,5 +1,5 @@
 // Maps over images: colors, enlargement, peaks, overlays.
-#include "runs/heatmap.h"
+#include "embed/heatmap.h"
 
 #include <cmath>
 

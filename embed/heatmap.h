@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "data/image.h"
-#include "runs/color_map.h"
+#include "embed/class_activation.h"
+#include "embed/color_map.h"
 
 namespace keel {
 
@@ -19,6 +20,10 @@ struct HeatGrid {
 /// become 0 where nothing is above `low`. Throws UsageError, like the others here, for a grid whose values do not fit
 /// its sides.
 void normalize(HeatGrid& grid, float low);
+
+/// The map of one label over one image, in [0, 1]: class activation from its least value on, Grad-CAM from 0 on (its
+/// ReLU). `maps` as ClassActivation::maps gives them.
+HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place);
 
 /// Returns the map with width x height values: bilinear between the centres of the cells; beyond the outermost, their
 /// value.

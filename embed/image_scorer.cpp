@@ -1,12 +1,12 @@
-#include "runs/image_scores.h"
+#include "embed/image_scorer.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "embed/images.h"
+#include "embed/opened_ensemble.h"
 #include "kernels/error.h"
-#include "train/ensemble.h"
 
 namespace keel {
 namespace {
@@ -14,6 +14,7 @@ namespace {
 /// Returns one input of each image as a batch.
 Tensor batch_of(std::span<const ImageScorer::Inputs> images, std::size_t model) {
     const Tensor& first = images.front()[model];
+    if (images.size() == 1) return first;
     const Tensor batch = Tensor::empty({std::ssize(images), first.dim(1), first.dim(2), first.dim(3)});
     auto next = batch.values<float>().begin();
     for (const ImageScorer::Inputs& inputs : images) next = std::ranges::copy(inputs[model].values<float>(), next).out;
@@ -61,16 +62,43 @@ void ImageScorer::choose_thresholds(const ImageScorerOptions& options) {
                                         views.empty() ? "as in training" : views));
 }
 
-ImageScorer::Inputs ImageScorer::load(const std::string& file, const std::function<void(const Image&)>& look) const {
-    Inputs inputs;
+std::vector<TransformOptions> ImageScorer::transforms() const {
+    std::vector<TransformOptions> transforms;
     for (const Predictor& model : models_) {
-        TransformOptions transform = transform_of(model.spec(), views_);
-        if (reading_) transform.reading = *reading_;
-        const Image image = load_image(file, transform);
-        if (look && inputs.empty()) look(image);
-        inputs.push_back(input_of({&image, 1}, transform));
+        transforms.push_back(transform_of(model.spec(), views_));
+        if (reading_) transforms.back().reading = *reading_;
+    }
+    return transforms;
+}
+
+ImageScorer::Inputs ImageScorer::inputs_by(const Read& read, const std::function<void(const Image&)>& look) const {
+    const std::vector<TransformOptions> transforms = this->transforms();
+    Inputs inputs;
+    for (std::size_t k = 0; k < transforms.size(); ++k) {
+        // Models of one ensemble mostly take the same input.
+        const auto same = static_cast<std::size_t>(std::ranges::find(transforms, transforms[k]) - transforms.begin());
+        if (same < k) {
+            inputs.push_back(inputs[same]);
+            continue;
+        }
+        const Image image = read(transforms[k]);
+        if (look && k == 0) look(image);
+        inputs.push_back(input_of({&image, 1}, transforms[k]));
     }
     return inputs;
+}
+
+ImageScorer::Inputs ImageScorer::load(const std::string& file, const std::function<void(const Image&)>& look) const {
+    return inputs_by([&](const TransformOptions& transform) { return load_image(file, transform); }, look);
+}
+
+ImageScorer::Inputs ImageScorer::decode(std::span<const std::uint8_t> file, const std::string& name,
+                                        const std::function<void(const Image&)>& look) const {
+    return inputs_by([&](const TransformOptions& transform) { return decode_image(file, transform, name); }, look);
+}
+
+ImageScorer::Inputs ImageScorer::inputs_of(const Image& image) const {
+    return inputs_by([&](const TransformOptions&) { return image; }, {});
 }
 
 ImageScorer::Scores ImageScorer::score(std::span<const Inputs> images) const {

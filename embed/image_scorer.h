@@ -30,6 +30,10 @@ public:
 
     /// Of the first model; labels and task are those of all.
     const ModelSpec& spec() const { return models_.front().spec(); }
+    /// All of them, in the order of their checkpoints.
+    const std::vector<Predictor>& models() const { return models_; }
+    /// Returns what images become for each of them, and how their files are read.
+    std::vector<TransformOptions> transforms() const;
 
     /// Returns what the models run in, "bf16", or one word for each where they differ.
     std::string precision() const { return precision_.text(); }
@@ -38,6 +42,11 @@ public:
     using Inputs = std::vector<Tensor>;
     /// Reads a file; `look` sees the image as the first model does. Throws IoError or InputError that names it.
     Inputs load(const std::string& file, const std::function<void(const Image&)>& look = {}) const;
+    /// Decodes a file's bytes likewise; `name` is used in messages.
+    Inputs decode(std::span<const std::uint8_t> file, const std::string& name,
+                  const std::function<void(const Image&)>& look = {}) const;
+    /// Takes an image that a program made. Throws as input_of() does.
+    Inputs inputs_of(const Image& image) const;
     /// How the first model's files are read.
     const ImageReading& reading() const { return reading_ ? *reading_ : spec().reading; }
     /// Files are read so from now on for all models, and not as each checkpoint says.
@@ -59,6 +68,8 @@ public:
     const std::vector<std::string>& warnings() const { return warnings_; }
 
 private:
+    using Read = std::function<Image(const TransformOptions& transform)>;
+    Inputs inputs_by(const Read& read, const std::function<void(const Image&)>& look) const;
     void choose_thresholds(const ImageScorerOptions& options);
 
     std::vector<Predictor> models_;

@@ -1,4 +1,4 @@
-#include "runs/heatmap.h"
+#include "embed/heatmap.h"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -41,6 +41,15 @@ void normalize(HeatGrid& grid, float low) {
     require_grid(grid);
     const float range = *std::ranges::max_element(grid.values) - low;
     for (float& value : grid.values) value = range > 0 ? std::max(0.0F, (value - low) / range) : 0.0F;
+}
+
+HeatGrid heat_of(const ClassActivation& activation, const Tensor& maps, std::int64_t image, std::int64_t place) {
+    HeatGrid grid{static_cast<int>(maps.dim(2)), static_cast<int>(maps.dim(1)), {}};
+    const std::int64_t pixels = maps.dim(1) * maps.dim(2), labels = maps.dim(3);
+    for (std::int64_t p = 0; p < pixels; ++p)
+        grid.values.push_back(maps.data<float>()[(image * pixels + p) * labels + place]);
+    normalize(grid, activation.uses_gradients() ? 0.0F : *std::ranges::min_element(grid.values));
+    return grid;
 }
 
 HeatGrid enlarge(const HeatGrid& grid, int width, int height) {
