@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cgroup.h"
 #include "kernels/error.h"
 #include "kernels/immortal.h"
 #include "kernels/scratch.h"
@@ -24,7 +25,7 @@ int environment_limit(const char* variable, int otherwise) {
 }
 
 int default_threads() {
-    const int cores = allowed_cores();
+    const int cores = cores_within(allowed_cores(), read_cgroup_limits().cores);
     return std::min(environment_limit("OMP_NUM_THREADS", cores), environment_limit("SLURM_CPUS_PER_TASK", cores));
 }
 

@@ -10,8 +10,8 @@
 
 namespace keel {
 
-/// Threads of the compute pool. By default the cores this process may use, limited by OMP_NUM_THREADS and
-/// SLURM_CPUS_PER_TASK.
+/// Threads of the compute pool. By default the cores this process may use, limited by a control group's quota of
+/// processor time, OMP_NUM_THREADS and SLURM_CPUS_PER_TASK.
 int thread_count();
 
 /// More threads than this are a mistake.

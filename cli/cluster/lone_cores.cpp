@@ -6,13 +6,14 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "cli/cluster/cpu_claims.h"
 #include "distributed/mpi/launched.h"
-#include "engine/cgroup.h"
 #include "engine/files.h"
+#include "kernels/cgroup.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 
@@ -79,11 +80,6 @@ std::string bind_lone_team(const std::string& bind) {
 
 }  // namespace
 
-int threads_within(int asked, int usual, std::optional<double> quota) {
-    if (asked > 0 || !quota) return asked > 0 ? asked : usual;
-    return std::clamp(static_cast<int>(std::ceil(std::min(*quota, 1e6))), 1, usual);
-}
-
 std::vector<Cpu> free_cpus(const std::vector<Cpu>& cpus, const std::set<int>& taken) {
     std::set<int> cores;
     for (const Cpu& cpu : cpus)
@@ -108,19 +104,19 @@ std::vector<std::vector<int>> lone_masks(const std::vector<Cpu>& cpus, const std
 }
 
 std::vector<std::string> take_lone_cores(int threads, const std::string& bind) {
-    static const int usual = thread_count();  // before anything was set
+    static const int usual = thread_count();  // before anything was set; within the quota
     const std::optional<double> quota = read_cgroup_limits().cores;
-    const int count = threads_within(threads, usual, quota);
+    const int count = threads > 0 ? threads : usual, cores = allowed_cores();
     set_thread_count(count);
     std::vector<std::string> notes;
-    if (threads == 0 && count < usual)
+    if (threads == 0 && cores_within(cores, quota) < cores)
         notes.push_back(fmt::format("the control group's quota of {:.2f} cores has use for {} of {} compute threads",
-                                    *quota, count, usual));
+                                    *quota, count, cores));
     if (quota && count > std::max(1.0, std::ceil(*quota)))
         notes.push_back(
             fmt::format("{} compute threads exceed the control group's quota of {:.2f} cores, and will be "
                         "held up: --threads {}",
-                        count, *quota, threads_within(0, usual, quota)));
+                        count, *quota, usual));
     if (launched_ranks() > 1) return notes;
     if (std::string note = bind_lone_team(bind); !note.empty()) notes.push_back(std::move(note));
     return notes;

@@ -2,7 +2,6 @@
 // counts.
 #pragma once
 
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,10 +14,6 @@ namespace keel::cli {
 /// --bind: where threads stay on processors of their own.
 inline const std::vector<std::string_view> kBinds{"auto", "always", "never"};
 
-/// Returns how many threads compute: what was asked for, or else `usual`, as far as a control group's quota of cores
-/// has use for them; of one between two whole numbers the larger.
-int threads_within(int asked, int usual, std::optional<double> quota);
-
 /// Returns those processors whose cores have none that is taken.
 std::vector<Cpu> free_cpus(const std::vector<Cpu>& cpus, const std::set<int>& taken);
 
@@ -27,10 +22,10 @@ std::vector<Cpu> free_cpus(const std::vector<Cpu>& cpus, const std::set<int>& ta
 /// about.
 std::vector<std::vector<int>> lone_masks(const std::vector<Cpu>& cpus, const std::set<int>& taken, int threads);
 
-/// Sets the compute pool's size (`threads`; 0: threads_within() its default) and keeps the team on nodes whose
-/// processors neither other runs of Keel's nor other load take: `bind` always does so whoever is there, never does not,
-/// and for a rank that a launcher started take_cores() (rank_cores.h) decides. Returns what should be known about it, a
-/// sentence each.
+/// Sets the compute pool's size (`threads`; 0: its default, within a control group's quota) and keeps the team on nodes
+/// whose processors neither other runs of Keel's nor other load take: `bind` always does so whoever is there, never
+/// does not, and for a rank that a launcher started take_cores() (rank_cores.h) decides. Returns what should be known
+/// about it, a sentence each.
 std::vector<std::string> take_lone_cores(int threads, const std::string& bind);
 
 }  // namespace keel::cli

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/cgroup.h"
 #include "engine/json.h"
+#include "kernels/cgroup.h"
 #include "kernels/topology.h"
 
 namespace keel::cli {

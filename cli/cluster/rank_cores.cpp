@@ -13,7 +13,7 @@
 #include "cli/cluster/cpu_claims.h"
 #include "cli/cluster/lone_cores.h"
 #include "distributed/planning/core_plan.h"
-#include "engine/cgroup.h"
+#include "kernels/cgroup.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 #include "kernels/topology.h"

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/cgroup.h"
+#include "kernels/cgroup.h"
 #include "kernels/error.h"
 
 namespace keel::cli {

@@ -18,17 +18,6 @@ std::vector<Cpu> machine(bool hyper_threads = false) {
 
 }  // namespace
 
-TEST_CASE("A quota of cores counts for one process as for several", "[cores]") {
-    CHECK(threads_within(0, 8, std::nullopt) == 8);
-    CHECK(threads_within(0, 8, 1.0) == 1);
-    CHECK(threads_within(0, 8, 0.5) == 1);
-    CHECK(threads_within(0, 8, 1.5) == 2);  // by the larger number, as several ranks do
-    CHECK(threads_within(0, 8, 7.01) == 8);
-    CHECK(threads_within(0, 8, 1e300) == 8);
-    CHECK(threads_within(0, 1, 64.0) == 1);
-    CHECK(threads_within(3, 8, 1.0) == 3);  // who asks gets
-}
-
 TEST_CASE("A second run takes the node that the first one left", "[cores]") {
     CHECK(lone_masks(machine(), {}, 4) == Masks(4, {0, 1, 2, 3}));
     CHECK(lone_masks(machine(), {0, 1, 2, 3}, 4) == Masks(4, {4, 5, 6, 7}));

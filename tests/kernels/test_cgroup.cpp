@@ -1,4 +1,4 @@
-#include "engine/cgroup.h"
+#include "kernels/cgroup.h"
 
 #include <string>
 
@@ -95,4 +95,14 @@ TEST_CASE("A group that is mounted in a container's place is its top", "[cgroup]
     write_text(top + "/abc/cpu.cfs_quota_us", "100000\n");
     write_text(top + "/abc/cpu.cfs_period_us", "100000\n");
     CHECK(read_cgroup_limits(root.path()).cores == 1.0);
+}
+
+TEST_CASE("A quota of cores has use for whole cores, by the larger number", "[cgroup]") {
+    CHECK(cores_within(8, std::nullopt) == 8);
+    CHECK(cores_within(8, 1.0) == 1);
+    CHECK(cores_within(8, 0.5) == 1);
+    CHECK(cores_within(8, 1.5) == 2);
+    CHECK(cores_within(8, 7.01) == 8);
+    CHECK(cores_within(8, 1e300) == 8);
+    CHECK(cores_within(1, 64.0) == 1);
 }

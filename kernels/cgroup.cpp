@@ -1,12 +1,12 @@
-#include "engine/cgroup.h"
+#include "kernels/cgroup.h"
 
 #include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include "engine/files.h"
-#include "kernels/error.h"
 
 namespace keel {
 namespace fs = std::filesystem;
@@ -17,11 +17,8 @@ constexpr std::int64_t kUnlimited = std::int64_t{1} << 60;
 
 /// The contents of a file; empty where it cannot be read.
 std::string group_contents(const fs::path& file) {
-    try {
-        return read_file(file, 1 << 20);
-    } catch (const Error&) {
-        return "";
-    }
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 template <class T>
@@ -123,6 +120,10 @@ CgroupLimits read_cgroup_limits(const fs::path& root) {
         }
     }
     return limits;
+}
+
+int cores_within(int cores, std::optional<double> quota) {
+    return quota ? std::clamp(static_cast<int>(std::ceil(std::min(*quota, 1e6))), 1, cores) : cores;
 }
 
 }  // namespace keel

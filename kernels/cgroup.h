@@ -18,4 +18,7 @@ struct CgroupLimits {
 /// What is missing or malformed limits nothing.
 CgroupLimits read_cgroup_limits(const std::filesystem::path& root = "/");
 
+/// Returns how many of `cores` a quota of cores has use for, at least one; of one between two whole numbers the larger.
+int cores_within(int cores, std::optional<double> quota);
+
 }  // namespace keel
