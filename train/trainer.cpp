@@ -351,7 +351,7 @@ TrainResult Trainer::run() {
          .weights_from = config_.init,
          .weights_skipped = train_.skipped,
          .warnings = warnings_});
-    while (!done()) {
+    while (!done() && !pauses()) {
         try {
             if (train_epoch() && finish_epoch()) continue;
         } catch (const InputError&) {  // of the data: what was learnt from them before is good
@@ -371,6 +371,7 @@ TrainResult Trainer::run() {
     }
     observer_.on_end();
     if (unsaved_) save(false, nullptr, SaveTries::patient);
+    if (!done()) return result(TrainEnd::paused);
     return result(out_of_patience() ? TrainEnd::out_of_patience : TrainEnd::finished);
 }
 

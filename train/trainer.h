@@ -28,6 +28,7 @@ namespace keel {
 enum class TrainEnd {
     finished,         ///< all epochs, or max_steps
     out_of_patience,  ///< no better epoch in config.patience
+    paused,           ///< config.pause_after epochs are done, others are not; the state is saved
     stopped           ///< an observer asked for it; the state is saved
 };
 
@@ -130,6 +131,9 @@ private:
     bool epoch_complete() const { return state_.sample_offset >= dataset_->size(Split::train); }
     bool out_of_patience() const { return config_.patience > 0 && state_.epochs_since_best >= config_.patience; }
     bool done() const;
+    bool pauses() const {
+        return config_.pause_after > 0 && state_.epoch >= config_.pause_after && state_.sample_offset == 0;
+    }
     TrainResult result(TrainEnd end) const;
 
     TrainConfig config_;
