@@ -84,6 +84,11 @@ Json to_json(const TrainResult& result) {
 int log_end(const TrainResult& result, RunDirectory& directory) {
     if (result.end == TrainEnd::out_of_patience)
         directory.log().info("no better epoch in {}: stopped", result.epochs_since_best);
+    if (result.end == TrainEnd::paused) {
+        directory.log().info("paused after epoch {}; continue with --resume auto and another --pause-after",
+                             result.epochs);
+        return kStoppedResumable;
+    }
     if (result.end != TrainEnd::stopped) return kSuccess;
     if (directory.writes())
         directory.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto",
@@ -137,7 +142,7 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     const TrainResult result = run_to_end(trainer, directory);
     const int code = log_end(result, directory);
     if (!world.is_root()) return code;
-    report(directory);
+    if (result.end != TrainEnd::paused) report(directory);
     print_result(
         globals, to_json(result),
         fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result.epochs, result.steps, result.best.string()));

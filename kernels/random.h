@@ -26,7 +26,18 @@ inline Philox4 philox4x32(Philox4 counter, std::uint64_t key) {
 }
 
 /// What a stream of draws is for; part of its key, so that purposes never share numbers.
-enum class Draw : std::uint32_t { initialize = 1, shuffle, augment, dropout, split, synthesize, bench, bootstrap, mix };
+enum class Draw : std::uint32_t {
+    initialize = 1,
+    shuffle,
+    augment,
+    dropout,
+    split,
+    synthesize,
+    bench,
+    bootstrap,
+    mix,
+    search
+};
 
 /// A sequence of draws that depends on (seed, purpose, a, b) alone, e.g. a = epoch and b = sample.
 class Random {

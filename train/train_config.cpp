@@ -294,6 +294,10 @@ Options process_options() {
         {"eval_every", &C::eval_every, "epochs", kWholeFromOne, "epochs between validations"},
         {"patience", &C::patience, "epochs", kWholeFromZero,
          "stop after so many epochs without progress, at a validation", "never"},
+        {"pause_after", &C::pause_after, "epochs", kWholeFromZero,
+         "save and end with 75 behind so many epochs, for --resume auto with a later one; epochs alone shapes the "
+         "course of the learning rate",
+         "never"},
         {"tensorboard", &C::tensorboard, "", {}, "write event files for TensorBoard, too"},
         {"trace_steps", &C::trace_steps, "steps", from_to(0, 1000),
          "record so many steps, after the tenth, in trace.json of the run"},
@@ -331,11 +335,11 @@ std::span<const Option<TrainConfig>> image_reading_options() {
 }
 
 bool may_change_on_resume(std::string_view key) {
-    static constexpr std::string_view kFree[] = {"out",      "epochs",        "max_steps",   "workers",
-                                                 "prefetch", "max_bad",       "patience",    "checkpoint_minutes",
-                                                 "threads",  "max_divergent", "time_limit",  "tensorboard",
-                                                 "overlap",  "elastic",       "trace_steps", "io_patience",
-                                                 "precision"};
+    static constexpr std::string_view kFree[] = {"out",       "epochs",        "max_steps",   "workers",
+                                                 "prefetch",  "max_bad",       "patience",    "checkpoint_minutes",
+                                                 "threads",   "max_divergent", "time_limit",  "tensorboard",
+                                                 "overlap",   "elastic",       "trace_steps", "io_patience",
+                                                 "precision", "pause_after"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

@@ -86,7 +86,8 @@ struct TrainConfig : DatasetOptions {
     std::string time_limit;            ///< see read_time_limit()
     double checkpoint_minutes = 10.0;  ///< 0: at the ends of epochs only
     int eval_every = 1;
-    int patience = 0;  ///< 0: no early stop
+    int patience = 0;     ///< 0: no early stop
+    int pause_after = 0;  ///< epochs; 0: no pause
     bool tensorboard = false;
     int trace_steps = 0;
     std::uint64_t seed = 0;

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "cli/cluster/child.h"
 #include "cli/cluster/exit_code.h"
 #include "cli/cluster/signals.h"
+#include "distributed/processes/child.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -61,7 +61,7 @@ private:
 
 Attempt attempt(const LaunchOptions& options, const std::vector<Host>& hosts, bool mute) {
     Attempt result;
-    Child child(launch_line(options, hosts), mute);
+    Child child(launch_line(options, hosts), mute ? ChildOutput::stderr_of_parent : ChildOutput::stdout_of_parent);
     bool told = false, pressed = false;
     std::optional<Clock::time_point> lost;
     std::optional<int> aborted, ended;
@@ -103,7 +103,7 @@ bool reachable(const LaunchOptions& options, const std::string& host) {
     if (host.empty()) return true;
     std::vector<std::string> line = options.mpirun;
     line.insert(line.end(), {"-np", "1", options.make == MpiMake::mpich ? "-hosts" : "--host", host, "true"});
-    Child child(line, true);
+    Child child(line, ChildOutput::stderr_of_parent);
     const auto until = Clock::now() + kProbe;
     while (child.wait(100ms, [](const std::string&) {}))
         if (Clock::now() > until) return false;

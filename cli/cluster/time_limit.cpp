@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "cli/cluster/child.h"
+#include "distributed/processes/child.h"
 #include "kernels/error.h"
 
 namespace keel::cli {

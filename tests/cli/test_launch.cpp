@@ -7,14 +7,15 @@
 #include <csignal>
 
 #include "cli/app.h"
-#include "cli/cluster/child.h"
 #include "cli/cluster/launch_plan.h"
+#include "distributed/processes/child.h"
 #include "kernels/error.h"
 #include "tests/cli/run_keel.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
 using namespace keel::cli;
+using keel::Child;
 using keel::FailedRank;
 using keel::UsageError;
 using keel::test::contains;

@@ -152,6 +152,37 @@ TEST_CASE("A run that an observer stops is saved, and goes on to the same weight
     CHECK_THROWS_WITH(changed.resume(load_checkpoint(stopped.last), stopped.last), contains("lr was 0.001, is 0.5"));
 }
 
+TEST_CASE("A run that pauses behind an epoch goes on as if it had not, with the course of all its epochs",
+          "[trainer]") {
+    const TemporaryFolder folder;
+    TrainConfig config = small_config(folder / "paused");
+    config.schedule = "cosine";
+    config.out = folder / "whole";
+    Recorder of_whole;
+    const TrainResult whole = Trainer(config, of_whole, {.dataset = drawn_images(10, 4)}).run();
+
+    config.out = folder / "paused";
+    config.pause_after = 1;
+    Recorder of_first;
+    const TrainResult paused = Trainer(config, of_first, {.dataset = drawn_images(10, 4)}).run();
+    CHECK(paused.end == TrainEnd::paused);
+    CHECK((paused.epochs == 1 && paused.steps == 3 && paused.best_metric));
+    CHECK(of_first.lines.back() == "end");  // the epoch's own save is enough
+
+    for (const int pause : {1, 2}) {  // where it is already, it only says so again; the last epoch ends it
+        config.pause_after = pause;
+        Recorder of_next;
+        Trainer next(config, of_next, {.dataset = drawn_images(10, 4)});
+        next.resume(load_checkpoint(paused.last), paused.last);
+        const TrainResult result = next.run();
+        CHECK(result.end == (pause == 1 ? TrainEnd::paused : TrainEnd::finished));
+        CHECK(result.own_steps == (pause == 1 ? 0 : 3));
+        if (pause == 1) continue;
+        CHECK(result.best_metric == whole.best_metric);
+        CHECK(last_of(result) == last_of(whole));
+    }
+}
+
 TEST_CASE("A save that fails in the middle is reported and tried again", "[trainer]") {
     const TemporaryFolder folder;
     Recorder recorder;

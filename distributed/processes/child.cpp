@@ -1,4 +1,4 @@
-#include "cli/cluster/child.h"
+#include "distributed/processes/child.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,18 +18,19 @@
 
 #include "kernels/error.h"
 
-namespace keel::cli {
+namespace keel {
 namespace {
 
 constexpr int kNotStarted = 127;
 constexpr int kTriesToBury = 200;  // 10 ms apart
 
-[[noreturn]] void become(const std::vector<char*>& argv, int err, bool mute) {
+[[noreturn]] void become(const std::vector<char*>& argv, int err, ChildOutput output) {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     const int null = ::open("/dev/null", O_RDONLY);
     ::dup2(null, STDIN_FILENO);
-    if (mute) ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    if (output == ChildOutput::stderr_of_parent) ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    if (output == ChildOutput::lines) ::dup2(err, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     std::signal(SIGPIPE, SIG_DFL);
     sigset_t none;
@@ -50,19 +51,20 @@ bool is_over(const std::string& process) {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& words, bool mute) {
+Child::Child(const std::vector<std::string>& words, ChildOutput output) {
     std::vector<char*> argv;
     for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
     std::array<int, 2> pipe{};
-    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) throw IoError("[launch] pipe: " + std::generic_category().message(errno));
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0)
+        throw IoError("[process] pipe: " + std::generic_category().message(errno));
     process_ = ::fork();
-    if (process_ == 0) become(argv, pipe[1], mute);
+    if (process_ == 0) become(argv, pipe[1], output);
     ::close(pipe[1]);
     stderr_ = pipe[0];
     if (process_ < 0) {
         ::close(stderr_);
-        throw IoError("[launch] fork: " + std::generic_category().message(errno));
+        throw IoError("[process] fork: " + std::generic_category().message(errno));
     }
     ::setpgid(process_, process_);  // whichever of the two comes first
 }
@@ -115,4 +117,4 @@ void Child::signal(int number) const {
 
 void Child::kill() const { ::kill(-process_, SIGKILL); }
 
-}  // namespace keel::cli
+}  // namespace keel

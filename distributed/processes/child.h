@@ -1,4 +1,4 @@
-// A program that this one starts, watches and ends.
+// A program that this one starts, watches and ends: a launcher of ranks, a trial of a search.
 #pragma once
 
 #include <sys/types.h>
@@ -8,14 +8,21 @@
 #include <string>
 #include <vector>
 
-namespace keel::cli {
+namespace keel {
+
+/// Where a child's stdout goes.
+enum class ChildOutput {
+    stdout_of_parent,
+    stderr_of_parent,
+    lines  ///< with its stderr, to whoever reads that
+};
 
 class Child {
 public:
     /// Starts the program of the first word, found by PATH, in a process group of its own, without input; it ends with
-    /// this process. Its stderr can be read, its stdout is this process's stderr if `mute`, else stdout. Throws IoError
+    /// this process. Its stderr can be read, its stdout goes to `output`. Throws IoError
     /// where it cannot be started.
-    explicit Child(const std::vector<std::string>& words, bool mute = false);
+    explicit Child(const std::vector<std::string>& words, ChildOutput output = ChildOutput::stdout_of_parent);
     /// Kills what is left of its group.
     ~Child();
     Child(const Child&) = delete;
@@ -43,4 +50,4 @@ private:
     std::string unfinished_;  // a line
 };
 
-}  // namespace keel::cli
+}  // namespace keel
