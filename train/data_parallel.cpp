@@ -103,6 +103,7 @@ StepStatus DataParallel::reduce_status(const StepStatus& own) const {
         all.finite = all.finite && rank.finite;
         all.save = all.save || rank.save;
         all.failed = all.failed || rank.failed;
+        all.storage_failed = all.storage_failed || rank.storage_failed;
         if (!rank.stop || (all.stop && all.stop_code >= rank.stop_code)) continue;
         all.stop = true;
         all.stop_code = rank.stop_code;

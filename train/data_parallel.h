@@ -27,6 +27,7 @@ struct StepStatus {
     bool finite = true;           ///< the loss of every rank
     bool save = false;            ///< rank 0 wants a checkpoint
     bool failed = false;          ///< any rank cannot go on
+    bool storage_failed = false;  ///< of those any because of its storage, which may pass
     bool stop = false;            ///< any rank's observer asks to stop
     int stop_code = 0;            ///< the highest of those that ask, and its reason
     std::array<char, 48> stop_reason{};

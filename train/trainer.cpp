@@ -25,8 +25,6 @@
 namespace keel {
 namespace {
 
-constexpr char kUnread[] = "unread ";  // before why a rank has no data, where the storage is to blame
-
 std::unique_ptr<Dataset> data_for(const TrainConfig& config, std::unique_ptr<Dataset> dataset) {
     const PatienceScope patience(config.io_patience);
     if (!dataset) return open_training_data(config);
@@ -123,6 +121,7 @@ StepStatus Trainer::own_status() const {
     own.save = parallel_.world().is_root() && config_.checkpoint_minutes > 0 &&
                seconds_since(saved_at_) > 60 * config_.checkpoint_minutes;
     own.failed = !data_error_.empty();
+    own.storage_failed = storage_failed_;
     return own;
 }
 
@@ -134,7 +133,8 @@ bool Trainer::next_batch(Loader& loader, Batch& batch) {
     } catch (const InputError& error) {
         data_error_ = error.what();
     } catch (const StorageError& error) {
-        data_error_ = kUnread + std::string(error.what());
+        data_error_ = error.what();
+        storage_failed_ = true;
     }
     batch.n = 0;
     batch.image_size = static_cast<int>(train_.spec.image_size);
@@ -147,11 +147,9 @@ void Trainer::stop_without_data() {
     const std::vector<std::string> reasons = parallel_.world().gather_texts(data_error_);
     const auto rank =
         std::ranges::find_if(reasons, [](const std::string& reason) { return !reason.empty(); }) - reasons.begin();
-    const std::string& reason = reasons[static_cast<std::size_t>(rank)];
-    const bool unread = reason.starts_with(kUnread);
     const std::string message =
-        fmt::format("[train] rank {} has no more data: {}", rank, reason.substr(unread ? std::size(kUnread) - 1 : 0));
-    if (unread) throw StorageError(message);
+        fmt::format("[train] rank {} has no more data: {}", rank, reasons[static_cast<std::size_t>(rank)]);
+    if (status_.storage_failed) throw StorageError(message);
     throw InputError(message);
 }
 

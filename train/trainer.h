@@ -154,6 +154,7 @@ private:
     std::optional<StopRequest> stop_;  // why the run stops here
     std::int64_t bad_images_ = 0;      // of this rank in this process's part of the epoch
     std::string data_error_;           // why this rank has no more data
+    bool storage_failed_ = false;      // whether its storage is to blame
     std::string metric_name_;          // of the last validation
     std::int64_t first_step_ = 0;
     double step_lr_ = 0;  // of the newest step
