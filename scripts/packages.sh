@@ -1,7 +1,7 @@
 # Sourced by the other scripts: the Debian packages Keel is built from. Installs what is missing when root, names it otherwise.
 
 # libdnnl-dev's CMake files want the OpenCL headers, which it only recommends: ocl-icd-opencl-dev.
-KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libtbb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
+KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
 libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev libdlpack-dev libprotozero-dev"
 # Image formats, each optional: without its library a file of the kind ends with an error that says so. libdcmtk-dev to
 # libopenjp2-7-dev decode compressed DICOM files; libre2-dev reads the patterns of --group-by.

@@ -1,71 +1,109 @@
 #include "data/pipeline/ordered.h"
 
+#include <condition_variable>
 #include <exception>
+#include <mutex>
+#include <system_error>
 #include <thread>
 
-#include <tbb/global_control.h>
-#include <tbb/parallel_pipeline.h>
-#include <tbb/task_arena.h>
-
-#include "data/pipeline/tsan_fence.h"
 #include "engine/patience.h"
 #include "kernels/topology.h"
 
 namespace keel {
 
-void run_ordered(std::size_t slots, int workers, const std::atomic<bool>& cancel, const OrderedStages& stages) {
-    using tbb::filter_mode;
-    using Turn = TsanFence::Turn;
-    TsanFence source, sink;
-    std::vector<TsanFence> fences_of_slots(slots);
-    TsanFence* const fences = fences_of_slots.data();
-    for (TsanFence* fence : {&source, &sink}) fence->pass();
-    for (TsanFence& fence : fences_of_slots) fence.pass();
-    std::size_t next = 0;
-    // Items are drawn and taken in order and at most `slots` are under way, so the slot after the last one drawn is
-    // free.
-    const auto draw = [&](tbb::flow_control& flow) {
-        const Turn turn(source);
-        const std::size_t slot = next;
-        const Turn of_slot(fences[slot]);
-        if (cancel || !stages.draw(slot)) {
-            flow.stop();
-            return slot;
+namespace {
+
+/// The ring of slots between its threads, each of which takes the oldest item that is done where there is one and
+/// nobody takes, else draws the next and works on it, else waits. Who waits is woken by who draws or takes, and all at
+/// the end.
+class Ring {
+public:
+    Ring(std::size_t slots, const std::atomic<bool>& cancel, const OrderedStages& stages)
+        : cancel_(cancel), stages_(stages), done_(slots, 0) {}
+
+    /// Works until all is taken, cancelled or has failed.
+    void work() {
+        std::unique_lock lock(mutex_);
+        try {
+            while (!over())
+                if (!take_one(lock) && !draw_one(lock) && !over()) changed_.wait(lock);
+        } catch (...) {
+            if (!lock.owns_lock()) lock.lock();
+            if (!error_) error_ = std::current_exception();
         }
-        next = (next + 1) % slots;
-        return slot;
-    };
-    const auto work = [&, patience = current_patience()](std::size_t slot) {
-        const Turn of_slot(fences[slot]);
+        changed_.notify_all();
+    }
+
+    void rethrow() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+private:
+    bool over() const { return error_ || cancel_ || (ended_ && taken_ == drawn_); }
+
+    bool take_one(std::unique_lock<std::mutex>& lock) {
+        const std::size_t slot = taken_ % done_.size();
+        if (taking_ || done_[slot] == 0) return false;
+        taking_ = true;
+        lock.unlock();
+        stages_.take(slot);
+        lock.lock();
+        taking_ = false;
+        done_[slot] = 0;
+        ++taken_;
+        changed_.notify_one();
+        return true;
+    }
+
+    bool draw_one(std::unique_lock<std::mutex>& lock) {
+        if (drawing_ || ended_ || drawn_ - taken_ == done_.size()) return false;
+        const std::size_t slot = drawn_ % done_.size();
+        drawing_ = true;
+        lock.unlock();
+        const bool drew = stages_.draw(slot);
+        lock.lock();
+        drawing_ = false;
+        ended_ = !drew;
+        if (!drew) return true;
+        ++drawn_;
+        changed_.notify_one();
+        lock.unlock();
+        if (!cancel_) stages_.work(slot);
+        lock.lock();
+        done_[slot] = 1;
+        return true;
+    }
+
+    const std::atomic<bool>& cancel_;
+    const OrderedStages& stages_;
+    std::mutex mutex_;  // guards what follows
+    std::condition_variable changed_;
+    std::vector<char> done_;  // by slot: whether its item waits to be taken
+    std::size_t drawn_ = 0, taken_ = 0;
+    bool drawing_ = false, taking_ = false, ended_ = false;
+    std::exception_ptr error_;
+};
+
+}  // namespace
+
+void run_ordered(std::size_t slots, int workers, const std::atomic<bool>& cancel, const OrderedStages& stages) {
+    Ring ring(slots, cancel, stages);
+    const auto work = [&ring, &cancel, patience = current_patience()] {
         const PatienceScope scope(patience, &cancel);
-        if (!cancel) stages.work(slot);
-        return slot;
-    };
-    const auto take = [&](std::size_t slot) {
-        const Turn turn(sink), of_slot(fences[slot]);
-        if (!cancel) stages.take(slot);
-    };
-    const auto end = [&] {
-        for (const TsanFence* fence : {&source, &sink}) fence->take();
-        for (const TsanFence& fence : fences_of_slots) fence.take();
+        ring.work();
     };
     use_process_cpus();
-    // Without the control oneTBB never starts more threads than the machine has cores, whatever the arena's size.
-    const tbb::global_control limit(
-        tbb::global_control::max_allowed_parallelism,
-        std::max<std::size_t>(static_cast<std::size_t>(workers), std::thread::hardware_concurrency()));
-    tbb::task_arena arena(workers);
+    std::vector<std::thread> threads;
+    const auto beside = static_cast<std::size_t>(std::clamp(workers, 1, kMaxWorkers) - 1);  // this thread works as well
+    threads.reserve(beside);
     try {
-        arena.execute([&] {
-            tbb::parallel_pipeline(slots, tbb::make_filter<void, std::size_t>(filter_mode::serial_in_order, draw) &
-                                              tbb::make_filter<std::size_t, std::size_t>(filter_mode::parallel, work) &
-                                              tbb::make_filter<std::size_t, void>(filter_mode::serial_in_order, take));
-        });
-    } catch (...) {
-        end();
-        throw;
+        while (threads.size() < beside) threads.emplace_back(work);
+    } catch (const std::system_error&) {
+        // A limit on threads: those that are there do the work.
     }
-    end();
+    work();
+    for (std::thread& thread : threads) thread.join();
+    ring.rethrow();
 }
 
 void run_ordered_apart(std::size_t slots, int workers, const std::atomic<bool>& cancel, const OrderedStages& stages) {

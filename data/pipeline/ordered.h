@@ -28,9 +28,10 @@ inline std::size_t ordered_slots(int workers) {
 
 /// Runs the stages until draw says that there is no more, at most `slots` items at once. Once `cancel` is set nothing
 /// is drawn, and what is under way is neither worked on nor taken. The first exception of a stage ends it and is
-/// thrown. Work has the calling thread's patience with storage (engine/patience.h), which `cancel` ends. The `workers`
-/// threads are oneTBB's, and may run on all the processors of the process, as may the calling
-/// thread from then on.
+/// thrown. Work has the calling thread's patience with storage (engine/patience.h), which `cancel` ends. The calling
+/// thread is one of the `workers`, of which fewer do it where the system refuses threads; all may run on all the
+/// processors of the process, the calling thread from then on as well. Holds no lock that others share, so that the
+/// child of a fork() runs its own.
 void run_ordered(std::size_t slots, int workers, const std::atomic<bool>& cancel, const OrderedStages& stages);
 
 /// Does run_ordered on a thread of its own, so that the calling thread keeps its processors; waits for it.

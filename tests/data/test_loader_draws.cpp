@@ -116,7 +116,7 @@ TEST_CASE("A child of fork() is told that a loader is its parent's, and loads wi
     const FakeDataset data(60, {});
     LoaderOptions options = busy_options();
     const Epoch expected = run_epoch(data, options);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 10; ++i) {
         auto loader = std::make_unique<Loader>(data, options);
         Batch batch;
         REQUIRE(loader->next(batch));
