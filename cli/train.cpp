@@ -15,6 +15,7 @@
 #include "distributed/world.h"
 #include "engine/paths.h"
 #include "engine/patience.h"
+#include "kernels/error.h"
 #include "runs/report/report.h"
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
@@ -150,8 +151,10 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
 }
 
 int run(const CLI::App& app, const TrainArguments& options, const Globals& globals, World& world) {
-    const std::filesystem::path out = flag_text(app, "--out");
+    const std::filesystem::path out = read_train_out(app);
     const bool resuming = !options.resume.empty();
+    if (options.resume == "auto" && out.empty())
+        throw UsageError("[train] --resume auto wants the run's folder: --out, by flag, --set or --config");
     auto lease = resuming ? lease_to_resume(out, world) : nullptr;
     auto checkpoint = checkpoint_to_resume(options, out, world);
     const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));

@@ -84,12 +84,20 @@ void apply_flags(TrainConfig& config, const CLI::App& app, std::span<const Row> 
     }
 }
 
-}  // namespace
-
-std::string flag_text(const CLI::App& app, const std::string& flag) {
-    const std::vector<std::string>& texts = app.get_option(flag)->results();
-    return texts.empty() ? "" : texts.back();
+/// Applies files, assignments and flags, in the order in which they outdo one another.
+void apply_given(TrainConfig& config, const CLI::App& app) {
+    for (const std::string& file : app.get_option("--config")->results())
+        apply_toml(config, read_toml(file).text, file);
+    for (const std::string& assignment : app.get_option("--set")->results()) {
+        const std::size_t equals = assignment.find('=');
+        if (equals == std::string::npos)
+            throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
+        apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
+    }
+    apply_flags(config, app, train_options());
 }
+
+}  // namespace
 
 void add_dataset_options(CLI::App& app) {
     add_flags(app, dataset_options());
@@ -125,18 +133,16 @@ void add_train_options(CLI::App& app) {
     add_flags(app, train_options());
 }
 
+std::string read_train_out(const CLI::App& app) {
+    TrainConfig config;
+    apply_given(config, app);
+    return config.out;
+}
+
 TrainConfig read_train_config(const CLI::App& app, const TomlSource& resumed) {
     TrainConfig config;
     apply_toml(config, resumed.text, resumed.origin);
-    for (const std::string& file : app.get_option("--config")->results())
-        apply_toml(config, read_toml(file).text, file);
-    for (const std::string& assignment : app.get_option("--set")->results()) {
-        const std::size_t equals = assignment.find('=');
-        if (equals == std::string::npos)
-            throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
-        apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
-    }
-    apply_flags(config, app, train_options());
+    apply_given(config, app);
     for (const Row& option : train_options()) {
         if (!option.required || !(config.*std::get<std::string TrainConfig::*>(option.member)).empty()) continue;
         throw UsageError(

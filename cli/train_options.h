@@ -2,6 +2,8 @@
 // them that other commands take.
 #pragma once
 
+#include <string>
+
 #include "train/config_file.h"
 #include "train/train_config.h"
 
@@ -10,9 +12,6 @@ class App;
 }
 
 namespace keel::cli {
-
-/// Returns what was given to a flag on the command line, at last; empty: nothing.
-std::string flag_text(const CLI::App& app, const std::string& flag);
 
 /// Declares --config, --set and a flag for each of train_options() that `app` does not have already; of a flag that is
 /// given twice the last counts.
@@ -30,6 +29,9 @@ void add_image_reading_options(CLI::App& app);
 
 /// Returns what they say on the parsed command line, as read_dataset_options() does.
 ImageReading read_image_reading(const CLI::App& app, const ImageReading& reading);
+
+/// Returns the run's folder as flags, --set or --config name it; empty: none does.
+std::string read_train_out(const CLI::App& app);
 
 /// Returns the configuration that the parsed command line of `app` (see add_train_options) asks for. `resumed` is a
 /// run's resolved one, which takes the defaults' place; empty: none. Throws UsageError that names the key, where it

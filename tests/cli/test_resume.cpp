@@ -143,6 +143,26 @@ TEST_CASE("Options that matter are refused when they change, and taken by force;
     CHECK(lines(read_text(out + "/metrics.csv")) == 4);
 }
 
+TEST_CASE("A run whose folder --config or --set names is resumed as one that --out names", "[resume]") {
+    const TemporaryFolder folder;
+    const std::string out = folder / "run", config = folder / "run.toml";
+    REQUIRE(run_keel(train_command(out, {"--max-steps", "1"})).code == 0);
+    const std::string before = read_text(out + "/metrics.jsonl");
+    write_text(config, "out = \"" + out + "\"\n");
+    for (const std::vector<std::string>& names :
+         {std::vector<std::string>{"--config", config}, {"--set", "out=" + out}}) {
+        std::vector<std::string> command{"train", "--resume", "auto", "--quiet", "--max-steps", "1"};
+        command.insert(command.end(), names.begin(), names.end());
+        const auto resumed = run_keel(command);
+        INFO(resumed.err);
+        CHECK(resumed.code == 0);
+        CHECK(read_text(out + "/metrics.jsonl") == before);  // nothing was left to do, and nothing was done again
+    }
+    const auto nowhere = run_keel({"train", "--resume", "auto", "--model", "resnet20"});
+    CHECK(nowhere.code == 2);
+    CHECK_THAT(nowhere.err, contains("--resume auto wants the run's folder"));
+}
+
 TEST_CASE("Other samples or labels than the checkpoint's are refused", "[resume]") {
     const TemporaryFolder folder;
     const std::string data = test::draw_phantom(folder), out = folder / "run";
@@ -228,9 +248,9 @@ TEST_CASE("A disk that fills up during a run loses nothing that was saved", "[re
     // Weights and moments of ResNet18 take 134 MB, so that the first checkpoint fits and the second does not.
     const std::string script = "mount -t tmpfs -o size=200m none '" + disk +
                                "' || exit 99; '" KEEL_BINARY "' train --model resnet18 --data '" + data + "' --out '" +
-                               disk + "/run' --image-size 32 --batch-size 8 --epochs 3 --io-patience 0 2> '" + (folder / "err") +
-                               "'; echo $? > '" + (folder / "code") + "'; cp -r '" + disk + "/run' '" +
-                               (folder / "kept") + "'";
+                               disk + "/run' --image-size 32 --batch-size 8 --epochs 3 --io-patience 0 2> '" +
+                               (folder / "err") + "'; echo $? > '" + (folder / "code") + "'; cp -r '" + disk +
+                               "/run' '" + (folder / "kept") + "'";
     write_text(folder / "script", script);
     const int status = std::system(("unshare -m sh '" + (folder / "script") + "' > /dev/null 2>&1").c_str());
     if (!std::filesystem::exists(folder / "code")) {
