@@ -81,6 +81,7 @@ void Arena::grow(std::size_t bytes) {
         const std::size_t range = range_for(missing + kHugePage);
         if (void* raw = map_range(range); raw != nullptr) {
             const std::size_t address = reinterpret_cast<std::size_t>(raw), aligned = round_up(address, kHugePage);
+            mapped_ = raw;
             begin_ = static_cast<std::byte*>(raw) + (aligned - address);
             range_ = range - (aligned - address);
         }
@@ -135,6 +136,7 @@ std::byte* Arena::allocate(std::size_t bytes) {
     statistics_.in_use += size;
     statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
     ASAN_UNPOISON_MEMORY_REGION(begin, bytes);
+    if (log_ != nullptr) log_->push_back({begin, bytes, true});
     return begin;
 }
 
@@ -143,6 +145,19 @@ void Arena::release(std::byte* block, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     statistics_.in_use -= size;
     insert_free(block, size);
+    if (log_ != nullptr) log_->push_back({block, bytes, false});
+}
+
+Arena::~Arena() {
+    mutex_.retire();
+    if (begin_ == nullptr) return;
+    ASAN_UNPOISON_MEMORY_REGION(begin_, statistics_.reserved);  // for what is mapped there next
+    munmap(mapped_, range_ + static_cast<std::size_t>(begin_ - static_cast<std::byte*>(mapped_)));
+}
+
+void Arena::record(std::vector<ArenaEvent>* log) {
+    const std::lock_guard lock(mutex_);
+    log_ = log;
 }
 
 ArenaStatistics Arena::statistics() const {

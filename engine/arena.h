@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "kernels/fork.h"
 
@@ -30,6 +31,13 @@ struct ArenaStatistics {
     std::size_t reserved;  ///< bytes taken from the operating system, but for what trim() gave back among blocks
 };
 
+/// A block that was handed out, or given back.
+struct ArenaEvent {
+    const std::byte* block = nullptr;
+    std::size_t bytes = 0;
+    bool taken = false;
+};
+
 class Arena {
 public:
     static constexpr std::size_t kAlignment = 64;
@@ -38,7 +46,8 @@ public:
     static Arena& global();
 
     Arena() = default;
-    ~Arena() { mutex_.retire(); }
+    /// Gives its memory back, whoever still has blocks of it.
+    ~Arena();
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
 
@@ -55,6 +64,8 @@ public:
     void trim();
     /// No more than `bytes` are handed out at a time; 0: as many as the system gives. What is over it stays.
     void set_limit(std::size_t bytes);
+    /// Adds what is handed out and given back to `log`, from now on until another is given; null: to none.
+    void record(std::vector<ArenaEvent>* log);
 
 private:
     void trim_end();
@@ -68,9 +79,11 @@ private:
     mutable ForkMutex mutex_;
     std::map<std::byte*, std::size_t> free_by_address_;
     std::set<std::pair<std::size_t, std::byte*>> free_by_size_;  // best fit: the smallest that is large enough
-    std::byte* begin_ = nullptr;                                 ///< of the range
-    std::size_t range_ = 0;  ///< bytes of addresses, of which the first statistics_.reserved are memory
+    void* mapped_ = nullptr;      ///< the range as it was mapped, of `range_` bytes and what lies before begin_
+    std::byte* begin_ = nullptr;  ///< of the range
+    std::size_t range_ = 0;       ///< bytes of addresses, of which the first statistics_.reserved are memory
     std::size_t limit_ = 0;
+    std::vector<ArenaEvent>* log_ = nullptr;
     ArenaStatistics statistics_{};
 };
 

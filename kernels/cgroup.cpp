@@ -34,18 +34,35 @@ void lower_cores(CgroupLimits& limits, const std::string& text) {
     if (words >> quota >> period && quota > 0 && period > 0) lower(limits.cores, quota / period);
 }
 
-void lower_memory(CgroupLimits& limits, const std::string& text) {
-    std::istringstream words(text);
+/// What of a group's memory is files in the cache, of lines "inactive_file 4096" (version 1: "total_inactive_file").
+std::int64_t cached_bytes(const std::string& statistics) {
+    std::int64_t cached = 0, of_version_1 = 0;
+    std::istringstream words(statistics);
     std::int64_t bytes = 0;
-    if (words >> bytes && bytes >= 0 && bytes < kUnlimited) lower(limits.memory_bytes, bytes);
+    for (std::string key; words >> key >> bytes;) {
+        if (key == "inactive_file" || key == "active_file") cached += bytes;
+        if (key == "total_inactive_file" || key == "total_active_file") of_version_1 += bytes;
+    }
+    return std::max<std::int64_t>(0, std::max(cached, of_version_1));  // version 1's own counts leave out children
+}
+
+/// A limit, and what of it is used, in the files of either version.
+void lower_memory(CgroupLimits& limits, const fs::path& group, const char* most, const char* used) {
+    std::istringstream words(group_contents(group / most)), used_words(group_contents(group / used));
+    std::int64_t bytes = 0, held = 0;
+    if (!(words >> bytes) || bytes < 0 || bytes >= kUnlimited) return;
+    lower(limits.memory_bytes, bytes);
+    if (used_words >> held && held >= 0)
+        lower(limits.memory_left,
+              std::clamp<std::int64_t>(bytes - held + cached_bytes(group_contents(group / "memory.stat")), 0, bytes));
 }
 
 /// The files of either version; a group has those of the controllers of its hierarchy.
 void lower_by_group(CgroupLimits& limits, const fs::path& group) {
     lower_cores(limits, group_contents(group / "cpu.max"));
     lower_cores(limits, group_contents(group / "cpu.cfs_quota_us") + " " + group_contents(group / "cpu.cfs_period_us"));
-    lower_memory(limits, group_contents(group / "memory.max"));
-    lower_memory(limits, group_contents(group / "memory.limit_in_bytes"));
+    lower_memory(limits, group, "memory.max", "memory.current");
+    lower_memory(limits, group, "memory.limit_in_bytes", "memory.usage_in_bytes");
     std::istringstream pids(group_contents(group / "pids.max"));
     if (std::int64_t most = 0; pids >> most && most >= 0) lower(limits.processes, most);
 }

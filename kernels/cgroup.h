@@ -10,7 +10,8 @@ namespace keel {
 struct CgroupLimits {
     std::optional<double> cores;  ///< CPU time per time; none: no limit
     std::optional<std::int64_t> memory_bytes;
-    std::optional<std::int64_t> processes;  ///< and threads, together
+    std::optional<std::int64_t> memory_left;  ///< of that: what no process holds; files in the cache can be dropped
+    std::optional<std::int64_t> processes;    ///< and threads, together
 };
 
 /// Reads proc/self/cgroup below `root` and the hierarchies where proc/self/mountinfo says that they are mounted, or

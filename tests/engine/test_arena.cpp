@@ -180,3 +180,27 @@ TEST_CASE("threads share an arena", "[arena]") {
     for (const bool ok : intact) CHECK(ok);
     CHECK(arena.statistics().in_use == 0);
 }
+
+TEST_CASE("what is handed out and given back can be recorded", "[arena]") {
+    Scratch scratch;
+    std::vector<ArenaEvent> log;
+    std::byte* const before = scratch.arena.allocate(10);
+    scratch.arena.record(&log);
+    std::byte* const block = scratch.arena.allocate(100);
+    scratch.arena.release(before, 10);
+    scratch.arena.release(block, 100);
+    scratch.arena.record(nullptr);
+    scratch.arena.release(scratch.arena.allocate(5), 5);
+    REQUIRE(log.size() == 3);
+    CHECK((log[0].taken && log[0].block == block && log[0].bytes == 100));
+    CHECK((!log[1].taken && log[1].block == before && log[1].bytes == 10));
+    CHECK((!log[2].taken && log[2].block == block));
+}
+
+TEST_CASE("an arena that ends gives its addresses back", "[arena]") {
+    // Each takes 2^40 addresses, of which a process has 2^47: the loop would run out of them.
+    for (int i = 0; i < 1000; ++i) {
+        Arena arena;
+        REQUIRE(arena.allocate(1) != nullptr);
+    }
+}

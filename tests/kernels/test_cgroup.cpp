@@ -46,6 +46,29 @@ TEST_CASE("The limits of cgroup version 1 stand in its controllers' hierarchies"
     CHECK(read_cgroup_limits(root.path()).cores == 0.5);
 }
 
+TEST_CASE("What is left of a group's memory counts the cache's files as free", "[cgroup]") {
+    const TemporaryFolder root;
+    write_text(root / "proc/self/cgroup", "0::/user/job\n");
+    const std::string job = root / "sys/fs/cgroup/user/job";
+    write_text(job + "/memory.max", "4000000000\n");
+    CHECK_FALSE(read_cgroup_limits(root.path()).memory_left.has_value());
+    write_text(job + "/memory.current", "1500000000\n");
+    CHECK(read_cgroup_limits(root.path()).memory_left == 2'500'000'000);
+    write_text(job + "/memory.stat",
+               "anon 900000000\nfile 600000000\ninactive_file 300000000\nactive_file 200000000\n");
+    CHECK(read_cgroup_limits(root.path()).memory_left == 3'000'000'000);
+    write_text(root / "sys/fs/cgroup/user/memory.max", "2000000000\n");  // of a group that holds more than it may
+    write_text(root / "sys/fs/cgroup/user/memory.current", "2500000000\n");
+    CHECK(read_cgroup_limits(root.path()).memory_left == 0);
+
+    const TemporaryFolder old;
+    write_text(old / "proc/self/cgroup", "12:memory:/job\n");
+    write_text(old / "sys/fs/cgroup/memory/job/memory.limit_in_bytes", "1000\n");
+    write_text(old / "sys/fs/cgroup/memory/job/memory.usage_in_bytes", "700\n");
+    write_text(old / "sys/fs/cgroup/memory/job/memory.stat", "inactive_file 10\ntotal_inactive_file 50\n");
+    CHECK(read_cgroup_limits(old.path()).memory_left == 350);
+}
+
 TEST_CASE("Malformed cgroup files limit nothing", "[cgroup]") {
     const TemporaryFolder root;
     write_text(root / "proc/self/cgroup", "no colon\n0:none\n0::/\n::::/../..\n");
