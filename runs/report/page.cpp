@@ -1,4 +1,5 @@
 #include "runs/report/page.h"
+#include "engine/base64.h"
 #include "engine/json.h"
 #include "kernels/version.h"
 
@@ -126,15 +127,8 @@ std::string escape(std::string_view text) {
 }
 
 std::string data_uri(std::string_view mime, std::span<const std::uint8_t> bytes) {
-    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string uri = fmt::format("data:{};base64,", mime);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-        std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? bytes[i + k] : 0U);
-        for (std::size_t k = 0; k < 4; ++k) uri += k <= count ? kDigits[group >> (18 - 6 * k) & 63U] : '=';
-    }
-    return uri;
+    return fmt::format("data:{};base64,{}", mime,
+                       to_base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
 }
 
 std::string page(std::string_view title, const std::string& body_html) {
