@@ -71,7 +71,8 @@ std::vector<TransformOptions> ImageScorer::transforms() const {
     return transforms;
 }
 
-ImageScorer::Inputs ImageScorer::inputs_by(const Read& read, const std::function<void(const Image&)>& look) const {
+ImageScorer::Inputs ImageScorer::inputs_by(const std::function<Image(const TransformOptions&)>& read,
+                                           const std::function<void(const Image&)>& look) const {
     const std::vector<TransformOptions> transforms = this->transforms();
     Inputs inputs;
     for (std::size_t k = 0; k < transforms.size(); ++k) {

@@ -47,6 +47,9 @@ public:
                   const std::function<void(const Image&)>& look = {}) const;
     /// Takes an image that a program made. Throws as input_of() does.
     Inputs inputs_of(const Image& image) const;
+    /// Takes what `read` makes of each of transforms(), asked once for those that are equal.
+    Inputs inputs_by(const std::function<Image(const TransformOptions& transform)>& read,
+                     const std::function<void(const Image&)>& look = {}) const;
     /// How the first model's files are read.
     const ImageReading& reading() const { return reading_ ? *reading_ : spec().reading; }
     /// Files are read so from now on for all models, and not as each checkpoint says.
@@ -68,8 +71,6 @@ public:
     const std::vector<std::string>& warnings() const { return warnings_; }
 
 private:
-    using Read = std::function<Image(const TransformOptions& transform)>;
-    Inputs inputs_by(const Read& read, const std::function<void(const Image&)>& look) const;
     void choose_thresholds(const ImageScorerOptions& options);
 
     std::vector<Predictor> models_;

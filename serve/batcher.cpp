@@ -315,11 +315,13 @@ Batcher::Coming& Batcher::Coming::operator=(Coming&& other) noexcept {
 
 Batcher::Coming::~Coming() {
     if (batcher_ == nullptr) return;
+    bool waited_for = false;
     {
         const std::lock_guard lock(batcher_->mutex_);
-        --batcher_->queue_of(model_).coming;
+        Queue& queue = batcher_->queue_of(model_);
+        waited_for = --queue.coming == 0 && queue.images > 0;
     }
-    batcher_->changed_.notify_one();
+    if (waited_for) batcher_->changed_.notify_one();
 }
 
 }  // namespace keel::serve

@@ -74,6 +74,8 @@ public:
     /// Takes no more connections, closes those without a request, and waits until all requests that came are answered;
     /// false where some are not after `limit`.
     bool drain(std::chrono::duration<double> limit);
+    /// Ends at once: the handler is asked nothing any more, and answers that come lead nowhere.
+    void stop();
 
 private:
     class Impl;

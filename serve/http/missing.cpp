@@ -22,4 +22,6 @@ std::int64_t HttpServer::connections() const { return 0; }
 
 bool HttpServer::drain(std::chrono::duration<double>) { return true; }
 
+void HttpServer::stop() {}
+
 }  // namespace keel::serve
