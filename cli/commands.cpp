@@ -6,7 +6,7 @@ namespace keel::cli {
 
 AddCommand add_train, add_eval, add_threshold, add_score, add_predict, add_quantize, add_report, add_compare,
     add_data_info, add_data_check, add_data_pack, add_data_bench, add_data_synth, add_import, add_export, add_launch,
-    add_models, add_bench, add_scale, add_doctor;
+    add_models, add_bench, add_scale, add_serve, add_doctor;
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{
@@ -17,6 +17,7 @@ const std::vector<Command>& commands() {
          "judge anybody's predictions of NIH's images: AUROC with intervals, average precision, F1, calibration",
          add_score},
         {"predict", "score images with a checkpoint", add_predict},
+        {"serve", "answer other programs that send images, over HTTP", add_serve},
         {"import", "turn another program's weights into a checkpoint", add_import},
         {"export", "write a model for other programs: weights, or ONNX", add_export},
         {"quantize", "turn a checkpoint into an int8 model", add_quantize},
