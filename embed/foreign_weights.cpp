@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "engine/checkpoint.h"
+#include "models/channel_groups.h"
 
 namespace keel {
 namespace {
@@ -38,13 +39,20 @@ bool fit(const Shapes& weights, const Shapes& model) {
            });
 }
 
-/// The options of a model of `entry` that the weights fit; none where they do not.
-std::optional<ModelOptions> options_that_fit(const ModelEntry& entry, bool small_stem, const Shapes& weights) {
+/// The options of a model of `entry` that the weights fit; none where they do not. `pruned`: of fewer channels than the
+/// architecture says.
+std::optional<ModelOptions> options_that_fit(const ModelEntry& entry, bool small_stem, bool pruned,
+                                             const Shapes& weights) {
     const auto classifier = weights.find(std::string(entry.classifier) + "weight");
     if (classifier == weights.end() || classifier->second.rank() != 2) return std::nullopt;
     ModelOptions options{.classes = classifier->second[0], .small_stem = small_stem};
     options.channels = channels_of(make_blank_model(entry.name, options)->state(), weights);
     if (options.channels < 1 || options.classes < 1) return std::nullopt;
+    if (pruned) {
+        const auto widths = widths_of(channel_groups(entry.name, options), weights);
+        if (!widths || widths->empty()) return std::nullopt;
+        options.widths = *widths;
+    }
     const Shapes model = shapes_of(make_blank_model(entry.name, options)->state());
     return fit(weights, model) ? std::optional(options) : std::nullopt;
 }
@@ -70,19 +78,20 @@ std::string most_like(const std::string& name, const Shapes& others) {
 
 std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights) {
     const Shapes shapes = shapes_of(weights);
-    for (const ModelEntry& entry : model_registry())
-        for (const bool small_stem : {false, true}) {
-            const auto options = options_that_fit(entry, small_stem, shapes);
-            if (!options) continue;
-            ModelSpec spec;
-            spec.name = entry.name;
-            spec.options = *options;
-            spec.image_size = small_stem ? kSmallImages : kImages;
-            default_normalization(spec);
-            for (std::int64_t i = 0; i < options->classes; ++i) spec.label_names.push_back(std::to_string(i));
-            spec.guessed = true;
-            return spec;
-        }
+    for (const bool pruned : {false, true})
+        for (const ModelEntry& entry : model_registry())
+            for (const bool small_stem : {false, true}) {
+                const auto options = options_that_fit(entry, small_stem, pruned, shapes);
+                if (!options) continue;
+                ModelSpec spec;
+                spec.name = entry.name;
+                spec.options = *options;
+                spec.image_size = small_stem ? kSmallImages : kImages;
+                default_normalization(spec);
+                for (std::int64_t i = 0; i < options->classes; ++i) spec.label_names.push_back(std::to_string(i));
+                spec.guessed = true;
+                return spec;
+            }
     return std::nullopt;
 }
 

@@ -11,7 +11,8 @@
 namespace keel {
 
 /// Returns the model whose tensors have these names and dims, all of them and no others, of those in the registry; none
-/// where there is no such (find_model_part() leaves out what is of no model before).
+/// where there is no such (find_model_part() leaves out what is of no model before). A model that was pruned has fewer
+/// channels than the registry's, and its widths are those of its weights.
 /// What the weights do not say is guessed: images of 224 pixels (32 before a small stem) with the normalization of
 /// default_normalization(), classes that are called by their numbers.
 std::optional<ModelSpec> guess_spec(const std::vector<NamedTensor>& weights);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,23 @@ struct ChannelGroup {
     /// convolution or linear layer. A factor before the channel is a factor before all of them.
     std::vector<ChannelSlice> gates;
     std::vector<ChannelSlice> others;  ///< the other tensors that hold the channels
+
+    /// Returns the weights whose rows make the channels.
+    const std::string& maker() const;
+
+    /// Add what a layer of that name has of the channels: a batch norm, from its channel `begin` on, as gates or beside
+    /// others that are; the rows of a layer that makes them; the columns of one that reads them, `repeat` for each.
+    ChannelGroup& gated_by_norm(const std::string& layer, std::int64_t begin = 0);
+    ChannelGroup& normalized_by(const std::string& layer);
+    ChannelGroup& made_by(const std::string& layer);
+    ChannelGroup& made_and_gated_by(const std::string& layer);
+    ChannelGroup& read_by(const std::string& layer, std::int64_t begin = 0, std::int64_t repeat = 1);
 };
+
+/// Returns the widths that a model's weights have, by the dims of those that make each group's channels: of groups that
+/// are narrower than the architecture's. None where weights are missing or wider.
+std::optional<std::map<std::string, std::int64_t>> widths_of(const std::vector<ChannelGroup>& whole,
+                                                             const std::map<std::string, Dims>& weights);
 
 /// Returns the groups of a model that these options make, in the order in which its layers run. None: it has none that
 /// may go. Throws as make_blank_model() does.

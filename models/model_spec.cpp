@@ -15,6 +15,7 @@ namespace {
 constexpr const char *kKey = "keel.model", *kOperatingKey = "keel.operating_points";
 
 constexpr std::int64_t kMaxImageSize = 4096;
+constexpr std::size_t kMostWidths = 1000;  // groups of channels; DenseNet201 has 200
 
 bool within(std::int64_t value, std::int64_t low, std::int64_t high) { return value >= low && value <= high; }
 
@@ -27,6 +28,7 @@ std::string fault(const ModelSpec& spec, bool is_graph) {
     const bool known =
         std::ranges::any_of(model_registry(), [&](const ModelEntry& entry) { return spec.name == entry.name; });
     if (!known && !(is_graph && printable(spec.name))) return "there is no model '" + spec.name.substr(0, 40) + "'";
+    if (!known && !o.widths.empty()) return "it says widths of a model that there is not";
     if (!within(o.classes, 1, 1'000'000) || spec.label_names.size() != static_cast<std::size_t>(o.classes))
         return std::to_string(o.classes) + " outputs but " + std::to_string(spec.label_names.size()) + " label names";
     if (!within(o.channels, 1, 1024) || !within(spec.image_size, 1, kMaxImageSize) || !fits(spec.mean) ||
@@ -44,6 +46,16 @@ std::vector<float> finite_floats(const Json& json) {
     std::vector<float> values;
     for (const auto& value : json) values.push_back(finite_float(value));
     return values;
+}
+
+/// Of a file that does not say any there are none: the architecture's own.
+std::map<std::string, std::int64_t> read_widths(const Json& json) {
+    std::map<std::string, std::int64_t> widths;
+    if (!json.contains("widths")) return widths;
+    const Json& said = json.at("widths");
+    if (!said.is_object() || said.size() > kMostWidths) throw InputError("'widths' are no object of channels");
+    for (const auto& [name, width] : said.items()) widths.emplace(name, whole_number<std::int64_t>(width));
+    return widths;
 }
 
 std::optional<OperatingPoints> read_operating_points(const std::map<std::string, std::string>& metadata,
@@ -66,17 +78,19 @@ void default_normalization(ModelSpec& spec) {
 }
 
 void write_spec(const ModelSpec& spec, std::map<std::string, std::string>& metadata) {
-    metadata[kKey] = json_text(sorted({{"name", spec.name},
-                                       {"classes", spec.options.classes},
-                                       {"channels", spec.options.channels},
-                                       {"small_stem", spec.options.small_stem},
-                                       {"dropout", spec.options.dropout},
-                                       {"image_size", spec.image_size},
-                                       {"mean", spec.mean},
-                                       {"std", spec.std},
-                                       {"multi_label", spec.multi_label},
-                                       {"label_names", spec.label_names},
-                                       {"reading", parse_json(reading_to_json(spec.reading))}}));
+    Json json = sorted({{"name", spec.name},
+                        {"classes", spec.options.classes},
+                        {"channels", spec.options.channels},
+                        {"small_stem", spec.options.small_stem},
+                        {"dropout", spec.options.dropout},
+                        {"image_size", spec.image_size},
+                        {"mean", spec.mean},
+                        {"std", spec.std},
+                        {"multi_label", spec.multi_label},
+                        {"label_names", spec.label_names},
+                        {"reading", parse_json(reading_to_json(spec.reading))}});
+    if (!spec.options.widths.empty()) json["widths"] = spec.options.widths;
+    metadata[kKey] = json_text(json);
     metadata.erase(kOperatingKey);
     if (spec.operating) metadata[kOperatingKey] = to_metadata(*spec.operating);
 }
@@ -94,6 +108,7 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
         spec.options.channels = whole_number<std::int64_t>(json.at("channels"));
         json.at("small_stem").get_to(spec.options.small_stem);
         json.at("dropout").get_to(spec.options.dropout);
+        spec.options.widths = read_widths(json);
         spec.image_size = whole_number<std::int64_t>(json.at("image_size"));
         spec.mean = finite_floats(json.at("mean"));
         spec.std = finite_floats(json.at("std"));
@@ -105,18 +120,27 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
     }
     if (const std::string why = fault(spec, holds_graph(metadata)); !why.empty())
         throw InputError("[checkpoint] " + file + ": " + why);
+    try {
+        if (!spec.options.widths.empty()) check_widths(spec.name, spec.options);
+    } catch (const UsageError& error) {
+        throw InputError("[checkpoint] " + file + ": " + error.what());
+    }
     spec.operating = read_operating_points(metadata, spec.label_names.size(), file);
     return spec;
 }
 
-Tensor probabilities(const ModelSpec& spec, const Tensor& any_logits) {
-    const Tensor logits = any_logits.contiguous();
-    Tensor result = logits.empty_like();
-    if (spec.multi_label)
-        kernels::sigmoid(logits.elements(), logits.data<float>(), result.data<float>());
-    else
-        kernels::softmax({logits.dim(0), logits.dim(1)}, logits.data<float>(), result.data<float>());
+Tensor probabilities(const ModelSpec& spec, const Tensor& logits) {
+    Tensor result = logits.clone();
+    make_probabilities(spec, result);
     return result;
+}
+
+void make_probabilities(const ModelSpec& spec, const Tensor& logits) {
+    float* const values = logits.values<float>().data();
+    if (spec.multi_label)
+        kernels::sigmoid(logits.elements(), values, values);
+    else
+        kernels::softmax({logits.dim(0), logits.dim(1)}, values, values);
 }
 
 }  // namespace keel

@@ -41,5 +41,7 @@ ModelSpec read_spec(const std::map<std::string, std::string>& metadata, const st
 
 /// Makes probabilities of logits {n, labels}, dense.
 Tensor probabilities(const ModelSpec& spec, const Tensor& logits);
+/// Makes them in place of the logits.
+void make_probabilities(const ModelSpec& spec, const Tensor& logits);
 
 }  // namespace keel
