@@ -104,6 +104,13 @@ Tensor Predictor::logits(const Tensor& images) const {
 }
 
 Tensor Predictor::logits(const Tensor& images, std::vector<NoAnswer>& none) const {
+    check(images);
+    Tensor dst = Tensor::empty({images.dim(0), runtime_.graph().dst.c});
+    logits(images, dst, none);
+    return dst;
+}
+
+void Predictor::check(const Tensor& images) const {
     const auto size = spec_.image_size, channels = spec_.options.channels;
     const std::int64_t n = images && images.rank() == 4 ? images.dim(0) : -1;
     if (n < 0 || images.dims() != Dims{n, size, size, channels})
@@ -111,10 +118,18 @@ Tensor Predictor::logits(const Tensor& images, std::vector<NoAnswer>& none) cons
                          ", " + std::to_string(channels) + "], got " + (images ? images.dims().text() : "none"));
     if (images.dtype() != DType::f32)
         throw UsageError("[predictor] wanted f32 images, got " + std::string(name(images.dtype())));
+}
+
+void Predictor::logits(const Tensor& images, const Tensor& dst, std::vector<NoAnswer>& none) const {
+    check(images);
+    const Dims wanted{images.dim(0), runtime_.graph().dst.c};
+    if (!dst || dst.dims() != wanted || dst.dtype() != DType::f32 || !dst.dense() || dst.layout())
+        throw UsageError("[predictor] wanted dense f32 results of dims " + wanted.text() + ", got " +
+                         (dst ? std::string(name(dst.dtype())) + " " + dst.dims().text() : "none"));
+    const std::int64_t n = wanted[0];
     const Tensor src = images.contiguous();
-    Tensor dst = Tensor::empty({n, runtime_.graph().dst.c});
     none.clear();
-    if (n == 0) return dst;
+    if (n == 0) return;
     for (const std::int64_t image : not_finite(src)) add(none, image, "its pixels hold NaN or infinity");
     const std::vector<SpoiledImage> spoiled = run_images(runtime_, {0, n}, src, dst);
     for (const SpoiledImage& one : spoiled)
@@ -124,7 +139,11 @@ Tensor Predictor::logits(const Tensor& images, std::vector<NoAnswer>& none) cons
     std::ranges::sort(none, {}, &NoAnswer::image);
     for (const NoAnswer& one : none)
         std::fill_n(dst.data<float>() + one.image * dst.dim(1), dst.dim(1), std::numeric_limits<float>::quiet_NaN());
-    return dst;
+}
+
+void Predictor::predict(const Tensor& images, const Tensor& dst, std::vector<NoAnswer>& none) const {
+    logits(images, dst, none);
+    make_probabilities(spec_, dst);
 }
 
 }  // namespace keel

@@ -60,7 +60,14 @@ public:
         return probabilities(spec_, logits(images, none));
     }
 
+    /// Do the same with the results in memory of the caller's: `dst` {n, labels} of f32, dense. Throw UsageError for
+    /// another.
+    void logits(const Tensor& images, const Tensor& dst, std::vector<NoAnswer>& none) const;
+    void predict(const Tensor& images, const Tensor& dst, std::vector<NoAnswer>& none) const;
+
 private:
+    void check(const Tensor& images) const;
+
     ModelSpec spec_;
     Runtime runtime_;
 };

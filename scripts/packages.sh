@@ -6,8 +6,10 @@ libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev libdlpack
 # Image formats, each optional: without its library a file of the kind ends with an error that says so. libdcmtk-dev to
 # libopenjp2-7-dev decode compressed DICOM files; libre2-dev reads the patterns of --group-by.
 KEEL_PACKAGES="$KEEL_PACKAGES libtiff-dev libwebp-dev libgif-dev libdcmtk-dev libcharls-dev libopenjp2-7-dev libre2-dev"
+# The Python package, and its tests; without them neither is built. mypy and python3-torch serve slow tests, and no script installs them.
+KEEL_PYTHON_PACKAGES="pybind11-dev python3-dev python3-numpy"
 # MPI is optional: without it, or one rank alone, nothing of it is needed.
-KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev pkgconf python3 libopenmpi-dev openmpi-bin"
+KEEL_TEST_PACKAGES="catch2 libbenchmark-dev libsimde-dev zlib1g-dev pkgconf python3 libopenmpi-dev openmpi-bin $KEEL_PYTHON_PACKAGES"
 # For what plays a cluster on one machine: tests/slurm, scripts/namespaces.sh. Not installed by any script.
 KEEL_CLUSTER_PACKAGES="slurm-wlm munge iproute2"
 # For the ranks' tests under other makes of MPI (tests/mpi): MPICH beside Open MPI, and a Debian 13 in a folder. Not installed by any script.

@@ -183,6 +183,25 @@ TEST_CASE("Probabilities are softmax over the classes, or each label's sigmoid",
     }
 }
 
+TEST_CASE("Results go to memory of the caller's, wherever it lies", "[predictor]") {
+    const Model model("resnet18", 33, {.classes = 3});
+    const Predictor predictor(model.spec, *model.module);
+    const Tensor images = model.images(2);
+    std::vector<float> memory(9, 7.0F);
+    const Tensor dst = Tensor::borrow(std::span(memory).subspan(1, 6), {2, 3});
+    std::vector<NoAnswer> none;
+    predictor.predict(images, dst, none);
+    CHECK(equal(dst, predictor.predict(images)));
+    predictor.logits(images, dst, none);
+    CHECK(equal(dst, predictor.logits(images)));
+    CHECK(none.empty());
+    CHECK((memory[0] == 7 && memory[7] == 7 && memory[8] == 7));
+    const Tensor wide = Tensor::zeros({2, 4});
+    for (const Tensor& other : {Tensor(), Tensor::zeros({3, 3}), Tensor::zeros({2, 3}, DType::f64),
+                                wide.channel_slice(0, 3), Tensor::zeros({2, 1, 1, 3})})
+        CHECK_THROWS_WITH(predictor.predict(images, other, none), contains("wanted dense f32 results of dims [2, 3]"));
+}
+
 TEST_CASE("A predictor comes from a checkpoint", "[predictor]") {
     Model model("resnet18", 33, {.classes = 3});
     model.spec.mean = model.spec.std = {0.5F};

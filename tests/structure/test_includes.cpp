@@ -31,6 +31,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"cli",
      {"kernels", "engine", "graph", "models", "data", "distributed", "embed", "train", "runs", "tune", "serve", "cli"}},
     {"bench", {"kernels", "engine", "graph", "models", "data", "distributed", "bench"}},
+    {"python", {}},  // what is installed alone, as <keel/...>
 };
 
 /// What the names of libraries' headers hold, and where the files begin that alone include them.
@@ -42,6 +43,7 @@ const std::vector<std::pair<std::string, std::string>> kWalls = {
     {"tiffio", "data/formats/tiff"},
     {"webp/", "data/formats/webp"},
     {"gif_lib", "data/formats/gif"},
+    {"pybind11", "python/src/"},
     {"boost/", "serve/http/"},
     {"openssl/", "serve/http/"},
 };

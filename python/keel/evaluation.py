@@ -1,0 +1,92 @@
+"""Models over the images of a data set."""
+
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _keel
+from ._images import Floats, Path
+from ._options import text_of
+from .metrics import LabelScore, label_scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What models say of a split, and their scores: the numbers of `keel eval`. Rows are samples in the split's order."""
+
+    spec: _keel.ModelSpec
+    names: List[str]
+    probabilities: Floats  # {samples, labels}
+    targets: Optional[Floats]  # of labels: {samples, labels}, -1 where it is not known
+    classes: Optional[npt.NDArray[np.int32]]  # of classes: {samples}
+    loss: float
+    auroc: Optional[List[Optional[float]]]  # of each label
+    mean_auroc: Optional[float]
+    accuracy: Optional[float]  # of classes
+    auc: Optional[float]  # of classes
+    patients: List[str]  # whose image it is; empty where the data do not say
+    attributes: Dict[str, List[str]]  # of the samples, by name: sex, age, ...
+    origin: str  # how the split was made
+    precision: str
+    remarks: List[str]  # what is to be known of the data and of the scores
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """The names of the columns."""
+        return self.spec.labels
+
+    def table(self) -> List[LabelScore]:
+        """Returns all scores of each label; of classes each against the rest."""
+        if self.targets is not None:
+            return label_scores(self.probabilities, self.targets, self.labels)
+        return label_scores(self.probabilities, self._one_hot(), self.labels)
+
+    def _one_hot(self) -> npt.NDArray[np.bool_]:
+        assert self.classes is not None
+        return np.equal(self.classes[:, np.newaxis], np.arange(len(self.labels)))
+
+
+def evaluate(
+    checkpoints: Union[Path, Sequence[Path]],
+    data: str,
+    *,
+    split: str = "test",
+    data_options: Mapping[str, Any] = {},
+    tta: str = "none",
+    resize: int = 0,
+    crop: int = 0,
+    precision: str = "f32",
+    calibrated: bool = False,
+    batch: int = 16,
+    workers: int = 2,
+    max_bad: float = 0.001,
+    progress: Optional[Callable[[int, int], Any]] = None,
+) -> Evaluation:
+    """Scores a model, or several as an ensemble, on a split of a data set, as `keel eval` does.
+
+    `data`: "nih:DIR", "folder:DIR", ... (docs/data_formats.md), which is read and divided as the first checkpoint's run
+    did, but for what `data_options` say, by the keys of a configuration. `split`: train, val, test or all.
+    `progress(done, total)` is called after every batch; what it throws ends the work.
+    """
+    one = isinstance(checkpoints, (str, bytes, os.PathLike))
+    files: List[Path] = [checkpoints] if one else list(checkpoints)  # type: ignore[list-item, arg-type]
+    return Evaluation(
+        **_keel.evaluate(
+            files,
+            data,
+            split=split,
+            options={key: text_of(value) for key, value in data_options.items()},
+            views=tta,
+            resize=resize,
+            crop=crop,
+            precision=precision,
+            calibrated=calibrated,
+            batch=batch,
+            workers=workers,
+            max_bad=max_bad,
+            progress=progress,
+        )
+    )
