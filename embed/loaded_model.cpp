@@ -123,11 +123,14 @@ std::vector<NamedTensor> read_model_weights(const std::filesystem::path& path, s
 
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint) { return open_model(checkpoint).spec; }
 
+std::optional<ModelSpec> spec_in_header(const std::filesystem::path& file) {
+    if (onnx::is_onnx_file(file)) return std::nullopt;
+    const auto metadata = read_weights_metadata(file);
+    return is_checkpoint({metadata, {}}) ? std::optional(read_spec(metadata, file.string())) : std::nullopt;
+}
+
 OpenedModel open_model(const std::filesystem::path& checkpoint) {
-    if (!onnx::is_onnx_file(checkpoint)) {
-        const auto metadata = read_weights_metadata(checkpoint);
-        if (is_checkpoint({metadata, {}})) return {checkpoint, read_spec(metadata, checkpoint.string())};
-    }
+    if (auto spec = spec_in_header(checkpoint)) return {checkpoint, std::move(*spec)};
     CheckpointState state = load_model_state(checkpoint);
     ModelSpec spec = spec_of(state, checkpoint);
     return {checkpoint, std::move(spec), std::move(state)};

@@ -28,6 +28,10 @@ LoadedModel load_model(const std::filesystem::path& checkpoint);
 /// are another program's weights, which are all there is to go by. Throws as load_model() does.
 ModelSpec read_model_spec(const std::filesystem::path& checkpoint);
 
+/// Returns what a checkpoint of Keel, or a quantized model, says of itself, by its header; none of any other file of
+/// weights. Throws as read_model_spec() does.
+std::optional<ModelSpec> spec_in_header(const std::filesystem::path& file);
+
 /// A model's file that was opened: what it says of itself, and, where it had to be read whole for that, as another
 /// program's has to be, what was read, so that nobody reads it again.
 struct OpenedModel {

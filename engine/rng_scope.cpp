@@ -19,8 +19,13 @@ RngScope::RngScope(std::uint64_t seed, std::uint64_t epoch, std::vector<std::int
 
 RngScope::~RngScope() { current = before_; }
 
-std::vector<std::uint64_t> RngScope::next_keys(std::int64_t rows) {
+std::uint64_t RngScope::epoch() {
     if (current == nullptr) throw UsageError("[rng_scope] a random operator ran outside of any RngScope");
+    return current->epoch_;
+}
+
+std::vector<std::uint64_t> RngScope::next_keys(std::int64_t rows) {
+    const std::uint64_t epoch_now = epoch();
     const auto& samples = current->samples_;
     if (rows != static_cast<std::int64_t>(samples.size()))
         throw UsageError("[rng_scope] the scope names " + std::to_string(samples.size()) + " samples, the batch has " +
@@ -30,7 +35,7 @@ std::vector<std::uint64_t> RngScope::next_keys(std::int64_t rows) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
         const auto sample = static_cast<std::uint64_t>(samples[i]);
         const Philox4 words =
-            philox4x32({op, static_cast<std::uint32_t>(current->epoch_), static_cast<std::uint32_t>(sample),
+            philox4x32({op, static_cast<std::uint32_t>(epoch_now), static_cast<std::uint32_t>(sample),
                         static_cast<std::uint32_t>(sample >> 32)},
                        current->seed_ ^ (std::uint64_t{static_cast<std::uint32_t>(Draw::dropout)} << 56));
         keys[i] = (std::uint64_t{words[1]} << 32) | words[0];

@@ -19,6 +19,9 @@ public:
     /// another size.
     static std::vector<std::uint64_t> next_keys(std::int64_t rows);
 
+    /// Returns the epoch of this thread's scope. Throws UsageError outside of one.
+    static std::uint64_t epoch();
+
 private:
     std::uint64_t seed_, epoch_;
     std::vector<std::int64_t> samples_;

@@ -11,10 +11,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/pipeline/loader.h"
+#include "data/pipeline/sampler.h"
 #include "distributed/world.h"
 #include "models/model_spec.h"
 #include "train/distill/teacher_cache.h"
@@ -24,8 +27,8 @@
 
 namespace keel {
 
-/// Returns why answers of teachers cannot be kept from epoch to epoch, for people: an augmentation that shows a sample
-/// in another way each time. Empty: they can, of two views where images are mirrored.
+/// Returns why answers of teachers cannot be kept from epoch to epoch, for people: augmentations that show a sample in
+/// another way each time. Empty: they can, of two views where images are mirrored.
 std::string why_not_kept(const TrainConfig& config);
 
 /// Teachers of a run, and what they said so far.
@@ -37,30 +40,47 @@ public:
     Distillation(const Distillation&) = delete;
     Distillation& operator=(const Distillation&) = delete;
 
-    /// Returns (1 - teacher_weight) * labels + teacher_weight * distillation_loss() + hint_weight * attention_loss().
-    /// Keeps this object.
-    static std::shared_ptr<const Loss> loss(std::shared_ptr<Distillation> of, std::shared_ptr<const Loss> labels);
+    /// Returns (1 - teacher_weight) * labels + teacher_weight * distillation_loss() + hint_weight * attention_loss(),
+    /// which keeps `of`; `student` must outlive it. Throws UsageError where the student has no layer of the name of the
+    /// hint's.
+    static std::shared_ptr<const Loss> loss(const std::shared_ptr<const Distillation>& of,
+                                            std::shared_ptr<const Loss> labels, nn::Module& student);
 
-    /// Returns all that the teachers' part of the loss depends on, for checkpoints.
+    /// Returns a hash of all that answers depend on beside the images, for checkpoints.
     const std::string& identity() const;
-    /// What there is to say of them at the run's start, for people.
+    /// Returns what there is to say of the teachers at the run's start, for people.
     const std::vector<std::string>& notes() const;
 
     struct Asking {
-        std::function<bool()> stop{};                                        ///< asked between batches
+        std::function<bool()> stop{};                                           ///< asked between batches
         std::function<void(std::int64_t done, std::int64_t total)> progress{};  ///< of images, of all ranks
-        std::function<void(const std::string&)> remark{};                    ///< sentences
+        std::function<void(const std::string&)> note{}, remark{};               ///< take sentences, of warnings the 2nd
         std::function<void(const BadImage&)> on_bad_image{};
     };
     /// Asks the teachers about all training samples, where answers can be kept; each rank a part, all get all. What is
-    /// in the cache's file is not asked again. Returns false as soon as `stop` says so on one rank: what was said until
-    /// then is in the file. All ranks call this together. Throws what Loader and Teachers::answer() throw.
+    /// in the cache's file is not asked again. Returns false, on all ranks, as soon as `stop` says so on one: what was
+    /// said until then is in the file. All ranks call this together. Throws what Loader and Teachers::answer() throw.
     bool prepare(World& world, const Dataset& dataset, const Asking& asking);
 
+    /// Returns what the teachers say of a batch as the student sees it: what was kept of its samples, where that can
+    /// be, else what they answer. Called within the RngScope of the batch's forward pass.
+    TeacherAnswers answers(const Batch& batch) const;
+
+    const TrainConfig& config() const { return config_; }
+    const ModelSpec& student() const { return student_; }
+
 private:
-    friend class DistillationLoss;
-    struct Parts;
-    std::unique_ptr<Parts> parts_;
+    TeacherAnswers kept(const Batch& batch) const;
+    /// Asks about samples, whose rows it fills; false where `stop` says so.
+    bool ask(const Dataset& dataset, Slice samples, const Asking& asking);
+    /// Asks about a chunk of them on all ranks, which all have all rows then; false on all where one must stop.
+    bool ask_chunk(World& world, const Dataset& dataset, Slice chunk, const Asking& asking);
+
+    TrainConfig config_;
+    ModelSpec student_;
+    Teachers teachers_;
+    std::optional<TeacherCache> cache_;
+    std::vector<std::string> notes_;
 };
 
 }  // namespace keel

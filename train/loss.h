@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/pipeline/loader.h"
+#include "engine/nn/module.h"
 #include "engine/tensor.h"
 #include "train/train_config.h"
 
@@ -19,6 +20,11 @@ public:
     /// Returns a scalar that gradients flow from: the mean over what is known of the batch, 0 where nothing is.
     /// `logits` are {batch.n, labels}. Called on every rank for its own samples, from the thread that trains.
     virtual Tensor operator()(const Tensor& logits, const Batch& batch) const = 0;
+
+    /// Whether watch() is to be told of the forward passes that make the logits.
+    virtual bool watches() const { return false; }
+    /// Hears of each module's call, in the forward pass before the loss of its logits is asked for.
+    virtual void watch(const nn::ModuleCall&) const {}
 
     /// Returns what the loss itself has to learn, f32 leaves that require a gradient, under names that begin with
     /// "loss.". Their gradients are those of all samples of all ranks; checkpoints hold them.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include <fmt/core.h>
@@ -15,10 +16,19 @@
 #include "engine/safetensors.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "train/distillation.h"
+#include "train/image_size.h"
 #include "train/weighted_loss.h"
 
 namespace keel {
 namespace {
+
+/// The channels of the model that weights are taken of, where it is the same and some of them were pruned.
+std::map<std::string, std::int64_t> initial_widths(const TrainConfig& config) {
+    if (config.init.empty()) return {};
+    const std::optional<ModelSpec> init = spec_in_header(config.init);
+    return init && init->name == config.model ? init->options.widths : std::map<std::string, std::int64_t>{};
+}
 
 ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     ModelSpec spec;
@@ -27,6 +37,7 @@ ModelSpec spec_of(const TrainConfig& config, const Dataset& dataset) {
     spec.options.channels = config.channels > 0 ? config.channels : dataset.channels();
     spec.options.small_stem = config.small_stem;
     spec.options.dropout = config.dropout;
+    spec.options.widths = initial_widths(config);
     spec.image_size = config.image_size;
     spec.mean = config.mean;
     spec.std = config.std;
@@ -68,6 +79,9 @@ void load_initial(const std::string& file, const std::string& classifier, TrainS
     if (const std::string stem = fit_stem(own, weights); !stem.empty())
         state.changed.push_back(stem + ", made for images of " + std::to_string(state.spec.options.channels) +
                                 " channels");
+    if (const std::size_t narrower = state.spec.options.widths.size(); narrower > 0)
+        state.changed.push_back(fmt::format("{} groups of channels are narrower than {}'s, as pruning left them",
+                                            narrower, state.spec.name));
     state.skipped = load_into(own, weights, file, {.skippable = {classifier}, .skip_foreign = true});
     state.skipped.insert(state.skipped.end(), left_out.begin(), left_out.end());
 }
@@ -103,6 +117,12 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     require_channels(config, dataset);
     TrainState state;
     state.spec = spec_of(config, dataset);
+    if (config.image_size == 0) {
+        const ImageSides sides = image_sides(dataset);
+        const int size = default_image_size(config.model, state.spec.options, sides.largest);
+        state.spec.image_size = size;
+        state.chosen_size = chosen_size_text(size, sides);
+    }
     state.module = make_model(state.spec.name, state.spec.options, config.seed);
     const std::string classifier = find_model(state.spec.name).classifier;
     if (!config.init.empty()) load_initial(config.init, classifier, state);
@@ -112,6 +132,10 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     state.loss = loss ? std::move(loss) : make_loss(config, dataset);
     const auto weighted = [](const Sample& sample) { return sample.weight != 1; };
     if (std::ranges::any_of(dataset.samples(Split::train), weighted)) state.loss = weighted_loss(std::move(state.loss));
+    if (!config.teacher.empty()) {
+        state.distillation = std::make_shared<Distillation>(config, dataset, state.spec);
+        state.loss = Distillation::loss(state.distillation, std::move(state.loss), *state.module);
+    }
     state.optimizer.emplace(make_optimizer(config, *state.module, classifier));
     if (config.ema_decay > 0) state.ema.emplace(state.module->state(), config.ema_decay);
     state.schedule = make_schedule(config, ranks);
@@ -123,6 +147,8 @@ std::vector<Remark> TrainState::remarks(const Dataset& dataset, const DatasetOpt
     if (look)
         for (const Remark& remark : describe_images(dataset)) all.push_back(remark);
     for (const std::string& each : changed) all.push_back({false, "weights: " + each});
+    if (distillation)
+        for (const std::string& note : distillation->notes()) all.push_back({false, note});
     return all;
 }
 

@@ -17,6 +17,8 @@
 
 namespace keel {
 
+class Distillation;
+
 struct TrainState {
     ModelSpec spec;
     std::unique_ptr<nn::Module> module;
@@ -24,8 +26,10 @@ struct TrainState {
     std::optional<Ema> ema;
     ScheduleOptions schedule;
     std::shared_ptr<const Loss> loss;
-    std::vector<std::string> skipped;  ///< what of config.init was not taken over
-    std::vector<std::string> changed;  ///< what of it was made to fit, and how
+    std::shared_ptr<Distillation> distillation;  ///< whose teachers the loss asks; null: there are none
+    std::vector<std::string> skipped;            ///< what of config.init was not taken over
+    std::vector<std::string> changed;            ///< what of it was made to fit, and how
+    std::string chosen_size;                     ///< of the size of images, where it follows the data; else empty
 
     /// Returns what there is to say of the data that a run is made for, and of weights that were made to fit them;
     /// images are looked at where `look` says so. `options`: those that the data were opened with.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "data/pipeline/sampler.h"
@@ -20,6 +21,22 @@ void zero_grad(const std::vector<NamedTensor>& trained) {
     for (const NamedTensor& each : trained) each.tensor.set_grad({});
 }
 
+/// Images of class 0, and without any label.
+Batch black_batch(const ModelSpec& spec, std::int64_t images) {
+    const auto n = static_cast<std::size_t>(images);
+    Batch batch;
+    batch.n = batch.planned = images;
+    batch.image_size = static_cast<int>(spec.image_size);
+    batch.channels = static_cast<int>(spec.options.channels);
+    batch.images.assign(n * static_cast<std::size_t>(spec.image_size * spec.image_size * spec.options.channels), 0.0F);
+    batch.labels.assign(n, 0);
+    batch.targets.assign(n * static_cast<std::size_t>(spec.options.classes), 0.0F);
+    batch.indices.resize(n);
+    std::iota(batch.indices.begin(), batch.indices.end(), std::int64_t{0});
+    batch.names.resize(n);
+    return batch;
+}
+
 }  // namespace
 
 TrainStep::TrainStep(const TrainConfig& config, TrainState& train, DataParallel& parallel)
@@ -29,11 +46,17 @@ TrainStep::TrainStep(const TrainConfig& config, TrainState& train, DataParallel&
       precision_(precision_of(config.precision)),
       buffers_(*train.module) {}
 
+Tensor TrainStep::forward(const Tensor& images) {
+    std::optional<nn::ObserverScope> watch;
+    if (train_.loss->watches()) watch.emplace([this](const nn::ModuleCall& call) { train_.loss->watch(call); });
+    return (*train_.module)(images);
+}
+
 double TrainStep::run_micro_batch(const Batch& batch, Position at, bool counts, bool last) {
     const RngScope draws(config_.seed, static_cast<std::uint64_t>(at.epoch), draws_of(batch));
     const StatisticsScope statistics(parallel_.statistics(), counts);
     const PrecisionScope precision(precision_);
-    const Tensor loss = (*train_.loss)((*train_.module)(images_of(batch)), batch);
+    const Tensor loss = (*train_.loss)(forward(images_of(batch)), batch);
     const double value = loss.item() * static_cast<double>(batch.n);
     if (parallel_.world().is_single() && !std::isfinite(value)) return value;
     if (last) parallel_.begin();
@@ -49,6 +72,20 @@ void TrainStep::run_dummy(const Batch& like, Position at, bool last) {
     if (parallel_.statistics() == nullptr) own.emplace(*train_.module);
     run_micro_batch(dummy_batch(like, train_.spec.options.classes), at, false, last);
     if (own) own->restore();
+}
+
+void TrainStep::rehearse(std::int64_t images) {
+    buffers_.keep();
+    {
+        const Batch batch = black_batch(train_.spec, images);
+        const RngScope draws(config_.seed, 0, draws_of(batch));
+        const StatisticsScope statistics(nullptr, true);
+        const PrecisionScope precision(precision_);
+        const Tensor loss = (*train_.loss)(forward(images_of(batch)), batch);
+        backward(loss, Tensor::full(loss.dims(), 1, loss.dtype()));
+    }
+    zero_grad(train_.trained());
+    buffers_.restore();
 }
 
 double TrainStep::accumulate_shards(const Batch& batch, Position at) {

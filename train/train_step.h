@@ -34,6 +34,10 @@ public:
     /// is asked after the backward pass.
     Result run(const Batch& batch, Position at, double lr, const std::function<StepStatus()>& own_status);
 
+    /// Runs forward and backward of so many black images of this rank alone, for what they show of memory: weights,
+    /// statistics and gradients are as they were.
+    void rehearse(std::int64_t images);
+
     /// Returns what the configuration's precision means here: of maps, in all of the steps.
     Precision precision() const { return precision_; }
 
@@ -41,6 +45,8 @@ private:
     /// Returns the sum of the losses of this rank's samples; gradients are of all ranks' samples then.
     double accumulate_gradients(const Batch& batch, Position at);
     double accumulate_shards(const Batch& batch, Position at);
+    /// Returns the logits of images; a loss that watches hears of the layers.
+    Tensor forward(const Tensor& images);
     /// Runs forward and backward of a part of the batch, whose samples may be dummies that do not count; returns the
     /// sum of their losses.
     double run_micro_batch(const Batch& batch, Position at, bool counts, bool last);

@@ -11,18 +11,6 @@
 namespace keel {
 namespace {
 
-/// Returns the sum of scalars times constants.
-Tensor weighted_sum(const std::vector<Tensor>& terms, const std::vector<double>& weights) {
-    double sum = 0;
-    for (std::size_t i = 0; i < terms.size(); ++i) sum += weights[i] * terms[i].item();
-    const DType dtype = terms[0].dtype();
-    return record(Tensor::full({1}, sum, dtype), terms, [weights, dtype](const Tensor& diff_dst) {
-        Gradients gradients;
-        for (const double weight : weights) gradients.push_back(Tensor::full({1}, weight * diff_dst.item(), dtype));
-        return gradients;
-    });
-}
-
 /// How many labels, or classes, of a row are known.
 std::int64_t known_in(const Batch& batch, std::size_t row) {
     const std::vector<float>& targets = batch.soft_targets.empty() ? batch.targets : batch.soft_targets;
@@ -78,6 +66,17 @@ private:
 };
 
 }  // namespace
+
+Tensor weighted_sum(const std::vector<Tensor>& terms, const std::vector<double>& weights) {
+    double sum = 0;
+    for (std::size_t i = 0; i < terms.size(); ++i) sum += weights[i] * terms[i].item();
+    const DType dtype = terms[0].dtype();
+    return record(Tensor::full({1}, sum, dtype), terms, [weights, dtype](const Tensor& diff_dst) {
+        Gradients gradients;
+        for (const double weight : weights) gradients.push_back(Tensor::full({1}, weight * diff_dst.item(), dtype));
+        return gradients;
+    });
+}
 
 std::shared_ptr<const Loss> weighted_loss(std::shared_ptr<const Loss> loss) {
     return std::make_shared<WeightedLoss>(std::move(loss));

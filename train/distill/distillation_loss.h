@@ -9,8 +9,8 @@
 namespace keel {
 
 /// Returns the mean over the rows i, of weight weights[i] (empty: 1), of
-///   classes:  T^2 * sum_k q_k (log q_k - log p_k),  p = softmax(logits_i / T), q the mean of the teachers' softmax(z / T)
-///   labels:   T^2 * the mean over k of the same of the two outcomes of label k, with sigmoids in place of softmax
+///   classes:  T^2 * sum_k q_k (log q_k - log p_k),  p = softmax(logits_i / T), q the mean of the teachers' softmax(z /
+///   T) labels:   T^2 * the mean over k of the same of the two outcomes of label k, with sigmoids in place of softmax
 /// (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015). `teachers` {n, m * labels}, f32,
 /// are the logits of m teachers, one behind the other. A scalar {1} in the type of `logits`, made in double; gradients
 /// flow to the logits. Throws UsageError for dims that do not fit and a temperature that is not above 0.
