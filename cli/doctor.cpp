@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "distributed/mpi/launched.h"
+#include "engine/speed/node_file.h"
 
 namespace keel::cli {
 
@@ -36,6 +37,8 @@ Run add_doctor(CLI::App& app, const Globals& globals) {
             report.object["self_test"] = ranks.object;
             report.text += "\n" + ranks.text;
         }
+        // It takes a second, and is for keel estimate --node on another machine.
+        if (globals.json && world.is_single()) report.object["speed"] = speed::node_json(speed::measure_this_node());
         if (world.is_root()) print_result(globals, report.object, report.text);
         return kSuccess;
     };

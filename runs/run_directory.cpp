@@ -31,6 +31,7 @@ const std::vector<fs::path>& run_files() {
                                              "val_predictions.csv",
                                              "divergence.jsonl",
                                              "trace.json",
+                                             "spent.json",
                                              "report.html",
                                              "log.txt",
                                              "checkpoints/last.safetensors",
@@ -155,6 +156,8 @@ void RunDirectory::write_predictions(const std::string& csv) { write("val_predic
 
 void RunDirectory::write_trace(const std::string& json) { write("trace.json", json); }
 
+void RunDirectory::write_spent(const Json& spent) { write("spent.json", document(spent)); }
+
 void RunDirectory::write_events() {
     if (writes_) events_.emplace(path_ / "tensorboard");
 }
@@ -199,7 +202,7 @@ void RunDirectory::record_error(const std::string& message) {
     to_file.flush();
 }
 
-void RunDirectory::append_metrics(const Json& row) {
+void RunDirectory::append_metrics(const Json& row, const Json& more) {
     if (!writes_) return;
     std::string head, cells;
     for (const auto& [key, value] : row.items()) {
@@ -211,7 +214,9 @@ void RunDirectory::append_metrics(const Json& row) {
         cells += csv_cell(value);
     }
     metrics_csv_.add(cells + "\n", head + "\n");
-    metrics_jsonl_.add(line_of(row));
+    Json whole = row;
+    whole.update(more);
+    metrics_jsonl_.add(line_of(whole));
     if (events_) events_->add(row);
     write_waiting();
 }

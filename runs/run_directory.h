@@ -1,5 +1,5 @@
 // The folder of a training run: config.toml, machine.json, data.json, metrics.csv, metrics.jsonl, val_predictions.csv,
-// divergence.jsonl, trace.json, log.txt, report.html, checkpoints/ and tensorboard/.
+// divergence.jsonl, trace.json, spent.json, log.txt, report.html, checkpoints/ and tensorboard/.
 #pragma once
 
 #include <spdlog/logger.h>
@@ -46,6 +46,7 @@ public:
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path config_file() const { return path_ / "config.toml"; }
     std::filesystem::path divergence_file() const { return path_ / "divergence.jsonl"; }
+    std::filesystem::path spent_file() const { return path_ / "spent.json"; }
     Checkpoints checkpoints() const { return Checkpoints(path_ / "checkpoints"); }
 
     /// Replaces config.toml, and writes it again with a word where it is gone later. Throws IoError.
@@ -61,12 +62,15 @@ public:
     void write_data(const Json& data);
     /// Replaces trace.json.
     void write_trace(const std::string& json);
+    /// Replaces spent.json: what the run took so far (runs/energy/run_cost.h).
+    void write_spent(const Json& spent);
     /// From now on rows of metrics go to a new file in tensorboard/, too.
     void write_events();
 
     /// Adds a row to metrics.csv and metrics.jsonl and flushes. `row` is a flat object whose first key is "epoch", a
-    /// whole number; all rows of a run have the same keys in the same order. NaN is an empty cell and null.
-    void append_metrics(const Json& row);
+    /// whole number; all rows of a run have the same keys in the same order. NaN is an empty cell and null. `more` goes
+    /// to metrics.jsonl alone, whose rows may differ.
+    void append_metrics(const Json& row, const Json& more = Json::object());
 
     /// Adds a step that was not applied to divergence.jsonl.
     void record_divergence(const Json& step);

@@ -8,6 +8,9 @@
 #include <string>
 #include <utility>
 
+#include "engine/files.h"
+#include "engine/paths.h"
+#include "kernels/error.h"
 #include "kernels/parallel.h"
 #include "runs/predictions_file.h"
 
@@ -76,7 +79,48 @@ std::string score_text(const EpochReport& report) {
                  : fmt::format("{} undefined, so that the loss decides which epoch is best", name);
 }
 
+constexpr auto kBetweenSpent = std::chrono::minutes(1);  // a process that is killed loses so much of what it spent
+
+/// What the run took and is going to take, for a row of metrics.
+Json cost_of(const RunMeter& meter) {
+    const RunCost spent = meter.spent();
+    Json costs{{"spent_seconds", spent.seconds},
+               {"spent_core_hours", spent.core_hours},
+               {"spent_kwh", spent.kwh()},
+               {"kwh_estimated", spent.estimated}};
+    if (const auto price = price_of(spent.core_hours, spent.kwh(), meter.prices())) costs["spent_price"] = *price;
+    if (meter.prices().gco2_kwh > 0) costs["spent_gco2"] = spent.kwh() * meter.prices().gco2_kwh;
+    const auto to_come = meter.to_come();
+    costs["to_come_seconds"] = to_come ? Json(to_come->seconds) : Json(nullptr);
+    costs["to_come_core_hours"] = to_come ? Json(to_come->core_hours) : Json(nullptr);
+    costs["to_come_kwh"] = to_come ? Json(to_come->kwh()) : Json(nullptr);
+    return costs;
+}
+
 }  // namespace
+
+RunRecorder::RunRecorder(RunDirectory& directory, RunMeter* meter, bool resumes)
+    : directory_(directory), meter_(meter) {
+    if (meter == nullptr || !directory.writes()) return;
+    for (const std::string& note : meter->take_notes()) directory.log().info("{}", note);
+    try {
+        if (resumes && is_there(directory.spent_file()))
+            meter->add_before(read_cost(read_file(directory.spent_file(), 1 << 16), directory.spent_file().string()));
+    } catch (const Error& error) {
+        directory.log().warn("{}; what the run spent before does not count", error.what());
+    }
+}
+
+void RunRecorder::write_spent() {
+    if (meter_ == nullptr || !directory_.writes()) return;
+    spent_written_ = std::chrono::steady_clock::now();
+    directory_.write_spent(cost_json(meter_->spent(), meter_->prices()));
+    for (const std::string& note : meter_->take_notes()) directory_.log().warn("{}", note);
+}
+
+void RunRecorder::on_step(const StepReport&) {
+    if (meter_ != nullptr && std::chrono::steady_clock::now() - spent_written_ >= kBetweenSpent) write_spent();
+}
 
 void RunRecorder::on_resume(const ResumeReport& report) {
     if (directory_.writes())  // all ranks are told the same
@@ -108,12 +152,17 @@ void RunRecorder::on_epoch_trained(const EpochTrained& report) {
 }
 
 void RunRecorder::on_epoch(const EpochReport& report) {
-    directory_.append_metrics(row_of(report));
+    directory_.append_metrics(row_of(report), meter_ != nullptr ? cost_of(*meter_) : Json::object());
+    write_spent();
     std::string validation;
     if (report.predictions != nullptr)
         validation = fmt::format(", val loss {:.4f}, val {}", report.predictions->loss, score_text(report));
     directory_.log().info("epoch {}/{}: train loss {:.4f}, {:.1f} img/s{}", report.epoch, report.epochs,
                           report.train_loss, report.images_per_second, validation);
+    if (meter_ == nullptr) return;
+    const auto to_come = meter_->to_come();
+    directory_.log().info("spent: {}{}", cost_text(meter_->spent(), meter_->prices()),
+                          to_come && to_come->seconds > 0 ? "; to come: " + cost_text(*to_come, meter_->prices()) : "");
 }
 
 void RunRecorder::before_checkpoint() { directory_.require_own(); }
@@ -124,6 +173,7 @@ std::optional<StopRequest> RunRecorder::should_stop(double) {
 }
 
 void RunRecorder::on_checkpoint(const CheckpointReport& report) {
+    write_spent();
     if (!report.error.empty() && directory_.writes())
         directory_.log().error("step {} is not saved, what was saved before is kept: {}", report.step, report.error);
     if (report.predictions != nullptr) directory_.write_predictions(predictions_csv(*report.spec, *report.predictions));
@@ -135,6 +185,10 @@ void RunRecorder::on_skip(const SkippedStep& step) {
                               fmt::join(step.samples, ", "));
     directory_.record_divergence(
         {{"epoch", step.epoch}, {"step", step.step}, {"what", step.what}, {"lr", step.lr}, {"samples", step.samples}});
+}
+
+void RunRecorder::on_teachers_asked(const TeachersAsked& asked) {
+    if (directory_.writes() && !asked.note.empty()) directory_.log().info("{}", asked.note);
 }
 
 void RunRecorder::on_remark(const std::string& remark) {

@@ -109,6 +109,8 @@ T median(const std::vector<Usage>& rounds, T Usage::*member) {
 
 }  // namespace
 
+std::int64_t bytes_read_so_far() { return usage().read; }
+
 std::vector<InputRate> measure_input(const std::vector<std::unique_ptr<Dataset>>& datasets,
                                      const std::vector<std::string>& names, const InputMeasurement& what) {
     std::vector<Contender> contenders;

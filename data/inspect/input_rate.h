@@ -34,4 +34,7 @@ struct InputRate {
 std::vector<InputRate> measure_input(const std::vector<std::unique_ptr<Dataset>>& datasets,
                                      const std::vector<std::string>& names, const InputMeasurement& what);
 
+/// Returns the bytes that this process has read by calls so far, as far as the system counts.
+std::int64_t bytes_read_so_far();
+
 }  // namespace keel

@@ -27,6 +27,7 @@ struct Node {
     double l2, l3;              ///< bytes: of a core; of a socket
     double core_gbs, node_gbs;  ///< of memory: what one core reads and writes, what the socket does; 1e9 bytes a second
     double region_us = 1.5;     ///< from the end of one region of the team to the begin of the next
+    std::string like{};         ///< of this_node(): the node of the table that it is most like; else empty
 
     int lanes() const { return isa.includes(Isa::avx512) ? 16 : 8; }
 };

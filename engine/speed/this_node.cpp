@@ -94,6 +94,7 @@ Node this_node() {
     Node node = node_named(like());
     const std::string most_like = node.title;
     const int threads = thread_count();
+    node.like = node.name;
     node.name = "this";
     node.title = processor().brand + ", as " + most_like;
     node.isa = active_isa();

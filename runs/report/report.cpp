@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/files.h"
+#include "runs/report/costs.h"
 #include "runs/report/data_section.h"
 #include "runs/report/errors.h"
 #include "runs/report/page.h"
@@ -23,6 +24,7 @@ std::filesystem::path write_report(const std::filesystem::path& path, std::vecto
     if (run.predictions && !run.predictions->multi_label)
         body += section("Confusion", confusion_html(*run.predictions));
     if (run.predictions) body += section("Most confident errors", errors_html(run, data));
+    if (const std::string costs = costs_html(run); !costs.empty()) body += section("Cost", costs);
     body += section("Data", data_html(run));
     body += section("Configuration", config_html(run));
     body += section("Machine", machine_html(run));

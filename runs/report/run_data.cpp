@@ -17,6 +17,15 @@ namespace {
 
 constexpr std::uint64_t kConfigLimit = 1 << 20, kDataLimit = 1 << 26, kMetricsLimit = std::uint64_t{1} << 30;  // bytes
 
+Json read_object(const fs::path& file, std::uint64_t limit) {
+    if (!is_there(file)) return nullptr;
+    Json object = try_parse_json(read_file(file, limit));
+    if (!object.is_object()) throw InputError(fmt::format("[report] {} is no JSON object", file.string()));
+    return object;
+}
+
+}  // namespace
+
 Metrics read_metrics(const fs::path& file) {
     Metrics metrics;
     if (!is_there(file)) return metrics;
@@ -38,15 +47,6 @@ Metrics read_metrics(const fs::path& file) {
     for (auto& [key, column] : metrics.columns) column.resize(metrics.rows, kNaN);
     return metrics;
 }
-
-Json read_object(const fs::path& file, std::uint64_t limit) {
-    if (!is_there(file)) return nullptr;
-    Json object = try_parse_json(read_file(file, limit));
-    if (!object.is_object()) throw InputError(fmt::format("[report] {} is no JSON object", file.string()));
-    return object;
-}
-
-}  // namespace
 
 std::vector<double> Metrics::column(const std::string& key) const {
     const auto it = columns.find(key);
@@ -93,6 +93,8 @@ RunData read_run_data(const fs::path& path) {
     apply_toml(run.config, read_file(config, kConfigLimit), config.string());
     run.metrics = read_metrics(path / "metrics.jsonl");
     run.machine = read_object(path / "machine.json", kConfigLimit);
+    if (const fs::path file = path / "spent.json"; is_there(file))
+        run.spent = read_cost(read_file(file, kConfigLimit), file.string());
     run.data = read_object(path / "data.json", kDataLimit);
     if (const fs::path file = path / "val_predictions.csv"; is_there(file)) run.predictions = read_predictions(file);
     return run;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/json.h"
+#include "runs/energy/run_cost.h"
 #include "runs/predictions_file.h"
 #include "train/train_config.h"
 
@@ -27,12 +28,17 @@ struct Metrics {
     bool has(const std::string& key) const;  ///< with a number in it
 };
 
+/// Reads the rows that a run wrote to metrics.jsonl; none where there is no such file. Throws InputError that names it
+/// where it is malformed, IoError.
+Metrics read_metrics(const std::filesystem::path& file);
+
 struct RunData {
     std::filesystem::path path;
     std::string name;  ///< the folder's
     TrainConfig config;
     Metrics metrics;
     Json machine;                                  ///< null where there is none
+    std::optional<RunCost> spent;                  ///< none in older runs
     Json data;                                     ///< what was found and used (data.json); null in older runs
     std::optional<StoredPredictions> predictions;  ///< of the validation split, by the best checkpoint
 

@@ -83,6 +83,7 @@ std::string Progress::text(Time now) const {
     if (done_ > first_done_ && total_ > done_)
         facts += "  ETA " +
                  left_text(elapsed * static_cast<double>(total_ - done_) / static_cast<double>(done_ - first_done_));
+    if (!fact_.empty()) facts += "  " + fact_;
     if (!options_.terminal) return label_ + "  " + facts;
 
     // One column stays free: a character in the last one would wrap the line on some terminals.

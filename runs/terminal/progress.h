@@ -8,6 +8,7 @@
 #include <limits>
 #include <ostream>
 #include <string>
+#include <utility>
 
 namespace keel {
 
@@ -38,6 +39,9 @@ public:
     void update(std::int64_t done, std::int64_t total, double loss = std::numeric_limits<double>::quiet_NaN(),
                 double images_per_second = std::numeric_limits<double>::quiet_NaN());
 
+    /// What stands behind all else of the line from the next update() on.
+    void append(std::string fact) { fact_ = std::move(fact); }
+
     /// Writes the last state if it is not on the screen yet, and ends the line. update() may follow and begins another.
     void finish();
 
@@ -48,7 +52,7 @@ private:
     void write(Time now);
 
     std::ostream& out_;
-    std::string label_;
+    std::string label_, fact_;
     ProgressOptions options_;
     std::int64_t first_done_ = -1, done_ = 0, total_ = 0;
     double loss_ = 0.0, images_per_second_ = 0.0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
+#include "tune/search_line.h"
 
 using namespace keel::test;
 
@@ -37,6 +39,14 @@ public:
             fs::create_directories(pack);
             fs::copy_file(index.path(), pack + "/index.keelpack");
         }
+        for (const auto& search : fs::directory_iterator(KEEL_CORPUS "/search")) {
+            std::istringstream lines(read_text(search.path().string()));
+            const bool raw = search.path().stem().string().starts_with("raw_");
+            std::string text;
+            for (std::string line; std::getline(lines, line);) text += raw ? line + "\n" : keel::tune::hashed_line(line);
+            write_text(folder_ / ("search/" + search.path().stem().string() + "/tune.jsonl"), text);
+        }
+        write_text(folder_ / "base.toml", "model = \"resnet20\"\ndata = \"phantom:nowhere\"\n");
         write_text(folder_ / "onnx/external_link.onnx", read_text(KEEL_CORPUS "/onnx/external_link.onnx"));
         fs::create_symlink(KEEL_CORPUS "/onnx/good.onnx", folder_ / "onnx/link.bin");
         write_text(folder_ / "lists/images/a.png", "");
@@ -252,8 +262,14 @@ std::vector<Row> predictions() {
 }
 
 std::vector<Row> configurations() {
+    const auto estimate = [](const std::string& option, const std::string& value) {
+        return Arguments{"estimate", "--model", "resnet20", "--data", "medmnist:@npz/good.npz", option, value};
+    };
     const auto scale = [](const std::string& option, const std::string& file) {
         return Arguments{"scale", "--model", "resnet20", option, file};
+    };
+    const auto fit = [](const std::string& option, const std::string& value) {
+        return Arguments{"fit", "--checkpoint", "%model", "--data", "folder:%nothing", "--out", "%out", option, value};
     };
     return {
         {config("%missing.toml"), 5, "No such file or directory"},
@@ -306,6 +322,28 @@ std::vector<Row> configurations() {
          2,
          "not in {f32,bf16,auto}"},
         {{"bench", "--model", "resnet20", "--mode", "infer", "--precision", "bf16;f32"}, 2, "not in {f32,bf16,auto}"},
+        {fit("--max-mb", "nan"), 2, "wanted a number above 0, or a multiple of the checkpoint's"},
+        {fit("--min-images-per-second", "4xx"), 2, "wanted a number above 0, or a multiple of the checkpoint's"},
+        {fit("--keep", "1.5"), 2, "wanted numbers between 0 and 1"},
+        {fit("--try", "int8,luck"), 2, "wanted ways of precision, int8"},
+        {estimate("--node", "%missing.json"), 5, "No such file or directory"},
+        {estimate("--node", "@costs/node_list.json"), 3, "wanted an object of JSON, as keel doctor --json prints it"},
+        {estimate("--node", "@costs/node_deep.json"), 3, "wanted an object of JSON, as keel doctor --json prints it"},
+        {estimate("--node", "@costs/node_binary.json"), 3, "wanted an object of JSON, as keel doctor --json prints it"},
+        {estimate("--node", "@costs/node_no_cores.json"), 3, "wanted cores, as keel doctor --json prints it"},
+        {estimate("--node", "@costs/node_half_core.json"), 3, "wanted a whole number of cores"},
+        {estimate("--node", "@costs/node_negative.json"), 3, "wanted a number above 0"},
+        {estimate("--node", "@costs/node_huge.json"), 3, "wanted a number above 0"},
+        {estimate("--node", "@costs/node_text.json"), 3, "wanted a number above 0"},
+        {estimate("--node", "@costs/node_isa.json"), 3, "unknown ISA"},
+        {estimate("--node", "@costs/node_like.json"), 3, "as the processor, got 'pentium'"},
+        {estimate("--power-file", "%missing"), 5, "No such file or directory"},
+        {estimate("--power-file", "@costs/watts_negative.txt"), 3, "wanted a power of 0 to 1 MW"},
+        {estimate("--power-file", "@costs/watts_unit.txt"), 3, "wanted a power of 0 to 1 MW"},
+        {estimate("--power-file", "@costs/watts_nan.txt"), 3, "wanted a power of 0 to 1 MW"},
+        {estimate("--power-file", "@costs/watts_long.txt"), 3, "bytes that are allowed"},
+        {estimate("--price-kwh", "-1"), 2, "price_kwh must be a number at least 0, not -1"},
+        {estimate("--image-size", "5"), 2, "image_size must be 0 or a whole number 8 to 4096, not 5"},
         {{"doctor", "--tuning", "@tuning/text.json"}, 3, "wanted the choices of convolution kernels"},
         {{"doctor", "--tuning", "@toml/binary.toml"}, 3, "wanted the choices of convolution kernels"},
     };
@@ -336,8 +374,10 @@ TEST_CASE("Hostile input ends with its code and its message, which the documenta
     SECTION("checkpoints") { check(checkpoints(), scratch); }
     SECTION("files of torch.save") { check(hostile_torch_files(), scratch); }
     SECTION("ONNX files") { check(hostile_onnx_files(), scratch); }
+    SECTION("teachers and pruned models") { check(hostile_small_models(), scratch); }
     SECTION("data sets") { check(data_sets(), scratch); }
     SECTION("tables") { check(tables(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }
+    SECTION("searches") { check(hostile_searches(), scratch); }
     SECTION("configurations") { check(configurations(), scratch); }
 }

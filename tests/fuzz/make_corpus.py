@@ -14,6 +14,7 @@ from corpus_images import images
 from corpus_models import graphs, weights
 from corpus_onnx import onnx_files
 from corpus_torch import shard_indexes, torch_files
+from corpus_tune import searches, spaces
 
 ROOT = pathlib.Path(sys.argv[1])
 
@@ -367,4 +368,31 @@ onnx_files(put)
 graphs(put)
 tuning()
 frames()
+def costs():
+    """Nodes of keel estimate --node, what runs spent, power files."""
+    node = {"cpu": "x", "like": "ice_lake", "isa": "avx512", "cores": 8, "ghz": 2.0, "gflops": 500.0, "memory_gbs": 50.0,
+            "core_memory_gbs": 10.0, "region_us": 2.0, "memory_bytes": 64000000000}
+    put("costs", "node.json", json.dumps({"speed": node, "warnings": []}))
+    for name, change in [("no_cores", {"cores": None}), ("half_core", {"cores": 2.5}), ("no_gflops", {"gflops": 0}),
+                         ("negative", {"memory_gbs": -3}), ("huge", {"gflops": 1e300}), ("text", {"cores": "8"}),
+                         ("isa", {"isa": "abacus"}), ("like", {"like": "pentium"})]:
+        put("costs", f"node_{name}.json", json.dumps({"speed": {**node, **change}}))
+    put("costs", "node_list.json", "[]")
+    put("costs", "node_deep.json", "[" * 100000)
+    put("costs", "node_binary.json", bytes(range(256)))
+    put("costs", "spent.json", json.dumps({"seconds": 12.5, "core_hours": 0.1, "kwh": 0.2, "kwh_estimated": True,
+                                           "energy_source": "estimate", "processes": 2}))
+    put("costs", "watts.txt", "215.3 W\n")
+    put("costs", "watts_negative.txt", "-3")
+    put("costs", "watts_unit.txt", "3 horses")
+    put("costs", "watts_nan.txt", "nan")
+    put("costs", "watts_long.txt", "1" * 5000)
+    put("costs", "cpus.txt", "0,28-31")
+
+
 scale()
+costs()
+for name, text in spaces().items():
+    put("space", name, text)
+for name, text in searches().items():
+    put("search", name, text)

@@ -1,0 +1,73 @@
+#include "train/image_size.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "graph/build/trace.h"
+#include "kernels/error.h"
+
+namespace keel {
+namespace {
+
+constexpr int kSmallStemBelow = 64;  // pixels, see ModelOptions::small_stem
+constexpr int kSmallStemOddFrom = 2 * kSmallStemBelow;
+
+/// Whether maps of the network are somewhere smaller than a window, which its modules refuse.
+bool takes(nn::Module& module, int side, std::int64_t channels) {
+    try {
+        graph::trace(module, side, side, channels);
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+/// Whether the architecture has a stem that small images are given another for.
+bool has_large_stem(const std::string& model) {
+    return !model.starts_with("vgg") && model != "resnet20" && model != "resnet56";
+}
+
+}  // namespace
+
+int default_image_size(const std::string& model, const ModelOptions& options, int side) {
+    if (side <= 0 || side >= kUsualImageSize) return kUsualImageSize;
+    const auto module = make_blank_model(model, options);
+    for (const int size : std::array{side, 28, 32, 64, 128})
+        if (size >= side && takes(*module, size, options.channels)) return size;
+    return kUsualImageSize;
+}
+
+std::string chosen_size_text(int size, const ImageSides& sides) {
+    if (size == kUsualImageSize) return "";
+    return fmt::format(
+        "image_size is {}: of {} training images looked at none is larger than {} pixels, and enlarging them costs "
+        "time "
+        "and memory for nothing; --image-size {} is the usual size",
+        size, sides.looked_at, sides.largest, kUsualImageSize);
+}
+
+std::vector<std::string> size_warnings(const ModelSpec& spec, const ImageSides& sides) {
+    std::vector<std::string> warnings;
+    const auto size = static_cast<int>(spec.image_size);
+    const bool large_stem = has_large_stem(spec.name);
+    if (sides.largest > 0 && size >= 2 * sides.largest && size > kSmallStemBelow)
+        warnings.push_back(
+            fmt::format("image_size {} enlarges images of {} pixels, which takes {:.0f} times the time and the memory "
+                        "that their own size does: --image-size {}",
+                        size, sides.largest, static_cast<double>(size) * size / (1.0 * sides.largest * sides.largest),
+                        std::max(sides.largest, 28)));
+    if (spec.options.small_stem && large_stem && size >= kSmallStemOddFrom)
+        warnings.push_back(
+            fmt::format("small_stem is for images under {} pixels: at image_size {} it makes maps of 16 times as many "
+                        "pixels as the usual stem, and takes as many times the time and the memory",
+                        kSmallStemBelow, size));
+    if (!spec.options.small_stem && large_stem && size < kSmallStemBelow)
+        warnings.push_back(
+            fmt::format("the usual stem leaves maps of {} pixels of images of {}: --small-stem keeps more of them",
+                        (size + 3) / 4, size));
+    return warnings;
+}
+
+}  // namespace keel
