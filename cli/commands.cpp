@@ -4,14 +4,18 @@
 
 namespace keel::cli {
 
-AddCommand add_train, add_eval, add_threshold, add_score, add_predict, add_quantize, add_report, add_compare,
-    add_data_info, add_data_check, add_data_pack, add_data_bench, add_data_synth, add_import, add_export, add_launch,
-    add_models, add_bench, add_scale, add_serve, add_doctor;
+AddCommand add_train, add_estimate, add_distill, add_prune, add_eval, add_threshold, add_score, add_predict,
+    add_quantize, add_report, add_compare, add_tune, add_fit, add_data_info, add_data_check, add_data_pack,
+    add_data_bench, add_data_synth, add_import, add_export, add_launch, add_models, add_bench, add_scale, add_serve,
+    add_doctor;
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{
         {"train", "train a model, or go on with a run", add_train},
+        {"estimate", "say what a run is going to take before it does: time, memory, disk, energy, price", add_estimate},
         {"eval", "score a checkpoint on a data set", add_eval},
+        {"distill", "train a model that learns from others as well", add_distill},
+        {"prune", "take the channels of a checkpoint that matter least, which leaves a smaller model", add_prune},
         {"threshold", "choose thresholds of yes and no on validation data, and calibrate probabilities", add_threshold},
         {"score",
          "judge anybody's predictions of NIH's images: AUROC with intervals, average precision, F1, calibration",
@@ -21,6 +25,8 @@ const std::vector<Command>& commands() {
         {"import", "turn another program's weights into a checkpoint", add_import},
         {"export", "write a model for other programs: weights, or ONNX", add_export},
         {"quantize", "turn a checkpoint into an int8 model", add_quantize},
+        {"tune", "search for the best configuration under a budget of trials, core hours, time or energy", add_tune},
+        {"fit", "find the most accurate model that keeps to limits of speed, size and memory", add_fit},
         {"report", "write report.html of a run again, as keel train does at its end", add_report},
         {"compare", "lay several runs side by side on one page", add_compare},
         {"data",

@@ -28,7 +28,8 @@ namespace {
 
 struct TrainArguments {
     std::string resume;
-    bool force = false, oversubscribe = false;
+    double max_memory = 0;  // GB
+    bool force = false, force_memory = false, oversubscribe = false, distilling = false;
     RankGuardOptions guard;
 };
 
@@ -119,16 +120,16 @@ RunDirectory open_directory(const TrainConfig& config, ExistingRun existing, con
 /// Trains in a directory that is open. `observers` are those of the trainer.
 int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
              const TrainArguments& options, const Globals& globals, World& world, Trainer& trainer,
-             TrainObservers& observers) {
+             TrainObservers& observers, RunMeter& meter) {
     const auto warn = [&](const std::string& line) { directory.log().warn("{}", line); };
     const PatienceScope patience(config.io_patience, warn);
     // One asks for all: a thousand ranks that ask are an attack on Slurm's controller.
     const TimeLimit limit = world.is_root() ? read_time_limit(config.time_limit, warn) : TimeLimit();
-    RunRecorder recorder(directory);
-    TrainProgress progress(globals.quiet || !world.is_root());
+    RunRecorder recorder(directory, &meter, !options.resume.empty());
+    TrainProgress progress(globals.quiet || !world.is_root(), &meter);
     StepTrace trace(world, directory, config.trace_steps);
     StopObserver stop(limit, world.is_root() ? warn : Remarks());
-    observers = TrainObservers({&progress, &recorder, &trace, &stop});
+    observers = TrainObservers({&meter, &progress, &recorder, &trace, &stop});
     if (checkpoint) {
         for (const std::string& refused : checkpoint->refused) directory.log().warn("{}", refused);
         trainer.resume(checkpoint->state, checkpoint->file, options.force);
@@ -144,9 +145,13 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     const int code = log_end(result, directory);
     if (!world.is_root()) return code;
     if (result.end != TrainEnd::paused) report(directory);
-    print_result(
-        globals, to_json(result),
-        fmt::format("{} epochs, {} steps; best checkpoint: {}\n", result.epochs, result.steps, result.best.string()));
+    const RunCost spent = meter.spent();
+    directory.write_spent(cost_json(spent, meter.prices()));
+    Json json = to_json(result);
+    json["spent"] = cost_json(spent, meter.prices());
+    print_result(globals, json,
+                 fmt::format("{} epochs, {} steps; best checkpoint: {}\nspent: {}\n", result.epochs, result.steps,
+                             result.best.string(), cost_text(spent, meter.prices())));
     return code;
 }
 
@@ -157,7 +162,9 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
         throw UsageError("[train] --resume auto wants the run's folder: --out, by flag, --set or --config");
     auto lease = resuming ? lease_to_resume(out, world) : nullptr;
     auto checkpoint = checkpoint_to_resume(options, out, world);
-    const TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
+    TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
+    if (options.distilling && config.teacher.empty())
+        throw UsageError("[distill] --teacher FILE is required, by flag, --set or --config");
     for (const std::string& note : take_threads({config.threads, options.oversubscribe, globals.bind}, config.workers,
                                                 {globals.threads, globals.core_notes}, world))
         if (world.is_root()) spdlog::warn("{}", note);
@@ -167,11 +174,17 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
                                                  : ExistingRun::refuse;
     if (world.is_root()) require_allowed(config.out, existing);
     // Data and weights that cannot be trained on leave no folder behind, and an older run as it was.
+    RunMeter meter(world, config);
     TrainObservers observers({});
     Trainer trainer(config, observers, world);
+    config = trainer.config();
+    NodeMemory memory = node_memory(world, trainer.memory_need());
+    limit_memory(memory, static_cast<std::int64_t>(1e9 * options.max_memory));
+    require_memory(memory, config.batch_size, options.force_memory);
     RunDirectory directory = open_directory(config, existing, globals, world, std::move(lease));
     try {
-        return train_in(directory, config, std::move(checkpoint), options, globals, world, trainer, observers);
+        if (world.is_root()) directory.log().info("{}", memory_need_text(memory));
+        return train_in(directory, config, std::move(checkpoint), options, globals, world, trainer, observers, meter);
     } catch (const std::exception& error) {
         directory.record_error(error.what());
         if (directory.writes()) report(directory);
@@ -179,16 +192,19 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
     }
 }
 
-}  // namespace
-
-Run add_train(CLI::App& app, const Globals& globals) {
+/// keel train and keel distill, which does the same and wants teachers.
+Run add_training(CLI::App& app, const Globals& globals, bool distilling) {
     const auto options = std::make_shared<TrainArguments>();
+    options->distilling = distilling;
     add_train_options(app);
     add_text(app, "--resume", options->resume, "auto|FILE",
              "Go on with the run in --out: auto (its newest checkpoint that verifies, or from the start) or a "
              "checkpoint file");
     add_flag(app, "--force", options->force,
              "Replace a run that is in --out already; with --resume: go on though options that matter have changed");
+    add_number(app, "--max-memory", options->max_memory, at_least(0),
+               "GB that the run's processes on a node may take; a run that needs more is refused; 0: what is free");
+    add_flag(app, "--force-memory", options->force_memory, "Begin though the run needs more memory than is free");
     add_number(app, "--start-limit", options->guard.start, from_to(0, 86400),
                "Several ranks: seconds within which all must have started; 0: no limit");
     add_number(app, "--heartbeat", options->guard.silence, from_to(0, 3600),
@@ -202,5 +218,11 @@ Run add_train(CLI::App& app, const Globals& globals) {
         return guarded(options->guard, [&](World& world) { return run(app, *options, globals, world); });
     };
 }
+
+}  // namespace
+
+Run add_train(CLI::App& app, const Globals& globals) { return add_training(app, globals, false); }
+
+Run add_distill(CLI::App& app, const Globals& globals) { return add_training(app, globals, true); }
 
 }  // namespace keel::cli

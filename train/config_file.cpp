@@ -272,6 +272,9 @@ void apply_text(TrainConfig& config, const std::string& key, const std::string& 
 void check_train_config(const TrainConfig& config) {
     for (const Row& option : train_options()) check_range(config, option);
     check_reading(config);
+    if (config.image_size > 0 && config.image_size < 8)
+        throw UsageError(
+            fmt::format("[config] image_size must be 0 or a whole number 8 to 4096, not {}", config.image_size));
     if (config.schedule == "step" && config.step_epochs == 0 && config.milestones.empty())
         throw UsageError("[config] schedule step wants step_epochs or milestones, neither came");
     for (std::size_t i = 1; i < config.milestones.size(); ++i)

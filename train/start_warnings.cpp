@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "data/inspect/info.h"
 #include "data/pipeline/label_groups.h"
@@ -12,6 +13,7 @@
 #include "engine/rng_scope.h"
 #include "engine/statistics_sync.h"
 #include "kernels/error.h"
+#include "train/image_size.h"
 #include "train/run_course.h"
 
 namespace keel {
@@ -41,7 +43,7 @@ void warn_of_batch_norm(const TrainConfig& config, const Dataset& dataset, const
     if (least_values_an_image(train.spec, *train.module).value_or(2) > 1) return;
     const std::string harm = fmt::format(
         "at image_size {} this model has maps of 1x1, where batch norm over a batch of one image leaves nothing of it",
-        config.image_size);
+        train.spec.image_size);
     if (images.full == 1)
         warnings.push_back(harm +
                            ": nothing is learnt through them; raise --batch-size (or --ghost-batch, or lower "
@@ -173,6 +175,7 @@ std::vector<std::string> start_warnings(const TrainConfig& config, const Dataset
     warn_of_options(config, dataset, warnings);
     warn_of_schedule(config, dataset, ranks, warnings);
     warn_of_batch_norm(config, dataset, train, ranks, warnings);
+    for (std::string& warning : size_warnings(train.spec, image_sides(dataset))) warnings.push_back(std::move(warning));
     return warnings;
 }
 

@@ -14,8 +14,9 @@ namespace keel {
 
 /// Returns a sentence for each, for people: labels that all training samples show, options that these
 /// data make no use of, a warm-up, decays or patience that the run is too short for, or has no validation for, samples
-/// that the sampler leaves out, and batch norms that some step of an epoch gives a single
-/// value a channel. `train` is put back as it was found. Throws UsageError where mixing finds no second image.
+/// that the sampler leaves out, batch norms that some step of an epoch gives a single value a channel, and a size or a
+/// stem that does not suit the images (train/image_size.h). `train` is put back as it was found. Throws UsageError
+/// where mixing finds no second image.
 std::vector<std::string> start_warnings(const TrainConfig& config, const Dataset& dataset, const TrainState& train,
                                         int ranks);
 

@@ -33,7 +33,8 @@ Options run_options() {
 
 Options network_options() {
     return {
-        {"image_size", &C::image_size, "pixels", from_to(8, 4096), "side of the network's input"},
+        {"image_size", &C::image_size, "pixels", from_to(0, 4096), "side of the network's input, at least 8",
+         "224, or the images' own where they are smaller"},
         {"channels", &C::channels, "", from_to(0, 32),
          "channels of the network's input: grey images become any number, RGB ones grey", "the data's"},
         {"small_stem", &C::small_stem, "", {}, "3x3 stem of stride 1 without max-pool, for images under 64 pixels"},
@@ -103,6 +104,46 @@ Options loss_options() {
     };
 }
 
+/// Models that a run learns from.
+Options teacher_options() {
+    return {
+        {"teacher",
+         &C::teacher,
+         "FILE,...",
+         {},
+         "trained models of the same labels to learn from as well, with commas "
+         "between: checkpoints, int8 models, ONNX models; several are an ensemble",
+         "none"},
+        {"teacher_weight", &C::teacher_weight, "", kFraction,
+         "teacher: share of the loss against its answers; the rest is that of the data's labels"},
+        {"temperature",
+         &C::temperature,
+         "",
+         {NumberRange{0, 1000, true, false}},
+         "teacher: logits are divided by it, its own and the student's"},
+        {"hint_weight", &C::hint_weight, "", at_least(0),
+         "teacher: weight of the distance of where both look, by the attention of a feature map", "no hints"},
+        {"hint_layer",
+         &C::hint_layer,
+         "LAYER",
+         {},
+         "teacher: the map of the model that is trained",
+         "its last feature map"},
+        {"teacher_layer",
+         &C::teacher_layer,
+         "LAYER",
+         {},
+         "teacher: the map of the first teacher",
+         "its last feature map"},
+        {"teacher_cache",
+         &C::teacher_cache,
+         "DIR",
+         {},
+         "teacher: where answers are kept for runs to come, of augmentations that mirror images at most",
+         "the run's folder"},
+    };
+}
+
 /// What a step may not do, what it computes in, and what is kept of it.
 Options step_options() {
     return {
@@ -110,7 +151,8 @@ Options step_options() {
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
          "steps in a row with NaN or Inf, none of them applied, that end the run with 4"},
-        {"precision", &C::precision, "", kPrecisions,
+        {"precision", &C::precision, "",
+         kPrecisions,
          "what maps and their gradients hold in steps; weights, sums and checkpoints are f32; auto: bf16 where the "
          "processor multiplies it, else f32"},
     };
@@ -280,6 +322,23 @@ Options loading_options() {
     };
 }
 
+/// What a run's time and energy are counted by.
+Options cost_options() {
+    return {
+        {"power_file",
+         &C::power_file,
+         "FILE",
+         {},
+         "a file of the node's power that something else keeps writing, as '215.3 W': energy is counted by it",
+         "RAPL, perf, or an estimate"},
+        {"package_watts", &C::package_watts, "W", at_least(0),
+         "power of a processor package at work (TDP), for where energy can only be estimated", "by its name"},
+        {"price_core_hour", &C::price_core_hour, "", at_least(0), "what a core costs for an hour", "not known"},
+        {"price_kwh", &C::price_kwh, "", at_least(0), "what a kilowatt-hour costs", "not known"},
+        {"gco2_kwh", &C::gco2_kwh, "g", at_least(0), "carbon dioxide of a kilowatt-hour", "not known"},
+    };
+}
+
 /// When a process saves, validates and stops, and what it writes.
 Options process_options() {
     return {
@@ -312,8 +371,8 @@ std::span<const Option<TrainConfig>> train_options() {
     static const Options options = [] {
         Options all;
         for (const auto group : {run_options, network_options, optimizer_options, schedule_options, loss_options,
-                                 step_options, rank_options, weights_options, image_options, loading_options,
-                                 reading_options, table_options, process_options})
+                                 teacher_options, step_options, rank_options, weights_options, image_options,
+                                 loading_options, reading_options, table_options, cost_options, process_options})
             for (const Option<C>& option : group()) all.push_back(option);
         return all;
     }();
@@ -335,11 +394,13 @@ std::span<const Option<TrainConfig>> image_reading_options() {
 }
 
 bool may_change_on_resume(std::string_view key) {
-    static constexpr std::string_view kFree[] = {"out",       "epochs",        "max_steps",   "workers",
-                                                 "prefetch",  "max_bad",       "patience",    "checkpoint_minutes",
-                                                 "threads",   "max_divergent", "time_limit",  "tensorboard",
-                                                 "overlap",   "elastic",       "trace_steps", "io_patience",
-                                                 "precision", "pause_after"};
+    static constexpr std::string_view kFree[] = {
+        "out",           "epochs",          "max_steps",     "workers",
+        "prefetch",      "max_bad",         "patience",      "checkpoint_minutes",
+        "threads",       "max_divergent",   "time_limit",    "tensorboard",
+        "overlap",       "elastic",         "trace_steps",   "io_patience",
+        "precision",     "pause_after",     "teacher_cache", "power_file",
+        "package_watts", "price_core_hour", "price_kwh",     "gco2_kwh"};
     return std::ranges::find(kFree, key) != std::end(kFree);
 }
 

@@ -22,8 +22,8 @@ struct TrainConfig : DatasetOptions {
     std::int64_t max_steps = 0;  ///< 0: no limit
     std::int64_t batch_size = 16;
 
-    int image_size = 224;
-    int channels = 0;  ///< 0: the data's
+    int image_size = 0;  ///< 0: 224, or the images' own where they are smaller (train/image_size.h)
+    int channels = 0;    ///< 0: the data's
     bool small_stem = false;
     double dropout = -1.0;  ///< negative: the architecture's own
 
@@ -50,8 +50,13 @@ struct TrainConfig : DatasetOptions {
     double focal_gamma = 2.0, focal_alpha = 0.25;  ///< alpha 0: positives and negatives weigh the same
     double asymmetric_gamma_pos = 0.0, asymmetric_gamma_neg = 4.0, asymmetric_margin = 0.05;
     double auc_margin = 1.0, auc_rate = 0.1;
-    double clip_norm = 0.0;  ///< 0: no clipping
-    double ema_decay = 0.0;  ///< 0: no EMA
+    std::string teacher;  ///< files, with commas between (train/distill/teachers.h); empty: none
+    double teacher_weight = 0.7, temperature = 2.0;
+    double hint_weight = 0.0;               ///< 0: no hints
+    std::string hint_layer, teacher_layer;  ///< empty: the last feature map
+    std::string teacher_cache;              ///< empty: the run's own folder
+    double clip_norm = 0.0;                 ///< 0: no clipping
+    double ema_decay = 0.0;                 ///< 0: no EMA
     int max_divergent = 3;
     std::string precision = "f32";
 
@@ -90,6 +95,9 @@ struct TrainConfig : DatasetOptions {
     int pause_after = 0;  ///< epochs; 0: no pause
     bool tensorboard = false;
     int trace_steps = 0;
+    std::string power_file;                                   ///< with watts that something else writes; empty: none
+    double package_watts = 0;                                 ///< for an estimate of energy; 0: by the processor's name
+    double price_core_hour = 0, price_kwh = 0, gco2_kwh = 0;  ///< 0: not known
     std::uint64_t seed = 0;
     int threads = 0;  ///< 0: thread_count()'s own default
 };

@@ -15,6 +15,7 @@
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
 #include "train/config_file.h"
+#include "train/distillation.h"
 #include "train/epoch_verdict.h"
 #include "train/loader_options.h"
 #include "train/ranked_evaluation.h"
@@ -69,6 +70,7 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
       parallel_(world != nullptr ? *world : *own_world_, config_, train_.trained(), train_.module->buffers()),
       step_(config_, train_, parallel_) {
     World& ranks = parallel_.world();
+    config_.image_size = static_cast<int>(train_.spec.image_size);
     fix_sums(config_.reproducible);
     if (config_.threads > 0 && thread_count() != config_.threads) set_thread_count(config_.threads);
     if (!config_.out.empty()) checkpoints_.emplace(std::filesystem::path(config_.out) / "checkpoints");
@@ -82,6 +84,8 @@ Trainer::Trainer(const TrainConfig& config, TrainObserver& observer, std::unique
     state_.seed = config_.seed;
     set_course();
     warnings_ = start_warnings(config_, *dataset_, train_, ranks.size());
+    if (train_.distillation) state_.teacher = train_.distillation->identity();
+    if (!train_.chosen_size.empty()) warnings_.insert(warnings_.begin(), train_.chosen_size);
     if (!isa_.note().empty()) warnings_.push_back(isa_.note());
     if (ranks.is_root())
         if (const std::string slow = imitation_warning(step_.precision()); !slow.empty())
@@ -351,7 +355,7 @@ TrainResult Trainer::run() {
          .warnings = warnings_});
     while (!done() && !pauses()) {
         try {
-            if (train_epoch() && finish_epoch()) continue;
+            if (ask_teachers() && train_epoch() && finish_epoch()) continue;
         } catch (const InputError&) {  // of the data: what was learnt from them before is good
             if (ends_together()) try_save(false, nullptr, SaveTries::patient);
             throw;

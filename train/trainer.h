@@ -16,6 +16,7 @@
 #include "train/computed_with.h"
 #include "train/data_parallel.h"
 #include "train/loss.h"
+#include "train/memory_need.h"
 #include "train/observer.h"
 #include "train/run_course.h"
 #include "train/train_config.h"
@@ -72,11 +73,17 @@ public:
     /// where that matters, or other data: UsageError, or with `force` a warning to the observer.
     void resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force = false);
 
+    /// Returns the memory that this process is going to need, drawn from steps of one and of two images, which leave
+    /// all as it was. Before run().
+    MemoryNeed memory_need();
+
     /// Trains to the end, or until an observer asks to stop; then the state is saved. Throws DivergedError where too
     /// many steps in a row are not finite, InputError where too many images cannot be read, StorageError where the
     /// data's storage does not answer for `io_patience` seconds, IoError where the last state cannot be saved.
     TrainResult run();
 
+    /// The configuration as it is run: what the data decide is settled.
+    const TrainConfig& config() const { return config_; }
     const ModelSpec& spec() const { return train_.spec; }
     /// The model as it is trained; its averaged weights, where there are any, are in the checkpoints.
     const nn::Module& module() const { return *train_.module; }
@@ -96,6 +103,8 @@ private:
     double seconds_needed() const;
     std::function<void(const BadImage&)> on_bad_image() const;
 
+    /// Asks the teachers, if there are some, what can be kept of them; false if the run must stop before that is done.
+    bool ask_teachers();
     /// Trains the rest of the current epoch; false if the run must stop before its end.
     bool train_epoch();
     /// Fetches the next batch of this rank, if the epoch has one; a rank that cannot read its data says so after the
@@ -161,6 +170,7 @@ private:
     double epoch_seconds_ = 0;
     std::int64_t epoch_images_ = 0;
     double longest_step_ = 0, save_seconds_ = 0;
+    bool teachers_asked_ = false;
     bool unsaved_ = false;  // the newest state that should be on the disk is not
     Clock::time_point saved_at_, step_start_ = Clock::now();
 };
