@@ -9,8 +9,8 @@ namespace keel::report {
 
 /// NaN interrupts the line.
 struct Series {
-    std::string name;  ///< shown where the pointer rests on a point
-    std::vector<double> x, y;
+    std::string name{};  ///< shown where the pointer rests on a point
+    std::vector<double> x{}, y{};
     int color = 0;       ///< from 0; repeats after 8
     bool faint = false;  ///< in the background
 };
@@ -25,7 +25,7 @@ struct Axis {
 
 struct Plot {
     Axis x, y;
-    std::vector<Series> series;
+    std::vector<Series> series{};
     int width = 480, height = 250;  ///< units of the drawing, which scales to the room there is
     bool points = true;             ///< marks points as well; never where there are more than 100 in a series
     bool diagonal = false;          ///< from corner to corner, what chance does to a ROC curve
