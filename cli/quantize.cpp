@@ -1,10 +1,7 @@
 // keel quantize
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <filesystem>
 #include <iostream>
 
 #include "cli/app.h"
@@ -18,12 +15,10 @@
 #include "graph/build/graph_file.h"
 #include "runs/quantize_text.h"
 #include "runs/terminal/progress.h"
-#include "train/evaluate.h"
+#include "train/quantized_model.h"
 
 namespace keel::cli {
 namespace {
-
-constexpr std::int64_t kLeastImages = 4;
 
 struct QuantizeArguments {
     std::string checkpoint, out, method = "auto";
@@ -35,31 +30,6 @@ struct QuantizeArguments {
     ReadingOptions reading{.split = "train", .batch_size = 10};
 };
 
-/// The first images of the shuffled split, in batches.
-std::vector<Tensor> load_images(const QuantizeArguments& o, const Dataset& dataset, const ModelSpec& spec,
-                                const Globals& globals) {
-    LoaderOptions loader = loader_options(o.reading, spec, "quantize");
-    const std::int64_t there = std::min(o.images, dataset.size(loader.split));
-    if (there < kLeastImages)
-        throw InputError(fmt::format("[quantize] wanted {} images at least, {} has {} {} images", kLeastImages,
-                                     o.reading.data, there, o.reading.split));
-    loader.batch_size =
-        std::min<std::int64_t>(loader.batch_size, there / kLeastImages);  // the last quarter is held out
-    loader.shuffle = true;
-    loader.seed = globals.seed.value_or(0);
-    Progress progress(std::cerr, "images", stderr_progress(globals.quiet));
-    Loader batches(dataset, loader);
-    std::vector<Tensor> images;
-    std::int64_t loaded = 0;
-    for (Batch batch; loaded < o.images && batches.next(batch);) {
-        images.push_back(images_of(batch));
-        loaded += batch.n;
-        progress.update(loaded, o.images);
-    }
-    progress.finish();
-    return images;
-}
-
 int run(const CLI::App& app, const QuantizeArguments& o, const Globals& globals) {
     const auto start = std::chrono::steady_clock::now();
     if (!o.force && is_taken(o.out))
@@ -67,7 +37,12 @@ int run(const CLI::App& app, const QuantizeArguments& o, const Globals& globals)
     const LoadedGraph model = load_graph(o.checkpoint);
     const ModelSpec& spec = model.spec;
     const auto dataset = open_data(app, o.reading, {o.checkpoint}, "quantize", telling_of(globals.quiet), false);
-    const std::vector<Tensor> batches = load_images(o, *dataset, spec, globals);
+    LoaderOptions loader = loader_options(o.reading, spec, "quantize");
+    loader.seed = globals.seed.value_or(0);
+    Progress progress(std::cerr, "images", stderr_progress(globals.quiet));
+    const std::vector<Tensor> batches = calibration_images(
+        *dataset, loader, o.images, [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
+    progress.finish();
     QuantizeOptions options;
     if (o.method != "auto") options.method = range_method_named(o.method);
     options.keep = o.keep;
@@ -79,15 +54,10 @@ int run(const CLI::App& app, const QuantizeArguments& o, const Globals& globals)
     });
     for (const std::string& warning : quantized.report.warnings)
         std::cerr << "keel quantize: warning: " << warning << '\n';
-    std::map<std::string, std::string> metadata{{"keel.ranges", std::string(name(quantized.report.method))},
-                                                {"keel.made_of", o.checkpoint}};
-    ModelSpec quantized_spec = spec;
-    if (quantized_spec.operating)
+    if (spec.operating)
         std::cerr << "keel quantize: thresholds are of the checkpoint, not of its int8 model: keel threshold measures "
                      "them on that\n";
-    quantized_spec.operating.reset();
-    write_spec(quantized_spec, metadata);
-    save_graph(o.out, quantized.graph, std::move(metadata));
+    save_quantized(o.out, spec, quantized, o.checkpoint);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const QuantizedFile file{.path = o.out,
                              .bytes = static_cast<std::int64_t>(InputFile(o.out).size()),
@@ -110,7 +80,7 @@ Run add_quantize(CLI::App& app, const Globals& globals) {
     add_flag(app, "--force", o->force, "Overwrite an existing file");
     add_choice(app, "--split", o->reading.split, {"train", "val", "test", kAllSplits},
                "Split that the images are taken of");
-    add_number(app, "--images", o->images, from_to(kLeastImages, 100000),
+    add_number(app, "--images", o->images, from_to(kLeastCalibrationImages, 100000),
                "Images to calibrate with; a quarter of them is held out to choose by");
     add_choice(app, "--method", o->method, {"auto", "minmax", "percentile", "mse", "kl"},
                "How ranges are made of the values seen; auto tries all on the images held out");

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -12,115 +10,20 @@
 
 #include "kernels/error.h"
 #include "kernels/parallel.h"
-#include "kernels/random.h"
+#include "runs/bootstrap.h"
 #include "runs/grouping.h"
 #include "train/threshold.h"
 
 namespace keel {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr std::size_t kMeasures = 3;  // AUROC, rate of false negatives, rate of false positives
-
-/// One label's known samples of one group, from the highest score down.
-struct Ranked {
-    std::vector<std::size_t> patients{};
-    std::vector<double> scores{};
-    std::vector<bool> positive{};
-    std::optional<double> threshold{};
-};
-
-/// The measures of weighted samples; a weight is how often its patient was drawn. NaN where undefined.
-std::array<double, kMeasures> measure(const Ranked& ranked, const std::vector<std::uint32_t>& weights) {
-    double positives = 0, negatives = 0, pairs = 0, missed = 0, alarms = 0;
-    for (std::size_t i = 0; i < ranked.scores.size();) {
-        double tied_positives = 0, tied_negatives = 0;
-        const double score = ranked.scores[i];
-        for (; i < ranked.scores.size() && ranked.scores[i] == score; ++i)
-            (ranked.positive[i] ? tied_positives : tied_negatives) += weights[ranked.patients[i]];
-        // Every negative here is beaten by the positives above it, and by half of those beside it.
-        pairs += tied_negatives * (positives + 0.5 * tied_positives);
-        positives += tied_positives;
-        negatives += tied_negatives;
-        if (!ranked.threshold) continue;
-        if (score >= *ranked.threshold)
-            alarms += tied_negatives;
-        else
-            missed += tied_positives;
-    }
-    const auto ratio = [](double part, double whole) { return whole > 0 ? part / whole : kNaN; };
-    return {ratio(pairs, positives * negatives), ranked.threshold ? ratio(missed, positives) : kNaN,
-            ranked.threshold ? ratio(alarms, negatives) : kNaN};
-}
-
-/// The q quantile of sorted values, linear between neighbours.
-double quantile(const std::vector<double>& sorted, double q) {
-    const double at = q * static_cast<double>(sorted.size() - 1);
-    const auto below = static_cast<std::size_t>(at);
-    const std::size_t above = std::min(below + 1, sorted.size() - 1);
-    return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
-/// The interval of the replicates' values, NaN where undefined.
-std::optional<Interval> interval_of(std::vector<double> values) {
-    const std::size_t all = values.size();
-    std::erase_if(values, [](double v) { return std::isnan(v); });
-    if (values.size() < 2 || 2 * values.size() < all) return std::nullopt;
-    std::ranges::sort(values);
-    return Interval{quantile(values, 0.025), quantile(values, 0.975)};
-}
-
-/// Numbers the patients; an image of nobody known is a patient of its own.
-struct Patients {
-    std::vector<std::size_t> of_sample;
-    std::size_t count = 0;
-};
-
-Patients number_patients(const std::vector<std::string>& names, std::size_t samples) {
-    Patients patients;
-    std::unordered_map<std::string, std::size_t> numbers;
-    for (std::size_t i = 0; i < samples; ++i) {
-        if (names.empty() || names[i].empty()) {
-            patients.of_sample.push_back(patients.count++);
-            continue;
-        }
-        const auto [entry, added] = numbers.emplace(names[i], patients.count);
-        if (added) ++patients.count;
-        patients.of_sample.push_back(entry->second);
-    }
-    return patients;
-}
-
-/// How often each patient is drawn in one replicate.
-std::vector<std::uint32_t> draw(std::size_t patients, std::uint64_t seed, std::uint64_t replicate) {
-    Random random(seed, Draw::bootstrap, replicate);
-    std::vector<std::uint32_t> times(patients);
-    for (std::size_t i = 0; i < patients; ++i) ++times[random.below(static_cast<std::uint32_t>(patients))];
-    return times;
-}
-
 /// All groups of one attribute, ready to be measured again and again.
 struct Measured {
-    std::vector<Ranked> ranked;                                  // {groups, labels}
-    std::vector<std::array<std::vector<double>, kMeasures>> at;  // of each, of each replicate
+    std::vector<RankedSamples> ranked;                                 // {groups, labels}
+    std::vector<std::array<std::vector<double>, kRankedMeasures>> at;  // of each, of each replicate
 };
 
-Ranked rank(const LabelColumn& column, const std::vector<std::size_t>& members, const Patients& patients,
-            const std::optional<double>& threshold) {
-    std::vector<std::size_t> order;
-    for (const std::size_t i : members)
-        if (!(column.targets[i] < 0)) order.push_back(i);
-    std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return column.scores[a] > column.scores[b]; });
-    Ranked ranked{.threshold = threshold};
-    for (const std::size_t i : order) {
-        ranked.patients.push_back(patients.of_sample[i]);
-        ranked.scores.push_back(column.scores[i]);
-        ranked.positive.push_back(column.targets[i] > 0.5F);
-    }
-    return ranked;
-}
-
-Measured bootstrap(std::vector<Ranked> ranked, std::size_t patients, const SubgroupOptions& o) {
+Measured bootstrap(std::vector<RankedSamples> ranked, std::size_t patients, const SubgroupOptions& o) {
     Measured measured{std::move(ranked), {}};
     const auto replicates = static_cast<std::size_t>(o.replicates);
     measured.at.resize(measured.ranked.size());
@@ -128,10 +31,11 @@ Measured bootstrap(std::vector<Ranked> ranked, std::size_t patients, const Subgr
         for (auto& values : entry) values.resize(replicates);
     parallel_for(o.replicates, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t r = begin; r < end; ++r) {
-            const std::vector<std::uint32_t> weights = draw(patients, o.seed, static_cast<std::uint64_t>(r));
+            const std::vector<std::uint32_t> weights = draw_patients(patients, o.seed, static_cast<std::uint64_t>(r));
             for (std::size_t k = 0; k < measured.ranked.size(); ++k) {
-                const auto values = measure(measured.ranked[k], weights);
-                for (std::size_t m = 0; m < kMeasures; ++m) measured.at[k][m][static_cast<std::size_t>(r)] = values[m];
+                const auto values = measure_ranked(measured.ranked[k], weights);
+                for (std::size_t m = 0; m < kRankedMeasures; ++m)
+                    measured.at[k][m][static_cast<std::size_t>(r)] = values[m];
             }
         }
     });
@@ -147,15 +51,15 @@ bool enough(const GroupScore& score, std::size_t m) {
     return m == 0 ? !score.too_few() : m == 1 ? !score.few_positives : !score.few_negatives;
 }
 
-GroupScore score_group(const Ranked& ranked, const std::array<std::vector<double>, kMeasures>& replicates,
+GroupScore score_group(const RankedSamples& ranked, const std::array<std::vector<double>, kRankedMeasures>& replicates,
                        const SubgroupOptions& o) {
     GroupScore score;
     for (const bool positive : ranked.positive) ++(positive ? score.positives : score.negatives);
     score.few_positives = score.positives < o.fewest;
     score.few_negatives = score.negatives < o.fewest;
     const std::size_t patients = ranked.patients.empty() ? 0 : *std::ranges::max_element(ranked.patients) + 1;
-    const auto values = measure(ranked, std::vector<std::uint32_t>(patients, 1));
-    for (std::size_t m = 0; m < kMeasures; ++m) {
+    const auto values = measure_ranked(ranked, std::vector<std::uint32_t>(patients, 1));
+    for (std::size_t m = 0; m < kRankedMeasures; ++m) {
         if (std::isnan(values[m])) continue;
         estimate(score, m) = {values[m], interval_of(replicates[m])};
     }
@@ -189,10 +93,10 @@ std::optional<Gap> gap_of(const Measured& measured, std::vector<Group>& groups, 
 Subgroups compare(const SubgroupInput& input, const GroupBy& by, const Patients& patients, const SubgroupOptions& o) {
     const Grouping grouping = group_samples(input.attribute_names, input.attributes, by);
     const std::size_t labels = input.labels.size();
-    std::vector<Ranked> all;
+    std::vector<RankedSamples> all;
     for (const auto& members : grouping.members)
         for (std::size_t k = 0; k < labels; ++k)
-            all.push_back(rank(input.columns[k], members, patients, input.thresholds[k]));
+            all.push_back(rank_samples(input.columns[k], members, patients, input.thresholds[k]));
     const Measured measured = bootstrap(std::move(all), patients.count, o);
     Subgroups result{.by = by, .no_numbers = grouping.no_numbers};
     for (std::size_t g = 0; g < grouping.names.size(); ++g) {
