@@ -54,12 +54,16 @@ std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec,
     return dataset;
 }
 
+DatasetOptions data_options(const CLI::App& app, const std::string& spec, const std::string& checkpoint) {
+    DatasetOptions base = options_for(trained_on(checkpoint), spec);
+    static_cast<ImageReading&>(base) = reading_of(checkpoint);
+    return read_dataset_options(app, base);
+}
+
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const ReadingOptions& o,
                                    const std::vector<std::string>& checkpoints, const std::string& command,
                                    Telling telling, bool scored) {
-    DatasetOptions base = options_for(trained_on(checkpoints.front()), o.data);
-    static_cast<ImageReading&>(base) = reading_of(checkpoints.front());
-    auto dataset = open_data(app, o.data, command, telling, base);
+    auto dataset = open_data(app, o.data, command, telling, data_options(app, o.data, checkpoints.front()));
     for (const std::string& checkpoint : checkpoints) {
         const std::string who = checkpoints.size() == 1 ? command : fmt::format("{}: {}", command, checkpoint);
         if (telling != Telling::nothing && !dataset->files().empty())

@@ -56,6 +56,10 @@ void tell(const std::vector<Remark>& remarks, const std::string& command, Tellin
 std::unique_ptr<Dataset> open_data(const CLI::App& app, const std::string& spec, const std::string& command,
                                    Telling telling, const DatasetOptions& base = {});
 
+/// Returns how --data is read on a checkpoint's behalf: as its run did (options_for()) where the command line of `app`
+/// does not say otherwise.
+DatasetOptions data_options(const CLI::App& app, const std::string& spec, const std::string& checkpoint);
+
 /// Opens what checkpoints are used on, read and divided as the first one's run did (options_for()), and says of each
 /// where images are read otherwise than its own were and, where it is scored, if it was trained on the data. For the
 /// split "all" the set's splits are joined (data/sources/joined_splits.h).

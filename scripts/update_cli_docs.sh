@@ -33,6 +33,7 @@ An error is one line on stderr, `keel COMMAND: [who] what was wanted, what came`
 | 3 | bad input: data or a checkpoint that is malformed or does not fit |
 | 4 | diverged: NaN or infinity in training |
 | 5 | the system refused to read or write |
+| 6 | `keel fit`: no model keeps to the limits; the result says which comes nearest |
 | 69 | another rank died, stopped or left; `keel launch` starts the rest again from the last checkpoint |
 | 75 | stopped by SIGTERM or SIGUSR1 with its state saved: the same command with `--resume auto` goes on |
 | 130 | interrupted by SIGINT |

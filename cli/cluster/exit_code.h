@@ -13,6 +13,7 @@ enum ExitCode : int {
     kBadInput = 3,
     kDiverged = 4,
     kIoFailure = 5,
+    kNothingFits = 6,  ///< no model keeps to the limits of keel fit
     kPeerLost = 69,  ///< another rank died, stopped or left
     kStoppedResumable = 75,
     kInterrupted = 130,
