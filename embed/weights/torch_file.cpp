@@ -20,7 +20,7 @@ constexpr std::uint64_t kMostCopies = 64;
 
 struct NamedView {
     std::string name;
-    View view;
+    torch::View view;
 };
 
 /// What a dict, or a module with its parameters, buffers and modules, holds of tensors.

@@ -34,7 +34,7 @@ void log_softmax(std::span<const double> x, double temperature, std::span<double
 }
 
 /// One image: what its student's logits lose against its teachers', and the loss's derivatives by the logits.
-struct Row {
+struct TaughtImage {
     std::span<const double> logits, teachers;  ///< the teachers' one behind the other
     std::span<double> diff;
     double temperature;
@@ -190,8 +190,8 @@ Tensor distillation_loss(const Tensor& logits, const Tensor& teachers, std::span
     Values diff(x.size());
     double sum = 0;
     for (std::size_t i = 0; i < n; ++i) {
-        const Row row{std::span(x).subspan(i * labels, labels), std::span(t).subspan(i * each, each),
-                      std::span(diff).subspan(i * labels, labels), temperature};
+        const TaughtImage row{std::span(x).subspan(i * labels, labels), std::span(t).subspan(i * each, each),
+                              std::span(diff).subspan(i * labels, labels), temperature};
         const double share = weight_of(weights, i) / static_cast<double>(n);
         sum += share * (classes ? row.of_classes() : row.of_labels());
         for (double& d : row.diff) d *= share;
