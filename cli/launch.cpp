@@ -1,8 +1,6 @@
 // keel launch
 #include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <sstream>
 
 #include "cli/app.h"
 #include "cli/cluster/attempt.h"
@@ -11,7 +9,6 @@
 #include "cli/cluster/signals.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "distributed/mpi/mpi_communicator.h"
 #include "kernels/error.h"
 
 namespace keel::cli {
@@ -24,13 +21,6 @@ struct LaunchArguments {
     RelaunchOptions restarts;
 };
 
-std::vector<std::string> words_of(const std::string& text) {
-    std::istringstream in(text);
-    std::vector<std::string> words;
-    for (std::string word; in >> word;) words.push_back(word);
-    return words;
-}
-
 /// The ranks of this machine alone: as many as its cores suit where nobody says.
 std::vector<Host> this_machine(const LaunchArguments& o) {
     if (o.ranks > 0) return {{"", o.ranks}};
@@ -40,10 +30,7 @@ std::vector<Host> this_machine(const LaunchArguments& o) {
 int run(LaunchArguments& o, const Globals& globals) {
     if (o.launch.command.empty())
         throw UsageError("[launch] wanted a keel command after --, as in: keel launch -- train --model ...");
-    o.launch.mpirun = words_of(o.mpirun);
-    if (o.launch.mpirun.empty()) throw UsageError("[launch] mpirun: wanted a program, got nothing");
-    o.launch.keel = std::filesystem::read_symlink("/proc/self/exe").string();
-    o.launch.make = mpi_make(mpi_library());
+    take_launcher(o.launch, o.mpirun);
     std::vector<Host> hosts = o.hosts.empty() ? this_machine(o) : parse_hosts(o.hosts, std::max(o.ranks, 1));
     catch_stop_signals();
     give_time();

@@ -59,6 +59,9 @@ bool is_whole(const Row& option) {
         option.member);
 }
 
+/// Files after one another on the command line, with commas between in files of options.
+bool is_list_of_files(const Row& option) { return option.unit == "FILE,..."; }
+
 /// The results are fetched once all of them are there.
 const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
 
@@ -69,6 +72,8 @@ void add_flags(CLI::App& app, std::span<const Row> options) {
         if (app.get_option_no_throw(flag) != nullptr) continue;
         if (std::holds_alternative<bool TrainConfig::*>(option.member))
             app.add_flag(fmt::format("{},!--no-{}", flag, flag.substr(2)), help);
+        else if (is_list_of_files(option))
+            app.add_option(flag, keep, help)->type_name("FILE")->expected(1, 1000);
         else
             app.add_option(flag, keep, help)
                 ->type_name(value_name(option))
@@ -79,8 +84,11 @@ void add_flags(CLI::App& app, std::span<const Row> options) {
 void apply_flags(TrainConfig& config, const CLI::App& app, std::span<const Row> options) {
     for (const Row& option : options) {
         const std::string flag = flag_of(option.key);
-        for (const std::string& text : app.get_option(flag)->results())
-            apply_text(config, std::string(option.key), text, flag);
+        const CLI::Option* const given = app.get_option_no_throw(flag);
+        if (given == nullptr) continue;
+        std::vector<std::string> texts = given->results();
+        if (is_list_of_files(option) && !texts.empty()) texts = {fmt::format("{}", fmt::join(texts, ","))};
+        for (const std::string& text : texts) apply_text(config, std::string(option.key), text, flag);
     }
 }
 
@@ -124,12 +132,18 @@ ImageReading read_image_reading(const CLI::App& app, const ImageReading& reading
     return config;
 }
 
-void add_train_options(CLI::App& app) {
-    app.add_option("--config", keep, "configuration file in TOML; its keys are the options below, with _ for -")
+void add_config_options(CLI::App& app) {
+    app.add_option("--config", keep, "configuration file in TOML; its keys are the options of keel train, with _ for -")
         ->type_name("FILE");
     app.add_option("--set", keep, "options by key; they outdo --config, flags outdo them")
         ->type_name("KEY=VALUE")
         ->expected(1, 1000);
+}
+
+bool gives_config(const CLI::App& app) { return app.count("--config") + app.count("--set") > 0; }
+
+void add_train_options(CLI::App& app) {
+    add_config_options(app);
     add_flags(app, train_options());
 }
 

@@ -13,6 +13,13 @@ class App;
 
 namespace keel::cli {
 
+/// Declares --config and --set, for commands without a flag for each of train_options(): read_train_config() takes
+/// what `app` declares.
+void add_config_options(CLI::App& app);
+
+/// Returns whether the command line gives --config or --set.
+bool gives_config(const CLI::App& app);
+
 /// Declares --config, --set and a flag for each of train_options() that `app` does not have already; of a flag that is
 /// given twice the last counts.
 void add_train_options(CLI::App& app);

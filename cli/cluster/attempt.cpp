@@ -8,12 +8,15 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
 #include "cli/cluster/exit_code.h"
 #include "cli/cluster/signals.h"
+#include "distributed/mpi/mpi_communicator.h"
 #include "distributed/processes/child.h"
 #include "kernels/error.h"
 
@@ -92,6 +95,17 @@ Attempt attempt(const LaunchOptions& options, const std::vector<Host>& hosts, bo
     if (result.code == 127 && !result.failed)
         throw UsageError(fmt::format("[launch] cannot start '{}': is Open MPI there?", options.mpirun.front()));
     return result;
+}
+
+void take_launcher(LaunchOptions& options, const std::string& mpirun) {
+    std::istringstream in(mpirun);
+    options.mpirun.clear();
+    for (std::string word; in >> word;) options.mpirun.push_back(word);
+    if (options.mpirun.empty()) throw UsageError("[launch] mpirun: wanted a program, got nothing");
+    std::error_code refused;
+    options.keel = std::filesystem::read_symlink("/proc/self/exe", refused).string();
+    if (refused) throw IoError("[launch] cannot find this program: " + refused.message());
+    options.make = mpi_make(mpi_library());
 }
 
 void give_time() {

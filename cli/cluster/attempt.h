@@ -13,6 +13,10 @@ namespace keel::cli {
 /// stdout is passed on. Throws UsageError where mpirun cannot be started.
 Attempt attempt(const LaunchOptions& options, const std::vector<Host>& hosts, bool mute);
 
+/// Sets what starts ranks on this machine: this program by `mpirun`, words with spaces between, of the MPI that it was
+/// built with. Throws UsageError where there are none.
+void take_launcher(LaunchOptions& options, const std::string& mpirun);
+
 /// Has mpirun give its ranks 10 seconds in place of one between SIGTERM and SIGKILL where somebody stops mpirun itself
 /// (systemd stops all processes of a service), unless the environment says something else. Ranks that have ended are
 /// not waited for.

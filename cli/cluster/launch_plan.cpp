@@ -52,6 +52,19 @@ int rank_count(const std::vector<Host>& hosts) {
     return ranks;
 }
 
+std::vector<std::vector<Host>> divide_hosts(const std::vector<Host>& hosts, int ranks) {
+    std::vector<std::vector<Host>> groups(1);
+    for (Host host : hosts)
+        while (host.ranks > 0) {
+            const int taken = std::min(host.ranks, ranks - rank_count(groups.back()));
+            groups.back().push_back({host.name, taken});
+            host.ranks -= taken;
+            if (rank_count(groups.back()) == ranks) groups.emplace_back();
+        }
+    groups.pop_back();
+    return groups;
+}
+
 std::vector<std::string> launch_line(const LaunchOptions& options, const std::vector<Host>& hosts) {
     std::vector<std::string> line = options.mpirun;
     std::string names;

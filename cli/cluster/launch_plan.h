@@ -22,6 +22,9 @@ std::vector<Host> parse_hosts(const std::string& text, int ranks);
 
 int rank_count(const std::vector<Host>& hosts);
 
+/// Returns groups of `ranks` ranks each, cut from the hosts one after the other: what is left over is in none.
+std::vector<std::vector<Host>> divide_hosts(const std::vector<Host>& hosts, int ranks);
+
 struct LaunchOptions {
     std::vector<std::string> mpirun{"mpirun"};  ///< program and its own arguments
     std::string keel = "keel";                  ///< this program
