@@ -31,4 +31,10 @@ std::vector<Row> hostile_torch_files();
 /// tests/cli/hostile_onnx.cpp.
 std::vector<Row> hostile_onnx_files();
 
+/// tests/cli/hostile_tune.cpp.
+std::vector<Row> hostile_searches();
+
+/// tests/cli/hostile_small_models.cpp.
+std::vector<Row> hostile_small_models();
+
 }  // namespace keel::test

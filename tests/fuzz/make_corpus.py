@@ -10,6 +10,7 @@ import sys
 import zlib
 
 from corpus_dicom import dicom_files
+from corpus_dicom_peer import dicom_peer_streams
 from corpus_images import images
 from corpus_models import graphs, weights
 from corpus_onnx import onnx_files
@@ -355,6 +356,7 @@ def scale():
 
 images(put)
 dicom_files(put)
+dicom_peer_streams(put)
 npz()
 csv()
 table()
