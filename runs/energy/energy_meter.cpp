@@ -145,15 +145,20 @@ EnergyMeter::EnergyMeter(const EnergyOptions& options) {
     const auto take = [&](std::unique_ptr<Source> source) {
         source_ = options.reads_node ? std::move(source) : std::make_unique<OfAnother>();
     };
-    if (!options.power_file.empty()) return take(std::make_unique<OfPowerFile>(options.power_file));
     RaplCounters rapl(options.root);
-    if (rapl.readable_packages() > 0) return take(std::make_unique<OfRapl>(std::move(rapl), options));
-    auto perf = std::make_unique<PerfEnergy>(perf_energy_events(options.root));
-    if (perf->refusal().empty()) return take(std::make_unique<OfPerf>(std::move(perf)));
-    source_ = std::make_unique<OfProcessorTime>(options);
-    notes_.push_back(
-        fmt::format("energy is an estimate by processor time: RAPL: {}; perf: {}; --power-file takes a meter's figures",
-                    rapl.refusal(), perf->refusal()));
+    std::string refused = "RAPL: " + rapl.refusal();
+    if (!options.power_file.empty()) {
+        take(std::make_unique<OfPowerFile>(options.power_file));
+    } else if (rapl.readable_packages() > 0) {
+        take(std::make_unique<OfRapl>(std::move(rapl), options));
+    } else if (auto perf = std::make_unique<PerfEnergy>(perf_energy_events(options.root)); perf->refusal().empty()) {
+        take(std::make_unique<OfPerf>(std::move(perf)));
+    } else {
+        refused += "; perf: " + perf->refusal();
+        source_ = std::make_unique<OfProcessorTime>(options);
+        notes_.push_back(
+            fmt::format("energy is an estimate by processor time: {}; --power-file takes a meter's figures", refused));
+    }
 }
 
 EnergyMeter::~EnergyMeter() = default;
