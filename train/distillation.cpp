@@ -26,9 +26,9 @@ constexpr std::int64_t kAskedAtOnce = 16;    // images; the same for any batch a
 constexpr std::int64_t kBatchesAChunk = 64;  // that ranks divide before all get all
 constexpr std::chrono::seconds kBetweenSaves{300};
 
-using Clock = std::chrono::steady_clock;
+using SaveClock = std::chrono::steady_clock;
 
-Teachers::Options teacher_options(const TrainConfig& config) {
+Teachers::Options asking_options(const TrainConfig& config) {
     return {.batch = kAskedAtOnce, .map = config.hint_weight > 0, .map_name = config.teacher_layer};
 }
 
@@ -42,12 +42,12 @@ void mirror(Batch& batch) {
                 batch.images.begin() + static_cast<std::ptrdiff_t>((row * side + side - 1 - x) * channels));
 }
 
-std::string text_of(std::span<const float> values) {
+std::string bytes_of_values(std::span<const float> values) {
     return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
-/// Takes back what text_of() made.
-void take_text(const std::string& text, std::span<float> values) {
+/// Takes back what bytes_of_values() made.
+void take_values(const std::string& text, std::span<float> values) {
     if (text.size() != values.size_bytes()) throw InputError("[teacher] ranks have answers of different sizes");
     std::memcpy(values.data(), text.data(), text.size());
 }
@@ -134,7 +134,7 @@ std::string why_not_kept(const TrainConfig& c) {
 Distillation::Distillation(const TrainConfig& config, const Dataset& dataset, const ModelSpec& student)
     : config_(config),
       student_(student),
-      teachers_(teacher_files(config.teacher), dataset, teacher_options(config)),
+      teachers_(teacher_files(config.teacher), dataset, asking_options(config)),
       notes_(teachers_.notes()) {
     if (config.teacher_weight == 0 && config.hint_weight == 0)
         throw UsageError("[teacher] teacher_weight and hint_weight are both 0: wanted one of them above it");
@@ -234,10 +234,10 @@ bool Distillation::ask_chunk(World& world, const Dataset& dataset, Slice chunk, 
         return false;
     }
     if (world.is_single()) return true;
-    const std::vector<std::string> parts = world.gather_texts(text_of(cache_->of_samples(own.begin, own.end)));
+    const std::vector<std::string> parts = world.gather_texts(bytes_of_values(cache_->of_samples(own.begin, own.end)));
     for (int rank = 0; rank < world.size(); ++rank) {
         const Slice theirs = part(rank);
-        take_text(parts[static_cast<std::size_t>(rank)], cache_->of_samples(theirs.begin, theirs.end));
+        take_values(parts[static_cast<std::size_t>(rank)], cache_->of_samples(theirs.begin, theirs.end));
     }
     return true;
 }
@@ -261,14 +261,14 @@ bool Distillation::prepare(World& world, const Dataset& dataset, const Asking& a
         return "";
     };
     std::int64_t asked = 0;
-    auto saved_at = Clock::now();
+    auto saved_at = SaveClock::now();
     const std::int64_t size = kBatchesAChunk * kAskedAtOnce, samples = cache_->samples();
     for (std::int64_t begin = 0; begin < samples; begin += size) {
         const Slice chunk{begin, std::min(samples, begin + size)};
         const std::span<float> rows = cache_->of_samples(chunk.begin, chunk.end);
         const bool there = world.is_root() && cache_->were_asked(chunk.begin, chunk.end);
-        if (const std::string known = world.broadcast(there ? text_of(rows) : ""); !known.empty()) {
-            take_text(known, rows);
+        if (const std::string known = world.broadcast(there ? bytes_of_values(rows) : ""); !known.empty()) {
+            take_values(known, rows);
             continue;
         }
         if (!ask_chunk(world, dataset, chunk, asking)) {
@@ -277,9 +277,9 @@ bool Distillation::prepare(World& world, const Dataset& dataset, const Asking& a
         }
         asked += chunk.end - chunk.begin;
         if (asking.progress) asking.progress(chunk.end, samples);
-        if (chunk.end < samples && Clock::now() - saved_at < kBetweenSaves) continue;
+        if (chunk.end < samples && SaveClock::now() - saved_at < kBetweenSaves) continue;
         if (const std::string failed = save(); chunk.end == samples) remark(failed);
-        saved_at = Clock::now();
+        saved_at = SaveClock::now();
     }
     if (asking.note)
         asking.note(fmt::format("teachers were asked about {} of {} training images{}{}", asked, samples,

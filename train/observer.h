@@ -49,6 +49,12 @@ struct StepReport {
     double images_per_second = 0;                ///< all ranks, in this process's part of the epoch
 };
 
+/// Teachers are asked about the training images before the first step.
+struct TeachersAsked {
+    std::int64_t done = 0, images = 0;  ///< of all ranks
+    std::string note{};                 ///< about them all, at the end
+};
+
 /// The steps of an epoch are done, its validation is not.
 struct EpochTrained {
     std::int64_t epoch = 0, epochs = 0;
@@ -98,6 +104,7 @@ public:
 
     virtual void on_resume(const ResumeReport&) {}
     virtual void on_start(const TrainStart&) {}
+    virtual void on_teachers_asked(const TeachersAsked&) {}
     virtual void on_step(const StepReport&) {}
     virtual void on_epoch_trained(const EpochTrained&) {}
     virtual void on_epoch(const EpochReport&) {}
@@ -124,6 +131,7 @@ public:
 
     void on_resume(const ResumeReport& report) override { each(&TrainObserver::on_resume, report); }
     void on_start(const TrainStart& start) override { each(&TrainObserver::on_start, start); }
+    void on_teachers_asked(const TeachersAsked& asked) override { each(&TrainObserver::on_teachers_asked, asked); }
     void on_step(const StepReport& report) override { each(&TrainObserver::on_step, report); }
     void on_epoch_trained(const EpochTrained& report) override { each(&TrainObserver::on_epoch_trained, report); }
     void on_epoch(const EpochReport& report) override { each(&TrainObserver::on_epoch, report); }

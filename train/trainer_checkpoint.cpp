@@ -83,6 +83,8 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
     const int ranks = parallel_.world().size();
     count_in_epochs(state, file.string(), dataset_->size(Split::train));
     ResumeChanges changes = changes_since(state, file.string(), config_, ranks, state_.data);
+    if (!state.teacher.empty() && !state_.teacher.empty() && state.teacher != state_.teacher)
+        changes.refused.emplace_back("the teachers say other things: there are other models in their files");
     if (!changes.refused.empty() && !force)
         throw UsageError(fmt::format("[train] {} was made with other settings: {}; --force goes on with the new ones",
                                      file.string(), fmt::join(changes.refused, ", ")));
@@ -91,6 +93,7 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
     train_.load(checkpoint.tensors, file.string());
     state.seed = config_.seed;
     state.data = state_.data;
+    state.teacher = state_.teacher;
     state.ranks = ranks;
     if (changes.images_changed) state.steps_vary = true;
     state_ = std::move(state);

@@ -80,23 +80,25 @@ void write_trainer_state(const TrainerState& state, std::map<std::string, std::s
     metadata.erase("keel.best_metric");
     if (state.best_metric) metadata["keel.best_metric"] = number_text(*state.best_metric);
     const ComputedWith& computed_with = state.computed_with;
-    metadata[kKey] = json_text({{"loss_sum", state.loss_sum},
-                                {"loss_samples", state.loss_samples},
-                                {"bad_images", state.bad_images},
-                                {"divergent", state.divergent},
-                                {"ranks", state.ranks},
-                                {"epochs_since_best", state.epochs_since_best},
-                                {"judged_epochs", state.judged_epochs},
-                                {"recorded_step", state.recorded_step},
-                                {"data", state.data},
-                                {"began", {{"batch", state.began.batch}, {"ranks", state.began.ranks}}},
-                                {"steps_vary", state.steps_vary},
-                                {"computed_with",
-                                 {{"threads", computed_with.threads},
-                                  {"isa", computed_with.isa},
-                                  {"library", computed_with.library},
-                                  {"tuned", computed_with.tuned},
-                                  {"precision", computed_with.precision}}}});
+    Json trainer = {{"loss_sum", state.loss_sum},
+                    {"loss_samples", state.loss_samples},
+                    {"bad_images", state.bad_images},
+                    {"divergent", state.divergent},
+                    {"ranks", state.ranks},
+                    {"epochs_since_best", state.epochs_since_best},
+                    {"judged_epochs", state.judged_epochs},
+                    {"recorded_step", state.recorded_step},
+                    {"data", state.data},
+                    {"began", {{"batch", state.began.batch}, {"ranks", state.began.ranks}}},
+                    {"steps_vary", state.steps_vary},
+                    {"computed_with",
+                     {{"threads", computed_with.threads},
+                      {"isa", computed_with.isa},
+                      {"library", computed_with.library},
+                      {"tuned", computed_with.tuned},
+                      {"precision", computed_with.precision}}}};
+    if (!state.teacher.empty()) trainer["teacher"] = state.teacher;
+    metadata[kKey] = json_text(trainer);
 }
 
 TrainerState read_trainer_state(const std::map<std::string, std::string>& metadata, const std::string& file) {
@@ -125,6 +127,7 @@ TrainerState read_trainer_state(const std::map<std::string, std::string>& metada
         json.at("epochs_since_best").get_to(state.epochs_since_best);
         json.at("recorded_step").get_to(state.recorded_step);
         json.at("data").get_to(state.data);
+        state.teacher = json.value("teacher", "");
         if (state.ranks < 1 || state.ranks > kMostRanks || state.epochs_since_best < 0)
             throw InputError(fmt::format("{} ranks, {} epochs since the best", state.ranks, state.epochs_since_best));
         read_newer_part(json, state);

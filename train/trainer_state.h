@@ -49,6 +49,7 @@ struct TrainerState {
     std::int64_t judged_epochs = 0;  ///< epochs completed at that validation
     std::int64_t recorded_step = 0;  ///< the step that the newest row of metrics is about
     std::string data;                ///< hash of the samples' names and labels
+    std::string teacher{};           ///< Distillation::identity(); empty: there is none
     StepSize began;                  ///< as the run began; of no images: an earlier Keel's state (in_epochs())
     bool steps_vary = false;         ///< steps have had other sizes since
     ComputedWith computed_with;      ///< of the steps before the checkpoint

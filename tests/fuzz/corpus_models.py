@@ -71,7 +71,10 @@ def weights(put):
                "classes_and_names": {"classes": 5}, "channels_huge": {"channels": 1 << 61}, "channels_negative": {"channels": -3},
                "std_zero": {"std": [0.0]}, "std_negative": {"std": [-1.0]}, "std_huge": {"std": [1e300]}, "mean_many": {"mean": [0.5, 0.5]},
                "dropout": {"dropout": 7.0}, "names_twice": {"label_names": ["a", "a"]}, "names_control": {"label_names": ["a", "b\u001b[31m"]},
-               "names_numbers": {"label_names": [1, 2]}, "truth_number": {"multi_label": 2}}
+               "names_numbers": {"label_names": [1, 2]}, "truth_number": {"multi_label": 2},
+               "widths_list": {"widths": [1]}, "widths_fraction": {"widths": {"conv1": 1.5}}, "widths_zero": {"widths": {"conv1": 0}},
+               "widths_huge": {"widths": {"conv1": 1 << 62}}, "widths_unknown": {"widths": {"conv9": 1}},
+               "widths_of_nothing": {"widths": {"conv1": 8, "layer4": 16}}}
     for name, change in changes.items():
         put("spec", name + ".json", json.dumps({**SPEC, **change}))
         put("checkpoint", name + ".safetensors", checkpoint({**SPEC, **change}))

@@ -73,11 +73,11 @@ public:
     double loss = 0;
 };
 
-TrainResult run(const TrainConfig& config, Listener& listener, Task task = Task::classes) {
+TrainResult run_taught(const TrainConfig& config, Listener& listener, Task task = Task::classes) {
     return Trainer(config, listener, {.dataset = drawn_images(kImages, 4, task)}).run();
 }
 
-std::string weights_after(const TrainConfig& config, Task task = Task::classes) {
+std::string weights_taught(const TrainConfig& config, Task task = Task::classes) {
     Listener listener;
     Trainer trainer(config, listener, {.dataset = drawn_images(kImages, 4, task)});
     trainer.run();
@@ -191,10 +191,10 @@ TEST_CASE("a run can learn from its teacher alone", "[distillation]") {
     config.teacher_weight = 1;
     config.epochs = 1;
     Listener first, last;
-    run(config, first);
+    run_taught(config, first);
     config.epochs = 8;
     config.lr = 0.01;
-    run(config, last);
+    run_taught(config, last);
     CHECK(last.loss < 0.5 * first.loss);
 }
 
@@ -208,14 +208,14 @@ TEST_CASE("a run with teachers that goes on is the same to the bit, whether answ
             config.rotate = kept ? 0 : 10;
             config.hint_weight = hints ? 10 : 0;
             Listener listener;
-            const std::string whole = bytes_in(run(config, listener).last);
+            const std::string whole = bytes_in(run_taught(config, listener).last);
             CHECK(holds(listener.said, "teacher " + config.teacher));
             CHECK(holds(listener.said, "asked in every step") == !kept);
             CHECK((listener.questions > 0) == kept);
             config.out = folder / (name + " parts");
             Listener stopped;
             stopped.stop_after = 4;  // in the second epoch
-            CHECK(run(config, stopped).end == TrainEnd::stopped);
+            CHECK(run_taught(config, stopped).end == TrainEnd::stopped);
             Listener again;
             Trainer trainer(config, again, {.dataset = drawn_images(kImages, 4)});
             const fs::path last = config.out + "/checkpoints/last.safetensors";
@@ -230,7 +230,7 @@ TEST_CASE("a run that is stopped while teachers are asked goes on with what they
     TrainConfig config = taught(folder, folder / "run");
     Listener stopped;
     stopped.stop = true;
-    CHECK(run(config, stopped).end == TrainEnd::stopped);
+    CHECK(run_taught(config, stopped).end == TrainEnd::stopped);
     CHECK(stopped.steps == 0);
     Listener again;
     Trainer trainer(config, again, {.dataset = drawn_images(kImages, 4)});
@@ -239,7 +239,7 @@ TEST_CASE("a run that is stopped while teachers are asked goes on with what they
     const std::string after = bytes_in(trainer.run().last);
     config.out = folder / "whole";
     Listener whole;
-    CHECK(bytes_in(run(config, whole).last) == after);
+    CHECK(bytes_in(run_taught(config, whole).last) == after);
 }
 
 TEST_CASE("a cache is shared by runs, and is of its teacher and its images alone", "[distillation]") {
@@ -247,19 +247,19 @@ TEST_CASE("a cache is shared by runs, and is of its teacher and its images alone
     TrainConfig config = taught(folder);
     config.teacher_cache = folder / "answers";
     Listener first, second, third;
-    run(config, first);
+    run_taught(config, first);
     CHECK(holds(first.said, "asked about 12 of 12"));
     REQUIRE(caches_in(folder / "answers").size() == 1);
     config.seed = 5;
-    run(config, second);
+    run_taught(config, second);
     CHECK(holds(second.said, "asked about 0 of 12"));
-    const std::string with_seven = weights_after(config);
+    const std::string with_seven = weights_taught(config);
 
     write_model(folder / "teacher", 8);  // another model in the same file
-    run(config, third);
+    run_taught(config, third);
     CHECK(holds(third.said, "asked about 12 of 12"));
     CHECK(caches_in(folder / "answers").size() == 2);
-    CHECK(weights_after(config) != with_seven);
+    CHECK(weights_taught(config) != with_seven);
 
     // A cache that claims to be of this teacher, and is another's, is not used.
     write_model(folder / "teacher", 7);
@@ -268,10 +268,10 @@ TEST_CASE("a cache is shared by runs, and is of its teacher and its images alone
     write_text(both[0], other);
     write_text(both[1], one);
     Listener swapped;
-    run(config, swapped);
+    run_taught(config, swapped);
     CHECK(holds(swapped.said, "of other teachers or images"));
     CHECK(holds(swapped.said, "asked about 12 of 12"));
-    CHECK(weights_after(config) == with_seven);
+    CHECK(weights_taught(config) == with_seven);
 }
 
 TEST_CASE("a run does not go on with another teacher unless it is told to", "[distillation]") {
@@ -279,7 +279,7 @@ TEST_CASE("a run does not go on with another teacher unless it is told to", "[di
     TrainConfig config = taught(folder, folder / "run");
     Listener stopped;
     stopped.stop_after = 2;
-    run(config, stopped);
+    run_taught(config, stopped);
     const fs::path last = folder / "run/checkpoints/last.safetensors";
     const auto resume = [&](bool force) {
         Listener listener;
@@ -324,14 +324,14 @@ TEST_CASE("ranks share the teachers' work and train the same model", "[distillat
 TEST_CASE("hints move the student's maps", "[distillation]") {
     const TemporaryFolder folder;
     TrainConfig config = taught(folder);
-    const std::string without = weights_after(config);
+    const std::string without = weights_taught(config);
     config.hint_weight = 10;
-    const std::string with = weights_after(config);
+    const std::string with = weights_taught(config);
     CHECK(with != without);
     config.hint_layer = config.teacher_layer = "layer1";
-    CHECK(weights_after(config) != with);
+    CHECK(weights_taught(config) != with);
     config.teacher_weight = 0;
-    CHECK(weights_after(config) != with);
+    CHECK(weights_taught(config) != with);
 }
 
 TEST_CASE("multi-label runs learn from teachers of larger images, whose answers are kept", "[distillation]") {
@@ -341,7 +341,7 @@ TEST_CASE("multi-label runs learn from teachers of larger images, whose answers 
     TrainConfig config = small_config();
     config.teacher = (folder / "large") + "," + (folder / "small");
     Listener listener;
-    run(config, listener, Task::labels);
+    run_taught(config, listener, Task::labels);
     CHECK(holds(listener.said, "asked about 12 of 12"));
     CHECK(holds(listener.said, "images of 48 pixels"));
     CHECK(std::isfinite(listener.loss));

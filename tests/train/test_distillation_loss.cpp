@@ -26,7 +26,7 @@ Values softened(const Values& logits, double temperature) {
     return p;
 }
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double logistic_of(double x) { return 1 / (1 + std::exp(-x)); }
 
 double divergence(const Values& q, const Values& p) {
     double sum = 0;
@@ -64,7 +64,7 @@ TEST_CASE("the loss of labels is the mean divergence of both outcomes of each", 
         double wanted = 0;
         for (std::size_t i = 0; i < 2; ++i)
             for (std::size_t k = 0; k < 3; ++k) {
-                const double q = sigmoid(row_of(teacher, i)[k] / t), p = sigmoid(row_of(student, i)[k] / t);
+                const double q = logistic_of(row_of(teacher, i)[k] / t), p = logistic_of(row_of(student, i)[k] / t);
                 wanted += t * t * divergence({q, 1 - q}, {p, 1 - p}) / 6;
             }
         CHECK(distillation_loss(student, teacher.to(DType::f32), {}, false, t).item() == Approx(wanted).epsilon(1e-12));

@@ -53,7 +53,7 @@ Batch read_batch(const Dataset& dataset, const ModelSpec& spec) {
     return batch;
 }
 
-std::vector<float> logits_of(const std::string& file, const Tensor& images) {
+std::vector<float> answers_of(const std::string& file, const Tensor& images) {
     const Tensor logits = Predictor(file, 4).logits(images);
     return {logits.values<float>().begin(), logits.values<float>().end()};
 }
@@ -78,14 +78,14 @@ TEST_CASE("a teacher answers as its predictor does, in whatever it is kept", "[t
                    quantize(load_graph(folder / "a").graph, calibration_images(*data, loader, 4), {}), "a");
     for (const char* file : {"a", "a.onnx", "int8"}) {
         const Teachers teachers({folder / file}, *data, {.batch = 4});
-        CHECK(teachers.answer(batch, spec).rows == logits_of(folder / file, images_of(batch)));
+        CHECK(teachers.answer(batch, spec).rows == answers_of(folder / file, images_of(batch)));
     }
     const Teachers both({folder / "a", folder / "b"}, *data, {.batch = 4});
     const TeacherAnswers answers = both.answer(batch, spec);
     CHECK(answers.teachers == 2);
     CHECK(answers.width() == 4);
-    const std::vector<float> a = logits_of(folder / "a", images_of(batch)),
-                             b = logits_of(folder / "b", images_of(batch));
+    const std::vector<float> a = answers_of(folder / "a", images_of(batch)),
+                             b = answers_of(folder / "b", images_of(batch));
     for (std::size_t i = 0; i < 4; ++i)
         for (std::size_t k = 0; k < 2; ++k) {
             CHECK(answers.rows[4 * i + k] == a[2 * i + k]);
@@ -99,7 +99,7 @@ TEST_CASE("answers are in the order of the data's labels, of those that the teac
     const auto data = drawn_images(4, 0, Task::labels);
     const Batch batch = read_batch(*data, spec);
     const Teachers teachers({folder / "t"}, *data, {.batch = 4});
-    const std::vector<float> rows = teachers.answer(batch, spec).rows, all = logits_of(folder / "t", images_of(batch));
+    const std::vector<float> rows = teachers.answer(batch, spec).rows, all = answers_of(folder / "t", images_of(batch));
     for (std::size_t i = 0; i < 4; ++i) {
         CHECK(rows[2 * i] == all[3 * i + 2]);
         CHECK(rows[2 * i + 1] == all[3 * i + 1]);
@@ -121,7 +121,7 @@ TEST_CASE("a teacher sees the student's images in the size, channels and normali
         const auto c = static_cast<std::size_t>(i % 3);
         images.data<float>()[i] = (pixel - large.mean[c]) / large.std[c];
     }
-    const std::vector<float> got = teachers.answer(batch, student).rows, wanted = logits_of(folder / "large", images);
+    const std::vector<float> got = teachers.answer(batch, student).rows, wanted = answers_of(folder / "large", images);
     // Resampling weighs equal pixels by weights that sum to 1 but for rounding, 2^-24 of each of a few: of logits that
     // are sums over layers of 10^3 such terms a part in 10^4 at most.
     for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(wanted[i]).epsilon(1e-4).margin(1e-4));

@@ -13,15 +13,15 @@
 namespace keel {
 namespace {
 
-using Values = std::vector<double>;
+using Doubles = std::vector<double>;
 
-Values doubles_of(const Tensor& any) {
+Doubles in_doubles(const Tensor& any) {
     const Tensor values = any.detach().contiguous().to(DType::f64);
     return {values.values<double>().begin(), values.values<double>().end()};
 }
 
 /// log(1 + exp(x)).
-double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+double log_one_plus_exp(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 
 double times_log(double q, double log_ratio) { return q > 0 ? q * log_ratio : 0; }
 
@@ -43,7 +43,7 @@ struct TaughtImage {
     std::size_t count() const { return teachers.size() / labels(); }
 
     double of_classes() const {
-        Values log_p(labels()), log_q(labels()), q(labels());
+        Doubles log_p(labels()), log_q(labels()), q(labels());
         log_softmax(logits, temperature, log_p);
         for (std::size_t m = 0; m < count(); ++m) {
             log_softmax(teachers.subspan(m * labels(), labels()), temperature, log_q);
@@ -64,10 +64,10 @@ struct TaughtImage {
             double q = 0, rest = 0;
             for (std::size_t m = 0; m < count(); ++m) {
                 const double x = teachers[m * labels() + k] / temperature;
-                q += std::exp(-softplus(-x)) / static_cast<double>(count());
-                rest += std::exp(-softplus(x)) / static_cast<double>(count());
+                q += std::exp(-log_one_plus_exp(-x)) / static_cast<double>(count());
+                rest += std::exp(-log_one_plus_exp(x)) / static_cast<double>(count());
             }
-            const double x = logits[k] / temperature, log_p = -softplus(-x), log_rest = -softplus(x);
+            const double x = logits[k] / temperature, log_p = -log_one_plus_exp(-x), log_rest = -log_one_plus_exp(x);
             sum += times_log(q, std::log(q) - log_p) + times_log(rest, std::log(rest) - log_rest);
             // p - q, of whichever of the two outcomes keeps its digits.
             diff[k] = temperature * share * (q < rest ? std::exp(log_p) - q : rest - std::exp(log_rest));
@@ -110,8 +110,8 @@ void for_areas(const Grid& to, const Grid& from, F f) {
         }
 }
 
-Values averaged(std::span<const double> values, const Grid& from, const Grid& to) {
-    Values means(to.cells());
+Doubles averaged(std::span<const double> values, const Grid& from, const Grid& to) {
+    Doubles means(to.cells());
     for_areas(to, from, [&](std::size_t i, std::size_t j, double weight) { means[i] += weight * values[j]; });
     return means;
 }
@@ -126,8 +126,8 @@ double normalize(std::span<double> values) {
 }
 
 /// The sums over the channels of a map's squares, a value a pixel.
-Values energies(const Tensor& map) {
-    Values sums(static_cast<std::size_t>(map.rows()));
+Doubles energies(const Tensor& map) {
+    Doubles sums(static_cast<std::size_t>(map.rows()));
     dispatch_map("attention", map.dtype(), [&]<class T>(T) {
         for (std::int64_t row = 0; row < map.rows(); ++row) {
             const T* pixel = map.data<T>() + row * map.ld();
@@ -141,7 +141,7 @@ Values energies(const Tensor& map) {
 }
 
 /// Returns 2 * map * by_energy, the gradient of what depends on energies() in that way.
-Tensor diff_of_energies(const Tensor& map, const Values& by_energy) {
+Tensor diff_of_energies(const Tensor& map, const Doubles& by_energy) {
     const Tensor diff = Tensor::empty(map.dims(), map.dtype());
     dispatch_map("attention", map.dtype(), [&]<class T>(T) {
         T* to = diff.data<T>();
@@ -160,11 +160,11 @@ Tensor diff_of_energies(const Tensor& map, const Values& by_energy) {
 double attention_distance(std::span<const double> energies, const Grid& from, std::span<const double> teacher,
                           const Grid& theirs, std::span<double> diff) {
     const Grid common{std::min(from.h, theirs.h), std::min(from.w, theirs.w)};
-    Values mine = averaged(energies, from, common), wanted = averaged(teacher, theirs, common);
+    Doubles mine = averaged(energies, from, common), wanted = averaged(teacher, theirs, common);
     const double norm = normalize(mine);
     normalize(wanted);
     double distance = 0, along = 0;
-    Values slope(common.cells());
+    Doubles slope(common.cells());
     for (std::size_t i = 0; i < slope.size(); ++i) {
         distance += (mine[i] - wanted[i]) * (mine[i] - wanted[i]);
         slope[i] = 2 * (mine[i] - wanted[i]);
@@ -184,10 +184,10 @@ double weight_of(std::span<const float> weights, std::size_t row) { return weigh
 Tensor distillation_loss(const Tensor& logits, const Tensor& teachers, std::span<const float> weights, bool classes,
                          double temperature) {
     require_dims(logits, teachers, weights, temperature);
-    const Values x = doubles_of(logits), t = doubles_of(teachers);
+    const Doubles x = in_doubles(logits), t = in_doubles(teachers);
     const auto n = static_cast<std::size_t>(logits.dim(0)), labels = static_cast<std::size_t>(logits.dim(1)),
                each = static_cast<std::size_t>(teachers.dim(1));
-    Values diff(x.size());
+    Doubles diff(x.size());
     double sum = 0;
     for (std::size_t i = 0; i < n; ++i) {
         const TaughtImage row{std::span(x).subspan(i * labels, labels), std::span(t).subspan(i * each, each),
@@ -198,14 +198,14 @@ Tensor distillation_loss(const Tensor& logits, const Tensor& teachers, std::span
     }
     return record(Tensor::full({1}, sum, logits.dtype()), {logits},
                   [diff = std::move(diff), dims = logits.dims(), type = logits.dtype()](const Tensor& diff_dst) {
-                      Values scaled = diff;
+                      Doubles scaled = diff;
                       for (double& d : scaled) d *= diff_dst.item();
                       return Gradients{Tensor::from(std::span<const double>(scaled), dims).to(type)};
                   });
 }
 
 std::vector<double> attention_of(const Tensor& map) {
-    Values values = energies(map);
+    Doubles values = energies(map);
     const auto each = static_cast<std::size_t>(map.dim(1) * map.dim(2));
     for (std::size_t at = 0; at < values.size(); at += each) normalize(std::span(values).subspan(at, each));
     return values;
@@ -219,8 +219,8 @@ Tensor attention_loss(const Tensor& map, std::span<const float> teacher, std::in
         throw UsageError(fmt::format("[attention] a map of {}, {} values of a teacher's of {} x {}, {} weights",
                                      map.dims().text(), teacher.size(), h, w, weights.size()));
     const Grid own{map.dim(1), map.dim(2)};
-    const Values mine = energies(map), wanted(teacher.begin(), teacher.end());
-    Values diff(mine.size());
+    const Doubles mine = energies(map), wanted(teacher.begin(), teacher.end());
+    Doubles diff(mine.size());
     double sum = 0;
     for (std::size_t i = 0; i < n; ++i) {
         const auto part = std::span(diff).subspan(i * own.cells(), own.cells());
@@ -231,7 +231,7 @@ Tensor attention_loss(const Tensor& map, std::span<const float> teacher, std::in
     }
     return record(Tensor::full({1}, sum, param_type(map.dtype())), {map},
                   [map = map.detach(), diff = std::move(diff)](const Tensor& diff_dst) {
-                      Values scaled = diff;
+                      Doubles scaled = diff;
                       for (double& d : scaled) d *= diff_dst.item();
                       return Gradients{diff_of_energies(map, scaled)};
                   });

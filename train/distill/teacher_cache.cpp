@@ -17,7 +17,7 @@
 namespace keel {
 namespace {
 
-constexpr const char *kKey = "keel.teacher_cache", *kRows = "answers";
+constexpr const char *kCacheKey = "keel.teacher_cache", *kCacheRows = "answers";
 
 /// Size and time of change of a file; the same text for a file that is not to be seen, which no sample will be read of.
 std::string stamp_of(const std::filesystem::path& path) {
@@ -105,11 +105,11 @@ std::string TeacherCache::load(const std::filesystem::path& file) {
     };
     try {
         const CheckpointState state = load_checkpoint(file);
-        const auto key = state.metadata.find(kKey);
+        const auto key = state.metadata.find(kCacheKey);
         if (key == state.metadata.end() || key->second != key_) return unused("it is of other teachers or images");
         const Dims wanted{samples_, views_ * width_};
-        if (state.tensors.size() != 1 || state.tensors[0].name != kRows || state.tensors[0].tensor.dims() != wanted ||
-            state.tensors[0].tensor.dtype() != DType::f32)
+        if (state.tensors.size() != 1 || state.tensors[0].name != kCacheRows ||
+            state.tensors[0].tensor.dims() != wanted || state.tensors[0].tensor.dtype() != DType::f32)
             return unused("it holds other things than answers");
         const Tensor rows = state.tensors[0].tensor.contiguous();
         std::ranges::copy(rows.values<float>(), rows_.begin());
@@ -123,7 +123,7 @@ std::string TeacherCache::load(const std::filesystem::path& file) {
 
 void TeacherCache::save(const std::filesystem::path& file) const {
     const Tensor rows = Tensor::from(std::span<const float>(rows_), {samples_, views_ * width_});
-    save_checkpoint(file, {{{kKey, key_}}, {{kRows, rows}}});
+    save_checkpoint(file, {{{kCacheKey, key_}}, {{kCacheRows, rows}}});
 }
 
 }  // namespace keel

@@ -13,7 +13,7 @@
 namespace keel {
 namespace {
 
-std::map<std::string, Tensor> by_name(const std::vector<NamedTensor>& tensors) {
+std::map<std::string, Tensor> tensors_by_name(const std::vector<NamedTensor>& tensors) {
     std::map<std::string, Tensor> named;
     for (const auto& [name, tensor] : tensors) named.emplace(name, tensor);
     return named;
@@ -89,7 +89,7 @@ void add_squares(const std::vector<ChannelGroup>& groups, const GateGradients& g
 }  // namespace
 
 ChannelScores batch_norm_scores(const LoadedModel& model) {
-    const auto parameters = by_name(model.module->parameters());
+    const auto parameters = tensors_by_name(model.module->parameters());
     ChannelScores scores;
     for (const ChannelGroup& group : channel_groups(model.spec.name, model.spec.options)) {
         std::vector<double>& sums = scores.emplace_back();

@@ -20,13 +20,13 @@ namespace keel {
 namespace {
 
 /// Channels of one group that go together, as they stand in the order of their scores, and the mean score of one.
-struct Step {
+struct PruneStep {
     std::size_t group;
     std::size_t begin, end;
     double score;
 };
 
-std::vector<std::int64_t> by_score(const std::vector<double>& scores) {
+std::vector<std::int64_t> order_of_scores(const std::vector<double>& scores) {
     std::vector<std::int64_t> order(scores.size());
     std::iota(order.begin(), order.end(), 0);
     std::ranges::stable_sort(order, {}, [&](std::int64_t c) { return scores[static_cast<std::size_t>(c)]; });
@@ -35,7 +35,7 @@ std::vector<std::int64_t> by_score(const std::vector<double>& scores) {
 
 /// The steps in which a group can lose channels, the lowest first.
 void add_steps(const std::vector<double>& scores, const std::vector<std::int64_t>& order, std::size_t group,
-               std::size_t multiple, std::vector<Step>& steps) {
+               std::size_t multiple, std::vector<PruneStep>& steps) {
     for (std::size_t begin = 0, left = scores.size(); left > multiple;) {
         const std::size_t count = left % multiple == 0 ? multiple : left % multiple;
         double sum = 0;
@@ -139,7 +139,7 @@ std::vector<Batch> read_batches(const Dataset& dataset, const PruneOptions& o, c
     return batches;
 }
 
-void count(const LoadedModel& model, std::int64_t& parameters, std::int64_t& macs) {
+void count_numbers(const LoadedModel& model, std::int64_t& parameters, std::int64_t& macs) {
     const ModelSummary summary = summarize(*model.module, model.spec.options.channels, model.spec.image_size);
     parameters = summary.parameters;
     macs = summary.macs;
@@ -184,21 +184,21 @@ KeptChannels choose_channels(const ChannelScores& scores, const std::vector<Chan
     if (multiple < 1) throw UsageError(fmt::format("[prune] wanted a multiple from 1 on, got {}", multiple));
     if (scores.size() != groups.size())
         throw UsageError(fmt::format("[prune] scores of {} groups, the model has {}", scores.size(), groups.size()));
-    std::vector<Step> steps;
+    std::vector<PruneStep> steps;
     std::vector<std::vector<std::int64_t>> orders;
     std::int64_t all = 0;
     for (std::size_t g = 0; g < groups.size(); ++g) {
         if (!scores[g].empty() && std::ssize(scores[g]) != groups[g].width)
             throw UsageError(fmt::format("[prune] {} scores for the {} channels of {}", scores[g].size(),
                                          groups[g].width, groups[g].name));
-        orders.push_back(by_score(scores[g]));
+        orders.push_back(order_of_scores(scores[g]));
         add_steps(scores[g], orders[g], g, static_cast<std::size_t>(multiple), steps);
         all += std::ssize(scores[g]);
     }
-    std::ranges::stable_sort(steps, {}, &Step::score);
+    std::ranges::stable_sort(steps, {}, &PruneStep::score);
     std::int64_t left = all;
     std::vector<std::size_t> gone(groups.size());  // channels of each group, the lowest
-    for (const Step& step : steps) {
+    for (const PruneStep& step : steps) {
         if (static_cast<double>(left) <= keep * static_cast<double>(all)) break;
         gone[step.group] = step.end;
         left -= static_cast<std::int64_t>(step.end - step.begin);
@@ -258,8 +258,8 @@ Pruned prune(const LoadedModel& model, const Dataset& dataset, const PruneOption
         report.warnings.emplace_back(
             "thresholds are of the checkpoint, not of its smaller model: keel threshold measures them on that");
     }
-    count(model, report.parameters, report.macs);
-    count(pruned.model, report.parameters_left, report.macs_left);
+    count_numbers(model, report.parameters, report.macs);
+    count_numbers(pruned.model, report.parameters_left, report.macs_left);
     return pruned;
 }
 

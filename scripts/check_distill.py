@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""What a student gains by its teacher: trains a teacher as scripts/demo.sh does, on the phantom set, then students
+alone and taught, with several seeds, and prints the mean AUROC on the test split of each, the gain, and the share of the gap to the teacher
+that it closes.
+
+    scripts/check_distill.py build/release/cli/keel WORK --seeds 1 2 3
+
+WORK keeps the data, the runs and the teachers' answers: what is there is not made again.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+WANTED_GAIN = 0.005
+
+
+def run(command):
+    print("+", " ".join(command), file=sys.stderr, flush=True)
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def trained(o, name, model, seed, extra):
+    """Returns the best checkpoint of a run, which goes on where it was."""
+    out = o.work / name
+    command = [o.keel, "train", "--config", "docs/recipes/phantom_demo.toml", "--model", model,
+               "--data", f"phantom:{o.work / 'phantom'}", "--out", str(out), "--epochs", str(o.epochs),
+               "--seed", str(seed), "--quiet", "--resume", "auto"]
+    if o.threads:
+        command += ["--threads", str(o.threads)]
+    run(command + extra)
+    return out / "checkpoints" / "best.safetensors"
+
+
+def auroc(o, checkpoint):
+    result = run([o.keel, "eval", "--checkpoint", str(checkpoint), "--data", f"phantom:{o.work / 'phantom'}",
+                  "--split", "test", "--json", "--quiet"])
+    return json.loads(result)["auroc"]["mean"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("keel")
+    parser.add_argument("work", type=pathlib.Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--images", type=int, default=2000, help="images of the phantom set")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=0, help="compute threads; 0: the allowed cores")
+    parser.add_argument("--teacher-model", default="densenet121")
+    parser.add_argument("--student-model", default="resnet18")
+    parser.add_argument("--teacher-options", nargs="*", default=[], help="more options of the teacher's run, KEY=VALUE")
+    parser.add_argument("--options", nargs="*", default=[], help="more options of taught students, KEY=VALUE")
+    o = parser.parse_args()
+    o.keel, o.work = str(pathlib.Path(o.keel).resolve()), o.work.resolve()
+    os.chdir(pathlib.Path(__file__).resolve().parent.parent)
+
+    o.work.mkdir(parents=True, exist_ok=True)
+    if not (o.work / "phantom").exists():
+        run([o.keel, "data", "synth", str(o.work / "phantom"), "--count", str(o.images), "--size", "96", "--balanced",
+             "--seed", "1"])
+    teacher = trained(o, "teacher", o.teacher_model, 0, sum((["--set", x] for x in o.teacher_options), []))
+    of_teacher = auroc(o, teacher)
+    print(f"teacher {o.teacher_model}: mean AUROC {of_teacher:.4f}", flush=True)
+    gains = []
+    for seed in o.seeds:
+        alone = auroc(o, trained(o, f"alone{seed}", o.student_model, seed, []))
+        taught = auroc(o, trained(o, f"taught{seed}", o.student_model, seed,
+                                  ["--teacher", str(teacher), "--teacher-cache", str(o.work / "answers")] +
+                                  sum((["--set", x] for x in o.options), [])))
+        gains.append((alone, taught))
+        print(f"seed {seed}: {o.student_model} alone {alone:.4f}, taught {taught:.4f}, {taught - alone:+.4f}",
+              flush=True)
+    alone, taught = (statistics.mean(x) for x in zip(*gains))
+    gap = of_teacher - alone
+    print(f"mean: alone {alone:.4f}, taught {taught:.4f}, gain {taught - alone:+.4f}"
+          + (f", {100 * (taught - alone) / gap:.0f} % of the gap of {gap:.4f}" if gap > 0 else ""))
+    return 0 if taught - alone >= WANTED_GAIN else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
