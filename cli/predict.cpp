@@ -16,6 +16,7 @@
 #include "data/sources/image_files.h"
 #include "embed/foreign_weights.h"
 #include "runs/file_scores.h"
+#include "serve/dicom/answer_files.h"
 
 namespace keel::cli {
 namespace {
@@ -27,6 +28,8 @@ struct PredictArguments {
     std::vector<std::string> paths;
     std::int64_t batch_size = 8;
     HeatmapOptions heatmaps;
+    std::string dicom_out, dicom_codes;
+    dicom_node::AnswerOptions dicom;
 };
 
 void warn(const std::vector<std::string>& warnings) {
@@ -35,6 +38,8 @@ void warn(const std::vector<std::string>& warnings) {
 
 /// Heatmaps show what one model saw of whole images.
 void check(const PredictArguments& o) {
+    if (o.dicom_out.empty() && (!o.dicom_codes.empty() || o.dicom.capture || o.dicom.presentation))
+        throw UsageError("[predict] --dicom-capture, --dicom-marks and --dicom-codes want --dicom-out DIR");
     if (o.heatmaps.directory.empty()) {
         if (!(o.heatmaps.boxes + o.heatmaps.layer).empty())
             throw UsageError("[predict] --boxes and --heatmap-layer want --heatmaps DIR");
@@ -65,21 +70,31 @@ int run(const CLI::App& app, PredictArguments o, const Globals& globals) {
         options.reading = reading;
         heatmaps.emplace(std::move(options), o.models.checkpoints.front());
     }
+    std::optional<dicom_node::AnswerFiles> dicom;
+    if (!o.dicom_codes.empty()) o.dicom.codes.read(o.dicom_codes);
+    if (!o.dicom_out.empty()) dicom.emplace(o.dicom_out, o.dicom, scorer, o.models.checkpoints, o.models.calibrated);
+    const auto on_scored = [&](ScoredImage& image, const ImageScorer::Inputs& inputs) {
+        if (dicom) image.dicom = dicom->write(image.path, inputs, image.scores, image.calls);
+    };
     const auto [predictions, odd] = score_files(scorer, files,
                                                 {.batch_size = o.batch_size,
                                                  .heatmaps = heatmaps ? &*heatmaps : nullptr,
-                                                 .on_skip = [](const std::string& file, const std::string& why) {
-                                                     std::cerr << "keel predict: skipped " << file << ": " << why
-                                                               << '\n';
-                                                 }});
+                                                 .on_skip =
+                                                     [](const std::string& file, const std::string& why) {
+                                                         std::cerr << "keel predict: skipped " << file << ": " << why
+                                                                   << '\n';
+                                                     },
+                                                 .on_scored = on_scored});
     tell(odd, "predict", Telling::warnings);
     if (heatmaps) warn(heatmaps->warnings());
+    if (dicom) warn(dicom->failures());
     if (predictions.empty()) throw InputError("[predict] none of the images could be read or scored");
     Json result = predictions_json(predictions, scorer);
     if (o.models.calibrated) result["calibrated"] = true;
     if (heatmaps && !o.heatmaps.boxes.empty()) result["localisation"] = heatmaps->localization();
     print_result(globals, result,
                  predictions_table(predictions, labels) + (heatmaps ? heatmaps->localization_text() : ""));
+    if (dicom && !dicom->failures().empty()) return kBadInput;
     if (predictions.size() == files.size()) return kSuccess;
     std::cerr << fmt::format("keel predict: {} of {} files could not be read or scored\n",
                              files.size() - predictions.size(), files.size());
@@ -104,6 +119,15 @@ void add_heatmap_options(CLI::App& app, HeatmapOptions& o) {
                "own pixels");
 }
 
+void add_dicom_options(CLI::App& app, PredictArguments& o) {
+    add_text(app, "--dicom-out", o.dicom_out, "DIR",
+             "Write into this folder, for each image, a structured report, as keel serve --dicom answers with; images "
+             "are to be DICOM files");
+    add_flag(app, "--dicom-capture", o.dicom.capture, "The heatmap as a secondary capture as well");
+    add_flag(app, "--dicom-marks", o.dicom.presentation, "A presentation state as well: where the label is seen");
+    add_text(app, "--dicom-codes", o.dicom_codes, "FILE.csv", "Codes of labels: label, value, scheme, meaning");
+}
+
 }  // namespace
 
 Run add_predict(CLI::App& app, const Globals& globals) {
@@ -116,6 +140,7 @@ Run add_predict(CLI::App& app, const Globals& globals) {
     add_precision(app, o->precision);
     add_number(app, "--batch-size", o->batch_size, from_to(1, 4096), "Images a batch");
     add_heatmap_options(app, o->heatmaps);
+    add_dicom_options(app, *o);
     add_image_reading_options(app);
     add_list(app, "paths", o->paths, "PATH", {.least = 1},
              "Images (" + image_format_names(", ", ", ") + "), folders of them and of folders, or DICOMDIR files");

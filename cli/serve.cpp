@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "engine/files.h"
 #include "kernels/error.h"
+#include "serve/dicom_service.h"
 #include "serve/server.h"
 
 namespace keel::cli {
@@ -67,7 +68,17 @@ int run(const ServeArguments& o) {
     hooks.options = [&o] { return options_of(o); };
     hooks.say = [](const std::string& line) { spdlog::info("keel serve: {}", line); };
     hooks.warn = [](const std::string& line) { spdlog::warn("keel serve: warning: {}", line); };
-    serve::Server server(options_of(o), hooks);
+    serve::DicomService* node = nullptr;
+    hooks.on_stop = [&node] {
+        if (node != nullptr) node->stop();
+    };
+    const serve::ServeOptions options = options_of(o);
+    serve::Server server(options, hooks);
+    std::unique_ptr<serve::DicomService> dicom;  // ends before the models that it asks
+    if (!options.dicom.empty())
+        dicom = std::make_unique<serve::DicomService>(options, server.models(), server.batcher(), server.metrics(),
+                                                      hooks.say, hooks.warn);
+    node = dicom.get();
     return server.run() ? kSuccess : kInternalError;
 }
 

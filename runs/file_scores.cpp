@@ -43,13 +43,14 @@ void score_loaded(const ImageScorer& scorer, const std::vector<LoadedFile>& file
         if (std::ranges::find(scores.none, static_cast<std::int64_t>(i), &NoAnswer::image) != scores.none.end())
             continue;
         const auto own = std::span(scores.probabilities).subspan(i * labels, labels);
-        ScoredImage& prediction = all.emplace_back(ScoredImage{files[i].path, {own.begin(), own.end()}, {}, {}});
+        ScoredImage& prediction = all.emplace_back(ScoredImage{files[i].path, {own.begin(), own.end()}});
         if (!scores.calls.empty()) {
             const auto calls = std::span(scores.calls).subspan(i * labels, labels);
             prediction.calls.assign(calls.begin(), calls.end());
         }
         if (options.heatmaps != nullptr)
             prediction.heatmaps = options.heatmaps->explain(files[i].path, files[i].inputs[0], own);
+        if (options.on_scored) options.on_scored(prediction, files[i].inputs);
     }
 }
 

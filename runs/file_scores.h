@@ -17,6 +17,8 @@ struct FileScoringOptions {
     Heatmaps* heatmaps = nullptr;  ///< null: none
     /// Told of a file that could not be read or scored, which is left out.
     std::function<void(const std::string& file, const std::string& why)> on_skip;
+    /// Sees each file that was scored, and may add to what is said of it; may be null.
+    std::function<void(ScoredImage& image, const ImageScorer::Inputs& inputs)> on_scored{};
 };
 
 struct ScoredFiles {

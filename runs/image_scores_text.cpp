@@ -34,6 +34,7 @@ Json predictions_json(const std::vector<ScoredImage>& predictions, const ImageSc
             calls[labels[k]] = prediction.calls[k] ? Json(*prediction.calls[k]) : Json(nullptr);
         if (!prediction.calls.empty()) images.back()["calls"] = std::move(calls);
         if (!prediction.heatmaps.is_null()) images.back()["heatmaps"] = prediction.heatmaps;
+        if (!prediction.dicom.empty()) images.back()["dicom"] = prediction.dicom;
     }
     Json result{{"images", std::move(images)}, {"precision", scorer.precision()}};
     if (const Json point = operating_point(scorer); !point.is_null()) result["operating_point"] = point;

@@ -36,6 +36,12 @@ constexpr std::array kFamilies{
     Family{"keel_queue_images", Kind::gauge, "Images that wait now."},
     Family{"keel_connections", Kind::gauge, "Connections over HTTP that are open now."},
     Family{"keel_model_info", Kind::gauge, "1 for each model that is served."},
+    Family{"keel_dicom_images_total", Kind::counter, "Images that the DICOM node took, repeated ones as well."},
+    Family{"keel_dicom_repeated_total", Kind::counter, "Of these, those that it knew."},
+    Family{"keel_dicom_refused_total", Kind::counter, "Objects that the DICOM node refused."},
+    Family{"keel_dicom_answers_total", Kind::counter, "Answers that the DICOM node's peer took."},
+    Family{"keel_dicom_failed_total", Kind::counter, "Images and answers that are kept in failed/."},
+    Family{"keel_dicom_waiting", Kind::gauge, "What waits in the DICOM node's queue, by kind."},
     Family{"process_resident_memory_bytes", Kind::gauge, "Memory that the process holds."},
     Family{"process_start_time_seconds", Kind::gauge, "Start of the server, seconds since 1970."},
 };

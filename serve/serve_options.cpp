@@ -166,6 +166,18 @@ const std::vector<ServeOption>& serve_options() {
         {"certificate", &O::certificate, "FILE", 0, 0, "TLS certificate and those above it, PEM; empty: no TLS"},
         {"key", &O::key, "FILE", 0, 0, "Key of the certificate, PEM"},
         {"access_log", &O::access_log, "FILE", 0, 0, "A line of JSON for each answer; -: stderr; empty: none"},
+        {"dicom", &O::dicom, "AET:PORT", 0, 0,
+         "Be a DICOM node of this title: take CR, DX and secondary captures and answer them; AET@ADDRESS:PORT: not on "
+         "this machine alone"},
+        {"dicom_peer", &O::dicom_peer, "AET@HOST:PORT", 0, 0, "Who gets the node's answers"},
+        {"dicom_queue", &O::dicom_queue, "DIR", 0, 0, "Folder of what the node holds: images, answers, what failed"},
+        {"dicom_model", &O::dicom_model, "NAME", 0, 0, "Model that answers the node's images; empty: the only one"},
+        {"dicom_callers", &O::dicom_callers, "AET,...", 0, 0, "Titles that may send to the node; empty: any"},
+        {"dicom_codes", &O::dicom_codes, "FILE.csv", 0, 0,
+         "Codes of labels in reports: label, value, scheme, meaning; empty: SNOMED CT's of chest X-rays"},
+        {"dicom_capture", &O::dicom_capture, "BOOL", 0, 0, "Answer with the heatmap as secondary capture, too"},
+        {"dicom_marks", &O::dicom_marks, "BOOL", 0, 0, "Answer with a presentation state, too: the place, outlined"},
+        {"dicom_waiting", &O::dicom_waiting, "N", 1, 10'000'000, "Images in the node's queue; more are refused"},
     };
     return table;
 }
@@ -206,7 +218,8 @@ void apply_serve_toml(ServeOptions& options, std::string_view text, const std::s
         const ServeOption& option = find_option(key.str(), origin);
         set(options, option, value_of(node, origin, key.str()), origin);
     }
-    for (std::string O::*path : {&O::token_file, &O::certificate, &O::key, &O::access_log})
+    for (std::string O::*path :
+         {&O::token_file, &O::certificate, &O::key, &O::access_log, &O::dicom_queue, &O::dicom_codes})
         if (!(options.*path).empty() && options.*path != "-") options.*path = in_folder(options.*path, folder);
     const toml::node* const models = root.get("model");
     if (models == nullptr) return;
@@ -227,6 +240,13 @@ void check_serve_options(const ServeOptions& options) {
             fmt::format("[serve] a batch of {} images never fills: {} may wait", options.max_batch, options.max_queue));
     precision_of(options.precision);
     for (const ModelSource& model : options.models) precision_of(model.precision);
+    const bool node = !options.dicom.empty();
+    if (node && (options.dicom_peer.empty() || options.dicom_queue.empty()))
+        throw UsageError("[serve] --dicom wants --dicom-peer, who gets the answers, and --dicom-queue, a folder");
+    if (!node && !(options.dicom_peer + options.dicom_queue + options.dicom_model + options.dicom_callers +
+                   options.dicom_codes)
+                      .empty())
+        throw UsageError("[serve] --dicom-peer, --dicom-queue and the like want --dicom AET:PORT");
 }
 
 }  // namespace keel::serve

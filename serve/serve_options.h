@@ -36,6 +36,10 @@ struct ServeOptions {
     std::string operating_point{};
     std::string token_file{}, certificate{}, key{};
     std::string access_log{};
+    std::string dicom{};  ///< AET:PORT or AET@ADDRESS:PORT; empty: no node
+    std::string dicom_peer{}, dicom_queue{}, dicom_model{}, dicom_callers{}, dicom_codes{};
+    bool dicom_capture = false, dicom_marks = false;
+    std::int64_t dicom_waiting = 10'000;
 };
 
 /// A row of the table. Numbers have a range.

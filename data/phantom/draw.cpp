@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/glyphs.h"
 #include "data/phantom/anatomy.h"
 #include "data/phantom/phantom.h"
 #include "data/sources/nih_table.h"
@@ -9,21 +10,10 @@ namespace keel {
 namespace phantom {
 namespace {
 
-struct Glyph {
-    char letter;
-    std::uint8_t rows[7];  ///< five dots a row, the leftmost in bit 4
-};
-
-constexpr Glyph kFont[] = {
-    {'C', {14, 17, 16, 16, 16, 17, 14}}, {'E', {31, 16, 16, 30, 16, 16, 31}}, {'H', {17, 17, 17, 31, 17, 17, 17}},
-    {'I', {14, 4, 4, 4, 4, 4, 14}},      {'L', {16, 16, 16, 16, 16, 16, 31}}, {'N', {17, 25, 21, 19, 17, 17, 17}},
-    {'S', {15, 16, 16, 14, 1, 1, 30}},   {'T', {31, 4, 4, 4, 4, 4, 4}},       {'Y', {17, 17, 10, 4, 4, 4, 4}},
-};
-
-void write_glyph(Canvas& canvas, const Glyph& glyph, int left, int top, int scale) {
+void write_glyph(Canvas& canvas, const GlyphRows& rows, int left, int top, int scale) {
     for (int y = 0; y < 7 * scale; ++y) {
         for (int x = 0; x < 5 * scale; ++x) {
-            if ((glyph.rows[y / scale] >> (4 - x / scale) & 1) == 0 || top + y >= canvas.size() ||
+            if ((rows[static_cast<std::size_t>(y / scale)] >> (4 - x / scale) & 1) == 0 || top + y >= canvas.size() ||
                 left + x >= canvas.size())
                 continue;
             canvas.values()[static_cast<std::size_t>(top + y) * static_cast<std::size_t>(canvas.size()) +
@@ -57,11 +47,7 @@ Image expose(Canvas& canvas, Random& r) {
 }  // namespace
 
 void write_text(Canvas& canvas, const char* text, int x, int y, int scale) {
-    for (; *text != '\0'; ++text, x += 6 * scale) {
-        for (const Glyph& glyph : kFont) {
-            if (glyph.letter == *text) write_glyph(canvas, glyph, x, y, scale);
-        }
-    }
+    for (; *text != '\0'; ++text, x += 6 * scale) write_glyph(canvas, glyph_rows(*text), x, y, scale);
 }
 
 }  // namespace phantom

@@ -34,10 +34,13 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"python", {}},  // what is installed alone, as <keel/...>
 };
 
-/// What the names of libraries' headers hold, and where the files begin that alone include them.
+/// What the names of libraries' headers hold, and where the files begin that alone include them; a library's parts have
+/// walls of their own.
 const std::vector<std::pair<std::string, std::string>> kWalls = {
     {"dnnl", "kernels/onednn/"},
-    {"dcmtk/", "data/formats/dicom/codecs/"},
+    {"dcmtk/dcmjpeg/", "data/formats/dicom/codecs/"},
+    {"dcmtk/dcmnet/", "serve/dicom/net/"},
+    {"dcmtk/dcmdata/", "serve/dicom/net/"},
     {"charls/", "data/formats/dicom/codecs/"},
     {"openjpeg.h", "data/formats/dicom/codecs/"},
     {"tiffio", "data/formats/tiff"},
