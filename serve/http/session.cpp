@@ -39,6 +39,12 @@ HttpRequest read_fields(const http::request_parser<MeteredBody>& parser) {
 std::optional<HttpResponse> refusal_of(const HttpRequest& request, unsigned version) {
     const auto hosts = std::ranges::count(request.fields, "host", &std::pair<std::string, std::string>::first);
     if (hosts > 1 || (hosts == 0 && version >= 11)) return error_response(400, "wanted one field Host");
+    // What may be read in two ways, by two servers behind one another, is read in none.
+    const std::string_view encoding = request.field("transfer-encoding");
+    if (!encoding.empty() && lower_case(encoding) != "chunked")
+        return error_response(501, "wanted a body as it is, or in chunks");
+    if (!encoding.empty() && !request.field("content-length").empty())
+        return error_response(400, "a body has a length or chunks, not both");
     const std::string_view expected = request.field("expect");
     if (!expected.empty() && lower_case(expected) != "100-continue")
         return error_response(417, "the server knows no such expectation");

@@ -14,6 +14,7 @@ from corpus_dicom_peer import dicom_peer_streams
 from corpus_images import images
 from corpus_models import graphs, weights
 from corpus_onnx import onnx_files
+from corpus_serve import http_streams, infer_bodies
 from corpus_torch import shard_indexes, torch_files
 from corpus_tune import searches, spaces
 
@@ -398,3 +399,7 @@ for name, text in spaces().items():
     put("space", name, text)
 for name, text in searches().items():
     put("search", name, text)
+for name, data in infer_bodies().items():
+    put("infer", name, data)
+for name, data in http_streams().items():
+    put("http", name, data)
