@@ -38,6 +38,25 @@ __attribute__((target("avx512f,avx512vnni"))) void multiply_add_bytes() {
     for (__m512i sum : sums) __asm__ volatile("" : : "v"(sum));
 }
 
+__attribute__((target("avx2,avxvnni"))) void multiply_add_bytes_of_256_bits() {
+    __m256i sums[kChains], a = _mm256_set1_epi32(0x01020304), b = a;
+    for (__m256i& sum : sums) sum = a;
+    for (std::int64_t i = 0; i < kRounds; ++i)
+        for (__m256i& sum : sums) sum = _mm256_dpbusd_avx_epi32(sum, a, b);
+    for (__m256i sum : sums) __asm__ volatile("" : : "x"(sum));
+}
+
+__attribute__((target("avx2"))) void multiply_add_halves() {
+    __m256i sums[kChains], a = _mm256_set1_epi32(0x01020304), b = a;
+    for (__m256i& sum : sums) sum = a;
+    for (std::int64_t i = 0; i < kRounds; ++i)
+        for (__m256i& sum : sums) {
+            __asm__ volatile("" : "+x"(a));  // else the product is made once
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+        }
+    for (__m256i sum : sums) __asm__ volatile("" : : "x"(sum));
+}
+
 constexpr std::int64_t kTileRounds = kRounds / 8;  // of four tiles of sums
 
 __attribute__((target("amx-tile,amx-int8"))) void multiply_add_tiles() {
@@ -56,16 +75,26 @@ __attribute__((target("amx-tile,amx-int8"))) void multiply_add_tiles() {
 /// Whether the kernels, and so the peak, are those of AMX.
 bool on_tiles() { return active_isa().includes(Isa::amx); }
 
-/// Operations a second of the whole pool.
-double peak_of(double seconds) {
-    const double once = on_tiles() ? 4.0 * 16 * 16 * 64 * static_cast<double>(kTileRounds)
-                                   : 64.0 * kChains * static_cast<double>(kRounds);
-    return 2 * once * thread_count() / seconds;
+/// The multiply-adds that the kernels are made of, and how many a call has.
+struct Peak {
+    void (*run)();
+    std::int64_t products;
+};
+
+Peak peak() {
+    const Isa& isa = active_isa();
+    if (on_tiles()) return {multiply_add_tiles, 4 * 16 * 16 * 64 * kTileRounds};
+    if (isa.includes(Isa::avx512_vnni)) return {multiply_add_bytes, 64 * kChains * kRounds};
+    if (isa.includes(Isa::avx_vnni)) return {multiply_add_bytes_of_256_bits, 32 * kChains * kRounds};
+    return {multiply_add_halves, 16 * kChains * kRounds};
 }
 
+/// Operations a second of the whole pool.
+double peak_of(double seconds) { return 2 * static_cast<double>(peak().products * thread_count()) / seconds; }
+
 void run_peak() {
-    parallel_for(thread_count(), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) on_tiles() ? multiply_add_tiles() : multiply_add_bytes();
+    parallel_for(thread_count(), 1, [](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) peak().run();
     });
 }
 
@@ -219,10 +248,9 @@ int main(int argc, char** argv) {
     app.add_option("--only", only, "Layers whose line holds this text, e.g. '3x3 s1'");
     app.add_option("--threads", threads, "0: the allowed cores")->check(CLI::NonNegativeNumber);
     CLI11_PARSE(app, argc, argv);
-    if (!active_isa().includes(Isa::avx512_vnni)) {
-        std::fprintf(
-            stderr,
-            "int8_conv: the peak is that of AVX512-VNNI or AMX, which this machine lacks or KEEL_ISA forbids\n");
+    if (!active_isa().includes(Isa::avx2)) {
+        std::fprintf(stderr,
+                     "int8_conv: the peak is that of AMX, AVX512-VNNI or AVX2, of which this machine has none\n");
         return 2;
     }
     if (threads > 0) set_thread_count(threads);

@@ -64,11 +64,13 @@ struct Isa {
     constexpr bool includes(const Isa& other) const { return contains(features, other.features); }
     constexpr bool operator==(const Isa& other) const { return features == other.features; }
 
-    static const Isa scalar, avx2, avx512, avx512_vnni, avx512_bf16, amx;
+    static const Isa scalar, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16, amx;
 };
 
 inline constexpr Isa Isa::scalar{"scalar", Features::none};
 inline constexpr Isa Isa::avx2{"avx2", Features::fma | Features::avx2};
+/// Processors of clients since Alder Lake, and servers of efficient cores alone, which have no AVX-512.
+inline constexpr Isa Isa::avx_vnni{"avx_vnni", Isa::avx2.features | Features::avx_vnni};
 inline constexpr Isa Isa::avx512{"avx512", Isa::avx2.features | Features::avx512};
 inline constexpr Isa Isa::avx512_vnni{"avx512_vnni", Isa::avx512.features | Features::avx512_vnni};
 inline constexpr Isa Isa::avx512_bf16{"avx512_bf16", Isa::avx512_vnni.features | Features::avx512_bf16};
@@ -78,6 +80,7 @@ inline constexpr Isa Isa::amx{"amx",
                               Isa::avx512_bf16.features | Features::amx_tile | Features::amx_int8 | Features::amx_bf16};
 
 /// All of them. Where KEEL_ISA says nothing, the last one that the machine has is used.
-inline constexpr Isa kIsas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::avx512_bf16, Isa::amx};
+inline constexpr Isa kIsas[] = {Isa::scalar,      Isa::avx2,        Isa::avx_vnni, Isa::avx512,
+                                Isa::avx512_vnni, Isa::avx512_bf16, Isa::amx};
 
 }  // namespace keel

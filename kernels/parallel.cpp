@@ -36,6 +36,24 @@ std::atomic<int>& team_size() {
 
 constinit std::atomic<bool> fixed_sums{false};
 
+/// A thread's share is cut into pieces of no fewer grains than these, which kernels choose for a few microseconds each;
+/// of multiply-adds that take a core about a millisecond; and of so many pieces at most.
+constexpr std::int64_t kPieceGrains = 16, kPieceProducts = 48'000'000, kMostPieces = 16;
+
+/// Returns the pieces of a share of so many units.
+std::int64_t pieces_of(std::int64_t share, std::int64_t least) {
+    return std::clamp<std::int64_t>(share / least, 1, kMostPieces);
+}
+
+/// Whether a region of the calling thread's is for the caller alone.
+bool runs_alone(int threads) { return threads == 1 || detail::in_region(); }
+
+void run_on_team(const detail::Region& region) {
+    detail::Team& team = detail::Team::global();
+    team.require(region.slots);
+    team.run(region);
+}
+
 }  // namespace
 
 int allowed_cores() { return core_count(process_cpus()); }
@@ -60,6 +78,8 @@ std::string team_shortage() {
     start_threads();
     return detail::Team::global().refusal();
 }
+
+std::int64_t stolen_ns() { return detail::Team::global().stolen_ns(); }
 
 void trim_threads() {
     kernels::trim_scratch();
@@ -88,17 +108,26 @@ void bind_team(const std::vector<int>& ids) {
     place_team(std::move(masks));
 }
 
+std::int64_t piece_count(std::int64_t multiply_adds) {
+    const int threads = thread_count();
+    return threads == 1 ? 1 : pieces_of(multiply_adds / threads, kPieceProducts);
+}
+
 void detail::run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context) {
     if (count <= 0) return;
     grain = std::max<std::int64_t>(grain, 1);
     const int threads = thread_count();
-    if (count <= grain || threads == 1 || in_region()) {
-        body(context, 0, count);
-        return;
-    }
-    Team& team = Team::global();
-    team.require(threads);
-    team.run({body, context, count, grain, std::min<std::int64_t>(threads, chunk_count(count, grain))});
+    if (count <= grain || runs_alone(threads)) return body(context, 0, count);
+    const std::int64_t grains = chunk_count(count, grain);
+    const std::int64_t parts = std::min({grains, threads * pieces_of(grains / threads, kPieceGrains), kMostParts});
+    run_on_team({body, context, count, grain, parts, threads});
+}
+
+void detail::run_parts(std::int64_t count, RangeBody body, void* context) {
+    if (count <= 0) return;
+    const int threads = thread_count();
+    if (count == 1 || runs_alone(threads)) return body(context, 0, count);
+    run_on_team({body, context, count, 1, count, threads});
 }
 
 }  // namespace keel

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace keel {
@@ -40,6 +41,10 @@ void start_threads();
 int running_threads();
 std::string team_shortage();
 
+/// Returns for how many nanoseconds the team's threads and the calling one were ready to run while others had their
+/// processors, since they began, by Linux's own count (schedstat); or -1 where it keeps none.
+std::int64_t stolen_ns();
+
 /// Gives back the memory that kernels keep for their next call: of the team's threads and of the calling one, and of
 /// every other with its next call.
 void trim_threads();
@@ -65,22 +70,54 @@ void place_team(std::vector<std::vector<int>> masks);
 /// number of them than threads.
 void bind_team(const std::vector<int>& ids);
 
+/// Returns which of the threads of a region the calling one is, from 0 to below thread_count(); no two of a region have
+/// the same.
+int thread_slot();
+
+/// Where the parts of a region keep what they need of memory: `count` places, one for each part, or for each thread if
+/// parts are more.
+struct PartPlaces {
+    explicit PartPlaces(std::int64_t parts)
+        : by_part(parts <= thread_count()), count(by_part ? parts : thread_count()) {}
+    /// Returns that of a part, on the thread that runs it.
+    std::int64_t of(std::int64_t part) const { return by_part ? part : thread_slot(); }
+
+    bool by_part;
+    std::int64_t count;
+};
+
+/// Returns in how many pieces each thread's share of so many multiply-adds is cut: one, or several where it takes long,
+/// so that a thread that loses its processor to others holds up a small one.
+std::int64_t piece_count(std::int64_t multiply_adds);
+
 namespace detail {
 using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);
 void run_ranges(std::int64_t count, std::int64_t grain, RangeBody body, void* context);
+void run_parts(std::int64_t count, RangeBody body, void* context);
+
+template <class Body>
+void call_range(void* context, std::int64_t begin, std::int64_t end) {
+    (*static_cast<Body*>(context))(begin, end);
+}
 }  // namespace detail
 
-/// Calls `body(begin, end)` on disjoint ranges that cover [0, count), at most one for each thread, split evenly and
-/// statically in multiples of `grain` items. Runs on the caller alone where count <= grain or inside a region. No range
-/// may wait for another one: a thread may run several, one after the other. An exception of `body` is rethrown on the
-/// caller (one of them, if there are several).
+/// Calls `body(begin, end)` on disjoint ranges that cover [0, count), split evenly and statically in multiples of
+/// `grain` items: one for each thread at most, or several where they hold many grains. Runs on the caller alone where
+/// count <= grain or inside a region. No range may wait for another one: a thread may run several, one after the other.
+/// An exception of `body` is rethrown on the caller (one of them, if there are several).
 template <class Body>
 void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
-    detail::run_ranges(
-        count, grain,
-        [](void* context, std::int64_t begin, std::int64_t end) { (*static_cast<Body*>(context))(begin, end); },
-        const_cast<void*>(static_cast<const void*>(&body)));
+    detail::run_ranges(count, grain, detail::call_range<std::remove_reference_t<Body>>,
+                       const_cast<void*>(static_cast<const void*>(&body)));
 }
+
+/// The same where each of `count` parts, at most kMostParts, is a range of its own that whoever is free takes.
+template <class Body>
+void parallel_parts(std::int64_t count, Body&& body) {
+    detail::run_parts(count, detail::call_range<std::remove_reference_t<Body>>,
+                      const_cast<void*>(static_cast<const void*>(&body)));
+}
+inline constexpr std::int64_t kMostParts = kMostThreads;
 
 /// How many chunks of `chunk` items cover `count`. Reductions sum fixed chunks and combine them in order, so their
 /// result does not depend on the number of threads.

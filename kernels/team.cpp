@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +19,7 @@ namespace keel::detail {
 namespace {
 
 thread_local bool inside = false;
+thread_local int own_slot = 0;
 
 struct Inside {
     Inside() { inside = true; }
@@ -43,7 +45,10 @@ std::int64_t processor_ns(pthread_t thread) {
 
 bool in_region() { return inside || omp_in_parallel() != 0; }
 
-void stay_in_region() { inside = true; }
+void stay_in_region(int slot) {
+    inside = true;
+    own_slot = slot;
+}
 
 std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -74,6 +79,8 @@ std::uint64_t Job::publish(const Region& region) {
     count.store(region.count, std::memory_order_release);
     grain.store(region.grain, std::memory_order_release);
     parts.store(region.parts, std::memory_order_release);
+    slots.store(region.slots, std::memory_order_release);
+    processor.store(::sched_getcpu(), std::memory_order_relaxed);
     serial.store(number, std::memory_order_release);
     return number;
 }
@@ -81,9 +88,9 @@ std::uint64_t Job::publish(const Region& region) {
 std::uint64_t Job::read(Region& region) const {
     const std::uint64_t number = serial.load(std::memory_order_acquire);
     if (number == 0 || number % 2 != 0) return 0;
-    region = {body.load(std::memory_order_acquire), context.load(std::memory_order_acquire),
+    region = {body.load(std::memory_order_acquire),  context.load(std::memory_order_acquire),
               count.load(std::memory_order_acquire), grain.load(std::memory_order_acquire),
-              parts.load(std::memory_order_acquire)};
+              parts.load(std::memory_order_acquire), slots.load(std::memory_order_acquire)};
     return serial.load(std::memory_order_relaxed) == number ? number : 0;
 }
 
@@ -133,7 +140,7 @@ void Team::run(const Region& region) {
     }
     const std::uint64_t number = job->publish(region);
     epoch_.fetch_add(1);
-    if (sleeping_.load() > 0) wake(epoch_, static_cast<int>(region.parts - 1));
+    if (sleeping_.load() > 0) wake(epoch_, static_cast<int>(std::min<std::int64_t>(region.parts, region.slots) - 1));
     for (std::int64_t part = 0; part < region.parts; ++part)
         if (job->claim(part, number)) job->run(region, part);
     finish(*job, now_ns() - start);
@@ -195,3 +202,9 @@ void Team::bench(Worker& late) {
 }
 
 }  // namespace keel::detail
+
+namespace keel {
+
+int thread_slot() { return detail::own_slot; }
+
+}  // namespace keel

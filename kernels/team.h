@@ -1,7 +1,9 @@
 // The threads of the compute pool, Keel's own. A region is divided into parts, each of which is claimed by one thread:
-// part i by worker i, which had its neighbours' data before, or by whoever is free when that one is not there. So a
-// worker that does not run, or that the system refused, costs time and nothing else: the parts, and with them every
-// sum, are the same. All threads of the host program share the workers.
+// those of share i by worker i, which had its neighbours' data before, or by whoever is free when that one is not
+// there. So a worker that does not run, or that the system refused, costs time and nothing else: the parts, and with
+// them every sum, are the same. A worker that shares its processor with others rests between parts, as long as is their
+// due, so that it does not lose the processor within one, for which all would wait (Courtesy, crowding.h). All threads
+// of the host program share the workers.
 #pragma once
 
 #include <array>
@@ -18,14 +20,20 @@ namespace keel::detail {
 
 using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);
 
-/// `parts` even shares of `count` items, in multiples of `grain`.
+/// `parts` even shares of `count` items, in multiples of `grain`, for threads of slots below `slots`.
 struct Region {
     RangeBody body = nullptr;
     void* context = nullptr;
     std::int64_t count = 0, grain = 1, parts = 1;
+    int slots = 1;
 
     std::int64_t begin(std::int64_t part) const;
     void run(std::int64_t part) const { body(context, begin(part), begin(part + 1)); }
+    /// Returns the part that a thread tries `attempt`-th: first those of its own share.
+    std::int64_t part_of(int slot, std::int64_t attempt) const {
+        const std::int64_t first = parts <= slots ? slot : parts * slot / slots;
+        return (first + attempt) % parts;
+    }
 };
 
 /// A region that workers may join. It serves one region after another and is read while it may be written, so all of it
@@ -41,6 +49,8 @@ struct Job {
     std::atomic<RangeBody> body{nullptr};
     std::atomic<void*> context{nullptr};
     std::atomic<std::int64_t> count{0}, grain{1}, parts{0};
+    std::atomic<int> slots{1};
+    std::atomic<int> processor{-1};  ///< that the caller runs on
     std::atomic<Claim*> claims{nullptr};
     std::exception_ptr failure;  ///< of whoever set `failed`; read when nothing remains
     std::atomic<bool> failed{false};
@@ -81,6 +91,9 @@ public:
     /// Worker i, and the calling thread is number 0, stays on masks[i] from its next region on.
     void place(std::vector<std::vector<int>> masks);
 
+    /// Returns what stolen_ns() of kernels/parallel.h does.
+    std::int64_t stolen_ns() const;
+
     /// Waits, for a second at most, until each worker gave its scratch memory back.
     void trim();
 
@@ -99,9 +112,12 @@ private:
     static void* enter(void* worker);
     void serve(Worker& me);
     bool help(Worker& me);
+    void make_way(Worker& me);
+    void step_aside(Worker& me, const Job& job);
+    void slept(Worker& me);
     void wait(std::uint32_t seen, Worker& me);
     void rest(Worker& me);
-    void park(const Worker& me);
+    void park(Worker& me);
     void settle(Worker& me);
 
     std::array<Job, 8> jobs_;

@@ -5,8 +5,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -21,6 +23,8 @@ namespace {
 
 constexpr std::int64_t kLookNs = kSecond;             // how often it is asked which processors there are
 constexpr std::int64_t kRefusedNs = 30 * kSecond;     // and how often for threads that were refused
+constexpr std::int64_t kSampleNs = 2 * kMillisecond;  // how often a worker asks what it lost, and the least
+constexpr std::int64_t kAsideNs = 2 * kMillisecond;   // between two moves to another processor
 constexpr std::int64_t kLostNs = 200 * kMicrosecond;  // who turned and saw no time pass for so long did not run
 /// Addresses for what kernels and loops of others keep on the stack; where they are scarce (ulimit -v), for kernels.
 constexpr std::size_t kStacks[] = {std::size_t{4} << 20, std::size_t{512} << 10};
@@ -38,11 +42,40 @@ struct SignalsBlocked {
     sigset_t before{};
 };
 
+/// Returns how long the calling thread has run.
+std::int64_t thread_ns() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+/// Moves the calling thread to another of the processors that it may use, if there is one.
+void leave_processor(int processor) {
+    cpu_set_t all, others;
+    if (::sched_getaffinity(0, sizeof all, &all) != 0) return;
+    others = all;
+    CPU_CLR(static_cast<std::size_t>(processor), &others);
+    if (CPU_COUNT(&others) == 0 || ::sched_setaffinity(0, sizeof others, &others) != 0) return;
+    ::sched_setaffinity(0, sizeof all, &all);
+}
+
 /// The code that threads run stays where it is, though the program closes the plugin that brought it (dlclose).
 void stay_loaded() {
     Dl_info self{};
     if (::dladdr(reinterpret_cast<void*>(&stay_loaded), &self) != 0 && self.dli_fname != nullptr)
         static_cast<void>(::dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
+}
+
+/// Returns how long a thread of the process waited for a processor; -1 where Linux does not say.
+std::int64_t waited_ns(int thread) {
+    char path[64], text[128];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", thread);
+    std::FILE* file = std::fopen(path, "re");
+    if (file == nullptr) return -1;
+    const bool read = std::fgets(text, sizeof text, file) != nullptr;
+    std::fclose(file);
+    long long ran = 0, waited = 0;
+    return read && std::sscanf(text, "%lld %lld", &ran, &waited) == 2 ? waited : -1;
 }
 
 std::string limit_text(int resource, const char* what, rlim_t unit) {
@@ -63,6 +96,14 @@ std::string refusal_text(int wanted, int given, int error) {
 std::string Team::refusal() const {
     const std::lock_guard lock(mutex_);
     return refusal_;
+}
+
+std::int64_t Team::stolen_ns() const {
+    std::int64_t all = waited_ns(::gettid());
+    for (int i = 0; i < started_ && all >= 0; ++i)
+        if (const int id = workers_[static_cast<std::size_t>(i)].load()->id; id != 0)
+            all += std::max<std::int64_t>(0, waited_ns(id));
+    return all;
 }
 
 void Team::require(int threads) {
@@ -145,7 +186,9 @@ int Team::start(int index) {
 void* Team::enter(void* worker) {
     auto& me = *static_cast<Worker*>(worker);
     ::pthread_setname_np(::pthread_self(), ("keel-" + std::to_string(me.index)).c_str());
-    stay_in_region();
+    me.id = ::gettid();
+    stay_in_region(me.index);
+    me.team->slept(me);
     use_usable_processors();
     me.team->serve(me);
     return nullptr;
@@ -179,16 +222,53 @@ bool Team::help(Worker& me) {
         const std::uint64_t number = job.read(region);
         if (number == 0 || number == me.looked[j]) continue;
         me.looked[j] = number;
+        if (me.index >= region.slots) continue;  // of a team that is smaller now
+        step_aside(me, job);
+        make_way(me);
         me.job.store(&job, std::memory_order_release);
         for (std::int64_t i = 0; i < region.parts; ++i) {
-            const std::int64_t part = (me.index + i) % region.parts;
+            const std::int64_t part = region.part_of(me.index, i);
             if (!job.claim(part, number)) continue;
             job.run(region, part);
             helped = true;
+            make_way(me);
         }
         me.job.store(nullptr, std::memory_order_release);
     }
     return helped;
+}
+
+/// Rests between two parts, where that is others' due, and finds out now and then whether it is.
+void Team::make_way(Worker& me) {
+    std::int64_t now = now_ns();
+    if (now - me.sampled > kSampleNs) {
+        const std::int64_t cpu = thread_ns();
+        me.courtesy.lost(now, (now - me.sampled) - (cpu - me.sampled_cpu));
+        me.sampled = now;
+        me.sampled_cpu = cpu;
+    }
+    const std::int64_t rest = me.courtesy.rest_ns(now - me.awake_since);
+    if (rest == 0) return;
+    const timespec time{rest / kSecond, rest % kSecond};
+    ::nanosleep(&time, nullptr);
+    me.courtesy.woke(rest, now_ns() - now - rest);
+    slept(me);
+}
+
+/// Notes that the thread slept until now, which is no loss.
+void Team::slept(Worker& me) {
+    me.awake_since = me.sampled = now_ns();
+    me.sampled_cpu = thread_ns();
+}
+
+/// Who runs where the caller would run keeps him from it: the thread goes to another of its processors.
+void Team::step_aside(Worker& me, const Job& job) {
+    const int processor = ::sched_getcpu();
+    if (processor < 0 || processor != job.processor.load(std::memory_order_relaxed)) return;
+    const std::int64_t now = now_ns();
+    if (crowded_ || now - me.stepped_aside < kAsideNs) return;
+    me.stepped_aside = now;
+    leave_processor(processor);
 }
 
 /// Until something new is there: in turns, unless that costs somebody else the processor; then asleep.
@@ -209,6 +289,7 @@ void Team::wait(std::uint32_t seen, Worker& me) {
     sleeping_.fetch_add(1);
     if (epoch_.load() == seen) sleep_while(epoch_, seen);
     sleeping_.fetch_sub(1);
+    slept(me);
 }
 
 void Team::rest(Worker& me) {
@@ -217,15 +298,17 @@ void Team::rest(Worker& me) {
         const timespec time{ns / kSecond, ns % kSecond};
         ::nanosleep(&time, nullptr);
     }
+    slept(me);
     const std::lock_guard lock(mutex_);
     me.resting = false;
     ++ready_;
 }
 
-void Team::park(const Worker& me) {
+void Team::park(Worker& me) {
     --ready_;
     for (std::uint32_t wanted = wanted_; static_cast<std::uint32_t>(me.index) > wanted; wanted = wanted_)
         sleep_while(wanted_, wanted);
+    slept(me);
     ++ready_;
 }
 

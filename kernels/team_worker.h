@@ -16,6 +16,7 @@ struct alignas(64) Team::Worker {
     Team* team = nullptr;
     int index = 0;  ///< from 1; the caller of a region is number 0
     pthread_t thread{};
+    std::atomic<int> id{0};            ///< the system's; 0: it did not begin yet
     std::atomic<Job*> job{nullptr};    ///< that it works on
     std::atomic<bool> resting{false};  ///< it was late
     std::atomic<std::int64_t> rest_until{0};
@@ -24,12 +25,18 @@ struct alignas(64) Team::Worker {
     std::array<std::uint64_t, 8> looked{};  ///< number of each job's region in which nothing is left for it
     Backoff calm{4 * kMillisecond, 250 * kMillisecond};
     std::int64_t calm_until = 0;  ///< until then it sleeps at once: it lost its processor while it turned
+
+    Courtesy courtesy;
+    std::int64_t awake_since = 0;    ///< it did not sleep since then
+    std::int64_t sampled = 0;        ///< when it last asked what it lost,
+    std::int64_t sampled_cpu = 0;    ///< and how long it had run until then
+    std::int64_t stepped_aside = 0;  ///< when it last left the caller's processor
 };
 
 std::int64_t now_ns();
 
-/// The calling thread is in a region for good.
-void stay_in_region();
+/// The calling thread is in a region for good, in this slot of all.
+void stay_in_region(int slot);
 
 /// Turns until `done()`, at most `ns` long; returns whether it is.
 template <class Done>

@@ -11,6 +11,12 @@
 #include "runs/profile_text.h"
 
 namespace keel {
+namespace {
+
+/// What others take of a quiet machine is less.
+constexpr double kTold = 0.01;
+
+}  // namespace
 
 Json timing_json(const StepTimingOptions& o, const StepSpeed& speed, int ranks) {
     rusage usage{};
@@ -31,6 +37,7 @@ Json timing_json(const StepTimingOptions& o, const StepSpeed& speed, int ranks) 
                 {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
                 {"isa", active_isa().name},
                 {"onednn", kernels::convolution_library()}};
+    if (speed.stolen >= 0) result["stolen"] = speed.stolen;
     if (ranks > 1 && o.mode == "train") {
         result["exposed_ms"] = 1e3 * speed.exposed;
         result["sums_ms"] = 1e3 * speed.sums;
@@ -44,7 +51,7 @@ std::string timing_text(const StepTimingOptions& o, const Json& figures) {
     const auto number = [&](const char* key) { return figures[key].get<double>(); };
     return fmt::format(
         "{} {}{} batch {} at {}: {:.2f} img/s, step {:.1f} ms (median of {}, best {:.1f}), {} threads{}, {}, "
-        "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors){}\n",
+        "oneDNN {}, peak {:.0f} MB ({:.0f} of tensors){}{}\n",
         o.model, o.mode, figures["precision"] == "bf16" ? " in bf16" : "", o.batch, o.image_size,
         number("images_per_second"), number("step_ms_median"), o.steps, number("step_ms_min"), thread_count(),
         ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", active_isa().name, kernels::convolution_library(),
@@ -52,6 +59,9 @@ std::string timing_text(const StepTimingOptions& o, const Json& figures) {
         figures.contains("sums_ms")
             ? fmt::format("; sums over ranks {:.1f} ms, {:.1f} of them waited for, {:.1f} with a processor",
                           number("sums_ms"), number("exposed_ms"), number("sums_processor_ms"))
+            : "",
+        figures.contains("stolen") && number("stolen") > kTold
+            ? fmt::format("; others had its processors for {:.0f} % of the threads' time", 100 * number("stolen"))
             : "");
 }
 

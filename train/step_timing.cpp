@@ -10,6 +10,7 @@
 #include "engine/median.h"
 #include "graph/build/trace.h"
 #include "graph/quantize/quantize.h"
+#include "kernels/parallel.h"
 #include "models/random_training.h"
 #include "train/data_parallel.h"
 
@@ -19,7 +20,10 @@ namespace {
 StepTiming timed(const StepTimingOptions& o, const std::function<void()>& step) {
     StepTiming timing;
     timing.precision = name(precision_of(o.precision));
+    std::int64_t stolen = 0;
+    double all = 0;
     for (int i = 0; i < o.warmup + o.steps; ++i) {
+        if (i == o.warmup) stolen = stolen_ns();
         if (i == o.warmup && o.record) profile::start();
         const auto start = std::chrono::steady_clock::now();
         {
@@ -27,9 +31,14 @@ StepTiming timed(const StepTimingOptions& o, const std::function<void()>& step) 
             step();
         }
         const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        if (i >= o.warmup) timing.seconds.push_back(elapsed);
+        if (i >= o.warmup) {
+            timing.seconds.push_back(elapsed);
+            all += elapsed;
+        }
         if (o.on_step) o.on_step(i + 1, elapsed);
     }
+    if (stolen >= 0 && all > 0)
+        timing.stolen = 1e-9 * static_cast<double>(stolen_ns() - stolen) / (all * running_threads());
     if (profile::recording()) timing.recording = profile::stop();
     return timing;
 }
@@ -121,13 +130,14 @@ StepSpeed speed_of(const StepTiming& timing, std::int64_t batch, World& world) {
     StepSpeed all{};
     for (const StepSpeed& rank :
          world.gather(StepSpeed{static_cast<double>(batch) / step, step, *std::ranges::min_element(timing.seconds),
-                                middle(timing.exposed), middle(timing.sums), middle(timing.processor)}))
+                                middle(timing.exposed), middle(timing.sums), middle(timing.processor), timing.stolen}))
         all = {all.images_per_second + rank.images_per_second,
                std::max(all.median, rank.median),
                std::max(all.least, rank.least),
                std::max(all.exposed, rank.exposed),
                std::max(all.sums, rank.sums),
-               std::max(all.processor, rank.processor)};
+               std::max(all.processor, rank.processor),
+               std::max(all.stolen, rank.stolen)};
     return all;
 }
 

@@ -38,6 +38,8 @@ struct StepTiming {
     std::vector<std::string> in_f32;  ///< layers of inference in bf16 that ran in f32
     /// Seconds of each step that waited for sums over ranks, that these took, and that their thread had a processor.
     std::vector<double> exposed, sums, processor;
+    /// Share of the threads' time in which they were ready and others had their processors; less than 0: not known.
+    double stolen = -1;
 };
 
 /// Makes the options' model, its options and the size of the images those of the file `checkpoint`, if there is one.
@@ -52,6 +54,7 @@ StepTiming time_steps(const StepTimingOptions& options, World& world);
 /// Seconds, and images a second.
 struct StepSpeed {
     double images_per_second, median, least, exposed, sums, processor;
+    double stolen = -1;  ///< StepTiming::stolen
 };
 
 /// Returns the medians and least times of all ranks: images a second are the sum of what each does, the times those of

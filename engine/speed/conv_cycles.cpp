@@ -207,15 +207,22 @@ private:
 /// What becomes of 16 sums takes so many vector instructions, and so many with a residual.
 constexpr double kFinishOps = 5, kResidualOps = 3;
 
+/// Vector instructions of Winograd's transforms of integers, with loads and stores: for each position, of s16 and of
+/// sums.
+constexpr double kTransformOps = 8;
+
 ConvCycles quantized(const Node& node, const Conv2dGeometry& g, const ConvTeam& team) {
     const Qconv conv(g, select(qconv_variants, node.isa));
     const QconvPlan& plan = conv.plan();
     const QconvDivision d = divide_qconv(plan, g.n, team.threads);
     const double points = of(d.tiling.points), rows = of(d.tiling.rows), tiles = std::ceil(points / rows);
     const double columns = of(g.groups * plan.columns()), vectors = columns / of(plan.variant->width);
-    const double groups = of(plan.products()) / of(plan.variant->group);
+    // Winograd's algorithm has products of s16, two to a group, whatever the direct sum has.
+    const double groups =
+        plan.winograd != 0 ? of(plan.positions() * plan.depth) / 2 : of(plan.products()) / of(plan.variant->group);
     ConvCycles c;
-    const double after = points * columns / 16 * (kFinishOps + kResidualOps / 3) / node.rates.sums * node.lanes() / 16;
+    const double after = of(g.n * g.oh() * g.ow()) * columns / 16 * (kFinishOps + kResidualOps / 3) / node.rates.sums *
+                         node.lanes() / 16;
     if (node.rates.int8_tiles > 0) {
         const double blocks = of(plan.segments) * std::ceil(of(plan.stored) / 64);
         const double by_two = rows > 16 ? 2 : 1, loads = by_two == 2 ? 1 : 1.25;
@@ -223,11 +230,17 @@ ConvCycles quantized(const Node& node, const Conv2dGeometry& g, const ConvTeam& 
         c.other = std::max(0.0, after - c.products) + 0.25 * std::min(after, c.products);
     } else {
         const double rate = node.rates.int8 / (2 * of(plan.variant->group) * of(plan.variant->width));
-        const double most = of(plan.variant->vectors);
+        const double most = of(plan.panel() / plan.variant->width);
         const double loads = (rows + most) / most / node.rates.loads;
         c.products = tiles * vectors * groups * std::max({rows / rate, loads, 4 / most}) /
                      (plan.variant->bytes == 1 ? kQuantizedShare : kWidenedShare);
         c.other = after;
+    }
+    if (plan.winograd != 0) {
+        const double calls = tiles * of(plan.positions()) * std::ceil(vectors / of(plan.panel() / plan.variant->width));
+        c.other += calls * 40 + of(d.tiling.points) * of(plan.positions()) * kTransformOps / node.rates.sums *
+                                    (of(plan.depth) / node.lanes() / 2 + vectors);
+        return c;
     }
     c.other += tiles * std::ceil(vectors / of(plan.variant->vectors)) * 40;
     if (!plan.flat()) c.other += tiles * of(plan.segments) * rows * kPixelCycles;

@@ -2,6 +2,7 @@
 // The kernels run what they say, and so does whoever asks about larger teams than the machine has.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/conv/conv.h"
@@ -16,16 +17,26 @@ struct TileShape {
     std::int64_t row_unit = 1;  ///< so many rows cost as much as one
 };
 
-/// Rows of a result in chunks and its columns in panels; a part takes some of both.
+/// Rows of a result in chunks and its columns in panels; a thread's share has some of both, and a part is a piece of
+/// its rows.
 struct GridDivision {
     std::int64_t tile_rows;  ///< of a register tile
     RowChunks chunks;
     std::int64_t together;  ///< chunks that are made at once, at most
     std::int64_t panels;
     Split split;
+    std::int64_t pieces = 1;  ///< of a share
 
-    Range chunks_of(std::int64_t index) const { return part(chunks.count(), split.rows, index / split.columns); }
-    Range panels_of(std::int64_t index) const { return part(panels, split.columns, index % split.columns); }
+    /// Cuts the shares of a long pass; piece_count() says how.
+    void cut(std::int64_t multiply_adds) {
+        pieces = std::clamp<std::int64_t>(chunks.count() / split.rows, 1, piece_count(multiply_adds));
+    }
+    std::int64_t parts() const { return split.parts() * pieces; }
+    Range chunks_of(std::int64_t index) const {
+        const std::int64_t share = index / pieces;
+        return piece_of(part(chunks.count(), split.rows, share / split.columns), pieces, index % pieces);
+    }
+    Range panels_of(std::int64_t index) const { return part(panels, split.columns, index / pieces % split.columns); }
     /// Returns the most rows that chunks made at once have.
     std::int64_t rows_together() const { return together * chunks.rows(0); }
 };

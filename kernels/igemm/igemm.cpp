@@ -95,8 +95,11 @@ std::int64_t part_floats(const IgemmVariant& variant, const GatherConv& conv, co
 }
 
 GridDivision divided(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion) {
-    return divide_points(conv.points(), conv.columns, {variant.rows, variant.columns, variant.row_unit}, thread_count(),
-                         fusion.epilogue != nullptr);
+    GridDivision division =
+        divide_points(conv.points(), conv.columns, {variant.rows, variant.columns, variant.row_unit}, thread_count(),
+                      fusion.epilogue != nullptr);
+    division.cut(conv.points() * conv.columns * std::ssize(conv.taps) * conv.depth);
+    return division;
 }
 
 /// Runs a part, some chunks at a time, and gives each of them to the epilogue.
@@ -158,9 +161,10 @@ void run(const IgemmVariant& variant, std::int64_t word, const GatherConv& conv,
         .streamed = fusion.epilogue == nullptr && chunk_count(chunks.count(), division.split.rows) < kFewTiles,
         .flat = conv.flat(),
         .reads = fusion.epilogue == nullptr ? std::array<RowMap, 2>{} : fusion.epilogue->reads()};
-    parallel_for(division.split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
+    const PartPlaces places(division.parts());
+    parallel_parts(division.parts(), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            float* buffer = buffers + i * part_floats(variant, conv, fusion, dst, division);
+            float* buffer = buffers + places.of(i) * part_floats(variant, conv, fusion, dst, division);
             const Range own = division.chunks_of(i), panels = division.panels_of(i);
             if (fusion.epilogue != nullptr)
                 run_chunks(call, division, own, panels, dst, buffer);
@@ -173,7 +177,7 @@ void run(const IgemmVariant& variant, std::int64_t word, const GatherConv& conv,
 std::int64_t memory_floats(const IgemmVariant& variant, const GatherConv& conv, const IgemmFusion& fusion,
                            const Map& dst) {
     const GridDivision division = divided(variant, conv, fusion);
-    return conv.depth + division.split.parts() * part_floats(variant, conv, fusion, dst, division);
+    return conv.depth + PartPlaces(division.parts()).count * part_floats(variant, conv, fusion, dst, division);
 }
 
 /// Writes panels for backward data: [ic / columns][taps][oc][columns] out of the forward's [oc / columns][all

@@ -18,6 +18,12 @@ constexpr Range part(std::int64_t count, std::int64_t parts, std::int64_t index)
     return {count * index / parts, count * (index + 1) / parts};
 }
 
+/// Returns piece `index` of `pieces` nearly equal ones of a range.
+inline Range piece_of(Range whole, std::int64_t pieces, std::int64_t index) {
+    const Range cut = part(whole.size(), pieces, index);
+    return {whole.begin + cut.begin, whole.begin + cut.end};
+}
+
 /// Returns the units of a part where `count` are divided into as few parts as can be of at most `most`, as even as can
 /// be.
 constexpr std::int64_t even_share(std::int64_t count, std::int64_t most) {

@@ -73,7 +73,9 @@ struct WinogradCall {
           dst(to),
           tiles(geometry),
           division(
-              divide_winograd(geometry, {v.rows, v.columns, v.row_unit}, thread_count(), with.epilogue != nullptr)) {}
+              divide_winograd(geometry, {v.rows, v.columns, v.row_unit}, thread_count(), with.epilogue != nullptr)) {
+        division.cut(geometry.macs() * 4 / 9);
+    }
 
     Range columns(Range panels) const { return {panels.begin * variant.columns, panels.end * variant.columns}; }
 };
@@ -144,11 +146,14 @@ void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::in
         }
 }
 
+/// Returns the tiles of a block whose memory stays in the second-level cache.
+std::int64_t tiles_that_fit(const WinogradCall& call) {
+    return std::max(kLeastWinogradTiles, kBlockFloats / (kWinogradPositions * (call.depth + call.g.oc)));
+}
+
 /// Returns the tiles of a block, where a part has so many: rows of the products.
 std::int64_t block_tiles(const WinogradCall& call, std::int64_t of_part) {
-    const std::int64_t rows = call.variant.rows,
-                       fit = std::max(kLeastWinogradTiles,
-                                      kBlockFloats / (kWinogradPositions * (call.depth + call.g.oc)));
+    const std::int64_t rows = call.variant.rows, fit = tiles_that_fit(call);
     if (call.fusion.epilogue == nullptr && of_part <= fit) return of_part;
     return std::max<std::int64_t>(1, std::min(chunk_count(of_part, rows), fit / rows)) * rows;
 }
@@ -183,7 +188,9 @@ void run_tiles(const WinogradCall& call, Range tiles, Range panels, std::int64_t
 
 /// Returns the floats of a block: of its tiles, and of rows without one.
 std::int64_t block_floats(const WinogradCall& call) {
-    return kWinogradPositions * (block_tiles(call, most_tiles(call)) + call.variant.rows) * (call.depth + call.g.oc);
+    const std::int64_t most = most_tiles(call),  // shorter parts may have longer blocks
+        tiles = std::max(block_tiles(call, most), std::min(most, tiles_that_fit(call)));
+    return kWinogradPositions * (tiles + call.variant.rows) * (call.depth + call.g.oc);
 }
 
 /// Returns the pixels that chunks made at once have at most.
@@ -228,9 +235,10 @@ void run(const WinogradCall& call, float* buffers) {
     const GridDivision& division = call.division;
     std::optional<RowChunks> pixels;  // it must outlive the epilogue's calls
     if (call.fusion.epilogue != nullptr) call.fusion.epilogue->begin(pixels.emplace(pixel_chunks(call)));
-    parallel_for(division.split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
+    const PartPlaces places(division.parts());
+    parallel_parts(division.parts(), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            float* buffer = buffers + i * part_floats(call);
+            float* buffer = buffers + places.of(i) * part_floats(call);
             const Range own = division.chunks_of(i), panels = division.panels_of(i);
             if (pixels) {
                 run_chunks(call, *pixels, own, panels, buffer);
@@ -244,7 +252,9 @@ void run(const WinogradCall& call, float* buffers) {
 }
 
 /// Returns the floats of run()'s buffers.
-std::int64_t buffer_floats(const WinogradCall& call) { return call.division.split.parts() * part_floats(call); }
+std::int64_t buffer_floats(const WinogradCall& call) {
+    return PartPlaces(call.division.parts()).count * part_floats(call);
+}
 
 /// Runs a convolution of bf16, with the words that prepare(variant, memory) makes in `floats` of memory, or returns
 /// because they are there.

@@ -26,7 +26,7 @@ namespace {
 constexpr std::pair<Features, dnnl::cpu_isa> kCaps[] = {
     {Isa::scalar.features, dnnl::cpu_isa::sse41},
     {Isa::avx2.features, dnnl::cpu_isa::avx2},
-    {Isa::avx2.features | Features::avx_vnni, dnnl::cpu_isa::avx2_vnni},
+    {Isa::avx_vnni.features, dnnl::cpu_isa::avx2_vnni},
     {Isa::avx512.features, dnnl::cpu_isa::avx512_core},
     {Isa::avx512_vnni.features, dnnl::cpu_isa::avx512_core_vnni},
     {Isa::avx512_vnni.features | Features::avx512_bf16, dnnl::cpu_isa::avx512_core_bf16},

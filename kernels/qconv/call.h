@@ -44,6 +44,7 @@ struct QconvCall {
         : plan(p),
           v(*p.variant),
           o(operands),
+          images(n),
           points(n * p.g.oh() * p.g.ow()),
           most_rows(p.most_rows()),
           flat(p.flat()),
@@ -57,7 +58,8 @@ struct QconvCall {
     const QconvPlan& plan;
     const QconvVariant& v;
     const QconvOperands& o;
-    std::int64_t points, most_rows;     ///< of the result; of a tile
+    std::int64_t images, points;        ///< of the result
+    std::int64_t most_rows;             ///< of a tile
     bool flat;                          ///< point i reads pixel i of src
     bool plain;                         ///< quantized values are read as they are
     bool in_place;                      ///< they may be read where they are
@@ -73,6 +75,25 @@ struct QconvCall {
         return plan.merged ? static_cast<std::size_t>(lines + 1) * line_bytes()
                            : section(static_cast<std::size_t>(most_rows * row_length * v.bytes));
     }
+    /// Tells a tile what becomes of the sums of `panel`: of points from `first` on.
+    void place(const Panel& panel, std::int64_t first, QconvTile& t) const {
+        t.vectors = panel.vectors;
+        t.scale = panel.scale;
+        t.shift = panel.shift;
+        t.columns = panel.columns;
+        t.least = o.least;
+        t.residual_row = o.residual.ld;
+        t.dst_row = o.dst.data != nullptr ? o.dst.ld : o.floats.ld;
+        if (o.residual.data != nullptr) {
+            t.residual_scale = panel.residual_scale;
+            t.residual = o.residual.data + first * o.residual.ld + panel.column;
+        }
+        if (o.dst.data != nullptr)
+            t.dst = o.dst.data + first * t.dst_row + panel.column;
+        else
+            t.floats = o.floats.floats() + first * t.dst_row + panel.column;
+    }
+
     std::size_t line_bytes() const { return section(static_cast<std::size_t>(line_length * v.bytes)); }
 
     /// Gathers `depth` quantized values of each row, as source elements, from channel `channel` on: read through

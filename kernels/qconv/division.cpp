@@ -1,9 +1,17 @@
 #include "kernels/qconv/division.h"
 
+#include "kernels/qconv/variants.h"
+
 namespace keel::kernels {
 
 QconvDivision divide_qconv(const QconvPlan& plan, std::int64_t n, std::int64_t threads) {
     const Conv2dGeometry& g = plan.g;
+    if (plan.winograd != 0) {
+        const std::int64_t edge = plan.winograd, rows = plan.variant->winograd->rows;
+        const std::int64_t points = n * chunk_count(g.oh(), edge) * chunk_count(g.ow(), edge);
+        const Tiling tiling(points, points, rows);
+        return {tiling, plan.panels(), split_units(tiling.tiles(), plan.panels(), threads)};
+    }
     const std::int64_t points = n * g.oh() * g.ow(), panels = g.groups * plan.panels(), most = plan.most_rows();
     const Split split = split_units(chunk_count(points, most), panels, threads);
     const std::int64_t even = chunk_count(points, split.rows);

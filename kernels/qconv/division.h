@@ -24,14 +24,24 @@ struct Tiling {
     }
 };
 
-/// Tiles and panels, those of all groups counted through; a part takes some of both.
+/// Tiles and panels, those of all groups counted through; a thread's share has some of both, and a part is a piece of
+/// its tiles. Of Winograd's algorithm the points are its tiles.
 struct QconvDivision {
     Tiling tiling;
     std::int64_t panels;
     Split split;
+    std::int64_t pieces = 1;  ///< of a share
 
-    Range tiles_of(std::int64_t index) const { return part(tiling.tiles(), split.rows, index / split.columns); }
-    Range panels_of(std::int64_t index) const { return part(panels, split.columns, index % split.columns); }
+    /// Cuts the shares of a long pass; piece_count() says how. Products of bytes take about half as long as others.
+    void cut(std::int64_t multiply_adds) {
+        pieces = std::clamp<std::int64_t>(tiling.tiles() / split.rows, 1, piece_count(multiply_adds / 2));
+    }
+    std::int64_t parts() const { return split.parts() * pieces; }
+    Range tiles_of(std::int64_t index) const {
+        const std::int64_t share = index / pieces;
+        return piece_of(part(tiling.tiles(), split.rows, share / split.columns), pieces, index % pieces);
+    }
+    Range panels_of(std::int64_t index) const { return part(panels, split.columns, index / pieces % split.columns); }
 };
 
 QconvDivision divide_qconv(const QconvPlan& plan, std::int64_t n, std::int64_t threads);

@@ -50,5 +50,44 @@ inline void finish(const QconvTile& t, int row, std::int64_t column, Sums sums, 
     store_bytes(t.dst + row * t.dst_row + column, min(broadcast(255), v), lanes);
 }
 
+/// Finishes a row of kV vectors of columns, of which the last may be wanted in part; sums(v) returns them.
+template <int kV, class Get>
+__attribute__((always_inline)) inline void finish_row(const QconvTile& t, int row, Get sums) {
+    constexpr std::int64_t kLast = (kV - 1) * kWidth;
+    const std::int64_t left = t.columns - kLast;
+    unrolled<kV - 1>([&](auto v) { finish(t, row, v * kWidth, sums(v), AllLanes{}); });
+    if (left == kWidth)
+        finish(t, row, kLast, sums(Index<kV - 1>{}), AllLanes{});
+    else
+        finish(t, row, kLast, sums(Index<kV - 1>{}), FirstLanes(left));
+}
+
+/// How many rows of kV vectors become bytes of one vector at once; 0: none.
+template <int kV>
+constexpr int kRowsAtOnce = kV* kWidth == kByteLanes       ? 1
+                            : 2 * kV* kWidth == kByteLanes ? 2
+                                                           : 0;
+
+/// Whether a tile's rows may be finished so many at once.
+template <int kV>
+inline bool is_whole(const QconvTile& t) {
+    return t.columns == kV * kWidth && t.dst != nullptr;
+}
+
+/// Finishes kRowsAtOnce rows, from `row` on, to quantized values; sums(r, v) returns those of the r-th of them.
+template <int kV, class Get>
+__attribute__((always_inline)) inline void finish_at_once(const QconvTile& t, int row, Get sums) {
+    Vec v[4];
+    unrolled<kRowsAtOnce<kV>>([&](auto r) {
+        unrolled<kV>([&](auto i) { v[r * kV + i] = result(t, row + r, i * kWidth, sums(r, i), AllLanes{}); });
+    });
+    const QuantizedVec quantized = max_quantized(all_quantized(t.least), to_quantized(v));
+    std::uint8_t* dst = t.dst + row * t.dst_row;
+    if constexpr (kRowsAtOnce<kV> == 1)
+        store_quantized(dst, quantized);
+    else
+        store_quantized_halves(dst, dst + t.dst_row, quantized);
+}
+
 }  // namespace
 }  // namespace keel::kernels::simd

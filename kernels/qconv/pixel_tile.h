@@ -101,32 +101,17 @@ public:
     /// `distance` further on.
     void multiply(Range panels, std::int64_t distance, std::int64_t last, std::int64_t index,
                   std::int64_t count) const {
-        const QconvOperands& o = call_.o;
         QconvTile t{};
         t.rows = rows_;
         t.src = src_.data() + segments_.begin;
         t.segments = segments_.size();
         t.depth = call_.plan.depth;
-        t.residual_row = o.residual.ld;
-        t.least = o.least;
         t.state = state_;
-        t.dst_row = o.dst.data != nullptr ? o.dst.ld : o.floats.ld;
         for (std::int64_t i = panels.begin; i < panels.end; ++i) {
             const Panel& panel = call_.panels[static_cast<std::size_t>(i)];
-            t.vectors = panel.vectors;
+            call_.place(panel, first_, t);
             t.weights =
                 panel.weights + segments_.begin * call_.plan.stored * panel.vectors * call_.v.width * call_.v.bytes;
-            t.scale = panel.scale;
-            t.shift = panel.shift;
-            t.columns = panel.columns;
-            if (o.residual.data != nullptr) {
-                t.residual_scale = panel.residual_scale;
-                t.residual = o.residual.data + first_ * o.residual.ld + panel.column;
-            }
-            if (o.dst.data != nullptr)
-                t.dst = o.dst.data + first_ * t.dst_row + panel.column;
-            else
-                t.floats = o.floats.floats() + first_ * t.dst_row + panel.column;
             t.ahead = panel.weights;
             t.ahead_step = 0;
             if (i + distance < last) {

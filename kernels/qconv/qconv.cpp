@@ -8,6 +8,7 @@
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 #include "kernels/qconv/variants.h"
+#include "kernels/qconv/winograd.h"
 
 namespace keel::kernels {
 namespace {
@@ -18,20 +19,38 @@ constexpr std::int64_t kMostProducts = 65793;
 /// not once a pixel.
 constexpr std::int64_t kNarrow = 16;
 
+/// Pixels of stacked tiles stay in the first-level cache, beside the weights of a panel.
+constexpr std::int64_t kStackBytes = 12 << 10;
+
 constexpr std::int64_t rounded_up(std::int64_t count, std::int64_t unit) { return chunk_count(count, unit) * unit; }
 
-QconvPlan plan_of(const Conv2dGeometry& g, const QconvVariant& variant) {
+/// Returns the edge of Winograd's tiles, or 0.
+int winograd_edge(const Conv2dGeometry& g, const QconvVariant& variant, QconvMethod method) {
+    if (method == QconvMethod::fastest) return qconv::fastest_winograd(g, variant);
+    if (method == QconvMethod::direct) return 0;
+    if (!qconv::winograd_serves(g, variant))
+        throw UsageError(
+            "[qconv] wanted a 3x3 convolution of stride 1 without groups, on vectors, for Winograd's algorithm");
+    return method == QconvMethod::winograd2 ? 2 : 4;
+}
+
+QconvPlan plan_of(const Conv2dGeometry& g, const QconvVariant& variant, QconvMethod method) {
     check_geometry(g);
     const std::int64_t products = g.weights_elements() / g.oc;
     if (products > kMostProducts)
         throw UsageError("[qconv] wanted sums of at most " + std::to_string(kMostProducts) + " products, got " +
                          std::to_string(products));
+    if (const int edge = winograd_edge(g, variant, method); edge != 0) {
+        const std::int64_t pairs = rounded_up(g.ic, 2);
+        return {g, &variant, false, 1, pairs, pairs, edge};
+    }
     const bool merged = g.kw > 1 && g.dilation_w == 1 && g.ic / g.groups < kNarrow;
     const std::int64_t depth = rounded_up(g.ic / g.groups * (merged ? g.kw : 1), variant.group);
     const bool blocks = variant.block != 0 && depth > variant.block;
     return {g,      &variant,
             merged, merged ? g.kh : std::int64_t{g.kh} * g.kw,
-            depth,  blocks ? rounded_up(depth, variant.block) : depth};
+            depth,  blocks ? rounded_up(depth, variant.block) : depth,
+            0};
 }
 
 /// Weights of a column, `step` apart in `from`; they begin at product `first` of the panel.
@@ -63,16 +82,22 @@ void pack_tap(const QconvPlan& plan, const std::int8_t* from, std::int64_t step,
 }  // namespace
 
 std::int64_t QconvPlan::columns() const { return rounded_up(oc(), variant->width); }
-std::int64_t QconvPlan::panel() const { return std::int64_t{variant->vectors} * variant->width; }
+std::int64_t QconvPlan::panel() const {
+    return std::int64_t{winograd == 0 ? variant->vectors : variant->winograd->vectors} * variant->width;
+}
 std::int64_t QconvPlan::panels() const { return chunk_count(columns(), panel()); }
 std::int64_t QconvPlan::most_rows() const {
-    return variant->rows[std::min<std::int64_t>(variant->vectors, columns() / variant->width)];
+    const std::int64_t rows = variant->rows[std::min<std::int64_t>(variant->vectors, columns() / variant->width)];
+    return rows * std::clamp<std::int64_t>(kStackBytes / (rows * products() * variant->bytes), 1, variant->stack);
 }
-std::int64_t QconvPlan::weight_bytes(std::int64_t count) const { return count * segments * stored * variant->bytes; }
+std::int64_t QconvPlan::weight_bytes(std::int64_t count) const {
+    return winograd == 0 ? count * segments * stored * variant->bytes : count * positions() * stored * 2;
+}
 
 Qconv::Qconv(const Conv2dGeometry& g) : Qconv(g, select(qconv_variants)) {}
 
-Qconv::Qconv(const Conv2dGeometry& g, const QconvVariant& variant) : plan_(plan_of(g, variant)) {}
+Qconv::Qconv(const Conv2dGeometry& g, const QconvVariant& variant, QconvMethod method)
+    : plan_(plan_of(g, variant, method)) {}
 
 std::size_t Qconv::packed_bytes() const { return plan_.packed_bytes(); }
 
@@ -81,13 +106,14 @@ void Qconv::pack(const QconvWeights& plain, std::byte* packed) const {
     const std::int64_t ic = plan_.ic(), oc = plan_.oc(), taps = std::int64_t{g.kh} * g.kw;
     const auto factors = plan_.factors(packed);
     std::memset(packed, 0, plan_.packed_bytes());
+    if (plan_.winograd != 0) qconv::pack_winograd(plan_, plain.weights, packed);
     parallel_for(g.oc, chunk_count(16384, ic * taps), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t o = begin; o < end; ++o) {
             const std::int64_t group = o / oc, column = o % oc, first = column / plan_.panel() * plan_.panel();
             std::byte* panel = packed + plan_.weight_bytes(group * plan_.columns() + first);
             const std::int64_t width = std::min(plan_.panel(), plan_.columns() - first);
             const std::int8_t* weights = plain.weights + o * ic * taps;
-            for (std::int64_t tap = 0; tap < taps; ++tap) {
+            for (std::int64_t tap = 0; tap < taps && plan_.winograd == 0; ++tap) {
                 const std::int64_t segment = plan_.merged ? tap / g.kw : tap, at = plan_.merged ? tap % g.kw * ic : 0;
                 pack_tap(plan_, weights + tap, taps, width, column - first, segment, at, panel);
             }

@@ -33,6 +33,9 @@ struct QconvOperands {
     Map floats;        ///< or this
 };
 
+/// How sums are made; they are the same. `fastest` is one of the others, by measurement.
+enum class QconvMethod : std::uint8_t { fastest, direct, winograd2, winograd4 };
+
 /// A convolution of one geometry:
 ///   acc[o] = sum over taps and channels of weights[o] * prologue(src), in s32;
 ///   v[o] = max(least, acc[o] * scale[o] + shift[o] + residual[o] * residual_scale[o]), from left to right by fused
@@ -44,11 +47,12 @@ public:
     /// bits: more than 65793 products of 255 * 128.
     explicit Qconv(const Conv2dGeometry& g);
     /// On a variant of kernels/qconv/variants.h, whatever the active ISA: the machine must have its features.
-    Qconv(const Conv2dGeometry& g, const QconvVariant& variant);
+    /// Throws UsageError where `method` is Winograd's algorithm and does not serve: see qconv/winograd.h.
+    Qconv(const Conv2dGeometry& g, const QconvVariant& variant, QconvMethod method = QconvMethod::fastest);
 
     /// Returns the bytes of the packed weights, which are aligned to 64: panels of up to four vectors of columns [k /
-    /// group][columns][group], where a group is what one lane sums at once (four s8, or two s16 on ISAs without VNNI),
-    /// then the factors.
+    /// group][columns][group], where a group is what one lane sums at once (four s8, or two s16 on ISAs without VNNI
+    /// and by Winograd's algorithm, of each position), then the factors.
     std::size_t packed_bytes() const;
     void pack(const QconvWeights& plain, std::byte* packed) const;
     /// Replaces the shift in packed weights.

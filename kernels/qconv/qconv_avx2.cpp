@@ -11,10 +11,13 @@ inline Sums dot(Sums sums, Sums src, Sums weights) { return dot_halves(sums, src
 }  // namespace
 }  // namespace keel::kernels::simd
 
+#include "kernels/qconv/gather_body.h"
 #include "kernels/qconv/qconv_body.h"
+#include "kernels/qconv/winograd_body.h"
 
 namespace keel::kernels {
 
-const QconvVariant qconv_avx2 = simd::kQconv;
+const QwinogradVariant qwinograd_avx2 = simd::kQwinograd;
+const QconvVariant qconv_avx2 = simd::qconv_on_vectors(simd::qconv_gather, &qwinograd_avx2, 4);
 
 }  // namespace keel::kernels

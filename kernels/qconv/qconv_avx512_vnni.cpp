@@ -12,10 +12,11 @@ inline Sums dot(Sums sums, Sums src, Sums weights) { return _mm512_dpbusd_epi32(
 }  // namespace
 }  // namespace keel::kernels::simd
 
+#include "kernels/qconv/gather_body.h"
 #include "kernels/qconv/qconv_body.h"
 
 namespace keel::kernels {
 
-const QconvVariant qconv_avx512_vnni = simd::kQconv;
+const QconvVariant qconv_avx512_vnni = simd::qconv_on_vectors(simd::qconv_gather, &qwinograd_avx512_vnni);
 
 }  // namespace keel::kernels

@@ -7,7 +7,6 @@
 #pragma once
 
 #include "kernels/qconv/finish_body.h"
-#include "kernels/qconv/gather_body.h"
 
 namespace keel::kernels::simd {
 namespace {
@@ -19,9 +18,29 @@ struct TileSums {
     Sums sums[kR][kV];
 };
 
+/// The products of one group, `at` elements on in each row.
 template <int kR, int kV>
-inline void multiply(const QconvTile& t, TileSums<kR, kV>& tile) {
-    constexpr std::int64_t kStep = kV * kWidth * kGroup;  // weights of a group
+__attribute__((always_inline)) inline void multiply_group(const Element* const* third, std::int64_t row,
+                                                          std::int64_t at, const Element* weights,
+                                                          TileSums<kR, kV>& tile) {
+    Sums w[kV];
+    unrolled<kV>([&](auto v) { w[v] = load_sums(weights + v * kWidth * kGroup); });
+    unrolled<kR>([&](auto r) {
+        const Sums src = broadcast_word(third[r / 3] + r % 3 * row + at);
+        unrolled<kV>([&](auto v) { tile.sums[r][v] = dot(tile.sums[r][v], src, w[v]); });
+    });
+}
+
+/// Fetches what lies in the next `bytes`; the cache lines of it that are not fetched by others.
+inline const char* fetch_ahead(const char* ahead, std::int64_t bytes) {
+    for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(ahead + at, 0, 2);
+    return ahead + bytes;
+}
+
+/// Four groups a turn: where registers are few, a turn's own instructions would cost as much as a group's loads.
+template <int kR, int kV>
+__attribute__((always_inline)) inline void multiply(const QconvTile& t, TileSums<kR, kV>& tile) {
+    constexpr std::int64_t kStep = kV * kWidth * kGroup, kTurn = 4;  // weights of a group; groups of a turn
     const auto* weights = static_cast<const Element*>(t.weights);
     const auto* ahead = static_cast<const char*>(t.ahead);
     unrolled<kR>([&](auto r) { unrolled<kV>([&](auto v) { tile.sums[r][v] = Sums{}; }); });
@@ -29,15 +48,18 @@ inline void multiply(const QconvTile& t, TileSums<kR, kV>& tile) {
         const std::int64_t row = t.src[s].row;
         // Rows are addressed from every third one, so that all pointers stay in registers.
         const Element* third[(kR + 2) / 3];
-        unrolled<(kR + 2) / 3>([&](auto i) { third[i] = static_cast<const Element*>(t.src[s].first) + 3 * i * row; });
-        for (std::int64_t k = 0; k < t.depth; k += kGroup, weights += kStep, ahead += t.ahead_step) {
-            Sums w[kV];
-            __builtin_prefetch(ahead, 0, 2);
-            unrolled<kV>([&](auto v) { w[v] = load_sums(weights + v * kWidth * kGroup); });
-            unrolled<kR>([&](auto r) {
-                const Sums src = broadcast_word(third[r / 3] + r % 3 * row + k);
-                unrolled<kV>([&](auto v) { tile.sums[r][v] = dot(tile.sums[r][v], src, w[v]); });
-            });
+        unrolled<(kR + 2) / 3>(
+            [&](auto i) { third[i] = static_cast<const Element*>(t.src[s].first) + (t.first_row + 3 * i) * row; });
+        std::int64_t left = t.depth / kGroup;
+        for (; left >= kTurn; left -= kTurn, weights += kTurn * kStep) {
+            ahead = fetch_ahead(ahead, kTurn * t.ahead_step);
+            unrolled<kTurn>([&](auto i) { multiply_group(third, row, i * kGroup, weights + i * kStep, tile); });
+            unrolled<(kR + 2) / 3>([&](auto i) { third[i] += kTurn * kGroup; });
+        }
+        for (; left > 0; --left, weights += kStep) {
+            ahead = fetch_ahead(ahead, t.ahead_step);
+            multiply_group(third, row, 0, weights, tile);
+            unrolled<(kR + 2) / 3>([&](auto i) { third[i] += kGroup; });
         }
     }
 }
@@ -47,24 +69,20 @@ inline void tile_of(const QconvTile& t) {
     TileSums<kR, kV> tile;
     if (t.residual_scale != nullptr) unrolled<kR>([&](auto r) { __builtin_prefetch(t.residual + r * t.residual_row); });
     multiply<kR, kV>(t, tile);
-    constexpr std::int64_t kLast = (kV - 1) * kWidth;
-    const std::int64_t left = t.columns - kLast;
-    if constexpr (kV * kWidth == kByteLanes)
-        if (left == kWidth && t.dst != nullptr) {
-            const QuantizedVec least = all_quantized(t.least);
-            return unrolled<kR>([&](auto r) {
-                Vec v[kV];
-                unrolled<kV>([&](auto i) { v[i] = result(t, r, i * kWidth, tile.sums[r][i], AllLanes{}); });
-                store_quantized(t.dst + r * t.dst_row, max_quantized(least, to_quantized(v)));
+    if (t.sums != nullptr)
+        return unrolled<kR>([&](auto r) {
+            unrolled<kV>([&](auto v) { store_sums(t.sums + (r * kV + v) * kWidth, tile.sums[r][v]); });
+        });
+    const auto finish_alone = [&](auto r) { finish_row<kV>(t, r, [&](auto v) { return tile.sums[r][v]; }); };
+    if constexpr (constexpr int kOnce = kRowsAtOnce<kV>; kOnce > 0)
+        if (is_whole<kV>(t)) {
+            unrolled<kR / kOnce>([&](auto i) {
+                finish_at_once<kV>(t, i * kOnce, [&](auto r, auto v) { return tile.sums[i * kOnce + r][v]; });
             });
+            if constexpr (kR % kOnce != 0) finish_alone(Index<kR - 1>{});
+            return;
         }
-    unrolled<kR>([&](auto r) {
-        unrolled<kV - 1>([&](auto v) { finish(t, r, v * kWidth, tile.sums[r][v], AllLanes{}); });
-        if (left == kWidth)
-            finish(t, r, kLast, tile.sums[r][kV - 1], AllLanes{});
-        else
-            finish(t, r, kLast, tile.sums[r][kV - 1], FirstLanes(left));
-    });
+    unrolled<kR>(finish_alone);
 }
 
 /// Calls tile_of<t.rows, t.vectors>; the search costs little beside the tile.
@@ -82,12 +100,39 @@ inline void find_vectors(const QconvTile& t) {
     }
     find_rows<kV, kMostRows[kV]>(t);
 }
-inline void qconv_tile(const QconvTile& t) { find_vectors<kMostVectors>(t); }
 
-constexpr QconvVariant kQconv{kQconvIsa,    kWidth,
-                              kGroup,       sizeof(Element),
-                              kMostVectors, {kMostRows[0], kMostRows[1], kMostRows[2], kMostRows[3], kMostRows[4]},
-                              qconv_tile,   qconv_gather};
+/// Rows `begin` to `end` of stacked tiles, the index-th of `count`.
+inline void stacked_tile(const QconvTile& t, int begin, int end, int index, int count) {
+    QconvTile one = t;
+    one.rows = end - begin;
+    one.first_row = t.first_row + begin;
+    one.residual = t.residual == nullptr ? nullptr : t.residual + begin * t.residual_row;
+    one.ahead_step = (t.ahead_step + count - 1) / count;
+    one.ahead = static_cast<const char*>(t.ahead) + index * one.ahead_step * (t.segments * t.depth / kGroup);
+    if (t.sums != nullptr) one.sums = t.sums + begin * t.vectors * kWidth;
+    if (t.dst != nullptr) one.dst = t.dst + begin * t.dst_row;
+    if (t.floats != nullptr) one.floats = t.floats + begin * t.dst_row;
+    find_vectors<kMostVectors>(one);
+}
+
+inline void qconv_tile(const QconvTile& t) {
+    const int most = kMostRows[t.vectors];
+    if (t.rows <= most) return find_vectors<kMostVectors>(t);
+    const int count = (t.rows + most - 1) / most;
+    for (int i = 0; i < count; ++i) stacked_tile(t, t.rows * i / count, t.rows * (i + 1) / count, i, count);
+}
+
+/// Returns the variant of these tiles.
+constexpr QconvVariant qconv_on_vectors(void (*gather)(const QconvGather&), const QwinogradVariant* winograd,
+                                        int stack = 1) {
+    QconvVariant v{kQconvIsa,    kWidth,
+                   kGroup,       sizeof(Element),
+                   kMostVectors, {kMostRows[0], kMostRows[1], kMostRows[2], kMostRows[3], kMostRows[4]},
+                   qconv_tile,   gather};
+    v.winograd = winograd;
+    v.stack = stack;
+    return v;
+}
 
 }  // namespace
 }  // namespace keel::kernels::simd

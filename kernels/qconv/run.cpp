@@ -6,6 +6,7 @@
 #include "kernels/profile.h"
 #include "kernels/qconv/pixel_tile.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/qconv/winograd.h"
 #include "kernels/scratch.h"
 #include "kernels/variant_state.h"
 
@@ -17,9 +18,9 @@ using namespace qconv;
 /// Weights that stay in the second-level cache while all tiles pass by. Where few tiles do, what counts is how soon
 /// weights come from memory: fewer of them at a time, the next ones fetched meanwhile.
 constexpr std::int64_t kBlockBytes = 512 << 10, kStreamedBytes = 64 << 10, kFewTiles = 64;
-
 /// Multiplies tiles with panels; those of all groups are counted through. `memory` is that of a part.
 void run_part(const QconvCall& call, const Tiling& tiling, Range tiles, Range panels, std::byte* memory) {
+    if (call.plan.winograd != 0) return run_winograd(call, tiling, tiles, panels, memory);
     void* state = memory + call.gathered_bytes();
     const VariantState kept(call.v, state);
     const std::int64_t of_group = call.plan.panels(), panel_bytes = call.plan.weight_bytes(call.plan.panel());
@@ -56,15 +57,18 @@ void Qconv::run(std::int64_t n, const QconvOperands& operands) const {
     require_f32("qconv", "the floats", operands.floats.type);
     const profile::Span span("qconv", cost_of(g, operands));
     QconvCall call(plan_, n, operands);
-    const QconvDivision division = divide_qconv(plan_, n, thread_count());
+    QconvDivision division = divide_qconv(plan_, n, thread_count());
+    division.cut(g.macs());
     const std::size_t zeros = section(static_cast<std::size_t>(g.ic));
-    std::byte* memory = scratch(zeros + static_cast<std::size_t>(division.split.parts()) * call.part_bytes());
+    const std::size_t part_bytes = plan_.winograd == 0 ? call.part_bytes() : winograd_part_bytes(call, division);
+    const PartPlaces places(division.parts());
+    std::byte* memory = scratch(zeros + static_cast<std::size_t>(places.count) * part_bytes);
     std::memset(memory, 0, zeros);
     call.pad = operands.pad != nullptr ? operands.pad : reinterpret_cast<const std::uint8_t*>(memory);
-    parallel_for(division.split.parts(), 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_parts(division.parts(), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
             run_part(call, division.tiling, division.tiles_of(i), division.panels_of(i),
-                     memory + zeros + static_cast<std::size_t>(i) * call.part_bytes());
+                     memory + zeros + static_cast<std::size_t>(places.of(i)) * part_bytes);
     });
 }
 

@@ -15,7 +15,7 @@ using namespace keel::test;
 
 TEST_CASE("the AVX-512 variants present themselves as AVX2 ones and are selected", "[emulated]") {
     CHECK(eltwise_avx512.isa == Isa::avx2);
-    for (const QconvVariant* variant : {&qconv_avx512, &qconv_avx512_vnni, &qconv_amx})
+    for (const QconvVariant* variant : {&qconv_avx_vnni, &qconv_avx512, &qconv_avx512_vnni, &qconv_amx})
         CHECK(variant->isa == Isa::avx2);
     for (const IgemmBf16Variant* variant : {&igemm_bf16_avx512, &igemm_bf16_avx512_bf16, &igemm_bf16_amx})
         CHECK(variant->isa == Isa::avx2);

@@ -99,8 +99,8 @@ struct Problem {
         return c.onto_residual ? residual : Bytes(static_cast<std::size_t>(pixels * dst_ld()), kCanary);
     }
     /// What a variant makes of it: codes or floats, between the pixels what was there before.
-    std::vector<float> result(const QconvVariant& variant) const {
-        const Qconv conv(c.g, variant);
+    std::vector<float> result(const QconvVariant& variant, QconvMethod method = QconvMethod::fastest) const {
+        const Qconv conv(c.g, variant, method);
         std::vector<std::uint8_t> memory(conv.packed_bytes() + 64);
         void* aligned = memory.data();
         std::size_t room = memory.size();
@@ -151,12 +151,12 @@ void for_each_qconv(Body body) {
 
 /// A variant gives the truth on teams of one and three.
 inline void check_qconv(const Case& c, const QconvVariant& variant, const Problem& problem,
-                        const std::vector<float>& truth) {
+                        const std::vector<float>& truth, QconvMethod method = QconvMethod::fastest) {
     INFO(text(c));
     for (const int threads : {1, 3}) {
         INFO(threads << " threads");
         const ThreadScope team(threads);
-        const bool equal = problem.result(variant) == truth;
+        const bool equal = problem.result(variant, method) == truth;
         CHECK(equal);
     }
 }

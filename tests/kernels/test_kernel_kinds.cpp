@@ -23,6 +23,7 @@ TEST_CASE("kernels of each kind take the best that an ISA has", "[kinds]") {
     CHECK(convolutions_of(Isa::amx) == "avx512 amx amx");
     CHECK(convolutions_of(Isa::avx512_bf16) == "avx512 avx512_bf16 avx512_vnni");
     CHECK(convolutions_of(Isa::avx512_vnni) == "avx512 avx512 avx512_vnni");
+    CHECK(convolutions_of(Isa::avx_vnni) == "avx2 avx2 avx_vnni");
     for (const Isa& isa : {Isa::avx2, Isa::scalar})
         for (const KernelKind& kind : kernel_kinds(isa)) CHECK(kind.isa == isa);
     for (const KernelKind& kind : kernel_kinds(Isa::amx)) CHECK(kind.isa == kind.best);

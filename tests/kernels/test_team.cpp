@@ -60,14 +60,62 @@ TEST_CASE("Callers of any number share the team, and each has its region whole",
 }
 
 TEST_CASE("Parts are those of the team's size, whoever is there to run them", "[team]") {
-    const ThreadScope scope(64);  // more than the machine runs at a time
-    std::vector<std::atomic<int>> lengths(6400);
-    parallel_for(6400, 1, [&](std::int64_t begin, std::int64_t end) {
-        lengths[static_cast<std::size_t>(begin)] = static_cast<int>(end - begin);
-    });
-    for (std::size_t i = 0; i < lengths.size(); ++i) REQUIRE(lengths[i] == (i % 100 == 0 ? 100 : 0));
+    const ThreadScope scope(64);               // more than the machine runs at a time
+    for (const std::size_t grain : {1, 10}) {  // a share of 100 grains is six parts
+        std::vector<std::atomic<int>> lengths(6400);
+        parallel_for(6400, static_cast<std::int64_t>(grain), [&](std::int64_t begin, std::int64_t end) {
+            lengths[static_cast<std::size_t>(begin)] = static_cast<int>(end - begin);
+        });
+        const std::size_t length = grain == 1 ? 6400 / (64 * 6) : 100;
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < lengths.size(); ++i) {
+            REQUIRE((lengths[i] != 0) == (i == next));
+            if (i != next) continue;
+            REQUIRE(static_cast<std::size_t>(lengths[i]) >= length);
+            REQUIRE(static_cast<std::size_t>(lengths[i]) <= length + 1);
+            next += static_cast<std::size_t>(lengths[i]);
+        }
+    }
     CHECK(running_threads() <= std::max(usable_processors(), 1));
     CHECK(team_shortage() == "");
+}
+
+TEST_CASE("Parts that are more than threads are run once each, and threads of a region have places of their own",
+          "[team]") {
+    for (const int threads : {1, 3, 64}) {
+        const ThreadScope scope(threads);
+        for (const std::int64_t parts : {1, 2, 3, 40, 1000}) {
+            const PartPlaces places(parts);
+            REQUIRE(places.count <= std::min<std::int64_t>(parts, threads));
+            std::vector<std::atomic<int>> runs(static_cast<std::size_t>(parts)),
+                users(static_cast<std::size_t>(places.count));
+            std::atomic<int> shared = 0;
+            parallel_parts(parts, [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t i = begin; i < end; ++i) {
+                    std::atomic<int>& place = users[static_cast<std::size_t>(places.of(i))];
+                    shared += place++;
+                    ++runs[static_cast<std::size_t>(i)];
+                    --place;
+                }
+            });
+            CHECK(shared == 0);
+            for (const std::atomic<int>& count : runs) REQUIRE(count == 1);
+        }
+    }
+}
+
+TEST_CASE("A share begins where another one ends, and its thread takes those of others last", "[team]") {
+    detail::Region region;
+    region.parts = 16;
+    region.slots = 3;
+    CHECK(region.part_of(0, 0) == 0);
+    CHECK(region.part_of(1, 0) == 5);
+    CHECK(region.part_of(2, 0) == 10);
+    CHECK(region.part_of(2, 6) == 0);
+    region.parts = 3;
+    region.slots = 8;
+    CHECK(region.part_of(2, 0) == 2);
+    CHECK(region.part_of(7, 0) == 1);
 }
 
 TEST_CASE("An exception of one caller is none of another's", "[team]") {
@@ -127,6 +175,17 @@ TEST_CASE("Scratch memory that is trimmed is there again when it is wanted", "[t
     }
 }
 
+TEST_CASE("Time that others took only grows, where the system counts it", "[team]") {
+    const ThreadScope scope(3);
+    CHECK(sums_are_right(10));
+    const std::int64_t before = stolen_ns();
+    CHECK(sums_are_right(10));
+    const std::int64_t after = stolen_ns();
+    CHECK(before >= -1);
+    CHECK((before >= 0) == (after >= 0));
+    CHECK(after >= before);
+}
+
 TEST_CASE("Processors that are taken away are not computed on", "[team]") {
     // In a process of its own: it gives up all of its processors but one, as a cpuset that shrinks would have it.
     const ThreadScope scope(4);
@@ -148,10 +207,36 @@ TEST_CASE("Who proves harmful again soon is left alone for longer", "[crowding]"
     CHECK(backoff.next(190) == 64);
     CHECK(backoff.next(300) == 100);   // no longer than that
     CHECK(backoff.next(10'000) == 8);  // long after
-    CHECK(patience_ns(0) == kMillisecond);
+    CHECK(patience_ns(0) == 8 * kMillisecond);
     CHECK(patience_ns(10 * kMillisecond) == 15 * kMillisecond);
     CHECK(had_processor(400, 500));
     CHECK_FALSE(had_processor(100, 500));
+}
+
+TEST_CASE("Who shares a processor rests as long as is the others' due", "[crowding]") {
+    Courtesy courtesy;
+    std::int64_t now = kSecond;
+    courtesy.lost(now, 5 * kMillisecond);  // once is chance
+    CHECK_FALSE(courtesy.active());
+    courtesy.lost(now += kSecond, 5 * kMillisecond);
+    courtesy.lost(now += 10 * kMillisecond, 10 * kMicrosecond);  // what a thread of the system's takes
+    CHECK_FALSE(courtesy.active());
+    CHECK(courtesy.rest_ns(kSecond) == 0);
+    courtesy.lost(now += 10 * kMillisecond, 4 * kMillisecond);
+    CHECK(courtesy.active());
+    CHECK(courtesy.rest_ns(kMillisecond / 2) == 0);
+    const std::int64_t rest = courtesy.rest_ns(2 * kMillisecond);
+    CHECK(rest == 2 * kMillisecond);
+    CHECK(courtesy.rest_ns(kSecond) < 10 * kMillisecond);
+    courtesy.woke(rest, 4 * kMillisecond);  // it was not enough
+    CHECK(courtesy.rest_ns(2 * kMillisecond) > rest);
+    for (int i = 0; i < 100; ++i) courtesy.woke(rest, kSecond);
+    CHECK(courtesy.rest_ns(2 * kMillisecond) == 16 * kMillisecond);
+    int prompt = 0;
+    for (; courtesy.active() && prompt < 1000; ++prompt) courtesy.woke(rest, 60 * kMicrosecond);
+    CHECK(prompt > 10);
+    CHECK(prompt < 100);
+    CHECK(courtesy.rest_ns(kSecond) == 0);
 }
 
 TEST_CASE("How long a thread turns is what OpenMP's variables say", "[crowding]") {

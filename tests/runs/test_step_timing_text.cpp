@@ -22,6 +22,13 @@ TEST_CASE("Timed steps are told in a line, sums over ranks where there are sever
     CHECK_THAT(timing_text(options, two),
                contains("on each of 2 ranks") &&
                    contains("sums over ranks 4.0 ms, 1.0 of them waited for, 3.0 with a processor"));
+    StepSpeed disturbed = speed;
+    disturbed.stolen = 0.004;
+    CHECK_THAT(timing_text(options, timing_json(options, disturbed, 1)), !contains("others"));
+    disturbed.stolen = 0.25;
+    CHECK(timing_json(options, disturbed, 1).at("stolen") == 0.25);
+    CHECK_THAT(timing_text(options, timing_json(options, disturbed, 1)),
+               contains("others had its processors for 25 % of the threads' time"));
     StepTimingOptions infer = options;
     infer.mode = "infer";
     CHECK_FALSE(timing_json(infer, speed, 2).contains("sums_ms"));

@@ -97,6 +97,11 @@ inline simde__m512i dpbusd_epi32(simde__m512i sums, simde__m512i a, simde__m512i
     return simde_mm512_loadu_si512(words);
 }
 
+/// sums + the two products of a lane's s16.
+inline simde__m512i dpwssd_epi32(simde__m512i sums, simde__m512i a, simde__m512i b) {
+    return simde_mm512_add_epi32(sums, simde_mm512_madd_epi16(a, b));
+}
+
 /// sums + the two products of a lane's bf16, one after the other.
 inline simde__m512 dpbf16_ps(simde__m512 sums, __m512bh a, __m512bh b) {
     float words[16];
@@ -161,6 +166,8 @@ inline __m256 cvtpd_ps(simde__m512d v) {
 #define _mm512_cvtepu8_epi16 keel::emulated::cvtepu8_epi16
 #undef _mm512_dpbusd_epi32
 #define _mm512_dpbusd_epi32 keel::emulated::dpbusd_epi32
+#undef _mm512_dpwssd_epi32
+#define _mm512_dpwssd_epi32 keel::emulated::dpwssd_epi32
 #undef _mm512_dpbf16_ps
 #define _mm512_dpbf16_ps keel::emulated::dpbf16_ps
 #define _mm512_cvtneps_pbh keel::emulated::cvtneps_pbh
