@@ -34,6 +34,9 @@ std::vector<Row> hostile_onnx_files();
 /// tests/cli/hostile_tune.cpp.
 std::vector<Row> hostile_searches();
 
+/// tests/cli/hostile_serve.cpp.
+std::vector<Row> hostile_servers();
+
 /// tests/cli/hostile_small_models.cpp.
 std::vector<Row> hostile_small_models();
 

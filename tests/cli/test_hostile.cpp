@@ -379,5 +379,6 @@ TEST_CASE("Hostile input ends with its code and its message, which the documenta
     SECTION("tables") { check(tables(), scratch); }
     SECTION("predictions") { check(predictions(), scratch); }
     SECTION("searches") { check(hostile_searches(), scratch); }
+    SECTION("servers") { check(hostile_servers(), scratch); }
     SECTION("configurations") { check(configurations(), scratch); }
 }

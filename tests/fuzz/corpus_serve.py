@@ -82,3 +82,20 @@ def http_streams():
         "cut": head + b"Content-Length: 100\r\n\r\nabc",
         "chunk_size": head + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
     }
+
+
+def serve_configs():
+    return {
+        "good": 'listen = "127.0.0.1:0"\n[[model]]\nname = "m"\nfile = "model.safetensors"\n',
+        "syntax": "listen = \n",
+        "binary": bytes(range(256)),
+        "deep": "a = " + "[" * 20000,
+        "unknown": "max_bach = 8\n",
+        "type": 'max_batch = "many"\n',
+        "list": "max_batch = [8]\n",
+        "model_text": 'model = "m"\n',
+        "model_empty": "[[model]]\n",
+        "model_key": '[[model]]\nfile = "m"\npath = "n"\n',
+        "model_type": "[[model]]\nfile = 7\n",
+        "model_name": '[[model]]\nfile = "m"\nname = "../m"\n',
+    }

@@ -14,7 +14,7 @@ from corpus_dicom_peer import dicom_peer_streams
 from corpus_images import images
 from corpus_models import graphs, weights
 from corpus_onnx import onnx_files
-from corpus_serve import http_streams, infer_bodies
+from corpus_serve import http_streams, infer_bodies, serve_configs
 from corpus_torch import shard_indexes, torch_files
 from corpus_tune import searches, spaces
 
@@ -403,3 +403,5 @@ for name, data in infer_bodies().items():
     put("infer", name, data)
 for name, data in http_streams().items():
     put("http", name, data)
+for name, data in serve_configs().items():
+    put("serve", name + ".toml", data)

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""check_serve.py [--keel build/release/cli/keel] [--models resnet50,densenet121] [--seconds 20]
+
+Measures keel serve on this machine, on random weights: served images a second of 16 clients with raw tensors beside
+keel bench, what a lone client waits beyond the model's own time, an open loop below and above what the machine can do,
+reloading under load. Prints a table and JSON; exits with 1 where a bar is missed. Plain Python: clients are processes,
+which take a part of the same machine's time."""
+import argparse
+import concurrent.futures
+import http.client
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+BARS = {"closed_share": 0.9, "alone_p99_ms": 2.0}
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+class Server:
+    def __init__(self, keel, model, *options):
+        self.process = subprocess.Popen([keel, "serve", f"m={model}", "--listen", "127.0.0.1:0", "--watch", "false", *options],
+                                        stderr=subprocess.PIPE, text=True)
+        began = time.monotonic()
+        for line in self.process.stderr:
+            if "listening on" in line:
+                self.port = int(line.rsplit(":", 1)[1])
+                break
+        else:
+            raise SystemExit("keel serve did not start")
+        self.start_seconds = time.monotonic() - began
+        self.reader = concurrent.futures.ThreadPoolExecutor(1).submit(self.process.stderr.read)
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", path)
+        return connection.getresponse().read()
+
+    def memory(self):
+        for line in self.get("/metrics").decode().splitlines():
+            if line.startswith("process_resident_memory_bytes"):
+                return float(line.split()[1])
+        return 0.0
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        return code, self.reader.result()
+
+
+def tensor_request(side, timeout_us=0):
+    """A body of one raw tensor, and its fields."""
+    data = struct.pack("<f", 0.25) * (side * side * 3)
+    request = {"inputs": [{"name": "input", "datatype": "FP32", "shape": [1, side, side, 3],
+                           "parameters": {"binary_data_size": len(data)}}]}
+    if timeout_us:
+        request["parameters"] = {"timeout": timeout_us}
+    head = json.dumps(request).encode()
+    return head + data, {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
+
+
+def client(port, side, until, period, timeout_us, results):
+    """Asks until the time `until`; `period` seconds lie between two requests' starts, 0: one after the other."""
+    body, fields = tensor_request(side, timeout_us)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    answers, due = [], time.monotonic()
+    while time.monotonic() < until:
+        if period:
+            time.sleep(max(0.0, due - time.monotonic()))
+        begin = due if period else time.monotonic()
+        due += period
+        try:
+            connection.request("POST", "/v2/models/m/infer", body, fields)
+            answer = connection.getresponse()
+            answer.read()
+            answers.append((answer.status, time.monotonic() - begin))
+        except OSError:
+            answers.append((0, time.monotonic() - begin))
+            connection.close()
+    results.put(answers)
+
+
+def ask(port, side, clients, seconds, rate=0.0, timeout_us=0):
+    """Returns (status, seconds) of each answer; `rate` requests a second of all clients together, 0: a closed loop."""
+    results, until = multiprocessing.Queue(), time.monotonic() + seconds
+    period = clients / rate if rate else 0.0
+    processes = [multiprocessing.Process(target=client, args=(port, side, until, period, timeout_us, results)) for _ in range(clients)]
+    for process in processes:
+        process.start()
+    answers = [answer for _ in processes for answer in results.get()]
+    for process in processes:
+        process.join()
+    return answers
+
+
+def bench(keel, checkpoint, batch, steps):
+    """Returns images a second, and milliseconds a step, of keel bench."""
+    out = subprocess.run([keel, "bench", "--checkpoint", checkpoint, "--mode", "infer", "--batch", str(batch), "--steps", str(steps), "--json"],
+                         check=True, capture_output=True, text=True).stdout
+    figures = json.loads(out)
+    return figures["images_per_second"], 1e3 * batch / figures["images_per_second"]
+
+
+def make_model(keel, name, folder, int8):
+    """A checkpoint of a few images' training, or the int8 model of it."""
+    data = folder / "phantom"
+    if not data.exists():
+        subprocess.run([keel, "data", "synth", str(data), "--count", "64", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    run = folder / name
+    subprocess.run([keel, "train", "--model", name, "--data", f"phantom:{data}", "--out", str(run), "--epochs", "1", "--batch-size", "8",
+                    "--max-steps", "1", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    checkpoint = run / "checkpoints" / "best.safetensors"
+    if not int8:
+        return checkpoint
+    quantized = folder / f"{name}.int8.safetensors"
+    subprocess.run([keel, "quantize", "--checkpoint", str(checkpoint), "--data", f"phantom:{data}", "--out", str(quantized), "--quiet"],
+                   check=True, stdout=subprocess.DEVNULL)
+    return quantized
+
+
+def measure(keel, checkpoint, side, seconds, folder):
+    report = {}
+    rate16, _ = bench(keel, checkpoint, 16, max(4, int(seconds / 4)))
+    _, alone_ms = bench(keel, checkpoint, 1, max(20, int(seconds * 2)))
+    server = Server(keel, str(checkpoint))
+    ask(server.port, side, 4, 1.0)  # warm
+    closed = ask(server.port, side, 16, seconds)
+    done = sum(1 for status, _ in closed if status == 200)
+    report["bench_16"], report["served"] = rate16, done / seconds
+    report["closed_share"] = report["served"] / rate16
+    alone = [1e3 * took for status, took in ask(server.port, side, 1, seconds / 2) if status == 200]
+    report["alone_ms"], report["alone_p50_ms"] = alone_ms, percentile(alone, 0.5) - alone_ms
+    report["alone_p99_ms"] = percentile(alone, 0.99) - alone_ms
+    batch_seconds, memory = 16 / report["served"], server.memory()
+    for share in (0.6, 1.5):
+        timeout = 5 * batch_seconds
+        answers = ask(server.port, side, 32, seconds, share * report["served"], int(1e6 * timeout))
+        taken = [took for status, took in answers if status == 200]
+        report[f"open_{int(100 * share)}"] = {
+            "requests": len(answers), "answered": len(taken), "refused": sum(1 for status, _ in answers if status == 429),
+            "overdue": sum(1 for status, _ in answers if status == 504), "lost": sum(1 for status, _ in answers if status in (0, 500, 503)),
+            "p99_batches": percentile(taken, 0.99) / batch_seconds}
+    report["memory_growth_mb"] = (server.memory() - memory) / 2**20
+    report["start_seconds"] = server.start_seconds
+    report["exit_code"], _ = server.stop()
+    report["reload"] = measure_reload(keel, checkpoint, side, folder)
+    return report
+
+
+def measure_reload(keel, checkpoint, side, folder, times=50):
+    """Replaces the model `times` times under load; every request has to be answered."""
+    served = folder / "served.safetensors"
+    shutil.copyfile(checkpoint, served)
+    server = Server(keel, str(served))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        load = pool.submit(ask, server.port, side, 4, 0.25 * times + 2)
+        for _ in range(times):
+            new = folder / "served.new"
+            shutil.copyfile(checkpoint, new)
+            os.replace(new, served)
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.25)
+        answers = load.result()
+    loaded = sum(float(line.rsplit(" ", 1)[1]) for line in server.get("/metrics").decode().splitlines()
+                 if line.startswith("keel_reloads_total") and "loaded" in line)
+    server.stop()
+    return {"reloads": loaded, "requests": len(answers), "lost": sum(1 for status, _ in answers if status != 200)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keel", default="build/release/cli/keel")
+    parser.add_argument("--models", default="resnet50,densenet121")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--f32", action="store_true", help="models as they are; else quantized")
+    arguments = parser.parse_args()
+    failed = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        reports = {}
+        for model in arguments.models.split(","):
+            checkpoint = make_model(arguments.keel, model, folder, not arguments.f32)
+            reports[model] = measure(arguments.keel, checkpoint, 224, arguments.seconds, folder)
+            report = reports[model]
+            failed += [f"{model}: {key} {report[key]:.2f}" for key in ("closed_share",) if report[key] < BARS[key]]
+            failed += [f"{model}: {key} {report[key]:.2f}" for key in ("alone_p99_ms",) if report[key] > BARS[key]]
+            failed += [f"{model}: lost {report[loop]['lost']} ({loop})" for loop in ("open_60", "open_150", "reload") if report[loop]["lost"]]
+            if report["open_60"]["refused"] or report["open_60"]["overdue"]:
+                failed.append(f"{model}: refused at 60 %")
+    print(json.dumps(reports, indent=1))
+    for line in failed:
+        print("missed:", line, file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
