@@ -4,8 +4,9 @@
 KEEL_PACKAGES="g++ cmake ninja-build libdnnl-dev ocl-icd-opencl-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
 libspdlog-dev libxxhash-dev libisal-dev libjpeg62-turbo-dev libstb-dev libdlpack-dev libprotozero-dev"
 # Image formats, each optional: without its library a file of the kind ends with an error that says so. libdcmtk-dev to
-# libopenjp2-7-dev decode compressed DICOM files; libre2-dev reads the patterns of --group-by.
-KEEL_PACKAGES="$KEEL_PACKAGES libtiff-dev libwebp-dev libgif-dev libdcmtk-dev libcharls-dev libopenjp2-7-dev libre2-dev"
+# libopenjp2-7-dev decode compressed DICOM files; libre2-dev reads the patterns of --group-by; libboost-dev (headers) speaks
+# HTTP for keel serve, with libssl-dev over TLS.
+KEEL_PACKAGES="$KEEL_PACKAGES libtiff-dev libwebp-dev libgif-dev libdcmtk-dev libcharls-dev libopenjp2-7-dev libre2-dev libboost-dev libssl-dev"
 # The Python package, and its tests; without them neither is built. mypy and python3-torch serve slow tests, and no script installs them.
 KEEL_PYTHON_PACKAGES="pybind11-dev python3-dev python3-numpy"
 # MPI is optional: without it, or one rank alone, nothing of it is needed.
