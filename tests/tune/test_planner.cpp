@@ -10,7 +10,8 @@
 #include "tune/rungs.h"
 
 using namespace keel;
-using namespace keel::tune;
+
+namespace keel::tune {
 
 namespace {
 
@@ -193,3 +194,5 @@ TEST_CASE("A plan ends where the space has no more points, and goes on where not
     const PlanOptions full{.method = "full", .rungs = {9}, .workers = 3, .trials = 5};
     CHECK(counts_of(run_plan(full, by_number, one_second), 1) == std::vector{5});
 }
+
+}  // namespace keel::tune

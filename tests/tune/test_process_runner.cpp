@@ -17,7 +17,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::tune;
+
+namespace keel::tune {
+
+using test::contains;
 
 namespace {
 
@@ -200,3 +203,5 @@ TEST_CASE("Trials of larger models and images cost more", "[tune]") {
     config.model = "no such model";
     CHECK(cost(config) == 1);
 }
+
+}  // namespace keel::tune

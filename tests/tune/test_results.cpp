@@ -18,7 +18,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::tune;
+
+namespace keel::tune {
+
+using test::contains;
 
 namespace {
 
@@ -159,3 +162,5 @@ TEST_CASE("Results are written together, and a search without any score says why
               .object["best_trial"]
               .is_null());
 }
+
+}  // namespace keel::tune

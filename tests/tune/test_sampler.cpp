@@ -8,7 +8,8 @@
 #include "tune/parzen.h"
 
 using namespace keel;
-using namespace keel::tune;
+
+namespace keel::tune {
 
 namespace {
 
@@ -133,3 +134,5 @@ TEST_CASE("A space of few points runs out of them", "[tune]") {
     while (const auto point = draw_trial("random", few, History(1), taken, 1)) taken.push_back(*point);
     CHECK(taken.size() == 6);  // 200 draws miss one of six with a probability of 6 (5/6)^200 = 1e-15
 }
+
+}  // namespace keel::tune

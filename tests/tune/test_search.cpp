@@ -19,7 +19,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::tune;
+
+namespace keel::tune {
+
+using test::contains;
 
 namespace {
 
@@ -314,3 +317,5 @@ TEST_CASE("A search's folder is opened for what is in it", "[tune]") {
     CHECK(open_search(request).state->facts().space.parameters.size() == 1);
     CHECK_FALSE(std::filesystem::exists(out + "/trials"));
 }
+
+}  // namespace keel::tune

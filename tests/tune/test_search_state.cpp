@@ -16,7 +16,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::tune;
+
+namespace keel::tune {
+
+using test::contains;
 
 namespace {
 
@@ -181,3 +184,5 @@ TEST_CASE("A plan out of range is refused", "[tune]") {
     full.method = "full";
     CHECK(rungs_of(full, config) == std::vector{9});
 }
+
+}  // namespace keel::tune

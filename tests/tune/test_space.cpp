@@ -11,7 +11,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::tune;
+
+namespace keel::tune {
+
+using test::contains;
 
 namespace {
 
@@ -132,3 +135,5 @@ TEST_CASE("A space that cannot be searched is refused by its line", "[tune]") {
     CHECK_THROWS_WITH(space_of(many), contains("101 parameters, at most 100"));
     CHECK_THROWS_AS(space_of("lr = " + std::string(100'000, '[')), UsageError);
 }
+
+}  // namespace keel::tune
