@@ -12,7 +12,10 @@ Floats = npt.NDArray[np.float32]
 AnyArray = npt.NDArray[Any]
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
-LAYOUTS = ("NHWC", "NCHW", "NHW", "HWC", "CHW", "HW")
+LAYOUTS = ("NHWC", "NCHW", "HWC", "CHW", "NHW", "HW")
+
+
+_MOST_CHANNELS = 4  # of what images usually are
 
 
 class Input(NamedTuple):
@@ -39,7 +42,7 @@ def file_item(value: Any) -> Any:
 
 def as_array(value: Any, what: str = "images") -> AnyArray:
     """Returns a view of an array, of a DLPack tensor or of what NumPy makes an array of."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and bool(np.any(value.mask)):
         raise UsageError(f"[{what}] wanted an array, got one some of whose elements are masked")
     if isinstance(value, np.ndarray):
         return np.asarray(value)
@@ -100,8 +103,8 @@ def to_nhwc(array: AnyArray, layout: Optional[str], wanted: Input, pixels: bool)
         view = in_layout(array, name)
         if not _fits(view, wanted, pixels):
             continue
-        if name == "NHW" and any(first == "HWC" for first, _ in fitting):
-            continue  # images of 3 pixels' width are none
+        if name == "NHW" and pixels and array.shape[2] <= _MOST_CHANNELS:
+            continue  # a last axis as short as that is one of channels, which do not fit
         if not any((view.shape, view.strides) == (other.shape, other.strides) for _, other in fitting):
             fitting.append((name, view))
     if len(fitting) == 1:

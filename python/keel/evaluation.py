@@ -1,13 +1,15 @@
 """Models over the images of a data set."""
 
+import contextlib
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _keel
+from ._errors import IoError
 from ._images import Floats, Path
 from ._options import text_of
 from .metrics import LabelScore, label_scores
@@ -44,9 +46,59 @@ class Evaluation:
             return label_scores(self.probabilities, self.targets, self.labels)
         return label_scores(self.probabilities, self._one_hot(), self.labels)
 
+    def write_csv(self, path: Path) -> None:
+        """Writes the file of predictions that `keel eval --predictions` writes and `keel score` reads.
+
+        Under a temporary name first, which then takes the place of what was there.
+        """
+        temporary = os.fsencode(path) + b".%d.tmp" % os.getpid()
+        try:
+            with open(temporary, "xb") as file:
+                file.write("".join(self._lines()).encode("utf-8", "surrogateescape"))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise _as_io_error(error) from error
+
+    def _lines(self) -> Iterator[str]:
+        names = list(self.attributes)
+        heading = ["Image Index"] + [f"prob_{label}" for label in self.labels]
+        heading += ["class"] if self.targets is None else [f"true_{label}" for label in self.labels]
+        numbers: Dict[str, int] = {}
+        known = any(self.patients)
+        heading += (["patient"] if known else []) + [f"attr_{name}" for name in names]
+        yield ",".join(_field(title) for title in heading) + "\n"
+        for i, name in enumerate(self.names):
+            row = [name] + [f"{p:.9g}" for p in self.probabilities[i].tolist()]
+            if self.targets is not None:
+                row += ["" if target < 0 else str(int(target > 0.5)) for target in self.targets[i].tolist()]
+            elif self.classes is not None:
+                row.append(self.labels[self.classes[i]])
+            if known:
+                whose = self.patients[i]
+                row.append(str(numbers.setdefault(whose, len(numbers) + 1)) if whose else "")
+            row += [self.attributes[name][i] for name in names]
+            yield ",".join(_field(value) for value in row) + "\n"
+
     def _one_hot(self) -> npt.NDArray[np.bool_]:
         assert self.classes is not None
         return np.equal(self.classes[:, np.newaxis], np.arange(len(self.labels)))
+
+
+def _field(value: str) -> str:
+    """Returns a value as a field of a CSV file for readers that go by lines."""
+    value = value.replace("\n", " ").replace("\r", " ")
+    plain = not any(c in value for c in ',";\t') and value.strip() == value
+    return value if plain else '"' + value.replace('"', '""') + '"'
+
+
+def _as_io_error(error: OSError) -> IoError:
+    raised = IoError(f"[predictions] {error}")
+    raised.errno = error.errno
+    return raised
 
 
 def evaluate(

@@ -114,6 +114,8 @@ void bind_evaluate(py::module_& m) {
             for (const std::filesystem::path& file : paths_of(checkpoints))
                 job.models.checkpoints.push_back(file.string());
             if (job.models.checkpoints.empty()) throw UsageError("[evaluate] wanted a checkpoint, got none");
+            if (batch < 1)
+                throw UsageError("[evaluate] wanted a batch of 1 image or more, got " + std::to_string(batch));
             job.models.views = {resize, crop, parse_view_kind(views)};
             job.models.precision = precision_of(precision);
             job.models.calibrated = calibrated;

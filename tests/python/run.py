@@ -17,7 +17,7 @@ def main() -> int:
     os.environ["KEEL_PACKAGE"], os.environ["KEEL_BINARY"] = package, program
     sys.path[:0] = [package, here]
     tests = unittest.defaultTestLoader.discover(here, pattern, here)
-    result = unittest.TextTestRunner(verbosity=2, buffer=False).run(tests)
+    result = unittest.TextTestRunner(sys.stdout, verbosity=2).run(tests)
     if not result.wasSuccessful() or result.testsRun == 0:
         return 1
     return 77 if len(result.skipped) == result.testsRun else 0

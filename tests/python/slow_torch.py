@@ -50,6 +50,9 @@ class Torch(unittest.TestCase):
         with self.assertRaises(keel.UsageError):
             model.predict(torch.zeros(1, 16, 16, 3, dtype=torch.float64))
 
+    def test_the_guide(self):
+        support.run_guide(lambda block: "import torch" in block or block.startswith("import keel"))
+
     def test_both_compute_in_one_process(self):
         model, images = support.model(), support.batch()
         wanted = model.predict(images)

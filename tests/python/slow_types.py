@@ -15,7 +15,7 @@ model = keel.load("best.safetensors", batch=4)
 labels: tuple[str, ...] = model.labels
 size: int = model.image_size
 none: list[keel.NoAnswer] = []
-scores: np.ndarray = model.predict(np.zeros((1, 16, 16, 3), np.float32), unanswered=none)
+scores = model.predict(np.zeros((1, 16, 16, 3), np.float32), unanswered=none)
 area: float | None = keel.metrics.auroc([0.1], [1])
 result: keel.TrainResult = keel.train(model="resnet20", data="folder:x")
 maps = keel.ClassActivation("best.safetensors").maps(scores, ["a"])
@@ -23,6 +23,11 @@ wrong: int = model.labels
 model.no_such_method()
 keel.load("a", batch="four")
 """
+
+ALLOWED = rb"""
+.*\.__(init|new|doc|module)__
+keel\._keel\.(Activation|Model|ModelSpec|ScoreCurve|Tensor)
+"""  # the classes' metaclass is pybind11's
 
 
 def run(*arguments):
@@ -55,7 +60,7 @@ class Types(unittest.TestCase):
 
     def test_the_stub_is_what_is_compiled(self):
         environment = {**os.environ, "PYTHONPATH": os.environ["KEEL_PACKAGE"], "MYPYPATH": os.environ["KEEL_PACKAGE"]}
-        allowed = support.write("allowed.txt", b"keel._keel.__doc__\n.*\\.__(init|new|doc|module)__\n")
+        allowed = support.write("allowed.txt", ALLOWED)
         command = [sys.executable, "-m", "mypy.stubtest", "keel._keel", "--allowlist", allowed, "--ignore-unused-allowlist"]
         done = subprocess.run(command, cwd=support.folder(), env=environment, capture_output=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout.decode() + done.stderr.decode())

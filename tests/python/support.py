@@ -4,12 +4,14 @@ import atexit
 import functools
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import zlib
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import keel
 import numpy as np
@@ -122,3 +124,21 @@ def program(*arguments: str) -> Any:
     if done.returncode != 0:
         raise AssertionError(done.stderr.decode(errors="replace"))
     return json.loads(done.stdout)
+
+
+def run_guide(wanted: Callable[[str], bool]) -> None:
+    """Runs the blocks of docs/python.md that are wanted, one after the other, beside the files that they name."""
+    with open(os.path.join(ROOT, "docs", "python.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```python\n(.*?)^```$", file.read(), re.M | re.S)
+    code = "\n".join(block for block in blocks if wanted(block))
+    assert len(blocks) > 5 and code
+    guide = tempfile.mkdtemp(dir=folder())
+    shutil.copy(checkpoint(), os.path.join(guide, "best.safetensors"))
+    shutil.copytree(class_data().split(":", 1)[1], os.path.join(guide, "xrays"))
+    for number in (0, 1):
+        shutil.copy(image_file(number), os.path.join(guide, f"0000000{number}_000.png"))
+    environment = {**os.environ, "PYTHONPATH": os.environ["KEEL_PACKAGE"]}
+    command = [sys.executable, "-B", "-c", code]
+    done = subprocess.run(command, cwd=guide, env=environment, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr.decode(errors="replace"))

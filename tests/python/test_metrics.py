@@ -75,7 +75,7 @@ class Metrics(unittest.TestCase):
     def test_classes(self):
         probabilities = np.array([[0.5, 0.5, 0], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1], [0.2, 0.3, 0.5]], np.float32)
         self.assertEqual(metrics.accuracy(probabilities, [0, 2, 2, 1]), 0.5)
-        self.assertEqual(metrics.class_auc(probabilities[:, :2], np.array([0, 1, 1, 0])), 0.75)
+        self.assertEqual(metrics.class_auc(probabilities[:, :2], np.array([0, 1, 1, 0])), 0.5)
         for classes in ([0, 1, 2], [0, 1, 2, 3], [0, -1, 1, 1], [0.0, 1.0, 1.0, 2.0]):
             with self.assertRaises(keel.UsageError):
                 metrics.accuracy(probabilities, classes)
@@ -152,6 +152,30 @@ class Evaluations(unittest.TestCase):
         self.assertEqual(sorted(set(classes.classes)), [0, 1])
         self.assertEqual(classes.table()[1].auroc, classes.auc)
         self.assertIsNone(classes.targets)
+
+    def test_a_file_of_predictions_is_the_programs(self):
+        for file, data in (
+            (support.checkpoint(), support.class_data()),
+            (support.label_checkpoint(), support.label_data()),
+        ):
+            ours, theirs = support.path("ours.csv"), support.path("theirs.csv")
+            keel.evaluate(file, data).write_csv(ours)
+            support.program("eval", "--checkpoint", file, "--data", data, "--predictions", theirs)
+            with open(ours, "rb") as a, open(theirs, "rb") as b:
+                self.assertEqual(a.read(), b.read())
+        found = keel.evaluate(support.label_checkpoint(), support.label_data())
+        found.write_csv(ours)
+        said = support.program("score", "--predictions", ours)
+        for row in found.table():
+            self.assertEqual(said["auroc"][row.label], row.auroc)
+            self.assertEqual(said["auroc_interval"][row.label], list(row.interval))
+            self.assertEqual(said["average_precision"][row.label], row.average_precision)
+            self.assertEqual(said["calibration_error"][row.label], row.calibration_error)
+            self.assertEqual(said["best_f1"][row.label], row.best_f1._asdict())
+            self.assertEqual(said["positives"][row.label], row.positives)
+        with self.assertRaises(keel.IoError) as caught:
+            found.write_csv("/nowhere/scores.csv")
+        self.assertEqual(caught.exception.errno, 2)
 
     def test_progress_hears_of_batches_and_may_end_the_work(self):
         heard = []

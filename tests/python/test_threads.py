@@ -56,7 +56,7 @@ def child(work):
 
 def predicted(arguments):
     file, images = arguments
-    return keel.load(file).predict(images)
+    return keel.load(file, batch=4).predict(images)
 
 
 class Threads(unittest.TestCase):
@@ -171,7 +171,7 @@ class Processes(unittest.TestCase):
 
     def test_a_pool_of_processes(self):
         images = support.batch()
-        wanted = keel.load(support.checkpoint()).predict(images)
+        wanted = support.model().predict(images)
         with multiprocessing.get_context("fork").Pool(2) as pool:
             for scores in pool.map(predicted, [(support.checkpoint(), images)] * 4):
                 np.testing.assert_array_equal(scores, wanted)
@@ -181,7 +181,7 @@ class Leaks(unittest.TestCase):
     """What is repeated leaves nothing behind: no reference, no memory of Keel's, no object of Python's."""
 
     def assert_keeps_nothing(self, work, watched=()):
-        for _ in range(3):
+        for _ in range(20):
             work()
         gc.collect()
         references = [sys.getrefcount(one) for one in watched]

@@ -143,7 +143,7 @@ class Train(unittest.TestCase):
             {"milestones": [2, 1]},
         ):
             with self.subTest(options), self.assertRaises(keel.UsageError):
-                support.small_run("bad", data, **options)
+                support.small_run("bad", **{"data": data, **options})
         with self.assertRaises(keel.Error):
             support.small_run("bad", data, resume=support.image_file(1))
         with self.assertRaises(keel.DivergedError) as caught:
