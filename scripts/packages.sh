@@ -17,8 +17,9 @@ KEEL_CLUSTER_PACKAGES="slurm-wlm munge iproute2"
 KEEL_MPI_PACKAGES="libmpich-dev mpich debootstrap"
 # For the tests of containers (tests/containers): the image without an engine, the manifest's schema. Not installed by any script.
 KEEL_CONTAINER_PACKAGES="buildah debootstrap python3-yaml python3-jsonschema"
-# For a slow test of DICOM files, which is skipped without them. Not installed by any script.
-KEEL_DICOM_PACKAGES="python3-pydicom python3-numpy python3-pil dcmtk libgdcm-tools"
+# For slow tests of DICOM files and of the DICOM node (an archive, a checker of objects), which are skipped without them. Not installed by any
+# script.
+KEEL_DICOM_PACKAGES="python3-pydicom python3-numpy python3-pil dcmtk libgdcm-tools dicom3tools orthanc"
 KEEL_FUZZ_PACKAGES="clang-14 libclang-rt-14-dev libomp-14-dev"
 
 require_packages() {

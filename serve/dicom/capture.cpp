@@ -77,6 +77,8 @@ AnswerObject make_capture(const AnswerParts& parts) {
         .text(0x00181016, "LO", "Keel")
         .text(0x00181018, "LO", parts.model_text(64))
         .text(0x00181019, "LO", KEEL_VERSION)
+        .text(kPatientOrientation, "CS", source.text(kPatientOrientation))
+        .text(0x00200060, "CS", "")
         .text(0x00280004, "CS", "RGB")
         .text(0x00280301, "CS", "YES")
         .text(0x00282110, "CS", "00");

@@ -44,7 +44,7 @@ std::array<float, 4> hot_box(const HeatGrid& grid, const SourceImage& source) {
 DataSetWriter text_object(const std::string& text) {
     constexpr std::array<float, 2> kCorner{0.01F, 0.01F}, kFar{0.6F, 0.12F};
     return DataSetWriter()
-        .text(0x00700004, "CS", "DISPLAY")
+        .text(0x00700003, "CS", "DISPLAY")
         .text(0x00700006, "ST", text)
         .f32(0x00700010, kCorner)
         .f32(0x00700011, kFar)
@@ -98,6 +98,7 @@ AnswerObject make_marks(const AnswerParts& parts) {
                                          .sequence(0x00700008, {text_object(text)})
                                          .sequence(0x00700009, {outline(hot_box(parts.findings.heat->grid, source))});
     object.sequence(0x00081115, {referenced_series(source)})
+        .text(0x00200060, "CS", "")
         .text(0x00281052, "DS", decimal_text(source.intercept))
         .text(0x00281053, "DS", decimal_text(source.slope))
         .text(0x00281054, "LO", "US")
@@ -109,7 +110,7 @@ AnswerObject make_marks(const AnswerParts& parts) {
         .text(0x00700081, "LO", std::string(kNotice) + ": " + dicom::element_text(finding.label, 32))
         .text(0x00700082, "DA", parts.date)
         .text(0x00700083, "TM", parts.time)
-        .text(0x00700084, "PN", "Keel")
+        .text(0x00700084, "PN", "Keel^")
         .text(0x20500020, "CS", source.inverted ? "INVERSE" : "IDENTITY");
     return finished(object, parts, kPresentationState, kSeries, "marks.dcm");
 }

@@ -67,8 +67,10 @@ std::string percent_text(double probability) {
 void set_common(DataSetWriter& object, const AnswerParts& parts, const std::string& sop_class,
                 const std::string& series, const std::string& modality, int number) {
     const SourceImage& source = parts.source;
-    for (const auto& [tag, vr] : kTakenOver)
-        if (tag != 0x00080005 || !source.text(tag).empty()) object.text(tag, vr, source.text(tag));
+    for (const auto& [tag, vr] : kTakenOver) {
+        const bool of_image = tag == kPatientOrientation, unsaid = tag == 0x00080005 && source.text(tag).empty();
+        if (!of_image && !unsaid) object.text(tag, vr, source.text(tag));
+    }
     object.text(0x00080016, "UI", sop_class)
         .text(0x00080018, "UI", parts.uid(series))
         .text(0x00080012, "DA", parts.date)

@@ -91,11 +91,11 @@ dicom::Window shown_window(const dicom::Attributes& a) {
 const std::map<Tag, const char*> kTakenOver{
     {0x00080005, "CS"},  // character set
     {0x00080020, "DA"},  // study: date, time, accession number, referring physician, description
-    {0x00080030, "TM"}, {0x00080050, "SH"}, {0x00080060, "CS"},
-    {0x00080090, "PN"}, {0x00081030, "LO"}, {0x00100010, "PN"},  // patient: name, id, who gave it, birth date, sex, age
-    {0x00100020, "LO"}, {0x00100021, "LO"}, {0x00100030, "DA"},
-    {0x00100040, "CS"}, {0x00101010, "AS"}, {0x00200010, "SH"},  // the study's id, the image's number, how it lies
-    {0x00200013, "IS"}, {0x00200020, "CS"},
+    {0x00080030, "TM"}, {0x00080050, "SH"},          {0x00080060, "CS"}, {0x00080090, "PN"},
+    {0x00081030, "LO"}, {0x00100010, "PN"},  // patient: name, id, who gave it, birth date, sex, age
+    {0x00100020, "LO"}, {0x00100021, "LO"},          {0x00100030, "DA"}, {0x00100040, "CS"},
+    {0x00101010, "AS"}, {0x00200010, "SH"},  // the study's id, the image's number, how it lies
+    {0x00200013, "IS"}, {kPatientOrientation, "CS"},
 };
 
 SourceImage read_source(dicom::Bytes bytes, const std::string& name) {

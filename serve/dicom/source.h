@@ -32,6 +32,7 @@ struct SourceImage {
 
 /// The elements of patient and study that answers take over, with their representations.
 extern const std::map<dicom::Tag, const char*> kTakenOver;
+inline constexpr dicom::Tag kPatientOrientation = 0x00200020;  ///< one of them, which images alone have
 
 /// Reads it from a file's bytes. Throws InputError that names `name`, and never shows a value, where the file is
 /// damaged, holds no image, or does not say which study, series and instance it is.

@@ -150,3 +150,35 @@ TEST_CASE("keel predict takes DICOM files, folders of them and DICOMDIR files", 
     CHECK_THAT(said, contains("names 1 files that are not there: IMAGES/IM9"));
     CHECK_THAT(said, contains("names 1 files that are no images"));
 }
+
+TEST_CASE("keel predict --dicom-out answers DICOM files, and says which images it cannot", "[dicom]") {
+    const TemporaryFolder folder;
+    write_small_checkpoint(folder / "model");
+    for (int seed : {1, 2}) {
+        DicomWriter image = image_of_person(seed);
+        image.text(0x0020000E, "UI", "1.2.826.0.1.4711.99.5");
+        write_file(folder / ("images/im" + std::to_string(seed) + ".dcm"), image);
+    }
+    const auto predict = [&](std::vector<std::string> more) {
+        std::vector<std::string> line{"predict", "--checkpoint", folder / "model", "--json"};
+        line.insert(line.end(), more.begin(), more.end());
+        return run_keel(line);
+    };
+    const ProgramResult both =
+        predict({"--dicom-out", folder / "out", "--dicom-capture", "--dicom-marks", folder / "images"});
+    CAPTURE(both.err);
+    REQUIRE(both.code == 0);
+    CHECK(keel::Json::parse(both.out)["images"][1]["dicom"].size() == 3);
+    for (const char* name : {"im1.report", "im1.heatmap", "im1.marks", "im2.report", "im2.heatmap", "im2.marks"})
+        CHECK_THAT(read_text(folder / "out/" + name + ".dcm"),
+                   contains("QZSURNAME") && contains("NOT A MEDICAL DEVICE"));
+    write_sample_images(folder / "others", 1);
+    const ProgramResult others = predict({"--dicom-out", folder / "out2", folder / "others", folder / "images"});
+    CHECK(others.code == 3);
+    CHECK_THAT(others.err, contains("no DICOM answer to") && contains("wanted a DICOM file, it is none"));
+    CHECK(fs::exists(folder / "out2/im2.report.dcm"));
+    CHECK(predict({"--dicom-capture", folder / "images"}).code == 2);
+    write_text(folder / "codes.csv", "label,value\na,1\n");
+    CHECK(predict({"--dicom-out", folder / "out3", "--dicom-codes", folder / "codes.csv", folder / "images"}).code ==
+          3);
+}

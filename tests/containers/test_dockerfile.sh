@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds scripts/containers/Dockerfile with buildah, without an engine and without a registry, and trains in the image:
+# Builds the files of scripts/containers with buildah, without an engine and without a registry, trains in the one image and serves in the other:
 #   tests/containers/test_dockerfile.sh [PREFIX]
 # The base image is made by debootstrap (KEEL_BASE: a Debian 12 in a folder that is there already), once, and kept in /var/tmp. With PREFIX, an
 # installed Keel built on Debian 12, the first stage, which compiles all of it for half an hour, is left out. Skipped (77) where something is missing.
@@ -34,20 +34,30 @@ image commit -q --signature-policy "$scratch/policy.json" --rm "$container" loca
 # A clean tree, as from a clone.
 mkdir "$scratch/tree"
 git -C "$tree" ls-files -z | (cd "$tree" && tar --null --ignore-failed-read -T - -c 2>/dev/null) | tar -x -C "$scratch/tree"
-file=$scratch/tree/scripts/containers/Dockerfile
-if [ -n "$prefix" ]; then
-    cp -a "$prefix" "$scratch/tree/installed"
-    # What follows the second FROM, with the installed Keel in the place of the first stage's.
-    awk '/^FROM/ {stages++} stages != 1' "$file" | sed 's|^COPY --from=build /opt/keel|COPY installed|' > "$file.short"
-    file=$file.short
-fi
-sed -i 's|^FROM debian:12-slim|FROM localhost/debian:12-slim|' "$file"
-image bud -q --signature-policy "$scratch/policy.json" --isolation chroot --pull-never -t localhost/keel -f "$file" "$scratch/tree"
+[ -z "$prefix" ] || cp -a "$prefix" "$scratch/tree/installed"
 
-container=$(image from --signature-policy "$scratch/policy.json" --pull-never localhost/keel)
+# build FILE TAG: an image of scripts/containers/FILE; with a prefix of what follows its second FROM, with the installed Keel in the place of the
+# first stage's.
+build() {
+    local file=$scratch/tree/scripts/containers/$1
+    if [ -n "$prefix" ]; then
+        awk '/^FROM/ {stages++} stages != 1' "$file" | sed 's|^COPY --from=build /opt/keel|COPY installed|' > "$file.short"
+        file=$file.short
+    fi
+    sed -i 's|^FROM debian:12-slim|FROM localhost/debian:12-slim|' "$file"
+    image bud -q --signature-policy "$scratch/policy.json" --isolation chroot --pull-never -t "localhost/$2" -f "$file" "$scratch/tree" >/dev/null
+}
+# run COMMAND...: in the container.
 run() { image run --isolation chroot "$container" "$@"; }
+# has_libraries: all that the program links.
+has_libraries() {
+    ! run sh -c 'ldd /opt/keel/bin/keel' | grep 'not found' || { echo "the image lacks libraries"; exit 1; }
+}
+
+build Dockerfile keel
+container=$(image from --signature-policy "$scratch/policy.json" --pull-never localhost/keel)
 [ "$(image inspect --format '{{index .OCIv1.Config.Entrypoint 0}}' "$container")" = keel ]
-! run sh -c 'ldd /opt/keel/bin/keel' | grep 'not found' || { echo "the image lacks libraries"; exit 1; }
+has_libraries
 [ "$(run sh -c 'echo $OMPI_MCA_odls_base_sigkill_timeout')" -ge 30 ]
 run keel --version
 run keel data synth /tmp/phantom --count 40 --size 64 --balanced --quiet
@@ -56,3 +66,25 @@ run mpirun --allow-run-as-root --oversubscribe --bind-to none -n 2 keel train --
 run test -s /tmp/run/checkpoints/best.safetensors
 run sh -c 'test -x /usr/sbin/sshd && /usr/sbin/sshd -t -h /dev/null 2>&1 | grep -vq "Bad configuration"'
 echo "the image trains on two ranks"
+
+# The image that serves: a user without rights, and answers over HTTP and DICOM from files that the other image made.
+model=$(image mount "$container")/tmp/run/checkpoints/best.safetensors
+build serve.Dockerfile keel-serve
+container=$(image from --signature-policy "$scratch/policy.json" --pull-never localhost/keel-serve)
+[ "$(image inspect --format '{{.OCIv1.Config.User}}' "$container")" = 65532:65532 ]
+[ "$(image inspect --format '{{index .OCIv1.Config.Entrypoint 1}}' "$container")" = serve ]
+has_libraries
+install -D -m 644 "$model" "$(image mount "$container")/models/phantom.safetensors"
+run timeout --preserve-status -s TERM 60 keel serve /models/phantom.safetensors --listen 127.0.0.1:18080 --dicom KEEL:18104 --dicom-peer NOBODY@127.0.0.1:1 \
+    --dicom-queue /var/lib/keel/dicom > "$scratch/served" 2>&1 &
+served=$!
+for _ in $(seq 600); do
+    kill -0 "$served" || { cat "$scratch/served"; exit 1; }
+    [ "$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:18080/v2/health/ready)" != 200 ] || break
+    sleep 0.1
+done
+curl -sf http://127.0.0.1:18080/v2/models/phantom | grep '"inputs"' >/dev/null
+[ "$(stat -c %u "$(image mount "$container")/var/lib/keel/dicom")" -eq 65532 ]
+! command -v echoscu >/dev/null || echoscu -aec KEEL 127.0.0.1 18104
+wait "$served" || { echo "keel serve does not end well"; cat "$scratch/served"; exit 1; }
+echo "the image of $(du -sm "$(image mount "$container")" | cut -f1) MB, $(stat -c %s "$(image mount "$container")/opt/keel/bin/keel" | awk '{printf "%.0f", $1 / 1e6}') of them keel itself, serves"

@@ -24,5 +24,5 @@ done
 installed
 exposure=$(systemd-analyze security --offline=yes "$unit" 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: \([0-9.]*\).*/\1/p')
 awk -v exposure="$exposure" 'BEGIN { exit !(exposure != "" && exposure <= 2.0) }' || { echo "FAILED: exposure $exposure of 10, wanted 2 at most"; exit 1; }
-"$keel" serve --help | grep -q -- --config
+"$keel" serve --help | grep -- --config >/dev/null  # what ExecStart gives it
 echo "the unit is sound, 5 broken ones are not; exposure $exposure of 10"
