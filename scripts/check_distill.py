@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a student gains by its teacher: trains a teacher as scripts/demo.sh does, on the phantom set, then students
-alone and taught, with several seeds, and prints the mean AUROC on the test split of each, the gain, and the share of the gap to the teacher
-that it closes.
+alone and taught, with several seeds, and prints the mean AUROC on the test split of each, the gain, and the share of
+the gap to the teacher that it closes.
 
     scripts/check_distill.py build/release/cli/keel WORK --seeds 1 2 3
 
@@ -49,21 +49,23 @@ def main():
     parser.add_argument("--images", type=int, default=2000, help="images of the phantom set")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--threads", type=int, default=0, help="compute threads; 0: the allowed cores")
+    parser.add_argument("--teacher", type=pathlib.Path, help="a checkpoint, in place of one that is trained")
     parser.add_argument("--teacher-model", default="densenet121")
     parser.add_argument("--student-model", default="resnet18")
     parser.add_argument("--teacher-options", nargs="*", default=[], help="more options of the teacher's run, KEY=VALUE")
     parser.add_argument("--options", nargs="*", default=[], help="more options of taught students, KEY=VALUE")
     o = parser.parse_args()
     o.keel, o.work = str(pathlib.Path(o.keel).resolve()), o.work.resolve()
+    o.teacher = o.teacher and o.teacher.resolve()
     os.chdir(pathlib.Path(__file__).resolve().parent.parent)
 
     o.work.mkdir(parents=True, exist_ok=True)
     if not (o.work / "phantom").exists():
         run([o.keel, "data", "synth", str(o.work / "phantom"), "--count", str(o.images), "--size", "96", "--balanced",
              "--seed", "1"])
-    teacher = trained(o, "teacher", o.teacher_model, 0, sum((["--set", x] for x in o.teacher_options), []))
+    teacher = o.teacher or trained(o, "teacher", o.teacher_model, 0, sum((["--set", x] for x in o.teacher_options), []))
     of_teacher = auroc(o, teacher)
-    print(f"teacher {o.teacher_model}: mean AUROC {of_teacher:.4f}", flush=True)
+    print(f"teacher {o.teacher or o.teacher_model}: mean AUROC {of_teacher:.4f}", flush=True)
     gains = []
     for seed in o.seeds:
         alone = auroc(o, trained(o, f"alone{seed}", o.student_model, seed, []))

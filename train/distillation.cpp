@@ -224,7 +224,8 @@ bool Distillation::ask_chunk(World& world, const Dataset& dataset, Slice chunk, 
     const auto part = [&](int rank) {  // whole batches, so that they are the same on any number of ranks
         const std::int64_t size = kAskedAtOnce, count = (chunk.end - chunk.begin + size - 1) / size;
         const Slice batches = slice_of(count, rank, world.size());
-        return Slice{chunk.begin + batches.begin * size, std::min(chunk.end, chunk.begin + batches.end * size)};
+        return Slice{std::min(chunk.end, chunk.begin + batches.begin * size),
+                     std::min(chunk.end, chunk.begin + batches.end * size)};
     };
     const Slice own = part(world.rank());
     const bool going = ask(dataset, own, asking);

@@ -284,6 +284,7 @@ TEST_CASE("Taylor's scores are the squares of the loss's slope by a factor of a 
     const auto slope = [&](std::size_t g, std::int64_t channel, float step) {
         return (loss_with(g, channel, 1 + step) - loss_with(g, channel, 1 - step)) / (2 * double{step});
     };
+    double largest = 0;
     for (const auto& [g, channel] : {std::pair{std::size_t{0}, 1}, {std::size_t{1}, 5}, {groups.size() - 2, 7}}) {
         constexpr float kStep = 0x1p-4F;
         const double coarse = slope(g, channel, kStep), fine = slope(g, channel, kStep / 2);
@@ -293,8 +294,9 @@ TEST_CASE("Taylor's scores are the squares of the loss's slope by a factor of a 
         INFO(groups[g].name << ": " << coarse << " " << fine);
         CHECK(std::abs(std::sqrt(scores[g][static_cast<std::size_t>(channel)]) - std::abs(fine)) <=
               std::abs(coarse - fine) + rounding);
-        CHECK(std::abs(fine) > 0);
+        largest = std::max(largest, std::abs(fine));
     }
+    CHECK(largest > 0);
 }
 
 TEST_CASE("Taylor's scores of dead channels are 0 and leave no gradients", "[prune]") {
@@ -354,11 +356,12 @@ TEST_CASE("a pruned model is a model: it trains, goes on to the bit, predicts, i
     const double rounding = rounding_of(loaded, wanted);
     CHECK(largest_difference(wanted, logits_of(loaded)) <= rounding);
 
-    for (const char* exported : {"pruned.onnx", "plain.safetensors"}) {
-        export_model(file, folder / exported, {});
-        CHECK(largest_difference(values(folder / exported), wanted) <= rounding);
-    }
-    CHECK(load_model(folder / "plain.safetensors").spec.options.widths == loaded.spec.options.widths);
+    export_model(file, folder / "pruned.onnx", {});
+    CHECK(largest_difference(values(folder / "pruned.onnx"), wanted) <= rounding);
+    export_model(file, folder / "plain.safetensors", {});
+    const LoadedModel plain = load_model(folder / "plain.safetensors");
+    CHECK(plain.spec.options.widths == loaded.spec.options.widths);
+    CHECK(logits_of(plain) == logits_of(loaded));
 
     const LoadedGraph graph = load_graph(file);
     LoaderOptions loader{.transform = transform_of(loaded.spec), .batch_size = 3, .workers = 1};
