@@ -11,6 +11,11 @@ std::vector<Row> hostile_servers() {
     const auto config = [](const std::string& name) {
         return Arguments{"serve", "--config", "@serve/" + name + ".toml"};
     };
+    const auto node = [&](const std::string& own, const std::string& peer, const Arguments& more = {}) {
+        Arguments line{"--dicom", own, "--dicom-peer", peer, "--dicom-queue", "%node"};
+        line.insert(line.end(), more.begin(), more.end());
+        return serve("m=%model", line);
+    };
     return {
         {{"serve"}, 2, "wanted a model: [NAME=]FILE"},
         {serve("m=%missing"), 5, "No such file or directory"},
@@ -31,6 +36,21 @@ std::vector<Row> hostile_servers() {
         {serve("m=%model", {"--calibrated", "true"}), 2, "has no calibration"},
         {{"serve", "m=%model", "--listen", "everywhere"}, 2, "wanted HOST:PORT or [IPV6]:PORT to listen on"},
         {{"serve", "m=%model", "--listen", "203.0.113.7:80"}, 5, "cannot listen on"},
+        {serve("m=%model", {"--dicom", "KEEL:0"}), 2, "--dicom wants --dicom-peer, who gets the answers"},
+        {serve("m=%model", {"--dicom-queue", "%node"}), 2, "and the like want --dicom AET:PORT"},
+        {node("KEEL", "PACS@127.0.0.1:104"), 2, "--dicom wants AET:PORT or AET@ADDRESS:PORT"},
+        {node("KEEL:0", "PACS:104"), 2, "--dicom-peer wants AET@HOST:PORT"},
+        {node("A_TITLE_OF_MANY_LETTERS:0", "PACS@127.0.0.1:104"), 2,
+         "wants an application entity title of 1 to 16 letters"},
+        {node("KEEL:0", "PACS@127.0.0.1:104", {"--dicom-model", "other"}), 2,
+         "--dicom-model wants one of m, got 'other'"},
+        {node("KEEL:0", "PACS@127.0.0.1:104", {"--dicom-codes", "%missing"}), 5, "No such file or directory"},
+        {node("KEEL:0", "PACS@127.0.0.1:104", {"--dicom-codes", "@csv/good.csv"}), 3,
+         "wanted the columns label, value, scheme and meaning"},
+        {{"predict", "--checkpoint", "%model", "--dicom-capture", "%image0.png"}, 2, "want --dicom-out DIR"},
+        {{"predict", "--checkpoint", "%model", "--dicom-out", "%node", "%image0.png"},
+         3,
+         "wanted a DICOM file, it is none"},
         {config("syntax"), 3, "is no TOML"},
         {config("binary"), 3, "is no TOML"},
         {config("deep"), 3, "is no TOML"},

@@ -13,8 +13,9 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
-using namespace keel;
-using namespace keel::dicom_node;
+// A namespace of its own: a folder's tests are compiled together.
+namespace keel::dicom_node::answer_tests {
+
 using namespace keel::test;
 
 namespace {
@@ -259,3 +260,5 @@ TEST_CASE("an object that does not say which it is, or is no image, is refused",
     CHECK_THROWS_AS(check_claim(source, {kDigitalXRay, "1.2.3.4.6.2"}, "x"), InputError);
     CHECK_NOTHROW(check_claim(source, {kDigitalXRay, "1.2.3.4.6.1"}, "x"));
 }
+
+}  // namespace keel::dicom_node::answer_tests

@@ -6,8 +6,9 @@
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace keel;
-using namespace keel::dicom_node;
+// A namespace of its own: a folder's tests are compiled together.
+namespace keel::dicom_node::code_tests {
+
 using namespace keel::test;
 
 TEST_CASE("labels have codes, their own where nothing else means the same", "[serve]") {
@@ -70,3 +71,5 @@ TEST_CASE("addresses of application entities", "[serve]") {
     CHECK_THROWS_WITH(parse_peer_address("PACS:104", "--dicom-peer"), contains("--dicom-peer wants AET@HOST:PORT"));
     CHECK_THROWS_AS(parse_peer_address("PACS@host:0", "--dicom-peer"), UsageError);
 }
+
+}  // namespace keel::dicom_node::code_tests

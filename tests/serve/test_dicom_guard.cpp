@@ -5,7 +5,9 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
-using namespace keel::dicom_node;
+// A namespace of its own: a folder's tests are compiled together.
+namespace keel::dicom_node::guard_tests {
+
 using namespace keel::test;
 
 namespace {
@@ -61,8 +63,9 @@ bool whole(PduGuard& guard, const Bytes& bytes) { return guard.look(bytes); }
 }  // namespace
 
 TEST_CASE("an association in good order passes, in whatever pieces it comes", "[serve]") {
-    const Bytes stream = kRequest + pdu(4, value(3, 120)) + pdu(4, value(0, 1000) + value(0, 0)) +
-                         pdu(4, value(2, 30)) + pdu(4, value(1, 50) + value(3, 60)) + kRelease;
+    const Bytes stream = kRequest + command(true) + pdu(4, value(0, 1000) + value(0, 0)) + pdu(4, value(2, 30)) +
+                         pdu(4, value(1, 50) + value(3, 60)) + command(false) + command(true) + pdu(4, value(2, 8)) +
+                         kRelease;
     for (const std::size_t piece :
          {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{7}, std::size_t{64}, stream.size()}) {
         PduGuard guard;
@@ -147,3 +150,5 @@ TEST_CASE("a full node's answer is a rejection for now", "[serve]") {
     const std::string bytes = rejection_when_full();
     CHECK(Bytes(bytes.begin(), bytes.end()) == Bytes{3, 0, 0, 0, 0, 4, 0, 2, 3, 2});
 }
+
+}  // namespace keel::dicom_node::guard_tests

@@ -11,8 +11,9 @@
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace keel;
-using namespace keel::dicom_node;
+// A namespace of its own: a folder's tests are compiled together.
+namespace keel::dicom_node::hostile_peer_tests {
+
 using namespace keel::test;
 
 namespace {
@@ -239,3 +240,5 @@ TEST_CASE("a node that stops ends connections that do not", "[serve]") {
     read_to_end(agreed);
     SUCCEED();
 }
+
+}  // namespace keel::dicom_node::hostile_peer_tests

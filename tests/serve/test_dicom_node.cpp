@@ -16,8 +16,9 @@
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace keel;
-using namespace keel::dicom_node;
+// A namespace of its own: a folder's tests are compiled together.
+namespace keel::dicom_node::node_tests {
+
 using namespace keel::test;
 
 namespace {
@@ -323,3 +324,5 @@ TEST_CASE("a folder that is in use, and an address that is taken, are said", "[s
     taken.own = {"KEEL", "no.such.host.invalid", 0};
     CHECK_THROWS_AS(Node(taken, scorer(), {}), IoError);
 }
+
+}  // namespace keel::dicom_node::node_tests

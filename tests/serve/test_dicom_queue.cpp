@@ -11,8 +11,9 @@
 #include "tests/support/contains.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace keel;
-using namespace keel::dicom_node;
+// A namespace of its own: a folder's tests are compiled together.
+namespace keel::dicom_node::queue_tests {
+
 using namespace keel::test;
 
 namespace {
@@ -238,3 +239,5 @@ TEST_CASE("copies of an image that come at once are one", "[serve]") {
     CHECK(queued == 1);
     CHECK(names(scratch / "node/received").size() == 1);
 }
+
+}  // namespace keel::dicom_node::queue_tests

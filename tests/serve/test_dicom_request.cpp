@@ -6,7 +6,9 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
-using namespace keel::dicom_node;
+// A namespace of its own: a folder's tests are compiled together.
+namespace keel::dicom_node::request_tests {
+
 using namespace keel::test;
 
 namespace {
@@ -83,3 +85,5 @@ TEST_CASE("requests whose lengths do not fit together are refused", "[serve]") {
     CHECK_THAT(fault_of({kContext, kUser}), contains("without its application or its user"));
     CHECK_THAT(fault_of({kApplication, kContext}), contains("without its application or its user"));
 }
+
+}  // namespace keel::dicom_node::request_tests

@@ -133,8 +133,8 @@ public:
 
     /// Accepts or rejects what is proposed; returns whether the peer goes on.
     bool negotiate();
-    /// Answers messages until the association ends.
-    void serve();
+    /// Answers messages until the association ends. Returns whether the peer ended it in good order.
+    bool serve();
 
 private:
     bool reject(T_ASC_RejectParametersReason reason, const std::string& why);
@@ -271,7 +271,7 @@ OFCondition Association::store(const T_DIMSE_C_StoreRQ& request, T_ASC_Presentat
                                    outcome.comment.empty() ? nullptr : &detail);
 }
 
-void Association::serve() {
+bool Association::serve() {
     for (;;) {
         T_DIMSE_Message message{};
         T_ASC_PresentationContextID context = 0;
@@ -284,17 +284,17 @@ void Association::serve() {
         } else if (state.good()) {
             say_("ended an association: a command came that is neither C-ECHO nor C-STORE");
             ASC_abortAssociation(association_);
-            return;
+            return true;
         }
         if (state == DUL_PEERREQUESTEDRELEASE) {
             ASC_acknowledgeRelease(association_);
             ASC_dropSCPAssociation(association_, 1);  // the peer is to close it first
-            return;
+            return true;
         }
-        if (state == DUL_PEERABORTEDASSOCIATION) return;
+        if (state == DUL_PEERABORTEDASSOCIATION) return true;
         if (state.bad()) {
             ASC_abortAssociation(association_);
-            return;
+            return false;
         }
     }
 }
@@ -335,9 +335,9 @@ void serve_association(Descriptor socket, const AcceptOptions& options, const Be
             return;
         }
         Association association(held, options, begin, say);
-        if (association.negotiate()) association.serve();
+        if (!association.negotiate() || association.serve()) return;
     }
-    if (!connection->fault.empty()) say("ended an association: " + connection->fault);
+    say("ended an association: " + (connection->fault.empty() ? "a message is malformed" : connection->fault));
 }
 
 }  // namespace keel::dicom_node
