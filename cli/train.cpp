@@ -16,7 +16,7 @@
 #include "engine/paths.h"
 #include "engine/patience.h"
 #include "kernels/error.h"
-#include "runs/report/report.h"
+#include "runs/run_end.h"
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
 #include "runs/terminal/train_progress.h"
@@ -33,81 +33,11 @@ struct TrainArguments {
     RankGuardOptions guard;
 };
 
-/// The checkpoint to go on from, or none for a new run. `auto` is the newest of the run's own that verifies, if there
-/// is one. All ranks take the first one's.
-std::optional<Checkpoints::Found> checkpoint_to_resume(const TrainArguments& options, const std::filesystem::path& out,
-                                                       World& world) {
-    if (options.resume.empty()) return std::nullopt;
-    std::optional<Checkpoints::Found> found;
-    if (world.is_root() && options.resume == "auto") found = Checkpoints(out / "checkpoints").newest();
-    const std::string file = world.broadcast(options.resume != "auto" ? options.resume
-                                             : found                  ? found->file.string()
-                                                                      : "");
-    if (found || file.empty()) return found;
-    return Checkpoints::Found{file, load_checkpoint(file), {}};
-}
-
 /// What must be the same on all ranks.
 std::string text_to_agree_on(const TrainConfig& config) {
     TrainConfig common = config;
     common.threads = common.workers = common.prefetch = 0;
     return to_toml(common);
-}
-
-/// The configuration of the run that goes on: the checkpoint's, or config.toml where it was stopped before its first
-/// one.
-TomlSource resumed_config(const std::optional<Checkpoints::Found>& found, bool resuming,
-                          const std::filesystem::path& out) {
-    if (found) return {read_trainer_state(found->state.metadata, found->file.string()).config, found->file.string()};
-    const auto own = out / "config.toml";
-    return resuming && is_there(own) ? read_toml(own) : TomlSource{};
-}
-
-/// A run is done whether or not its report can be written.
-void report(RunDirectory& directory) {
-    try {
-        if (is_there(directory.config_file())) report::write_report(directory.path());
-    } catch (const std::exception& error) {
-        directory.log().warn("no report: {}", error.what());
-    }
-}
-
-Json to_json(const TrainResult& result) {
-    return {{"model", result.model},
-            {"epochs", result.epochs},
-            {"steps", result.steps},
-            {"best_metric", result.best_metric ? Json(*result.best_metric) : Json(nullptr)},
-            {"best_metric_name", result.metric_name},
-            {"best", result.best.string()},
-            {"last", result.last.string()}};
-}
-
-/// Says how the run ended; returns the exit code.
-int log_end(const TrainResult& result, RunDirectory& directory) {
-    if (result.end == TrainEnd::out_of_patience)
-        directory.log().info("no better epoch in {}: stopped", result.epochs_since_best);
-    if (result.end == TrainEnd::paused) {
-        directory.log().info("paused after epoch {}; continue with --resume auto and another --pause-after",
-                             result.epochs);
-        return kStoppedResumable;
-    }
-    if (result.end != TrainEnd::stopped) return kSuccess;
-    if (directory.writes())
-        directory.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto",
-                             result.stop.reason, result.steps, result.own_steps);
-    return exit_code_of(result.stop);
-}
-
-/// A run that diverged says where the samples of the steps that were not applied are.
-TrainResult run_to_end(Trainer& trainer, const RunDirectory& directory) {
-    try {
-        return trainer.run();
-    } catch (const DivergedError& error) {
-        std::error_code ignored;
-        if (!std::filesystem::exists(directory.divergence_file(), ignored)) throw;
-        throw DivergedError(fmt::format("{}; the samples of steps that were not applied are in {}", error.what(),
-                                        directory.divergence_file().string()));
-    }
 }
 
 /// Makes the run's folder, or opens it.
@@ -142,12 +72,15 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     if (config.tensorboard) directory.write_events();
     if (limit.exists()) directory.log().info("the run stops and saves before {:.0f} s are over", limit.seconds());
     const TrainResult result = run_to_end(trainer, directory);
-    const int code = log_end(result, directory);
+    log_end(result, directory);
+    const int code = result.end == TrainEnd::paused    ? static_cast<int>(kStoppedResumable)
+                     : result.end == TrainEnd::stopped ? exit_code_of(result.stop)
+                                                       : static_cast<int>(kSuccess);
     if (!world.is_root()) return code;
-    if (result.end != TrainEnd::paused) report(directory);
+    if (result.end != TrainEnd::paused) try_report(directory);
     const RunCost spent = meter.spent();
     directory.write_spent(cost_json(spent, meter.prices()));
-    Json json = to_json(result);
+    Json json = train_result_json(result);
     json["spent"] = cost_json(spent, meter.prices());
     print_result(globals, json,
                  fmt::format("{} epochs, {} steps; best checkpoint: {}\nspent: {}\n", result.epochs, result.steps,
@@ -161,7 +94,7 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
     if (options.resume == "auto" && out.empty())
         throw UsageError("[train] --resume auto wants the run's folder: --out, by flag, --set or --config");
     auto lease = resuming ? lease_to_resume(out, world) : nullptr;
-    auto checkpoint = checkpoint_to_resume(options, out, world);
+    auto checkpoint = checkpoint_to_resume(options.resume, out, world);
     TrainConfig config = read_train_config(app, resumed_config(checkpoint, resuming, out));
     if (options.distilling && config.teacher.empty())
         throw UsageError("[distill] --teacher FILE is required, by flag, --set or --config");
@@ -187,7 +120,7 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
         return train_in(directory, config, std::move(checkpoint), options, globals, world, trainer, observers, meter);
     } catch (const std::exception& error) {
         directory.record_error(error.what());
-        if (directory.writes()) report(directory);
+        if (directory.writes()) try_report(directory);
         throw;
     }
 }
