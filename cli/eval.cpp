@@ -1,6 +1,5 @@
 // keel eval
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <iostream>
 
@@ -45,29 +44,6 @@ SubgroupResult groups_of(const EvalArguments& o, const ModelSpec& spec, const Pr
     return compare_groups(o.groups, std::move(input), origin, globals);
 }
 
-/// How the scores came about: the split and how it was made, the models, their views.
-Json origin_json(const EvalArguments& o, const std::string& origin, const std::string& views,
-                 const std::string& precision) {
-    Json json{{"split", o.reading.split}, {"checkpoints", o.models.checkpoints}};
-    if (!origin.empty()) json["origin"] = origin;
-    if (!views.empty()) json["views"] = views;
-    json["precision"] = precision;
-    if (o.models.calibrated) json["calibrated"] = true;
-    return json;
-}
-
-std::string origin_text(const EvalArguments& o, const std::string& origin, const std::string& views,
-                        const std::string& precision) {
-    std::string text = fmt::format("{} split of {}{}", o.reading.split, o.reading.data,
-                                   origin.empty() ? "" : fmt::format(" ({})", origin));
-    if (o.models.checkpoints.size() > 1)
-        text +=
-            fmt::format("\nmean of {} models: {}", o.models.checkpoints.size(), fmt::join(o.models.checkpoints, ", "));
-    if (!views.empty()) text += fmt::format("\n{}", views);
-    if (precision != "f32") text += fmt::format("\ncomputed in {}", precision);
-    return text + (o.models.calibrated ? "\ncalibrated\n" : "\n");
-}
-
 int run(const CLI::App& app, EvalArguments o, const Globals& globals, World& world) {
     o.models.views = o.views.options();
     o.models.precision = precision_of(o.precision);
@@ -99,13 +75,13 @@ int run(const CLI::App& app, EvalArguments o, const Globals& globals, World& wor
     if (!o.predictions.empty()) write_file_atomically(o.predictions, predictions_csv(spec, predictions->told));
     const Scores scores = score(spec, predictions->told);
     const SubgroupResult groups = groups_of(o, spec, predictions->raw, globals);
-    const std::string& origin = dataset->origin(loader.split);
+    const ScoreOrigin origin{o.reading.data,       o.reading.split, dataset->origin(loader.split),
+                             o.models.checkpoints, views,           precision.text(),
+                             o.models.calibrated};
     Json json = to_json(spec, predictions->told, scores);
-    json.update(origin_json(o, origin, views, precision.text()));
+    json.update(to_json(origin));
     if (!groups.json.is_null()) json["subgroups"] = groups.json;
-    print_result(
-        globals, json,
-        to_text(spec, predictions->told, scores) + origin_text(o, origin, views, precision.text()) + groups.text);
+    print_result(globals, json, to_text(spec, predictions->told, scores) + to_text(origin) + groups.text);
     return kSuccess;
 }
 

@@ -1,6 +1,7 @@
 #include "runs/score_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/text.h"
 #include "runs/undefined.h"
@@ -33,6 +34,25 @@ std::string to_text(const ModelSpec& spec, const Predictions& predictions, const
     rows.push_back({"loss", cell(predictions.loss)});
     rows.push_back({"samples", std::to_string(predictions.samples())});
     return format_table(rows);
+}
+
+Json to_json(const ScoreOrigin& origin) {
+    Json json{{"split", origin.split}, {"checkpoints", origin.checkpoints}};
+    if (!origin.way.empty()) json["origin"] = origin.way;
+    if (!origin.views.empty()) json["views"] = origin.views;
+    json["precision"] = origin.precision;
+    if (origin.calibrated) json["calibrated"] = true;
+    return json;
+}
+
+std::string to_text(const ScoreOrigin& origin) {
+    std::string text = fmt::format("{} split of {}{}", origin.split, origin.data,
+                                   origin.way.empty() ? "" : fmt::format(" ({})", origin.way));
+    if (origin.checkpoints.size() > 1)
+        text += fmt::format("\nmean of {} models: {}", origin.checkpoints.size(), fmt::join(origin.checkpoints, ", "));
+    if (!origin.views.empty()) text += fmt::format("\n{}", origin.views);
+    if (origin.precision != "f32") text += fmt::format("\ncomputed in {}", origin.precision);
+    return text + (origin.calibrated ? "\ncalibrated\n" : "\n");
 }
 
 }  // namespace keel
