@@ -6,7 +6,8 @@
 namespace keel::tune {
 namespace {
 
-constexpr int kTries = 100;  // of a draw that must lie within the range
+constexpr int kTries = 100;                        // of a draw that must lie within the range
+constexpr double kNormalTop = 0.3989422804014327;  // 1 / sqrt(2 pi)
 
 /// The share of a normal distribution below z.
 double normal_below(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
@@ -101,7 +102,7 @@ double Parzen::log_density(double value) const {
             sum += (normal_below(z(on_axis(value + 0.5))) - normal_below(z(on_axis(value - 0.5)))) / normal.mass;
         } else {
             const double at = z(on_axis(value));
-            sum += std::exp(-0.5 * at * at) / (normal.deviation * normal.mass);
+            sum += kNormalTop * std::exp(-0.5 * at * at) / (normal.deviation * normal.mass);
         }
     }
     return std::log(std::max(sum, 1e-300) / static_cast<double>(normals_.size()));

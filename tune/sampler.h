@@ -27,7 +27,7 @@ Point draw_random(const Space& space, Random& random);
 /// Tree of Parzen estimators (Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS 2011).
 struct TpeOptions {
     std::size_t startup = 10;  ///< points of random draws before there is a model
-    double good = 0.2;         ///< share of the observations that are the good ones, 25 at most
+    double good = 0.15;        ///< share of the observations that are the good ones, 25 at most
     int candidates = 24;       ///< drawn for each parameter
 };
 

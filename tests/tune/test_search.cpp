@@ -83,16 +83,16 @@ TEST_CASE("A search that is killed again and again comes to what it would have c
         SearchPlan plan = made_up_plan();
         plan.method = method;
         const TemporaryFolder whole_folder;
-        begin(whole_folder, {.trials = 30}, plan);
+        begin(whole_folder, {.trials = 14}, plan);
         MadeUpRunner of_whole;
         of_whole.seconds = uneven;
         const std::string whole = what_counts(go_on(whole_folder, of_whole));
         const double lasts = of_whole.now();
-        for (std::uint64_t moment = 0; moment < 20; ++moment) {
+        for (std::uint64_t moment = 0; moment < 10; ++moment) {
             const TemporaryFolder folder;
-            begin(folder, {.trials = 30}, plan);
+            begin(folder, {.trials = 14}, plan);
             Random random(moment, Draw::search);
-            for (int kills = 0; kills < 3; ++kills) {
+            for (int kills = 0; kills < 2; ++kills) {
                 MadeUpRunner killed;
                 killed.seconds = uneven;
                 killed.killed_at = lasts * double{random.uniform()} / 2;
@@ -110,7 +110,7 @@ TEST_CASE("A search that is killed again and again comes to what it would have c
 
 TEST_CASE("A search killed at any call that it makes of the disk goes on", "[tune]") {
     const TemporaryFolder whole_folder;
-    begin(whole_folder, {.trials = 6});
+    begin(whole_folder, {.trials = 4});
     MadeUpRunner of_whole;
     int calls = 0;
     std::string whole;
@@ -119,10 +119,10 @@ TEST_CASE("A search killed at any call that it makes of the disk goes on", "[tun
         whole = what_counts(go_on(whole_folder, of_whole));
         calls = counted.calls();
     }
-    CHECK(calls >= 24);  // a write and an fsync for each of six trials and as many outcomes
+    CHECK(calls >= 16);  // a write and an fsync for each of four trials and as many outcomes
     for (int at = 1; at <= calls; ++at) {
         const TemporaryFolder folder;
-        begin(folder, {.trials = 6});
+        begin(folder, {.trials = 4});
         const pid_t child = ::fork();
         if (child == 0) {
             MadeUpRunner killed;

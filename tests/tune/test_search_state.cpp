@@ -74,7 +74,7 @@ TEST_CASE("Whatever of a file's end is lost, the lines before it count and it go
     const std::string whole = some_state(folder);
     const auto file = SearchState::file_of(folder.path());
     const std::size_t head = whole.find('\n') + 1;
-    for (std::size_t size = head; size <= whole.size(); size += size + 97 < whole.size() ? 97 : 1) {
+    for (std::size_t size = head; size <= whole.size(); size += size + 211 < whole.size() ? 211 : 1) {
         write_file_atomically(file, whole.substr(0, size));
         SearchState state(folder.path());
         const std::size_t good = whole.rfind('\n', size - 1) + 1;
