@@ -33,20 +33,6 @@ struct TrainArguments {
     RankGuardOptions guard;
 };
 
-/// What must be the same on all ranks.
-std::string text_to_agree_on(const TrainConfig& config) {
-    TrainConfig common = config;
-    common.threads = common.workers = common.prefetch = 0;
-    return to_toml(common);
-}
-
-/// Makes the run's folder, or opens it.
-RunDirectory open_directory(const TrainConfig& config, ExistingRun existing, const Globals& globals, const World& world,
-                            std::unique_ptr<RunLease> lease) {
-    return world.is_root() ? RunDirectory(config.out, existing, globals.quiet, std::move(lease))
-                           : RunDirectory(config.out, world.rank());
-}
-
 /// Trains in a directory that is open. `observers` are those of the trainer.
 int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<Checkpoints::Found> checkpoint,
              const TrainArguments& options, const Globals& globals, World& world, Trainer& trainer,
@@ -101,7 +87,7 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
     for (const std::string& note : take_threads({config.threads, options.oversubscribe, globals.bind}, config.workers,
                                                 {globals.threads, globals.core_notes}, world))
         if (world.is_root()) spdlog::warn("{}", note);
-    require_equal(world, "configuration", text_to_agree_on(config));
+    require_equal(world, "configuration", shared_toml(config));
     const ExistingRun existing = resuming        ? ExistingRun::resume
                                  : options.force ? ExistingRun::replace
                                                  : ExistingRun::refuse;
@@ -114,7 +100,8 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
     NodeMemory memory = node_memory(world, trainer.memory_need());
     limit_memory(memory, static_cast<std::int64_t>(1e9 * options.max_memory));
     require_memory(memory, config.batch_size, options.force_memory);
-    RunDirectory directory = open_directory(config, existing, globals, world, std::move(lease));
+    RunDirectory directory = world.is_root() ? RunDirectory(config.out, existing, globals.quiet, std::move(lease))
+                                             : RunDirectory(config.out, world.rank());
     try {
         if (world.is_root()) directory.log().info("{}", memory_need_text(memory));
         return train_in(directory, config, std::move(checkpoint), options, globals, world, trainer, observers, meter);

@@ -304,4 +304,10 @@ std::string to_toml(const TrainConfig& config) {
     return text;
 }
 
+std::string shared_toml(const TrainConfig& config) {
+    TrainConfig common = config;
+    common.threads = common.workers = common.prefetch = 0;
+    return to_toml(common);
+}
+
 }  // namespace keel

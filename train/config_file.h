@@ -37,4 +37,7 @@ std::string option_text(const TrainConfig& config, const Option<TrainConfig>& op
 /// Returns all keys and values, as config.toml holds them; apply_toml() of it gives an equal configuration.
 std::string to_toml(const TrainConfig& config);
 
+/// Returns of it what must be the same on all ranks of a run.
+std::string shared_toml(const TrainConfig& config);
+
 }  // namespace keel
