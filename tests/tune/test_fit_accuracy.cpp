@@ -8,12 +8,14 @@
 #include "tests/support/catch.h"
 
 using namespace keel;
-using namespace keel::fit;
+
+namespace keel::fit {  // not used: names of other searches are compiled beside these
 
 namespace {
 
 ModelSpec spec_of_labels(bool multi_label, std::size_t labels) {
     ModelSpec spec{.name = "m", .multi_label = multi_label};
+    spec.options.classes = static_cast<std::int64_t>(labels);
     for (std::size_t k = 0; k < labels; ++k) spec.label_names.push_back("label" + std::to_string(k));
     return spec;
 }
@@ -89,3 +91,5 @@ TEST_CASE("Samples without positives, and other samples, are refused", "[fit]") 
     for (float& target : p.targets) target = 0;
     CHECK_THROWS_AS(Yardstick(spec, p, {.replicates = 20}), InputError);
 }
+
+}  // namespace keel::fit

@@ -7,7 +7,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::fit;
+
+namespace keel::fit {  // not used: names of other searches are compiled beside these
+
+using keel::test::contains;
 
 TEST_CASE("A wish is a number or a multiple of the checkpoint's", "[fit]") {
     CHECK(parse_wish("120", "--max-mb").value == 120);
@@ -65,3 +68,5 @@ TEST_CASE("A drop that must be sure keeps to its limit with its whole interval",
     // A limit of 0 has no parts: misses of it are shares of kLeastDrop.
     CHECK(misses_of(figures, {.max_drop = 0})[0].share == Approx(0.004 / kLeastDrop));
 }
+
+}  // namespace keel::fit

@@ -8,7 +8,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::fit;
+
+namespace keel::fit {  // not used: names of other searches are compiled beside these
+
+using keel::test::contains;
 
 TEST_CASE("Records are found again by kind and key, the newest of them", "[fit]") {
     TemporaryFolder folder;
@@ -63,3 +66,5 @@ TEST_CASE("Lines that are no records are refused with file and line", "[fit]") {
     CHECK_THROWS_AS(speed_from(Json{{"images_per_second", "fast"}}), InputError);
     CHECK_THROWS_AS(accuracy_from(Json{{"metric", 0.5}, {"drop", 0}, {"interval", {1, 2, 3}}}), InputError);
 }
+
+}  // namespace keel::fit

@@ -10,7 +10,10 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::fit;
+
+namespace keel::fit {  // not used: names of other searches are compiled beside these
+
+using keel::test::contains;
 
 namespace {
 
@@ -54,6 +57,28 @@ TEST_CASE("As many steps are timed as the seconds hold, and the median of rounds
     CHECK(speed.latency_ms == 11);
     CHECK(speed.latency_high == 12);
     CHECK(speed.memory_mb == 9);
+}
+
+TEST_CASE("Of rounds beside other work the fastest count, and more of them are taken", "[fit]") {
+    CHECK(is_steady(100, 119));
+    CHECK_FALSE(is_steady(100, 121));
+    const std::vector<BenchFigures> fastest = fastest_of({{10, 1, 1, ""}, {30, 1, 1, ""}, {20, 1, 1, ""}}, 2);
+    REQUIRE(fastest.size() == 2);
+    CHECK(fastest[0].images_per_second == 30);
+    CHECK(fastest[1].images_per_second == 20);
+    CHECK(fastest_of({{10, 1, 1, ""}}, 3).size() == 1);
+
+    TemporaryFolder folder;  // the second and the third process are disturbed
+    const SpeedOptions options{.program = stand_in(folder, "n=$(wc -l < " + (folder / "calls") +
+                                                               "); r=50; case $n in 2|3) r=10;; esac\n"
+                                                               "echo '{\"images_per_second\": '$r', "
+                                                               "\"step_ms_median\": 20, \"peak_rss_mb\": 300}'"),
+                               .batch = 1,
+                               .rounds = 3};
+    const Speed speed = measure_by_program(options)(folder / "m", Form::f32, Quantizing::as_it_is);
+    CHECK(speed.rate_low == 50);
+    CHECK(speed.images_per_second == 50);
+    CHECK(count_of(read_text(folder / "calls"), "\n") == 1 + 6);
 }
 
 TEST_CASE("A file is measured by processes of their own, on the instruction set that is asked for", "[fit]") {
@@ -103,3 +128,5 @@ TEST_CASE("The instruction set to fit to is one that this machine runs", "[fit]"
     CHECK_THAT(conditions_of({.batch = 4, .threads = 3, .isa = "scalar"}),
                contains("scalar, 3 threads, 4 images at a time"));
 }
+
+}  // namespace keel::fit

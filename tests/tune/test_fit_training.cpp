@@ -9,7 +9,8 @@
 
 using namespace keel;
 using namespace keel::test;
-using namespace keel::fit;
+
+namespace keel::fit {  // not used: names of other searches are compiled beside these
 
 namespace {
 
@@ -73,3 +74,5 @@ TEST_CASE("Options of training that there are not are refused", "[fit]") {
                         UsageError);
     }
 }
+
+}  // namespace keel::fit

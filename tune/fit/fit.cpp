@@ -69,6 +69,19 @@ std::string refusal_of(Way way, bool is_graph, const LoadedGraph& model, const D
     return "";
 }
 
+/// Says of which models the speed is doubtful.
+void note_unsteady(FitResult& result) {
+    for (const Measured& measured : result.search.known.measured) {
+        if (!measured.figures) continue;
+        const Speed& speed = measured.figures->speed;
+        if (is_steady(speed.rate_low, speed.rate_high) && is_steady(speed.latency_low, speed.latency_high)) continue;
+        result.notes.push_back(fmt::format(
+            "the speed of {} is doubtful: {:.1f} to {:.1f} images per second, {:.2f} to {:.2f} ms an image; this "
+            "machine did other work meanwhile, and --resume never measures anew",
+            name_of(measured.candidate), speed.rate_low, speed.rate_high, speed.latency_low, speed.latency_high));
+    }
+}
+
 /// Scores the chosen model where nobody looked while choosing.
 void score_on_test(const FitOptions& o, const Dataset& dataset, Workshop& workshop, FitResult& result) {
     if (!o.test || dataset.size(Split::test) == 0 || o.workshop.loader.split == Split::test) return;
@@ -201,6 +214,7 @@ FitResult fit(const FitOptions& o, const Dataset& dataset) {
     if (!records.dropped().empty()) result.notes.push_back(records.dropped());
     Workshop workshop(w, model, dataset, records);
     result.search = run_search(result.space, o.wishes, workshop, o.search, hooks_of(o, start, result.metric));
+    note_unsteady(result);
     if (const auto& chosen = result.search.verdict.chosen) {
         result.model = w.out / "model.safetensors";
         copy_to(workshop.file_of(result.search.known.measured[*chosen].candidate), result.model);

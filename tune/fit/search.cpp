@@ -86,7 +86,12 @@ std::optional<Step> next_step(std::span<const Stage> stages, const Knowledge& kn
     for (const Stage& stage : stages) {
         for (const Candidate& candidate : stage.candidates)
             if (auto step = step_for(candidate, stage, known, *limits)) return step;
-        if (!options.all && verdict_of(known.measured, *limits).chosen) return std::nullopt;
+        // Of this stage, as what a later one has is known before that is measured to its end.
+        if (!options.all && std::ranges::any_of(stage.candidates, [&](const Candidate& candidate) {
+                const Measured* const measured = find(known, candidate);
+                return measured != nullptr && measured->figures && misses_of(*measured->figures, *limits).empty();
+            }))
+            return std::nullopt;
     }
     return std::nullopt;
 }

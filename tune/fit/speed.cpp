@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -68,13 +69,22 @@ BenchFigures bench(const SpeedOptions& o, const std::filesystem::path& file, For
     return figures;
 }
 
+double rate_of(const BenchFigures& figures) { return figures.images_per_second; }
+
 /// A first process, which is not counted, says how many steps the others time.
 std::vector<BenchFigures> rounds_of(const SpeedOptions& o, const std::filesystem::path& file, Form form,
                                     Quantizing quantizing, std::int64_t batch) {
-    constexpr int kFirstSteps = 3;
+    constexpr int kFirstSteps = 3, kTries = 3;
     const int steps = steps_to_time(o.seconds, bench(o, file, form, quantizing, batch, kFirstSteps).step_ms);
-    std::vector<BenchFigures> rounds;
-    for (int i = 0; i < std::max(o.rounds, 1); ++i) rounds.push_back(bench(o, file, form, quantizing, batch, steps));
+    const auto count = static_cast<std::size_t>(std::max(o.rounds, 1));
+    std::vector<BenchFigures> all, rounds;
+    for (int i = 0; i < kTries; ++i) {
+        while (all.size() < count * static_cast<std::size_t>(i + 1))
+            all.push_back(bench(o, file, form, quantizing, batch, steps));
+        rounds = fastest_of(all, count);
+        const auto [low, high] = std::ranges::minmax(rounds, {}, rate_of);
+        if (is_steady(rate_of(low), rate_of(high))) break;
+    }
     return rounds;
 }
 
@@ -113,6 +123,14 @@ BenchFigures read_bench_figures(std::string_view json) {
     return {number_of(figures, "images_per_second"), number_of(figures, "step_ms_median"),
             number_of(figures, "peak_rss_mb"),
             precision != figures.end() && precision->is_string() ? precision->get<std::string>() : ""};
+}
+
+bool is_steady(double lowest, double highest) { return highest <= (1 + kSteady) * lowest; }
+
+std::vector<BenchFigures> fastest_of(std::vector<BenchFigures> rounds, std::size_t count) {
+    std::ranges::sort(rounds, std::greater(), &BenchFigures::images_per_second);
+    rounds.resize(std::min(rounds.size(), count));
+    return rounds;
 }
 
 int steps_to_time(double seconds, double step_ms) {

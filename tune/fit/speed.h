@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/isa.h"
 #include "tune/fit/candidate.h"
@@ -20,7 +21,8 @@ struct SpeedOptions {
     int threads = 0;               ///< of the model; 0: the program's own number
     std::string isa{};             ///< KEEL_ISA; empty: as this process has it
     std::string bind = "auto";     ///< --bind
-    int rounds = 3;                ///< processes for each number, whose median counts
+    int rounds = 3;                ///< processes for each number, whose median counts; where they are not steady as
+                                   ///< many come again, twice at most, and the fastest count
     double seconds = 1;            ///< of steps that are timed in each
 };
 
@@ -49,6 +51,15 @@ struct BenchFigures {
 };
 /// Throws InputError for anything but one JSON object with these in it, numbers above 0.
 BenchFigures read_bench_figures(std::string_view json);
+
+/// Rounds whose rates differ by more than this, of the lowest, are not of one machine: it does other work meanwhile.
+inline constexpr double kSteady = 0.2;
+
+/// Whether rates agree.
+bool is_steady(double lowest, double highest);
+
+/// Returns the `count` of the highest rate, in any order: other work only makes a round slower.
+std::vector<BenchFigures> fastest_of(std::vector<BenchFigures> rounds, std::size_t count);
 
 /// Returns how many steps to time, in so many seconds, of a step that takes `step_ms`: 3 to 1000.
 int steps_to_time(double seconds, double step_ms);
