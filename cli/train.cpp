@@ -59,9 +59,7 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     if (limit.exists()) directory.log().info("the run stops and saves before {:.0f} s are over", limit.seconds());
     const TrainResult result = run_to_end(trainer, directory);
     log_end(result, directory);
-    const int code = result.end == TrainEnd::paused    ? static_cast<int>(kStoppedResumable)
-                     : result.end == TrainEnd::stopped ? exit_code_of(result.stop)
-                                                       : static_cast<int>(kSuccess);
+    const int code = exit_code_of(result);
     if (!world.is_root()) return code;
     if (result.end != TrainEnd::paused) try_report(directory);
     const RunCost spent = meter.spent();

@@ -32,8 +32,10 @@ std::optional<StopRequest> StopObserver::should_stop(double seconds_needed) {
     return std::nullopt;
 }
 
-int exit_code_of(const StopRequest& request) {
-    return request.code != 0 ? exit_code_of(request.code) : static_cast<int>(kStoppedResumable);
+int exit_code_of(const TrainResult& result) {
+    if (result.end == TrainEnd::stopped && result.stop.code != 0) return exit_code_of(result.stop.code);
+    const bool resumable = result.end == TrainEnd::stopped || result.end == TrainEnd::paused;
+    return resumable ? static_cast<int>(kStoppedResumable) : static_cast<int>(kSuccess);
 }
 
 }  // namespace keel::cli

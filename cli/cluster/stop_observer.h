@@ -6,6 +6,7 @@
 
 #include "cli/cluster/time_limit.h"
 #include "train/observer.h"
+#include "train/trainer.h"
 
 namespace keel::cli {
 
@@ -25,7 +26,7 @@ private:
 /// odls_base_sigkill_timeout, 1); none where no mpirun started it.
 std::optional<double> mpirun_grace();
 
-/// Returns the exit code of a run that stopped for this with its state saved.
-int exit_code_of(const StopRequest& request);
+/// Returns the exit code of a run that ended so, its state saved.
+int exit_code_of(const TrainResult& result);
 
 }  // namespace keel::cli
