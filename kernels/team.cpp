@@ -18,6 +18,9 @@
 namespace keel::detail {
 namespace {
 
+constexpr std::int64_t kSoonNs = 50 * kMicrosecond;  // others' parts are as long: they should be done as soon
+constexpr std::int64_t kLendNs = kMillisecond;       // how often a sleeping caller looks after them
+
 thread_local bool inside = false;
 thread_local int own_slot = 0;
 
@@ -34,13 +37,6 @@ constinit ForkMutex the_team_mutex;
 /// Its threads are not in the child, and what it was at does not concern it.
 void forget_team() { the_team = nullptr; }
 
-std::int64_t processor_ns(pthread_t thread) {
-    clockid_t clock{};
-    timespec time{};
-    if (::pthread_getcpuclockid(thread, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
-    return time.tv_sec * kSecond + time.tv_nsec;
-}
-
 }  // namespace
 
 bool in_region() { return inside || omp_in_parallel() != 0; }
@@ -48,6 +44,13 @@ bool in_region() { return inside || omp_in_parallel() != 0; }
 void stay_in_region(int slot) {
     inside = true;
     own_slot = slot;
+}
+
+std::int64_t processor_ns(pthread_t thread) {
+    clockid_t clock{};
+    timespec time{};
+    if (::pthread_getcpuclockid(thread, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
+    return time.tv_sec * kSecond + time.tv_nsec;
 }
 
 std::int64_t now_ns() {
@@ -149,12 +152,15 @@ void Team::run(const Region& region) {
     if (failure) std::rethrow_exception(failure);
 }
 
-/// Waits until nothing remains: first in turns, then asleep.
+/// Waits until nothing remains: first in turns, then asleep, and lends its processor to a worker that has none
+/// meanwhile.
 void Team::finish(Job& job, std::int64_t own_ns) {
     const auto done = [&] { return (job.remaining.load(std::memory_order_acquire) & ~Job::kSleeping) == 0; };
     if (done()) return;
-    const std::int64_t start = now_ns(), patience = patience_ns(own_ns);
-    if (turn_until(done, crowded_ ? 0 : std::min(turning_ns_, patience))) return;
+    const std::int64_t start = now_ns(), patience = patience_ns(own_ns),
+                       turning = crowded_ ? 0 : std::min(turning_ns_, patience);
+    if (turn_until(done, std::min(turning, kSoonNs))) return;
+    if (!lend(job) && turn_until(done, turning - kSoonNs)) return;
     for (bool doubted = false;;) {
         std::uint32_t left = job.remaining.load(std::memory_order_acquire);
         if ((left & ~Job::kSleeping) == 0) return;
@@ -162,7 +168,8 @@ void Team::finish(Job& job, std::int64_t own_ns) {
             continue;
         const std::int64_t more = start + patience - now_ns();
         if (more > 0 || doubted) {
-            sleep_while(job.remaining, left | Job::kSleeping, doubted ? -1 : more);
+            sleep_while(job.remaining, left | Job::kSleeping, doubted ? -1 : std::min(more, kLendNs));
+            if (!doubted) lend(job);
         } else {
             doubted = true;
             doubt(job);

@@ -1,9 +1,9 @@
 // The threads of the compute pool, Keel's own. A region is divided into parts, each of which is claimed by one thread:
 // those of share i by worker i, which had its neighbours' data before, or by whoever is free when that one is not
 // there. So a worker that does not run, or that the system refused, costs time and nothing else: the parts, and with
-// them every sum, are the same. A worker that shares its processor with others rests between parts, as long as is their
-// due, so that it does not lose the processor within one, for which all would wait (Courtesy, crowding.h). All threads
-// of the host program share the workers.
+// them every sum, are the same. The scheduler takes a processor away in the middle of a part, for milliseconds in which
+// all would wait for that part: the caller then lends its own, so that what a shared processor costs is the time that
+// others have it. All threads of the host program share the workers.
 #pragma once
 
 #include <array>
@@ -112,12 +112,12 @@ private:
     static void* enter(void* worker);
     void serve(Worker& me);
     bool help(Worker& me);
-    void make_way(Worker& me);
     void step_aside(Worker& me, const Job& job);
-    void slept(Worker& me);
+    bool lend(Job& job);
+    void come_back(Worker& me);
     void wait(std::uint32_t seen, Worker& me);
     void rest(Worker& me);
-    void park(Worker& me);
+    void park(const Worker& me);
     void settle(Worker& me);
 
     std::array<Job, 8> jobs_;

@@ -23,8 +23,9 @@ namespace {
 
 constexpr std::int64_t kLookNs = kSecond;             // how often it is asked which processors there are
 constexpr std::int64_t kRefusedNs = 30 * kSecond;     // and how often for threads that were refused
-constexpr std::int64_t kSampleNs = 2 * kMillisecond;  // how often a worker asks what it lost, and the least
-constexpr std::int64_t kAsideNs = 2 * kMillisecond;   // between two moves to another processor
+constexpr std::int64_t kAsideNs = 2 * kMillisecond;   // between two moves from one processor to another,
+constexpr std::int64_t kStillNs = 20 * kMicrosecond;  // a thread whose time stands still for so long does not run
+constexpr std::int64_t kAwayNs = 200 * kMillisecond;  // and how long it stays away at least
 constexpr std::int64_t kLostNs = 200 * kMicrosecond;  // who turned and saw no time pass for so long did not run
 /// Addresses for what kernels and loops of others keep on the stack; where they are scarce (ulimit -v), for kernels.
 constexpr std::size_t kStacks[] = {std::size_t{4} << 20, std::size_t{512} << 10};
@@ -42,21 +43,20 @@ struct SignalsBlocked {
     sigset_t before{};
 };
 
-/// Returns how long the calling thread has run.
-std::int64_t thread_ns() {
-    timespec time{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return time.tv_sec * kSecond + time.tv_nsec;
+/// Moves a thread to a processor; whether that may be.
+bool use_processor(int thread, int processor) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(processor), &one);
+    return ::sched_setaffinity(thread, sizeof one, &one) == 0;
 }
 
-/// Moves the calling thread to another of the processors that it may use, if there is one.
-void leave_processor(int processor) {
-    cpu_set_t all, others;
-    if (::sched_getaffinity(0, sizeof all, &all) != 0) return;
-    others = all;
+/// Keeps the calling thread from a processor, if it may use others.
+bool leave_processor(int processor) {
+    cpu_set_t others;
+    if (::sched_getaffinity(0, sizeof others, &others) != 0) return false;
     CPU_CLR(static_cast<std::size_t>(processor), &others);
-    if (CPU_COUNT(&others) == 0 || ::sched_setaffinity(0, sizeof others, &others) != 0) return;
-    ::sched_setaffinity(0, sizeof all, &all);
+    return CPU_COUNT(&others) > 0 && ::sched_setaffinity(0, sizeof others, &others) == 0;
 }
 
 /// The code that threads run stays where it is, though the program closes the plugin that brought it (dlclose).
@@ -188,7 +188,6 @@ void* Team::enter(void* worker) {
     ::pthread_setname_np(::pthread_self(), ("keel-" + std::to_string(me.index)).c_str());
     me.id = ::gettid();
     stay_in_region(me.index);
-    me.team->slept(me);
     use_usable_processors();
     me.team->serve(me);
     return nullptr;
@@ -203,6 +202,7 @@ void Team::serve(Worker& me) {
         }
         if (const std::uint32_t placement = placement_; placement != me.placed) {
             me.placed = placement;
+            me.avoided = -1;
             settle(me);
         }
         if (me.resting)
@@ -224,51 +224,62 @@ bool Team::help(Worker& me) {
         me.looked[j] = number;
         if (me.index >= region.slots) continue;  // of a team that is smaller now
         step_aside(me, job);
-        make_way(me);
         me.job.store(&job, std::memory_order_release);
         for (std::int64_t i = 0; i < region.parts; ++i) {
             const std::int64_t part = region.part_of(me.index, i);
             if (!job.claim(part, number)) continue;
             job.run(region, part);
             helped = true;
-            make_way(me);
         }
-        me.job.store(nullptr, std::memory_order_release);
+        me.job.store(nullptr);
+        come_back(me);
     }
     return helped;
 }
 
-/// Rests between two parts, where that is others' due, and finds out now and then whether it is.
-void Team::make_way(Worker& me) {
-    std::int64_t now = now_ns();
-    if (now - me.sampled > kSampleNs) {
-        const std::int64_t cpu = thread_ns();
-        me.courtesy.lost(now, (now - me.sampled) - (cpu - me.sampled_cpu));
-        me.sampled = now;
-        me.sampled_cpu = cpu;
-    }
-    const std::int64_t rest = me.courtesy.rest_ns(now - me.awake_since);
-    if (rest == 0) return;
-    const timespec time{rest / kSecond, rest % kSecond};
-    ::nanosleep(&time, nullptr);
-    me.courtesy.woke(rest, now_ns() - now - rest);
-    slept(me);
-}
-
-/// Notes that the thread slept until now, which is no loss.
-void Team::slept(Worker& me) {
-    me.awake_since = me.sampled = now_ns();
-    me.sampled_cpu = thread_ns();
-}
-
-/// Who runs where the caller would run keeps him from it: the thread goes to another of its processors.
+/// Who runs where the caller would run keeps him from it, and both are left there where the other processors have tasks
+/// of others: the thread goes to one of those, and does not come back to this one for a while.
 void Team::step_aside(Worker& me, const Job& job) {
-    const int processor = ::sched_getcpu();
-    if (processor < 0 || processor != job.processor.load(std::memory_order_relaxed)) return;
-    const std::int64_t now = now_ns();
-    if (crowded_ || now - me.stepped_aside < kAsideNs) return;
+    const int callers = job.processor.load(std::memory_order_relaxed);
+    const bool away = me.avoided >= 0;
+    if (callers < 0 || (!away && ::sched_getcpu() != callers)) return;
+    const std::int64_t now = now_ns(), passed = now - me.stepped_aside;
+    if (passed < kAsideNs || (callers == me.avoided && passed < kAwayNs)) return;
     me.stepped_aside = now;
-    leave_processor(processor);
+    me.avoided = -1;
+    if (away) settle(me);
+    if (!crowded_ && ::sched_getcpu() == callers && leave_processor(callers)) me.avoided = callers;
+}
+
+/// Gives the caller's processor to a worker that holds a part and does not run; returns whether there is one. The
+/// caller is to sleep then.
+bool Team::lend(Job& job) {
+    const auto works = [&](const Worker& worker) { return worker.job.load() == &job; };
+    const auto done = [&] { return (job.remaining.load(std::memory_order_acquire) & ~Job::kSleeping) == 0; };
+    for (int i = 0; i < started_; ++i) {
+        Worker& worker = *workers_[static_cast<std::size_t>(i)].load();
+        if (!works(worker)) continue;
+        const std::int64_t before = processor_ns(worker.thread);
+        if (turn_until(done, kStillNs) || processor_ns(worker.thread) != before) continue;
+        if (int none = Worker::kNone; !worker.lent.compare_exchange_strong(none, Worker::kLending)) continue;
+        // Who sees kLending waits, and who is seen to work will see it.
+        const int processor = ::sched_getcpu();
+        const bool lent = works(worker) && processor >= 0 && use_processor(worker.id, processor);
+        worker.lent = lent ? processor : Worker::kNone;
+        if (lent) return true;
+    }
+    return false;
+}
+
+/// Leaves the caller's processor, if it was lent.
+void Team::come_back(Worker& me) {
+    if (me.lent == Worker::kNone) return;
+    while (me.lent == Worker::kLending) _mm_pause();
+    const int processor = me.lent.exchange(Worker::kNone);
+    if (processor < 0) return;
+    settle(me);
+    me.stepped_aside = now_ns();
+    me.avoided = leave_processor(processor) ? processor : -1;
 }
 
 /// Until something new is there: in turns, unless that costs somebody else the processor; then asleep.
@@ -289,7 +300,6 @@ void Team::wait(std::uint32_t seen, Worker& me) {
     sleeping_.fetch_add(1);
     if (epoch_.load() == seen) sleep_while(epoch_, seen);
     sleeping_.fetch_sub(1);
-    slept(me);
 }
 
 void Team::rest(Worker& me) {
@@ -298,17 +308,15 @@ void Team::rest(Worker& me) {
         const timespec time{ns / kSecond, ns % kSecond};
         ::nanosleep(&time, nullptr);
     }
-    slept(me);
     const std::lock_guard lock(mutex_);
     me.resting = false;
     ++ready_;
 }
 
-void Team::park(Worker& me) {
+void Team::park(const Worker& me) {
     --ready_;
     for (std::uint32_t wanted = wanted_; static_cast<std::uint32_t>(me.index) > wanted; wanted = wanted_)
         sleep_while(wanted_, wanted);
-    slept(me);
     ++ready_;
 }
 

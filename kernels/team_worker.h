@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <array>
 #include <atomic>
@@ -16,7 +17,10 @@ struct alignas(64) Team::Worker {
     Team* team = nullptr;
     int index = 0;  ///< from 1; the caller of a region is number 0
     pthread_t thread{};
-    std::atomic<int> id{0};            ///< the system's; 0: it did not begin yet
+    std::atomic<int> id{0};  ///< the system's; 0: it did not begin yet
+    /// The caller's processor, if it was lent to this thread; kNone, or kLending while that is being done.
+    std::atomic<int> lent{kNone};
+    static constexpr int kNone = -1, kLending = -2;
     std::atomic<Job*> job{nullptr};    ///< that it works on
     std::atomic<bool> resting{false};  ///< it was late
     std::atomic<std::int64_t> rest_until{0};
@@ -26,14 +30,14 @@ struct alignas(64) Team::Worker {
     Backoff calm{4 * kMillisecond, 250 * kMillisecond};
     std::int64_t calm_until = 0;  ///< until then it sleeps at once: it lost its processor while it turned
 
-    Courtesy courtesy;
-    std::int64_t awake_since = 0;    ///< it did not sleep since then
-    std::int64_t sampled = 0;        ///< when it last asked what it lost,
-    std::int64_t sampled_cpu = 0;    ///< and how long it had run until then
-    std::int64_t stepped_aside = 0;  ///< when it last left the caller's processor
+    std::int64_t stepped_aside = 0;  ///< when it last moved out of the caller's way
+    int avoided = -1;                ///< the processor that it stays away from
 };
 
 std::int64_t now_ns();
+
+/// Returns for how long a thread has run; a time that stands still is that of one that does not.
+std::int64_t processor_ns(pthread_t thread);
 
 /// The calling thread is in a region for good, in this slot of all.
 void stay_in_region(int slot);

@@ -17,6 +17,17 @@ constexpr std::int64_t kBlockBytes = 256 << 10, kLeastTiles = 24;
 constexpr std::int64_t kPositionPadding = 32;
 constexpr int kMostPositions = 36;
 
+/// What the transforms of a tile take for each channel of the source and of the result, in products of s16 that could
+/// be made meanwhile, and what a byte of the weights does, which come from memory where layers are many. Measured on a
+/// Zen 4; of a few channels the products' own overhead is too much.
+struct Transforms {
+    int edge;
+    double source, result;
+};
+constexpr Transforms kTransforms[] = {{2, 60, 100}, {4, 220, 360}};
+constexpr double kByteProducts = 4;
+constexpr std::int64_t kLeastChannels = 16;
+
 /// G of a row or column, times s (winograd.h).
 void transform_weights(const std::int32_t* w, std::int64_t step, int edge, std::int32_t* u) {
     const std::int32_t a = w[0], b = w[step], c = w[2 * step];
@@ -237,10 +248,20 @@ bool winograd_serves(const Conv2dGeometry& g, const QconvVariant& variant) {
 }
 
 int fastest_winograd(const Conv2dGeometry& g, const QconvVariant& variant) {
-    if (!winograd_serves(g, variant) || variant.group != 2 || g.ic < 32 || g.oc < 16) return 0;
-    const auto tiles = [&](std::int64_t edge) { return g.n * chunk_count(g.oh(), edge) * chunk_count(g.ow(), edge); };
-    if (tiles(4) >= 24) return 4;
-    return tiles(2) >= 24 ? 2 : 0;
+    if (!winograd_serves(g, variant) || g.ic < kLeastChannels) return 0;
+    const auto channels = static_cast<double>(g.ic), columns = static_cast<double>(g.oc), kernels = channels * columns;
+    double least = 2 * static_cast<double>(g.macs()) / variant.group + kByteProducts * 9 * kernels * variant.bytes;
+    int best = 0;
+    for (const Transforms& t : kTransforms) {
+        const double positions = (t.edge + 2) * (t.edge + 2);
+        const auto tiles = static_cast<double>(g.n * chunk_count(g.oh(), t.edge) * chunk_count(g.ow(), t.edge));
+        const double cost = tiles * (positions * kernels + t.source * channels + t.result * columns) +
+                            kByteProducts * positions * kernels * 2;
+        if (cost >= least) continue;
+        least = cost;
+        best = t.edge;
+    }
+    return best;
 }
 
 void pack_winograd(const QconvPlan& plan, const std::int8_t* weights, std::byte* packed) {

@@ -111,7 +111,9 @@ TEST_CASE("qwinograd: random geometries") {
 TEST_CASE("qwinograd: who takes it, and who does not") {
     const Conv2dGeometry g = map_of(1, 56, 56, 64, 64);
     CHECK(Qconv(g, qconv_avx2).plan().winograd == 4);
-    CHECK(Qconv(map_of(1, 7, 7, 64, 64), qconv_avx2).plan().winograd == 0);
+    CHECK(Qconv(map_of(1, 7, 7, 512, 512), qconv_avx2).plan().winograd ==
+          2);  // fewer weights than the larger tiles have
+    CHECK(Qconv(map_of(1, 2, 2, 64, 64), qconv_avx2).plan().winograd == 0);
     CHECK(Qconv(g, qconv_scalar).plan().winograd == 0);
     Conv2dGeometry strided = g;
     strided.stride_w = 2;

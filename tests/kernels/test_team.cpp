@@ -1,9 +1,12 @@
 #include "kernels/team.h"
 
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <limits>
@@ -175,6 +178,33 @@ TEST_CASE("Scratch memory that is trimmed is there again when it is wanted", "[t
     }
 }
 
+TEST_CASE("Beside busy processes regions are whole, and each thread keeps the processors that it may use", "[team]") {
+    const ThreadScope scope(std::clamp(usable_processors(), 2, 4));
+    std::vector<pid_t> busy;
+    for (int i = 0; i < 2 * usable_processors(); ++i) {
+        const pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (;;) asm volatile("");
+        }
+        busy.push_back(child);
+    }
+    cpu_set_t before, after;
+    REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
+    bool right = true;
+    for (int i = 0; i < 40; ++i)  // parts of a few hundred microseconds, in the midst of which processors are lost
+        right = sums_are_right(1, 2'000'000) && right;
+    for (const pid_t child : busy) {
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+    }
+    CHECK(right);
+    REQUIRE(::sched_getaffinity(0, sizeof after, &after) == 0);
+    CHECK(CPU_EQUAL(&before, &after));
+    CHECK(sums_are_right(100));
+}
+
 TEST_CASE("Time that others took only grows, where the system counts it", "[team]") {
     const ThreadScope scope(3);
     CHECK(sums_are_right(10));
@@ -211,32 +241,6 @@ TEST_CASE("Who proves harmful again soon is left alone for longer", "[crowding]"
     CHECK(patience_ns(10 * kMillisecond) == 15 * kMillisecond);
     CHECK(had_processor(400, 500));
     CHECK_FALSE(had_processor(100, 500));
-}
-
-TEST_CASE("Who shares a processor rests as long as is the others' due", "[crowding]") {
-    Courtesy courtesy;
-    std::int64_t now = kSecond;
-    courtesy.lost(now, 5 * kMillisecond);  // once is chance
-    CHECK_FALSE(courtesy.active());
-    courtesy.lost(now += kSecond, 5 * kMillisecond);
-    courtesy.lost(now += 10 * kMillisecond, 10 * kMicrosecond);  // what a thread of the system's takes
-    CHECK_FALSE(courtesy.active());
-    CHECK(courtesy.rest_ns(kSecond) == 0);
-    courtesy.lost(now += 10 * kMillisecond, 4 * kMillisecond);
-    CHECK(courtesy.active());
-    CHECK(courtesy.rest_ns(kMillisecond / 2) == 0);
-    const std::int64_t rest = courtesy.rest_ns(2 * kMillisecond);
-    CHECK(rest == 2 * kMillisecond);
-    CHECK(courtesy.rest_ns(kSecond) < 10 * kMillisecond);
-    courtesy.woke(rest, 4 * kMillisecond);  // it was not enough
-    CHECK(courtesy.rest_ns(2 * kMillisecond) > rest);
-    for (int i = 0; i < 100; ++i) courtesy.woke(rest, kSecond);
-    CHECK(courtesy.rest_ns(2 * kMillisecond) == 16 * kMillisecond);
-    int prompt = 0;
-    for (; courtesy.active() && prompt < 1000; ++prompt) courtesy.woke(rest, 60 * kMicrosecond);
-    CHECK(prompt > 10);
-    CHECK(prompt < 100);
-    CHECK(courtesy.rest_ns(kSecond) == 0);
 }
 
 TEST_CASE("How long a thread turns is what OpenMP's variables say", "[crowding]") {
