@@ -45,19 +45,25 @@ Json text_answer(const char* description, const char* type) {
 constexpr const char* kSchemas = R"json({
 "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
 "Live": {"type": "object", "required": ["live"], "properties": {"live": {"type": "boolean"}}},
-"Ready": {"type": "object", "required": ["ready"], "properties": {"name": {"type": "string"}, "ready": {"type": "boolean"}}},
+"Ready": {"type": "object", "required": ["ready"], "properties": {"name": {"type": "string"},
+  "ready": {"type": "boolean"}}},
 "Server": {"type": "object", "required": ["name", "version", "extensions"], "properties": {"name": {"type": "string"},
   "version": {"type": "string"}, "extensions": {"type": "array", "items": {"type": "string"}}}},
 "Index": {"type": "array", "items": {"type": "object", "required": ["name", "version", "state"], "properties": {
-  "name": {"type": "string"}, "version": {"type": "string"}, "state": {"type": "string"}, "reason": {"type": "string"}}}},
+  "name": {"type": "string"}, "version": {"type": "string"}, "state": {"type": "string"},
+  "reason": {"type": "string"}}}},
 "Tensor": {"type": "object", "required": ["name", "datatype", "shape"], "properties": {"name": {"type": "string"},
-  "datatype": {"type": "string"}, "shape": {"type": "array", "items": {"type": "integer"}}, "parameters": {"type": "object"}}},
-"Model": {"type": "object", "required": ["name", "platform", "inputs", "outputs"], "properties": {"name": {"type": "string"},
+  "datatype": {"type": "string"}, "shape": {"type": "array", "items": {"type": "integer"}},
+  "parameters": {"type": "object"}}},
+"Model": {"type": "object", "required": ["name", "platform", "inputs", "outputs"],
+  "properties": {"name": {"type": "string"},
   "versions": {"type": "array", "items": {"type": "string"}}, "platform": {"type": "string"},
   "inputs": {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}},
   "outputs": {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}}, "parameters": {"type": "object"}}},
-"Parameters": {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}},
-"InferInput": {"type": "object", "required": ["name", "shape", "datatype"], "additionalProperties": false, "properties": {
+"Parameters": {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, {"type": "number"},
+  {"type": "boolean"}]}},
+"InferInput": {"type": "object", "required": ["name", "shape", "datatype"], "additionalProperties": false,
+  "properties": {
   "name": {"type": "string", "enum": ["image", "pixels", "input"]},
   "shape": {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}},
   "datatype": {"type": "string", "enum": ["BYTES", "UINT8", "FP32"]},
@@ -65,14 +71,19 @@ constexpr const char* kSchemas = R"json({
 "InferOutput": {"type": "object", "required": ["name"], "additionalProperties": false, "properties": {
   "name": {"type": "string", "enum": ["probabilities", "calls", "heatmap", "overlay"]},
   "parameters": {"$ref": "#/components/schemas/Parameters"}}},
-"InferRequest": {"type": "object", "required": ["inputs"], "additionalProperties": false, "properties": {"id": {"type": "string"},
+"InferRequest": {"type": "object", "required": ["inputs"], "additionalProperties": false,
+  "properties": {"id": {"type": "string"},
   "parameters": {"$ref": "#/components/schemas/Parameters"},
   "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": {"$ref": "#/components/schemas/InferInput"}},
   "outputs": {"type": "array", "items": {"$ref": "#/components/schemas/InferOutput"}}}},
-"InferResponse": {"type": "object", "required": ["model_name", "outputs"], "properties": {"model_name": {"type": "string"},
-  "model_version": {"type": "string"}, "id": {"type": "string"}, "outputs": {"type": "array", "items": {"type": "object",
-  "required": ["name", "datatype", "shape"], "properties": {"name": {"type": "string"}, "datatype": {"type": "string"},
-  "shape": {"type": "array", "items": {"type": "integer"}}, "parameters": {"type": "object"}, "data": {"type": "array", "items": {}}}}}}}
+"InferResponse": {"type": "object", "required": ["model_name", "outputs"],
+  "properties": {"model_name": {"type": "string"},
+  "model_version": {"type": "string"}, "id": {"type": "string"}, "outputs": {"type": "array",
+  "items": {"type": "object",
+  "required": ["name", "datatype", "shape"], "properties": {"name": {"type": "string"},
+  "datatype": {"type": "string"},
+  "shape": {"type": "array", "items": {"type": "integer"}}, "parameters": {"type": "object"},
+  "data": {"type": "array", "items": {}}}}}}}
 })json";
 
 Json infer_operation() {

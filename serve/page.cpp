@@ -9,18 +9,20 @@ namespace {
 
 constexpr const char* kHead = R"html(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>keel serve</title>
+<title>keel serve</title><link rel="icon" href="data:,">
 <style>
 :root { --bg: #ffffff; --fg: #1b2430; --muted: #586474; --line: #d9dfe6; --bar: #2f6fab; --yes: #b3261e; }
 @media (prefers-color-scheme: dark) {
   :root { --bg: #14181d; --fg: #e6eaef; --muted: #9aa6b4; --line: #333c47; --bar: #6aa7dd; --yes: #ff8a80; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 64rem; padding: 1rem; background: var(--bg); color: var(--fg); font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0 auto; max-width: 64rem; padding: 1rem; background: var(--bg); color: var(--fg); font: 16px/1.5
+  system-ui, sans-serif; }
 h1 { font-size: 1.25rem; margin: 0 0 .25rem; }
 p.note { color: var(--muted); margin: 0 0 1rem; font-size: .9rem; }
 form { display: flex; flex-wrap: wrap; gap: 1rem; align-items: end; margin-bottom: 1rem; }
 label { display: block; font-size: .85rem; color: var(--muted); }
-select, input { font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--line); border-radius: .3rem; padding: .3rem; }
+select, input { font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--line); border-radius:
+  .3rem; padding: .3rem; }
 #drop { border: 2px dashed var(--line); border-radius: .5rem; padding: 2rem; text-align: center; cursor: pointer; }
 #drop.over, #drop:focus-visible { border-color: var(--bar); outline: none; }
 #result { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1rem; margin-top: 1rem; }
@@ -34,18 +36,23 @@ td.score { width: 45%; }
 .fill { position: absolute; inset: 0 auto 0 0; background: var(--bar); border-radius: .2rem; }
 .mark { position: absolute; top: -.2rem; bottom: -.2rem; width: 2px; background: var(--fg); }
 tr.yes td.name { color: var(--yes); font-weight: 600; }
-tr button { font: inherit; color: inherit; background: none; border: 0; padding: 0; text-align: left; cursor: pointer; text-decoration: underline dotted; }
+tr button { font: inherit; color: inherit; background: none; border: 0;
+  padding: 0; text-align: left; cursor: pointer; text-decoration: underline dotted; }
 #status { min-height: 1.5rem; } #status.bad { color: var(--yes); }
 </style></head><body>
 <h1>keel serve</h1>
-<p class="note">Scores of a model, no diagnosis: this is not a medical device. Images stay on this server and are not kept.</p>
+<p class="note">Scores of a model, no diagnosis: this is not a medical device. Images stay on this server and are not
+  kept.</p>
 <form id="form"><div><label for="model">Model</label><select id="model"></select></div>
-<div id="asks" hidden><label for="token">Bearer token</label><input id="token" type="password" autocomplete="off"></div></form>
-<div id="drop" tabindex="0" role="button" aria-label="Choose or drop an image">Drop an image here, or click to choose one: PNG, JPEG, DICOM, TIFF
+<div id="asks" hidden><label for="token">Bearer token</label><input id="token" type="password"
+  autocomplete="off"></div></form>
+<div id="drop" tabindex="0" role="button" aria-label="Choose or drop an image">Drop an image here, or click to choose
+  one: PNG, JPEG, DICOM, TIFF
 <input id="file" type="file" hidden></div>
 <p id="status" role="status"></p>
 <div id="result" hidden><div><img id="shown" alt=""><p class="note" id="where"></p></div>
-<table><thead><tr><th>label</th><th>probability and threshold</th><th></th><th>answer</th></tr></thead><tbody id="rows"></tbody></table></div>
+<table><thead><tr><th>label</th><th>probability and threshold</th><th></th><th>answer</th></tr></thead><tbody
+  id="rows"></tbody></table></div>
 )html";
 
 constexpr const char* kScript = R"html(<script>
@@ -88,7 +95,8 @@ async function body(label) {
   if (has("calls")) wishes.push({name: "calls"});
   if (has("overlay")) wishes.push(label ? {name: "overlay", parameters: {label}} : {name: "overlay"});
   const head = new TextEncoder().encode(JSON.stringify({
-    inputs: [{name: "image", datatype: "BYTES", shape: [1], parameters: {binary_data_size: bytes.length + 4}}], outputs: wishes}));
+    inputs: [{name: "image", datatype: "BYTES", shape: [1], parameters: {binary_data_size: bytes.length + 4}}],
+    outputs: wishes}));
   const size = new Uint8Array(new Uint32Array([bytes.length]).buffer);
   return {method: "POST", body: new Blob([head, size, bytes]),
     headers: {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": String(head.length)}};
@@ -110,7 +118,13 @@ function show(scores, calls, overlay, label) {
   $("rows").replaceChildren(...order.map(i => {
     const row = document.createElement("tr"), call = calls ? calls[i] : -1, mark = thresholds[i];
     row.className = call === 1 ? "yes" : "";
-    const cell = (text, name) => { const td = document.createElement("td"); td.textContent = text; td.className = name || ""; row.append(td); return td; };
+    const cell = (text, name) => {
+      const td = document.createElement("td");
+      td.textContent = text;
+      td.className = name || "";
+      row.append(td);
+      return td;
+    };
     if (overlay) {
       const button = document.createElement("button");
       button.type = "button"; button.textContent = labels[i]; button.title = "where it is seen";
@@ -120,7 +134,11 @@ function show(scores, calls, overlay, label) {
     const track = document.createElement("div"), fill = document.createElement("div");
     track.className = "track"; fill.className = "fill"; fill.style.width = 100 * scores[i] + "%";
     track.append(fill);
-    if (mark != null) { const line = document.createElement("div"); line.className = "mark"; line.style.left = 100 * mark + "%"; line.title = "threshold " + mark.toFixed(3); track.append(line); }
+    if (mark != null) {
+      const line = document.createElement("div");
+      line.className = "mark"; line.style.left = 100 * mark + "%"; line.title = "threshold " + mark.toFixed(3);
+      track.append(line);
+    }
     cell("", "score").append(track);
     cell(scores[i].toFixed(3));
     cell(call === 1 ? "yes" : call === 0 ? "no" : "");
@@ -136,7 +154,9 @@ function show(scores, calls, overlay, label) {
 }
 function take(files) { if (files.length) { file = files[0]; score(); } }
 $("drop").onclick = () => $("file").click();
-$("drop").onkeydown = event => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); $("file").click(); } };
+$("drop").onkeydown = event => {
+  if (event.key === "Enter" || event.key === " ") { event.preventDefault(); $("file").click(); }
+};
 $("file").onchange = () => take($("file").files);
 $("drop").ondragover = event => { event.preventDefault(); $("drop").className = "over"; };
 $("drop").ondragleave = () => { $("drop").className = ""; };

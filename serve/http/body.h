@@ -14,11 +14,11 @@ struct MeteredBody {
     class reader {
     public:
         template <bool isRequest, class Fields>
-        reader(boost::beast::http::header<isRequest, Fields>&, value_type& body) : body_(*body) {}
+        reader(boost::beast::http::header<isRequest, Fields>&, value_type& body) : body_(body) {}
 
         void init(const boost::optional<std::uint64_t>& length, boost::system::error_code& error) {
             error = {};
-            if (length) body_.expect(*length);
+            if (length) body_->expect(*length);
         }
 
         template <class Buffers>
@@ -26,7 +26,7 @@ struct MeteredBody {
             std::size_t taken = 0;
             error = {};
             for (const boost::asio::const_buffer part : boost::beast::buffers_range_ref(buffers)) {
-                if (!body_.add(part.data(), part.size())) {
+                if (!body_->add(part.data(), part.size())) {
                     error = make_error_code(boost::system::errc::not_enough_memory);
                     return taken;
                 }
@@ -38,7 +38,7 @@ struct MeteredBody {
         void finish(boost::system::error_code& error) { error = {}; }
 
     private:
-        HeldBody& body_;
+        value_type& body_;  ///< which is made after this
     };
 };
 

@@ -1,15 +1,14 @@
 // keel serve as a process: what it listens on, signals, what it says to a service manager, its exit code.
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <array>
-#include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
-#include <thread>
 
-#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/embed/small_model.h"
 #include "tests/serve/raw_client.h"
@@ -85,4 +84,19 @@ TEST_CASE("keel serve answers until it is told to stop, and ends well", "[serve]
                                contains("no model has changed") && contains("stopping"));
     CHECK_THAT(result.err, contains("\"route\":\"model_ready\",\"status\":200"));
     CHECK_FALSE(RawClient(url).is_open());
+}
+
+TEST_CASE("The page works in Chromium, where there is one", "[serve][slow]") {
+    const TemporaryFolder folder;
+    write_small_checkpoint(folder / "small.safetensors");
+    const std::string image = write_sample_images(folder.path(), 1).front();
+    const int status = std::system(("python3 -B " KEEL_SOURCE_DIR "/tests/serve/page.py " KEEL_BINARY " " +
+                                    (folder / "small.safetensors") + " " + image)
+                                       .c_str());
+    REQUIRE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        WARN("skipped: there is no chromium (Debian: apt-get install chromium)");
+        return;
+    }
+    CHECK(WEXITSTATUS(status) == 0);
 }

@@ -15,20 +15,20 @@ using keel::test::ServedFiles;
 
 namespace {
 
-constexpr auto kLong = std::chrono::seconds(60);  // nothing here takes a second
+constexpr auto kBatchPatience = std::chrono::seconds(60);  // nothing here takes a second
 
 /// Holds the thread that computes, in the answer of a request of its own, until it is let go: what is submitted
 /// meanwhile waits.
-class Held {
+class HeldBatcher {
 public:
-    Held(Batcher& batcher, const std::shared_ptr<const ServedModel>& model, const ImageScorer::Inputs& image) {
+    HeldBatcher(Batcher& batcher, const std::shared_ptr<const ServedModel>& model, const ImageScorer::Inputs& image) {
         ScoreRequest request{.model = model, .images = {image}};
         request.done = [this](const Answer&) {
             entered_.set_value();
             go_.get_future().wait();
         };
         REQUIRE_FALSE(batcher.submit(std::move(request)));
-        REQUIRE(entered_.get_future().wait_for(kLong) == std::future_status::ready);
+        REQUIRE(entered_.get_future().wait_for(kBatchPatience) == std::future_status::ready);
     }
     void let_go() { go_.set_value(); }
 
@@ -36,12 +36,12 @@ private:
     std::promise<void> entered_, go_;
 };
 
-struct Fixture {
+struct BatcherFixture {
     ServedFiles files{6};
     std::shared_ptr<const ServedModel> model = files.model();
     std::vector<ImageScorer::Inputs> images;
 
-    Fixture() {
+    BatcherFixture() {
         for (const std::string& image : files.images) images.push_back(model->scorer().load(image));
     }
 
@@ -57,18 +57,18 @@ struct Fixture {
     }
 };
 
-std::vector<float> alone(const Fixture& f, std::size_t begin, std::size_t end) {
+std::vector<float> alone(const BatcherFixture& f, std::size_t begin, std::size_t end) {
     return f.model->scorer().score(std::span(f.images).subspan(begin, end - begin)).probabilities;
 }
 
 }  // namespace
 
 TEST_CASE("Requests that wait together are one batch, and each gets its own images' scores to the bit", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     std::vector<std::int64_t> batches;
     Batcher batcher({.max_batch = 4, .max_queue = 16},
                     [&](const BatchRecord& batch) { batches.push_back(batch.images); });
-    Held held(batcher, f.model, f.images[0]);
+    HeldBatcher held(batcher, f.model, f.images[0]);
     auto one = f.submit(batcher, 0, 1), two = f.submit(batcher, 1, 3), three = f.submit(batcher, 3, 6);
     held.let_go();
     const Answer a = one.get(), b = two.get(), c = three.get();
@@ -83,7 +83,7 @@ TEST_CASE("Requests that wait together are one batch, and each gets its own imag
 }
 
 TEST_CASE("A request larger than a batch is computed in several", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     Batcher batcher({.max_batch = 2, .max_queue = 6});
     const Answer answer = batcher.score({.model = f.model, .images = f.images});
     REQUIRE(answer.fate == Fate::answered);
@@ -92,9 +92,9 @@ TEST_CASE("A request larger than a batch is computed in several", "[batcher]") {
 }
 
 TEST_CASE("The queue is bounded, and has room again", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     Batcher batcher({.max_batch = 2, .max_queue = 3});
-    Held held(batcher, f.model, f.images[0]);
+    HeldBatcher held(batcher, f.model, f.images[0]);
     auto one = f.submit(batcher, 0, 2);
     CHECK(batcher.submit({.model = f.model, .images = {f.images[0], f.images[1]}}) == Fate::refused);
     auto two = f.submit(batcher, 2, 3);
@@ -107,10 +107,10 @@ TEST_CASE("The queue is bounded, and has room again", "[batcher]") {
 }
 
 TEST_CASE("Whose deadline has passed and who has gone cost nothing", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     std::int64_t computed = 0;
     Batcher batcher({.max_batch = 4, .max_queue = 16}, [&](const BatchRecord& batch) { computed += batch.images; });
-    Held held(batcher, f.model, f.images[0]);
+    HeldBatcher held(batcher, f.model, f.images[0]);
     const auto gone = std::make_shared<std::atomic<bool>>(false);
     auto cancelled = f.submit(batcher, 0, 2, {.cancelled = gone});
     auto stays = f.submit(batcher, 2, 3);
@@ -129,12 +129,12 @@ TEST_CASE("Whose deadline has passed and who has gone cost nothing", "[batcher]"
 }
 
 TEST_CASE("A busy model does not keep another one waiting", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     const auto other = f.files.model("other");
     std::vector<std::string> order;
     Batcher batcher({.max_batch = 1, .max_queue = 32},
                     [&](const BatchRecord& batch) { order.push_back(batch.model.source().name); });
-    Held held(batcher, f.model, f.images[0]);
+    HeldBatcher held(batcher, f.model, f.images[0]);
     std::vector<std::future<Answer>> answers;
     for (int i = 0; i < 3; ++i) answers.push_back(f.submit(batcher, 0, 6));
     answers.push_back(f.submit(batcher, 0, 2, {.model = other}));
@@ -147,7 +147,7 @@ TEST_CASE("A busy model does not keep another one waiting", "[batcher]") {
 }
 
 TEST_CASE("Heatmaps are computed where they are wished for", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     Batcher batcher({.max_batch = 4, .max_queue = 16});
     ScoreRequest request{.model = f.model, .images = {f.images[0], f.images[1]}};
     request.heat = HeatWish{.label = 2};
@@ -159,11 +159,11 @@ TEST_CASE("Heatmaps are computed where they are wished for", "[batcher]") {
 }
 
 TEST_CASE("An image without an answer costs the others nothing", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     Batcher batcher({.max_batch = 4, .max_queue = 16});
     ImageScorer::Inputs spoiled{f.images[1].front().clone()};
     spoiled.front().values<float>()[5] = std::numeric_limits<float>::quiet_NaN();
-    Held held(batcher, f.model, f.images[0]);
+    HeldBatcher held(batcher, f.model, f.images[0]);
     auto good = f.submit(batcher, 0, 1);
     std::promise<Answer> promise;
     ScoreRequest bad{.model = f.model, .images = {f.images[2], spoiled}};
@@ -178,7 +178,7 @@ TEST_CASE("An image without an answer costs the others nothing", "[batcher]") {
 }
 
 TEST_CASE("A batcher that drains takes nothing more and answers what it took", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     Batcher batcher({.max_batch = 2, .max_queue = 16});
     auto answer = f.submit(batcher, 0, 6);
     batcher.drain();
@@ -188,11 +188,11 @@ TEST_CASE("A batcher that drains takes nothing more and answers what it took", "
 }
 
 TEST_CASE("A batcher that ends says so to who waits", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     std::future<Answer> answer;
     {
         Batcher batcher({.max_batch = 2, .max_queue = 16});
-        Held held(batcher, f.model, f.images[0]);
+        HeldBatcher held(batcher, f.model, f.images[0]);
         answer = f.submit(batcher, 0, 2);
         std::thread ends([&] { held.let_go(); });
         ends.join();
@@ -202,9 +202,9 @@ TEST_CASE("A batcher that ends says so to who waits", "[batcher]") {
 }
 
 TEST_CASE("A batch waits for what is coming, and no longer than it may", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     std::vector<std::int64_t> batches;
-    Batcher batcher({.max_batch = 4, .max_delay = kLong, .max_queue = 16},
+    Batcher batcher({.max_batch = 4, .max_delay = kBatchPatience, .max_queue = 16},
                     [&](const BatchRecord& batch) { batches.push_back(batch.images); });
     std::future<Answer> first, second;
     {
@@ -223,7 +223,7 @@ TEST_CASE("A batch waits for what is coming, and no longer than it may", "[batch
 }
 
 TEST_CASE("Requests and limits that make no sense are refused", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     CHECK_THROWS_AS(Batcher({.max_batch = 0}), UsageError);
     Batcher batcher({});
     CHECK_THROWS_AS(batcher.submit({}), UsageError);
@@ -232,7 +232,7 @@ TEST_CASE("Requests and limits that make no sense are refused", "[batcher]") {
 }
 
 TEST_CASE("Many threads get the scores of their own images", "[batcher]") {
-    const Fixture f;
+    const BatcherFixture f;
     Batcher batcher({.max_batch = 4, .max_queue = 64});
     std::vector<std::vector<float>> wanted;
     for (std::size_t i = 0; i < f.images.size(); ++i) wanted.push_back(alone(f, i, i + 1));

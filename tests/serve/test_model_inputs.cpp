@@ -48,11 +48,6 @@ std::vector<T> channels_first(std::span<const T> values, std::size_t c) {
     return moved;
 }
 
-std::string bytes_element(const std::string& bytes) {
-    const auto size = static_cast<std::uint32_t>(bytes.size());
-    return bytes_of(std::span(&size, 1)) + bytes;
-}
-
 std::vector<float> input_of_request(const ServedModel& model, const Made& m) {
     const RequestImages images(model, m.request, m.body, {});
     const auto inputs = images.inputs();
@@ -80,7 +75,7 @@ TEST_CASE("Every form of an image is the same to the model", "[model_inputs]") {
     const Tensor loaded = model->scorer().load(files.images[0]).front();
     const std::vector<float> wanted(loaded.values<float>().begin(), loaded.values<float>().end());
 
-    CHECK(input_of_request(*model, made("image", "BYTES", {1}, bytes_element(file))) == wanted);
+    CHECK(input_of_request(*model, made("image", "BYTES", {1}, test::bytes_element(file))) == wanted);
     Made base64 = made("image", "BYTES", {1, 1});
     base64.request.inputs[0].binary.reset();
     base64.request.inputs[0].texts = {to_base64(file)};
@@ -97,9 +92,9 @@ TEST_CASE("Every form of an image is the same to the model", "[model_inputs]") {
     numbers.request.inputs[0].numbers.assign(pixels.begin(), pixels.end());
     CHECK(input_of_request(*model, numbers) == wanted);
 
-    CHECK(input_of_request(*model, made("input", "FP32", {1, 64, 64, 3}, bytes_of(std::span(wanted)))) == wanted);
+    CHECK(input_of_request(*model, made("input", "FP32", {1, 32, 32, 3}, bytes_of(std::span(wanted)))) == wanted);
     const auto planes = channels_first(std::span<const float>(wanted), 3);
-    CHECK(input_of_request(*model, made("input", "FP32", {1, 3, 64, 64}, bytes_of(std::span(planes)))) == wanted);
+    CHECK(input_of_request(*model, made("input", "FP32", {1, 3, 32, 32}, bytes_of(std::span(planes)))) == wanted);
 }
 
 TEST_CASE("Floats of pixels are those of the same grey values in bytes", "[model_inputs]") {
@@ -108,20 +103,20 @@ TEST_CASE("Floats of pixels are those of the same grey values in bytes", "[model
     // 0 and 255 are 0 and 1 exactly, and at the model's own size nothing is resampled.
     std::vector<std::uint8_t> bytes;
     std::vector<float> floats;
-    for (int i = 0; i < 64 * 64; ++i) {
+    for (int i = 0; i < 32 * 32; ++i) {
         bytes.push_back(i % 3 == 0 ? 255 : 0);
         floats.push_back(i % 3 == 0 ? 1.0F : 0.0F);
     }
     CHECK(input_of_request(*model,
-                           made("pixels", "UINT8", {1, 64, 64, 1}, bytes_of(std::span<const std::uint8_t>(bytes)))) ==
-          input_of_request(*model, made("pixels", "FP32", {1, 64, 64, 1}, bytes_of(std::span<const float>(floats)))));
+                           made("pixels", "UINT8", {1, 32, 32, 1}, bytes_of(std::span<const std::uint8_t>(bytes)))) ==
+          input_of_request(*model, made("pixels", "FP32", {1, 32, 32, 1}, bytes_of(std::span<const float>(floats)))));
 }
 
 TEST_CASE("Several images of one request are each its own", "[model_inputs]") {
     const ServedFiles files(2);
     const auto model = files.model();
     const std::string both =
-        bytes_element(test::read_text(files.images[0])) + bytes_element(test::read_text(files.images[1]));
+        test::bytes_element(test::read_text(files.images[0])) + test::bytes_element(test::read_text(files.images[1]));
     const Made m = made("image", "BYTES", {2}, both);
     const RequestImages images(*model, m.request, m.body, {});
     const auto inputs = images.inputs();
@@ -140,12 +135,12 @@ TEST_CASE("What does not fit the model is refused, and says what was wanted", "[
     const auto model = files.model();
     CHECK_THAT(refusal(*model, made("picture", "BYTES", {1})), contains("wanted one of image, pixels, input"));
     CHECK_THAT(refusal(*model, made("image", "FP32", {1})), contains("image is BYTES, got 'FP32'"));
-    CHECK_THAT(refusal(*model, made("input", "UINT8", {1, 64, 64, 3})), contains("input is FP32"));
-    CHECK_THAT(refusal(*model, made("input", "FP32", {1, 65, 64, 3})), contains("[n, 64, 64, 3] or [n, 3, 64, 64]"));
-    CHECK_THAT(refusal(*model, made("input", "FP32", {1, 64, 64})), contains("got [1, 64, 64]"));
-    CHECK_THAT(refusal(*model, made("input", "FP32", {1, 64, 64, 3}, "four")), contains("has 49152 bytes, got 4"));
-    CHECK_THAT(refusal(*model, made("input", "FP32", {0, 64, 64, 3})), contains("1 to 128 images"));
-    CHECK_THAT(refusal(*model, made("input", "FP32", {129, 64, 64, 3})), contains("1 to 128 images"));
+    CHECK_THAT(refusal(*model, made("input", "UINT8", {1, 32, 32, 3})), contains("input is FP32"));
+    CHECK_THAT(refusal(*model, made("input", "FP32", {1, 33, 32, 3})), contains("[n, 32, 32, 3] or [n, 3, 32, 32]"));
+    CHECK_THAT(refusal(*model, made("input", "FP32", {1, 32, 32})), contains("got [1, 32, 32]"));
+    CHECK_THAT(refusal(*model, made("input", "FP32", {1, 32, 32, 3}, "four")), contains("has 12288 bytes, got 4"));
+    CHECK_THAT(refusal(*model, made("input", "FP32", {0, 32, 32, 3})), contains("1 to 128 images"));
+    CHECK_THAT(refusal(*model, made("input", "FP32", {129, 32, 32, 3})), contains("1 to 128 images"));
     CHECK_THAT(refusal(*model, made("pixels", "UINT8", {1, 3, 3, 3}, std::string(27, 'x'))),
                contains("wanted the parameter layout"));
     CHECK(refusal(*model, made("pixels", "UINT8", {1, 3, 3, 3}, std::string(27, 'x'), "NCHW")).empty());
@@ -156,21 +151,21 @@ TEST_CASE("What does not fit the model is refused, and says what was wanted", "[
     CHECK_THAT(refusal(*model, made("pixels", "UINT8", {1, 0, 9, 3})), contains("sides of 1 to 16384"));
     CHECK_THAT(refusal(*model, made("pixels", "UINT8", {1, 20000, 9, 3})), contains("9x20000"));
     CHECK_THAT(refusal(*model, made("pixels", "UINT8", {1, 9, 9, 4}, std::string(324, 'x'))), contains("[n, h, w, c]"));
-    const std::vector<float> large(64 * 64, 1.5F);
-    CHECK_THAT(refusal(*model, made("pixels", "FP32", {1, 64, 64, 1}, bytes_of(std::span<const float>(large)))),
+    const std::vector<float> large(32 * 32, 1.5F);
+    CHECK_THAT(refusal(*model, made("pixels", "FP32", {1, 32, 32, 1}, bytes_of(std::span<const float>(large)))),
                contains("outside of 0 to 1"));
-    CHECK_THAT(refusal(*model, made("image", "BYTES", {1}, bytes_element("no image"))), contains("image 1"));
-    CHECK_THAT(refusal(*model, made("image", "BYTES", {2}, bytes_element("no image"))),
+    CHECK_THAT(refusal(*model, made("image", "BYTES", {1}, test::bytes_element("no image"))), contains("image 1"));
+    CHECK_THAT(refusal(*model, made("image", "BYTES", {2}, test::bytes_element("no image"))),
                contains("1 elements, the shape says 2"));
-    CHECK_THAT(
-        refusal(*model, made("image", "BYTES", {1}, bytes_element(test::read_text(files.images[0]))), {.pixels = 70}),
-        contains("at most 70 pixels"));
+    CHECK_THAT(refusal(*model, made("image", "BYTES", {1}, test::bytes_element(test::read_text(files.images[0]))),
+                       {.pixels = 70}),
+               contains("at most 70 pixels"));
     Made none = made("image", "BYTES", {1});
     none.request.inputs.clear();
     CHECK_THAT(refusal(*model, none), contains("wanted one input, got 0"));
-    Made fractions = made("pixels", "UINT8", {1, 1, 1, 3});
+    Made fractions = made("pixels", "UINT8", {1, 2, 1, 3});
     fractions.request.inputs[0].binary.reset();
-    fractions.request.inputs[0].numbers = {0, 256, 1};
+    fractions.request.inputs[0].numbers = {0, 256, 1, 2, 3, 4};
     CHECK_THAT(refusal(*model, fractions), contains("0 to 255"));
 }
 

@@ -43,7 +43,7 @@ TEST_CASE("Words of the command line name models", "[model_table]") {
     CHECK(parse_model("/odd=folder/best.safetensors").files ==
           std::vector<std::string>{"/odd=folder/best.safetensors"});
     CHECK(parse_model("models/chex/").name == "chex");
-    for (const char* word : {"", "=", "a=", "a=b,", "a=,b", "a b=c", ":1=c", "a:=c", "../x=y", ".a=b", "a/b:c=d,,e"})
+    for (const char* word : {"", "=", "a=", "a=b,", "a=,b", "a b=c", ":1=c", "a:=c", ".a=b", "a/b:c=d,,e"})
         CHECK_THROWS_AS(parse_model(word), UsageError);
     CHECK_THROWS_AS(parse_model(std::string(101, 'a') + "=b"), UsageError);
 }
@@ -121,8 +121,8 @@ TEST_CASE("Reloading reads what has changed and keeps the rest", "[model_table]"
     const auto scored = [&](const ModelTable::Model& model) {
         return test::scored_alone(*model, model->scorer().load(image));
     };
-    CHECK(scored(before) == test::predicted(files.checkpoint, image));
-    CHECK(scored(table.find("a")) == test::predicted(other, image));
+    CHECK(scored(before) == test::served_scores(files.checkpoint, image));
+    CHECK(scored(table.find("a")) == test::served_scores(other, image));
     CHECK(scored(before) != scored(table.find("a")));
 
     CHECK(table.reload({named[0]}).done.size() == 1);  // b is dropped
@@ -160,6 +160,6 @@ TEST_CASE("An ensemble of one checkpoint twice says what the checkpoint says", "
     const auto inputs = twice.scorer().load(files.images[1]);
     REQUIRE(inputs.size() == 2);
     CHECK(inputs[0].same_memory(inputs[1]));  // both read the same
-    CHECK(test::scored_alone(twice, inputs) == test::predicted(files.checkpoint, files.images[1]));
+    CHECK(test::scored_alone(twice, inputs) == test::served_scores(files.checkpoint, files.images[1]));
     CHECK_THROWS_AS(twice.heat(inputs[0], 0), UsageError);
 }

@@ -42,14 +42,6 @@ bool comes_true(const Condition& condition) {
     return condition();
 }
 
-/// A file as an element of BYTES.
-std::string element(const std::string& file) {
-    const auto size = static_cast<std::uint32_t>(file.size());
-    std::string bytes(4, '\0');
-    std::memcpy(bytes.data(), &size, 4);
-    return bytes + file;
-}
-
 std::string binary_request(const std::string& path, const std::string& json, const std::string& bytes,
                            const std::string& fields = {}) {
     return post_request(path, json + bytes,
@@ -58,7 +50,7 @@ std::string binary_request(const std::string& path, const std::string& json, con
 
 /// A request of the file's bytes, with more of JSON behind the inputs.
 std::string file_request(const std::string& file, const std::string& more = {}, const std::string& path = kInfer) {
-    const std::string bytes = element(read_text(file));
+    const std::string bytes = bytes_element(read_text(file));
     return binary_request(
         path,
         R"({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": )" +
@@ -115,7 +107,7 @@ TEST_CASE("The protocol's questions have its answers", "[server]") {
     CHECK(parse_json(body_of(get("/v2/health/ready"))).at("ready") == true);
     const Json model = parse_json(body_of(get("/v2/models/small")));
     CHECK(model.at("versions") == Json::array({"3"}));
-    CHECK(model.at("inputs").at(2).at("shape") == Json::array({-1, 64, 64, 3}));
+    CHECK(model.at("inputs").at(2).at("shape") == Json::array({-1, 32, 32, 3}));
     CHECK(model.at("parameters").at("labels") == Json::array({"a", "b", "c"}));
     CHECK(body_of(get("/v2/models/small")) == body_of(get("/v2/models/small/versions/3")));
     CHECK(parse_json(body_of(get("/v2/models/small/versions/3/ready"))).at("ready") == true);
@@ -147,7 +139,7 @@ TEST_CASE("Every form of a request gets the model's scores", "[server]") {
     const ServedFiles files(2);
     RunningServer running(options_for(files));
     const std::string& image = files.images[1];
-    const std::vector<float> wanted = predicted(files.checkpoint, image);
+    const std::vector<float> wanted = served_scores(files.checkpoint, image);
     CHECK(scores_of(asked(running.url(), file_request(image))) == wanted);
     CHECK(scores_of(asked(running.url(), file_request(image, "", "/v2/models/small/versions/1/infer"))) == wanted);
     const std::string json =
@@ -163,7 +155,8 @@ TEST_CASE("Every form of a request gets the model's scores", "[server]") {
     const std::string tensor(reinterpret_cast<const char*>(input.data<float>()),
                              static_cast<std::size_t>(input.elements()) * 4);
     const std::string raw =
-        R"({"inputs": [{"name": "input", "datatype": "FP32", "shape": [1, 64, 64, 3], "parameters": {"binary_data_size": 49152}}], "parameters": {"binary_data_output": true}})";
+        R"({"inputs": [{"name": "input", "datatype": "FP32", "shape": [1, 32, 32, 3],
+        "parameters": {"binary_data_size": 12288}}], "parameters": {"binary_data_output": true}})";
     const std::string binary = asked(running.url(), binary_request(kInfer, raw, tensor));
     REQUIRE(status_of(binary) == "200");
     const std::size_t at = binary.find("Inference-Header-Content-Length: ");
@@ -178,10 +171,10 @@ TEST_CASE("Outputs are those that are asked for", "[server]") {
     const ServedFiles files(1);
     RunningServer running(options_for(files));
     const std::string& image = files.images[0];
-    const std::vector<float> wanted = predicted(files.checkpoint, image);
+    const std::vector<float> wanted = served_scores(files.checkpoint, image);
     const Json all = parse_json(body_of(asked(running.url(), file_request(image, R"(, "outputs": [
-        {"name": "probabilities", "parameters": {"classification": 2}}, {"name": "heatmap", "parameters": {"label": "b"}},
-        {"name": "overlay"}])"))));
+        {"name": "probabilities", "parameters": {"classification": 2}},
+        {"name": "heatmap", "parameters": {"label": "b"}}, {"name": "overlay"}])"))));
     const Json& outputs = all.at("outputs");
     CHECK(outputs.at(0).at("shape") == Json::array({1, 2}));
     const std::string best = outputs.at(0).at("data").at(0);
@@ -225,12 +218,12 @@ TEST_CASE("Requests that make no sense are refused one by one", "[server]") {
     CHECK_THAT(refused(file_request(files.checkpoint)), contains("image 1"));
     client.send(file_request(files.images[0]));
     CHECK(status_of(client.answer()) == "200");  // the same connection
-    std::vector<float> huge(64 * 64 * 3, 3e38F);
+    std::vector<float> huge(32 * 32 * 3, 3e38F);
     const std::string tensor(reinterpret_cast<const char*>(huge.data()), huge.size() * 4);
-    client.send(binary_request(
-        kInfer,
-        R"({"inputs": [{"name": "input", "datatype": "FP32", "shape": [1, 64, 64, 3], "parameters": {"binary_data_size": 49152}}]})",
-        tensor));
+    client.send(binary_request(kInfer,
+                               R"({"inputs": [{"name": "input", "datatype": "FP32",
+                           "shape": [1, 32, 32, 3], "parameters": {"binary_data_size": 12288}}]})",
+                               tensor));
     const std::string answer = client.answer();
     CHECK(status_of(answer) == "422");
     CHECK_THAT(answer, contains("no answer"));
@@ -288,8 +281,8 @@ TEST_CASE("Models are replaced under load, and every request is answered by the 
     ServeOptions options = options_for(files);
     options.models[0].files = {served};
     RunningServer running(options);
-    const std::vector<float> before = predicted(files.checkpoint, files.images[0]),
-                             after = predicted(other, files.images[0]);
+    const std::vector<float> before = served_scores(files.checkpoint, files.images[0]),
+                             after = served_scores(other, files.images[0]);
     REQUIRE(before != after);
     std::atomic<bool> done{false};
     std::atomic<int> lost{0}, old{0}, fresh{0};
@@ -338,9 +331,9 @@ TEST_CASE("A file that is replaced is loaded without a signal", "[server]") {
     fs::rename(served + ".new", served);
     CHECK(comes_true([&] { return holds(running.said(), "the one before stays"); }));
     CHECK(scores_of(asked(running.url(), file_request(files.images[0]))) ==
-          predicted(files.checkpoint, files.images[0]));
+          served_scores(files.checkpoint, files.images[0]));
     fs::rename(other, served);
-    const std::vector<float> wanted = predicted(served, files.images[0]);
+    const std::vector<float> wanted = served_scores(served, files.images[0]);
     CHECK(comes_true([&] { return scores_of(asked(running.url(), file_request(files.images[0]))) == wanted; }));
     CHECK(count_of(running.said(), "the one before stays") == 1);  // it was tried once
 }
@@ -403,7 +396,7 @@ TEST_CASE("A server that is to stop answers what it has and takes no more", "[se
     CHECK(comes_true([&] { return !RawClient(running.url()).is_open(); }));
     CHECK(running.result().wait_for(std::chrono::milliseconds(100)) == std::future_status::timeout);
     held.let_go();
-    CHECK(scores_of(client.answer()) == predicted(files.checkpoint, files.images[0]));
+    CHECK(scores_of(client.answer()) == served_scores(files.checkpoint, files.images[0]));
     CHECK(running.stopped());
 }
 
@@ -469,7 +462,7 @@ TEST_CASE("The guide's lines of curl do what it says", "[server]") {
                               .c_str()) == 0);
         if (line.find("body.bin") != std::string::npos && line.starts_with("curl"))
             CHECK(floats_of(parse_json(read_text(files.folder / "out")).at("outputs").at(0).at("data")) ==
-                  predicted(files.checkpoint, files.images[0]));
+                  served_scores(files.checkpoint, files.images[0]));
         ++lines;
     }
     CHECK(lines >= 14);
