@@ -10,7 +10,7 @@
 namespace keel {
 namespace {
 
-constexpr std::int64_t kTurningNs = 300 * kMicrosecond;  // docs/performance.md, "Threads"
+constexpr std::int64_t kTurningNs = 300 * kMicrosecond;  // docs/performance_tried.md, "How long threads wait in turns"
 constexpr std::int64_t kForever = 3600 * kSecond;
 constexpr double kTurnNs = 30;  // of one of libgomp's turns, a `pause`
 
