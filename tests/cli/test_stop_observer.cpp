@@ -14,6 +14,17 @@ using namespace keel;
 using namespace keel::cli;
 using keel::test::contains;
 
+namespace {
+
+TrainResult stopped_by(const StopRequest& request) {
+    TrainResult result;
+    result.end = TrainEnd::stopped;
+    result.stop = request;
+    return result;
+}
+
+}  // namespace
+
 TEST_CASE("A run is asked to stop once its time does not suffice for what comes next", "[stop]") {
     StopObserver free{TimeLimit()};
     CHECK_FALSE(free.should_stop(1e9));
@@ -23,12 +34,19 @@ TEST_CASE("A run is asked to stop once its time does not suffice for what comes 
     REQUIRE(request);
     CHECK(request->code == 0);
     CHECK(request->reason == "its time limit");
-    CHECK(exit_code_of(*request) == kStoppedResumable);
+    CHECK(exit_code_of(stopped_by(*request)) == kStoppedResumable);
 }
 
 TEST_CASE("A signal comes before the time limit, and its number with it", "[stop]") {
-    CHECK(exit_code_of(StopRequest{SIGTERM, "signal 15"}) == kStoppedResumable);
-    CHECK(exit_code_of(StopRequest{SIGINT, "signal 2"}) == kInterrupted);
+    CHECK(exit_code_of(stopped_by({SIGTERM, "signal 15"})) == kStoppedResumable);
+    CHECK(exit_code_of(stopped_by({SIGINT, "signal 2"})) == kInterrupted);
+    TrainResult ended;
+    for (const auto& [end, code] : {std::pair{TrainEnd::finished, kSuccess},
+                                    {TrainEnd::out_of_patience, kSuccess},
+                                    {TrainEnd::paused, kStoppedResumable}}) {
+        ended.end = end;
+        CHECK(exit_code_of(ended) == code);
+    }
     const pid_t child = ::fork();  // the flag stays set in a process
     if (child == 0) {
         catch_stop_signals();
