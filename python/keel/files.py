@@ -46,6 +46,7 @@ class Quantized:
     same_on_every_isa: bool
     images: int
     held_out: int
+    remarks: List[str]  # what is to be known of the data
 
 
 def _require_free(out: Path, overwrite: bool, who: str) -> None:

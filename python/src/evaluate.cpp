@@ -1,7 +1,7 @@
 // Models over the images of a data set.
 #include <keel/data/sources/joined_splits.h>
 #include <keel/distributed/world.h>
-#include <keel/embed/images.h>
+#include <keel/embed/foreign_weights.h>
 #include <keel/train/config_file.h>
 #include <keel/train/ensemble.h>
 #include <keel/train/trained_on.h>
@@ -67,6 +67,7 @@ void evaluate(Job& job, Interrupts& interrupts, const std::function<void(std::in
     std::unique_ptr<Dataset> opened = open_wanted(job.data, job.models.checkpoints.front(), job.remarks);
     job.models.opened = open_ensemble(job.models.checkpoints, opened.get());
     job.spec = job.models.opened.front().spec;
+    if (job.spec.guessed) job.remarks.push_back(guessed_text(job.spec));
     job.loader.split = take_split(opened, job.data.split);
     auto [dataset, remarks] = labels_in_common(job.spec, std::move(opened), job.models.checkpoints.front());
     tell(job, remarks);

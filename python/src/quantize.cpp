@@ -1,4 +1,5 @@
 // Quantized models.
+#include <keel/data/sources/joined_splits.h>
 #include <keel/embed/images.h>
 #include <keel/embed/loaded_model.h>
 #include <keel/train/quantized_model.h>
@@ -13,9 +14,10 @@
 namespace keel::python {
 namespace {
 
+constexpr std::int64_t kBatch = 10;  // images, as keel quantize takes them
 constexpr const char* kArithmetics[] = {"int8", "int8 requantized", "fp32"};
 
-py::dict dict_of(const QuantizeReport& report) {
+py::dict dict_of(const QuantizeReport& report, const std::vector<std::string>& remarks) {
     py::dict candidates;
     for (const QuantizeReport::Candidate& candidate : report.candidates)
         candidates[text(name(candidate.method))] = candidate.error;
@@ -34,6 +36,7 @@ py::dict dict_of(const QuantizeReport& report) {
     result["same_on_every_isa"] = report.same_on_every_isa;
     result["images"] = report.images;
     result["held_out"] = report.held_out;
+    result["remarks"] = texts(remarks);
     return result;
 }
 
@@ -66,17 +69,21 @@ std::vector<Tensor> batches_of(const Tensor& images, std::int64_t batch) {
     return batches;
 }
 
+/// Returns the images to calibrate with, and adds what is to be known of them to `remarks`.
+using Images = std::function<std::vector<Tensor>(const ModelSpec& spec, std::vector<std::string>& remarks)>;
+
 py::dict quantize_file(const py::object& checkpoint, const py::object& out, const QuantizeOptions& options,
-                       const std::function<std::vector<Tensor>(const ModelSpec& spec)>& images) {
+                       const Images& images) {
     const std::filesystem::path from = path_of(checkpoint), to = path_of(out);
     Interrupts interrupts;
+    std::vector<std::string> remarks;
     std::optional<Quantized> quantized;
     {
         const py::gil_scoped_release released;
         const LoadedGraph model = load_graph(from);
         struct Stopped {};
         try {
-            quantized = quantize(model.graph, images(model.spec), options, [&](const std::string&) {
+            quantized = quantize(model.graph, images(model.spec, remarks), options, [&](const std::string&) {
                 if (interrupts.stop()) throw Stopped();
             });
             save_quantized(to, model.spec, *quantized, from.string());
@@ -84,8 +91,29 @@ py::dict quantize_file(const py::object& checkpoint, const py::object& out, cons
         }
     }
     interrupts.rethrow();
-    return dict_of(quantized->report);
+    return dict_of(quantized->report, remarks);
 }
+
+/// What quantize_by_data() draws its images of.
+struct DataImages {
+    DataWanted data;
+    std::string checkpoint;
+    std::int64_t count;
+    std::uint64_t seed;
+
+    std::vector<Tensor> operator()(const ModelSpec& spec, std::vector<std::string>& remarks) const {
+        std::unique_ptr<Dataset> dataset = open_wanted(data, checkpoint, remarks);
+        LoaderOptions loader;
+        loader.split = take_split(dataset, data.split);
+        loader.transform = transform_of(spec);
+        loader.batch_size = kBatch;
+        loader.seed = seed;
+        loader.on_bad_image = [&](const BadImage& bad) {
+            remarks.push_back("skipped " + bad.name + ": " + bad.reason);
+        };
+        return calibration_images(*dataset, loader, count);
+    }
+};
 
 }  // namespace
 
@@ -97,7 +125,7 @@ void bind_quantize(py::module_& m) {
             const Tensor all = borrowed(images);
             return quantize_file(checkpoint, out,
                                  options_of(method, std::move(keep), keep_worst, keep_below, correct_bias),
-                                 [&](const ModelSpec&) { return batches_of(all, 10); });
+                                 [&](const ModelSpec&, std::vector<std::string>&) { return batches_of(all, kBatch); });
         },
         py::arg("checkpoint"), py::arg("out"), py::arg("images").noconvert(), py::kw_only(), py::arg("method"),
         py::arg("keep"), py::arg("keep_worst"), py::arg("keep_below"), py::arg("correct_bias"));
@@ -107,16 +135,7 @@ void bind_quantize(py::module_& m) {
            std::int64_t count, std::uint64_t seed, std::map<std::string, std::string> data_options,
            const std::string& method, std::vector<std::string> keep, int keep_worst, double keep_below,
            bool correct_bias) {
-            const DataWanted wanted{data, split, std::move(data_options)};
-            const std::string from = path_of(checkpoint).string();
-            const auto images = [&](const ModelSpec& spec) {
-                std::vector<std::string> remarks;
-                const auto dataset = open_wanted(wanted, from, remarks);
-                return calibration_images(
-                    *dataset,
-                    {.split = parse_split(split), .transform = transform_of(spec), .batch_size = 10, .seed = seed},
-                    count);
-            };
+            const DataImages images{{data, split, std::move(data_options)}, path_of(checkpoint).string(), count, seed};
             return quantize_file(checkpoint, out,
                                  options_of(method, std::move(keep), keep_worst, keep_below, correct_bias), images);
         },

@@ -1,4 +1,5 @@
 // What a file says of its model.
+#include <keel/embed/foreign_weights.h>
 #include <keel/embed/loaded_model.h>
 #include <keel/models/model_spec.h>
 
@@ -54,7 +55,8 @@ void bind_spec(py::module_& m) {
         .def_property_readonly("mean", [](const ModelSpec& spec) { return py::tuple(py::cast(spec.mean)); })
         .def_property_readonly("std", [](const ModelSpec& spec) { return py::tuple(py::cast(spec.std)); })
         .def_property_readonly("reading", [](const ModelSpec& spec) { return text(reading_to_json(spec.reading)); })
-        .def_property_readonly("guessed", [](const ModelSpec& spec) { return spec.guessed; })
+        .def_property_readonly("guessed",
+                               [](const ModelSpec& spec) { return text(spec.guessed ? guessed_text(spec) : ""); })
         .def_property_readonly("read_as", [](const ModelSpec& spec) { return text(spec.read_as); })
         .def_property_readonly("operating_points",
                                [](const ModelSpec& spec) {

@@ -26,6 +26,8 @@ class Files(unittest.TestCase):
     def test_weights_go_out_and_come_in(self):
         weights, again = support.path("weights.safetensors"), support.path("again.safetensors")
         keel.export_model(support.checkpoint(), weights)
+        self.assertIn("resnet20 by the names of its tensors", keel.read_model_spec(weights).guessed)
+        self.assertEqual(support.model().spec.guessed, "")
         found = keel.import_model(
             weights, again, labels=["dark", "light"], image_size=support.SIDE,
             mean=support.model().spec.mean, std=support.model().spec.std,
@@ -66,6 +68,7 @@ class Quantize(unittest.TestCase):
             ("by-array", {"images": np.concatenate([support.model().inputs(support.image_file(i)) for i in range(40)])}),
             ("by-files", {"images": [support.image_file(i) for i in range(40)]}),
             ("by-data", {"data": support.class_data(), "count": 20}),
+            ("by-all", {"data": support.class_data(), "count": 20, "split": "all"}),
         ):
             out = support.path(name + ".safetensors")
             found = keel.quantize(support.checkpoint(), out, method="minmax", keep_below=0, **arguments)
@@ -77,6 +80,7 @@ class Quantize(unittest.TestCase):
             with self.assertRaises(keel.InputError):
                 keel.ClassActivation(out)
         self.assertEqual(os.path.getsize(support.path("by-array.safetensors")), os.path.getsize(support.path("by-files.safetensors")))
+        self.assertTrue(all(isinstance(remark, str) for remark in found.remarks))
         with self.assertRaisesRegex(keel.UsageError, "exists"):
             keel.quantize(support.checkpoint(), out, data=support.class_data())
 
