@@ -37,27 +37,34 @@ inline const char* fetch_ahead(const char* ahead, std::int64_t bytes) {
     return ahead + bytes;
 }
 
+/// Some rows of a tile, and their share of what is fetched meanwhile.
+struct TileRows {
+    int first, count;
+    const char* ahead;
+    std::int64_t ahead_step;
+};
+
 /// Four groups a turn: where registers are few, a turn's own instructions would cost as much as a group's loads.
 template <int kR, int kV>
-__attribute__((always_inline)) inline void multiply(const QconvTile& t, TileSums<kR, kV>& tile) {
+__attribute__((always_inline)) inline void multiply(const QconvTile& t, const TileRows& rows, TileSums<kR, kV>& tile) {
     constexpr std::int64_t kStep = kV * kWidth * kGroup, kTurn = 4;  // weights of a group; groups of a turn
     const auto* weights = static_cast<const Element*>(t.weights);
-    const auto* ahead = static_cast<const char*>(t.ahead);
+    const char* ahead = rows.ahead;
     unrolled<kR>([&](auto r) { unrolled<kV>([&](auto v) { tile.sums[r][v] = Sums{}; }); });
     for (std::int64_t s = 0; s < t.segments; ++s) {
         const std::int64_t row = t.src[s].row;
         // Rows are addressed from every third one, so that all pointers stay in registers.
         const Element* third[(kR + 2) / 3];
         unrolled<(kR + 2) / 3>(
-            [&](auto i) { third[i] = static_cast<const Element*>(t.src[s].first) + (t.first_row + 3 * i) * row; });
+            [&](auto i) { third[i] = static_cast<const Element*>(t.src[s].first) + (rows.first + 3 * i) * row; });
         std::int64_t left = t.depth / kGroup;
         for (; left >= kTurn; left -= kTurn, weights += kTurn * kStep) {
-            ahead = fetch_ahead(ahead, kTurn * t.ahead_step);
+            ahead = fetch_ahead(ahead, kTurn * rows.ahead_step);
             unrolled<kTurn>([&](auto i) { multiply_group(third, row, i * kGroup, weights + i * kStep, tile); });
             unrolled<(kR + 2) / 3>([&](auto i) { third[i] += kTurn * kGroup; });
         }
         for (; left > 0; --left, weights += kStep) {
-            ahead = fetch_ahead(ahead, t.ahead_step);
+            ahead = fetch_ahead(ahead, rows.ahead_step);
             multiply_group(third, row, 0, weights, tile);
             unrolled<(kR + 2) / 3>([&](auto i) { third[i] += kGroup; });
         }
@@ -65,19 +72,22 @@ __attribute__((always_inline)) inline void multiply(const QconvTile& t, TileSums
 }
 
 template <int kR, int kV>
-inline void tile_of(const QconvTile& t) {
-    TileSums<kR, kV> tile;
-    if (t.residual_scale != nullptr) unrolled<kR>([&](auto r) { __builtin_prefetch(t.residual + r * t.residual_row); });
-    multiply<kR, kV>(t, tile);
+inline void tile_of(const QconvTile& tile, const TileRows& rows) {
+    const QconvTile t = tile;  // which no store can change, as far as the compiler knows
+    const int first = rows.first;
+    TileSums<kR, kV> all;
+    if (t.residual_scale != nullptr)
+        unrolled<kR>([&](auto r) { __builtin_prefetch(t.residual + (first + r) * t.residual_row); });
+    multiply<kR, kV>(t, rows, all);
     if (t.sums != nullptr)
         return unrolled<kR>([&](auto r) {
-            unrolled<kV>([&](auto v) { store_sums(t.sums + (r * kV + v) * kWidth, tile.sums[r][v]); });
+            unrolled<kV>([&](auto v) { store_sums(t.sums + ((first + r) * kV + v) * kWidth, all.sums[r][v]); });
         });
-    const auto finish_alone = [&](auto r) { finish_row<kV>(t, r, [&](auto v) { return tile.sums[r][v]; }); };
+    const auto finish_alone = [&](auto r) { finish_row<kV>(t, first + r, [&](auto v) { return all.sums[r][v]; }); };
     if constexpr (constexpr int kOnce = kRowsAtOnce<kV>; kOnce > 0)
         if (is_whole<kV>(t)) {
             unrolled<kR / kOnce>([&](auto i) {
-                finish_at_once<kV>(t, i * kOnce, [&](auto r, auto v) { return tile.sums[i * kOnce + r][v]; });
+                finish_at_once<kV>(t, first + i * kOnce, [&](auto r, auto v) { return all.sums[i * kOnce + r][v]; });
             });
             if constexpr (kR % kOnce != 0) finish_alone(Index<kR - 1>{});
             return;
@@ -85,41 +95,32 @@ inline void tile_of(const QconvTile& t) {
     unrolled<kR>(finish_alone);
 }
 
-/// Calls tile_of<t.rows, t.vectors>; the search costs little beside the tile.
+/// Calls tile_of<rows.count, t.vectors>; the search costs little beside the tile.
 template <int kV, int kR>
-inline void find_rows(const QconvTile& t) {
+inline void find_rows(const QconvTile& t, const TileRows& rows) {
     if constexpr (kR > 1) {
-        if (t.rows < kR) return find_rows<kV, kR - 1>(t);
+        if (rows.count < kR) return find_rows<kV, kR - 1>(t, rows);
     }
-    tile_of<kR, kV>(t);
+    tile_of<kR, kV>(t, rows);
 }
 template <int kV>
-inline void find_vectors(const QconvTile& t) {
+inline void find_vectors(const QconvTile& t, const TileRows& rows) {
     if constexpr (kV > 1) {
-        if (t.vectors < kV) return find_vectors<kV - 1>(t);
+        if (t.vectors < kV) return find_vectors<kV - 1>(t, rows);
     }
-    find_rows<kV, kMostRows[kV]>(t);
+    find_rows<kV, kMostRows[kV]>(t, rows);
 }
 
-/// Rows `begin` to `end` of stacked tiles, the index-th of `count`.
-inline void stacked_tile(const QconvTile& t, int begin, int end, int index, int count) {
-    QconvTile one = t;
-    one.rows = end - begin;
-    one.first_row = t.first_row + begin;
-    one.residual = t.residual == nullptr ? nullptr : t.residual + begin * t.residual_row;
-    one.ahead_step = (t.ahead_step + count - 1) / count;
-    one.ahead = static_cast<const char*>(t.ahead) + index * one.ahead_step * (t.segments * t.depth / kGroup);
-    if (t.sums != nullptr) one.sums = t.sums + begin * t.vectors * kWidth;
-    if (t.dst != nullptr) one.dst = t.dst + begin * t.dst_row;
-    if (t.floats != nullptr) one.floats = t.floats + begin * t.dst_row;
-    find_vectors<kMostVectors>(one);
-}
-
+/// Stacked tiles share what they fetch.
 inline void qconv_tile(const QconvTile& t) {
-    const int most = kMostRows[t.vectors];
-    if (t.rows <= most) return find_vectors<kMostVectors>(t);
-    const int count = (t.rows + most - 1) / most;
-    for (int i = 0; i < count; ++i) stacked_tile(t, t.rows * i / count, t.rows * (i + 1) / count, i, count);
+    const int most = kMostRows[t.vectors], count = (t.rows + most - 1) / most;
+    const auto* ahead = static_cast<const char*>(t.ahead);
+    if (count == 1) return find_vectors<kMostVectors>(t, {0, t.rows, ahead, t.ahead_step});
+    const std::int64_t step = (t.ahead_step + count - 1) / count, share = step * (t.segments * t.depth / kGroup);
+    for (int i = 0; i < count; ++i, ahead += share) {
+        const int first = t.rows * i / count, end = t.rows * (i + 1) / count;
+        find_vectors<kMostVectors>(t, {first, end - first, ahead, step});
+    }
 }
 
 /// Returns the variant of these tiles.

@@ -35,7 +35,6 @@ struct QconvTile {
     const void* ahead;        ///< what to fetch into the second-level cache meanwhile,
     std::int64_t ahead_step;  ///< so many bytes on with each group
     void* state;              ///< of the thread, where the variant has some
-    std::int64_t first_row;   ///< of the pixels that src begins with
     std::int32_t* sums;       ///< rows of vectors * width, dense, that take the sums as they are; or null
 };
 
