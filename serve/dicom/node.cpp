@@ -147,9 +147,9 @@ StoreOutcome Node::take(Arrival& arrival, const StoreRequest& request) {
     }
     if (!why.empty()) {
         queue_.keep_refused(arrival, why);
+        say(true, "refused an object and kept it in failed/: " + why);
         count(refused_);
         count(failed_);
-        say(true, "refused an object and kept it in failed/: " + why);
         return refused;
     }
     const Queue::Added added = queue_.add(arrival, tag_of(scorer_.model_key()));
@@ -172,8 +172,8 @@ void Node::work() {
             pause(options_.first_retry);
         } catch (const std::exception& error) {
             const std::string kept = queue_.fail(image->token, error.what());
-            count(failed_);
             say(true, "an image could not be scored, kept as " + kept + ": " + error.what());
+            count(failed_);
         }
     }
 }
@@ -254,8 +254,8 @@ void Node::send_answers() {
 
 void Node::give_up(const Queue::Waiting& answer, const std::string& why) {
     const std::string kept = queue_.refused(answer.token, why);
-    count(failed_);
     say(true, "the peer refused an answer, kept as " + kept + ": " + why);
+    count(failed_);
 }
 
 /// Returns whether the answer is done with; else the peer is to be left alone for a while.

@@ -1,8 +1,10 @@
 // Images as a hospital's devices send them, and what is in the objects that answer them.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "data/formats/dicom/file.h"
@@ -36,6 +38,16 @@ inline DicomWriter xray(int seed) {
     for (int i = 0; i < 40 * 48; ++i) values.push_back((i * (seed + 3) * 7 + i % 48 * 50) % 4096);
     writer.pixels(values);
     return writer;
+}
+
+/// Waits until `done`, which another thread makes true; long enough for any machine.
+template <class Done>
+bool eventually(const Done& done) {
+    for (int i = 0; i < 6000; ++i) {
+        if (done()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
 }
 
 inline std::string bytes_of(const DicomWriter& writer) {

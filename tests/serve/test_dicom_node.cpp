@@ -27,16 +27,6 @@ using std::chrono::milliseconds;
 
 constexpr const char* kReport = "1.2.840.10008.5.1.4.1.1.88.33";
 
-/// Waits until `done`, which another thread makes true; long enough for any machine.
-template <class Done>
-bool eventually(const Done& done) {
-    for (int i = 0; i < 6000; ++i) {
-        if (done()) return true;
-        std::this_thread::sleep_for(milliseconds(10));
-    }
-    return false;
-}
-
 /// A peer that keeps what it gets, by SOP Instance UID.
 class Archive {
 public:
