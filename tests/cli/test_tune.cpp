@@ -80,11 +80,11 @@ void wait_for_outcomes(const std::string& state, std::size_t count) {
 
 TEST_CASE("keel tune finds a configuration that keel train takes, and after SIGKILL comes to the same", "[tune]") {
     const SmallSearch search;
-    const ProgramResult whole = run_keel(search.command("whole", 4, {"--json"}));
+    const ProgramResult whole = run_keel(search.command("whole", 3, {"--json"}));
     INFO(whole.err);
     REQUIRE(whole.code == 0);
     const Json result = parse_json(whole.out);
-    CHECK((result["end"] == "finished" && result["trials"] == 4 && result["epochs"] == 2));
+    CHECK((result["end"] == "finished" && result["trials"] == 3 && result["epochs"] == 2));
     CHECK(result["core_hours"].get<double>() > 0);
     CHECK(count_of(whole.err, "keel") == 0);  // no process had anything to say
     for (const char* file : {"trials.csv", "best.toml", "report.html", "tune.jsonl"})
@@ -100,14 +100,14 @@ TEST_CASE("keel tune finds a configuration that keel train takes, and after SIGK
     CHECK(fingerprint(search / "again/checkpoints/best.safetensors") ==
           fingerprint(folder + "/checkpoints/best.safetensors"));
 
-    KeelProcess killed(search.command("killed", 4));
-    wait_for_outcomes(search / "killed/tune.jsonl", 2);
+    KeelProcess killed(search.command("killed", 3));
+    wait_for_outcomes(search / "killed/tune.jsonl", 1);
     killed.signal(SIGKILL);
     CHECK(killed.wait().code == 128 + SIGKILL);
     CHECK(run_keel({"tune", "--out", search / "killed", "--resume", "auto", "--quiet"}).code == 0);
     CHECK(search.trials("killed") == search.trials("whole"));
 
-    const ProgramResult refused = run_keel(search.command("whole", 4));
+    const ProgramResult refused = run_keel(search.command("whole", 3));
     CHECK((refused.code == 2 && holds(refused.err, "--resume auto goes on with it")));
 }
 
