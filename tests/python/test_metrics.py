@@ -173,6 +173,13 @@ class Evaluations(unittest.TestCase):
             self.assertEqual(said["calibration_error"][row.label], row.calibration_error)
             self.assertEqual(said["best_f1"][row.label], row.best_f1._asdict())
             self.assertEqual(said["positives"][row.label], row.positives)
+        said = support.program("score", "--predictions", ours, "--by", "sex", "--fewest", "1", "--replicates", "0")
+        for group in said["subgroups"]["by"][0]["groups"]:
+            rows = np.array(found.attributes["sex"]) == group["group"]
+            scores = metrics.label_scores(found.probabilities[rows], found.targets[rows], found.labels)
+            self.assertEqual(
+                [group["labels"][row.label]["auroc"] for row in scores], [row.auroc for row in scores]
+            )
         with self.assertRaises(keel.IoError) as caught:
             found.write_csv("/nowhere/scores.csv")
         self.assertEqual(caught.exception.errno, 2)
