@@ -23,16 +23,20 @@ def run(command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def trained(o, name, model, seed, extra):
+def trained(o, name, model, seed, epochs, extra):
     """Returns the best checkpoint of a run, which goes on where it was."""
     out = o.work / name
     command = [o.keel, "train", "--config", "docs/recipes/phantom_demo.toml", "--model", model,
-               "--data", f"phantom:{o.work / 'phantom'}", "--out", str(out), "--epochs", str(o.epochs),
+               "--data", f"phantom:{o.work / 'phantom'}", "--out", str(out), "--epochs", str(epochs),
                "--seed", str(seed), "--quiet", "--resume", "auto"]
     if o.threads:
         command += ["--threads", str(o.threads)]
     run(command + extra)
     return out / "checkpoints" / "best.safetensors"
+
+
+def settings(options):
+    return [word for option in options for word in ("--set", option)]
 
 
 def auroc(o, checkpoint):
@@ -47,12 +51,14 @@ def main():
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=2000, help="images of the phantom set")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=10, help="of students")
+    parser.add_argument("--teacher-epochs", type=int, default=40)
     parser.add_argument("--threads", type=int, default=0, help="compute threads; 0: the allowed cores")
     parser.add_argument("--teacher", type=pathlib.Path, help="a checkpoint, in place of one that is trained")
     parser.add_argument("--teacher-model", default="densenet121")
     parser.add_argument("--student-model", default="resnet18")
-    parser.add_argument("--teacher-options", nargs="*", default=[], help="more options of the teacher's run, KEY=VALUE")
+    parser.add_argument("--teacher-options", nargs="*", help="more options of the teacher's run, KEY=VALUE",
+                        default=["rotate=8", "shift=0.05", "brightness=0.1", "contrast=0.1"])
     parser.add_argument("--options", nargs="*", default=[], help="more options of taught students, KEY=VALUE")
     o = parser.parse_args()
     o.keel, o.work = str(pathlib.Path(o.keel).resolve()), o.work.resolve()
@@ -63,15 +69,15 @@ def main():
     if not (o.work / "phantom").exists():
         run([o.keel, "data", "synth", str(o.work / "phantom"), "--count", str(o.images), "--size", "96", "--balanced",
              "--seed", "1"])
-    teacher = o.teacher or trained(o, "teacher", o.teacher_model, 0, sum((["--set", x] for x in o.teacher_options), []))
+    teacher = o.teacher or trained(o, "teacher", o.teacher_model, 0, o.teacher_epochs, settings(o.teacher_options))
     of_teacher = auroc(o, teacher)
     print(f"teacher {o.teacher or o.teacher_model}: mean AUROC {of_teacher:.4f}", flush=True)
     gains = []
     for seed in o.seeds:
-        alone = auroc(o, trained(o, f"alone{seed}", o.student_model, seed, []))
-        taught = auroc(o, trained(o, f"taught{seed}", o.student_model, seed,
+        alone = auroc(o, trained(o, f"alone{seed}", o.student_model, seed, o.epochs, []))
+        taught = auroc(o, trained(o, f"taught{seed}", o.student_model, seed, o.epochs,
                                   ["--teacher", str(teacher), "--teacher-cache", str(o.work / "answers")] +
-                                  sum((["--set", x] for x in o.options), [])))
+                                  settings(o.options)))
         gains.append((alone, taught))
         print(f"seed {seed}: {o.student_model} alone {alone:.4f}, taught {taught:.4f}, {taught - alone:+.4f}",
               flush=True)
