@@ -150,9 +150,7 @@ Distillation::Distillation(const TrainConfig& config, const Dataset& dataset, co
                                      static_cast<double>(bytes) / 1e9));
         return;
     }
-    cache_.emplace(fmt::format("keel answers 1; teachers {}; images {}; {} samples, {} views, {} values",
-                               teachers_.identity(), hash_of_images(dataset, Split::train), samples, views, width),
-                   samples, views, width);
+    views_ = views;
 }
 
 Distillation::~Distillation() = default;
@@ -179,7 +177,8 @@ const std::vector<std::string>& Distillation::notes() const { return notes_; }
 
 TeacherAnswers Distillation::answers(const Batch& batch) const {
     const auto there = [&](std::int64_t index) { return cache_->has(index); };
-    return cache_ && std::ranges::all_of(batch.indices, there) ? kept(batch) : teachers_.answer(batch, student_);
+    const bool known = cache_ && std::ssize(batch.indices) == batch.n && std::ranges::all_of(batch.indices, there);
+    return known ? kept(batch) : teachers_.answer(batch, student_);
 }
 
 TeacherAnswers Distillation::kept(const Batch& batch) const {
@@ -244,7 +243,13 @@ bool Distillation::ask_chunk(World& world, const Dataset& dataset, Slice chunk, 
 }
 
 bool Distillation::prepare(World& world, const Dataset& dataset, const Asking& asking) {
-    if (!cache_) return true;
+    if (views_ == 0) return true;
+    const std::int64_t samples = dataset.size(Split::train), width = teachers_.form().width();
+    // One rank looks at the images' files, which a thousand at once would be a load for.
+    const std::string images = world.is_root() ? hash_of_images(dataset, Split::train) : "";
+    cache_.emplace(fmt::format("keel answers 1; teachers {}; images {}; {} samples, {} views, {} values",
+                               teachers_.identity(), images, samples, views_, width),
+                   samples, views_, width);
     const std::filesystem::path folder = config_.teacher_cache.empty() ? config_.out : config_.teacher_cache;
     const std::filesystem::path file = folder.empty() ? folder : cache_->file_in(folder);
     const auto remark = [&](const std::string& text) {
@@ -263,7 +268,7 @@ bool Distillation::prepare(World& world, const Dataset& dataset, const Asking& a
     };
     std::int64_t asked = 0;
     auto saved_at = SaveClock::now();
-    const std::int64_t size = kBatchesAChunk * kAskedAtOnce, samples = cache_->samples();
+    const std::int64_t size = kBatchesAChunk * kAskedAtOnce;
     for (std::int64_t begin = 0; begin < samples; begin += size) {
         const Slice chunk{begin, std::min(samples, begin + size)};
         const std::span<float> rows = cache_->of_samples(chunk.begin, chunk.end);

@@ -79,7 +79,8 @@ private:
     TrainConfig config_;
     ModelSpec student_;
     Teachers teachers_;
-    std::optional<TeacherCache> cache_;
+    std::int64_t views_ = 0;             // of each image that are kept; 0: nothing is
+    std::optional<TeacherCache> cache_;  // from prepare() on
     std::vector<std::string> notes_;
 };
 
