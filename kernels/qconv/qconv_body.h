@@ -44,10 +44,13 @@ struct TileRows {
     std::int64_t ahead_step;
 };
 
-/// Four groups a turn: where registers are few, a turn's own instructions would cost as much as a group's loads.
+/// Groups that a turn of the loop multiplies. Where registers are few, a turn's own instructions would cost as much as
+/// a group's loads; where sums are many, GCC keeps more turns' factors than there are registers.
+constexpr int kTurn = kWidth == 8 ? 4 : 1;
+
 template <int kR, int kV>
 __attribute__((always_inline)) inline void multiply(const QconvTile& t, const TileRows& rows, TileSums<kR, kV>& tile) {
-    constexpr std::int64_t kStep = kV * kWidth * kGroup, kTurn = 4;  // weights of a group; groups of a turn
+    constexpr std::int64_t kStep = kV * kWidth * kGroup;  // weights of a group
     const auto* weights = static_cast<const Element*>(t.weights);
     const char* ahead = rows.ahead;
     unrolled<kR>([&](auto r) { unrolled<kV>([&](auto v) { tile.sums[r][v] = Sums{}; }); });
