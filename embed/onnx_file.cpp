@@ -50,6 +50,15 @@ ModelSpec spec_of(const std::string& name, const ModelOptions& options, std::int
     return spec;
 }
 
+/// What Keel wrote of a model that it exported; none where another program did.
+std::optional<ModelSpec> spec_said(const std::map<std::string, std::string>& metadata) {
+    try {
+        return metadata.contains("keel.model") ? std::optional(read_spec(metadata, "the model")) : std::nullopt;
+    } catch (const InputError&) {  // of a graph, or of a later Keel
+        return std::nullopt;
+    }
+}
+
 /// A name for people that files may hold.
 std::string graph_name(const std::filesystem::path& path) {
     std::string name = path.stem().string();
@@ -97,7 +106,7 @@ OnnxState state_of(const std::filesystem::path& path, std::int64_t image_size) {
         spec = spec_of(named->name, named->options, side);
         result.state.tensors = std::move(tensors);
         if (!how.empty()) result.notes.push_back(how);
-    } else if (auto known = recognize(imported.graph)) {
+    } else if (auto known = recognize(imported.graph, spec_said(said))) {
         spec = spec_of(known->name, known->options, side);
         result.state.tensors = std::move(known->state);
         result.notes.push_back(fmt::format(

@@ -174,16 +174,24 @@ std::unique_ptr<nn::Module> filled(const Graph& graph, const std::string& name, 
 
 }  // namespace
 
-std::optional<Recognized> recognize(const Graph& graph) {
+std::optional<Recognized> recognize(const Graph& graph, const std::optional<ModelSpec>& said) {
+    ModelOptions options{.classes = graph.dst.c, .channels = graph.map(graph.src).c};
+    std::optional<Recognized> found;
+    const auto is = [&](const std::string& name) {
+        const auto module = filled(graph, name, options);
+        if (module != nullptr && computes_the_same(graph, *module)) found = Recognized{name, options, module->state()};
+        return found.has_value();
+    };
     for (const ModelEntry& entry : model_registry())
         for (const bool small_stem : {false, true}) {
-            const ModelOptions options{
-                .classes = graph.dst.c, .channels = graph.map(graph.src).c, .small_stem = small_stem};
-            const auto module = filled(graph, entry.name, options);
-            if (module != nullptr && computes_the_same(graph, *module))
-                return Recognized{entry.name, options, module->state()};
+            options.small_stem = small_stem;
+            if (is(entry.name)) return found;
         }
-    return std::nullopt;
+    if (!said || said->options.widths.empty()) return std::nullopt;
+    options.small_stem = said->options.small_stem;
+    options.widths = said->options.widths;
+    is(said->name);
+    return found;
 }
 
 bool computes_the_same(const Graph& graph, nn::Module& module) {

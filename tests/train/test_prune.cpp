@@ -358,6 +358,9 @@ TEST_CASE("a pruned model is a model: it trains, goes on to the bit, predicts, i
 
     export_model(file, folder / "pruned.onnx", {});
     CHECK(largest_difference(values(folder / "pruned.onnx"), wanted) <= rounding);
+    const LoadedModel recognized = load_model(folder / "pruned.onnx");  // whose batch norms were folded
+    CHECK(recognized.spec.options.widths == loaded.spec.options.widths);
+    CHECK(largest_difference(logits_of(recognized), wanted) <= rounding);
     export_model(file, folder / "plain.safetensors", {});
     const LoadedModel plain = load_model(folder / "plain.safetensors");
     CHECK(plain.spec.options.widths == loaded.spec.options.widths);
