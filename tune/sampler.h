@@ -27,8 +27,8 @@ Point draw_random(const Space& space, Random& random);
 /// Tree of Parzen estimators (Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS 2011).
 struct TpeOptions {
     std::size_t startup = 10;  ///< points of random draws before there is a model
-    double good = 0.15;        ///< share of the observations that are the good ones, 25 at most
-    int candidates = 24;       ///< drawn for each parameter
+    double good = 0.1;         ///< share of the observations that are the good ones, 25 at most
+    int candidates = 8;        ///< drawn for each parameter; more of them explore less
 };
 
 /// Returns a point of which each parameter, given its parents, is the one of some draws from the density of the good

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/cgroup.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
 
@@ -25,10 +26,11 @@ void TrialLauncher::take(tune::SearchPlan& plan) {
     } else if (plan.ranks > 1) {
         groups_.assign(static_cast<std::size_t>(plan.parallel), {{"", plan.ranks}});
     }
-    if (plan.threads == 0) plan.threads = std::max(1, thread_count() / most);
-    if (plan.threads * most > thread_count() && hosts_.empty())
-        notes_.push_back(fmt::format("{} threads side by side are more than the {} that the machine gives",
-                                     plan.threads * most, thread_count()));
+    const int cores = cores_within(allowed_cores(), read_cgroup_limits().cores);  // whatever --threads says
+    if (plan.threads == 0) plan.threads = std::max(1, cores / most);
+    if (plan.threads * most > cores && hosts_.empty())
+        notes_.push_back(fmt::format("{} threads side by side are more than the {} cores of this machine",
+                                     plan.threads * most, cores));
 }
 
 std::vector<std::string> TrialLauncher::command(int worker, const std::vector<std::string>& words) const {

@@ -97,7 +97,7 @@ TEST_CASE("Estimated densities are densities of their ranges", "[tune]") {
 
 TEST_CASE("TPE finds better points than chance, the same ones each time", "[tune]") {
     double gain = 0;
-    constexpr int kSeeds = 20;
+    constexpr int kSeeds = 30;
     for (std::uint64_t seed = 0; seed < kSeeds; ++seed) gain += best_of("tpe", 40, seed) - best_of("random", 40, seed);
     CHECK(gain / kSeeds > 0.03);  // what chance leaves to be gained is about 0.27
     CHECK(best_of("tpe", 30, 3) == best_of("tpe", 30, 3));

@@ -88,7 +88,7 @@ TEST_CASE("A search that is killed again and again comes to what it would have c
         of_whole.seconds = uneven;
         const std::string whole = what_counts(go_on(whole_folder, of_whole));
         const double lasts = of_whole.now();
-        for (std::uint64_t moment = 0; moment < 10; ++moment) {
+        for (std::uint64_t moment = 0; moment < 5; ++moment) {
             const TemporaryFolder folder;
             begin(folder, {.trials = 14}, plan);
             Random random(moment, Draw::search);

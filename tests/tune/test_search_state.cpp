@@ -74,7 +74,12 @@ TEST_CASE("Whatever of a file's end is lost, the lines before it count and it go
     const std::string whole = some_state(folder);
     const auto file = SearchState::file_of(folder.path());
     const std::size_t head = whole.find('\n') + 1;
-    for (std::size_t size = head; size <= whole.size(); size += size + 211 < whole.size() ? 211 : 1) {
+    std::vector<std::size_t> sizes;
+    for (std::size_t end = head; end > 0; end = whole.find('\n', end) + 1)
+        for (const std::size_t less : {0, 1, 40})
+            if (end - less >= head) sizes.push_back(end - less);
+    REQUIRE(sizes.size() >= 20);
+    for (const std::size_t size : sizes) {
         write_file_atomically(file, whole.substr(0, size));
         SearchState state(folder.path());
         const std::size_t good = whole.rfind('\n', size - 1) + 1;
