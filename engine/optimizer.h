@@ -55,6 +55,8 @@ public:
     /// What a resumed run needs, as handles: `momentum.P` (sgd, lars), or `exp_avg.P`, `exp_avg_sq.P` and `adam_step.P`
     /// (s32 {1}: updates so far), for every parameter P that was updated before.
     std::vector<NamedTensor> state() const;
+    /// Returns how many tensors of a parameter's size it keeps for each, from the first step on.
+    int tensors_a_parameter() const { return adaptive() ? 2 : options_.momentum > 0 ? 1 : 0; }
     /// Replaces the state by a copy of the tensors above among `tensors`; other names are not looked at. Throws
     /// InputError if one belongs to no parameter, to another kind of optimizer, or does not fit; then nothing has
     /// changed.

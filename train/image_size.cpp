@@ -3,26 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-
-#include "graph/build/trace.h"
-#include "kernels/error.h"
 
 namespace keel {
 namespace {
 
 constexpr int kSmallStemBelow = 64;  // pixels, see ModelOptions::small_stem
 constexpr int kSmallStemOddFrom = 2 * kSmallStemBelow;
-
-/// Whether maps of the network are somewhere smaller than a window, which its modules refuse.
-bool takes(nn::Module& module, int side, std::int64_t channels) {
-    try {
-        graph::trace(module, side, side, channels);
-        return true;
-    } catch (const Error&) {
-        return false;
-    }
-}
 
 /// Whether the architecture has a stem that small images are given another for.
 bool has_large_stem(const std::string& model) {
@@ -31,12 +17,8 @@ bool has_large_stem(const std::string& model) {
 
 }  // namespace
 
-int default_image_size(const std::string& model, const ModelOptions& options, int side) {
-    if (side <= 0 || side >= kUsualImageSize) return kUsualImageSize;
-    const auto module = make_blank_model(model, options);
-    for (const int size : std::array{side, 28, 32, 64, 128})
-        if (size >= side && takes(*module, size, options.channels)) return size;
-    return kUsualImageSize;
+int default_image_size(int side) {
+    return side <= 0 || side >= kUsualImageSize ? kUsualImageSize : std::max(side, kLeastImageSize);
 }
 
 std::string chosen_size_text(int size, const ImageSides& sides) {

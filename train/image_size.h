@@ -11,9 +11,11 @@ namespace keel {
 
 inline constexpr int kUsualImageSize = 224;  ///< pixels: what the architectures were made for
 
+inline constexpr int kLeastImageSize = 8;
+
 /// Returns the side of the input for images whose longer side is `side` pixels: theirs where they are smaller than
-/// kUsualImageSize, at least what the network takes, else kUsualImageSize. 0 for `side`: nobody knows it.
-int default_image_size(const std::string& model, const ModelOptions& options, int side);
+/// kUsualImageSize, else that. 0: nobody knows it.
+int default_image_size(int side);
 
 /// Returns what should be known of the size that default_image_size() chose; empty where it is the usual one.
 std::string chosen_size_text(int size, const ImageSides& sides);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <new>
+#include <numeric>
 #include <utility>
 
 #include "kernels/error.h"
@@ -68,25 +69,28 @@ std::int64_t StepScript::peak(std::int64_t images) const {
     return most;
 }
 
-std::int64_t StepScript::reserved(std::int64_t images, std::int64_t kept) const {
+std::int64_t StepScript::reserved(std::int64_t images, std::int64_t kept, std::span<const std::int64_t> late) const {
     Arena arena;
     std::vector<std::pair<std::byte*, std::size_t>> live(blocks_);
     const auto give_back = [&](std::size_t block) {
         if (live[block].first != nullptr) arena.release(live[block].first, live[block].second);
         live[block] = {};
     };
+    const auto last_take = std::ranges::find_if(events_.rbegin(), events_.rend(), &Event::taken).base();
     try {
         if (kept > 0) arena.allocate(static_cast<std::size_t>(kept));
-        for (int step = 0; step < kSteps; ++step) {
-            for (const Event& event : events_) {
-                give_back(event.block);  // what a step leaves over, the next one takes anew
-                if (!event.taken) continue;
-                const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(0, bytes_of(event, images)));
-                live[event.block] = {arena.allocate(bytes), bytes};
+        for (int step = 0; step < kSteps; ++step)
+            for (auto event = events_.begin(); event != events_.end(); ++event) {
+                // While gradients are still there.
+                if (step == 0 && event == last_take)
+                    for (const std::int64_t bytes : late) arena.allocate(static_cast<std::size_t>(bytes));
+                give_back(event->block);  // what a step leaves over, the next one takes anew
+                if (!event->taken) continue;
+                const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(0, bytes_of(*event, images)));
+                live[event->block] = {arena.allocate(bytes), bytes};
             }
-        }
     } catch (const std::bad_alloc&) {  // not even so many addresses are there
-        return kept + peak(images);
+        return kept + peak(images) + std::accumulate(late.begin(), late.end(), std::int64_t{0});
     }
     return static_cast<std::int64_t>(arena.statistics().reserved);
 }

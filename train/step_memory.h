@@ -20,8 +20,9 @@ public:
                                           std::span<const ArenaEvent> more, std::int64_t n_more);
 
     /// Returns the bytes that an arena takes of the system for steps of `images`, gaps between blocks included, where
-    /// it holds `kept` bytes beside. It is run through an arena of its own, of which no byte is touched.
-    std::int64_t reserved(std::int64_t images, std::int64_t kept) const;
+    /// it holds `kept` bytes beside, and blocks of `late` bytes from the end of the first step on (an optimizer's
+    /// state). It is run through an arena of its own, of which no byte is touched.
+    std::int64_t reserved(std::int64_t images, std::int64_t kept, std::span<const std::int64_t> late = {}) const;
 
     /// Returns the most that blocks hold at once, without gaps.
     std::int64_t peak(std::int64_t images) const;

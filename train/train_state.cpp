@@ -119,7 +119,7 @@ TrainState make_train_state(const TrainConfig& config, const Dataset& dataset, i
     state.spec = spec_of(config, dataset);
     if (config.image_size == 0) {
         const ImageSides sides = image_sides(dataset);
-        const int size = default_image_size(config.model, state.spec.options, sides.largest);
+        const int size = default_image_size(sides.largest);
         state.spec.image_size = size;
         state.chosen_size = chosen_size_text(size, sides);
     }

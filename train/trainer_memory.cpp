@@ -1,5 +1,6 @@
 // Trainer: what memory its steps are going to take.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,18 @@ std::int64_t peak_of(const std::vector<ArenaEvent>& log) {
     return most;
 }
 
+/// The blocks that the optimizer's state takes at the first update; none where it has taken them.
+std::vector<std::int64_t> late_blocks(const Optimizer& optimizer) {
+    std::vector<std::int64_t> blocks;
+    if (!optimizer.state().empty()) return blocks;
+    for (const NamedTensor& parameter : optimizer.parameters())
+        if (parameter.tensor.requires_grad())
+            blocks.insert(
+                blocks.end(), static_cast<std::size_t>(optimizer.tensors_a_parameter()),
+                parameter.tensor.storage_elements() * static_cast<std::int64_t>(size_of(parameter.tensor.dtype())));
+    return blocks;
+}
+
 }  // namespace
 
 MemoryNeed Trainer::memory_need() {
@@ -68,7 +81,10 @@ MemoryNeed Trainer::memory_need() {
     need.an_image = std::max<std::int64_t>(0, peak_of(two) - peak);
     const auto script = StepScript::draw(one, 1, two, 2);
     need.exact = script.has_value();
-    need.tensors = script ? script->reserved(images, kept) : kept + peak + need.an_image * (images - 1);
+    const std::vector<std::int64_t> late = late_blocks(*train_.optimizer);
+    need.tensors = script ? script->reserved(images, kept, late)
+                          : kept + peak + need.an_image * (images - 1) +
+                                std::accumulate(late.begin(), late.end(), std::int64_t{0});
     need.batches = bytes_read_ahead(config_, train_.spec, samples, ranks);
     need.now = read_own_memory().now;
     need.total =

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <utility>
 
+#include "data/formats/csv.h"
 #include "engine/files.h"
 #include "engine/patience.h"
 #include "engine/text.h"
 #include "kernels/error.h"
-#include "runs/energy/pseudo_file.h"
 
 namespace keel {
 namespace {

@@ -2,18 +2,12 @@
 
 #include <charconv>
 
+#include "data/formats/csv.h"
 #include "engine/files.h"
 #include "engine/patience.h"
 #include "kernels/error.h"
 
 namespace keel {
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kWhite = " \t\r\n";
-    const std::size_t begin = text.find_first_not_of(kWhite);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(kWhite) - begin + 1);
-}
 
 PseudoFile read_pseudo_file(const std::filesystem::path& file) {
     const PatienceScope at_once(0);  // a zone that went does not come back for waiting

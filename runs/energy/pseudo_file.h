@@ -18,9 +18,6 @@ struct PseudoFile {
 /// Reads up to 4096 bytes, without patience for storage.
 PseudoFile read_pseudo_file(const std::filesystem::path& file);
 
-/// Returns `text` without the white space around it.
-std::string_view trimmed(std::string_view text);
-
 /// Returns the whole number, of 0 and more, that all of a text is; none for anything else and for what 64 bits do not
 /// hold.
 std::optional<std::uint64_t> whole_number(std::string_view text);

@@ -15,12 +15,12 @@ bool is_first_of_node(const World& world) {
     return topology.members(topology.node_of[static_cast<std::size_t>(world.rank())]).front() == world.rank();
 }
 
-EnergyOptions energy_options(const World& world, const TrainConfig& config) {
+}  // namespace
+
+EnergyOptions node_energy_options(const World& world, const TrainConfig& config) {
     return {
         .power_file = config.power_file, .package_watts = config.package_watts, .reads_node = is_first_of_node(world)};
 }
-
-}  // namespace
 
 RunMeter::RunMeter(World& world, const TrainConfig& config)
     : world_(world), prices_(prices_of(config)), meter_(node_energy_options(world, config)) {

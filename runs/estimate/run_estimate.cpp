@@ -127,9 +127,9 @@ RunEstimate estimate_run(const RunFacts& facts, const RunPlan& plan) {
     estimate.images_a_step = config.batch_size * plan.ranks();
     estimate.step = scaled(mean_of(facts.steps), facts.step_scale * plan.step);
     const double images = static_cast<double>(estimate.images_a_step);
-    if (estimate.step.low > 0)
+    if (estimate.step.value > 0)
         estimate.images_a_second = {images / estimate.step.value, images / estimate.step.high,
-                                    images / estimate.step.low};
+                                    images / std::max(estimate.step.low, 0.01 * estimate.step.value)};
     const double of_rank = static_cast<double>((facts.val_samples + plan.ranks() - 1) / plan.ranks());
     estimate.validation = facts.val_samples > 0
                               ? about(facts.val_begin + of_rank * facts.val_image * plan.compute, kOtherWidth)

@@ -48,7 +48,7 @@ struct Running {
     std::vector<Tensor> tensors;  ///< mean and variance of norm1, of norm2, of the next layer's norm1, ...
 };
 
-Tensor fused(const Inputs& x, const Running& r) {
+Tensor fused_norm_conv(const Inputs& x, const Running& r) {
     Tensor features = wide_buffer(x[0], x[0].channels() + kLayers * x[6].dim(0));
     for (std::size_t i = 0; i < kLayers; ++i) {
         const Tensor *t = &x[1 + 6 * i], *s = &r.tensors[4 * i];
@@ -70,7 +70,7 @@ Tensor concatenated(const Tensor& a, const Tensor& b) {
     });
 }
 
-Tensor chain(const Inputs& x, const Running& r) {
+Tensor chain_norm_conv(const Inputs& x, const Running& r) {
     Tensor features = x[0];
     for (std::size_t i = 0; i < kLayers; ++i) {
         const Tensor *t = &x[1 + 6 * i], *s = &r.tensors[4 * i];
@@ -87,30 +87,30 @@ Tensor chain(const Inputs& x, const Running& r) {
 bool gradients_agree(const Shape& shape) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed)
         if (gradient_mismatch(
-                "dense block", [](const Inputs& x) { return fused(x, Running(x)); }, draw(shape, seed))
+                "dense block", [](const Inputs& x) { return fused_norm_conv(x, Running(x)); }, draw(shape, seed))
                 .empty())
             return true;
     return false;
 }
 
-struct Result {
+struct NormConvResult {
     Tensor dst;
     std::vector<Tensor> gradients, running;
 };
 
 template <class Operator>
-Result run(const Inputs& given, Operator op, const Tensor& cotangent) {
+NormConvResult run_norm_conv(const Inputs& given, Operator op, const Tensor& cotangent) {
     Inputs x;
     for (const Tensor& input : given) x.push_back(input.clone().set_requires_grad());
     Running running(x);
-    Result result{op(x, running), {}, running.tensors};
+    NormConvResult result{op(x, running), {}, running.tensors};
     backward(result.dst, cotangent);
     for (const Tensor& input : x) result.gradients.push_back(input.grad().contiguous());
     result.dst = result.dst.contiguous();
     return result;
 }
 
-double worst(const Result& got, const Result& truth) {
+double worst_norm_conv(const NormConvResult& got, const NormConvResult& truth) {
     double largest = relative_error(got.dst, truth.dst);
     for (std::size_t i = 0; i < got.gradients.size(); ++i)
         largest = std::max(largest, relative_error(got.gradients[i], truth.gradients[i]));
@@ -130,14 +130,14 @@ TEST_CASE("a dense block is the chain of operators it stands for", "[ops]") {
     const Shape shape{2, 5, 6, 32, 64, 32};  // whole panels of Keel's own kernels
     const Inputs x = draw(shape, 7);
     const Tensor cotangent = uniform({2, 5, 6, 32 + kLayers * 32}, 9);
-    const Result truth = run(x, chain, cotangent);
+    const NormConvResult truth = run_norm_conv(x, chain_norm_conv, cotangent);
     // In double the two differ in the order of a few sums only.
-    CHECK(worst(run(x, fused, cotangent), truth) < 1e-12);
+    CHECK(worst_norm_conv(run_norm_conv(x, fused_norm_conv, cotangent), truth) < 1e-12);
 
     Inputs narrow;
     for (const Tensor& input : x) narrow.push_back(input.to(DType::f32));
-    const double reference = worst(run(narrow, chain, cotangent.to(DType::f32)), truth);
-    const double ours = worst(run(narrow, fused, cotangent.to(DType::f32)), truth);
+    const double reference = worst_norm_conv(run_norm_conv(narrow, chain_norm_conv, cotangent.to(DType::f32)), truth);
+    const double ours = worst_norm_conv(run_norm_conv(narrow, fused_norm_conv, cotangent.to(DType::f32)), truth);
     INFO("error of the chain " << reference << ", of the operator " << ours);
     // Plain weights, so oneDNN's kernels; a ReLU decided the other way would cost 1e-3 and more.
     CHECK(reference < 1e-4);
@@ -147,7 +147,7 @@ TEST_CASE("a dense block is the chain of operators it stands for", "[ops]") {
 TEST_CASE("a dense block on Keel's own kernels", "[ops]") {
     const Inputs x = draw({2, 5, 6, 32, 64, 32}, 7);
     const Tensor cotangent = uniform({2, 5, 6, 32 + kLayers * 32}, 9);
-    const Result truth = run(x, chain, cotangent);
+    const NormConvResult truth = run_norm_conv(x, chain_norm_conv, cotangent);
     Inputs narrow;
     for (const Tensor& input : x) narrow.push_back(input.to(DType::f32));
     for (std::size_t i = 1; i < narrow.size(); i += 3) {
@@ -156,7 +156,7 @@ TEST_CASE("a dense block on Keel's own kernels", "[ops]") {
         weights.set_layout(
             kernels::panel_layout(conv2d_geometry(src, weights, {.pad = static_cast<int>(weights.dim(2) / 2)})));
     }
-    CHECK(worst(run(narrow, fused, cotangent.to(DType::f32)), truth) < 1e-4);
+    CHECK(worst_norm_conv(run_norm_conv(narrow, fused_norm_conv, cotangent.to(DType::f32)), truth) < 1e-4);
 }
 
 TEST_CASE("norm_conv2d: gradients, with and without statistics of its own, whatever is asked for", "[ops][gradcheck]") {

@@ -9,19 +9,13 @@
 using namespace keel;
 using keel::test::contains;
 
-TEST_CASE("The size of the input follows small images, as far as the network takes them", "[image_size]") {
-    const ModelOptions usual{.classes = 2, .channels = 1}, small{.classes = 2, .channels = 1, .small_stem = true};
-    CHECK(default_image_size("resnet18", usual, 0) == 224);
-    CHECK(default_image_size("resnet18", usual, 1024) == 224);
-    CHECK(default_image_size("resnet18", usual, 224) == 224);
-    CHECK(default_image_size("resnet18", usual, 223) == 223);
-    CHECK(default_image_size("resnet18", usual, 28) == 28);
-    CHECK(default_image_size("resnet18", small, 28) == 28);
-    CHECK(default_image_size("resnet20", usual, 32) == 32);
-    CHECK(default_image_size("densenet121", small, 28) == 28);
-    // Five poolings leave nothing of 28 pixels.
-    CHECK(default_image_size("vgg16_bn", usual, 28) == 32);
-    CHECK(default_image_size("densenet121", usual, 28) == 32);
+TEST_CASE("The size of the input follows small images", "[image_size]") {
+    CHECK(default_image_size(0) == 224);
+    CHECK(default_image_size(1024) == 224);
+    CHECK(default_image_size(224) == 224);
+    CHECK(default_image_size(223) == 223);
+    CHECK(default_image_size(28) == 28);
+    CHECK(default_image_size(3) == 8);
 }
 
 TEST_CASE("A size that was chosen is told, and why", "[image_size]") {
