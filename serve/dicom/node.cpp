@@ -134,9 +134,9 @@ std::unique_ptr<ObjectSink> Node::begin_object(const StoreRequest& request) {
 StoreOutcome Node::take(Arrival& arrival, const StoreRequest& request) {
     StoreOutcome refused;
     std::string why;
+    arrival.file.sync();
     try {
         const std::lock_guard lock(take_mutex_);  // one at a time is in memory, however many come
-        arrival.file.sync();
         const std::string bytes = read_file(arrival.file.temporary(), static_cast<std::uint64_t>(kMaxImageFileBytes));
         refused = {StoreOutcome::Kind::unreadable, "not an image that this node can read"};
         const SourceImage source = read_source(as_bytes(bytes), arrival.name);
