@@ -61,9 +61,9 @@ public:
         for (;;) {
             const std::size_t fields = held_.find("\r\n\r\n");
             if (fields != std::string::npos) {
-                const std::size_t at = held_.find("Content-Length: ");
+                const std::size_t at = held_.find("\r\nContent-Length: ");
                 std::size_t length = 0;
-                if (!head_only && at < fields) std::from_chars(&held_[at + 16], held_.data() + fields, length);
+                if (!head_only && at < fields) std::from_chars(&held_[at + 18], held_.data() + fields, length);
                 if (held_.size() >= fields + 4 + length) {
                     std::string first = held_.substr(0, fields + 4 + length);
                     held_.erase(0, first.size());
