@@ -16,6 +16,7 @@
 #include "engine/paths.h"
 #include "engine/patience.h"
 #include "kernels/error.h"
+#include "runs/report/report.h"
 #include "runs/run_end.h"
 #include "runs/run_recorder.h"
 #include "runs/step_trace.h"
@@ -61,7 +62,7 @@ int train_in(RunDirectory& directory, const TrainConfig& config, std::optional<C
     log_end(result, directory);
     const int code = exit_code_of(result);
     if (!world.is_root()) return code;
-    if (result.end != TrainEnd::paused) try_report(directory);
+    if (result.end != TrainEnd::paused) report::try_report(directory);
     const RunCost spent = meter.spent();
     directory.write_spent(cost_json(spent, meter.prices()));
     Json json = train_result_json(result);
@@ -105,7 +106,7 @@ int run(const CLI::App& app, const TrainArguments& options, const Globals& globa
         return train_in(directory, config, std::move(checkpoint), options, globals, world, trainer, observers, meter);
     } catch (const std::exception& error) {
         directory.record_error(error.what());
-        if (directory.writes()) try_report(directory);
+        if (directory.writes()) report::try_report(directory);
         throw;
     }
 }

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <exception>
 #include <system_error>
 
 #include "engine/paths.h"
 #include "kernels/error.h"
-#include "runs/report/report.h"
 #include "train/trainer_state.h"
 
 namespace keel {
@@ -49,14 +47,6 @@ void log_end(const TrainResult& result, RunDirectory& directory) {
     if (result.end == TrainEnd::stopped && directory.writes())
         directory.log().warn("stopped by {} at step {} ({} in this process); continue with --resume auto",
                              result.stop.reason, result.steps, result.own_steps);
-}
-
-void try_report(RunDirectory& directory) {
-    try {
-        if (is_there(directory.config_file())) report::write_report(directory.path());
-    } catch (const std::exception& error) {
-        directory.log().warn("no report: {}", error.what());
-    }
 }
 
 Json train_result_json(const TrainResult& result) {

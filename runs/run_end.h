@@ -30,9 +30,6 @@ TrainResult run_to_end(Trainer& trainer, const RunDirectory& directory);
 /// Tells the log how the run ended, where there is more to say than that it is done.
 void log_end(const TrainResult& result, RunDirectory& directory);
 
-/// Writes the run's report, or tells the log why not: a run is done either way.
-void try_report(RunDirectory& directory);
-
 /// Returns {model, epochs, steps, best_metric, best_metric_name, best, last}.
 Json train_result_json(const TrainResult& result);
 

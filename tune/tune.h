@@ -1,12 +1,11 @@
 // Searches for hyper-parameters under a budget, as keel tune runs them:
 //
 //     using namespace keel;
-//     std::filesystem::create_directories("search");
 //     tune::SearchState state("search", plan, config, space_text, "space.toml", {.trials = 40});
 //     tune::ProcessRunner runner({.command = ...});  // or a TrialRunner of one's own
 //     const tune::SearchReport report = tune::Search(state, runner, "search").run();
 //
-// A search whose folder holds one already goes on by SearchState("search").
+// The folder is there; one that holds a search already goes on by SearchState("search").
 #pragma once
 
 #include "tune/open_search.h"

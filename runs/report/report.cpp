@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
 #include "engine/files.h"
+#include "engine/paths.h"
 #include "runs/report/costs.h"
 #include "runs/report/data_section.h"
 #include "runs/report/errors.h"
@@ -31,6 +34,14 @@ std::filesystem::path write_report(const std::filesystem::path& path, std::vecto
     const std::filesystem::path file = path / "report.html";
     write_file_atomically(file, page(run.name + " – Keel", body));
     return file;
+}
+
+void try_report(RunDirectory& directory) {
+    try {
+        if (is_there(directory.config_file())) write_report(directory.path());
+    } catch (const std::exception& error) {
+        directory.log().warn("no report: {}", error.what());
+    }
 }
 
 }  // namespace keel::report

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "runs/run_directory.h"
 
 namespace keel::report {
 
@@ -13,6 +14,9 @@ namespace keel::report {
 /// data; what is said of them goes to `data`. Throws UsageError if there is no run, InputError for files that are
 /// malformed, IoError.
 std::filesystem::path write_report(const std::filesystem::path& run, std::vector<Remark>* data = nullptr);
+
+/// Does so for a run that is over, or tells its log why not: it is done either way.
+void try_report(RunDirectory& directory);
 
 /// One page with several runs side by side, each a color: curves, scores with their intervals, what was used of the
 /// data, options that differ.
