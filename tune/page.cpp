@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "runs/energy/energy_meter.h"
 #include "runs/report/page.h"
 #include "runs/report/plot.h"
 #include "runs/report/sections.h"
@@ -40,7 +41,7 @@ std::string tiles_html(const SearchFacts& facts, const std::vector<TrialRow>& ro
                   {fmt::format("{}", failed), "of them failed"},
                   {number(facts.spent.core_seconds / kHour, 2), "core hours"},
                   {duration(facts.spent.seconds), "something ran"},
-                  {number(facts.spent.joules / kKwh, 3), estimated ? "kWh (estimate)" : "kWh"}});
+                  {energy_text(facts.spent.joules, false), estimated ? "energy (estimate)" : "energy"}});
 }
 
 struct Dot {
@@ -82,7 +83,6 @@ std::string course_html(const SearchFacts& facts) {
 
 /// Where a value lies between the ends of its parameter, 0 to 1.
 double height_of(const Parameter& parameter, double value) {
-    if (std::isnan(value)) return kNoValue;
     if (parameter.is_choice())
         return parameter.choices.size() < 2 ? 0.5 : value / static_cast<double>(parameter.choices.size() - 1);
     if (parameter.logarithmic) return std::log(value / parameter.low) / std::log(parameter.high / parameter.low);
@@ -121,6 +121,7 @@ std::string parallel_html(const SearchFacts& facts, const std::vector<TrialRow>&
                     .color = i == 0 ? 1 : 0,
                     .faint = i >= good};
         for (std::size_t p = 0; p < point.size(); ++p) {
+            if (std::isnan(point[p])) continue;  // the line goes past it
             line.x.push_back(static_cast<double>(p + 1));
             line.y.push_back(height_of(facts.space.parameters[p], point[p]));
         }
@@ -128,8 +129,8 @@ std::string parallel_html(const SearchFacts& facts, const std::vector<TrialRow>&
         line.y.push_back(high.score > low.score ? (rows[i].score - low.score) / (high.score - low.score) : 0.5);
         plot.series.push_back(std::move(line));
     }
-    return figure("A line a trial, through its values: the best tenth strong, the best in the second color", {},
-                  to_svg(plot)) +
+    return figure("A line a trial through the values that it has: the best tenth strong, the best in the second color",
+                  {}, to_svg(plot)) +
            axes_table(facts, low.score, high.score);
 }
 
