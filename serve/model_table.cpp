@@ -81,6 +81,7 @@ ModelSource parse_model(const std::string& word) {
             source.name.resize(colon);
             check_model_name(source.version, "[serve] '" + excerpt(word) + "': a version");
         }
+        check_model_name(source.name, "[serve] '" + excerpt(word) + "': a model");
     }
     for (std::size_t at = 0; at <= files.size();) {
         const std::size_t comma = std::min(files.find(',', at), files.size());
@@ -93,8 +94,8 @@ ModelSource parse_model(const std::string& word) {
         fs::path first = source.files.front();
         if (!first.has_filename()) first = first.parent_path();  // a folder with a slash at its end
         source.name = first.stem().string();
+        check_model_name(source.name, "[serve] '" + excerpt(word) + "': a model");
     }
-    check_model_name(source.name, "[serve] '" + excerpt(word) + "': a model");
     return source;
 }
 
