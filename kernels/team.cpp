@@ -21,6 +21,8 @@ namespace {
 constexpr std::int64_t kSoonNs = 50 * kMicrosecond;  // others' parts are as long: they should be done as soon
 constexpr std::int64_t kLendNs = kMillisecond;       // how often a sleeping caller looks after them
 
+constexpr std::int64_t kStillNs = 20 * kMicrosecond;  // whose time stands still for so long does not run
+
 thread_local bool inside = false;
 thread_local int own_slot = 0;
 
@@ -36,6 +38,14 @@ constinit ForkMutex the_team_mutex;
 
 /// Its threads are not in the child, and what it was at does not concern it.
 void forget_team() { the_team = nullptr; }
+
+/// Moves a thread to a processor; whether that may be.
+bool use_processor(int thread, int processor) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(processor), &one);
+    return ::sched_setaffinity(thread, sizeof one, &one) == 0;
+}
 
 }  // namespace
 
@@ -155,7 +165,7 @@ void Team::run(const Region& region) {
 /// Waits until nothing remains: first in turns, then asleep, and lends its processor to a worker that has none
 /// meanwhile.
 void Team::finish(Job& job, std::int64_t own_ns) {
-    const auto done = [&] { return (job.remaining.load(std::memory_order_acquire) & ~Job::kSleeping) == 0; };
+    const auto done = [&] { return job.is_done(); };
     if (done()) return;
     const std::int64_t start = now_ns(), patience = patience_ns(own_ns),
                        turning = crowded_ ? 0 : std::min(turning_ns_, patience);
@@ -177,9 +187,10 @@ void Team::finish(Job& job, std::int64_t own_ns) {
     }
 }
 
-/// Looks for half a millisecond at the workers that a region waits for: those that have no processor meanwhile rest
-/// from here on. A part that only takes long is no reason.
-void Team::doubt(Job& job) {
+/// Calls each(worker, how long it ran meanwhile) for those that work on the job before and after wait(); until it
+/// returns true.
+template <class Wait, class Each>
+void Team::watch(Job& job, Wait wait, Each each) {
     struct Suspect {
         Worker* worker;
         std::int64_t processor_ns;
@@ -190,13 +201,43 @@ void Team::doubt(Job& job) {
     for (int i = 0; i < started_ && count < suspects.size(); ++i)
         if (Worker* worker = workers_[static_cast<std::size_t>(i)]; works(*worker))
             suspects[count++] = {worker, processor_ns(worker->thread)};
-    const std::int64_t start = now_ns();
-    sleep_while(job.remaining, job.remaining.load(), kMillisecond / 2);
-    const std::int64_t passed = now_ns() - start;
+    wait();
     for (std::size_t i = 0; i < count; ++i)
         if (Worker& worker = *suspects[i].worker;
-            works(worker) && !had_processor(processor_ns(worker.thread) - suspects[i].processor_ns, passed))
-            bench(worker);
+            works(worker) && each(worker, processor_ns(worker.thread) - suspects[i].processor_ns))
+            return;
+}
+
+/// Gives the caller's processor to a worker that holds a part and does not run; returns whether there is one. The
+/// caller is to sleep then.
+bool Team::lend(Job& job) {
+    bool lent = false;
+    const auto wait = [&] { turn_until([&] { return job.is_done(); }, kStillNs); };
+    watch(job, wait, [&](Worker& worker, std::int64_t ran) {
+        int none = Worker::kNone;
+        if (ran != 0 || job.is_done() || !worker.lent.compare_exchange_strong(none, Worker::kLending)) return false;
+        // Who sees kLending waits, and who is seen to work will see it.
+        const int processor = ::sched_getcpu();
+        lent = worker.job.load() == &job && processor >= 0 && use_processor(worker.id, processor);
+        worker.lent = lent ? processor : Worker::kNone;
+        return lent;
+    });
+    return lent;
+}
+
+/// Looks for half a millisecond at the workers that a region waits for: those that have no processor meanwhile rest
+/// from here on. A part that only takes long is no reason.
+void Team::doubt(Job& job) {
+    const std::int64_t start = now_ns();
+    std::int64_t passed = 0;
+    const auto wait = [&] {
+        sleep_while(job.remaining, job.remaining.load(), kMillisecond / 2);
+        passed = now_ns() - start;
+    };
+    watch(job, wait, [&](Worker& worker, std::int64_t ran) {
+        if (!had_processor(ran, passed)) bench(worker);
+        return false;
+    });
 }
 
 void Team::bench(Worker& late) {

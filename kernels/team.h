@@ -65,6 +65,8 @@ struct Job {
     std::uint64_t read(Region& region) const;
     /// Whether the calling thread got this part.
     bool claim(std::int64_t part, std::uint64_t number);
+    /// Whether nothing remains.
+    bool is_done() const { return (remaining.load(std::memory_order_acquire) & ~kSleeping) == 0; }
     /// Runs a part, keeps its exception, and counts it as done.
     void run(const Region& region, std::int64_t part) noexcept;
 };
@@ -103,6 +105,8 @@ private:
     Team();
     Job* free_job();
     void finish(Job& job, std::int64_t own_ns);
+    template <class Wait, class Each>
+    void watch(Job& job, Wait wait, Each each);
     void doubt(Job& job);
     void bench(Worker& late);
 

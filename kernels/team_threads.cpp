@@ -24,7 +24,6 @@ namespace {
 constexpr std::int64_t kLookNs = kSecond;             // how often it is asked which processors there are
 constexpr std::int64_t kRefusedNs = 30 * kSecond;     // and how often for threads that were refused
 constexpr std::int64_t kAsideNs = 2 * kMillisecond;   // between two moves from one processor to another,
-constexpr std::int64_t kStillNs = 20 * kMicrosecond;  // a thread whose time stands still for so long does not run
 constexpr std::int64_t kAwayNs = 200 * kMillisecond;  // and how long it stays away at least
 constexpr std::int64_t kLostNs = 200 * kMicrosecond;  // who turned and saw no time pass for so long did not run
 /// Addresses for what kernels and loops of others keep on the stack; where they are scarce (ulimit -v), for kernels.
@@ -42,14 +41,6 @@ struct SignalsBlocked {
     SignalsBlocked& operator=(const SignalsBlocked&) = delete;
     sigset_t before{};
 };
-
-/// Moves a thread to a processor; whether that may be.
-bool use_processor(int thread, int processor) {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<std::size_t>(processor), &one);
-    return ::sched_setaffinity(thread, sizeof one, &one) == 0;
-}
 
 /// Keeps the calling thread from a processor, if it may use others.
 bool leave_processor(int processor) {
@@ -249,26 +240,6 @@ void Team::step_aside(Worker& me, const Job& job) {
     me.avoided = -1;
     if (away) settle(me);
     if (!crowded_ && ::sched_getcpu() == callers && leave_processor(callers)) me.avoided = callers;
-}
-
-/// Gives the caller's processor to a worker that holds a part and does not run; returns whether there is one. The
-/// caller is to sleep then.
-bool Team::lend(Job& job) {
-    const auto works = [&](const Worker& worker) { return worker.job.load() == &job; };
-    const auto done = [&] { return (job.remaining.load(std::memory_order_acquire) & ~Job::kSleeping) == 0; };
-    for (int i = 0; i < started_; ++i) {
-        Worker& worker = *workers_[static_cast<std::size_t>(i)].load();
-        if (!works(worker)) continue;
-        const std::int64_t before = processor_ns(worker.thread);
-        if (turn_until(done, kStillNs) || processor_ns(worker.thread) != before) continue;
-        if (int none = Worker::kNone; !worker.lent.compare_exchange_strong(none, Worker::kLending)) continue;
-        // Who sees kLending waits, and who is seen to work will see it.
-        const int processor = ::sched_getcpu();
-        const bool lent = works(worker) && processor >= 0 && use_processor(worker.id, processor);
-        worker.lent = lent ? processor : Worker::kNone;
-        if (lent) return true;
-    }
-    return false;
 }
 
 /// Leaves the caller's processor, if it was lent.
