@@ -1,9 +1,9 @@
 #include "runs/step_timing_text.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include "engine/arena.h"
+#include "engine/machine_memory.h"
 #include "engine/precision.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/library.h"
@@ -19,8 +19,6 @@ constexpr double kTold = 0.01;
 }  // namespace
 
 Json timing_json(const StepTimingOptions& o, const StepSpeed& speed, int ranks) {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
     const ArenaStatistics arena = Arena::global().statistics();
     Json result{{"model", o.model},
                 {"mode", o.mode},
@@ -32,7 +30,7 @@ Json timing_json(const StepTimingOptions& o, const StepSpeed& speed, int ranks) 
                 {"images_per_second", speed.images_per_second},
                 {"step_ms_median", 1e3 * speed.median},
                 {"step_ms_min", 1e3 * speed.least},
-                {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6},
+                {"peak_rss_mb", 1e-6 * static_cast<double>(read_own_memory().peak)},
                 {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
                 {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},
                 {"isa", active_isa().name},

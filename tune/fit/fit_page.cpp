@@ -95,8 +95,7 @@ std::string candidates_table(const FitResult& result) {
 
 std::string left_out_table(const FitResult& result) {
     std::vector<std::vector<std::string>> rows{{"model", "why"}};
-    for (const auto& [candidate, why] : left_out(result.search.stages, result.search.known, result.search.limits))
-        rows.push_back({escape(name_of(candidate)), escape(why)});
+    for (const auto& [candidate, why] : left_out_of(result)) rows.push_back({escape(name_of(candidate)), escape(why)});
     return rows.size() == 1 ? report::note("Nothing.") : report::table(rows, "words");
 }
 

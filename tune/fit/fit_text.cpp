@@ -124,6 +124,11 @@ std::string text_of(const Figures& f, const std::string& metric) {
                        f.speed.latency_ms, f.megabytes, f.speed.memory_mb);
 }
 
+std::vector<std::pair<Candidate, std::string>> left_out_of(const FitResult& result) {
+    const SearchResult& search = result.search;
+    return left_out(search.stages, search.known, search.limits, search.options);
+}
+
 std::string limits_text(const FitResult& result) {
     const Limits& limits = result.search.limits;
     std::string text =
@@ -187,8 +192,7 @@ Json to_json(const FitResult& result) {
     json["candidates"] = Json::array();
     for (const Measured& measured : all) json["candidates"].push_back(candidate_json(measured, result.search.limits));
     json["left_out"] = Json::object();
-    for (const auto& [candidate, why] : left_out(result.search.stages, result.search.known, result.search.limits))
-        json["left_out"][name_of(candidate)] = why;
+    for (const auto& [candidate, why] : left_out_of(result)) json["left_out"][name_of(candidate)] = why;
     json["out_of_time"] = result.search.out_of_time;
     json["notes"] = result.notes;
     return json;

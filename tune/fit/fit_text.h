@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/json.h"
 #include "tune/fit/fit.h"
@@ -20,6 +22,9 @@ std::string to_text(const FitResult& result);
 /// Returns what there is to say of the verdict, a sentence a line: what was chosen and where it is, or that nothing
 /// keeps to the limits and what comes nearest.
 std::string verdict_text(const FitResult& result);
+
+/// Returns the candidates that were not measured, and why.
+std::vector<std::pair<Candidate, std::string>> left_out_of(const FitResult& result);
 
 /// "drop at most 0.0050; at least 312.8 images per second (4x)".
 std::string limits_text(const FitResult& result);

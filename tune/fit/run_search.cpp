@@ -27,7 +27,7 @@ std::pair<std::optional<Result>, std::string> attempt(const std::function<Result
 
 SearchResult run_search(const Space& space, const Wishes& wishes, Measuring& measuring, const SearchOptions& options,
                         const SearchHooks& hooks) {
-    SearchResult result{.stages = stages_of(space)};
+    SearchResult result{.stages = stages_of(space), .options = options};
     std::optional<Limits> limits;
     while (const std::optional<Step> step = next_step(result.stages, result.known, limits, options)) {
         result.out_of_time = limits && hooks.out_of_time && hooks.out_of_time();

@@ -25,6 +25,7 @@ struct SearchResult {
     std::vector<Stage> stages{};
     Knowledge known{};
     Limits limits{};
+    SearchOptions options{};
     Verdict verdict{};
     bool out_of_time = false;  ///< there was more to do
 };

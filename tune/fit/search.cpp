@@ -28,6 +28,22 @@ bool rules_out(const Probe& probe, const Limits& limits) {
                                [](const Miss& miss) { return miss.share > kProbeSlack; });
 }
 
+/// Whether a model that was looked at lost more than is allowed.
+bool lost_too_much(const Measured* measured, const Limits& limits) {
+    return measured != nullptr && measured->figures &&
+           std::ranges::any_of(misses_of(*measured->figures, limits), is_drop);
+}
+
+/// Whether a body of more pixels or channels lost too much already: those behind it lose more.
+bool gentler_lost(const Candidate& candidate, const Stage& stage, const Knowledge& known, const Limits& limits) {
+    if (stage.way != Way::size && stage.way != Way::fine_tune && stage.way != Way::prune) return false;
+    for (const Candidate& other : stage.candidates) {
+        if (other.body == candidate.body) break;
+        if (other.form == Form::f32 && lost_too_much(find(known, other), limits)) return true;
+    }
+    return false;
+}
+
 /// Why a candidate need not be measured, by what is known; empty: it must be.
 std::string needless(const Candidate& candidate, const Stage& stage, const Knowledge& known, const Limits& limits) {
     if (candidate.body.making != Making::as_is) {
@@ -46,8 +62,9 @@ std::string needless(const Candidate& candidate, const Stage& stage, const Knowl
         if (other.body == candidate.body && other.form == Form::int8) before = find(known, other);
     }
     if (before == nullptr || !before->figures) return "the int8 model before it was not measured";
-    const std::vector<Miss> misses = misses_of(*before->figures, limits);
-    if (std::ranges::none_of(misses, is_drop)) return "the int8 model before it lost no more than is allowed";
+    if (lost_too_much(find(known, {candidate.body, Form::f32}), limits))
+        return "the same model loses too much in f32, which layers in f32 do not mend";
+    if (!lost_too_much(before, limits)) return "the int8 model before it lost no more than is allowed";
     if (!misses_of(before->figures->speed, limits).empty())
         return "the int8 model before it, with fewer layers in f32, was too slow";
     return "";
@@ -55,8 +72,9 @@ std::string needless(const Candidate& candidate, const Stage& stage, const Knowl
 
 /// What is left to do about a candidate; `probes` asks for its body's speed in all forms first.
 std::optional<Step> step_for(const Candidate& candidate, const Stage& stage, const Knowledge& known,
-                             const Limits& limits) {
+                             const Limits& limits, const SearchOptions& options) {
     if (find(known, candidate) != nullptr) return std::nullopt;
+    if (!options.all && gentler_lost(candidate, stage, known, limits)) return std::nullopt;
     if (candidate.body.making != Making::as_is)
         for (const Candidate& other : stage.candidates)
             if (other.body == candidate.body && other.kept == 0 && find_probe(known, other.body, other.form) == nullptr)
@@ -85,7 +103,7 @@ std::optional<Step> next_step(std::span<const Stage> stages, const Knowledge& kn
     if (!limits || find(known, first) == nullptr) return Step{stages.front().way, first, false};
     for (const Stage& stage : stages) {
         for (const Candidate& candidate : stage.candidates)
-            if (auto step = step_for(candidate, stage, known, *limits)) return step;
+            if (auto step = step_for(candidate, stage, known, *limits, options)) return step;
         // Of this stage, as what a later one has is known before that is measured to its end.
         if (!options.all && std::ranges::any_of(stage.candidates, [&](const Candidate& candidate) {
                 const Measured* const measured = find(known, candidate);
@@ -97,11 +115,15 @@ std::optional<Step> next_step(std::span<const Stage> stages, const Knowledge& kn
 }
 
 std::vector<std::pair<Candidate, std::string>> left_out(std::span<const Stage> stages, const Knowledge& known,
-                                                        const Limits& limits) {
+                                                        const Limits& limits, const SearchOptions& options) {
     std::vector<std::pair<Candidate, std::string>> all;
     for (const Stage& stage : stages)
         for (const Candidate& candidate : stage.candidates) {
             if (find(known, candidate) != nullptr) continue;
+            if (!options.all && gentler_lost(candidate, stage, known, limits)) {
+                all.emplace_back(candidate, "a model of more pixels or channels lost too much already");
+                continue;
+            }
             const bool reached =
                 candidate.body.making == Making::as_is || find_probe(known, candidate.body, Form::f32) != nullptr;
             const std::string why = reached ? needless(candidate, stage, known, limits) : "";

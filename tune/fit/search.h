@@ -49,14 +49,16 @@ inline constexpr double kProbeSlack = 0.1;
 
 /// Returns the next step, or none where the search is over: all is measured, or something satisfies and its stage is
 /// measured. A body to be trained is probed first in all its forms, and only trained if one of them is fast enough; an
-/// int8 model leaves layers in f32 only if the one before it lost too much and was fast enough. `limits`: none before
+/// int8 model leaves layers in f32 only if the one before it lost too much, more than its like in f32, and was fast
+/// enough; of smaller images and fewer channels the search goes no further than where f32 loses too much, unless all is
+/// asked for. `limits`: none before
 /// the very first candidate has figures.
 std::optional<Step> next_step(std::span<const Stage> stages, const Knowledge& known,
                               const std::optional<Limits>& limits, const SearchOptions& options = {});
 
 /// Returns candidates that the search left out, and why, for people.
 std::vector<std::pair<Candidate, std::string>> left_out(std::span<const Stage> stages, const Knowledge& known,
-                                                        const Limits& limits);
+                                                        const Limits& limits, const SearchOptions& options = {});
 
 /// What a search came to. Indices are into Knowledge::measured.
 struct Verdict {
