@@ -61,8 +61,9 @@ Parzen::Parzen(const Parameter& parameter, std::span<const double> values) : par
     const double least = width / std::min(100.0, 1.0 + static_cast<double>(means.size()));
     bool prior = true;
     for (std::size_t i = 0; i < means.size(); ++i) {
-        const double left = i == 0 ? means[i] - low_ : means[i] - means[i - 1];
-        const double right = i + 1 == means.size() ? high_ - means[i] : means[i + 1] - means[i];
+        // As wide as the farther neighbour is away; the ends of the range are none.
+        const double left = i == 0 ? 0 : means[i] - means[i - 1];
+        const double right = i + 1 == means.size() ? 0 : means[i + 1] - means[i];
         double deviation = std::clamp(std::max(left, right), least, width);
         if (prior && means[i] == 0.5 * (low_ + high_)) {
             deviation = width;
