@@ -32,7 +32,7 @@ TEST_CASE("keel distill trains with several teachers and keeps their answers; ke
     const std::string log = read_text(student + "/log.txt");
     CHECK(holds(log, "teacher " + checkpoint));
     CHECK(holds(log, "teachers were asked about"));
-    CHECK(holds(read_text(student + "/config.toml"), "teacher = \"" + checkpoint + "," + other + "\""));
+    CHECK(holds(read_text(student + "/config.toml"), "teacher = '" + checkpoint + "," + other + "'"));
     int kept = 0;
     for (const auto& entry : fs::directory_iterator(student))
         kept += entry.path().filename().string().starts_with("teacher-");
