@@ -72,6 +72,7 @@ Node::Node(NodeOptions options, NodeScorer scorer, SayOfNode say, std::function<
     accept.classes = {kComputedRadiography, kDigitalXRay, kSecondaryCapture};
     accept.syntaxes = syntaxes();
     accept.times = options_.times;
+    accept.stopping = [this] { return closing_.load(); };
     accept.limits.data_set = static_cast<std::size_t>(kMaxImageFileBytes);
     listener_ = std::make_unique<Listener>(
         options_.own.host, options_.own.port, options_.connections, rejection_when_full(),
@@ -101,6 +102,7 @@ NodeCounts Node::counts() const {
 }
 
 void Node::stop(std::chrono::milliseconds grace) {
+    closing_ = true;
     listener_->stop(grace);
     queue_.close();
     {

@@ -91,6 +91,7 @@ private:
     const std::function<void()> changed_;
     Queue queue_;
     std::atomic<std::int64_t> received_ = 0, repeated_ = 0, delivered_ = 0, failed_ = 0, refused_ = 0;
+    std::atomic<bool> closing_ = false;  ///< no more messages are taken
     std::mutex take_mutex_;
     std::mutex call_mutex_;  // guards:
     Descriptor call_;        ///< of the association with the peer, to end it by

@@ -241,16 +241,22 @@ TEST_CASE("a peer beyond those that are served at once is told so", "[serve]") {
     CHECK(served.answers_others());
 }
 
-TEST_CASE("a node that stops ends connections that do not", "[serve]") {
+TEST_CASE("a node that stops ends connections that do not, idle associations at once", "[serve]") {
     if (!has_network()) return;
     Served served;
-    const Descriptor idle = connect_to(served.node->port()), agreed = connect_to(served.node->port());
-    send_bytes(agreed, request());
-    REQUIRE(served.serves(2));
+    const Descriptor silent = connect_to(served.node->port());
+    REQUIRE(served.serves(1));
     served.node->stop(milliseconds(10));
-    read_to_end(idle);
+    read_to_end(silent);
+    Served other;
+    const Descriptor agreed = connect_to(other.node->port());
+    send_bytes(agreed, request());
+    pollfd answer{agreed.get(), POLLIN, 0};
+    REQUIRE(::poll(&answer, 1, 60'000) == 1);
+    // The peer would wait for a minute, and the node for an hour.
+    other.node->stop(std::chrono::hours(1));
     read_to_end(agreed);
-    SUCCEED();
+    CHECK(other.node->counts().associations == 0);
 }
 
 }  // namespace keel::dicom_node::hostile_peer_tests

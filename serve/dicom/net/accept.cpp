@@ -322,6 +322,7 @@ void serve_association(Descriptor socket, const AcceptOptions& options, const Be
     connection->times = options.times;
     connection->guard = PduGuard(options.limits);
     connection->guarded = true;
+    connection->stopping = options.stopping;
     if (!read_request(socket.get(), *connection)) {
         say("ended a connection: " + connection->fault);
         return;

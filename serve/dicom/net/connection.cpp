@@ -10,6 +10,8 @@
 namespace keel::dicom_node {
 namespace {
 
+constexpr std::chrono::milliseconds kLookEvery(100);  // whether the node stops
+
 /// Whether something can be done with a socket before `until`.
 bool wait_for(int socket, short events, std::chrono::steady_clock::time_point until) {
     for (;;) {
@@ -100,7 +102,13 @@ OFBool GuardedConnection::networkDataAvailable(int seconds) {
     if (!state_->read_ahead.empty()) return OFTrue;
     // DCMTK waits again after each part of a PDU, which would give a peer that drips as long as it likes.
     const auto until = std::min(deadline(), Clock::now() + std::chrono::seconds(std::max(0, seconds)));
-    if (wait_for(socket_.get(), POLLIN, until)) return OFTrue;
+    do {
+        if (wait_for(socket_.get(), POLLIN, std::min(until, Clock::now() + kLookEvery))) return OFTrue;
+        if (!state_->guard.within_message() && state_->stopping && state_->stopping()) {
+            fail("this node stops");
+            return OFFalse;
+        }
+    } while (Clock::now() < until);
     if (seconds > 0) fail("nothing came for too long");
     return OFFalse;
 }

@@ -22,7 +22,8 @@ struct ConnectionState {
     AssociationTimes times{};
     PduGuard guard{};
     bool guarded = false;
-    std::string fault{};  ///< why the connection was ended here; empty: it was not
+    std::function<bool()> stopping{};  ///< as AcceptOptions::stopping
+    std::string fault{};               ///< why the connection was ended here; empty: it was not
     std::vector<std::uint8_t> read_ahead{};
 };
 

@@ -63,6 +63,7 @@ struct AcceptOptions {
     std::vector<std::string> syntaxes{};  ///< transfer syntaxes of these, the ones preferred first
     AssociationTimes times{};
     PduLimits limits{};
+    std::function<bool()> stopping{};  ///< true: associations end between two messages; may be null
 };
 
 /// Begins an object; may throw as ObjectSink::write().
