@@ -29,7 +29,8 @@ struct GridDivision {
 
     /// Cuts the shares of a long pass; piece_count() says how.
     void cut(std::int64_t multiply_adds) {
-        pieces = std::clamp<std::int64_t>(chunks.count() / split.rows, 1, piece_count(multiply_adds));
+        const std::int64_t rows = chunks.end(chunks.count() - 1);
+        pieces = pieces_of_share(rows / split.rows, chunks.count() / split.rows, multiply_adds);
     }
     std::int64_t parts() const { return split.parts() * pieces; }
     Range chunks_of(std::int64_t index) const {

@@ -24,6 +24,15 @@ inline Range piece_of(Range whole, std::int64_t pieces, std::int64_t index) {
     return {whole.begin + cut.begin, whole.begin + cut.end};
 }
 
+/// Rows of a piece at least: it reads all weights of its columns, which then takes a few per cent of its time.
+inline constexpr std::int64_t kPieceRows = 256;
+
+/// Returns the pieces that a share of `rows` rows in `units` is cut into, if it is long; piece_count() says how many it
+/// should be.
+inline std::int64_t pieces_of_share(std::int64_t rows, std::int64_t units, std::int64_t multiply_adds) {
+    return std::clamp<std::int64_t>(std::min(rows / kPieceRows, units), 1, piece_count(multiply_adds));
+}
+
 /// Returns the units of a part where `count` are divided into as few parts as can be of at most `most`, as even as can
 /// be.
 constexpr std::int64_t even_share(std::int64_t count, std::int64_t most) {

@@ -34,7 +34,7 @@ struct QconvDivision {
 
     /// Cuts the shares of a long pass; piece_count() says how. Products of bytes take about half as long as others.
     void cut(std::int64_t multiply_adds) {
-        pieces = std::clamp<std::int64_t>(tiling.tiles() / split.rows, 1, piece_count(multiply_adds / 2));
+        pieces = pieces_of_share(tiling.points / split.rows, tiling.tiles() / split.rows, multiply_adds / 2);
     }
     std::int64_t parts() const { return split.parts() * pieces; }
     Range tiles_of(std::int64_t index) const {
