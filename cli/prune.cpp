@@ -1,6 +1,5 @@
 // keel prune
 #include <fmt/format.h>
-
 #include <iostream>
 
 #include "cli/app.h"
@@ -20,7 +19,7 @@ namespace {
 struct PruneArguments {
     std::string checkpoint, out, score = "taylor";
     PruneOptions prune;
-    bool force = false, keep_statistics = false;
+    bool force = false;
     ReadingOptions reading{.split = "train", .batch_size = 16};
 };
 
@@ -31,7 +30,6 @@ int run(const CLI::App& app, PruneArguments o, const Globals& globals) {
     const auto [dataset, remarks] = labels_in_common(model.spec, std::move(opened), o.checkpoint);
     tell(remarks, "prune", telling_of(globals.quiet));
     o.prune.score = channel_score_named(o.score);
-    o.prune.statistics = !o.keep_statistics;
     o.prune.loader = loader_options(o.reading, model.spec, "prune");
     o.prune.loader.seed = globals.seed.value_or(0);
     Progress progress(std::cerr, "images", stderr_progress(globals.quiet));
@@ -62,7 +60,7 @@ Run add_prune(CLI::App& app, const Globals& globals) {
                "Split that the images are taken of");
     add_number(app, "--images", o->prune.images, from_to(1, 1000000),
                "Images for scores, and for the statistics of the smaller model's batch norms");
-    add_flag(app, "--keep-statistics", o->keep_statistics, "Leave batch norms' statistics as they were");
+    add_flag(app, "--keep-statistics", o->prune.keep_statistics, "Leave batch norms' statistics as they were");
     add_flag(app, "--force", o->force, "Overwrite an existing file");
     add_reading(app, o->reading);
     return [&app, o, &globals] { return run(app, *o, globals); };

@@ -141,7 +141,6 @@ Run add_training(CLI::App& app, const Globals& globals, bool distilling) {
 }  // namespace
 
 Run add_train(CLI::App& app, const Globals& globals) { return add_training(app, globals, false); }
-
 Run add_distill(CLI::App& app, const Globals& globals) { return add_training(app, globals, true); }
 
 }  // namespace keel::cli

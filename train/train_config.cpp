@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/sources/table.h"
+#include "train/teacher_options.h"
 
 namespace keel {
 
@@ -104,46 +105,6 @@ Options loss_options() {
     };
 }
 
-/// Models that a run learns from.
-Options teacher_options() {
-    return {
-        {"teacher",
-         &C::teacher,
-         "FILE,...",
-         {},
-         "trained models of the same labels to learn from as well, with commas "
-         "between: checkpoints, int8 models, ONNX models; several are an ensemble",
-         "none"},
-        {"teacher_weight", &C::teacher_weight, "", kFraction,
-         "teacher: share of the loss against its answers; the rest is that of the data's labels"},
-        {"temperature",
-         &C::temperature,
-         "",
-         {NumberRange{0, 1000, true, false}},
-         "teacher: logits are divided by it, its own and the student's"},
-        {"hint_weight", &C::hint_weight, "", at_least(0),
-         "teacher: weight of the distance of where both look, by the attention of a feature map", "no hints"},
-        {"hint_layer",
-         &C::hint_layer,
-         "LAYER",
-         {},
-         "teacher: the map of the model that is trained",
-         "its last feature map"},
-        {"teacher_layer",
-         &C::teacher_layer,
-         "LAYER",
-         {},
-         "teacher: the map of the first teacher",
-         "its last feature map"},
-        {"teacher_cache",
-         &C::teacher_cache,
-         "DIR",
-         {},
-         "teacher: where answers are kept for runs to come, of augmentations that mirror images at most",
-         "the run's folder"},
-    };
-}
-
 /// What a step may not do, what it computes in, and what is kept of it.
 Options step_options() {
     return {
@@ -151,8 +112,7 @@ Options step_options() {
         {"ema_decay", &C::ema_decay, "", kFractionBelowOne, "decay of the weights' moving average", "no average"},
         {"max_divergent", &C::max_divergent, "steps", kWholeFromZero,
          "steps in a row with NaN or Inf, none of them applied, that end the run with 4"},
-        {"precision", &C::precision, "",
-         kPrecisions,
+        {"precision", &C::precision, "", kPrecisions,
          "what maps and their gradients hold in steps; weights, sums and checkpoints are f32; auto: bf16 where the "
          "processor multiplies it, else f32"},
     };

@@ -242,8 +242,9 @@ Pruned prune(const LoadedModel& model, const Dataset& dataset, const PruneOption
     if (options.images < 1) throw UsageError(fmt::format("[prune] wanted an image at least, got {}", options.images));
     const bool taylor = options.score == ChannelScore::taylor;
     if (taylor) require_same_labels(model.spec, dataset, "the model");
-    const std::vector<Batch> batches =
-        taylor || options.statistics ? read_batches(dataset, options, model.spec, progress) : std::vector<Batch>{};
+    const std::vector<Batch> batches = taylor || !options.keep_statistics
+                                           ? read_batches(dataset, options, model.spec, progress)
+                                           : std::vector<Batch>{};
     const auto loss = dataset.task() == Task::labels ? label_loss() : class_loss();
     const ChannelScores scores = taylor ? taylor_scores(model, *loss, batches) : batch_norm_scores(model);
     if (std::ranges::all_of(scores, &std::vector<double>::empty))
@@ -252,7 +253,7 @@ Pruned prune(const LoadedModel& model, const Dataset& dataset, const PruneOption
     Pruned pruned{without_channels(model, kept), report_of(groups, scores, kept, options)};
     PruneReport& report = pruned.report;
     for (const Batch& batch : batches) report.images += batch.n;
-    if (options.statistics && report.channels_left < report.channels) measure_statistics(pruned.model, batches);
+    if (!options.keep_statistics && report.channels_left < report.channels) measure_statistics(pruned.model, batches);
     if (pruned.model.spec.operating) {
         pruned.model.spec.operating.reset();
         report.warnings.emplace_back(

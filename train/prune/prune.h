@@ -64,8 +64,8 @@ struct PruneOptions {
     ChannelScore score = ChannelScore::taylor;
     /// Of channels that are left in a group: 32 are whole panels of Keel's own kernels on every processor, 16 on AVX2.
     std::int64_t multiple = 32;
-    std::int64_t images = 512;  ///< of the split, shuffled: for the scores and the statistics
-    bool statistics = true;     ///< batch norms' are measured anew on the smaller model
+    std::int64_t images = 512;     ///< of the split, shuffled: for the scores and the statistics
+    bool keep_statistics = false;  ///< else batch norms' are measured anew on the smaller model
     /// How images are read: the split, the batch, workers; the transform is the model's own.
     LoaderOptions loader{};
 };
