@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Compares calls from Python with the same calls in C++, in turn, in one process: check_python.py CHECKPOINT [--batch N]...
+"""Compares calls from Python with the same calls in C++, in turn, in one process: check_python.py CHECKPOINT
 
-Prints, for arrays that are read where they lie, how much longer a call of keel.Predictor takes than Predictor::predict()
-of C++, which is timed inside of the module. PYTHONPATH names the package (build/release/python). Exits with 1 where the
-ratio of the medians is above --most.
+Prints, for arrays that are read where they lie, how much longer a call of keel.Predictor takes than one of C++'s
+Predictor::predict(), which is timed inside of the module. PYTHONPATH names the package (build/release/python). Exits
+with 1 where the ratio of the medians is above --most.
 """
 
 import argparse
@@ -33,8 +33,9 @@ def compare(model: keel.Predictor, batch: int, seconds: float) -> float:
     ratio = statistics.median(python) / statistics.median(plain)
     differences = [a - b for a, b in zip(python, plain)]
     print(
-        f"batch {batch:3}: C++ {1e3 * statistics.median(plain):8.3f} ms, Python {1e3 * statistics.median(python):8.3f} ms, "
-        f"ratio {ratio:.4f}, median difference {1e6 * statistics.median(differences):+7.1f} us, {len(python)} calls each"
+        f"batch {batch:3}: C++ {1e3 * statistics.median(plain):8.3f} ms, "
+        f"Python {1e3 * statistics.median(python):8.3f} ms, ratio {ratio:.4f}, "
+        f"median difference {1e6 * statistics.median(differences):+7.1f} us, {len(python)} calls each"
     )
     return ratio
 

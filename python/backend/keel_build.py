@@ -116,7 +116,8 @@ def build_sdist(sdist_directory, config_settings=None):
         if line.startswith("#define KEEL_VERSION "):
             version = line.split('"')[1]
     base = f"keel-{version}"
-    files = [path for pattern in ("*.*", "backend/*.py", "keel/*.py*", "keel/py.typed", "src/*") for path in ROOT.glob(pattern)]
+    patterns = ("*.*", "backend/*.py", "keel/*.py*", "keel/py.typed", "src/*")
+    files = [path for pattern in patterns for path in ROOT.glob(pattern)]
     with tempfile.TemporaryDirectory() as scratch:
         information = Path(scratch) / "PKG-INFO"
         information.write_text(METADATA.format(version=version, readme=(ROOT / "README.md").read_text()))

@@ -17,7 +17,7 @@ from .metrics import LabelScore, label_scores
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What models say of a split, and their scores: the numbers of `keel eval`. Rows are samples in the split's order."""
+    """What models say of a split, and its scores, those of `keel eval`. Rows are samples in the split's order."""
 
     spec: _keel.ModelSpec
     names: List[str]

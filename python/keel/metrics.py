@@ -189,7 +189,8 @@ def label_scores(scores: Any, targets: Any, labels: Optional[Sequence[str]] = No
 def _with_classes(scores: Any, classes: Any) -> Tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     a, b = _real(scores, np.float32, "scores", 2), np.asarray(classes)
     if b.dtype.kind not in "iu" or b.shape != a.shape[:1]:
-        raise UsageError(f"[metrics] wanted a whole number for each of {a.shape[0]} rows, got {b.dtype} {list(b.shape)}")
+        wanted = f"a whole number for each of {a.shape[0]} rows"
+        raise UsageError(f"[metrics] wanted {wanted}, got {b.dtype} {list(b.shape)}")
     if b.size and (int(b.min()) < 0 or int(b.max()) >= a.shape[1]):
         raise UsageError(f"[metrics] wanted classes from 0 to {a.shape[1] - 1}, got {int(b.min())} to {int(b.max())}")
     return a, np.require(b, np.int32, ["C", "A"])

@@ -48,7 +48,8 @@ class Wheel(unittest.TestCase):
         )  # fmt: skip
         self.assertTrue(said.startswith(target), said)
         self.assertIn("(1, 2)", said)
-        symbols = run("nm", "-D", "--defined-only", *[os.path.join(target, one) for one in names if one.endswith(".so")])
+        (module,) = (os.path.join(target, one) for one in names if one.endswith(".so"))
+        symbols = run("nm", "-D", "--defined-only", module)
         exported = [line.split()[-1] for line in symbols.splitlines() if line.strip()]
         self.assertEqual([one.split("@")[0] for one in exported], ["PyInit__keel"])
 
