@@ -150,15 +150,15 @@ TEST_CASE("Trials of two ranks are steps of mpirun", "[tune][slow]") {
 TEST_CASE("A search killed at twenty moments comes to the same trials, scores and winner", "[tune][slow]") {
     const SmallSearch search;
     const auto begin = std::chrono::steady_clock::now();
-    REQUIRE(run_keel(search.command("whole", 8, {"--quiet"})).code == 0);
+    REQUIRE(run_keel(search.command("whole", 5, {"--quiet"})).code == 0);
     const std::chrono::duration<double> lasts = std::chrono::steady_clock::now() - begin;
     for (int moment = 0; moment < 20; ++moment) {
         const std::string out = "killed" + std::to_string(moment);
-        KeelProcess killed(search.command(out, 8, {"--quiet"}));
+        KeelProcess killed(search.command(out, 5, {"--quiet"}));
         std::this_thread::sleep_for(lasts * (moment + 0.5) / 21);
         killed.signal(SIGKILL);
         killed.wait();
-        Arguments line = search.command(out, 8, {"--quiet", "--resume", "auto"});
+        Arguments line = search.command(out, 5, {"--quiet", "--resume", "auto"});
         const ProgramResult resumed = run_keel(line);
         INFO(out << ": " << resumed.err);
         CHECK(resumed.code == 0);
