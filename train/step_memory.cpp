@@ -77,18 +77,22 @@ std::int64_t StepScript::reserved(std::int64_t images, std::int64_t kept, std::s
         live[block] = {};
     };
     const auto last_take = std::ranges::find_if(events_.rbegin(), events_.rend(), &Event::taken).base();
+    const auto take_step = [&](std::int64_t n, bool is_first) {
+        for (auto event = events_.begin(); event != events_.end(); ++event) {
+            // While gradients are still there.
+            if (is_first && event == last_take)
+                for (const std::int64_t bytes : late) arena.allocate(static_cast<std::size_t>(bytes));
+            give_back(event->block);  // what a step leaves over, the next one takes anew
+            if (!event->taken) continue;
+            const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(0, bytes_of(*event, n)));
+            live[event->block] = {arena.allocate(bytes), bytes};
+        }
+    };
     try {
         if (kept > 0) arena.allocate(static_cast<std::size_t>(kept));
-        for (int step = 0; step < kSteps; ++step)
-            for (auto event = events_.begin(); event != events_.end(); ++event) {
-                // While gradients are still there.
-                if (step == 0 && event == last_take)
-                    for (const std::int64_t bytes : late) arena.allocate(static_cast<std::size_t>(bytes));
-                give_back(event->block);  // what a step leaves over, the next one takes anew
-                if (!event->taken) continue;
-                const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(0, bytes_of(*event, images)));
-                live[event->block] = {arena.allocate(bytes), bytes};
-            }
+        // The gaps that the two steps left are part of what follows.
+        for (const std::int64_t n : {n_fewer_, n_more_}) take_step(n, false);
+        for (int step = 0; step < kSteps; ++step) take_step(images, step == 0);
     } catch (const std::bad_alloc&) {  // not even so many addresses are there
         return kept + peak(images) + std::accumulate(late.begin(), late.end(), std::int64_t{0});
     }

@@ -54,6 +54,15 @@ std::vector<std::int64_t> late_blocks(const Optimizer& optimizer) {
     return blocks;
 }
 
+/// What a validation packs of the weights for its convolutions, beside the arena.
+std::int64_t packed_bytes(const nn::Module& module) {
+    std::int64_t bytes = 0;
+    for (const NamedTensor& parameter : module.parameters())
+        if (parameter.tensor.rank() == 4)
+            bytes += parameter.tensor.storage_elements() * static_cast<std::int64_t>(size_of(parameter.tensor.dtype()));
+    return bytes;
+}
+
 }  // namespace
 
 MemoryNeed Trainer::memory_need() {
@@ -87,8 +96,8 @@ MemoryNeed Trainer::memory_need() {
                                 std::accumulate(late.begin(), late.end(), std::int64_t{0});
     need.batches = bytes_read_ahead(config_, train_.spec, samples, ranks);
     need.now = read_own_memory().now;
-    need.total =
-        need.now + std::max<std::int64_t>(0, need.tensors - static_cast<std::int64_t>(arena.reserved)) + need.batches;
+    need.total = need.now + std::max<std::int64_t>(0, need.tensors - static_cast<std::int64_t>(arena.reserved)) +
+                 need.batches + (dataset_->size(Split::val) > 0 ? packed_bytes(*train_.module) : 0);
     return need;
 }
 

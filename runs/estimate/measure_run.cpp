@@ -131,7 +131,7 @@ void measure_loader(RunFacts& facts, const Trainer& trainer, const World& world,
     facts.read_bytes = (bytes_read_so_far() - before) / images;
 }
 
-/// What the report's pictures of errors take at the end.
+/// What the report's images of errors take at the end.
 double measure_report(const Trainer& trainer) {
     const Dataset& dataset = trainer.dataset();
     if (dataset.size(Split::val) == 0) return 0;
@@ -182,11 +182,11 @@ RunFacts measure_run(const TrainConfig& config, World& world, const MeasureOptio
         if (options.on_phase) options.on_phase(text);
     };
     RunFacts facts;
+    EnergyMeter meter(node_energy_options(world, config));
     phase("opening data and model");
     const double began = StepClock::seconds_now();
     const ScratchFolder scratch(config.out, world);
     TrainConfig measured = endless(config, scratch.path());
-    EnergyMeter meter(node_energy_options(world, config));
     auto observers = std::make_unique<TrainObservers>(std::vector<TrainObserver*>{});
     auto trainer = std::make_unique<Trainer>(measured, *observers, world);
     facts.config = config;

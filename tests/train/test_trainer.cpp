@@ -348,9 +348,13 @@ TEST_CASE("A run hears of what will not be learnt before its first step", "[trai
     config.model = "resnet18";
     config.batch_size = 1;
     Trainer(config, observer, {.dataset = drawn_images(4, 2)}).run();
-    REQUIRE(observer.warnings.size() == 1);
+    REQUIRE(observer.warnings.size() == 2);
     CHECK_THAT(observer.warnings[0], contains("batch norm over a batch of one") && contains("--batch-size"));
+    CHECK_THAT(observer.warnings[1], contains("--small-stem"));
     config.batch_size = 4;
+    Trainer(config, observer, {.dataset = drawn_images(4, 2)}).run();
+    CHECK(observer.warnings.size() == 1);
+    config.model = "resnet20";
     Trainer(config, observer, {.dataset = drawn_images(4, 2)}).run();
     CHECK(observer.warnings.empty());
 }
