@@ -127,6 +127,7 @@ std::string openapi_json() {
         get("Whether the server takes requests", answers(answer("It does", reference("Ready")), {stops}), true);
     paths["/v2/repository/index"]["get"] =
         get("All models", answers(answer("Their names and versions", reference("Index")), {token}), false);
+    paths["/v2/repository/index"]["post"] = paths["/v2/repository/index"]["get"];  // as Triton's clients ask
     paths["/metrics"]["get"] =
         get("Counts and times for Prometheus", answers(text_answer("Text form 0.0.4", "text/plain"), {token}), false);
     paths["/openapi.json"]["get"] =
