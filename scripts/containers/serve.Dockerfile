@@ -15,10 +15,10 @@ RUN rm -rf build && bash -c '. scripts/packages.sh && apt-get update -qq && DEBI
 
 FROM debian:12-slim
 RUN apt-get update -qq \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libdnnl2 libtbb12 libfmt9 libspdlog1.10 libisal2 \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libdnnl2 libfmt9 libspdlog1.10 libisal2 \
         libjpeg62-turbo libtiff6 libwebp7 libwebpdemux2 libgif7 libdcmtk17 libcharls2 libopenjp2-7 libre2-9 libxxhash0 libgomp1 libssl3 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 65532 --home-dir /var/lib/keel --create-home --shell /usr/sbin/nologin keel
+    && useradd --no-log-init --uid 65532 --home-dir /var/lib/keel --create-home --shell /usr/sbin/nologin keel
 COPY --from=build /opt/keel /opt/keel
 ENV PATH=/opt/keel/bin:$PATH
 USER 65532:65532
