@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "data/pipeline/batch_view.h"
 #include "engine/autograd.h"
 #include "kernels/loss/prediction.h"
 
@@ -56,9 +57,10 @@ std::optional<Predictions> evaluate_unless(const std::function<bool()>& stop, co
     std::vector<NoAnswer> none;  // their NaN says it
     for (Batch batch; loader.next(batch);) {
         if (stop()) return std::nullopt;
-        const Tensor logits = whole ? model.logits(images_of(batch), none) : Tensor();
+        const Tensor images = view_of_images(batch);
+        const Tensor logits = whole ? model.logits(images, none) : Tensor();
         if (whole) loss.add(reported_loss(spec, logits, batch), static_cast<double>(batch.n));
-        const Tensor scores = whole ? probabilities(spec, logits) : predict_views(model, images_of(batch), views, none);
+        const Tensor scores = whole ? probabilities(spec, logits) : predict_views(model, images, views, none);
         all.probabilities.insert(all.probabilities.end(), scores.values<float>().begin(), scores.values<float>().end());
         all.targets.insert(all.targets.end(), batch.targets.begin(), batch.targets.end());
         all.labels.insert(all.labels.end(), batch.labels.begin(), batch.labels.end());

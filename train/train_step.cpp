@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 
+#include "data/pipeline/batch_view.h"
 #include "data/pipeline/sampler.h"
 #include "engine/autograd.h"
 #include "engine/gradients.h"
@@ -56,7 +57,7 @@ double TrainStep::run_micro_batch(const Batch& batch, Position at, bool counts, 
     const RngScope draws(config_.seed, static_cast<std::uint64_t>(at.epoch), draws_of(batch));
     const StatisticsScope statistics(parallel_.statistics(), counts);
     const PrecisionScope precision(precision_);
-    const Tensor loss = (*train_.loss)(forward(images_of(batch)), batch);
+    const Tensor loss = (*train_.loss)(forward(view_of_images(batch)), batch);
     const double value = loss.item() * static_cast<double>(batch.n);
     if (parallel_.world().is_single() && !std::isfinite(value)) return value;
     if (last) parallel_.begin();
@@ -81,7 +82,7 @@ void TrainStep::rehearse(std::int64_t images) {
         const RngScope draws(config_.seed, 0, draws_of(batch));
         const StatisticsScope statistics(nullptr, true);
         const PrecisionScope precision(precision_);
-        const Tensor loss = (*train_.loss)(forward(images_of(batch)), batch);
+        const Tensor loss = (*train_.loss)(forward(view_of_images(batch)), batch);
         backward(loss, Tensor::full(loss.dims(), 1, loss.dtype()));
     }
     zero_grad(train_.trained());
