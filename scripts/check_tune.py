@@ -2,8 +2,8 @@
 """How good keel tune is: asynchronous halving against random search with the same core hours, and what the search itself costs.
 
 scripts/check_tune.py --data medmnist:pneumoniamnist.npz [--seeds 5] [--trials 40] [--epochs 9] ... For each seed: a search of --trials by ASHA and TPE; one
-whose trials are random and all trained to their end, with the core hours that the first took; the best score of each, and the share of the core
-hours after which the first had reached what the second came to. Then, with --overhead N: the jobs of a search of N trials once more, without the
+whose trials are random and all trained to their end, with the core hours that the first took; the best score of each, and the share of its
+cost after which the first had reached what the second came to. Then, with --overhead N: the jobs of a search of N trials once more, without the
 search, by as many workers, and by how much its wall-clock time is above theirs. Exit code 1 where ASHA is worse on average, or the overhead above --most."""
 import argparse
 import json
@@ -52,18 +52,35 @@ def outcomes(folder):
             yield entry, used
 
 
+def trained(folder):
+    """The epochs that all trials of a search were trained."""
+    return sum({entry["trial"]: entry["epochs"] for entry, _ in outcomes(folder)}.values())
+
+
+def shares(o, folder):
+    """After each outcome the share of the search's cost until then: of core hours, or of epochs."""
+    epochs, done = {}, []
+    for entry, used in outcomes(folder):
+        epochs[entry["trial"]] = entry["epochs"]
+        done.append(sum(epochs.values()) if o.by_epochs else used)
+    return [each / done[-1] for each in done]
+
+
 def compare(o):
     rows = []
-    print("| seed | ASHA | core hours | random | core hours | share of them until ASHA was there |\n|---|---|---|---|---|---|", flush=True)
+    print("| seed | ASHA | core hours | random | core hours | share of its cost until ASHA was there |\n|---|---|---|---|---|---|", flush=True)
     for seed in range(o.seeds):
         with tempfile.TemporaryDirectory(dir=o.work) as work:
             asha, random = Path(work, "asha"), Path(work, "random")
             asha.mkdir()
             random.mkdir()
             first, _ = search(o, asha, seed, ["--trials", str(o.trials)])
-            second, _ = search(o, random, seed, ["--method", "full", "--search", "random", "--core-hours", str(first["core_hours"])])
-            reached = [used for entry, used in outcomes(asha) if entry["score"] is not None and entry["score"] >= second["score"]]
-            share = reached[0] / second["core_hours"] if reached else None
+            same = ["--core-hours", str(first["core_hours"])]
+            if o.by_epochs:
+                same = ["--trials", str(max(1, round(trained(asha) / o.epochs)))]
+            second, _ = search(o, random, seed, ["--method", "full", "--search", "random", *same])
+            reached = [part for entry, part in zip((e for e, _ in outcomes(asha)), shares(o, asha)) if (entry["score"] or 0) >= second["score"]]
+            share = reached[0] if reached else None
             rows.append((first["score"], second["score"], share))
             print(f"| {seed} | {first['score']:.4f} | {first['core_hours']:.3f} | {second['score']:.4f} ({second['trials']} trials) | {second['core_hours']:.3f} | "
                   f"{'never' if share is None else f'{share:.2f}'} |", flush=True)
@@ -142,6 +159,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--threads", type=int, default=max(1, len(os.sched_getaffinity(0)) // 2))
+    parser.add_argument("--by-epochs", action="store_true", help="equal epochs in place of equal core hours: for a machine that others use as well")
     parser.add_argument("--overhead", type=int, default=0, metavar="TRIALS")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--most", type=float, default=0.03)

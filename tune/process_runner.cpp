@@ -1,13 +1,17 @@
 #include "tune/process_runner.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <thread>
 #include <utility>
 
+#include "engine/descriptor.h"
 #include "engine/files.h"
 #include "engine/paths.h"
 #include "engine/text.h"
@@ -29,7 +33,21 @@ constexpr double kLongestGap = 30;  // seconds between two looks; a longer one w
 constexpr auto kLook = 20ms;        // at all processes under way
 constexpr auto kFormerTrial = 180s;
 
-/// Waits until nobody writes to a run: the processes of a search that was killed save what they have.
+/// Locks a file for as long as a process that inherits the descriptor lives, and waits for one that has it: those of a
+/// search that was killed save what they have. They may not have come to their run's lease yet.
+Descriptor lock_for_process(const fs::path& file) {
+    Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT, 0666));  // no O_CLOEXEC: the process inherits it
+    const auto until = std::chrono::steady_clock::now() + kFormerTrial;
+    while (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) break;  // no locks on this file system: leases are left
+        if (std::chrono::steady_clock::now() > until)
+            throw UsageError(fmt::format("[tune] a process of an earlier search still has {}", file.string()));
+        std::this_thread::sleep_for(50ms);
+    }
+    return lock;
+}
+
+/// Waits until nobody writes to a run, on another machine maybe.
 void wait_for_former_process(const fs::path& run) {
     const auto until = std::chrono::steady_clock::now() + kFormerTrial;
     while (is_there(RunLease::file_of(run))) {
@@ -42,6 +60,8 @@ void wait_for_former_process(const fs::path& run) {
         }
     }
 }
+
+fs::path lock_file_of(const TrainConfig& config) { return config.out + ".lock"; }
 
 fs::path config_file_of(const TrainConfig& config) { return config.out + ".toml"; }
 
@@ -77,7 +97,6 @@ void ProcessRunner::start(const TrialOrder& order) {
     }
     make_folders(fs::path(config.out).parent_path());
     write_file_atomically(config_file_of(config), to_toml(config));
-    wait_for_former_process(config.out);
     begin(trial);
 }
 
@@ -85,6 +104,8 @@ void ProcessRunner::begin(Trial& trial) {
     ++trial.starts;
     trial.last_line.clear();
     const TrainConfig& config = trial.order.config;
+    const Descriptor lock = lock_for_process(lock_file_of(config));
+    wait_for_former_process(config.out);
     trial.child = std::make_unique<Child>(
         options_.command(trial.order.worker, {"train", "--config", config_file_of(config).string(), "--out", config.out,
                                               "--resume", "auto", "--quiet"}),
@@ -159,6 +180,7 @@ void ProcessRunner::stop() {
 void ProcessRunner::settled(int worker) {
     const Trial& trial = trials_.at(worker);
     const fs::path checkpoints = fs::path(trial.order.config.out) / "checkpoints";
+    remove_path(lock_file_of(trial.order.config));
     // A pause is saved, read back and compared: what was before it is of no use. The best stays in any case.
     remove_path(checkpoints / "previous.safetensors");
     if (trial.over || trial.order.epochs == trial.order.config.epochs) remove_path(checkpoints / "last.safetensors");

@@ -179,6 +179,22 @@ TEST_CASE("Of checkpoints those stay that a trial needs to go on, and the best",
     CHECK_FALSE(std::filesystem::exists(failed / "trials/0000/checkpoints/last.safetensors"));
 }
 
+TEST_CASE("A process that a killed search left is waited for", "[tune]") {
+    Scripted script("[ -e \"$out/former\" ] && exit 1; " + std::string(kRow1) + "exit 75");
+    // What such a process does, which has not come to its run's lease yet: it has the lock, and something to end.
+    const std::string run = script / "trials/0000";
+    std::filesystem::create_directories(run);
+    write_file_atomically(run + "/former", "");
+    Child former({"bash", "-c", "exec 9> \"$0.lock\"; flock 9; echo locked; sleep 0.5; rm \"$0/former\"", run},
+                 ChildOutput::lines);
+    bool locked = false;
+    for (int i = 0; i < 600 && !locked; ++i)
+        former.wait(std::chrono::milliseconds(100), [&](const std::string&) { locked = true; });
+    REQUIRE(locked);
+    CHECK(script.run(1).outcome->score == 0.7);
+    CHECK(script.said.empty());
+}
+
 TEST_CASE("Two processes run side by side", "[tune]") {
     // Each waits for the other one's sign.
     Scripted script(
