@@ -243,9 +243,9 @@ void check_serve_options(const ServeOptions& options) {
     const bool node = !options.dicom.empty();
     if (node && (options.dicom_peer.empty() || options.dicom_queue.empty()))
         throw UsageError("[serve] --dicom wants --dicom-peer, who gets the answers, and --dicom-queue, a folder");
-    if (!node && !(options.dicom_peer + options.dicom_queue + options.dicom_model + options.dicom_callers +
-                   options.dicom_codes)
-                      .empty())
+    if (!node &&
+        !(options.dicom_peer + options.dicom_queue + options.dicom_model + options.dicom_callers + options.dicom_codes)
+             .empty())
         throw UsageError("[serve] --dicom-peer, --dicom-queue and the like want --dicom AET:PORT");
 }
 

@@ -2,7 +2,6 @@
 #include "serve/http/http_server.h"
 
 #include <condition_variable>
-#include <cstdlib>
 #include <mutex>
 #include <thread>
 
@@ -361,54 +360,4 @@ TEST_CASE("Addresses that are none, or taken, are refused", "[http_server]") {
     CHECK_THROWS_AS(listen(first.url().substr(7)), IoError);
     CHECK_THROWS_AS(listen("203.0.113.7:80"), IoError);  // an address of nobody's (RFC 5737)
     CHECK_THROWS_AS(HttpServer({.listen = "127.0.0.1:0", .certificate = "c"}, echo), UsageError);
-}
-
-TEST_CASE("TLS, where it is built in", "[http_server]") {
-    const TemporaryFolder folder;
-    const std::string key = folder / "key.pem", certificate = folder / "certificate.pem";
-    const std::string make =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext "
-        "subjectAltName=DNS:localhost "
-        "-keyout " +
-        key + " -out " + certificate + " >/dev/null 2>&1";
-    if (std::system(make.c_str()) != 0 || std::system("curl --version >/dev/null 2>&1") != 0) {
-        WARN("skipped: openssl or curl is missing");
-        return;
-    }
-    Echo echo;
-    HttpOptions secure = options();
-    secure.listen = "localhost:0";
-    secure.certificate = certificate;
-    secure.key = key;
-    std::optional<HttpServer> server;
-    try {
-        server.emplace(secure, echo);
-    } catch (const UsageError&) {
-        WARN("skipped: built without OpenSSL");
-        return;
-    }
-    CHECK(server->url().starts_with("https://localhost:"));
-    const std::string ask = "curl -s -4 -m 30 --cacert " + certificate + " " + server->url() + "/";
-    CHECK(std::system((ask + " " + server->url() + "/ -d body >/dev/null").c_str()) == 0);
-    CHECK(std::system((ask + " --tls-max 1.1 >/dev/null 2>&1").c_str()) != 0);
-    {
-        RawClient plain(server->url());
-        plain.send(get_request("/"));
-        CHECK(plain.ends());
-    }
-    CHECK(std::system((ask + " >/dev/null").c_str()) == 0);
-    test::write_text(key, "no key");
-    CHECK_THROWS_AS(HttpServer(secure, echo), InputError);
-    secure.key = folder / "missing.pem";
-    CHECK_THROWS_AS(HttpServer(secure, echo), IoError);
-}
-
-TEST_CASE("Text of HTTP", "[http_server]") {
-    CHECK(http_date(std::chrono::system_clock::from_time_t(784111777)) == "Sun, 06 Nov 1994 08:49:37 GMT");
-    CHECK(parse_address("[::1]:80").host == "::1");
-    CHECK(is_loopback(parse_address("127.0.0.2:1")));
-    CHECK_FALSE(is_loopback(parse_address("0.0.0.0:1")));
-    CHECK_FALSE(is_loopback(parse_address("[::]:1")));
-    CHECK(allowance(10, 128 << 10, 64 << 10) == std::chrono::seconds(12));
-    CHECK(error_response(404, "a \"b\"").body == R"({"error":"a \"b\""})");
 }
