@@ -89,7 +89,7 @@ TEST_CASE("keel fit: chooses, writes the model and the page, and goes on with wh
         fitted.command({"--max-mb", "1x", "--try", "precision", "--isa", "scalar", "--threads", "1", "--json"}));
     REQUIRE(other.code == 0);
     CHECK_THAT(parse_json(other.out)["measured_on"].get<std::string>(), contains(", scalar, 1 threads"));
-    CHECK_THAT(other.err, contains("bf16 is left out"));
+    CHECK_THAT(json_text(parse_json(other.out)["notes"]), contains("bf16 is left out"));
 }
 
 TEST_CASE("keel fit: prunes, trains on and teaches, and does none of it twice", "[fit][slow]") {
