@@ -222,8 +222,8 @@ void Queue::answer(const std::string& token, const std::string& model_tag, const
     // The report last: where it is, the answer is whole.
     for (auto object = objects.rbegin(); object != objects.rend(); ++object)
         write_file_atomically(folder_ / "answers" / (name + '.' + object->name), object->file);
-    remove_path(received(image, ".dcm"));
     remove_path(received(image, ".tries"));
+    remove_path(received(image, ".dcm"));
     const std::lock_guard lock(mutex_);
     entries_[token] = {State::answered, name};
     answers_.push_back(token);
@@ -248,8 +248,8 @@ std::string Queue::fail(const std::string& token, const std::string& why) {
 
 void Queue::drop(const std::string& token) {
     const std::string name = name_of(token);
-    remove_path(received(name, ".dcm"));
     remove_path(received(name, ".tries"));
+    remove_path(received(name, ".dcm"));
     erase(token);
 }
 

@@ -88,7 +88,7 @@ class Orthanc:
 
     def ask(self, path, body=None):
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", data=None if body is None else json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)
 
     def answers(self):
@@ -98,9 +98,10 @@ class Orthanc:
             return False
 
     def find(self, study, sop_class):
-        """Instances of a class in a study, with their tags."""
-        found = self.ask("/tools/find", {"Level": "Instance", "Expand": False, "Query": {"StudyInstanceUID": study, "SOPClassUID": sop_class}})
-        return found
+        """Instances of a class in a study, by what Orthanc has in its index."""
+        modality = {REPORT: "SR", CAPTURE: "OT", MARKS: "PR"}[sop_class]
+        series = self.ask("/tools/find", {"Level": "Series", "Expand": True, "Query": {"StudyInstanceUID": study, "Modality": modality}})
+        return [instance for one in series for instance in one["Instances"]]
 
     def tags(self, instance):
         return self.ask(f"/instances/{instance}/tags?simplify")
