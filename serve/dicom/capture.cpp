@@ -69,8 +69,8 @@ AnswerObject make_capture(const AnswerParts& parts) {
         .text(0x00080033, "TM", parts.time)
         .text(0x00080064, "CS", "WSD")
         .text(0x00082111, "ST",
-              std::string(kNotice) + ". Where the model saw " +
-                  dicom::element_text(parts.findings.all[parts.findings.heat->finding].label, 64))
+              fmt::format("{}. Where the model saw {}", kNotice,
+                          dicom::element_text(parts.findings.all[parts.findings.heat->finding].label, 64)))
         .sequence(0x00082112, {origin})
         .text(0x00181012, "DA", parts.date)
         .text(0x00181014, "TM", parts.time)

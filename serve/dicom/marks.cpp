@@ -107,7 +107,7 @@ AnswerObject make_marks(const AnswerParts& parts) {
         .sequence(0x0070005A, {displayed_area(source)})
         .sequence(0x00700060, {DataSetWriter().text(0x00700002, "CS", kLayer).text(0x00700062, "IS", "1")})
         .text(0x00700080, "CS", "KEEL")
-        .text(0x00700081, "LO", std::string(kNotice) + ": " + dicom::element_text(finding.label, 32))
+        .text(0x00700081, "LO", fmt::format("{}: {}", kNotice, dicom::element_text(finding.label, 32)))
         .text(0x00700082, "DA", parts.date)
         .text(0x00700083, "TM", parts.time)
         .text(0x00700084, "PN", "Keel^")

@@ -99,9 +99,10 @@ DataSetWriter measurement_group(const AnswerParts& parts, const Finding& finding
 /// What a reader is to know, in words.
 std::string notice(const AnswerParts& parts) {
     const Findings& f = parts.findings;
-    std::string all = std::string(kNotice) +
-                      ". Computed by a neural network, seen by nobody. Not for diagnosis, nor for decisions about a "
-                      "patient.";
+    std::string all = fmt::format(
+        "{}. Computed by a neural network, seen by nobody. Not for diagnosis, nor for "
+        "decisions about a patient.",
+        kNotice);
     if (!f.multi_label) all += " The labels exclude one another: their probabilities sum to 100 %.";
     if (f.rule.empty()) all += " No thresholds of yes and no were measured for this model.";
     for (const Finding& finding : f.all)

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/told.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
@@ -34,22 +34,22 @@ TEST_CASE("keel estimate says what a run takes, and leaves nothing behind", "[es
         data, {"--out", out, "--json", "--power-file", folder / "watts", "--price-kwh", "0.5", "--gco2-kwh", "300"}));
     CAPTURE(result.err);
     REQUIRE(result.code == 0);
-    const Json json = parse_json(result.out);
+    const Json told = parse_json(result.out);
     // 40 images: 28 to train, in steps of 8.
-    CHECK(json["images_a_step"] == 8);
-    CHECK(json["epochs"] == 2);
-    CHECK(json["steps"].get<int>() == 2 * json["steps_an_epoch"].get<int>());
+    CHECK(told["images_a_step"] == 8);
+    CHECK(told["epochs"] == 2);
+    CHECK(told["steps"].get<int>() == 2 * told["steps_an_epoch"].get<int>());
     for (const char* key : {"step_seconds", "epoch_seconds", "run_seconds", "core_hours", "kwh", "price", "gco2"}) {
         CAPTURE(key);
-        const Json& figure = json[key];
+        const Json& figure = told[key];
         CHECK(figure["value"].get<double>() > 0);
         CHECK(figure["low"].get<double>() <= figure["value"].get<double>());
         CHECK(figure["high"].get<double>() >= figure["value"].get<double>());
     }
-    CHECK(json["kwh_estimated"] == false);
-    CHECK(json["memory_bytes"].get<double>() > 10e6);
-    CHECK(json["fits"] == true);
-    CHECK(json["assumptions"].size() >= 4);
+    CHECK(told["kwh_estimated"] == false);
+    CHECK(told["memory_bytes"].get<double>() > 10e6);
+    CHECK(told["fits"] == true);
+    CHECK(told["assumptions"].size() >= 4);
     std::vector<std::string> left;
     for (const auto& entry : std::filesystem::directory_iterator(folder / "runs"))
         left.push_back(entry.path().filename().string());

@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "embed/loaded_model.h"
-#include "engine/json.h"
+#include "engine/told.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
@@ -52,12 +52,12 @@ TEST_CASE("keel distill trains with several teachers and keeps their answers; ke
     again.insert(again.end(), {"--force", "--json", "--score", "bn", "--keep-statistics"});
     pruned = run_keel(again);
     REQUIRE(pruned.code == 0);
-    const Json json = parse_json(pruned.out);
-    CHECK(json["score"] == "bn");
-    CHECK(json["images"] == 0);
-    CHECK(json["channels"]["share"].get<double>() <= 0.6);
-    CHECK(json["macs"]["after"] < json["macs"]["before"]);
-    CHECK(!json["groups"].empty());
+    const Json told = parse_json(pruned.out);
+    CHECK(told["score"] == "bn");
+    CHECK(told["images"] == 0);
+    CHECK(told["channels"]["share"].get<double>() <= 0.6);
+    CHECK(told["macs"]["after"] < told["macs"]["before"]);
+    CHECK(!told["groups"].empty());
     const ProgramResult fine = run_keel(train_command(data, tuned, {"--epochs", "1", "--init", narrow}));
     INFO(fine.err);
     REQUIRE(fine.code == 0);

@@ -18,7 +18,12 @@ namespace {
 using Groups = std::vector<std::vector<Host>>;
 using TrialWords = std::vector<std::string>;
 
-LaunchOptions options() { return {.mpirun = {"mpirun"}, .keel = "/bin/keel"}; }
+LaunchOptions options() {
+    LaunchOptions options;
+    options.mpirun = {"mpirun"};
+    options.keel = "/bin/keel";
+    return options;
+}
 
 }  // namespace
 

@@ -53,9 +53,8 @@ void append_part(Bytes& dst, std::uint8_t type, const Bytes& body) {
 
 /// Proposes C-ECHO as context 1 and CR as context 3, implicit little endian.
 Bytes request() {
-    Bytes body{0, 1, 0, 0};
-    append(body, "KEEL            FUZZ            ");
-    body.resize(body.size() + 32);
+    Bytes body;
+    append(body, std::string("\0\1\0\0", 4) + "KEEL            FUZZ            " + std::string(32, '\0'));
     const auto part = [](std::uint8_t type, const std::string& text) {
         Bytes item;
         append_part(item, type, Bytes(text.begin(), text.end()));
@@ -74,7 +73,10 @@ Bytes request() {
     append_part(user, 0x51, {0, 0, 0x40, 0});
     append_part(user, 0x52, {'1', '.', '2'});
     append_part(body, 0x50, user);
-    Bytes all{1, 0, 0, 0, static_cast<std::uint8_t>(body.size() >> 8), static_cast<std::uint8_t>(body.size())};
+    Bytes all;
+    append(all, std::string("\1\0\0\0", 4));
+    all.push_back(static_cast<std::uint8_t>(body.size() >> 8));
+    all.push_back(static_cast<std::uint8_t>(body.size()));
     all.insert(all.end(), body.begin(), body.end());
     return all;
 }

@@ -13,13 +13,14 @@ namespace {
 
 /// A model of 32 x 32 pixels, whose file is gone by the time it is asked.
 std::shared_ptr<const serve::ServedModel> make_served_model() {
-    const ModelSpec spec{.name = "resnet20",
-                         .options = {.classes = 3, .channels = 3},
-                         .image_size = 32,
-                         .mean = {0.5F},
-                         .std = {0.25F},
-                         .multi_label = true,
-                         .label_names = {"a", "b", "c"}};
+    ModelSpec spec;
+    spec.name = "resnet20";
+    spec.options.classes = spec.options.channels = 3;
+    spec.image_size = 32;
+    spec.mean = {0.5F};
+    spec.std = {0.25F};
+    spec.multi_label = true;
+    spec.label_names = {"a", "b", "c"};
     const auto module = make_model(spec.name, spec.options, 7);
     CheckpointState state{{}, module->state()};
     write_spec(spec, state.metadata);
