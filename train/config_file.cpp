@@ -189,7 +189,9 @@ Value value_of_node(const toml::node& node) {
         Numbers numbers;
         for (const toml::node& item : *list) {
             if (!item.is_number()) return std::string("a list with other things than numbers");
-            numbers.push_back(*item.value<double>());
+            // toml++ gives no double of a whole number that is none exactly.
+            numbers.push_back(item.is_integer() ? static_cast<double>(item.as_integer()->get())
+                                                : item.as_floating_point()->get());
         }
         return numbers;
     }

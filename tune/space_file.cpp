@@ -98,17 +98,21 @@ private:
         const auto* ends = node.as_array();
         const bool two = ends != nullptr && ends->size() == 2 && (*ends)[0].is_number() && (*ends)[1].is_number();
         if (!two) fail(node, fmt::format("{}: wanted two numbers, [LOW, HIGH]", to.key));
-        to.low = *(*ends)[0].value<double>();
-        to.high = *(*ends)[1].value<double>();
+        // toml++ gives no double of a whole number that is none exactly.
+        const auto end = [](const toml::node& node) {
+            return node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
+        };
+        to.low = end((*ends)[0]);
+        to.high = end((*ends)[1]);
         if (!std::isfinite(to.low) || !std::isfinite(to.high) || !std::isfinite(to.high - to.low) || to.low >= to.high)
             fail(node,
                  fmt::format("{}: wanted finite numbers, LOW below HIGH, not {} and {}", to.key, to.low, to.high));
         if (to.logarithmic && to.low <= 0)
             fail(node, fmt::format("{}: a logarithmic range begins above 0, not at {}", to.key, to.low));
         if (!to.whole) return;
-        for (const double end : {to.low, to.high})
-            if (end != std::floor(end) || std::abs(end) > kLargestWhole)
-                fail(node, fmt::format("{}: an integer range has whole ends, not {}", to.key, end));
+        for (const double each : {to.low, to.high})
+            if (each != std::floor(each) || std::abs(each) > kLargestWhole)
+                fail(node, fmt::format("{}: an integer range has whole ends, not {}", to.key, each));
     }
 
     /// A value as --set has it; none for what no option holds.

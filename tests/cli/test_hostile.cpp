@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <iterator>
 #include <sstream>
@@ -43,7 +44,8 @@ public:
             std::istringstream lines(read_text(search.path().string()));
             const bool raw = search.path().stem().string().starts_with("raw_");
             std::string text;
-            for (std::string line; std::getline(lines, line);) text += raw ? line + "\n" : keel::tune::hashed_line(line);
+            for (std::string line; std::getline(lines, line);)
+                text += raw ? line + "\n" : keel::tune::hashed_line(line);
             write_text(folder_ / ("search/" + search.path().stem().string() + "/tune.jsonl"), text);
         }
         write_text(folder_ / "base.toml", "model = \"resnet20\"\ndata = \"phantom:nowhere\"\n");
@@ -67,7 +69,9 @@ public:
         REQUIRE(::mkfifo((folder_ / "pipe").c_str(), 0600) == 0);
     }
     std::string resolve(const std::string& word) const {
-        const std::size_t at = word.find_first_of("@%");
+        std::size_t at = word.find_first_of("@%");
+        while (at != std::string::npos && at > 0 && std::isalnum(static_cast<unsigned char>(word[at - 1])) != 0)
+            at = word.find_first_of("@%", at + 1);  // TITLE@HOST
         if (at == std::string::npos) return word;
         return word.substr(0, at) + (word[at] == '@' ? KEEL_CORPUS : folder_.path()) + "/" + word.substr(at + 1);
     }
