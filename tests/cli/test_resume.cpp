@@ -146,7 +146,7 @@ TEST_CASE("Options that matter are refused when they change, and taken by force;
 TEST_CASE("A run whose folder --config or --set names is resumed as one that --out names", "[resume]") {
     const TemporaryFolder folder;
     const std::string out = folder / "run", config = folder / "run.toml";
-    REQUIRE(run_keel(train_command(draw_phantom(folder), out, {"--max-steps", "1"})).code == 0);
+    REQUIRE(run_keel(train_command(test::draw_phantom(folder), out, {"--max-steps", "1"})).code == 0);
     const std::string before = read_text(out + "/metrics.jsonl");
     write_text(config, "out = \"" + out + "\"\n");
     for (const std::vector<std::string>& names :
