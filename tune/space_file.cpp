@@ -99,7 +99,7 @@ private:
         const bool two = ends != nullptr && ends->size() == 2 && (*ends)[0].is_number() && (*ends)[1].is_number();
         if (!two) fail(node, fmt::format("{}: wanted two numbers, [LOW, HIGH]", to.key));
         // toml++ gives no double of a whole number that is none exactly.
-        const auto end = [](const toml::each& each) {
+        const auto end = [](const toml::node& each) {
             return each.is_integer() ? static_cast<double>(each.as_integer()->get()) : each.as_floating_point()->get();
         };
         to.low = end((*ends)[0]);
