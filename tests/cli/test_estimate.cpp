@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/told.h"
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"

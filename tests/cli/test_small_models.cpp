@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "embed/loaded_model.h"
-#include "engine/told.h"
+#include "engine/json.h"
 #include "tests/cli/run_keel.h"
 #include "tests/cli/small_run.h"
 #include "tests/support/catch.h"
