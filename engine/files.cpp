@@ -26,12 +26,19 @@ namespace {
     throw_system_error(fmt::format("[files] cannot {} {}", what, path.string()), code);
 }
 
+int open_folder(const std::filesystem::path& folder) {
+    return patiently([&] {
+        const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (opened < 0) fail("open folder", folder);
+        return opened;
+    });
+}
+
 /// Makes the entry of a rename durable. Filesystems that cannot synchronize a folder say EINVAL; they have no more to
 /// give.
 void synchronize_folder(const std::filesystem::path& file) {
     const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-    const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (descriptor.get() < 0) fail("open folder", folder);
+    const Descriptor descriptor(open_folder(folder));
     while (::fsync(descriptor.get()) != 0 && errno != EINVAL)
         if (errno != EINTR) fail("synchronize folder", folder);
 }
@@ -226,8 +233,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 
 void rename_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
     {
-        const Descriptor descriptor(::open(from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (descriptor.get() < 0) fail("open folder", from);
+        const Descriptor descriptor(open_folder(from));
         if (::syncfs(descriptor.get()) != 0) fail("synchronize", from);
     }
     if (::rename(from.c_str(), to.c_str()) != 0) fail("rename into place", to);
