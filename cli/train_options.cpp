@@ -97,10 +97,7 @@ void apply_given(TrainConfig& config, const CLI::App& app) {
     for (const std::string& file : app.get_option("--config")->results())
         apply_toml(config, read_toml(file).text, file);
     for (const std::string& assignment : app.get_option("--set")->results()) {
-        const std::size_t equals = assignment.find('=');
-        if (equals == std::string::npos)
-            throw UsageError(fmt::format("[config] --set: wanted KEY=VALUE, not '{}'", assignment));
-        apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), "--set");
+        apply_assignment(config, assignment, "--set");
     }
     apply_flags(config, app, train_options());
 }

@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 BARS = {"closed_share": 0.9, "alone_p99_ms": 2.0}
@@ -52,6 +53,13 @@ class Server:
             if line.startswith("process_resident_memory_bytes"):
                 return float(line.split()[1])
         return 0.0
+
+    def mean_ms(self, name, before):
+        """Of a histogram in seconds, since the metrics `before`."""
+        def figure(text, suffix):
+            return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name}_{suffix}{{"))
+        now = self.get("/metrics").decode()
+        return 1e3 * (figure(now, "sum") - figure(before, "sum")) / max(1.0, figure(now, "count") - figure(before, "count"))
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -91,14 +99,29 @@ def client(port, side, until, period, timeout_us, results):
     results.put(answers)
 
 
+def several_clients(count, first, *args):
+    """Clients as threads; of an open loop they begin one after the other, `first` seconds apart."""
+    threads = []
+    for i in range(count):
+        threads.append(threading.Thread(target=client, args=args))
+        threads[-1].start()
+        time.sleep(first)
+    for thread in threads:
+        thread.join()
+
+
 def ask(port, side, clients, seconds, rate=0.0, timeout_us=0):
-    """Returns (status, seconds) of each answer; `rate` requests a second of all clients together, 0: a closed loop."""
+    """Returns (status, seconds) of each answer. `rate` requests a second of all clients together, whatever the server answers as long as there are
+    clients enough; 0: a closed loop, each client a process."""
     results, until = multiprocessing.Queue(), time.monotonic() + seconds
     period = clients / rate if rate else 0.0
-    processes = [multiprocessing.Process(target=client, args=(port, side, until, period, timeout_us, results)) for _ in range(clients)]
+    groups = 4 if rate else clients
+    args = (port, side, until, period, timeout_us, results)
+    processes = [multiprocessing.Process(target=several_clients, args=(clients // groups, groups / rate if rate else 0.0, *args))
+                 for _ in range(groups)]
     for process in processes:
         process.start()
-    answers = [answer for _ in processes for answer in results.get()]
+    answers = [answer for _ in range(clients // groups * groups) for answer in results.get()]
     for process in processes:
         process.join()
     return answers
@@ -119,7 +142,7 @@ def make_model(keel, name, folder, int8):
         subprocess.run([keel, "data", "synth", str(data), "--count", "64", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     run = folder / name
     subprocess.run([keel, "train", "--model", name, "--data", f"phantom:{data}", "--out", str(run), "--epochs", "1", "--batch-size", "8",
-                    "--max-steps", "1", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+                    "--channels", "3", "--max-steps", "1", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     checkpoint = run / "checkpoints" / "best.safetensors"
     if not int8:
         return checkpoint
@@ -137,15 +160,19 @@ def measure(keel, checkpoint, side, seconds, folder):
     ask(server.port, side, 4, 1.0)  # warm
     closed = ask(server.port, side, 16, seconds)
     done = sum(1 for status, _ in closed if status == 200)
+    if done == 0:
+        raise SystemExit(f"none of {len(closed)} requests was answered with 200: {sorted({status for status, _ in closed})}")
     report["bench_16"], report["served"] = rate16, done / seconds
     report["closed_share"] = report["served"] / rate16
+    before = server.get("/metrics").decode()
     alone = [1e3 * took for status, took in ask(server.port, side, 1, seconds / 2) if status == 200]
+    report["alone_server_ms"] = server.mean_ms("keel_request_seconds", before) - server.mean_ms("keel_compute_seconds", before)
     report["alone_ms"], report["alone_p50_ms"] = alone_ms, percentile(alone, 0.5) - alone_ms
     report["alone_p99_ms"] = percentile(alone, 0.99) - alone_ms
     batch_seconds, memory = 16 / report["served"], server.memory()
     for share in (0.6, 1.5):
         timeout = 5 * batch_seconds
-        answers = ask(server.port, side, 32, seconds, share * report["served"], int(1e6 * timeout))
+        answers = ask(server.port, side, 64 if share < 1 else 256, seconds, share * report["served"], int(1e6 * timeout))
         taken = [took for status, took in answers if status == 200]
         report[f"open_{int(100 * share)}"] = {
             "requests": len(answers), "answered": len(taken), "refused": sum(1 for status, _ in answers if status == 429),

@@ -271,6 +271,13 @@ void apply_text(TrainConfig& config, const std::string& key, const std::string& 
     assign(config, option, value_of_text(option, text), origin);
 }
 
+void apply_assignment(TrainConfig& config, const std::string& assignment, const std::string& origin) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string::npos)
+        throw UsageError(fmt::format("[config] {}: wanted KEY=VALUE, not '{}'", origin, assignment));
+    apply_text(config, assignment.substr(0, equals), assignment.substr(equals + 1), origin);
+}
+
 void check_train_config(const TrainConfig& config) {
     for (const Row& option : train_options()) check_range(config, option);
     check_reading(config);

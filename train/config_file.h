@@ -24,6 +24,9 @@ void apply_toml(TrainConfig& config, std::string_view text, const std::string& o
 /// messages.
 void apply_text(TrainConfig& config, const std::string& key, const std::string& text, const std::string& origin);
 
+/// Does so of "KEY=VALUE". Throws UsageError, as all of these do, for what is none.
+void apply_assignment(TrainConfig& config, const std::string& assignment, const std::string& origin);
+
 /// Throws UsageError where a value is out of its range or values contradict each other.
 void check_train_config(const TrainConfig& config);
 

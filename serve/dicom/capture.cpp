@@ -14,7 +14,7 @@ namespace {
 
 using dicom::DataSetWriter;
 
-constexpr const char* kSeries = "heatmap";
+constexpr const char* kHeatmapSeries = "heatmap";
 constexpr int kLargest = 1024;  // pixels of the longer side: a map of some 14 x 14 values shows no more in others
 
 /// The image with sides of at most kLargest: means of squares of pixels.
@@ -61,7 +61,7 @@ AnswerObject make_capture(const AnswerParts& parts) {
         with_caption(overlay(reduced(to_8_bits(parts.findings.image)), parts.findings.heat->grid, ColorMap::inferno),
                      caption(parts));
     DataSetWriter object;
-    set_common(object, parts, kSecondaryCapture, kSeries, "OT", 9102);
+    set_common(object, parts, kSecondaryCapture, kHeatmapSeries, "OT", 9102);
     DataSetWriter origin = reference_to(source.sop_class, source.sop_instance);
     origin.sequence(0x0040A170, {code_item({"121322", "DCM", "Source image for image processing operation"})});
     object.text(0x00080008, "CS", "DERIVED\\SECONDARY")
@@ -91,7 +91,7 @@ AnswerObject make_capture(const AnswerParts& parts) {
         .u16(0x00280102, {7})
         .u16(0x00280103, {0})
         .bytes(0x7FE00010, "OB", shown.pixels);
-    return finished(object, parts, kSecondaryCapture, kSeries, "heatmap.dcm");
+    return finished(object, parts, kSecondaryCapture, kHeatmapSeries, "heatmap.dcm");
 }
 
 }  // namespace keel::dicom_node

@@ -12,7 +12,7 @@ namespace {
 
 using dicom::DataSetWriter;
 
-constexpr const char *kPresentationState = "1.2.840.10008.5.1.4.1.1.11.1", *kSeries = "marks", *kLayer = "KEEL";
+constexpr const char *kPresentationState = "1.2.840.10008.5.1.4.1.1.11.1", *kMarksSeries = "marks", *kLayer = "KEEL";
 
 /// The place, in pixels from 1 on: the smallest box around the cells whose heat is half of the highest or more and that
 /// hang together with the hottest one.
@@ -92,7 +92,7 @@ AnswerObject make_marks(const AnswerParts& parts) {
     const std::string text = fmt::format("{}\r\n{} {}\r\nKeel {}, {}", kNotice, dicom::element_text(finding.label, 64),
                                          percent_text(finding.probability), KEEL_VERSION, parts.model_text(64));
     DataSetWriter object;
-    set_common(object, parts, kPresentationState, kSeries, "PR", 9103);
+    set_common(object, parts, kPresentationState, kMarksSeries, "PR", 9103);
     const DataSetWriter annotation = DataSetWriter()
                                          .text(0x00700002, "CS", kLayer)
                                          .sequence(0x00700008, {text_object(text)})
@@ -112,7 +112,7 @@ AnswerObject make_marks(const AnswerParts& parts) {
         .text(0x00700083, "TM", parts.time)
         .text(0x00700084, "PN", "Keel^")
         .text(0x20500020, "CS", source.inverted ? "INVERSE" : "IDENTITY");
-    return finished(object, parts, kPresentationState, kSeries, "marks.dcm");
+    return finished(object, parts, kPresentationState, kMarksSeries, "marks.dcm");
 }
 
 }  // namespace keel::dicom_node

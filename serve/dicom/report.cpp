@@ -12,7 +12,7 @@ using dicom::DataSetWriter;
 using Items = std::vector<DataSetWriter>;
 
 constexpr const char* kComprehensiveSr = "1.2.840.10008.5.1.4.1.1.88.33";
-constexpr const char* kSeries = "report";
+constexpr const char* kReportSeries = "report";
 
 /// A content item (PS3.3, C.17.3) without its value.
 DataSetWriter content(const char* relation, const char* type, const Code& concept_name) {
@@ -51,15 +51,15 @@ DataSetWriter image(const char* relation, const Code& concept_name, const Source
 
 /// Who says it: template 1004, a device.
 void add_observer(Items& items, const AnswerParts& parts) {
-    constexpr const char* kContext = "HAS OBS CONTEXT";
-    items.push_back(code(kContext, {"121005", "DCM", "Observer Type"}, {"121007", "DCM", "Device"}));
-    items.push_back(uid(kContext, {"121012", "DCM", "Device Observer UID"},
+    constexpr const char* kObservationContext = "HAS OBS CONTEXT";
+    items.push_back(code(kObservationContext, {"121005", "DCM", "Observer Type"}, {"121007", "DCM", "Device"}));
+    items.push_back(uid(kObservationContext, {"121012", "DCM", "Device Observer UID"},
                         derived_uid("device\n" + parts.options.station + '\n' + parts.findings.model_key())));
-    items.push_back(text(kContext, {"121013", "DCM", "Device Observer Name"},
+    items.push_back(text(kObservationContext, {"121013", "DCM", "Device Observer Name"},
                          parts.options.station.empty() ? "Keel" : dicom::element_text(parts.options.station, 16)));
-    items.push_back(text(kContext, {"121014", "DCM", "Device Observer Manufacturer"}, "Keel"));
-    items.push_back(text(kContext, {"121015", "DCM", "Device Observer Model Name"}, "Keel " KEEL_VERSION));
-    items.push_back(text(kContext, {"121016", "DCM", "Device Observer Serial Number"},
+    items.push_back(text(kObservationContext, {"121014", "DCM", "Device Observer Manufacturer"}, "Keel"));
+    items.push_back(text(kObservationContext, {"121015", "DCM", "Device Observer Model Name"}, "Keel " KEEL_VERSION));
+    items.push_back(text(kObservationContext, {"121016", "DCM", "Device Observer Serial Number"},
                          dicom::element_text(parts.findings.identity, 64)));
 }
 
@@ -161,7 +161,7 @@ DataSetWriter evidence(const SourceImage& source) {
 
 AnswerObject make_report(const AnswerParts& parts) {
     DataSetWriter object = container(nullptr, {"126000", "DCM", "Imaging Measurement Report"}, root_items(parts));
-    set_common(object, parts, kComprehensiveSr, kSeries, "SR", 9101);
+    set_common(object, parts, kComprehensiveSr, kReportSeries, "SR", 9101);
     object.sequence(0x00081111, {})
         .sequence(0x0040A372, {})
         .sequence(0x0040A375, {evidence(parts.source)})
@@ -174,7 +174,7 @@ AnswerObject make_report(const AnswerParts& parts) {
                                    .text(0x00080102, "SH", kOwnScheme)
                                    .text(0x00080115, "ST", "Keel: labels of models, which define nothing")
                                    .text(0x00080116, "ST", "Keel")});
-    return finished(object, parts, kComprehensiveSr, kSeries, "report.dcm");
+    return finished(object, parts, kComprehensiveSr, kReportSeries, "report.dcm");
 }
 
 }  // namespace keel::dicom_node

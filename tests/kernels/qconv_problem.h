@@ -37,6 +37,18 @@ struct Case {
     bool onto_residual = false;  ///< dst is the residual
 };
 
+/// Draws what is done to results and how maps lie; draw(low, high) includes both ends.
+template <class DrawNumber>
+void draw_surroundings(Case& c, const DrawNumber& draw) {
+    c.residual = draw(0, 1) != 0;
+    c.floats = draw(0, 3) == 0;
+    c.padded_with_codes = draw(0, 1) != 0;
+    c.extremes = draw(0, 3) == 0;
+    c.src_gap = draw(0, 1) * draw(1, 9);
+    c.dst_gap = draw(0, 1) * draw(1, 9);
+    c.least = c.floats ? kNone : static_cast<float>(draw(0, 1) * draw(0, 255));
+}
+
 inline std::string text(const Case& c) {
     const auto number = [](auto value) { return std::to_string(value) + " "; };
     const Conv2dGeometry& g = c.g;

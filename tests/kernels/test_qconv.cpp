@@ -128,13 +128,7 @@ TEST_CASE("qconv: random geometries") {
         if (draw(0, 3) == 0 && g.kh <= 3 && g.kw <= 3) g.dilation_h = g.dilation_w = 2;
         g.groups = static_cast<int>(groups);
         Case c{g, static_cast<Read>(draw(0, 2))};
-        c.residual = draw(0, 1) != 0;
-        c.floats = draw(0, 3) == 0;
-        c.padded_with_codes = draw(0, 1) != 0;
-        c.extremes = draw(0, 4) == 0;
-        c.src_gap = draw(0, 1) * draw(1, 9);
-        c.dst_gap = draw(0, 1) * draw(1, 9);
-        c.least = c.floats ? kNone : static_cast<float>(draw(0, 1) * draw(0, 255));
+        draw_surroundings(c, draw);
         check(c, static_cast<std::uint64_t>(i));
     }
 }

@@ -97,13 +97,7 @@ TEST_CASE("qwinograd: random geometries") {
     for (int i = 0; i < 40; ++i) {
         Case c{map_of(draw(1, 3), draw(2, 20), draw(2, 20), draw(1, 80), draw(1, 80), static_cast<int>(draw(1, 2))),
                static_cast<Read>(draw(0, 2))};
-        c.residual = draw(0, 1) != 0;
-        c.floats = draw(0, 3) == 0;
-        c.padded_with_codes = draw(0, 1) != 0;
-        c.extremes = draw(0, 3) == 0;
-        c.src_gap = draw(0, 1) * draw(1, 9);
-        c.dst_gap = draw(0, 1) * draw(1, 9);
-        c.least = c.floats ? kNone : static_cast<float>(draw(0, 1) * draw(0, 255));
+        draw_surroundings(c, draw);
         check_winograd(c, static_cast<std::uint64_t>(i));
     }
 }

@@ -49,12 +49,6 @@ void forget_course(TrainConfig& config) {
     config.lr_scaling = usual.lr_scaling;
 }
 
-void set(TrainConfig& config, const std::string& entry) {
-    const std::size_t mark = entry.find('=');
-    if (mark == std::string::npos) throw UsageError(fmt::format("[options] --set: wanted KEY=VALUE, not '{}'", entry));
-    apply_text(config, entry.substr(0, mark), entry.substr(mark + 1), "--set");
-}
-
 /// Tells of epochs and of what a run has to say of itself.
 class Teller final : public TrainObserver {
 public:
@@ -106,7 +100,7 @@ TrainConfig training_of(const TrainingOptions& o, const ModelSpec& spec, const B
         config.epochs = o.distill_epochs;
     }
     if (body.making == Making::distilled) config.teacher = o.checkpoint;
-    for (const std::string& entry : o.set) set(config, entry);
+    for (const std::string& entry : o.set) apply_assignment(config, entry, "--set");
     config.model = body.model;
     config.data = o.data;
     config.out = out;

@@ -10,9 +10,9 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 
 constexpr std::size_t kHead = 6, kFixed = 68, kLongestUid = 64;
-constexpr std::uint8_t kApplication = 0x10, kContext = 0x20, kContextAnswer = 0x21, kAbstract = 0x30, kTransfer = 0x40,
-                       kUser = 0x50, kMaximum = 0x51, kClass = 0x52, kRole = 0x54, kVersion = 0x55, kExtended = 0x56,
-                       kIdentity = 0x58, kIdentityAnswer = 0x59;
+constexpr std::uint8_t kApplication = 0x10, kProposedContext = 0x20, kContextAnswer = 0x21, kAbstract = 0x30,
+                       kTransfer = 0x40, kUser = 0x50, kMaximum = 0x51, kImplementationClass = 0x52, kRole = 0x54,
+                       kVersion = 0x55, kExtended = 0x56, kIdentity = 0x58, kIdentityAnswer = 0x59;
 
 std::size_t u16(Bytes bytes, std::size_t at) { return std::size_t{bytes[at]} << 8 | bytes[at + 1]; }
 
@@ -58,7 +58,7 @@ bool is_user_part(std::uint8_t kind, Bytes body, int& identities) {
     switch (kind) {
         case kMaximum:
             return body.size() == 4;
-        case kClass:
+        case kImplementationClass:
         case kVersion:
             return body.size() <= kLongestUid;
         case kRole:
@@ -83,7 +83,7 @@ std::string request_fault(Bytes pdu) {
     const bool parts = are_parts(pdu.subspan(kHead + kFixed), [&](std::uint8_t kind, Bytes body) {
         bool good = kind != kContextAnswer;
         if (kind == kApplication) good = ++applications == 1 && body.size() <= kLongestUid;
-        if (kind == kContext) good = ++contexts <= 128 && is_context(body);
+        if (kind == kProposedContext) good = ++contexts <= 128 && is_context(body);
         if (kind == kUser)
             good = ++users == 1 &&
                    are_parts(body, [&](std::uint8_t user, Bytes part) { return is_user_part(user, part, identities); });
