@@ -68,7 +68,7 @@ struct DlpackView {
 };
 
 /// Throws UsageError for what no Tensor can be.
-DlpackView view_of(const DLTensor& tensor) {
+DlpackView view_of_dlpack(const DLTensor& tensor) {
     constexpr std::int64_t kMost = std::int64_t{1} << 46;  // bytes, of any tensor
     if (tensor.device.device_type != kDLCPU)
         refuse("memory of the CPU", "device type " + std::to_string(static_cast<int>(tensor.device.device_type)));
@@ -130,7 +130,7 @@ Tensor from_dlpack(DLManagedTensor* managed) {
     std::shared_ptr<DLManagedTensor> owner(managed, [](DLManagedTensor* gone) {
         if (gone->deleter != nullptr) gone->deleter(gone);
     });
-    const DlpackView view = view_of(managed->dl_tensor);
+    const DlpackView view = view_of_dlpack(managed->dl_tensor);
     return Tensor::borrow(view.memory, view.bytes, view.dims, view.type, view.ld, [owner]() mutable { owner.reset(); });
 }
 

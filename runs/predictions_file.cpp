@@ -10,12 +10,10 @@
 
 #include "data/formats/csv.h"
 #include "engine/text.h"
+#include "runs/prediction_columns.h"
 
 namespace keel {
 namespace {
-
-constexpr std::string_view kName = "Image Index", kProbability = "prob_", kTruth = "true_", kClass = "class",
-                           kPatient = "patient", kAttribute = "attr_";
 
 /// A field for a reader that goes by lines.
 std::string field(std::string text) {
@@ -40,25 +38,25 @@ Heading read_heading(const std::vector<std::string>& heading, const std::string&
             "[predictions] {}:1: {}, wanted 'Image Index', 'prob_LABEL', ..., and 'true_LABEL', ... or 'class'", file,
             what));
     };
-    if (heading[0] != kName) refuse(fmt::format("'{}' came first", excerpt(heading[0])));
+    if (heading[0] != kNameColumn) refuse(fmt::format("'{}' came first", excerpt(heading[0])));
     std::size_t at = 1, end = heading.size();
-    for (; at < heading.size() && heading[at].starts_with(kProbability); ++at)
-        stored.labels.push_back(heading[at].substr(kProbability.size()));
+    for (; at < heading.size() && heading[at].starts_with(kProbabilityPrefix); ++at)
+        stored.labels.push_back(heading[at].substr(kProbabilityPrefix.size()));
     Heading columns{.labels = stored.labels.size(), .fields = heading.size()};
     if (columns.labels == 0) refuse("there is no label");
-    for (; end > at && heading[end - 1].starts_with(kAttribute); --end) {
+    for (; end > at && heading[end - 1].starts_with(kAttributePrefix); --end) {
     }
     for (std::size_t i = end; i < heading.size(); ++i)
-        stored.predictions.attribute_names.push_back(heading[i].substr(kAttribute.size()));
-    columns.patient = end > at && heading[end - 1] == kPatient;
+        stored.predictions.attribute_names.push_back(heading[i].substr(kAttributePrefix.size()));
+    columns.patient = end > at && heading[end - 1] == kPatientColumn;
     if (columns.patient) --end;
     columns.truths = end - at;
-    if (columns.truths == 1 && heading[at] == kClass) return columns;
+    if (columns.truths == 1 && heading[at] == kClassColumn) return columns;
     stored.multi_label = true;
     if (columns.truths != columns.labels)
         refuse(fmt::format("{} labels and {} columns after them came", columns.labels, columns.truths));
     for (std::size_t k = 0; k < columns.labels; ++k)
-        if (heading[at + k] != std::string(kTruth) + stored.labels[k])
+        if (heading[at + k] != std::string(kTruthPrefix) + stored.labels[k])
             refuse(fmt::format("'{}' came", excerpt(heading[at + k])));
     return columns;
 }
@@ -118,20 +116,21 @@ std::vector<std::string> numbered(const std::vector<std::string>& patients) {
 std::string predictions_csv(const ModelSpec& spec, const Predictions& p, Columns columns) {
     const bool truth = columns == Columns::probabilities_and_truth;
     const std::size_t labels = spec.label_names.size();
-    std::string csv(kName);
+    std::string csv(kNameColumn);
     for (const std::string& label : spec.label_names)
-        csv += fmt::format(",{}", field(std::string(kProbability) + label));
+        csv += fmt::format(",{}", field(std::string(kProbabilityPrefix) + label));
     if (truth && spec.multi_label)
-        for (const std::string& label : spec.label_names) csv += fmt::format(",{}", field(std::string(kTruth) + label));
+        for (const std::string& label : spec.label_names)
+            csv += fmt::format(",{}", field(std::string(kTruthPrefix) + label));
     else if (truth)
-        csv += fmt::format(",{}", std::string(kClass));
+        csv += fmt::format(",{}", std::string(kClassColumn));
     const bool has_patients =
         std::ranges::any_of(p.patients, [](const std::string& patient) { return !patient.empty(); });
     const std::vector<std::string> patients = has_patients ? numbered(p.patients) : std::vector<std::string>();
-    if (has_patients) csv += fmt::format(",{}", kPatient);
+    if (has_patients) csv += fmt::format(",{}", kPatientColumn);
     const std::size_t attributes = p.attributes.empty() ? 0 : p.attribute_names.size();
     for (std::size_t k = 0; k < attributes; ++k)
-        csv += fmt::format(",{}", field(std::string(kAttribute) + p.attribute_names[k]));
+        csv += fmt::format(",{}", field(std::string(kAttributePrefix) + p.attribute_names[k]));
     csv += '\n';
     for (std::size_t i = 0; i < p.names.size(); ++i) {
         csv += field(p.names[i]);
@@ -150,7 +149,7 @@ std::string predictions_csv(const ModelSpec& spec, const Predictions& p, Columns
 bool holds_truth(const std::filesystem::path& path) {
     const std::vector<std::string> lines = read_lines(path.string());
     return !lines.empty() && std::ranges::any_of(split_fields(lines[0], ','), [](const std::string& title) {
-        return title == kClass || title.starts_with(kTruth);
+        return title == kClassColumn || title.starts_with(kTruthPrefix);
     });
 }
 

@@ -11,12 +11,11 @@
 #include "data/formats/csv.h"
 #include "engine/text.h"
 #include "kernels/error.h"
+#include "runs/prediction_columns.h"
 
 namespace keel {
 namespace {
 
-constexpr std::string_view kName = "Image Index", kProbability = "prob_", kTruth = "true_", kClass = "class",
-                           kPatient = "patient", kAttribute = "attr_";
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
@@ -44,7 +43,8 @@ std::string label_of(const std::string& title, std::span<const char* const> know
 
 /// Whether a heading that is no label may be left out; a mistake else.
 bool may_be_left_out(const std::string& title, const std::string& label, std::span<const char* const> known) {
-    if (title.empty() || title.starts_with(kTruth) || title == kClass || column_key(title) == "nofinding") return true;
+    if (title.empty() || title.starts_with(kTruthPrefix) || title == kClassColumn || column_key(title) == "nofinding")
+        return true;
     return label.size() > 80 || nearest(label, {known.begin(), known.end()}).empty();
 }
 
@@ -61,18 +61,19 @@ public:
         for (std::size_t at = 0; at < heading.size(); ++at) {
             const std::string& title = heading[at];
             if (read_title(title, at, table)) continue;
-            const std::string label = title.starts_with(kProbability) ? title.substr(kProbability.size()) : title;
+            const std::string label =
+                title.starts_with(kProbabilityPrefix) ? title.substr(kProbabilityPrefix.size()) : title;
             if (!may_be_left_out(title, label, known_)) refuse_label(label);
-            if (title.starts_with(kTruth) || title == kClass || title.empty()) continue;
+            if (title.starts_with(kTruthPrefix) || title == kClassColumn || title.empty()) continue;
             if (strange.empty()) strange = label;
             table.left_out.push_back(title);
         }
         if (columns_.name == kNone && !strange.empty()) refuse_label(strange);
-        if (columns_.name == kNone) refuse(where_, fmt::format("no column '{}'", kName));
+        if (columns_.name == kNone) refuse(where_, fmt::format("no column '{}'", kNameColumn));
         for (std::size_t i = 0; i < wanted_.size(); ++i)
             if (columns_.labels[i] == kNone)
                 refuse(where_, fmt::format("no column '{}{}' or '{}'; --only scores the labels that are there",
-                                           kProbability, wanted_[i], wanted_[i]));
+                                           kProbabilityPrefix, wanted_[i], wanted_[i]));
         return columns_;
     }
 
@@ -80,21 +81,21 @@ private:
     [[noreturn]] void refuse_label(const std::string& label) {
         refuse(where_, fmt::format("unknown label '{}'{}{}", excerpt(label),
                                    label.size() > 80 ? "" : suggestion(label, {known_.begin(), known_.end()}),
-                                   columns_.name == kNone ? fmt::format("; no column '{}'", kName) : ""));
+                                   columns_.name == kNone ? fmt::format("; no column '{}'", kNameColumn) : ""));
     }
 
     /// True if the heading is one of those that count, or of another known label.
     bool read_title(const std::string& title, std::size_t at, ScoreTable& table) {
-        if (column_key(title) == column_key(kName)) return place(columns_.name, at, title, where_), true;
-        if (title == kPatient) return place(columns_.patient, at, title, where_), true;
-        if (title.starts_with(kAttribute)) {
-            table.attribute_names.push_back(title.substr(kAttribute.size()));
+        if (column_key(title) == column_key(kNameColumn)) return place(columns_.name, at, title, where_), true;
+        if (title == kPatientColumn) return place(columns_.patient, at, title, where_), true;
+        if (title.starts_with(kAttributePrefix)) {
+            table.attribute_names.push_back(title.substr(kAttributePrefix.size()));
             columns_.attributes.push_back(at);
             return true;
         }
-        if (title.starts_with(kTruth)) return false;
+        if (title.starts_with(kTruthPrefix)) return false;
         const std::string label =
-            label_of(title.starts_with(kProbability) ? title.substr(kProbability.size()) : title, known_);
+            label_of(title.starts_with(kProbabilityPrefix) ? title.substr(kProbabilityPrefix.size()) : title, known_);
         if (label.empty()) return false;
         const auto place_of = std::ranges::find(wanted_, label);
         if (place_of != wanted_.end())

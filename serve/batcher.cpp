@@ -13,7 +13,7 @@ namespace keel::serve {
 namespace {
 
 constexpr double kForgetting = 0.3;  // how much the last batch weighs in what batches take
-constexpr Clock::duration kRound = std::chrono::milliseconds(500);
+constexpr Clock::duration kLongestWait = std::chrono::milliseconds(500);
 
 Clock::duration of_seconds(double seconds) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
@@ -262,7 +262,7 @@ void Batcher::compute_loop() {
         const std::optional<std::size_t> turn = next_turn(queues, wake);
         if (!turn) {
             if (images_ == 0) idle_.notify_all();
-            changed_.wait_until(lock, std::min(wake, Clock::now() + kRound));
+            changed_.wait_until(lock, std::min(wake, Clock::now() + kLongestWait));
             continue;
         }
         Queue& queue = *queues[*turn];

@@ -13,7 +13,7 @@
 namespace keel {
 namespace {
 
-constexpr const char* kHeader = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n";
+constexpr const char* kBoxesHeader = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n";
 
 struct BoxColumns {
     std::size_t image, label, box;
@@ -63,7 +63,7 @@ std::vector<LabelledBox> read_boxes(const std::string& path) {
 }
 
 std::string boxes_csv(const std::vector<LabelledBox>& boxes) {
-    std::string text = kHeader;
+    std::string text = kBoxesHeader;
     for (const LabelledBox& b : boxes)
         text += fmt::format("{},{},{},{},{},{},,,\n", b.image, b.label == "Infiltration" ? "Infiltrate" : b.label,
                             b.box.x, b.box.y, b.box.width, b.box.height);

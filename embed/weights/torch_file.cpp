@@ -14,7 +14,7 @@ namespace {
 using namespace torch;
 using Kind = PickleValue::Kind;
 
-constexpr int kDeepest = 64;  // modules in modules
+constexpr int kDeepestModule = 64;  // modules in modules
 /// Tensors may share a storage, and half precision becomes single: a file cannot ask for much more memory than it has.
 constexpr std::uint64_t kMostCopies = 64;
 
@@ -25,7 +25,7 @@ struct NamedView {
 
 /// What a dict, or a module with its parameters, buffers and modules, holds of tensors.
 void collect(const PickleValue& value, const std::string& prefix, std::vector<NamedView>& found, int depth = 0) {
-    if (depth > kDeepest) throw InputError("modules within modules without an end");
+    if (depth > kDeepestModule) throw InputError("modules within modules without an end");
     const auto tensors_of = [&](const PickleValue& dict) {
         for (const auto& [key, each] : dict.entries) {
             if (!key->is_text()) continue;

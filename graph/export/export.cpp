@@ -12,7 +12,7 @@
 namespace keel::graph {
 namespace {
 
-constexpr int kOldest = 13, kNewest = 21;
+constexpr int kOldestWritten = 13, kNewestWritten = 21;
 constexpr const char *kInput = "input", *kOutput = "output";
 
 /// The version of the format that an opset came with (docs/Versioning.md of ONNX).
@@ -74,8 +74,9 @@ std::string with_head(OnnxWriter& writer, const std::string& tensor, OnnxOptions
 }
 
 void check_options(const Graph& graph, const OnnxOptions& options) {
-    if (options.opset < kOldest || options.opset > kNewest)
-        throw UsageError(fmt::format("[export] opset {}, wanted {} to {}", options.opset, kOldest, kNewest));
+    if (options.opset < kOldestWritten || options.opset > kNewestWritten)
+        throw UsageError(
+            fmt::format("[export] opset {}, wanted {} to {}", options.opset, kOldestWritten, kNewestWritten));
     if (graph.map(graph.src).quantized || graph.map(graph.dst).quantized)
         throw UsageError("[export] a graph from or to quantized values");
 }

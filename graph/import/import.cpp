@@ -17,7 +17,7 @@
 namespace keel::graph {
 namespace {
 
-constexpr std::int64_t kOldest = 7, kNewest = 23;
+constexpr std::int64_t kOldestRead = 7, kNewestRead = 23;
 constexpr std::int64_t kMostElements = std::int64_t{1} << 32;
 
 Lower find_operator(const std::string& op) {
@@ -31,8 +31,8 @@ Lower find_operator(const std::string& op) {
 std::int64_t opset_of(const onnx::Model& model) {
     const auto found = model.opsets.find("");
     const std::int64_t opset = found == model.opsets.end() ? 0 : found->second;
-    if (opset < kOldest || opset > kNewest)
-        throw InputError(fmt::format("the model is of opset {}, wanted {} to {}", opset, kOldest, kNewest));
+    if (opset < kOldestRead || opset > kNewestRead)
+        throw InputError(fmt::format("the model is of opset {}, wanted {} to {}", opset, kOldestRead, kNewestRead));
     return opset;
 }
 
@@ -180,7 +180,7 @@ Value result_of(Builder& builder, Values& values, const std::string& output, Out
                      merged(factors_of(view->axes)) == merged({{map.c, 0, 1}});
     if (row && view->value.buffer != builder.src().buffer) return *whole;
     const onnx::Node copy{"output", "Flatten", "", {output}, {}, {}};
-    NodeScope scope(copy, kNewest, values, builder);
+    NodeScope scope(copy, kNewestRead, values, builder);
     return flattened(scope, *view, dims).value;
 }
 

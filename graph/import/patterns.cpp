@@ -10,7 +10,6 @@ namespace keel::graph {
 namespace {
 
 using onnx::Model;
-using onnx::Node;
 
 /// What an expression is to look like: an operator of others, a name that is the same wherever it stands ("x"), or a
 /// number.
@@ -75,7 +74,7 @@ public:
         for (std::size_t i = model_.nodes.size(); i-- > 0;)
             for (const Spelling& spelling : all)
                 if (!gone_[i] && rewrite(i, spelling)) break;
-        std::vector<Node> kept;
+        std::vector<onnx::Node> kept;
         for (std::size_t i = 0; i < model_.nodes.size(); ++i)
             if (!gone_[i]) kept.push_back(std::move(model_.nodes[i]));
         model_.nodes = std::move(kept);
@@ -98,8 +97,8 @@ private:
         for (const std::size_t i : match.inside)
             for (const std::string& output : model_.nodes[i].outputs)
                 if (read_inside[output] != readers_[output]) return false;
-        Node& node = model_.nodes[root];
-        Node become{node.name, spelling.becomes, "", {}, node.outputs, {}};
+        onnx::Node& node = model_.nodes[root];
+        onnx::Node become{node.name, spelling.becomes, "", {}, node.outputs, {}};
         for (const char* name : spelling.inputs) become.inputs.push_back(match.names[name]);
         if (become.op == "LayerNormalization") {
             const auto eps = number(match.names["eps"]);
@@ -113,7 +112,7 @@ private:
     }
 
     bool matches(std::size_t at, const Pattern& pattern, Match& match) {
-        const Node& node = model_.nodes[at];
+        const onnx::Node& node = model_.nodes[at];
         if (gone_[at] || node.op != pattern.op || !node.domain.empty() || node.outputs.size() != 1) return false;
         for (const auto& [key, wanted] : pattern.attributes)
             if (const auto has = attribute(node, key); !has || !near(*has, wanted)) return false;
@@ -168,7 +167,7 @@ private:
     }
 
     /// A number of a node: one attribute, or for axes a list of one, or the input that newer opsets have in its place.
-    std::optional<double> attribute(const Node& node, const std::string& key) const {
+    std::optional<double> attribute(const onnx::Node& node, const std::string& key) const {
         const auto found = node.attributes.find(key);
         if (found == node.attributes.end()) {
             if (key == "axes" && node.inputs.size() == 2) return number(node.inputs[1]);

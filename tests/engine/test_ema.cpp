@@ -11,7 +11,7 @@ using namespace keel;
 
 namespace {
 
-const kernels::Conv2dGeometry kGeometry{1, 5, 8, 8, 7, 3, 3};
+const kernels::Conv2dGeometry kSmoothedGeometry{1, 5, 8, 8, 7, 3, 3};
 
 Tensor ramp(float scale) {
     const Tensor tensor = Tensor::empty({7, 5, 3, 3});
@@ -32,7 +32,7 @@ TEST_CASE("ema: follows its formula, also when the parameter becomes blocked") {
     std::vector<double> wanted(315);
     for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = static_cast<double>(i + 1);
     for (int step = 0; step < 40; ++step) {
-        if (step == 3) w.set_layout(kernels::preferred_layout(kGeometry, true));
+        if (step == 3) w.set_layout(kernels::preferred_layout(kSmoothedGeometry, true));
         w.assign(ramp(static_cast<float>(step + 2)));
         ema.update(step);
         const double decay = std::min(0.75, (1.0 + step) / (10.0 + step));
@@ -55,7 +55,7 @@ TEST_CASE("ema: swapped in for a while, then everything is as before") {
     {
         const EmaScope scope(&ema);
         CHECK(values(w) == values(ramp(1)));
-        w.set_layout(kernels::preferred_layout(kGeometry, false));  // as a forward pass in between does
+        w.set_layout(kernels::preferred_layout(kSmoothedGeometry, false));  // as a forward pass in between does
         CHECK_THROWS_AS(ema.update(0), UsageError);
         CHECK_THROWS_AS(ema.state(), UsageError);
         CHECK_THROWS_AS(ema.load_state({}), UsageError);

@@ -14,7 +14,7 @@ using namespace keel;
 namespace {
 
 /// Knuth's MMIX generator, its upper 31 bits; make_score_golden.py has the same.
-struct Draws {
+struct CurveDraws {
     std::uint64_t state;
     std::uint64_t below(std::uint64_t n) {
         state = state * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -28,7 +28,7 @@ struct Set {
 };
 
 Set random_set(std::uint64_t seed, std::size_t samples, std::uint64_t levels, std::uint64_t positives_per_mille) {
-    Draws draws{seed};
+    CurveDraws draws{seed};
     Set set;
     for (std::size_t i = 0; i < samples; ++i) {
         set.scores.push_back(static_cast<double>(draws.below(levels)) / static_cast<double>(levels));
