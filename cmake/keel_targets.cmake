@@ -31,11 +31,11 @@ endif()
 set(keel_common_headers <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
   <vector>)
 
-# A target's files are compiled sixteen at a time: most of what one takes is reading the same headers and making the same templates.
+# A target's files are compiled many at a time: most of what one takes is reading the same headers and making the same templates.
 # So names in unnamed namespaces must differ within a folder. The preset `dev` compiles each file by itself.
 function(keel_compile_together target)
   if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 32)
   endif()
 endfunction()
 
