@@ -7,6 +7,7 @@
 #include "engine/autograd.h"
 #include "models/random_training.h"
 #include "tests/models/golden/draws.h"
+#include "tests/models/narrow.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 
@@ -155,7 +156,7 @@ TEST_CASE("Grad-CAM's weights are what a bias behind the layer sees: VGG's convo
     const Tensor images = random_images(1, 32, 3, 0);
     for (const std::string layer : {"features.28", "features.19", "features.2"}) {
         CAPTURE(layer);
-        LoadedModel model = model_of("vgg16", {.classes = 4}, 32);
+        LoadedModel model = model_of("vgg16", narrow("vgg16", {.classes = 4}), 32);
         const Observed seen = differentiate(model, layer, images, 1);
         // d logit / d bias[c] is the sum of d logit / d A over the pixels.
         const Tensor grad = state_of(*model.module, layer + ".bias").grad();
@@ -189,7 +190,7 @@ TEST_CASE("Grad-CAM's weights are what the norm behind a dense block sees", "[cl
 }
 
 TEST_CASE("VGG is explained by Grad-CAM on its last feature map", "[class_activation]") {
-    const ClassActivation activation(model_of("vgg16_bn", {.classes = 2, .channels = 1}, 64));
+    const ClassActivation activation(model_of("vgg16_bn", narrow("vgg16_bn", {.classes = 2, .channels = 1}), 64));
     CHECK(activation.uses_gradients());
     CHECK(activation.layer() == "features");
     CHECK(activation.maps(random_images(3, 64, 1, 0), std::vector<std::int64_t>{0, 1}).dims() == Dims{3, 2, 2, 2});

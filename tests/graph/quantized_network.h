@@ -12,6 +12,7 @@
 #include "graph/quantize/quantize.h"
 #include "models/random_training.h"
 #include "tests/models/golden/draws.h"
+#include "tests/models/narrow.h"
 
 namespace keel::test {
 
@@ -22,11 +23,14 @@ inline std::map<std::string, std::string> metadata_of(const ModelSpec& spec,
     return notes;
 }
 
-/// A model with weights and statistics like a trained one's, and images.
+/// A model with weights and statistics like a trained one's, and images; a VGG is a narrow one.
 struct Network {
+    static ModelOptions options_of(const std::string& name, const ModelOptions& options) {
+        return name.starts_with("vgg") ? narrow(name, options) : options;
+    }
     Network(const std::string& name, std::int64_t image_size, bool small_stem = false)
         : spec{.name = name,
-               .options = {.classes = 5, .small_stem = small_stem},
+               .options = options_of(name, {.classes = 5, .small_stem = small_stem}),
                .image_size = image_size,
                .mean = {0.5F},
                .std = {0.25F},

@@ -13,6 +13,7 @@
 #include "kernels/error.h"
 #include "kernels/random.h"
 #include "models/summary.h"
+#include "tests/models/narrow.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "tests/support/gradcheck.h"
@@ -26,10 +27,12 @@ using namespace keel::test;
 
 namespace {
 
-/// A model for grey images of 32 pixels whose batch norms have statistics and scales of their own.
+/// A model for grey images of 32 pixels whose batch norms have statistics and scales of their own; a narrow one but for
+/// resnet20, which is.
 LoadedModel drawn_model(const std::string& name, std::uint64_t seed = 1, bool multi_label = false) {
     LoadedModel model{{.name = name, .options = {.classes = 2, .channels = 1, .small_stem = true}, .image_size = 32},
                       nullptr};
+    if (name != "resnet20") model.spec.options = narrow(name, model.spec.options);
     model.spec.multi_label = multi_label;
     model.spec.label_names = {"dark", "bright"};
     default_normalization(model.spec);
