@@ -13,7 +13,7 @@
 #include "distributed/collectives/self_test.h"
 #include "distributed/gather.h"
 #include "distributed/mpi/mpi_communicator.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 
 using namespace keel;
 

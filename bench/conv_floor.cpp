@@ -11,7 +11,7 @@
 
 #include "bench/model_shapes.h"
 #include "bench/seconds_of.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "kernels/cpu.h"
 #include "kernels/onednn/compat.h"
 #include "kernels/onednn/library.h"

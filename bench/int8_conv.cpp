@@ -12,7 +12,7 @@
 
 #include "bench/model_shapes.h"
 #include "bench/seconds_of.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
 #include "kernels/onednn/compat.h"

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <vector>
 
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "engine/tensor.h"
 #include "kernels/cpu.h"
 #include "kernels/random.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "distributed/collectives/bucket_plan.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "models/random_training.h"
 
 namespace keel {

@@ -7,7 +7,7 @@
 #include "distributed/collectives/self_test.h"
 #include "embed/loaded_model.h"
 #include "embed/predictor.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "graph/build/trace.h"
 #include "graph/quantize/quantize.h"
 #include "kernels/parallel.h"
@@ -130,10 +130,12 @@ StepSpeed speed_of(const StepTiming& timing, std::int64_t batch, World& world) {
     StepSpeed all{};
     for (const StepSpeed& rank :
          world.gather(StepSpeed{static_cast<double>(batch) / step, step, *std::ranges::min_element(timing.seconds),
-                                middle(timing.exposed), middle(timing.sums), middle(timing.processor), timing.stolen}))
+                                quantile(timing.seconds, 0.99), middle(timing.exposed), middle(timing.sums),
+                                middle(timing.processor), timing.stolen}))
         all = {all.images_per_second + rank.images_per_second,
                std::max(all.median, rank.median),
                std::max(all.least, rank.least),
+               std::max(all.late, rank.late),
                std::max(all.exposed, rank.exposed),
                std::max(all.sums, rank.sums),
                std::max(all.processor, rank.processor),

@@ -53,12 +53,14 @@ StepTiming time_steps(const StepTimingOptions& options, World& world);
 
 /// Seconds, and images a second.
 struct StepSpeed {
-    double images_per_second, median, least, exposed, sums, processor;
+    double images_per_second, median, least;
+    double late;  ///< the time that 99 of 100 steps stay within
+    double exposed, sums, processor;
     double stolen = -1;  ///< StepTiming::stolen
 };
 
-/// Returns the medians and least times of all ranks: images a second are the sum of what each does, the times those of
-/// the slowest. All ranks call it together.
+/// Returns the medians, least and late times of all ranks: images a second are the sum of what each does, the times
+/// those of the slowest. All ranks call it together.
 StepSpeed speed_of(const StepTiming& timing, std::int64_t batch, World& world);
 
 }  // namespace keel

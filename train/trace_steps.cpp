@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/json.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "kernels/error.h"
 
 namespace keel {

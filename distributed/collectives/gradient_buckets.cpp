@@ -7,7 +7,7 @@
 
 #include "distributed/collectives/self_test.h"
 #include "engine/hash.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "kernels/error.h"
 #include "kernels/profile.h"
 

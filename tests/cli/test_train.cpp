@@ -183,12 +183,13 @@ TEST_CASE("A bench line holds the contract's fields", "[bench]") {
     const json line = keel::parse_json(result.out);
     for (const char* key :
          {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second", "step_ms_median",
-          "step_ms_min", "peak_rss_mb", "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
+          "step_ms_min", "step_ms_p99", "peak_rss_mb", "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
         INFO(key);
         CHECK(line.contains(key));
     }
     CHECK(line.at("images_per_second").get<double>() > 0);
     CHECK(line.at("step_ms_min").get<double>() <= line.at("step_ms_median").get<double>());
+    CHECK(line.at("step_ms_median").get<double>() <= line.at("step_ms_p99").get<double>());
 }
 
 TEST_CASE("bench --profile shows where the time goes, and --trace writes it", "[bench]") {

@@ -8,10 +8,16 @@ using keel::test::contains;
 
 TEST_CASE("Timed steps are told in a line, sums over ranks where there are several", "[step_timing]") {
     const StepTimingOptions options{.model = "resnet20", .mode = "train", .batch = 4, .image_size = 32, .steps = 3};
-    const StepSpeed speed{
-        .images_per_second = 200, .median = 0.02, .least = 0.015, .exposed = 0.001, .sums = 0.004, .processor = 0.003};
+    const StepSpeed speed{.images_per_second = 200,
+                          .median = 0.02,
+                          .least = 0.015,
+                          .late = 0.03,
+                          .exposed = 0.001,
+                          .sums = 0.004,
+                          .processor = 0.003};
     const Json one = timing_json(options, speed, 1);
     CHECK((one.at("step_ms_median") == 20 && one.at("step_ms_min") == 15 && one.at("images_per_second") == 200));
+    CHECK(one.at("step_ms_p99") == 30);
     CHECK((one.at("peak_rss_mb") > 1 && !one.contains("sums_ms")));
     CHECK_THAT(timing_text(options, one),
                contains("resnet20 train batch 4 at 32: 200.00 img/s, step 20.0 ms (median of 3, "

@@ -11,7 +11,7 @@
 
 #include "distributed/processes/child.h"
 #include "engine/json.h"
-#include "engine/median.h"
+#include "engine/quantile.h"
 #include "engine/text.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
