@@ -108,7 +108,7 @@ std::vector<HostileRequest> hostile_requests() {
         {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"},
         {"a field without a colon", "GET / HTTP/1.1\r\nHost a\r\n\r\n", "400"},
         {"a field with a space before its colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "400"},
-        {"a zero in a field", std::string("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 36), "400"},
+        {"a zero in a field", std::string("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 33), "400"},
         {"a long line", "GET /" + std::string(10'000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", "431"},
         {"a long field", "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(10'000, 'a') + "\r\n\r\n", "431"},
         {"many fields", "GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n", "431"},
