@@ -1,12 +1,12 @@
 # keel::keel, what other programs link: one archive of all folders that need no MPI, the public headers (cmake/public_headers.txt),
 # and the files by which CMake and pkg-config find them and what the archive needs. keel::distributed is a second archive, of
-# distributed/mpi/, where MPI was found.
+# distributed/mpi/, where MPI was found, and keel::tune a third one, of runs/ and tune/.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(public_include ${PROJECT_BINARY_DIR}/include)
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS kernels/*.h engine/*.h graph/*.h models/*.h data/*.h distributed/*.h embed/*.h
-  train/*.h)
+  train/*.h runs/*.h tune/*.h)
 add_custom_command(OUTPUT public_headers.stamp
   COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DDESTINATION=${public_include}
     -P ${PROJECT_SOURCE_DIR}/cmake/public_headers.cmake
@@ -52,6 +52,18 @@ if(MPI_C_FOUND)
   target_link_libraries(keel_distributed_archive INTERFACE keel_archive $<LINK_ONLY:keel::mpi>)
 endif()
 
+# Of runs/ not what a run's directory and its log are of (CMakeLists.txt says it, too): it alone wants spdlog.
+set(of_directories "/runs/(log_file|run_directory|run_end|run_recorder|step_trace|report/comparison|report/report)\\.cpp")
+add_library(keel_tune_archive STATIC "$<FILTER:$<TARGET_OBJECTS:keel_runs>,EXCLUDE,${of_directories}>"
+  $<TARGET_OBJECTS:keel_tune>)
+add_library(keel::tune ALIAS keel_tune_archive)
+set_target_properties(keel_tune_archive PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME keel_tune EXPORT_NAME tune
+  ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/package)
+target_link_libraries(keel_tune_archive INTERFACE keel_archive)
+if(NOT KEEL_CLI AND NOT KEEL_INSTALL)  # a project that contains this one builds them where it links them
+  set_target_properties(keel_runs keel_tune keel_tune_archive PROPERTIES EXCLUDE_FROM_ALL ON)
+endif()
+
 if(NOT KEEL_INSTALL)
   return()
 endif()
@@ -80,13 +92,16 @@ file(RELATIVE_PATH pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_package_config_file(cmake/keelConfig.cmake.in keelConfig.cmake INSTALL_DESTINATION ${package})
 write_basic_package_version_file(keelConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 configure_file(cmake/keel.pc.in keel.pc @ONLY)
+configure_file(cmake/keel-tune.pc.in keel-tune.pc @ONLY)
 
 install(TARGETS keel_archive EXPORT keelTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${public_include}/keel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} REGEX "/distributed/mpi$" EXCLUDE)
 install(EXPORT keelTargets NAMESPACE keel:: DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/keelConfig.cmake ${PROJECT_BINARY_DIR}/keelConfigVersion.cmake cmake/Findisal.cmake
   cmake/FindWebP.cmake cmake/FindxxHash.cmake cmake/Finddicom_codecs.cmake cmake/Findre2.cmake DESTINATION ${package})
-install(FILES ${PROJECT_BINARY_DIR}/keel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(TARGETS keel_tune_archive EXPORT keelTuneTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT keelTuneTargets NAMESPACE keel:: DESTINATION ${package})
+install(FILES ${PROJECT_BINARY_DIR}/keel.pc ${PROJECT_BINARY_DIR}/keel-tune.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 if(MPI_C_FOUND)

@@ -1,7 +1,7 @@
 # cmake -DSOURCE=DIR -DDESTINATION=DIR -P public_headers.cmake
 # Copies the headers of cmake/public_headers.txt, and all that these include, to DESTINATION/keel/, where they include one another
 # as "keel/embed/predictor.h": the folders' own names (data, engine, models) are too common for other programs' include paths.
-# Writes keel.hpp, which includes those of the list that need no MPI.
+# Writes keel.hpp, which includes those of the list that are of no component.
 cmake_minimum_required(VERSION 3.25)
 
 file(STRINGS ${SOURCE}/cmake/public_headers.txt listed REGEX "^[^#]")
@@ -37,10 +37,10 @@ foreach(header IN LISTS public)
   string(REPLACE "#include \"" "#include \"keel/" text "${text}")
   put(${DESTINATION}/keel/${header} "${text}")
 endforeach()
-list(FILTER listed EXCLUDE REGEX "^distributed/mpi/")
+list(FILTER listed EXCLUDE REGEX "^(distributed/mpi|tune)/")
 list(TRANSFORM listed REPLACE "(.+)" "#include \"keel/\\1\"\n" OUTPUT_VARIABLE lines)
 list(JOIN lines "" lines)
-put(${DESTINATION}/keel/keel.hpp "// All of Keel's public headers but those of the component distributed.\n#pragma once\n\n${lines}")
+put(${DESTINATION}/keel/keel.hpp "// All of Keel's public headers but those of the components.\n#pragma once\n\n${lines}")
 file(READ ${SOURCE}/embed/keel.h text)
 put(${DESTINATION}/keel/keel.h "${text}")
 

@@ -21,25 +21,6 @@ namespace keel {
 namespace fs = std::filesystem;
 namespace {
 
-/// The files of a run, relative to its folder.
-const std::vector<fs::path>& run_files() {
-    static const std::vector<fs::path> files{"config.toml",
-                                             "machine.json",
-                                             "data.json",
-                                             "metrics.csv",
-                                             "metrics.jsonl",
-                                             "val_predictions.csv",
-                                             "divergence.jsonl",
-                                             "trace.json",
-                                             "spent.json",
-                                             "report.html",
-                                             "log.txt",
-                                             "checkpoints/last.safetensors",
-                                             "checkpoints/previous.safetensors",
-                                             "checkpoints/best.safetensors"};
-    return files;
-}
-
 std::shared_ptr<spdlog::logger> open_log(const fs::path& file, bool quiet) {
     auto to_stderr = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     // On a terminal a progress bar may stand in the line: it is cleared first.
@@ -69,10 +50,6 @@ std::string line_of(const Json& row) { return valid_json_text(row) + "\n"; }
 std::string document(const Json& json) { return valid_json_text(json, 2) + "\n"; }
 
 }  // namespace
-
-bool holds_run(const fs::path& path) {
-    return std::ranges::any_of(run_files(), [&](const fs::path& file) { return is_taken(path / file); });
-}
 
 void require_allowed(const fs::path& path, ExistingRun existing) {
     if (existing == ExistingRun::refuse && holds_run(path))

@@ -13,6 +13,7 @@
 #include "engine/json.h"
 #include "runs/event_file.h"
 #include "runs/growing_file.h"
+#include "runs/run_files.h"
 #include "runs/run_lease.h"
 #include "train/checkpoints.h"
 
@@ -104,9 +105,6 @@ private:
     std::unique_ptr<RunLease> lease_;
     bool writes_ = true;
 };
-
-/// True if `path` holds files of a run.
-bool holds_run(const std::filesystem::path& path);
 
 /// Throws the UsageError of RunDirectory(path, existing, ...) where a run is in the folder already; makes nothing.
 void require_allowed(const std::filesystem::path& path, ExistingRun existing);

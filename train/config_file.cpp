@@ -30,8 +30,10 @@ constexpr std::string_view kResolvedHead = "# The resolved configuration of a ke
 /// The key of a table that stands for a text that is not UTF-8, as paths may be, which TOML's texts are.
 constexpr std::string_view kBytes = "bytes";
 
-/// A value as its source gave it, before it meets the member that it is for. A list is one of numbers.
-using Numbers = std::vector<double>;
+/// A value as its source gave it, before it meets the member that it is for. A list is one of numbers; a whole one
+/// stays whole, of which a double would lose digits.
+using Number = std::variant<std::int64_t, double>;
+using Numbers = std::vector<Number>;
 using Value = std::variant<bool, std::int64_t, double, std::string, Numbers>;
 
 template <class T>
@@ -59,7 +61,12 @@ std::string text_of(const Value& value) {
     return std::visit(
         [](const auto& v) {
             using V = std::decay_t<decltype(v)>;
-            if constexpr (std::is_same_v<V, Numbers>) return fmt::format("[{}]", fmt::join(v, ", "));
+            if constexpr (std::is_same_v<V, Numbers>) {
+                std::vector<std::string> texts;
+                for (const Number& number : v)
+                    texts.push_back(std::visit([](auto each) { return fmt::format("{}", each); }, number));
+                return fmt::format("[{}]", fmt::join(texts, ", "));
+            }
             if constexpr (std::is_same_v<V, std::string>) return fmt::format("'{}'", v);
             if constexpr (!std::is_same_v<V, Numbers> && !std::is_same_v<V, std::string>) return fmt::format("{}", v);
         },
@@ -81,8 +88,8 @@ bool put_number(T& to, std::int64_t number, const Row& option) {
 template <class T>
 bool put_number(T& to, double number, const Row& option) {
     if constexpr (std::is_integral_v<T>) {
-        // 2^53: from there on a double no longer tells neighbouring whole numbers apart.
-        if (number != std::floor(number) || std::abs(number) > 0x1p53) return false;
+        // 2^53: from there on a double no longer tells neighbouring whole numbers apart; 2^53 + 1 is read as it.
+        if (number != std::floor(number) || std::abs(number) >= 0x1p53) return false;
         return put_number(to, static_cast<std::int64_t>(number), option);
     } else {
         const NumberRange* range = std::get_if<NumberRange>(&option.allowed);
@@ -113,11 +120,13 @@ bool put(T& to, const Value& value, const Row& option) {
         } else {
             Numbers numbers;
             if (const auto* several = std::get_if<Numbers>(&value)) numbers = *several;
-            if (const auto* whole = std::get_if<std::int64_t>(&value)) numbers = {static_cast<double>(*whole)};
-            if (const auto* real = std::get_if<double>(&value)) numbers = {*real};
+            if (const auto* whole = std::get_if<std::int64_t>(&value)) numbers.emplace_back(*whole);
+            if (const auto* real = std::get_if<double>(&value)) numbers.emplace_back(*real);
             if (std::holds_alternative<bool>(value)) return false;
-            for (const double number : numbers)
-                if (!put_number(list.emplace_back(), number, option)) return false;
+            for (const Number& number : numbers) {
+                auto& to_fill = list.emplace_back();
+                if (!std::visit([&](auto each) { return put_number(to_fill, each, option); }, number)) return false;
+            }
         }
         to = std::move(list);
         return true;
@@ -172,8 +181,10 @@ Value value_of_text(const Row& option, const std::string& text) {
     for (std::string part; std::getline(parts, part, ',');) {
         const Value number = number_or_text(part);
         if (std::holds_alternative<std::string>(number)) return text;
-        numbers.push_back(std::holds_alternative<double>(number) ? std::get<double>(number)
-                                                                 : static_cast<double>(std::get<std::int64_t>(number)));
+        if (const auto* whole = std::get_if<std::int64_t>(&number))
+            numbers.emplace_back(*whole);
+        else
+            numbers.emplace_back(std::get<double>(number));
     }
     return numbers;
 }
@@ -189,9 +200,10 @@ Value value_of_node(const toml::node& node) {
         Numbers numbers;
         for (const toml::node& item : *list) {
             if (!item.is_number()) return std::string("a list with other things than numbers");
-            // toml++ gives no double of a whole number that is none exactly.
-            numbers.push_back(item.is_integer() ? static_cast<double>(item.as_integer()->get())
-                                                : item.as_floating_point()->get());
+            if (const auto* whole = item.as_integer())
+                numbers.emplace_back(whole->get());
+            else
+                numbers.emplace_back(item.as_floating_point()->get());
         }
         return numbers;
     }

@@ -145,12 +145,14 @@ Distillation::Distillation(const TrainConfig& config, const Dataset& dataset, co
     }
     const std::int64_t views = config.flip ? 2 : 1, samples = dataset.size(Split::train),
                        width = teachers_.form().width();
-    if (const std::int64_t bytes = samples * views * width * std::int64_t{sizeof(float)}; bytes > kMostKept) {
+    const std::int64_t bytes = samples * views * width * std::int64_t{sizeof(float)};
+    if (bytes > kMostKept) {
         notes_.push_back(fmt::format("teachers are asked in every step: their answers would be {:.1f} GB",
                                      static_cast<double>(bytes) / 1e9));
         return;
     }
     views_ = views;
+    kept_bytes_ = bytes;
 }
 
 Distillation::~Distillation() = default;
@@ -215,6 +217,7 @@ bool Distillation::ask(const Dataset& dataset, Slice samples, const Asking& aski
                 std::copy_n(answers.rows.begin() + static_cast<std::ptrdiff_t>(i) * width, width,
                             cache_->row(batch.indices[i], view).begin());
         }
+        if (asking.on_batch) asking.on_batch(std::ssize(batch.indices));
     }
     return true;
 }
@@ -242,8 +245,8 @@ bool Distillation::ask_chunk(World& world, const Dataset& dataset, Slice chunk, 
     return true;
 }
 
-bool Distillation::prepare(World& world, const Dataset& dataset, const Asking& asking) {
-    if (views_ == 0) return true;
+std::filesystem::path Distillation::open_cache(World& world, const Dataset& dataset,
+                                               const std::function<void(const std::string&)>& remark) {
     const std::int64_t samples = dataset.size(Split::train), width = teachers_.form().width();
     // One rank looks at the images' files, which a thousand at once would be a load for.
     const std::string images = world.is_root() ? hash_of_images(dataset, Split::train) : "";
@@ -252,14 +255,58 @@ bool Distillation::prepare(World& world, const Dataset& dataset, const Asking& a
                    samples, views_, width);
     const std::filesystem::path folder = config_.teacher_cache.empty() ? config_.out : config_.teacher_cache;
     const std::filesystem::path file = folder.empty() ? folder : cache_->file_in(folder);
+    remark(world.is_root() && !file.empty() ? cache_->load(file) : "");
+    return file;
+}
+
+TeacherTime Distillation::rehearse(World& world, const Dataset& dataset, double seconds) {
+    if (views_ == 0) return {};
+    rehearsed_ = true;
+    const auto seconds_since = [](SaveClock::time_point start) {
+        return std::chrono::duration<double>(SaveClock::now() - start).count();
+    };
+    const auto opened_at = SaveClock::now();
+    open_cache(world, dataset, [](const std::string&) {});
+    TeacherTime time{.views = views_};
+    const std::int64_t samples = cache_->samples();
+    for (std::int64_t i = 0; world.is_root() && i < samples; ++i) time.images += cache_->were_asked(i, i + 1) ? 0 : 1;
+    time.images = std::stoll(world.broadcast(std::to_string(time.images)));
+    time.begin = seconds_since(opened_at);
+    if (time.images > 0) {
+        // The first batch chooses kernels.
+        auto began = SaveClock::now();
+        double took = 0;
+        std::int64_t asked = 0, batches = 0;
+        const Asking asking{.stop = [&] { return batches > 1 && took >= seconds; },
+                            .on_batch =
+                                [&](std::int64_t images) {
+                                    took = seconds_since(began);
+                                    if (++batches == 1)
+                                        began = SaveClock::now();
+                                    else
+                                        asked += images;
+                                }};
+        ask(dataset, slice_of(samples, world.rank(), world.size()), asking);
+        const std::vector<double> ranks =
+            world.gather(asked > 0 ? took / static_cast<double>(asked) : took / kAskedAtOnce);
+        time.an_image = *std::ranges::max_element(ranks);
+    }
+    for (std::int64_t i = 0; i < samples; ++i)
+        if (!cache_->has(i)) std::ranges::fill(cache_->of_samples(i, i + 1), 0.0F);
+    return time;
+}
+
+bool Distillation::prepare(World& world, const Dataset& dataset, const Asking& asking) {
+    if (views_ == 0 || rehearsed_) return true;
+    const std::int64_t samples = dataset.size(Split::train);
     const auto remark = [&](const std::string& text) {
         if (const std::string said = world.broadcast(text); asking.remark && !said.empty()) asking.remark(said);
     };
-    remark(world.is_root() && !file.empty() ? cache_->load(file) : "");
+    const std::filesystem::path file = open_cache(world, dataset, remark);
     const auto save = [&]() -> std::string {
         if (!world.is_root() || file.empty()) return "";
         try {
-            make_folders(folder);
+            make_folders(file.parent_path());
             cache_->save(file);
         } catch (const IoError& error) {
             return fmt::format("answers of teachers are not kept: {}", error.what());

@@ -9,6 +9,7 @@
 //     const TrainResult result = Trainer(config).run();
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +31,14 @@ namespace keel {
 /// Returns why answers of teachers cannot be kept from epoch to epoch, for people: augmentations that show a sample in
 /// another way each time. Empty: they can, of two views where images are mirrored.
 std::string why_not_kept(const TrainConfig& config);
+
+/// What Distillation::prepare() would take.
+struct TeacherTime {
+    std::int64_t images = 0;  ///< that it would ask about; 0: none, as none are kept or all answers are there already
+    std::int64_t views = 0;   ///< of each
+    double begin = 0;         ///< seconds before the first one
+    double an_image = 0;      ///< seconds of an image in all its views, of a rank, reading it included
+};
 
 /// Teachers of a run, and what they said so far.
 class Distillation {
@@ -56,11 +65,22 @@ public:
         std::function<void(std::int64_t done, std::int64_t total)> progress{};  ///< of images, of all ranks
         std::function<void(const std::string&)> note{}, remark{};               ///< take sentences, of warnings the 2nd
         std::function<void(const BadImage&)> on_bad_image{};
+        std::function<void(std::int64_t images)> on_batch{};  ///< of this rank's that have answers now
     };
     /// Asks the teachers about all training samples, where answers can be kept; each rank a part, all get all. What is
     /// in the cache's file is not asked again. Returns false, on all ranks, as soon as `stop` says so on one: what was
     /// said until then is in the file. All ranks call this together. Throws what Loader and Teachers::answer() throw.
     bool prepare(World& world, const Dataset& dataset, const Asking& asking);
+
+    /// Asks for so many seconds in place of prepare(), which does nothing from then on: answers() says zeros of the
+    /// samples that were not asked about, for steps that are measured and thrown away. No file is written. All ranks
+    /// call this together. Throws what prepare() does.
+    TeacherTime rehearse(World& world, const Dataset& dataset, double seconds);
+
+    /// Returns whether answers are kept from epoch to epoch; else the teachers are asked in every step.
+    bool keeps_answers() const { return views_ > 0; }
+    /// Returns the bytes of all answers that are kept.
+    std::int64_t kept_bytes() const { return kept_bytes_; }
 
     /// Returns what the teachers say of a batch as the student sees it: what was kept of its samples, where that can
     /// be, else what they answer. Called within the RngScope of the batch's forward pass.
@@ -71,6 +91,9 @@ public:
 
 private:
     TeacherAnswers kept(const Batch& batch) const;
+    /// Makes the cache, with what its file holds, of which `remark` hears; returns the file, empty where there is none.
+    std::filesystem::path open_cache(World& world, const Dataset& dataset,
+                                     const std::function<void(const std::string&)>& remark);
     /// Asks about samples, whose rows it fills; false where `stop` says so.
     bool ask(const Dataset& dataset, Slice samples, const Asking& asking);
     /// Asks about a chunk of them on all ranks, which all have all rows then; false on all where one must stop.
@@ -79,8 +102,10 @@ private:
     TrainConfig config_;
     ModelSpec student_;
     Teachers teachers_;
-    std::int64_t views_ = 0;             // of each image that are kept; 0: nothing is
+    std::int64_t views_ = 0;  // of each image that are kept; 0: nothing is
+    std::int64_t kept_bytes_ = 0;
     std::optional<TeacherCache> cache_;  // from prepare() on
+    bool rehearsed_ = false;
     std::vector<std::string> notes_;
 };
 

@@ -73,6 +73,10 @@ public:
     /// where that matters, or other data: UsageError, or with `force` a warning to the observer.
     void resume(const CheckpointState& checkpoint, const std::filesystem::path& file, bool force = false);
 
+    /// Goes on from the newest checkpoint in config.out that is whole, if there is one; all ranks call this together.
+    /// Returns what there is to say of newer ones that are not. Throws as resume() and Checkpoints::newest() do.
+    std::vector<std::string> resume_newest();
+
     /// Returns the memory that this process is going to need, drawn from steps of one and of two images, which leave
     /// all as it was. Before run().
     MemoryNeed memory_need();
@@ -88,6 +92,8 @@ public:
     /// The model as it is trained; its averaged weights, where there are any, are in the checkpoints.
     const nn::Module& module() const { return *train_.module; }
     const Dataset& dataset() const { return *dataset_; }
+    /// The run's teachers (train/distillation.h); null: there are none.
+    Distillation* distillation() { return train_.distillation.get(); }
 
 private:
     Trainer(const TrainConfig& config, TrainObserver& observer, std::unique_ptr<World> own_world, World* world,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/paths.h"
 #include "engine/patience.h"
 #include "kernels/error.h"
 #include "kernels/parallel.h"
@@ -108,6 +109,17 @@ void Trainer::resume(const CheckpointState& checkpoint, const std::filesystem::p
     // The row of an epoch that max_steps cut short stays until the epoch goes on.
     const std::int64_t recorded = done() && state_.sample_offset > 0 ? state_.epoch + 1 : state_.epoch;
     observer_.on_resume({file, state_.epoch, state_.step, recorded, std::move(changes.allowed)});
+}
+
+std::vector<std::string> Trainer::resume_newest() {
+    World& world = parallel_.world();
+    std::optional<Checkpoints::Found> found;
+    if (world.is_root() && checkpoints_ && is_folder(checkpoints_->last().parent_path()))
+        found = checkpoints_->newest();
+    const std::string file = world.broadcast(found ? found->file.string() : "");
+    if (file.empty()) return {};
+    resume(found ? found->state : load_checkpoint(file), file);
+    return found ? std::move(found->refused) : std::vector<std::string>{};
 }
 
 }  // namespace keel

@@ -6,6 +6,7 @@
 
 #include "data/pipeline/ordered.h"
 #include "kernels/routing/choice.h"
+#include "train/distillation.h"
 #include "train/step_memory.h"
 #include "train/trainer.h"
 
@@ -97,7 +98,8 @@ MemoryNeed Trainer::memory_need() {
     need.batches = bytes_read_ahead(config_, train_.spec, samples, ranks);
     need.now = read_own_memory().now;
     need.total = need.now + std::max<std::int64_t>(0, need.tensors - static_cast<std::int64_t>(arena.reserved)) +
-                 need.batches + (dataset_->size(Split::val) > 0 ? packed_bytes(*train_.module) : 0);
+                 need.batches + (dataset_->size(Split::val) > 0 ? packed_bytes(*train_.module) : 0) +
+                 (train_.distillation ? train_.distillation->kept_bytes() : 0);
     return need;
 }
 

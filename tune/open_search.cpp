@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
 #include "engine/files.h"
 #include "engine/paths.h"
 #include "kernels/error.h"
+#include "runs/run_lease.h"
 #include "train/config_file.h"
 
 namespace keel::tune {
@@ -16,6 +18,20 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kSpaceLimit = 1 << 20;  // bytes
+
+/// The space that was asked for, if one was.
+std::optional<TomlSource> space_of(const SearchRequest& request) {
+    if (!request.space_text.empty()) return TomlSource{request.space_text, "the space"};
+    if (request.space.empty()) return std::nullopt;
+    return TomlSource{read_file(request.space, kSpaceLimit), request.space.string()};
+}
+
+void require_options(const SearchRequest& request, const Space& space) {
+    const auto own = std::ranges::find(space.parameters, true, &Parameter::own);
+    if (request.options_only && own != space.parameters.end())
+        throw UsageError(
+            fmt::format("[tune] the space's '{}' is of a program of its own, no option of keel train", own->key));
+}
 
 /// "eta was 3, is 4" for each field that was asked for, and is another one.
 std::vector<std::string> changes(const SearchPlan& asked, const SearchPlan& there) {
@@ -51,9 +67,9 @@ void require_same_search(const SearchRequest& request, const SearchFacts& facts)
     std::vector<std::string> list = changes(request.plan, facts.plan);
     if (request.config)
         for (std::string& change : changes(*request.config, facts.config)) list.push_back(std::move(change));
-    if (!request.space.empty() &&
-        read_space(read_file(request.space, kSpaceLimit), request.space.string(), facts.config) != facts.space)
-        list.push_back(fmt::format("{} is another space", request.space.string()));
+    if (const auto space = space_of(request);
+        space && read_space(space->text, space->origin, facts.config) != facts.space)
+        list.push_back(fmt::format("{} is another space", space->origin));
     SearchPlan completed = facts.plan;
     if (request.complete) request.complete(completed);
     for (std::string& change : changes(completed, facts.plan)) list.push_back(std::move(change));
@@ -69,10 +85,11 @@ Budget merged(const Budget& asked, const Budget& there) {
             chosen(asked.hours, there.hours), chosen(asked.kwh, there.kwh)};
 }
 
-OpenedSearch resumed(const SearchRequest& request, std::unique_ptr<RunLease> lease) {
+OpenedSearch resumed(const SearchRequest& request, std::shared_ptr<RunLease> lease) {
     OpenedSearch opened{std::move(lease), std::make_unique<SearchState>(request.folder), {}};
     const SearchFacts& facts = opened.state->facts();
     require_same_search(request, facts);
+    require_options(request, facts.space);
     if (opened.state->was_cut())
         opened.remarks.emplace_back("the last line of the search's file was cut off, and is left out");
     if (const Budget budget = merged(request.budget, facts.budget); budget != facts.budget)
@@ -99,20 +116,20 @@ OpenedSearch open_search(const SearchRequest& request) {
     if (there && !request.resume && !request.force)
         throw UsageError(fmt::format("[tune] {} holds a search: --resume auto goes on with it, --force begins anew",
                                      folder.string()));
-    if (there && request.resume) return resumed(request, std::make_unique<RunLease>(folder));
-    if (!request.config || request.space.empty())
+    if (there && request.resume) return resumed(request, std::make_shared<RunLease>(folder));
+    if (!request.config || (request.space.empty() && request.space_text.empty()))
         throw UsageError(fmt::format("[tune] a new search in {} wants --config and --space", folder.string()));
     if (!request.budget.has_limit())
         throw UsageError("[tune] a search wants a budget: --trials, --core-hours, --hours or --kwh, none came");
-    const std::string space = read_file(request.space, kSpaceLimit);
+    const TomlSource space = *space_of(request);
     SearchPlan plan = request.plan;
     if (request.complete) request.complete(plan);
     // What is wrong leaves no folder behind.
-    read_space(space, request.space.string(), *request.config);
+    require_options(request, read_space(space.text, space.origin, *request.config));
     check_plan(plan);
     rungs_of(plan, *request.config);
     make_folders(folder);
-    auto lease = std::make_unique<RunLease>(folder);
+    auto lease = std::make_shared<RunLease>(folder);
     if (request.force) remove_search(folder);
     // Trials would go on from what another search left there.
     if (is_there(folder / "trials"))
@@ -120,7 +137,7 @@ OpenedSearch open_search(const SearchRequest& request) {
                                      folder.string()));
     OpenedSearch opened{std::move(lease), nullptr, {}};
     opened.state =
-        std::make_unique<SearchState>(folder, plan, *request.config, space, request.space.string(), request.budget);
+        std::make_unique<SearchState>(folder, plan, *request.config, space.text, space.origin, request.budget);
     return opened;
 }
 

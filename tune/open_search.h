@@ -8,8 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "runs/run_lease.h"
 #include "tune/search_state.h"
+
+namespace keel {
+class RunLease;
+}
 
 namespace keel::tune {
 
@@ -18,7 +21,9 @@ struct SearchRequest {
     bool resume = false;                  ///< go on with a search that is there; one that is not is begun
     bool force = false;                   ///< begin anew: what is there of another search is removed
     std::optional<TrainConfig> config{};  ///< may be left out of a search that goes on
-    std::filesystem::path space{};        ///< the same
+    std::filesystem::path space{};        ///< a file; the same
+    std::string space_text{};             ///< what such a file would hold, in its place
+    bool options_only = false;            ///< a space with parameters of a program's own is refused
     SearchPlan plan{};                    ///< of a search that goes on, fields that are as declared count for nothing
     Budget budget{};                      ///< the same: 0 leaves a limit as it was
     /// Sets what the plan does not say and the machines decide, before a search is begun; of one that goes on it must
@@ -27,7 +32,7 @@ struct SearchRequest {
 };
 
 struct OpenedSearch {
-    std::unique_ptr<RunLease> lease;  ///< nobody else writes to the folder meanwhile
+    std::shared_ptr<RunLease> lease;  ///< nobody else writes to the folder as long as it is held
     std::unique_ptr<SearchState> state;
     std::vector<std::string> remarks;  ///< sentences
 };

@@ -24,6 +24,12 @@ struct Outcome {
     std::string message{};                             ///< the last that a failed one said
 };
 
+/// Returns the outcome of a job that failed after so many epochs: of what it said 500 bytes at most, in one line.
+Outcome failed_job(Ending ending, int epochs, const std::string& message);
+
+/// Returns what a job said as tables and lines show it.
+std::string one_line(std::string text);
+
 /// What a search has used: time in which something ran, cores times time, energy.
 struct Spent {
     double seconds = 0, core_seconds = 0, joules = 0;

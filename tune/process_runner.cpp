@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <thread>
@@ -29,8 +30,7 @@ using namespace std::chrono_literals;
 // What keel train returns.
 constexpr int kDone = 0, kUsage = 2, kInput = 3, kNotFinite = 4, kStorage = 5, kSaved = 75, kPressed = 130;
 
-constexpr double kLongestGap = 30;  // seconds between two looks; a longer one was not spent at work
-constexpr auto kLook = 20ms;        // at all processes under way
+constexpr auto kLook = 20ms;  // at all processes under way
 constexpr auto kFormerTrial = 180s;
 
 /// Locks a file for as long as a process that inherits the descriptor lives, and waits for one that has it: those of a
@@ -65,19 +65,6 @@ fs::path lock_file_of(const TrainConfig& config) { return config.out + ".lock"; 
 
 fs::path config_file_of(const TrainConfig& config) { return config.out + ".toml"; }
 
-/// What a process said last, as tables and lines show it.
-std::string one_line(std::string text) {
-    constexpr std::size_t kMost = 500;
-    if (text.size() > kMost) text = text.substr(0, kMost) + "...";
-    std::ranges::replace_if(
-        text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, ' ');
-    return is_utf8(text) ? text : percent_encoded(text);
-}
-
-Outcome failure(Ending ending, int epochs, const std::string& message) {
-    return {.ending = ending, .epochs = epochs, .message = one_line(message)};
-}
-
 }  // namespace
 
 ProcessRunner::ProcessRunner(ProcessOptions options) : options_(std::move(options)) {
@@ -87,12 +74,12 @@ ProcessRunner::ProcessRunner(ProcessOptions options) : options_(std::move(option
 void ProcessRunner::start(const TrialOrder& order) {
     Trial& trial = trials_[order.worker] = Trial{.order = order};
     TrainConfig& config = trial.order.config;
-    config.pause_after = order.epochs < config.epochs ? order.epochs : 0;
+    config.pause_after = pause_of(order);
     try {
         check_train_config(config);
     } catch (const UsageError& error) {
         trial.over = true;
-        ready_.push_back({order.worker, failure(Ending::refused, 0, error.what())});
+        ready_.push_back({order.worker, failed_job(Ending::refused, 0, error.what())});
         return;
     }
     make_folders(fs::path(config.out).parent_path());
@@ -126,8 +113,8 @@ std::optional<TrialEnd> ProcessRunner::conclude(Trial& trial) {
     }
     trial.over = true;
     if (code == kUsage || code == kInput)
-        return TrialEnd{worker, failure(Ending::refused, score.epochs, trial.last_line)};
-    if (code == kNotFinite) return TrialEnd{worker, failure(Ending::diverged, score.epochs, trial.last_line)};
+        return TrialEnd{worker, failed_job(Ending::refused, score.epochs, trial.last_line)};
+    if (code == kNotFinite) return TrialEnd{worker, failed_job(Ending::diverged, score.epochs, trial.last_line)};
     trial.over = false;
     if (stopping_ || code == kSaved || code == kPressed) return TrialEnd{worker, std::nullopt};
     if (trial.starts <= options_.retries) {
@@ -139,7 +126,7 @@ std::optional<TrialEnd> ProcessRunner::conclude(Trial& trial) {
     if (code == kStorage)
         throw IoError(fmt::format("[tune] trial {}: {}", trial.order.job.trial, one_line(trial.last_line)));
     return TrialEnd{worker,
-                    failure(Ending::crashed, score.epochs, fmt::format("exit code {}: {}", code, trial.last_line))};
+                    failed_job(Ending::crashed, score.epochs, fmt::format("exit code {}: {}", code, trial.last_line))};
 }
 
 /// Looks at each process once, kLook in all.
@@ -159,7 +146,7 @@ std::optional<TrialEnd> ProcessRunner::look() {
 }
 
 std::optional<TrialEnd> ProcessRunner::wait(double seconds) {
-    const auto until = Clock::now() + std::chrono::duration<double>(seconds);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     if (!ready_.empty()) {
         const TrialEnd end = std::move(ready_.front());
         ready_.pop_front();
@@ -167,7 +154,7 @@ std::optional<TrialEnd> ProcessRunner::wait(double seconds) {
     }
     do {
         if (auto end = look()) return end;
-    } while (Clock::now() < until);
+    } while (std::chrono::steady_clock::now() < until);
     return std::nullopt;
 }
 
@@ -184,12 +171,6 @@ void ProcessRunner::settled(int worker) {
     // A pause is saved, read back and compared: what was before it is of no use. The best stays in any case.
     remove_path(checkpoints / "previous.safetensors");
     if (trial.over || trial.order.epochs == trial.order.config.epochs) remove_path(checkpoints / "last.safetensors");
-}
-
-double ProcessRunner::now() {
-    const auto at = Clock::now();
-    seconds_ += std::min(kLongestGap, std::chrono::duration<double>(at - std::exchange(looked_, at)).count());
-    return seconds_;
 }
 
 }  // namespace keel::tune

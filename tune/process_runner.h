@@ -1,7 +1,6 @@
 // Trials as processes of keel train, side by side.
 #pragma once
 
-#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -11,6 +10,7 @@
 
 #include "distributed/processes/child.h"
 #include "tune/trial_runner.h"
+#include "tune/work_clock.h"
 
 namespace keel::tune {
 
@@ -33,11 +33,9 @@ public:
     std::optional<TrialEnd> wait(double seconds) override;
     void stop() override;
     void settled(int worker) override;
-    double now() override;
+    double now() override { return clock_.now(); }
 
 private:
-    using Clock = std::chrono::steady_clock;
-
     struct Trial {
         TrialOrder order{};
         std::unique_ptr<Child> child{};
@@ -54,8 +52,7 @@ private:
     std::map<int, Trial> trials_;  // by worker, the newest of each
     std::deque<TrialEnd> ready_;   // that ended before they began
     bool stopping_ = false, said_undefined_ = false;
-    Clock::time_point looked_ = Clock::now();
-    double seconds_ = 0;
+    WorkClock clock_;
 };
 
 }  // namespace keel::tune

@@ -9,6 +9,7 @@
 #include "engine/json.h"
 #include "train/config_file.h"
 #include "tune/search.h"
+#include "tune/space_json.h"
 
 namespace keel::tune {
 namespace {
@@ -56,11 +57,14 @@ std::string trial_toml(const SearchFacts& facts, int trial, const std::string& o
     text += fmt::format("# Trial {} of {}: {} {} after {} of {} epochs.\n", trial, facts.points.size(),
                         facts.plan.metric == "auto" ? "score" : facts.plan.metric, number_cell(row.score), row.epochs,
                         config.epochs);
+    const auto values = value_texts(facts.space, facts.points[static_cast<std::size_t>(trial)]);
     std::vector<std::string> searched;
-    for (std::size_t i = 0; i < facts.space.parameters.size(); ++i)
-        if (!std::isnan(facts.points[static_cast<std::size_t>(trial)][i]))
-            searched.push_back(facts.space.parameters[i].key);
+    for (const Parameter& parameter : facts.space.parameters)
+        if (values.contains(parameter.key)) searched.push_back(parameter.key);
     text += fmt::format("# Searched: {}.\n", fmt::join(searched, ", "));
+    for (const Parameter& parameter : facts.space.parameters)
+        if (const auto own = values.find(parameter.key); parameter.own && own != values.end())
+            text += fmt::format("# Of the program that searched: {} = {}\n", own->first, own->second);
     return text;
 }
 

@@ -23,7 +23,9 @@ private:
 }  // namespace
 
 SearchResult run_search(const SearchRun& run) {
-    const OpenedSearch opened = open_search(run.request);
+    SearchRequest request = run.request;
+    request.options_only = true;  // processes of keel train know no others
+    const OpenedSearch opened = open_search(request);
     for (const std::string& remark : opened.remarks) run.tell(remark);
     for (const std::string& note : run.notes()) run.warn(note);
     const auto meter = std::make_shared<EnergyMeter>(run.energy);

@@ -120,10 +120,12 @@ TrainConfig Search::config_of(int trial) const {
 
 void Search::start(const Job& job, std::size_t worker) {
     if (job.trial == std::ssize(state_.facts().points)) state_.add_trial(planner_.points().back());
-    TrialOrder order{.worker = static_cast<int>(worker),
-                     .job = job,
-                     .epochs = state_.facts().rungs[static_cast<std::size_t>(job.rung)],
-                     .config = config_of(job.trial)};
+    TrialOrder order{
+        .worker = static_cast<int>(worker),
+        .job = job,
+        .epochs = state_.facts().rungs[static_cast<std::size_t>(job.rung)],
+        .config = config_of(job.trial),
+        .values = value_texts(state_.facts().space, state_.facts().points[static_cast<std::size_t>(job.trial)])};
     workers_[worker] = {.job = job, .epochs = order.epochs, .busy = true};
     parts_.observer->on_start(order);
     runner_.start(order);

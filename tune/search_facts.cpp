@@ -11,6 +11,7 @@
 #include "tune/rungs.h"
 #include "tune/search_line.h"
 #include "tune/search_state.h"
+#include "tune/space_json.h"
 
 namespace keel::tune {
 namespace {

@@ -5,6 +5,7 @@
 #include "engine/hash.h"
 #include "kernels/error.h"
 #include "train/config_file.h"
+#include "tune/space_json.h"
 
 namespace keel::tune {
 namespace {

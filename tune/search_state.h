@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/json.h"
 #include "tune/outcome.h"
 #include "tune/planner.h"
 #include "tune/space.h"

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "runs/report/sections.h"
 #include "tune/results.h"
+#include "tune/space_json.h"
 
 namespace keel::tune {
 namespace {

@@ -4,37 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "engine/text.h"
-#include "kernels/error.h"
 #include "train/config_file.h"
 
 namespace keel::tune {
-namespace {
 
-bool is_value_of(const Parameter& parameter, double value) {
+bool may_have(const Parameter& parameter, double value) {
     if (parameter.is_choice())
         return value >= 0 && value < static_cast<double>(parameter.choices.size()) && value == std::floor(value);
     return value >= parameter.low && value <= parameter.high && (!parameter.whole || value == std::floor(value));
 }
-
-double read_value(const Parameter& parameter, const Json& json) {
-    if (parameter.is_choice()) {
-        const auto found = json.is_string() ? std::ranges::find(parameter.choices, json.get_ref<const std::string&>())
-                                            : parameter.choices.end();
-        if (found == parameter.choices.end())
-            throw InputError(fmt::format("{} has no choice {}", parameter.key, excerpt(json_text(json))));
-        return static_cast<double>(found - parameter.choices.begin());
-    }
-    const double value = json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
-    if (!is_value_of(parameter, value))
-        throw InputError(fmt::format("{} may be {:g} to {:g}, not {}", parameter.key, parameter.low, parameter.high,
-                                     excerpt(json_text(json))));
-    return value;
-}
-
-}  // namespace
 
 bool is_active(const Space& space, const Point& point, std::size_t index) {
     return std::ranges::all_of(space.parameters[index].when, [&](const Condition& condition) {
@@ -47,7 +26,7 @@ bool holds(const Space& space, const Point& point) {
     if (point.size() != space.parameters.size()) return false;
     for (std::size_t i = 0; i < point.size(); ++i) {
         if (is_active(space, point, i) == std::isnan(point[i])) return false;
-        if (!std::isnan(point[i]) && !is_value_of(space.parameters[i], point[i])) return false;
+        if (!std::isnan(point[i]) && !may_have(space.parameters[i], point[i])) return false;
     }
     return true;
 }
@@ -62,38 +41,17 @@ std::string value_text(const Parameter& parameter, double value) {
     return parameter.whole ? fmt::format("{}", static_cast<std::int64_t>(value)) : fmt::format("{}", value);
 }
 
+std::map<std::string, std::string> value_texts(const Space& space, const Point& point) {
+    std::map<std::string, std::string> texts;
+    for (std::size_t i = 0; i < point.size(); ++i)
+        if (!std::isnan(point[i])) texts.emplace(space.parameters[i].key, value_text(space.parameters[i], point[i]));
+    return texts;
+}
+
 void apply(const Space& space, const Point& point, TrainConfig& config) {
     for (std::size_t i = 0; i < point.size(); ++i)
-        if (!std::isnan(point[i]))
+        if (!std::isnan(point[i]) && !space.parameters[i].own)
             apply_text(config, space.parameters[i].key, value_text(space.parameters[i], point[i]), "a trial");
-}
-
-Json to_json(const Space& space, const Point& point) {
-    Json json = Json::object();
-    for (std::size_t i = 0; i < point.size(); ++i) {
-        const Parameter& parameter = space.parameters[i];
-        if (std::isnan(point[i])) continue;
-        if (parameter.is_choice())
-            json[parameter.key] = value_text(parameter, point[i]);
-        else if (parameter.whole)
-            json[parameter.key] = static_cast<std::int64_t>(point[i]);
-        else
-            json[parameter.key] = point[i];
-    }
-    return json;
-}
-
-Point read_point(const Space& space, const Json& json) {
-    if (!json.is_object()) throw InputError("wanted an object of values");
-    Point point(space.parameters.size(), std::numeric_limits<double>::quiet_NaN());
-    for (const auto& [key, value] : json.items()) {
-        const auto found = std::ranges::find(space.parameters, key, &Parameter::key);
-        if (found == space.parameters.end())
-            throw InputError(fmt::format("the space has no parameter '{}'", excerpt(key)));
-        point[static_cast<std::size_t>(found - space.parameters.begin())] = read_value(*found, value);
-    }
-    if (!holds(space, point)) throw InputError("its values and the space's conditions do not go together");
-    return point;
 }
 
 }  // namespace keel::tune

@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -17,8 +18,9 @@ namespace keel::tune {
 namespace {
 
 constexpr std::size_t kMostParameters = 100, kMostChoices = 1000;
-/// Up to there a double tells neighbouring whole numbers apart.
-constexpr double kLargestWhole = 0x1p53;
+/// Below it a double tells neighbouring whole numbers apart; 2^53 + 1 is read as it.
+constexpr double kWholeEnd = 0x1p53;
+constexpr std::size_t kLongestOwnKey = 64;  // bytes
 
 /// What a search cannot choose, and why.
 struct Barred {
@@ -35,6 +37,14 @@ constexpr Barred kBarred[] = {
     {"threads", "all trials have --threads"},
     {"patience", "the rungs say how long trials last"},
 };
+
+/// A number with a point as --set has it. Where a double no longer tells whole numbers apart it keeps its point: an
+/// option that wants a whole one refuses it, for nobody knows which it was.
+std::string real_text(double value) {
+    const std::string text = fmt::format("{}", value);
+    const bool looks_whole = text.find_first_not_of("-0123456789") == std::string::npos;
+    return looks_whole && std::abs(value) >= kWholeEnd ? text + ".0" : text;
+}
 
 using Row = std::pair<std::string, const toml::table*>;
 
@@ -66,18 +76,37 @@ private:
     Parameter parameter(const std::string& key, const toml::table& row) const {
         for (const Barred& barred : kBarred)
             if (barred.key == key) fail(row, fmt::format("{} is not for a search to choose: {}", key, barred.why));
-        Parameter result{.key = key};
+        Parameter result{.key = key, .own = is_own(key, row)};
         std::vector<std::string_view> kinds;
         for (const auto& [word, node] : row) {
-            if (word.str() == "when") continue;
+            if (word.str() == "when" || word.str() == "own") continue;
             kinds.push_back(word.str());
             read_kind(result, word.str(), node);
         }
         if (kinds.size() != 1)
             fail(row, fmt::format("{} must have one of choice, uniform, log_uniform, integer, log_integer, not {}",
                                   name_of(key), kinds.empty() ? "none" : fmt::format("{}", fmt::join(kinds, " and "))));
-        try_values(result, row);
+        if (!result.own) try_values(result, row);
         return result;
+    }
+
+    /// Whether a parameter is the program's own. Its name and values are shown in tables and comments.
+    bool is_own(const std::string& key, const toml::table& row) const {
+        const toml::node* const own = row.get("own");
+        if (own == nullptr) return false;
+        const auto* truth = own->as_boolean();
+        if (truth == nullptr) fail(*own, fmt::format("{}: own must be true or false", name_of(key)));
+        if (!truth->get()) return false;
+        if (std::ranges::find(train_options(), key, &Option<TrainConfig>::key) != train_options().end())
+            fail(row, fmt::format("{} is an option of keel train, no parameter of the program's own", key));
+        const auto plain = [](char c) {
+            return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+        };
+        if (key.empty() || key.size() > kLongestOwnKey || !std::ranges::all_of(key, plain))
+            fail(row,
+                 fmt::format("'{}': a parameter of the program's own is called by 1 to {} letters, digits, _ and -",
+                             name_of(key), kLongestOwnKey));
+        return true;
     }
 
     void read_kind(Parameter& to, std::string_view kind, const toml::node& node) const {
@@ -88,9 +117,9 @@ private:
             to.whole = kind.ends_with("integer");
             read_range(to, node);
         } else {
-            fail(node,
-                 fmt::format("{}: '{}' is no kind of range{}", name_of(to.key), name_of(kind),
-                             suggestion(kind, {"choice", "uniform", "log_uniform", "integer", "log_integer", "when"})));
+            fail(node, fmt::format("{}: '{}' is no kind of range{}", name_of(to.key), name_of(kind),
+                                   suggestion(kind, {"choice", "uniform", "log_uniform", "integer", "log_integer",
+                                                     "when", "own"})));
         }
     }
 
@@ -111,7 +140,7 @@ private:
             fail(node, fmt::format("{}: a logarithmic range begins above 0, not at {}", to.key, to.low));
         if (!to.whole) return;
         for (const double each : {to.low, to.high})
-            if (each != std::floor(each) || std::abs(each) > kLargestWhole)
+            if (each != std::floor(each) || std::abs(each) >= kWholeEnd)
                 fail(node, fmt::format("{}: an integer range has whole ends, not {}", to.key, each));
     }
 
@@ -119,7 +148,7 @@ private:
     static std::optional<std::string> text_of(const toml::node& node) {
         if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
         if (const auto* whole = node.as_integer()) return fmt::format("{}", whole->get());
-        if (const auto* real = node.as_floating_point()) return fmt::format("{}", real->get());
+        if (const auto* real = node.as_floating_point()) return real_text(real->get());
         if (const auto* text = node.as_string()) return text->get();
         const auto* list = node.as_array();
         if (list == nullptr || list->empty()) return std::nullopt;
@@ -127,7 +156,7 @@ private:
         for (const toml::node& item : *list) {
             if (!item.is_number()) return std::nullopt;
             numbers.push_back(item.is_integer() ? fmt::format("{}", item.as_integer()->get())
-                                                : fmt::format("{}", item.as_floating_point()->get()));
+                                                : real_text(item.as_floating_point()->get()));
         }
         return fmt::format("{}", fmt::join(numbers, ","));
     }
@@ -141,6 +170,8 @@ private:
             const auto text = text_of(item);
             if (!text)
                 fail(item, fmt::format("{}: a choice is a text, a number, true, false or a list of numbers", to.key));
+            if (to.own && !printable(*text))
+                fail(item, fmt::format("{}: a choice is a text without control characters", to.key));
             if (!seen.insert(*text).second) fail(item, fmt::format("{}: {} is there twice", to.key, excerpt(*text)));
             to.choices.push_back(*text);
         }

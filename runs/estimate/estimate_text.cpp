@@ -39,6 +39,18 @@ std::string input_line(const RunEstimate& e) {
     return text;
 }
 
+std::string teachers_assumed(const RunFacts& facts) {
+    if (facts.teachers_in_steps)
+        return "teachers are asked in every step, and measured with it: augmentation shows an image in another way "
+               "each "
+               "time, or their answers are too many to be kept";
+    if (facts.teacher_images == 0) return "what teachers say of all training images is kept already";
+    return fmt::format(
+        "teachers are asked once about each of {} training images{}, before the first step, and steps take what was "
+        "kept; some were measured: {:.3g} s an image",
+        facts.teacher_images, facts.teacher_views > 1 ? " and its mirror image" : "", facts.teacher_image);
+}
+
 }  // namespace
 
 std::vector<std::string> plain_assumptions(const RunFacts& facts) {
@@ -55,6 +67,7 @@ std::vector<std::string> plain_assumptions(const RunFacts& facts) {
     if (facts.step_scale > 1)
         all.push_back(fmt::format("steps of {:g} times fewer images were measured, for the run's own do not fit here",
                                   facts.step_scale));
+    if (!facts.config.teacher.empty()) all.push_back(teachers_assumed(facts));
     all.push_back("energy by " + facts.energy_source);
     if (!facts.watts_estimated) all.emplace_back("energy is of whole nodes, other work on them included");
     all.emplace_back("core-hours are of compute threads, whether they are busy or not");
@@ -90,6 +103,7 @@ Json estimate_json(const RunFacts& facts, const RunPlan& plan, const RunEstimate
               {"images_a_step", e.images_a_step},
               {"step_seconds", figure_json(e.step)},
               {"validation_seconds", figure_json(e.validation)},
+              {"teachers_seconds", figure_json(e.teachers)},
               {"epoch_seconds", figure_json(e.epoch)},
               {"run_seconds", figure_json(e.run)},
               {"images_per_second", figure_json(e.images_a_second)},
@@ -111,6 +125,7 @@ Json estimate_json(const RunFacts& facts, const RunPlan& plan, const RunEstimate
                         {"first_steps_seconds", facts.first_steps},
                         {"epoch_begin_seconds", facts.epoch_begin},
                         {"checkpoint_seconds", facts.save},
+                        {"teacher_image_seconds", facts.teacher_image},
                         {"report_seconds", facts.end},
                         {"watts", facts.watts}};
     json["assumptions"] = assumed;
@@ -131,6 +146,7 @@ std::string estimate_text(const RunFacts& facts, const RunPlan& plan, const RunE
     if (facts.steps.empty()) {
         row("time", "not known: not one image of a step fits into memory here");
     } else {
+        if (e.teachers.value > 0) row("teachers", time_text(e.teachers) + ", once");
         row("a step", time_text(e.step));
         row("an epoch", time_text(e.epoch));
         row("in all", time_text(e.run));

@@ -20,6 +20,7 @@
 #include "kernels/parallel.h"
 #include "runs/energy/run_meter.h"
 #include "runs/estimate/step_clock.h"
+#include "train/distillation.h"
 #include "train/loader_options.h"
 #include "train/ranked_evaluation.h"
 #include "train/trainer.h"
@@ -76,7 +77,22 @@ TrainConfig endless(const TrainConfig& config, const std::string& out) {
     endless.patience = endless.trace_steps = endless.pause_after = 0;
     endless.checkpoint_minutes = 0;
     endless.tensorboard = false;
+    // What teachers have said already is where the run will look for it.
+    if (config.teacher_cache.empty()) endless.teacher_cache = config.out;
     return endless;
+}
+
+/// How long the run will ask its teachers before the first step; the steps after this do as if it had.
+void measure_teachers(RunFacts& facts, Trainer& trainer, World& world, double seconds) {
+    Distillation* const teachers = trainer.distillation();
+    if (teachers == nullptr) return;
+    facts.teachers_in_steps = !teachers->keeps_answers();
+    const TeacherTime time = teachers->rehearse(world, trainer.dataset(), seconds);
+    facts.teacher_images = time.images;
+    facts.teacher_views = time.views;
+    facts.teacher_begin = time.begin;
+    facts.teacher_image = time.an_image;
+    if (facts.config.teacher_cache.empty()) facts.answer_bytes = teachers->kept_bytes();
 }
 
 /// Steps until whatever settles has settled.
@@ -207,6 +223,8 @@ RunFacts measure_run(const TrainConfig& config, World& world, const MeasureOptio
         trainer.reset();
         trainer = std::make_unique<Trainer>(measured, *observers, world);
     }
+    if (trainer->distillation() != nullptr) phase("teachers");
+    measure_teachers(facts, *trainer, world, options.seconds / 4);
     const int unsettled = unsettled_steps(config, world.size());
     const std::int64_t all = run_steps(config, facts.train_samples, world.size());
     StepClock clock(unsettled, std::max<std::int64_t>(all, 2 * unsettled), options.seconds, &meter);

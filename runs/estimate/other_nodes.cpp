@@ -82,6 +82,8 @@ void take_node(const RunFacts& facts, const NodesWanted& wanted, RunPlan& plan, 
     assumed.push_back(
         fmt::format("energy there is processor time at {:.2f} W a core ({}): an estimate", power.watts, power.from));
     assumed.emplace_back("storage there gives images as fast as a core for a core does here");
+    if (!facts.config.teacher.empty())
+        assumed.emplace_back("teachers take as many times as long there as the model that learns from them");
     if (there.memory_bytes == 0) assumed.push_back(wanted.node_file + " does not say how much memory it has");
 }
 

@@ -90,7 +90,8 @@ void estimate_needs(const RunFacts& facts, const RunPlan& plan, RunEstimate& est
         estimate.memory - (here ? std::min(memory.process.now * facts.ranks, estimate.memory) : 0);
     estimate.fits =
         here ? !memory.machine.known() || more <= memory.machine.available : estimate.memory <= plan.node_memory;
-    estimate.disk = kKeptCheckpoints * facts.checkpoint_bytes + facts.val_samples * kRowBytes + kReportBytes;
+    estimate.disk =
+        kKeptCheckpoints * facts.checkpoint_bytes + facts.val_samples * kRowBytes + facts.answer_bytes + kReportBytes;
     estimate.wanted_input = estimate.images_a_second.value / plan.nodes;
     estimate.input_there = plan.compute > 0 ? facts.input_rate * plan.ranks_per_node / plan.compute : 0;
     estimate.input_bytes = estimate.wanted_input * static_cast<double>(facts.read_bytes);
@@ -142,8 +143,10 @@ RunEstimate estimate_run(const RunFacts& facts, const RunPlan& plan) {
     const Figure beside =
         sum(scaled(estimate.validation, static_cast<double>(course.validations)), scaled(save, saves));
     estimate.epoch = scaled(sum(training, beside), 1 / epochs);
+    const double asked = static_cast<double>((facts.teacher_images + plan.ranks() - 1) / plan.ranks());
+    estimate.teachers = about(facts.teacher_begin + asked * facts.teacher_image * plan.compute, kOtherWidth);
     const Figure ends = about(facts.start + facts.first_steps + facts.end, kOtherWidth);
-    estimate.run = sum(sum(training, beside), ends);
+    estimate.run = sum(sum(training, beside), sum(ends, estimate.teachers));
     estimate_costs(facts, plan, estimate);
     estimate_needs(facts, plan, estimate);
     return estimate;

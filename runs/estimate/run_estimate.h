@@ -33,7 +33,12 @@ struct RunFacts {
     double epoch_begin = 0;               ///< from an epoch's begin to where its first step has its images
     double val_begin = 0, val_image = 0;  ///< before a validation's first image; an image, of a rank
     double save = 0;                      ///< of a checkpoint
-    double start = 0, end = 0;            ///< before the first step; after the last, for the report
+    bool teachers_in_steps = false;       ///< they are asked in every step, whose times hold that
+    std::int64_t teacher_images = 0;      ///< that they are asked about once, before the first step
+    std::int64_t teacher_views = 0;       ///< of each of them
+    double teacher_begin = 0, teacher_image = 0;  ///< before the first of them; one in all its views, of a rank
+    std::int64_t answer_bytes = 0;                ///< of what they say, as the run's folder keeps it
+    double start = 0, end = 0;                    ///< before the first step; after the last, for the report
     std::int64_t checkpoint_bytes = 0;
     double input_rate = 0;  ///< images a second that a rank's loader gives where nobody takes time between; 0: unknown
     std::int64_t read_bytes = 0;  ///< that the loader reads for an image
@@ -60,6 +65,7 @@ struct RunEstimate {
     std::int64_t epochs = 0, steps = 0, steps_an_epoch = 0,
                  images_a_step = 0;       ///< epochs: begun, the last maybe in part
     Figure step, validation, epoch, run;  ///< seconds
+    Figure teachers;                      ///< seconds of the run in which they are asked before the first step
     Figure images_a_second;
     Figure core_hours, kwh;
     bool kwh_estimated = true;

@@ -55,6 +55,20 @@ std::string http_date(std::chrono::system_clock::time_point time) {
                        t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
+std::string answer_head(const HttpResponse& response, std::string_view reason, bool keeps,
+                        std::chrono::system_clock::time_point time) {
+    std::string head =
+        fmt::format("HTTP/1.1 {} {}\r\nServer: keel\r\nDate: {}\r\n", response.status, reason, http_date(time));
+    const auto add = [&](const std::string& name, const std::string& value) {
+        head.append(name).append(": ").append(value).append("\r\n");
+    };
+    if (!response.body.empty()) add("Content-Type", response.type);
+    for (const auto& [name, value] : response.fields) add(name, value);
+    if (!keeps) add("Connection", "close");
+    add("Content-Length", std::to_string(response.body.size()));
+    return head += "\r\n";
+}
+
 std::chrono::nanoseconds allowance(double base, std::int64_t bytes, double rate) {
     return std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * (base + static_cast<double>(bytes) / rate)));
 }

@@ -55,6 +55,11 @@ bool is_loopback(const HttpAddress& address);
 /// Returns a time as fields of HTTP say it (RFC 9110, 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT".
 std::string http_date(std::chrono::system_clock::time_point time);
 
+/// Returns the status line and the fields of an answer given at `time`, and the empty line behind them. `keeps`: the
+/// connection goes on after it.
+std::string answer_head(const HttpResponse& response, std::string_view reason, bool keeps,
+                        std::chrono::system_clock::time_point time);
+
 /// Returns how long `bytes` may take: `base` seconds and what they take at `rate` bytes a second.
 std::chrono::nanoseconds allowance(double base, std::int64_t bytes, double rate);
 

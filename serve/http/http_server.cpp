@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <exception>
@@ -13,6 +14,7 @@
 #include "kernels/error.h"
 #include "kernels/topology.h"
 #include "serve/http/session.h"
+#include "serve/http/tcp_transport.h"
 #include "serve/http/tls.h"
 
 namespace keel::serve {
@@ -109,10 +111,9 @@ private:
             turned_away = error_response(503, "the server has as many connections as it may");
             turned_away->fields.emplace_back("retry-after", "1");
         }
-        if (tls_)
-            tls_->serve(std::move(socket), shared_, std::move(turned_away));
-        else
-            start_session(boost::beast::tcp_stream(std::move(socket)), shared_, std::move(turned_away));
+        std::shared_ptr<Transport> transport =
+            tls_ ? tls_->over(std::move(socket)) : std::make_shared<TcpTransport>(std::move(socket));
+        start_session(std::move(transport), shared_, std::move(turned_away));
     }
 
     void serve() {

@@ -1,12 +1,12 @@
 #include "serve/http/tls.h"
 
-#include <boost/asio/ssl.hpp>
-#include <boost/beast/ssl.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <utility>
 
 #include "engine/files.h"
 #include "kernels/error.h"
-#include "serve/http/session.h"
+#include "serve/http/tcp_transport.h"
 
 namespace keel::serve {
 namespace {
@@ -14,6 +14,33 @@ namespace {
 namespace ssl = boost::asio::ssl;
 
 constexpr std::uint64_t kLargestPem = 1 << 20;
+
+class TlsTransport final : public TcpTransport {
+public:
+    TlsTransport(boost::asio::ip::tcp::socket socket, ssl::context& context)
+        : TcpTransport(std::move(socket)), stream_(socket_, context) {}
+
+    bool is_secure() const override { return true; }
+    void handshake(Resume then) override { stream_.async_handshake(ssl::stream_base::server, std::move(then)); }
+    void read_some(std::span<char> bytes, Resume then) override {
+        stream_.async_read_some(boost::asio::buffer(bytes.data(), bytes.size()), std::move(then));
+    }
+    /// A record is made of one piece of memory: a small body is copied behind its head, else it would be another one.
+    void write_some(std::string_view head, std::string_view body, Resume then) override {
+        constexpr std::size_t kLargestRecord = 16 << 10;
+        std::string_view bytes = head.empty() ? body : head;
+        if (!head.empty() && !body.empty() && head.size() + body.size() <= kLargestRecord) {
+            record_.assign(head).append(body);
+            bytes = record_;
+        }
+        stream_.async_write_some(boost::asio::buffer(bytes), std::move(then));
+    }
+    void finish(Resume then) override { stream_.async_shutdown(std::move(then)); }
+
+private:
+    ssl::stream<boost::asio::ip::tcp::socket&> stream_;
+    std::string record_;
+};
 
 class OpenSslServer final : public TlsServer {
 public:
@@ -30,11 +57,8 @@ public:
         use(key, [&](const auto& pem, auto& error) { context_.use_private_key(pem, ssl::context::pem, error); });
     }
 
-    void serve(boost::asio::ip::tcp::socket socket, const std::shared_ptr<Shared>& shared,
-               std::optional<HttpResponse> turned_away) override {
-        boost::beast::ssl_stream<boost::beast::tcp_stream> stream(boost::beast::tcp_stream(std::move(socket)),
-                                                                  context_);
-        start_session(std::move(stream), shared, std::move(turned_away));
+    std::shared_ptr<Transport> over(boost::asio::ip::tcp::socket socket) override {
+        return std::make_shared<TlsTransport>(std::move(socket), context_);
     }
 
 private:

@@ -3,20 +3,18 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "serve/http/shared.h"
+#include "serve/http/transport.h"
 
 namespace keel::serve {
 
-/// A server's certificate and key.
+/// A server's certificate and key. Outlives the transports over it.
 class TlsServer {
 public:
     virtual ~TlsServer() = default;
-    /// Serves a connection that was accepted.
-    virtual void serve(boost::asio::ip::tcp::socket socket, const std::shared_ptr<Shared>& shared,
-                       std::optional<HttpResponse> turned_away) = 0;
+    /// Returns TLS over a connection that was accepted, before its handshake.
+    virtual std::shared_ptr<Transport> over(boost::asio::ip::tcp::socket socket) = 0;
 };
 
 /// Reads the files, in PEM; the certificate's may hold those that it was signed with. Throws UsageError where Keel was

@@ -3,6 +3,7 @@
 
 #include "tests/fuzz/target.h"
 #include "tune/sampler.h"
+#include "tune/space_json.h"
 
 using namespace keel;
 

@@ -104,6 +104,62 @@ TEST_CASE("More ranks have fewer steps, and all their cores count", "[estimate]"
     CHECK(estimate_run(facts, {.node_memory = 900}).fits);
 }
 
+TEST_CASE("Teachers whose answers are kept are asked once, by all ranks together", "[estimate]") {
+    RunFacts facts = made_up_facts();
+    const RunEstimate without = estimate_run(facts, {});
+    CHECK(without.teachers.value == 0);
+    facts.config.teacher = "teacher.safetensors";
+    facts.teacher_images = 90;  // ten were asked about before
+    facts.teacher_views = 2;
+    facts.teacher_begin = 4;
+    facts.teacher_image = 0.25;
+    facts.answer_bytes = 5000;
+    const RunEstimate e = estimate_run(facts, {});
+    CHECK(e.teachers.value == 4 + 90 * 0.25);
+    CHECK((e.teachers.low < e.teachers.value && e.teachers.value < e.teachers.high));
+    CHECK(e.run.value == without.run.value + e.teachers.value);
+    // However many epochs there are: an epoch takes what it took.
+    CHECK(e.epoch.value == without.epoch.value);
+    CHECK(e.step.value == without.step.value);
+    CHECK(e.core_hours.value > without.core_hours.value);
+    CHECK(e.disk == without.disk + 5000);
+    facts.config.epochs = 6;
+    CHECK(estimate_run(facts, {}).teachers.value == e.teachers.value);
+    // Four ranks ask about 23 images at most each; processors of twice the time take twice as long.
+    CHECK(estimate_run(facts, {.nodes = 2, .ranks_per_node = 2, .compute = 2}).teachers.value == 4 + 23 * 0.25 * 2);
+
+    const auto said = [&] {
+        std::string text;
+        for (const std::string& sentence : plain_assumptions(facts)) text += sentence + "\n";
+        return text;
+    };
+    CHECK_THAT(said(), contains("asked once about each of 90 training images and its mirror image, before the first "
+                                "step, and steps take what was kept; some were measured: 0.25 s an image"));
+    CHECK_THAT(estimate_text(facts, {}, e, {}), contains("\nteachers     27 s (21 s to 32 s), once\n"));
+    CHECK(estimate_json(facts, {}, e, {})["teachers_seconds"]["value"] == e.teachers.value);
+    facts.teacher_images = 0;
+    CHECK_THAT(said(), contains("what teachers say of all training images is kept already"));
+    CHECK(estimate_run(facts, {}).teachers.value == 4);  // to find that out
+}
+
+TEST_CASE("Teachers that are asked in every step are part of its time", "[estimate]") {
+    RunFacts facts = made_up_facts();
+    facts.config.teacher = "teacher.safetensors";
+    facts.config.rotate = 10;
+    facts.teachers_in_steps = true;
+    facts.steps = std::vector<double>(10, 3.0);  // 1 s of them the teacher's
+    const RunEstimate e = estimate_run(facts, {});
+    CHECK(e.teachers.value == 0);
+    // 37.5 steps, in each epoch again.
+    CHECK(e.run.value == 37.5 * 3 + 3 + 36 + 9 + 23);
+    std::string said;
+    for (const std::string& sentence : plain_assumptions(facts)) said += sentence + "\n";
+    CHECK_THAT(said, contains("teachers are asked in every step, and measured with it"));
+    CHECK_THAT(estimate_text(facts, {}, e, {}), !contains("\nteachers"));
+    facts.config.teacher.clear();
+    for (const std::string& sentence : plain_assumptions(facts)) CHECK_THAT(sentence, !contains("teachers"));
+}
+
 TEST_CASE("A mean's interval is of blocks of times, and wide where there are few", "[estimate]") {
     CHECK(mean_of({}).value == 0);
     const Figure few = mean_of({1, 1, 1});

@@ -11,6 +11,7 @@
 
 using namespace keel;
 using keel::test::contains;
+using namespace std::string_literals;
 
 namespace {
 
@@ -120,6 +121,37 @@ TEST_CASE("A value of the wrong type or out of range is refused with key, wish a
     CHECK_THAT(error, contains("run.toml:2"));
     CHECK_THAT(error, contains(wanted));
     CHECK_THAT(error, contains(came));
+}
+
+TEST_CASE("Whole numbers are read to the digit or refused, in lists as alone", "[config]") {
+    const std::string odd = "9007199254740993", even = "9007199254740992";  // 2^53 + 1, which a double makes 2^53
+    TrainConfig config;
+    apply_toml(config, "milestones = [3, " + odd + "]\nseed = " + odd + "\nmax_steps = " + odd + "\n", "run.toml");
+    CHECK(config.milestones == std::vector<std::int64_t>{3, 9007199254740993});
+    CHECK((config.seed == 9007199254740993U && config.max_steps == 9007199254740993));
+    TrainConfig back;
+    apply_toml(back, to_toml(config), "config.toml");
+    CHECK(back.milestones == config.milestones);
+    CHECK_NOTHROW(check_train_config(config));
+    for (const std::string& text : {odd, "9223372036854775807"s}) {
+        apply_text(config, "milestones", text, "--set");
+        CHECK(config.milestones == std::vector<std::int64_t>{std::stoll(text)});
+        apply_text(config, "milestones", "4," + text, "--set");
+        CHECK(config.milestones == std::vector<std::int64_t>{4, std::stoll(text)});
+    }
+    // A number with a point is a double when it comes: nobody knows which whole number it was.
+    for (const std::string& text : {odd + ".0", even + ".0", "1e17"s}) {
+        CHECK_THAT(toml_error("milestones = [" + text + "]"),
+                   contains("milestones must be") && contains("a list of whole numbers"));
+        CHECK_THAT(toml_error("seed = " + text), contains("seed must be a whole number"));
+        CHECK_THAT(usage_error([&] { apply_text(config, "milestones", "4," + text, "--set"); }),
+                   contains("a list of whole numbers"));
+    }
+    CHECK_THAT(toml_error("milestones = [9223372036854775808]"), contains("run.toml:1"));  // beyond 64 bits
+    CHECK_THAT(toml_error("epochs = 9007199254740993"), contains("epochs must be a whole number"));
+    apply_toml(config, "milestones = [9007199254740991.0]\nmean = [1, 0.5]\n", "run.toml");
+    CHECK(config.milestones == std::vector<std::int64_t>{9007199254740991});
+    CHECK(config.mean == std::vector<float>{1, 0.5F});
 }
 
 TEST_CASE("An unknown key of a file or of --set is named with its place and the nearest key", "[config]") {

@@ -274,6 +274,38 @@ TEST_CASE("a cache is shared by runs, and is of its teacher and its images alone
     CHECK(weights_taught(config) == with_seven);
 }
 
+TEST_CASE("asking is rehearsed on some images, and steps go on as if all had been asked about", "[distillation]") {
+    const TemporaryFolder folder;
+    TrainConfig config = taught(folder, folder / "run");
+    World world([] { return std::shared_ptr<Communicator>(self_communicator()); });
+    Listener listener;
+    Trainer trainer(config, listener, {.dataset = drawn_images(40, 4)});
+    Distillation* const distillation = trainer.distillation();
+    REQUIRE(distillation != nullptr);
+    CHECK(distillation->keeps_answers());
+    CHECK(distillation->kept_bytes() == 40 * 2 * 2 * 4);  // images, views, labels, bytes
+    const TeacherTime time = distillation->rehearse(world, trainer.dataset(), 0);
+    CHECK((time.images == 40 && time.views == 2));
+    CHECK((time.begin >= 0 && time.an_image > 0));
+    trainer.run();
+    CHECK(listener.questions == 0);
+    CHECK(listener.steps == 20);
+    CHECK(caches_in(folder / "run").empty());
+
+    // What a run before has kept is not to be asked again.
+    config.out = folder / "kept";
+    Listener first;
+    Trainer(config, first, {.dataset = drawn_images(40, 4)}).run();
+    REQUIRE(caches_in(folder / "kept").size() == 1);
+    const auto data = drawn_images(40, 4);
+    const ModelSpec spec = read_model_spec(folder / "teacher");
+    CHECK(Distillation(config, *data, spec).rehearse(world, *data, 1).images == 0);
+    config.rotate = 10;
+    Distillation in_steps(config, *data, spec);
+    CHECK((!in_steps.keeps_answers() && in_steps.kept_bytes() == 0));
+    CHECK(in_steps.rehearse(world, *data, 1).images == 0);
+}
+
 TEST_CASE("a run does not go on with another teacher unless it is told to", "[distillation]") {
     const TemporaryFolder folder;
     TrainConfig config = taught(folder, folder / "run");

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/json.h"
+#include "tune/space_json.h"
 
 namespace keel::test {
 

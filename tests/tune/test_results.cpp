@@ -15,6 +15,7 @@
 #include "train/config_file.h"
 #include "tune/importance.h"
 #include "tune/search_text.h"
+#include "tune/space_json.h"
 
 using namespace keel;
 using namespace keel::test;

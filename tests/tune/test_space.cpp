@@ -1,6 +1,7 @@
 #include "tune/space.h"
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
 #include "train/config_file.h"
+#include "tune/space_json.h"
 
 using namespace keel;
 using namespace keel::test;
@@ -85,6 +87,39 @@ TEST_CASE("A point is what its conditions let be there, and becomes options and 
     }
 }
 
+TEST_CASE("Whole numbers that no double holds are choices to the digit", "[tune]") {
+    const Space space = space_of(
+        "milestones = { choice = [[3, 9007199254740993], [9007199254740993]] }\n"
+        "seed = { choice = [9007199254740993, 9223372036854775807] }\n");
+    REQUIRE(space.parameters.size() == 2);
+    CHECK(space.parameters[0].choices == std::vector<std::string>{"3,9007199254740993", "9007199254740993"});
+    TrainConfig config;
+    apply(space, {0, 0}, config);
+    CHECK(config.milestones == std::vector<std::int64_t>{3, 9007199254740993});
+    CHECK(config.seed == 9007199254740993U);
+    apply(space, {1, 1}, config);
+    CHECK(config.milestones == std::vector<std::int64_t>{9007199254740993});
+    CHECK(config.seed == 9223372036854775807U);
+}
+
+TEST_CASE("Parameters of a program's own are part of a point, and no options", "[tune]") {
+    const Space space = space_of(
+        "layers = { integer = [1, 4], own = true }\n"
+        "lr = { uniform = [0.1, 1], when = { shape = \"wide\" } }\n"
+        "shape = { choice = [\"deep\", \"wide\"], own = true }\n");
+    const Point wide{3, 1, 0.5}, deep{2, 0, kAbsent};
+    CHECK((holds(space, wide) && holds(space, deep)));
+    CHECK(value_texts(space, wide) ==
+          std::map<std::string, std::string>{{"layers", "3"}, {"lr", "0.5"}, {"shape", "wide"}});
+    CHECK(value_texts(space, deep) == std::map<std::string, std::string>{{"layers", "2"}, {"shape", "deep"}});
+    TrainConfig config, untouched;
+    apply(space, wide, config);
+    CHECK(config.lr == 0.5);
+    apply(space, deep, untouched);
+    CHECK(to_toml(untouched) == to_toml(TrainConfig()));
+    CHECK(same(read_point(space, to_json(space, wide)), wide));
+}
+
 TEST_CASE("A space that cannot be searched is refused by its line", "[tune]") {
     const std::vector<Refused> rows{
         {"", "the space has no parameters"},
@@ -105,6 +140,17 @@ TEST_CASE("A space that cannot be searched is refused by its line", "[tune]") {
         {"momentum = { uniform = [0, 1] }", "momentum must be a number 0 to below 1, not 1"},
         {"batch_size = { integer = [1.5, 8] }", "has whole ends, not 1.5"},
         {"batch_size = { integer = [1, 1e300] }", "has whole ends"},
+        {"seed = { integer = [1, 9007199254740993] }", "has whole ends"},  // which a double would make even
+        {"milestones = { choice = [[3, 9007199254740993.0]] }", "a list of whole numbers"},
+        {"lr = { uniform = [0.1, 1], own = true }", "lr is an option of keel train, no parameter of the program's own"},
+        {"width = { integer = [1, 2] }", "unknown key 'width'"},
+        {"width = { integer = [1, 2], own = false }", "unknown key 'width'"},
+        {"width = { integer = [1, 2], own = 1 }", "width: own must be true or false"},
+        {"width = { own = true }", "must have one of choice, uniform"},
+        {"\"a b\" = { integer = [1, 2], own = true }", "'a b': a parameter of the program's own is called by 1 to 64"},
+        {"\"\" = { integer = [1, 2], own = true }", "is called by 1 to 64 letters"},
+        {"epochs = { integer = [1, 2], own = true }", "epochs is not for a search to choose"},
+        {"width = { choice = [\"a\\nb\"], own = true }", "a choice is a text without control characters"},
         {"batch_size = { uniform = [1, 8] }", "batch_size must be a whole number"},
         {"optimizer = { choice = [] }", "wanted a list of 1 to 1000 choices"},
         {"optimizer = { choice = \"sgd\" }", "wanted a list of 1 to 1000 choices"},

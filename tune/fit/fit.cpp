@@ -13,10 +13,11 @@
 #include "graph/summary.h"
 #include "kernels/error.h"
 #include "models/summary.h"
-#include "runs/run_directory.h"
+#include "runs/run_files.h"
 #include "runs/run_lease.h"
 #include "tune/fit/fit_page.h"
 #include "tune/fit/fit_text.h"
+#include "tune/fit/workshop.h"
 
 namespace keel::fit {
 namespace {

@@ -15,7 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "tune/fit/workshop.h"
+#include "embed/loaded_model.h"
+#include "tune/fit/accuracy.h"
+#include "tune/fit/run_search.h"
+#include "tune/fit/workshop_options.h"
 
 namespace keel::fit {
 

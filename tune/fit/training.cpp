@@ -1,15 +1,12 @@
 #include "tune/fit/training.h"
 
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "engine/paths.h"
 #include "engine/safetensors.h"
 #include "kernels/error.h"
-#include "train/checkpoints.h"
 #include "train/config_file.h"
 #include "train/trainer.h"
 #include "train/trainer_state.h"
@@ -118,15 +115,8 @@ std::filesystem::path train_to_end(const TrainConfig& config, const std::string&
                                    const std::function<void(const std::string&)>& say) {
     Teller teller(name, say);
     Trainer trainer(config, teller);
-    const std::filesystem::path folder = std::filesystem::path(config.out) / "checkpoints";
-    std::optional<Checkpoints::Found> found;
-    if (is_folder(folder)) found = Checkpoints(folder).newest();
-    if (found) {
-        for (const std::string& refused : found->refused)
-            if (say) say(name + ": warning: " + refused);
-        trainer.resume(found->state, found->file);
-        found.reset();  // its tensors are copied
-    }
+    for (const std::string& refused : trainer.resume_newest())
+        if (say) say(name + ": warning: " + refused);
     const TrainResult result = trainer.run();
     return result.best.empty() ? result.last : result.best;
 }

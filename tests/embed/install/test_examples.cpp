@@ -30,7 +30,7 @@ const std::string kExamples = KEEL_SOURCE_DIR "/examples/";
 
 /// Those that this package has the components for.
 std::vector<std::string> examples() {
-    std::vector<std::string> names{"embed_c", "embed_cpp", "train_cpp", "own_loop", "own_op"};
+    std::vector<std::string> names{"embed_c", "embed_cpp", "train_cpp", "own_loop", "own_op", "tune_cpp"};
     if (has_distributed()) names.emplace_back("own_dataset");
     return names;
 }
@@ -142,6 +142,32 @@ void check_own_loop(const std::string& program) {
     CHECK(file.metadata.at("net") == "Net");
 }
 
+/// A search that goes on with more trials comes to what one with all of them does, to the digits that are printed.
+void check_tune_cpp(const std::string& program) {
+    const TemporaryFolder folder;
+    write_classes(folder / "classes");
+    const auto search = [&](const std::string& out, int trials) {
+        return output_of(program + " folder:" + (folder / "classes") + " " + (folder / out) + " " +
+                         std::to_string(trials));
+    };
+    const std::string whole = search("whole", 4), parts = search("parts", 2) + search("parts", 4);
+    std::istringstream lines(whole);
+    int pauses = 0, ends = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("trial ")) continue;
+        INFO(line << "\nis not in\n" << parts);
+        CHECK(parts.find(line + "\n") != std::string::npos);
+        pauses += line.find(", epoch 1: ") != std::string::npos;
+        ends += line.find(", epoch 9: ") != std::string::npos;
+    }
+    CHECK((pauses == 4 && ends >= 1));
+    CHECK_THAT(whole, contains("best: trial "));
+    const std::string best = read_text(folder / "whole/best.toml");
+    CHECK_THAT(best, contains("model = 'resnet20'") && contains("# Of the program that searched: decay_by_lr = "));
+    CHECK(fs::exists(folder / "whole/report.html"));
+    CHECK_THAT(search("whole", 4), !contains(", epoch "));  // all of it is known already
+}
+
 void check_own_op(const std::string& program) {
     const std::string printed = output_of(program);
     CHECK_THAT(printed, contains("passed"));
@@ -200,6 +226,7 @@ void check_examples(const Path& path) {
     output_of(prefix() + "/bin/keel data synth --quiet --count 60 --size 64 " + (folder / "phantom"));
     check_train_cpp(path("train_cpp"), "phantom:" + (folder / "phantom"), "epochs = 2\nbatch_size = 16\nseed = 3\n");
     CHECK(output_of("ldd " + path("train_cpp")).find("libmpi") == std::string::npos);
+    check_tune_cpp(path("tune_cpp"));
     if (has_distributed()) check_own_dataset(path("own_dataset"));
 }
 
@@ -225,7 +252,9 @@ bool has_pkg_config() {
 void build_by_pkg_config(const TemporaryFolder& folder, const std::vector<std::string>& names) {
     std::string lines;  // of a shell, a program each
     for (const std::string& name : names) {
-        const std::string package = name == "own_dataset" ? "keel-distributed" : "keel";
+        const std::string package = name == "own_dataset" ? "keel-distributed"
+                                    : name == "tune_cpp"  ? "keel-tune"
+                                                          : "keel";
         const std::string compiler =
             name == "embed_c" ? "'" KEEL_C_COMPILER "' -std=c99 -pedantic " : "'" KEEL_CXX_COMPILER "' -std=c++20 ";
         lines += compiler + "-Wall -Wextra -Wconversion -Wshadow -Werror " + kExamples + name + "/main." +
@@ -246,13 +275,14 @@ TEST_CASE("The examples find Keel by find_package, and do what the program does"
     check_examples([&](const std::string& name) { return build + "/" + name + "/" + name; });
 }
 
-TEST_CASE("Examples in C and of ranks find Keel by pkg-config", "[install]") {
+TEST_CASE("Examples in C and of components find Keel by pkg-config", "[install]") {
     if (!has_pkg_config()) return;
-    std::vector<std::string> names{"embed_c"};
+    std::vector<std::string> names{"embed_c", "tune_cpp"};
     if (has_distributed()) names.emplace_back("own_dataset");
     const TemporaryFolder folder;
     build_by_pkg_config(folder, names);
     Expected(1).check(folder / "embed_c");
+    CHECK_THAT(shell(folder / "tune_cpp").output, contains("usage: "));
     if (has_distributed()) check_own_dataset(folder / "own_dataset");
 }
 
@@ -289,4 +319,5 @@ TEST_CASE("The README shows examples/train_cpp as it is", "[install]") {
     CHECK(std::ranges::count(program, '\n') <= 40);
     CHECK(read_text(KEEL_SOURCE_DIR "/README.md").find("```cpp\n" + program + "```\n") != std::string::npos);
     CHECK(std::ranges::count(read_text(kExamples + "own_loop/main.cpp"), '\n') <= 80);
+    CHECK(std::ranges::count(read_text(kExamples + "tune_cpp/main.cpp"), '\n') <= 60);
 }
