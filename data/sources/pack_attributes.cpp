@@ -25,11 +25,11 @@ std::string field(std::string text) {
 
 std::string attributes_csv(const std::vector<std::string>& attribute_names, const std::vector<const Sample*>& samples) {
     std::string csv = "name";
-    for (const std::string& name : attribute_names) csv += "," + field(name);
+    for (const std::string& name : attribute_names) csv.append(",").append(field(name));
     csv += '\n';
     for (const Sample* sample : samples) {
         csv += field(sample->name);
-        for (const std::string& value : sample->attributes) csv += "," + field(value);
+        for (const std::string& value : sample->attributes) csv.append(",").append(field(value));
         csv += '\n';
     }
     return csv;
