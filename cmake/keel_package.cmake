@@ -16,7 +16,7 @@ add_custom_target(keel_headers ALL DEPENDS public_headers.stamp)
 
 set(folders kernels engine graph models data distributed embed train)
 list(TRANSFORM folders REPLACE "(.+)" "$<TARGET_OBJECTS:keel_\\1>" OUTPUT_VARIABLE objects)
-add_library(keel_archive STATIC ${objects})
+add_library(keel_archive STATIC ${objects} ${keel_isa_objects})
 add_library(keel::keel ALIAS keel_archive)
 add_dependencies(keel_archive keel_headers)
 set_target_properties(keel_archive PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME keel EXPORT_NAME keel)
@@ -53,7 +53,7 @@ if(MPI_C_FOUND)
 endif()
 
 # Of runs/ not what a run's directory and its log are of (CMakeLists.txt says it, too): it alone wants spdlog.
-set(of_directories "/runs/(log_file|run_directory|run_end|run_recorder|step_trace|report/comparison|report/report)\\.cpp")
+set(of_directories "/runs/(log_file|run_directory|run_end|run_recorder|step_trace|report/comparison|report/report)\\.cpp|/unity_directories_")
 add_library(keel_tune_archive STATIC "$<FILTER:$<TARGET_OBJECTS:keel_runs>,EXCLUDE,${of_directories}>"
   $<TARGET_OBJECTS:keel_tune>)
 add_library(keel::tune ALIAS keel_tune_archive)

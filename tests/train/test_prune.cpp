@@ -27,12 +27,12 @@ using namespace keel::test;
 
 namespace {
 
-/// A model for grey images of 32 pixels whose batch norms have statistics and scales of their own; a narrow one but for
-/// resnet20, which is.
-LoadedModel drawn_model(const std::string& name, std::uint64_t seed = 1, bool multi_label = false) {
-    LoadedModel model{{.name = name, .options = {.classes = 2, .channels = 1, .small_stem = true}, .image_size = 32},
-                      nullptr};
-    if (name != "resnet20") model.spec.options = narrow(name, model.spec.options);
+const ModelOptions kGrey{.classes = 2, .channels = 1, .small_stem = true};
+
+/// A model for images of 32 pixels whose batch norms have statistics and scales of their own.
+LoadedModel drawn_model(const std::string& name, std::uint64_t seed = 1, bool multi_label = false,
+                        const ModelOptions& options = kGrey) {
+    LoadedModel model{{.name = name, .options = options, .image_size = 32}, nullptr};
     model.spec.multi_label = multi_label;
     model.spec.label_names = {"dark", "bright"};
     default_normalization(model.spec);
@@ -137,7 +137,7 @@ using Kept = std::vector<std::int64_t>;
 
 TEST_CASE("a model without its dead channels is the same function", "[prune]") {
     for (const char* name : {"resnet20", "resnet18", "resnet50", "densenet121"}) {
-        const LoadedModel model = drawn_model(name);
+        const LoadedModel model = drawn_model(name, 1, false, narrow(name, kGrey));
         const std::vector<double> alive = logits_of(model);
         const KeptChannels kept = kill_channels(model, 3);
         const std::vector<double> before = logits_of(model);
