@@ -48,6 +48,7 @@ OutputWish find_output(const std::vector<TensorInfo>& known, const InferOutput& 
             fmt::format("the model has no output '{}': wanted {}", excerpt(output.name), fmt::join(names, ", ")));
     }
     refuse_other_parameters(output.parameters, {"binary_data", "classification", "label"}, "output " + output.name);
+    text_parameter(output.parameters, "label");  // is one, whether the output is of a label or not
     OutputWish wish{*info, bool_parameter(output.parameters, "binary_data").value_or(binary), {}};
     wish.classification = whole_parameter(output.parameters, "classification");
     if (!wish.classification || *wish.classification == 0) return wish.classification.reset(), wish;
@@ -138,9 +139,13 @@ std::size_t append_bytes(const OutputTensor& tensor, std::string& bytes) {
 RequestWishes wishes_of(const ServedModel& model, const InferRequest& request) {
     const std::vector<TensorInfo> known = outputs_of(model);
     refuse_other_parameters(request.parameters, {"timeout", "binary_data_output", "label"}, "the request");
-    for (const InferInput& input : request.inputs)
+    if (std::ssize(request.outputs) > kMostOutputs)
+        throw InputError(fmt::format("wanted at most {} outputs, got {}", kMostOutputs, request.outputs.size()));
+    for (const InferInput& input : request.inputs) {
         refuse_other_parameters(input.parameters, {"binary_data_size", "layout", "content_type"},
                                 "input " + excerpt(input.name));
+        text_parameter(input.parameters, "content_type");  // other servers' hint, which says nothing new here
+    }
     const bool binary = bool_parameter(request.parameters, "binary_data_output").value_or(false);
     RequestWishes wishes;
     std::optional<std::string> label = text_parameter(request.parameters, "label");
