@@ -48,7 +48,6 @@ OutputWish find_output(const std::vector<TensorInfo>& known, const InferOutput& 
             fmt::format("the model has no output '{}': wanted {}", excerpt(output.name), fmt::join(names, ", ")));
     }
     refuse_other_parameters(output.parameters, {"binary_data", "classification", "label"}, "output " + output.name);
-    text_parameter(output.parameters, "label");  // is one, whether the output is of a label or not
     OutputWish wish{*info, bool_parameter(output.parameters, "binary_data").value_or(binary), {}};
     wish.classification = whole_parameter(output.parameters, "classification");
     if (!wish.classification || *wish.classification == 0) return wish.classification.reset(), wish;
@@ -149,13 +148,16 @@ RequestWishes wishes_of(const ServedModel& model, const InferRequest& request) {
     const bool binary = bool_parameter(request.parameters, "binary_data_output").value_or(false);
     RequestWishes wishes;
     std::optional<std::string> label = text_parameter(request.parameters, "label");
+    if (label) label_of(model, *label);
     for (const InferOutput& output : request.outputs) {
         wishes.outputs.push_back(find_output(known, output, binary));
+        const auto own = text_parameter(output.parameters, "label");
+        if (own) label_of(model, *own);  // is one, whether the output is of a label or not
         const bool draws = output.name == "overlay";
         if (!draws && output.name != "heatmap") continue;
         wishes.draws = wishes.draws || draws;
         wishes.heat.emplace();
-        if (const auto own = text_parameter(output.parameters, "label")) label = own;
+        if (own) label = own;
     }
     if (request.outputs.empty()) wishes.outputs.push_back({known.front(), binary, {}});
     if (wishes.heat && label) wishes.heat->label = label_of(model, *label);

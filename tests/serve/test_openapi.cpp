@@ -133,6 +133,9 @@ TEST_CASE("What the document does not allow is refused, though the answer would 
                contains("'content_type' is to be a text"));
     CHECK_THAT(refusal_by(*model, request("{}", R"([{"name": "probabilities", "parameters": {"label": 7}}])")),
                contains("'label' is to be a text"));
+    CHECK(refusal_by(*model, request("{}", R"([{"name": "probabilities", "parameters": {"label": "b"}}])")).empty());
+    CHECK_THAT(refusal_by(*model, request("{}", R"([{"name": "probabilities", "parameters": {"label": "z"}}])")),
+               contains("no label 'z'"));
     const auto times = [](int count) {
         std::string list;
         for (int i = 0; i < count; ++i) list += (i == 0 ? "" : ", ") + std::string(R"({"name": "probabilities"})");
