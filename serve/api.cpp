@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 #include <utility>
@@ -78,6 +79,15 @@ HttpResponse index_response(const ModelTable& models) {
     return json_response(list);
 }
 
+/// Returns how many bytes of a body are JSON, where the request says it.
+std::optional<std::size_t> json_bytes_of(const HttpRequest& request) {
+    constexpr std::string_view kName = "inference-header-content-length";
+    const auto fields = std::ranges::count(request.fields, kName, &std::pair<std::string, std::string>::first);
+    if (fields > 1) throw InputError("wanted one field Inference-Header-Content-Length");
+    if (fields == 0) return std::nullopt;
+    return parse_json_bytes(request.field(kName), request.body->size());
+}
+
 std::string route_note(std::string_view route) { return fmt::format("\"route\":\"{}\"", route); }
 
 }  // namespace
@@ -107,6 +117,11 @@ Api::Api(const ApiParts& parts, ApiOptions options)
 void Api::set_token(std::string token) {
     const std::lock_guard lock(mutex_);
     token_ = std::move(token);
+}
+
+bool Api::wants_token() const {
+    const std::lock_guard lock(mutex_);
+    return !token_.empty();
 }
 
 bool Api::has_token(const HttpRequest& request) const {
@@ -172,7 +187,7 @@ HttpResponse Api::answer(const Route& route) {
         case RouteKind::metrics:
             return metrics_response();
         case RouteKind::openapi:
-            return {.body = openapi_json()};
+            return {.body = openapi_json(wants_token())};
         default:
             break;
     }
@@ -212,10 +227,7 @@ void Api::prepare(const std::shared_ptr<Call>& call) {
     const ServedModel& model = *call->model;
     try {
         if (*call->request.cancelled) return refuse(*call, Fate::cancelled, "cancelled");
-        const std::string_view field = call->request.field("inference-header-content-length");
-        std::optional<std::size_t> json_bytes;
-        if (!field.empty()) json_bytes = parse_json_bytes(field, call->request.body->size());
-        call->infer = parse_infer_request(*call->request.body, json_bytes);
+        call->infer = parse_infer_request(*call->request.body, json_bytes_of(call->request));
         call->wishes = wishes_of(model, call->infer);
         call->images.emplace(model, call->infer, call->request.body, options_.limits);
         if (call->wishes.draws && !call->images->visible())

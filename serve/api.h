@@ -50,6 +50,7 @@ public:
 private:
     struct Call;
 
+    bool wants_token() const;
     bool has_token(const HttpRequest& request) const;
     bool is_alive() const;
     HttpResponse answer(const Route& route);
@@ -71,7 +72,8 @@ private:
 
 /// The documents that are part of the program.
 const std::string& page_html();
-std::string openapi_json();
+/// Of a server that wants a token, or not.
+std::string openapi_json(bool wants_token);
 
 /// Whether two texts are equal, in a time that only depends on their lengths.
 bool equal_in_constant_time(std::string_view a, std::string_view b);

@@ -138,19 +138,26 @@ std::size_t append_bytes(const OutputTensor& tensor, std::string& bytes) {
 RequestWishes wishes_of(const ServedModel& model, const InferRequest& request) {
     const std::vector<TensorInfo> known = outputs_of(model);
     refuse_other_parameters(request.parameters, {"timeout", "binary_data_output", "label"}, "the request");
-    for (const InferInput& input : request.inputs)
+    if (std::ssize(request.outputs) > kMostOutputs)
+        throw InputError(fmt::format("wanted at most {} outputs, got {}", kMostOutputs, request.outputs.size()));
+    for (const InferInput& input : request.inputs) {
         refuse_other_parameters(input.parameters, {"binary_data_size", "layout", "content_type"},
                                 "input " + excerpt(input.name));
+        text_parameter(input.parameters, "content_type");  // other servers' hint, which says nothing new here
+    }
     const bool binary = bool_parameter(request.parameters, "binary_data_output").value_or(false);
     RequestWishes wishes;
     std::optional<std::string> label = text_parameter(request.parameters, "label");
+    if (label) label_of(model, *label);
     for (const InferOutput& output : request.outputs) {
         wishes.outputs.push_back(find_output(known, output, binary));
+        const auto own = text_parameter(output.parameters, "label");
+        if (own) label_of(model, *own);  // is one, whether the output is of a label or not
         const bool draws = output.name == "overlay";
         if (!draws && output.name != "heatmap") continue;
         wishes.draws = wishes.draws || draws;
         wishes.heat.emplace();
-        if (const auto own = text_parameter(output.parameters, "label")) label = own;
+        if (own) label = own;
     }
     if (request.outputs.empty()) wishes.outputs.push_back({known.front(), binary, {}});
     if (wishes.heat && label) wishes.heat->label = label_of(model, *label);

@@ -13,6 +13,8 @@
 
 namespace keel::serve {
 
+inline constexpr std::int64_t kMostOutputs = 8;  ///< of a request: each may be drawn
+
 /// An output as a request wants it.
 struct OutputWish {
     TensorInfo tensor;
@@ -28,7 +30,8 @@ struct RequestWishes {
     bool draws = false;  ///< an output is drawn, which takes a while
 };
 
-/// Reads them. Throws InputError for outputs that the model does not have, and for parameters that nothing knows.
+/// Reads them. Throws InputError for outputs that the model does not have or that are too many, and for parameters that
+/// nothing knows.
 RequestWishes wishes_of(const ServedModel& model, const InferRequest& request);
 
 /// Returns the answer with the outputs, JSON or, where one of them is to be binary, JSON and bytes. Throws InputError

@@ -28,6 +28,13 @@ bool reads_one_input(const ServedModel& model) {
 
 bool fits(std::int64_t extent, std::int64_t wanted) { return wanted < 0 || extent == wanted; }
 
+std::optional<std::string> layout_of(const InferInput& input) {
+    std::optional<std::string> layout = text_parameter(input.parameters, "layout");
+    if (layout && *layout != "NHWC" && *layout != "NCHW")
+        throw InputError("layout is NHWC or NCHW, got '" + excerpt(*layout) + "'");
+    return layout;
+}
+
 std::string image_name(std::int64_t image) { return fmt::format("image {}", image + 1); }
 
 }  // namespace
@@ -81,6 +88,7 @@ RequestImages::RequestImages(const ServedModel& model, const InferRequest& reque
 }
 
 void RequestImages::read_files(const InferInput& input) {
+    layout_of(input);  // no file wants one, but none is nonsense either
     if (input.shape.size() > 2 || input.elements() != count_)
         throw InputError("the input image has the shape [n], got " + shape_text(input.shape));
     if (input.binary) {
@@ -108,9 +116,7 @@ void RequestImages::read_layout(const InferInput& input) {
     };
     const bool last = has_channels(shape[3]) && fits(shape[1], side) && fits(shape[2], side);
     const bool first = has_channels(shape[1]) && fits(shape[2], side) && fits(shape[3], side);
-    const auto layout = text_parameter(input.parameters, "layout");
-    if (layout && *layout != "NHWC" && *layout != "NCHW")
-        throw InputError("layout is NHWC or NCHW, got '" + excerpt(*layout) + "'");
+    const std::optional<std::string> layout = layout_of(input);
     if ((layout && *layout == "NHWC" && !last) || (layout && *layout == "NCHW" && !first) || (!last && !first))
         throw InputError(fmt::format("the input {} of {} channels has the shape {}, got {}{}", input.name, channels,
                                      wanted, shape_text(shape), layout ? " as " + *layout : ""));

@@ -125,9 +125,12 @@ TEST_CASE("Requests that make no sense are refused one by one", "[server]") {
     CHECK_THAT(refused(post_request(kInfer, "")), contains("JSON"));
     CHECK_THAT(refused(post_request(kInfer, "{}")), contains("inputs"));
     CHECK_THAT(refused(post_request(kInfer, "\x80\x81")), contains("JSON"));
-    CHECK_THAT(refused(binary_request(kInfer, "{}", "", "Inference-Header-Content-Length: 5\r\n")), contains("inputs"));
+    CHECK_THAT(refused(binary_request(kInfer, "{}", "", "Inference-Header-Content-Length: 2\r\n")),
+               contains("one field Inference-Header-Content-Length"));
     CHECK_THAT(refused(post_request(kInfer, "{}", "Inference-Header-Content-Length: 3\r\n")),
                contains("0 to the body's 2 bytes"));
+    CHECK_THAT(refused(post_request(kInfer, "{}", "Inference-Header-Content-Length:\r\n")),
+               contains("0 to the body's 2 bytes, got ''"));
     CHECK_THAT(refused(file_request(files.images[0], R"(, "outputs": [{"name": "scores"}])")),
                contains("no output 'scores': wanted probabilities"));
     CHECK_THAT(refused(file_request(files.images[0], R"(, "parameters": {"priority": 1})")),
