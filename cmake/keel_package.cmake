@@ -52,8 +52,9 @@ if(MPI_C_FOUND)
   target_link_libraries(keel_distributed_archive INTERFACE keel_archive $<LINK_ONLY:keel::mpi>)
 endif()
 
-# Of runs/ not what a run's directory and its log are of (CMakeLists.txt says it, too): it alone wants spdlog.
-set(of_directories "/runs/(log_file|run_directory|run_end|run_recorder|step_trace|report/comparison|report/report)\\.cpp|/unity_directories_")
+# Of runs/ not what a run's directory and its log are of: it alone wants spdlog. Its objects are one, or one for each source.
+list(JOIN directory_sources "|/" of_directories)
+string(REPLACE "." "\\." of_directories "/unity_directories_|/${of_directories}")
 add_library(keel_tune_archive STATIC "$<FILTER:$<TARGET_OBJECTS:keel_runs>,EXCLUDE,${of_directories}>"
   $<TARGET_OBJECTS:keel_tune>)
 add_library(keel::tune ALIAS keel_tune_archive)

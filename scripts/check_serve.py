@@ -85,11 +85,12 @@ class Connection:
     """As little as a client can be, so that what is measured is the server: a request is bytes, of an answer its status is read."""
 
     def __init__(self, port):
-        self.port = port
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port, self.socket = port, None
 
     def ask(self, request):
+        if self.socket is None:
+            self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=120)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(request)
         answer = b""
         while b"\r\n\r\n" not in answer:
@@ -100,8 +101,7 @@ class Connection:
         while left > 0:
             left -= len(self.receive())
         if "connection: close" in lines:
-            self.socket.close()
-            self.__init__(self.port)
+            self.close()
         return int(lines[0].split()[1])
 
     def receive(self):
@@ -109,6 +109,11 @@ class Connection:
         if not some:
             raise ConnectionError("the server ended the connection")
         return some
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
 
 
 def client(port, side, until, period, timeout_us, results):
@@ -124,7 +129,7 @@ def client(port, side, until, period, timeout_us, results):
             answers.append((connection.ask(request), time.monotonic() - begin))
         except OSError:
             answers.append((0, time.monotonic() - begin))
-            connection = Connection(port)
+            connection.close()
     results.put(answers)
 
 

@@ -42,8 +42,7 @@ std::string input_line(const RunEstimate& e) {
 std::string teachers_assumed(const RunFacts& facts) {
     if (facts.teachers_in_steps)
         return "teachers are asked in every step, and measured with it: augmentation shows an image in another way "
-               "each "
-               "time, or their answers are too many to be kept";
+               "each time, or their answers are too many to be kept";
     if (facts.teacher_images == 0) return "what teachers say of all training images is kept already";
     return fmt::format(
         "teachers are asked once about each of {} training images{}, before the first step, and steps take what was "
