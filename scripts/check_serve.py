@@ -85,7 +85,7 @@ class Connection:
     """As little as a client can be, so that what is measured is the server: a request is bytes, of an answer its status is read."""
 
     def __init__(self, port):
-        self.port, self.socket = port, None
+        self.port, self.socket, self.compute_ms = port, None, 0.0
 
     def ask(self, request):
         if self.socket is None:
@@ -102,6 +102,7 @@ class Connection:
             left -= len(self.receive())
         if "connection: close" in lines:
             self.close()
+        self.compute_ms = next((float(line.rsplit("compute;dur=", 1)[1]) for line in lines if line.startswith("server-timing:")), 0.0)
         return int(lines[0].split()[1])
 
     def receive(self):
@@ -126,9 +127,9 @@ def client(port, side, until, period, timeout_us, results):
         begin = due if period else time.monotonic()
         due += period
         try:
-            answers.append((connection.ask(request), time.monotonic() - begin))
+            answers.append((connection.ask(request), time.monotonic() - begin, connection.compute_ms / 1e3))
         except OSError:
-            answers.append((0, time.monotonic() - begin))
+            answers.append((0, time.monotonic() - begin, 0.0))
             connection.close()
     results.put(answers)
 
@@ -145,7 +146,7 @@ def several_clients(count, first, *args):
 
 
 def ask(port, side, clients, seconds, rate=0.0, timeout_us=0):
-    """Returns (status, seconds) of each answer. `rate` requests a second of all clients together, whatever the server answers as long as there are
+    """Returns (status, seconds, the model's own seconds) of each answer. `rate` requests a second of all clients together, whatever the server answers as long as there are
     clients enough; 0: a closed loop, each client a process."""
     results, until = multiprocessing.Queue(), time.monotonic() + seconds
     period = clients / rate if rate else 0.0
@@ -187,17 +188,21 @@ def make_model(keel, name, folder, int8):
 
 
 def alone_beyond(keel, checkpoint, server, side, seconds, rounds=5):
-    """What a lone client waits beyond a step of keel bench of one image, in turn with it: medians of the rounds' differences, of medians and of what
-    99 of 100 stay within, for the step's own times differ by more than the server adds to them."""
-    steps, middle, late = [], [], []
+    """What a lone client waits beyond the model's own time: of each request, as its answer's Server-Timing says it; and beyond a step of keel bench of
+    one image, in turn with it. Medians of the rounds' medians, and of what 99 of 100 stay within."""
+    steps, middle, late, own_middle, own_late = [], [], [], [], []
     for _ in range(rounds):
-        _, own, own_late = bench(keel, checkpoint, 1, max(100, int(seconds * 10)))
-        waited = [1e3 * took for status, took in ask(server.port, side, 1, seconds / 2) if status == 200]
-        steps.append(own)
-        middle.append(percentile(waited, 0.5) - own)
-        late.append(percentile(waited, 0.99) - own_late)
-    return {"alone_ms": statistics.median(steps), "alone_p50_ms": statistics.median(middle), "alone_p99_ms": statistics.median(late),
-            "alone_p99_ms_rounds": late}
+        _, step, step_late = bench(keel, checkpoint, 1, max(100, int(seconds * 10)))
+        answers = [(1e3 * took, 1e3 * own) for status, took, own in ask(server.port, side, 1, seconds / 2) if status == 200]
+        beyond, waited = [took - own for took, own in answers], [took for took, _ in answers]
+        steps.append(step)
+        own_middle.append(percentile(beyond, 0.5))
+        own_late.append(percentile(beyond, 0.99))
+        middle.append(percentile(waited, 0.5) - step)
+        late.append(percentile(waited, 0.99) - step_late)
+    return {"alone_ms": statistics.median(steps), "alone_p50_ms": statistics.median(own_middle), "alone_p99_ms": statistics.median(own_late),
+            "alone_p99_ms_rounds": own_late, "alone_beyond_bench_p50_ms": statistics.median(middle),
+            "alone_beyond_bench_p99_ms": statistics.median(late)}
 
 
 def measure(keel, checkpoint, side, seconds, folder):
@@ -206,9 +211,9 @@ def measure(keel, checkpoint, side, seconds, folder):
     server = Server(keel, str(checkpoint))
     ask(server.port, side, 4, 1.0)  # warm
     closed = ask(server.port, side, 16, seconds)
-    done = sum(1 for status, _ in closed if status == 200)
+    done = sum(1 for status, *_ in closed if status == 200)
     if done == 0:
-        raise SystemExit(f"none of {len(closed)} requests was answered with 200: {sorted({status for status, _ in closed})}")
+        raise SystemExit(f"none of {len(closed)} requests was answered with 200: {sorted({status for status, *_ in closed})}")
     report["bench_16"], report["served"] = rate16, done / seconds
     report["closed_share"] = report["served"] / rate16
     before = server.get("/metrics").decode()
@@ -218,10 +223,10 @@ def measure(keel, checkpoint, side, seconds, folder):
     for share in (0.6, 1.5):
         timeout = 5 * batch_seconds
         answers = ask(server.port, side, 64 if share < 1 else 256, seconds, share * report["served"], int(1e6 * timeout))
-        taken = [took for status, took in answers if status == 200]
+        taken = [took for status, took, _ in answers if status == 200]
         report[f"open_{int(100 * share)}"] = {
-            "requests": len(answers), "answered": len(taken), "refused": sum(1 for status, _ in answers if status == 429),
-            "overdue": sum(1 for status, _ in answers if status == 504), "lost": sum(1 for status, _ in answers if status in (0, 500, 503)),
+            "requests": len(answers), "answered": len(taken), "refused": sum(1 for status, *_ in answers if status == 429),
+            "overdue": sum(1 for status, *_ in answers if status == 504), "lost": sum(1 for status, *_ in answers if status in (0, 500, 503)),
             "p99_batches": percentile(taken, 0.99) / batch_seconds}
     report["memory_growth_mb"] = (server.memory() - memory) / 2**20
     report["start_seconds"] = server.start_seconds
@@ -247,7 +252,7 @@ def measure_reload(keel, checkpoint, side, folder, times=50):
     loaded = sum(float(line.rsplit(" ", 1)[1]) for line in server.get("/metrics").decode().splitlines()
                  if line.startswith("keel_reloads_total") and "loaded" in line)
     server.stop()
-    return {"reloads": loaded, "requests": len(answers), "lost": sum(1 for status, _ in answers if status != 200)}
+    return {"reloads": loaded, "requests": len(answers), "lost": sum(1 for status, *_ in answers if status != 200)}
 
 
 def main():

@@ -317,9 +317,13 @@ void Api::reply(Call& call, HttpResponse response, const Answer* answer) {
                            std::chrono::duration<double>(took).count());
     response.note = fmt::format("{},\"model\":\"{}\",\"version\":\"{}\",\"images\":{}", route_note("infer"),
                                 source.name, source.version, call.images ? call.images->count() : 0);
-    if (answer != nullptr)
-        response.note += fmt::format(",\"batch\":{},\"queue_ms\":{:.3f},\"compute_ms\":{:.3f}", answer->batch,
-                                     milliseconds(answer->queued), milliseconds(answer->computed));
+    if (answer != nullptr) {
+        const double queued = milliseconds(answer->queued), computed = milliseconds(answer->computed);
+        response.note +=
+            fmt::format(",\"batch\":{},\"queue_ms\":{:.3f},\"compute_ms\":{:.3f}", answer->batch, queued, computed);
+        response.fields.emplace_back("Server-Timing",
+                                     fmt::format("queue;dur={:.3f}, compute;dur={:.3f}", queued, computed));
+    }
     call.coming = {};
     call.respond(std::move(response));
 }

@@ -203,6 +203,7 @@ Json infer_operation() {
     Json ok = answer("The outputs", reference("InferResponse"));
     ok["content"]["application/octet-stream"] = bytes;
     ok["headers"][kJsonBytes] = field_schema("How many bytes are JSON, where others follow", "integer", false);
+    ok["headers"]["Server-Timing"] = field_schema("Milliseconds in the queue and of computing", "string", true);
     operation["responses"] = answers(std::move(ok), {{"400", "The request does not say what the model wants"},
                                                      {"404", "There is no such model"},
                                                      {"422", "An image has no answer"},

@@ -1,4 +1,6 @@
 // A server's life: models that are replaced, a queue that is full, clients that go, the end, and what its log tells.
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <sstream>
 
@@ -151,12 +153,13 @@ TEST_CASE("The access log has a line of JSON for each answer, and nothing that c
     const ServedFiles files(1);
     ServeOptions options = options_for(files);
     options.access_log = files.folder / "access.log";
+    std::string answer;
     {
         RunningServer running(options);
         const std::string secret = "s3cr3t";
         asked(running.url(),
               get_request("/v2/models/" + secret + "?patient=" + secret, "Authorization: Bearer " + secret + "\r\n"));
-        asked(running.url(), file_request(files.images[0], R"(, "id": "s3cr3t")"));
+        answer = asked(running.url(), file_request(files.images[0], R"(, "id": "s3cr3t")"));
         asked(running.url(), "s3cr3t / HTTP/1.1\r\n\r\n");
         CHECK(comes_true([&] { return count_of(read_text(options.access_log), "\n") == 3; }));
         fs::rename(options.access_log, options.access_log + ".1");
@@ -177,5 +180,9 @@ TEST_CASE("The access log has a line of JSON for each answer, and nothing that c
     CHECK(records[1].at("model") == "small");
     CHECK(records[1].at("batch") == 1);
     CHECK(records[1].at("compute_ms").get<double>() > 0);
+    CHECK_THAT(
+        answer,  // which says the same to who asked
+        contains(fmt::format("Server-Timing: queue;dur={:.3f}, compute;dur={:.3f}\r\n",
+                             records[1].at("queue_ms").get<double>(), records[1].at("compute_ms").get<double>())));
     CHECK(records[2].at("status") == 400);
 }
