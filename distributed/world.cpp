@@ -7,7 +7,12 @@
 namespace keel {
 
 World::World(std::function<std::shared_ptr<Communicator>()> make) {
-    thread_ = std::thread([this, make = std::move(make)] { run(make); });
+    thread_ = std::thread([this, make = std::move(make)] {
+        run(make);
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+        done_.notify_all();
+    });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return ready_ || error_; });
     if (!error_) return;
@@ -17,12 +22,15 @@ World::World(std::function<std::shared_ptr<Communicator>()> make) {
 }
 
 World::~World() {
-    {
-        const std::lock_guard lock(mutex_);
-        over_ = true;
-    }
-    wanted_.notify_one();
+    end_within(std::chrono::nanoseconds(0));
     thread_.join();
+}
+
+bool World::end_within(std::chrono::nanoseconds limit) {
+    std::unique_lock lock(mutex_);
+    over_ = true;
+    wanted_.notify_one();
+    return done_.wait_for(lock, limit, [this] { return ended_; });
 }
 
 template <class Work>

@@ -2,6 +2,7 @@
 // while the compute pool is still at the backward pass.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -26,6 +27,9 @@ public:
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
+    /// Takes the communicator down once all jobs are done, and nothing may be asked of this any more. Returns whether
+    /// that is over within `limit`; if not it goes on, and is waited for by the next call, or by the destructor.
+    bool end_within(std::chrono::nanoseconds limit);
 
     int rank() const { return rank_; }
     int size() const { return size_; }
@@ -94,7 +98,7 @@ private:
     std::int64_t step_ = -1;
     std::int64_t unfinished_ = 0;
     std::exception_ptr error_;
-    bool ready_ = false, over_ = false;
+    bool ready_ = false, over_ = false, ended_ = false;
     bool running_ = false;  // a job, on either thread: one at a time
     bool team_ = false;     // the thread that owns this waits in finish(), or will
     std::thread thread_;

@@ -61,8 +61,10 @@ class MpiCommunicator final : public Communicator {
 public:
     MpiCommunicator() {
         // UCX, which MPICH may stand on, reads another process's memory for a message within a node, and ends this
-        // process where that one has died, before a line could name it.
+        // process where that one has died, before a line could name it. What it puts over TCP in place of that, and
+        // between nodes, can keep it from ending.
         ::setenv("UCX_TLS", "^cma", 0);
+        ::setenv("UCX_TCP_PUT_ENABLE", "n", 0);
         int provided = 0;
         check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
         if (provided < MPI_THREAD_FUNNELED)

@@ -1,7 +1,12 @@
 #include "distributed/mpi/launched.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <memory>
 
 #include "distributed/mpi/launcher.h"
@@ -12,6 +17,20 @@ namespace {
 
 LauncherWord word_of_launcher() {
     return launcher_word([](const char* name) -> const char* { return std::getenv(name); });
+}
+
+constexpr std::chrono::seconds kEndLimit(10);
+
+/// Ends all ranks, of an MPI that does not end by itself.
+[[noreturn]] void end_by_force(const World& world, int code) {
+    std::fprintf(
+        stderr,
+        "keel: [mpi] %s did not end within %d s (MPI_Finalize); all ranks' work is done, so rank %d ends them\n",
+        mpi_name(mpi_library()).c_str(), static_cast<int>(kEndLimit.count()), world.rank());
+    std::cout.flush();
+    std::fflush(nullptr);
+    abort_ranks(code);
+    ::_exit(code);
 }
 
 }  // namespace
@@ -25,7 +44,11 @@ int with_launched_ranks(const std::function<int(World&)>& body) {
         [&] { return std::shared_ptr<Communicator>(word.mpi ? mpi_communicator() : self_communicator()); });
     try {
         require_launched(word, world->size(), mpi_library());
-        return body(*world);
+        const int code = body(*world);
+        // Some makes of MPI do not always end (UCX over TCP). No rank is to be ended that is still at work.
+        if (!world->is_single()) world->barrier();
+        if (!world->end_within(kEndLimit)) end_by_force(*world, code);
+        return code;
     } catch (...) {
         if (!world->is_single()) static_cast<void>(world.release());
         throw;

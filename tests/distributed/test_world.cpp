@@ -1,6 +1,9 @@
 #include "distributed/world.h"
 
 #include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
 
 #include "distributed/collectives/self_test.h"
 #include "distributed/mpi/launched.h"
@@ -92,6 +95,24 @@ TEST_CASE("who started this process is read from the environment", "[world]") {
     const EnvironmentScope slurm("SLURM_STEP_NUM_TASKS", "2");
     const EnvironmentScope open_mpi("OMPI_COMM_WORLD_SIZE", "4");
     CHECK(launched_ranks() == 4);
+}
+
+TEST_CASE("a world ends within a limit, or says that it does not", "[world]") {
+    using namespace std::chrono_literals;
+    std::atomic<bool> held = true, over = false;
+    World world([&] {
+        const std::shared_ptr<Communicator> self = self_communicator();
+        return std::shared_ptr<Communicator>(self.get(), [&held, &over, self](Communicator*) {
+            while (held) std::this_thread::sleep_for(1ms);
+            over = true;
+        });
+    });
+    world.barrier();
+    CHECK_FALSE(world.end_within(20ms));
+    CHECK_FALSE(over);
+    held = false;
+    CHECK(world.end_within(60s));
+    CHECK(over);
 }
 
 TEST_CASE("ranks that a launcher started and that do not find each other are no runs of their own", "[world]") {

@@ -34,6 +34,7 @@ before=$(sent)
 lost() {
     local what=$1 says=$2 code=0 start
     shift 2
+    rm -rf "$folder/run"  # what is there of a run before is no sign of this one
     train --epochs 100000 --heartbeat 2 &
     local run=$!
     for _ in $(seq 600); do [ ! -s "$folder/run/metrics.jsonl" ] || break; sleep 0.1; done
