@@ -5,7 +5,7 @@
 # KEEL_TEST_CASES: which cases, by a filter of Catch2. Skipped (77) where something is missing.
 set -euo pipefail
 
-make=$1 keel=$2 tests=$3
+make=$1 keel=$(readlink -f "$2") tests=$(readlink -f "$3")
 here=$(cd "$(dirname "$0")" && pwd)
 
 skip() {

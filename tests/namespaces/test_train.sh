@@ -42,7 +42,7 @@ lost() {
     "$@"
     wait $run || code=$?
     [ "$code" -ne 0 ] || fail "$what: the run ends with 0"
-    [ $(($(date +%s) - start)) -le 30 ] || fail "$what: it took $(($(date +%s) - start)) s"
+    [ $(($(date +%s) - start)) -le 60 ] || fail "$what: it took $(($(date +%s) - start)) s"
     grep -Eq "rank 1 on .* $says.*step [0-9]+" "$folder/log" || fail "$what: no line says '$says'"
     echo "$what: $(grep -Eo "rank 1 on .* $says.*" "$folder/log" | head -n 1) ($(($(date +%s) - start)) s)"
 }
