@@ -69,10 +69,10 @@ class Server:
         return code, self.reader.result()
 
 
-def tensor_request(side, timeout_us=0):
-    """The bytes of a request with one raw tensor."""
-    data = struct.pack("<f", 0.25) * (side * side * 3)
-    request = {"inputs": [{"name": "input", "datatype": "FP32", "shape": [1, side, side, 3],
+def tensor_request(side, timeout_us=0, pixels=False):
+    """The bytes of a request with one raw tensor: what the network reads, in f32, or an image's pixels, bytes."""
+    data = (struct.pack("<B", 64) if pixels else struct.pack("<f", 0.25)) * (side * side * 3)
+    request = {"inputs": [{"name": "pixels" if pixels else "input", "datatype": "UINT8" if pixels else "FP32", "shape": [1, side, side, 3],
                            "parameters": {"binary_data_size": len(data)}}]}
     if timeout_us:
         request["parameters"] = {"timeout": timeout_us}
@@ -117,9 +117,9 @@ class Connection:
         self.socket = None
 
 
-def client(port, side, until, period, timeout_us, results):
+def client(port, side, until, period, timeout_us, pixels, results):
     """Asks until the time `until`; `period` seconds lie between two requests' starts, 0: one after the other."""
-    connection, request = Connection(port), tensor_request(side, timeout_us)
+    connection, request = Connection(port), tensor_request(side, timeout_us, pixels)
     answers, due = [], time.monotonic()
     while time.monotonic() < until:
         if period:
@@ -145,13 +145,13 @@ def several_clients(count, first, *args):
         thread.join()
 
 
-def ask(port, side, clients, seconds, rate=0.0, timeout_us=0):
+def ask(port, side, clients, seconds, rate=0.0, timeout_us=0, pixels=False):
     """Returns (status, seconds, the model's own seconds) of each answer. `rate` requests a second of all clients together, whatever the server answers as long as there are
     clients enough; 0: a closed loop, each client a process."""
     results, until = multiprocessing.Queue(), time.monotonic() + seconds
     period = clients / rate if rate else 0.0
     groups = 4 if rate else clients
-    args = (port, side, until, period, timeout_us, results)
+    args = (port, side, until, period, timeout_us, pixels, results)
     processes = [multiprocessing.Process(target=several_clients, args=(clients // groups, groups / rate if rate else 0.0, *args))
                  for _ in range(groups)]
     for process in processes:
@@ -205,17 +205,28 @@ def alone_beyond(keel, checkpoint, server, side, seconds, rounds=5):
             "alone_beyond_bench_p99_ms": statistics.median(late)}
 
 
+def closed_beside_bench(keel, checkpoint, server, side, seconds, rounds=5):
+    """What 16 clients get, each asking as soon as it is answered, of what keel bench makes of batches of 16 in turn with them: medians of the rounds, whose
+    rates differ by more than the server takes."""
+    rows = []
+    for _ in range(rounds):
+        rate, _, _ = bench(keel, checkpoint, 16, max(4, int(seconds / 2)))
+        served = []
+        for pixels in (False, True):
+            answers = ask(server.port, side, 16, seconds / 2, pixels=pixels)
+            served.append(sum(1 for status, *_ in answers if status == 200) / (seconds / 2))
+            if not served[-1]:
+                raise SystemExit(f"none of {len(answers)} requests was answered with 200: {sorted({status for status, *_ in answers})}")
+        rows.append((rate, served[0], served[0] / rate, served[1] / rate))
+    rate, served, share, share_pixels = (statistics.median(column) for column in zip(*rows))
+    return {"bench_16": rate, "served": served, "closed_share": share, "closed_share_pixels": share_pixels,
+            "closed_shares": [row[2] for row in rows]}
+
+
 def measure(keel, checkpoint, side, seconds, folder):
-    report = {}
-    rate16, _, _ = bench(keel, checkpoint, 16, max(4, int(seconds / 4)))
     server = Server(keel, str(checkpoint))
     ask(server.port, side, 4, 1.0)  # warm
-    closed = ask(server.port, side, 16, seconds)
-    done = sum(1 for status, *_ in closed if status == 200)
-    if done == 0:
-        raise SystemExit(f"none of {len(closed)} requests was answered with 200: {sorted({status for status, *_ in closed})}")
-    report["bench_16"], report["served"] = rate16, done / seconds
-    report["closed_share"] = report["served"] / rate16
+    report = closed_beside_bench(keel, checkpoint, server, side, seconds)
     before = server.get("/metrics").decode()
     report |= alone_beyond(keel, checkpoint, server, side, seconds)
     report["alone_server_ms"] = server.mean_ms("keel_request_seconds", before) - server.mean_ms("keel_compute_seconds", before)
