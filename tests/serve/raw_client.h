@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -21,6 +23,12 @@ public:
     explicit RawClient(const std::string& url) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
+        // From 127.0.0.1 to .250 in turn: ports of one that wait for late packets would run out under a fuzzer.
+        static std::atomic<std::uint32_t> count{0};
+        const int no_port = 1;
+        ::setsockopt(socket_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &no_port, sizeof(no_port));
+        address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK + count++ % 250);
+        if (::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) close();
         address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
         int port = 0;
         const std::string digits = url.substr(url.rfind(':') + 1);
