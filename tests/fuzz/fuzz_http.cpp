@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     client.send(std::string(reinterpret_cast<const char*>(data), size));
     client.end_sending();
     fuzz::require(client.ends(), "the server keeps a connection whose client has ended");
-    fuzz::require(test::status_of(test::asked(server.url(), test::get_request("/"))) == "200",
-                  "others are not answered");
+    const std::string answer = test::asked(server.url(), test::get_request("/"));
+    fuzz::require(test::status_of(answer) == "200", ("others are not answered, but: '" + answer + "'").c_str());
     return 0;
 }
