@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -91,7 +92,10 @@ public:
 private:
     bool read(std::chrono::milliseconds patience) {
         pollfd waits{socket_, POLLIN, 0};
-        if (::poll(&waits, 1, static_cast<int>(patience.count())) <= 0) return false;
+        int ready = 0;
+        do ready = ::poll(&waits, 1, static_cast<int>(patience.count()));
+        while (ready < 0 && errno == EINTR);  // a fuzzer's alarm, every some seconds
+        if (ready <= 0) return false;
         std::array<char, 65536> bytes;
         const ssize_t n = ::recv(socket_, bytes.data(), bytes.size(), 0);
         ended_ = n <= 0;
