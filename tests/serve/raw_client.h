@@ -8,15 +8,21 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <cstdint>
 #include <string>
 #include <utility>
 
 namespace keel::test {
+
+/// Calls until no signal comes between: a fuzzer's alarm does, every some seconds.
+template <class Call>
+auto uninterrupted(Call call) {
+    auto result = call();
+    while (result < 0 && errno == EINTR) result = call();
+    return result;
+}
 
 class RawClient {
 public:
@@ -24,18 +30,15 @@ public:
     explicit RawClient(const std::string& url) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
-        // From 127.0.0.1 to .250 in turn: ports of one that wait for late packets would run out under a fuzzer.
-        static std::atomic<std::uint32_t> count{0};
-        const int no_port = 1;
-        ::setsockopt(socket_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &no_port, sizeof(no_port));
-        address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK + count++ % 250);
-        if (::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) close();
         address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
         int port = 0;
         const std::string digits = url.substr(url.rfind(':') + 1);
         std::from_chars(digits.data(), digits.data() + digits.size(), port);
         address.sin_port = ::htons(static_cast<std::uint16_t>(port));
-        if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) close();
+        const auto connect = [&] {
+            return ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+        };
+        if (uninterrupted(connect) != 0) close();
     }
     ~RawClient() { close(); }
     RawClient(RawClient&& other) noexcept : socket_(std::exchange(other.socket_, -1)), held_(std::move(other.held_)) {}
@@ -47,7 +50,8 @@ public:
     /// Sends all of it; false where the server takes no more.
     bool send(const std::string& bytes) const {
         for (std::size_t sent = 0; sent < bytes.size();) {
-            const ssize_t n = ::send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+            const ssize_t n =
+                uninterrupted([&] { return ::send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL); });
             if (n <= 0) return false;
             sent += static_cast<std::size_t>(n);
         }
@@ -92,12 +96,9 @@ public:
 private:
     bool read(std::chrono::milliseconds patience) {
         pollfd waits{socket_, POLLIN, 0};
-        int ready = 0;
-        do ready = ::poll(&waits, 1, static_cast<int>(patience.count()));
-        while (ready < 0 && errno == EINTR);  // a fuzzer's alarm, every some seconds
-        if (ready <= 0) return false;
+        if (uninterrupted([&] { return ::poll(&waits, 1, static_cast<int>(patience.count())); }) <= 0) return false;
         std::array<char, 65536> bytes;
-        const ssize_t n = ::recv(socket_, bytes.data(), bytes.size(), 0);
+        const ssize_t n = uninterrupted([&] { return ::recv(socket_, bytes.data(), bytes.size(), 0); });
         ended_ = n <= 0;
         if (n > 0) held_.append(bytes.data(), static_cast<std::size_t>(n));
         return n > 0;
