@@ -16,9 +16,9 @@ int launched_ranks();
 /// Runs `body` with the ranks that mpirun or srun started; with a world of one where none did. A world that an
 /// exception leaves is not taken down, which would wait for ranks that wait for this one: see abort_ranks(). Throws
 /// UsageError where ranks were started and Keel was built without MPI or MPI does not find as many: each would be a
-/// run of its own, all in one place. IoError where MPI fails. Where MPI does
-/// not end within 10 s after all ranks' bodies, this process ends with what its body returned, and all ranks with it,
-/// with a line on stderr.
+/// run of its own, all in one place. IoError where MPI fails. An MPI that has not ended 10 s after all ranks' bodies is
+/// not waited for: a line on stderr says so, and this process, and all ranks with it, end with the highest code of a
+/// body.
 int with_launched_ranks(const std::function<int(World&)>& body);
 
 /// Returns "Open MPI 4.1.4" or "MPICH 4.0.2" of what MPI_Get_library_version() says, which is a line or a page; its

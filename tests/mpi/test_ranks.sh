@@ -47,13 +47,17 @@ case $make in
 esac
 [ -n "$found" ] || { echo "wanted $make, found another make of MPI"; exit 1; }
 echo "$found"
-# With all that it does over TCP UCX leaves about half of such runs in MPI_Finalize: each is to end, with the code of one that is done.
+# With all that it does over TCP UCX leaves about half of such runs in MPI_Finalize: these are to be ended, with the code of one that
+# is done. As Keel sets it, none is to want that.
 if [ "$make" = mpich ]; then
     "$keel" data synth "$scratch/phantom" --count 60 --size 64 --quiet >/dev/null
-    for i in 1 2 3 4 5 6; do
-        UCX_TCP_PUT_ENABLE=y KEEL_OVERSUBSCRIBE=1 timeout 60 mpiexec.mpich -np 4 "$keel" train --model resnet20 --data "phantom:$scratch/phantom" --out "$scratch/run$i" --image-size 32 \
-            --batch-size 2 --epochs 1 --threads 1 --quiet 2>"$scratch/log" || { echo "run $i over TCP ends with $?"; cat "$scratch/log"; exit 1; }
-        ! grep MPI_Finalize "$scratch/log"
+    for put in UCX_TCP_PUT_ENABLE=y "" UCX_TCP_PUT_ENABLE=y "" UCX_TCP_PUT_ENABLE=y "" UCX_TCP_PUT_ENABLE=y ""; do
+        rm -rf "$scratch/run"
+        env $put KEEL_OVERSUBSCRIBE=1 timeout 60 mpiexec.mpich -np 4 "$keel" train --model resnet20 --data "phantom:$scratch/phantom" \
+            --out "$scratch/run" --image-size 32 --batch-size 2 --epochs 1 --threads 1 --quiet 2>"$scratch/log" ||
+            { echo "$put: a run ends with $?"; cat "$scratch/log"; exit 1; }
+        grep MPI_Finalize "$scratch/log" || continue
+        [ -n "$put" ] || { echo "a run did not end by itself"; exit 1; }
     done
 fi
 "$tests" "${KEEL_TEST_CASES:-[ranks]}"
