@@ -18,7 +18,6 @@ fail() { echo "FAILED: $*"; cat "$folder/log"; exit 1; }
 
 # train OPTION...: by keel launch, which does not wait for an mpirun that waits for a host it cannot reach.
 train() {
-    rm -rf "$folder/run"
     exec "$keel" launch --max-restarts 0 --mpirun "$hosts mpirun" --hosts 10.77.0.1:1,10.77.0.2:1 -- train --model resnet18 --small-stem --image-size 32 --data "phantom:$folder/phantom" \
         --out "$folder/run" --batch-size 4 --threads 1 --workers 1 --quiet "$@" >"$folder/log" 2>&1
 }
