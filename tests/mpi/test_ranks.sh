@@ -47,7 +47,7 @@ case $make in
 esac
 [ -n "$found" ] || { echo "wanted $make, found another make of MPI"; exit 1; }
 echo "$found"
-# With all that it does over TCP UCX leaves about half of such runs in MPI_Finalize: these are to be ended, with the code of one that
+# With all that it does over TCP UCX leaves some of such runs in MPI_Finalize: these are to be ended, with the code of one that
 # is done. As Keel sets it, none is to want that.
 if [ "$make" = mpich ]; then
     "$keel" data synth "$scratch/phantom" --count 60 --size 64 --quiet >/dev/null
