@@ -116,7 +116,9 @@ void give_time() {
 bool reachable(const LaunchOptions& options, const std::string& host) {
     if (host.empty()) return true;
     std::vector<std::string> line = options.mpirun;
-    line.insert(line.end(), {"-np", "1", options.make == MpiMake::mpich ? "-hosts" : "--host", host, "true"});
+    const std::vector<std::string> words = mpirun_words(options.make, {.ranks = 1, .hosts = host});
+    line.insert(line.end(), words.begin(), words.end());
+    line.emplace_back("true");
     Child child(line, ChildOutput::stderr_of_parent);
     const auto until = Clock::now() + kProbe;
     while (child.wait(100ms, [](const std::string&) {}))
