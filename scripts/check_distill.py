@@ -5,7 +5,8 @@ the gap to the teacher that it closes.
 
     scripts/check_distill.py build/release/cli/keel WORK --seeds 1 2 3
 
-WORK keeps the data, the runs and the teachers' answers: what is there is not made again.
+All of them see augmented images: a teacher that is asked about the images it was trained on, as they are, has little to say beyond
+their labels, and what it says of ever new ones is what a student learns from (Beyer et al., 2022). WORK keeps the data, the runs and the teachers' answers: what is there is not made again.
 """
 import argparse
 import json
@@ -51,13 +52,13 @@ def main():
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=2000, help="images of the phantom set")
-    parser.add_argument("--epochs", type=int, default=10, help="of students")
+    parser.add_argument("--epochs", type=int, default=30, help="of students")
     parser.add_argument("--teacher-epochs", type=int, default=40)
     parser.add_argument("--threads", type=int, default=0, help="compute threads; 0: the allowed cores")
     parser.add_argument("--teacher", type=pathlib.Path, help="a checkpoint, in place of one that is trained")
     parser.add_argument("--teacher-model", default="densenet121")
     parser.add_argument("--student-model", default="resnet18")
-    parser.add_argument("--teacher-options", nargs="*", help="more options of the teacher's run, KEY=VALUE",
+    parser.add_argument("--augment", nargs="*", help="more options of all runs, KEY=VALUE",
                         default=["rotate=8", "shift=0.05", "brightness=0.1", "contrast=0.1"])
     parser.add_argument("--options", nargs="*", default=[], help="more options of taught students, KEY=VALUE")
     o = parser.parse_args()
@@ -69,15 +70,15 @@ def main():
     if not (o.work / "phantom").exists():
         run([o.keel, "data", "synth", str(o.work / "phantom"), "--count", str(o.images), "--size", "96", "--balanced",
              "--seed", "1"])
-    teacher = o.teacher or trained(o, "teacher", o.teacher_model, 0, o.teacher_epochs, settings(o.teacher_options))
+    teacher = o.teacher or trained(o, "teacher", o.teacher_model, 0, o.teacher_epochs, settings(o.augment))
     of_teacher = auroc(o, teacher)
     print(f"teacher {o.teacher or o.teacher_model}: mean AUROC {of_teacher:.4f}", flush=True)
     gains = []
     for seed in o.seeds:
-        alone = auroc(o, trained(o, f"alone{seed}", o.student_model, seed, o.epochs, []))
+        alone = auroc(o, trained(o, f"alone{seed}", o.student_model, seed, o.epochs, settings(o.augment)))
         taught = auroc(o, trained(o, f"taught{seed}", o.student_model, seed, o.epochs,
                                   ["--teacher", str(teacher), "--teacher-cache", str(o.work / "answers")] +
-                                  settings(o.options)))
+                                  settings(o.augment + o.options)))
         gains.append((alone, taught))
         print(f"seed {seed}: {o.student_model} alone {alone:.4f}, taught {taught:.4f}, {taught - alone:+.4f}",
               flush=True)

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """What keel scale predicts beside what ranks take, on this machine: a Markdown table, and exit code 1 where they differ by more than --within.
 
-scripts/check_scale.py [--ranks 2,4] [--model resnet18] ... In each round, for each number of ranks: as many runs that do not communicate, at
-once, whose traces say how long a rank computes beside the others; keel doctor under mpirun, which measures messages and shared memory; keel
-scale of the two; and keel bench on the ranks. Sums come after backward (--overlap off), which is what can be compared. Medians over the rounds, the last column that of the ratios within a round.
-Where ranks outnumber cores the runs share them as the ranks do."""
+scripts/check_scale.py [--ranks 2,4] [--model resnet18] ... In each round, for each number of ranks: a trace, which says how long each rank computes
+in each step beside the others; keel doctor under mpirun, which measures messages and shared memory; keel scale of the two; and another run of
+keel bench on the ranks, which is what was predicted. Sums come after backward (--overlap off), which is what can be compared. Medians over the
+rounds, the last column that of the ratios within a round.
+
+--lone takes the traces of as many runs at once that do not communicate. These are not in step: what ranks that update their weights at the same
+moment take of each other's memory bandwidth is in none of their traces. Where ranks outnumber cores the runs share them as the ranks do."""
 import argparse
 import json
 import os
@@ -39,11 +42,24 @@ def mpirun(o, ranks, cores):
     return [*o.prefix, *MPIRUN, *crowded, "-n", str(ranks), "taskset", "-c", ",".join(map(str, cores))]
 
 
-def predicted(o, ranks, cores, folder):
+def run_ranks(o, ranks, cores, trace):
+    placed = ["--oversubscribe"] if ranks > len(cores) else ["--bind", "always"]
+    output(start([*mpirun(o, ranks, cores), *bench(o, o.steps, ["--overlap", "off", "--trace", trace, *placed])]))
+
+
+def traced(o, ranks, cores, folder):
+    if not o.lone:
+        run_ranks(o, ranks, cores, f"{folder}/traced.json")
+        return [f"{folder}/traced.json"]
     traces = [f"{folder}/trace{r}.json" for r in range(ranks)]
     for run in [start([*o.prefix, "taskset", "-c", str(cores[r % len(cores)]), *bench(o, o.steps, ["--trace", trace])])
                 for r, trace in enumerate(traces)]:
         output(run)
+    return traces
+
+
+def predicted(o, ranks, cores, folder):
+    traces = traced(o, ranks, cores, folder)
     costs = output(start([*mpirun(o, ranks, cores), o.keel, "doctor", "--json"]))["self_test"]
     machine = Path(folder) / "machine.toml"
     machine.write_text(f"""ranks_per_node = {ranks}
@@ -63,8 +79,7 @@ sum_ns = {costs["node_gamma_ns_per_kb"] / 1e3}
 def measured(o, ranks, cores, folder):
     """The mean step, as the prediction is one, from the end of the first to that of the last; all ranks end a step together."""
     trace = f"{folder}/ranks.json"
-    placed = ["--oversubscribe"] if ranks > len(cores) else ["--bind", "always"]
-    output(start([*mpirun(o, ranks, cores), *bench(o, o.steps, ["--overlap", "off", "--trace", trace, *placed])]))
+    run_ranks(o, ranks, cores, trace)
     ends = sorted(event["ts"] + event["dur"] for event in json.loads(Path(trace).read_text())["traceEvents"]
                   if event["pid"] == 0 and event["name"] == "sgd_update")
     updates = len(ends) // o.steps
@@ -79,6 +94,7 @@ def main():
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lone", action="store_true", help="traces of runs that do not communicate")
     parser.add_argument("--within", type=float, default=5, help="percent")
     parser.add_argument("--prefix", default="", help="words before each command, as in 'nice -n -20' on a machine that others use")
     parser.add_argument("--keel", default=str(ROOT / "build/release/cli/keel"))

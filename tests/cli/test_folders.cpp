@@ -11,6 +11,7 @@
 #include "tests/embed/small_model.h"
 #include "tests/support/catch.h"
 #include "tests/support/contains.h"
+#include "tests/support/optional_parts.h"
 
 using namespace keel::test;
 using json = keel::Json;
@@ -80,9 +81,12 @@ TEST_CASE("A flat folder is divided as the options say, and scored whole", "[fol
     CHECK(info_of(set, {"--test-fraction", "0.5"}).at("test").at("labels") == json({{"A", 10}, {"B", 10}}));
     CHECK(info_of(set, {"--test-fraction", "0"}).at("test").at("samples") == 0);
     CHECK(info_of(set, {"--split-rule", "old"}).at("test").at("samples") == 4);
-    const auto grouped = run_keel({"data", "info", "folder:" + set, "--group-by", "(p[AB][0-9]+)_"});
-    CHECK(grouped.code == 0);
-    CHECK_THAT(grouped.err, contains("test: 8 samples of 4 patients, 20 % of all, seed 0, by patient, of each class"));
+    if (keel::test::has_patterns()) {
+        const auto grouped = run_keel({"data", "info", "folder:" + set, "--group-by", "(p[AB][0-9]+)_"});
+        CHECK(grouped.code == 0);
+        CHECK_THAT(grouped.err,
+                   contains("test: 8 samples of 4 patients, 20 % of all, seed 0, by patient, of each class"));
+    }
 
     const std::string run = folder / "run";
     REQUIRE(run_keel(train_command("folder:" + set, run, {"--epochs", "1", "--test-fraction", "0.25"})).code == 0);

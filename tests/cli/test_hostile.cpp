@@ -353,6 +353,14 @@ std::vector<Row> configurations() {
     };
 }
 
+/// What a build without a library says in place of a row's message; empty for any other message.
+std::string lacking_part(const std::string& err) {
+    for (const char* part : {"this build of Keel reads no", "this keel was built without Boost.Beast",
+                             "this program was built without RE2"})
+        if (err.find(part) != std::string::npos) return part;
+    return "";
+}
+
 void check(const std::vector<Row>& rows, const Scratch& scratch) {
     const std::string documented = read_text(KEEL_SOURCE_DIR "/docs/troubleshooting.md");
     for (const Row& row : rows) {
@@ -361,11 +369,13 @@ void check(const std::vector<Row>& rows, const Scratch& scratch) {
                                [&](const std::string& word) { return scratch.resolve(word); });
         const ProgramResult result = run_keel(line, {"OMP_NUM_THREADS=1"});
         CAPTURE(row.line, result.err);
-        CHECK(result.code == row.code);
-        CHECK_THAT(result.err, contains(row.message));
+        const std::string lacking = lacking_part(result.err);
+        if (!lacking.empty()) WARN("skipped: " << result.err);
+        CHECK((lacking.empty() ? result.code == row.code : result.code != 0));
+        CHECK_THAT(result.err, contains(lacking.empty() ? row.message : lacking));
         CHECK(result.err.starts_with("keel "));
         CHECK(result.out.empty());
-        CHECK_THAT(documented, contains(row.message));
+        CHECK_THAT(documented, contains(row.message) && contains(lacking));
     }
 }
 
