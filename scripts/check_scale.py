@@ -38,8 +38,11 @@ def bench(o, steps, more):
 
 
 def mpirun(o, ranks, cores):
-    crowded = ["--mca", "mpi_yield_when_idle", "1"] if ranks > len(cores) else []
-    return [*o.prefix, *MPIRUN, *crowded, "-n", str(ranks), "taskset", "-c", ",".join(map(str, cores))]
+    if ranks <= len(cores):
+        return [*o.prefix, *MPIRUN, "-n", str(ranks), "taskset", "-c", ",".join(map(str, cores))]
+    # Equally many on each core, in every run: where the system is left to divide them it does so now in one way and now in another.
+    pinned = f'set -- $(({cores[0]} + OMPI_COMM_WORLD_RANK % 2 * {cores[-1] - cores[0]})) "$@"; exec taskset -c "$@"'
+    return [*o.prefix, *MPIRUN, "--mca", "mpi_yield_when_idle", "1", "-n", str(ranks), "sh", "-c", pinned, "sh"]
 
 
 def run_ranks(o, ranks, cores, trace):
