@@ -25,27 +25,27 @@ def launched(ranks):
     return words + (["--allow-run-as-root"] if os.geteuid() == 0 else [])
 
 
-def peak_of_tree(process, every=0.05):
-    """The most that the processes of a group held at once, bytes, each by its own peak; and how long they ran."""
-    peaks, began = {}, time.monotonic()
+def share_of(process):
+    """What a process holds, bytes; of pages that several hold, as ranks do, its part."""
+    with open(f"/proc/{process}/smaps_rollup") as file:
+        return 1024 * int(re.search(r"^Pss:\s+(\d+) kB", file.read(), re.MULTILINE)[1])
+
+
+def peak_of_tree(process, every=0.1):
+    """The most that the processes of a session held at once, bytes; and how long they ran."""
+    peak, began = 0, time.monotonic()
     while process.poll() is None:
+        held = 0
         for name in os.listdir("/proc"):
-            if not name.isdigit():
-                continue
             try:
-                if os.getpgid(int(name)) != process.pid:
-                    continue
-                with open(f"/proc/{name}/comm") as file:
-                    if file.read().strip() != "keel":
-                        continue
-                with open(f"/proc/{name}/status") as file:
-                    found = re.search(r"VmHWM:\s+(\d+) kB", file.read())
-            except (OSError, ProcessLookupError):
+                if name.isdigit() and os.getsid(int(name)) == process.pid:  # mpirun gives its ranks groups of their own
+                    with open(f"/proc/{name}/comm") as file:
+                        held += share_of(name) if file.read().strip() == "keel" else 0
+            except (OSError, ProcessLookupError, TypeError):
                 continue
-            if found:
-                peaks[name] = 1024 * int(found[1])
+        peak = max(peak, held)
         time.sleep(every)
-    return sum(peaks.values()), time.monotonic() - began
+    return peak, time.monotonic() - began
 
 
 def check(keel, name, data, ranks, seconds, folder, options):

@@ -223,7 +223,32 @@ def closed_beside_bench(keel, checkpoint, server, side, seconds, rounds=5):
             "closed_shares": [row[2] for row in rows]}
 
 
-def measure(keel, checkpoint, side, seconds, folder):
+class Memory:
+    """The server's memory, sampled each second while a load runs: what a leak would add to once the load is steady."""
+
+    def __init__(self, server):
+        self.samples, self.done = [], threading.Event()
+        self.thread = threading.Thread(target=self.sample, args=(server,))
+
+    def sample(self, server):
+        while not self.done.wait(1):
+            self.samples.append(server.memory() / 2**20)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+
+    def growth_mb(self):
+        """From when a fifth of the time is over until the end, medians of a tenth of the time each."""
+        tenth = max(1, len(self.samples) // 10)
+        return statistics.median(self.samples[-tenth:]) - statistics.median(self.samples[2 * tenth : 3 * tenth])
+
+
+def measure(keel, checkpoint, side, seconds, open_seconds, folder):
     server = Server(keel, str(checkpoint))
     ask(server.port, side, 4, 1.0)  # warm
     report = closed_beside_bench(keel, checkpoint, server, side, seconds)
@@ -233,12 +258,15 @@ def measure(keel, checkpoint, side, seconds, folder):
     batch_seconds, memory = 16 / report["served"], server.memory()
     for share in (0.6, 1.5):
         timeout = 5 * batch_seconds
-        answers = ask(server.port, side, 64 if share < 1 else 256, seconds, share * report["served"], int(1e6 * timeout))
+        with Memory(server) as memory_of_loop:
+            answers = ask(server.port, side, 64 if share < 1 else 256, open_seconds, share * report["served"], int(1e6 * timeout))
         taken = [took for status, took, _ in answers if status == 200]
         report[f"open_{int(100 * share)}"] = {
             "requests": len(answers), "answered": len(taken), "refused": sum(1 for status, *_ in answers if status == 429),
             "overdue": sum(1 for status, *_ in answers if status == 504), "lost": sum(1 for status, *_ in answers if status in (0, 500, 503)),
-            "p99_batches": percentile(taken, 0.99) / batch_seconds}
+            "late": sum(1 for took in taken if took > timeout + 0.25 * batch_seconds),
+            "p99_batches": percentile(taken, 0.99) / batch_seconds, "max_batches": max(taken) / batch_seconds,
+            "steady_growth_mb": memory_of_loop.growth_mb()}
     report["memory_growth_mb"] = (server.memory() - memory) / 2**20
     report["start_seconds"] = server.start_seconds
     report["exit_code"], _ = server.stop()
@@ -271,6 +299,7 @@ def main():
     parser.add_argument("--keel", default="build/release/cli/keel")
     parser.add_argument("--models", default="resnet50,densenet121")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--open-seconds", type=float, help="of each open loop [default: --seconds]")
     parser.add_argument("--f32", action="store_true", help="models as they are; else quantized")
     arguments = parser.parse_args()
     failed = []
@@ -279,7 +308,7 @@ def main():
         reports = {}
         for model in arguments.models.split(","):
             checkpoint = make_model(arguments.keel, model, folder, not arguments.f32)
-            reports[model] = measure(arguments.keel, checkpoint, 224, arguments.seconds, folder)
+            reports[model] = measure(arguments.keel, checkpoint, 224, arguments.seconds, arguments.open_seconds or arguments.seconds, folder)
             report = reports[model]
             failed += [f"{model}: {key} {report[key]:.2f}" for key in ("closed_share",) if report[key] < BARS[key]]
             failed += [f"{model}: {key} {report[key]:.2f}" for key in ("alone_p99_ms",) if report[key] > BARS[key]]
