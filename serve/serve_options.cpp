@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <charconv>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "engine/text.h"
+#include "engine/toml.h"
 #include "kernels/error.h"
 
 namespace keel::serve {
@@ -207,7 +207,7 @@ void apply_serve_toml(ServeOptions& options, std::string_view text, const std::s
                       const std::string& folder) {
     toml::table root;
     try {
-        root = toml::parse(text, origin);
+        root = parse_toml(text, origin);
     } catch (const toml::parse_error& error) {
         std::ostringstream where;
         where << error.source().begin;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -15,6 +15,7 @@
 
 #include "engine/files.h"
 #include "engine/text.h"
+#include "engine/toml.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -263,7 +264,7 @@ void apply_toml(TrainConfig& config, std::string_view text, const std::string& o
     };
     toml::table table;
     try {
-        table = toml::parse(text, origin);
+        table = parse_toml(text, origin);
     } catch (const toml::parse_error& error) {
         throw UsageError(fmt::format("[config] {}: {}", at_line(error.source()), error.description()));
     }

@@ -1,13 +1,13 @@
 #include "train/scale_machine.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <vector>
 
+#include "engine/toml.h"
 #include "kernels/error.h"
 
 namespace keel {
@@ -83,7 +83,7 @@ void apply_changes(ScaleMachine& machine, const MachineChanges& changes) {
 void apply_machine(ScaleMachine& machine, std::string_view text, const std::string& origin) {
     toml::table file;
     try {
-        file = toml::parse(text, origin);
+        file = parse_toml(text, origin);
     } catch (const toml::parse_error& error) {
         refuse(origin, fmt::format("line {}: {}", error.source().begin.line, error.description()));
     }

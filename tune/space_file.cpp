@@ -1,7 +1,6 @@
 // A space as a TOML file has it.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cctype>
@@ -10,6 +9,7 @@
 #include <set>
 
 #include "engine/text.h"
+#include "engine/toml.h"
 #include "kernels/error.h"
 #include "train/config_file.h"
 #include "tune/space.h"
@@ -269,7 +269,7 @@ private:
 Space read_space(std::string_view text, const std::string& origin, const TrainConfig& base) {
     toml::table table;
     try {
-        table = toml::parse(text, origin);
+        table = parse_toml(text, origin);
     } catch (const toml::parse_error& error) {
         throw UsageError(fmt::format("[space] {}:{}: {}", origin, error.source().begin.line, error.description()));
     }

@@ -298,6 +298,8 @@ std::vector<Row> configurations() {
         {config("@toml/word.toml"), 2, "optimizer must be sgd, adam, adamw, lars, not 'sdg'"},
         {config("@toml/mixed_list.toml"), 2, "a list of whole numbers at least 1"},
         {config("@toml/falling.toml"), 2, "milestones must rise"},
+        {config("@toml/no_value.toml"), 2, "Error while parsing"},
+        {config("@toml/beyond_ascii.toml"), 2, "a character beyond ASCII outside of strings and comments"},
         {set("lr=inf"), 2, "lr must be a number above 0, not inf"},
         {set("lr=1e999"), 2, "lr must be a number above 0"},
         {set("std=1e-60"), 2, "std must be"},

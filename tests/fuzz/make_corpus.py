@@ -193,6 +193,8 @@ def configuration():
     put("toml", "falling.toml", 'model = "resnet18"\ndata = "nih:x"\nout = "x"\nschedule = "step"\nmilestones = [5, 3]\n')
     put("toml", "twice.toml", "epochs = 1\nepochs = 2\n")
     put("toml", "binary.toml", bytes(range(256)))
+    put("toml", "no_value.toml", "milestones = [5, }\n")
+    put("toml", "beyond_ascii.toml", "milestones = [5, \u01a2]\n")
     put("toml", "deep.toml", "milestones = " + "[" * 2000 + "]" * 2000 + "\n")
     put("toml", "bad_utf8.toml", b'model = "\xc3\x28"\n')
     put("toml", "control.toml", b'model = "a\x00b"\n')

@@ -124,6 +124,7 @@ TEST_CASE("A space that cannot be searched is refused by its line", "[tune]") {
     const std::vector<Refused> rows{
         {"", "the space has no parameters"},
         {"lr = [", "space.toml:1: "},
+        {"lr = { uniform = [0.1, }", "space.toml:1: "},
         {"\nlr = 0.1", "space.toml:2: lr must be a table"},
         {"lr = { }", "must have one of choice, uniform"},
         {"lr = { uniform = [0.1, 1], choice = [1] }", "not choice and uniform"},

@@ -1,0 +1,52 @@
+#include "engine/toml_text.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace keel {
+namespace {
+
+bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+/// Where a string that begins at `at` ends, past its quotes; where one of its continued lines goes on beyond ASCII,
+/// there.
+std::size_t past_string(std::string_view text, std::size_t at) {
+    const char quote = text[at];
+    const bool basic = quote == '"';
+    const std::string_view three = basic ? R"(""")" : "'''";
+    const bool multiline = text.substr(at, 3) == three;
+    for (at += multiline ? 3 : 1; at < text.size(); ++at) {
+        if (basic && text[at] == '\\') {
+            ++at;
+            const std::size_t next = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
+            const bool continued = multiline && text.substr(at, next - at).find('\n') != std::string_view::npos;
+            if (continued && next < text.size() && !is_ascii(text[next])) return next;
+            if (continued) at = next - 1;
+        } else if (multiline && text.substr(at, 3) == three) {
+            at += 3;
+            for (int more = 0; more < 2 && at < text.size() && text[at] == quote; ++more) ++at;
+            return at;
+        } else if (!multiline && (text[at] == quote || text[at] == '\n')) {
+            return at + 1;
+        }
+    }
+    return text.size();
+}
+
+}  // namespace
+
+std::optional<int> line_beyond_ascii(std::string_view toml) {
+    std::size_t at = toml.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // a byte order mark
+    while (at < toml.size()) {
+        const char c = toml[at];
+        if (!is_ascii(c))
+            return static_cast<int>(1 + std::count(toml.begin(), toml.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+        if (c == '#')
+            at = std::min(toml.find('\n', at), toml.size());
+        else
+            at = c == '"' || c == '\'' ? past_string(toml, at) : at + 1;
+    }
+    return std::nullopt;
+}
+
+}  // namespace keel
