@@ -8,6 +8,12 @@ namespace {
 
 bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
+/// Whether a quote stands where a string may begin: in the middle of a value it is any character, to a parser as well.
+bool opens_string(std::string_view text, std::size_t at) {
+    const bool begins = at == 0 || std::string_view(" \t\r\n=[{,.").find(text[at - 1]) != std::string_view::npos;
+    return (text[at] == '"' || text[at] == '\'') && begins;
+}
+
 /// Where a string that begins at `at` ends, past its quotes; where one of its continued lines goes on beyond ASCII,
 /// there.
 std::size_t past_string(std::string_view text, std::size_t at) {
@@ -36,7 +42,8 @@ std::size_t past_string(std::string_view text, std::size_t at) {
 }  // namespace
 
 std::optional<int> line_beyond_ascii(std::string_view toml) {
-    std::size_t at = toml.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // a byte order mark
+    if (toml.starts_with("\xEF\xBB\xBF")) toml.remove_prefix(3);  // a byte order mark
+    std::size_t at = 0;
     while (at < toml.size()) {
         const char c = toml[at];
         if (!is_ascii(c))
@@ -44,7 +51,7 @@ std::optional<int> line_beyond_ascii(std::string_view toml) {
         if (c == '#')
             at = std::min(toml.find('\n', at), toml.size());
         else
-            at = c == '"' || c == '\'' ? past_string(toml, at) : at + 1;
+            at = opens_string(toml, at) ? past_string(toml, at) : at + 1;
     }
     return std::nullopt;
 }

@@ -10,7 +10,7 @@ using keel::line_beyond_ascii;
 TEST_CASE("Characters beyond ASCII are for strings and comments of TOML", "[toml_text]") {
     for (const char* text : {"", "a = 1", "a = \"\u00e9\"", "a = '\u00e9'", "# \u00e9\na = 1",
                              "\xEF\xBB\xBF"
-                             "a = 1",
+                             "\"a\" = 1",
                              "a = \"\\\"\u00e9\"", "a = \"\"\"\n\u00e9\"\u00e9\"\"\u00e9\"\"\"\"\"\nb = 1",
                              "a = '''\n\u00e9'\u00e9'''", "a = '\\'\nb = \"\u00e9\"", "a = \"\"\"x\\\n   y\u00e9\"\"\"",
                              "a = \"\"\"\\\\\n\u00e9\"\"\"", "a = \"\" # \u00e9", "\"\u00e9\" = 1"}) {
@@ -24,6 +24,7 @@ TEST_CASE("Characters beyond ASCII are for strings and comments of TOML", "[toml
     CHECK(line_beyond_ascii("a = \"x\ny = \u00e9") == 2);  // the parser ends at the string before
     CHECK(line_beyond_ascii("a = \"\"\"x\\\n  \u00e9\"\"\"") == 2);
     CHECK(line_beyond_ascii("a = \"\"\"\"\"\"\u00e9") == 1);
+    CHECK(line_beyond_ascii("a = 0'\u00e9'") == 1);
     for (const char* text : {"\"", "'", "\"\"\"", "'''", "\"\\", "\"\"\"\\", "\"\"\"\\\n", "#"})
         CHECK_FALSE(line_beyond_ascii(text).has_value());
 }
