@@ -14,8 +14,8 @@ bool opens_string(std::string_view text, std::size_t at) {
     return (text[at] == '"' || text[at] == '\'') && begins;
 }
 
-/// Where a string that begins at `at` ends, past its quotes; where one of its continued lines goes on beyond ASCII,
-/// there.
+/// Where a string that begins at `at` ends, past its quotes. Where a backslash, with blanks behind it or without, comes
+/// before a character beyond ASCII: there.
 std::size_t past_string(std::string_view text, std::size_t at) {
     const char quote = text[at];
     const bool basic = quote == '"';
@@ -25,9 +25,8 @@ std::size_t past_string(std::string_view text, std::size_t at) {
         if (basic && text[at] == '\\') {
             ++at;
             const std::size_t next = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
-            const bool continued = multiline && text.substr(at, next - at).find('\n') != std::string_view::npos;
-            if (continued && next < text.size() && !is_ascii(text[next])) return next;
-            if (continued) at = next - 1;
+            if (next < text.size() && !is_ascii(text[next])) return next;
+            if (multiline && next > at) at = next - 1;
         } else if (multiline && text.substr(at, 3) == three) {
             at += 3;
             for (int more = 0; more < 2 && at < text.size() && text[at] == quote; ++more) ++at;

@@ -6,9 +6,9 @@
 
 namespace keel {
 
-/// Returns the line (from 1) of the first character beyond ASCII that is in no string and no comment, where TOML 1.0
-/// has none; nothing for a text without. Blanks behind a backslash that ends a line of a string are as little in it.
-/// What comes behind a string without an end may be judged wrongly: a parser does not come there.
+/// Returns the line (from 1) of the first character beyond ASCII where TOML 1.0 has none: outside of strings and
+/// comments, and behind a backslash, with blanks between them or without; nothing for a text without. What comes behind
+/// a string without an end may be judged wrongly: a parser does not come there.
 std::optional<int> line_beyond_ascii(std::string_view toml);
 
 }  // namespace keel

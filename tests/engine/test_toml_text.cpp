@@ -24,6 +24,8 @@ TEST_CASE("Characters beyond ASCII are for strings and comments of TOML", "[toml
     CHECK(line_beyond_ascii("a = \"x\ny = \u00e9") == 2);  // the parser ends at the string before
     CHECK(line_beyond_ascii("a = \"\"\"x\\\n  \u00e9\"\"\"") == 2);
     CHECK(line_beyond_ascii("a = \"\"\"\"\"\"\u00e9") == 1);
+    CHECK(line_beyond_ascii("a = \"\"\"ch\\\\\\\u00e9\"\"\"") == 1);
+    CHECK(line_beyond_ascii("a = \"\\\u00e9\"") == 1);
     CHECK(line_beyond_ascii("a = 0'\u00e9'") == 1);
     for (const char* text : {"\"", "'", "\"\"\"", "'''", "\"\\", "\"\"\"\\", "\"\"\"\\\n", "#"})
         CHECK_FALSE(line_beyond_ascii(text).has_value());
