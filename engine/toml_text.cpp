@@ -8,12 +8,6 @@ namespace {
 
 bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
-/// Whether a quote stands where a string may begin: in the middle of a value it is any character, to a parser as well.
-bool opens_string(std::string_view text, std::size_t at) {
-    const bool begins = at == 0 || std::string_view(" \t\r\n=[{,.").find(text[at - 1]) != std::string_view::npos;
-    return (text[at] == '"' || text[at] == '\'') && begins;
-}
-
 /// Where a string that begins at `at` ends, past its quotes. Where a backslash, with blanks behind it or without, comes
 /// before a character beyond ASCII: there.
 std::size_t past_string(std::string_view text, std::size_t at) {
@@ -43,14 +37,20 @@ std::size_t past_string(std::string_view text, std::size_t at) {
 std::optional<int> line_beyond_ascii(std::string_view toml) {
     if (toml.starts_with("\xEF\xBB\xBF")) toml.remove_prefix(3);  // a byte order mark
     std::size_t at = 0;
+    bool bare = false;  // in the middle of a value without quotes, where a quote is any character, to a parser as well
     while (at < toml.size()) {
         const char c = toml[at];
         if (!is_ascii(c))
             return static_cast<int>(1 + std::count(toml.begin(), toml.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-        if (c == '#')
+        if (c == '#') {
             at = std::min(toml.find('\n', at), toml.size());
-        else
-            at = opens_string(toml, at) ? past_string(toml, at) : at + 1;
+        } else if (!bare && (c == '"' || c == '\'')) {
+            at = past_string(toml, at);
+        } else {
+            const bool ends = std::string_view(" \t\r\n=,]}").find(c) != std::string_view::npos;
+            bare = !ends && (bare || (c != '[' && c != '{'));
+            ++at;
+        }
     }
     return std::nullopt;
 }

@@ -27,6 +27,8 @@ TEST_CASE("Characters beyond ASCII are for strings and comments of TOML", "[toml
     CHECK(line_beyond_ascii("a = \"\"\"ch\\\\\\\u00e9\"\"\"") == 1);
     CHECK(line_beyond_ascii("a = \"\\\u00e9\"") == 1);
     CHECK(line_beyond_ascii("a = 0'\u00e9'") == 1);
+    CHECK(line_beyond_ascii("a = 0['\u00e9'") == 1);
+    CHECK_FALSE(line_beyond_ascii("a = [\"\u00e9\", ['\u00e9'], {b='\u00e9'}]").has_value());
     for (const char* text : {"\"", "'", "\"\"\"", "'''", "\"\\", "\"\"\"\\", "\"\"\"\\\n", "#"})
         CHECK_FALSE(line_beyond_ascii(text).has_value());
 }
