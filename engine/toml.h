@@ -1,7 +1,7 @@
-// toml++, the one place that includes it. Debian's 3.3 holds some texts that are no TOML for a fault of its own: `a =
-// [1, }` ends a program where assertions are on, and where they are off Clang may take for granted that there is none;
-// letters beyond ASCII where no string is lead to what its author held to be unreachable. Here both are errors of the
-// text.
+// The one place that includes toml++, without two faults of Debian's 3.3. Some texts that are no TOML, `a = [1, }`,
+// trip an assertion, which ends the program; under NDEBUG the same condition is an assumption that Clang may build on.
+// With its assertions off the parser reports them as it does others. And a character beyond ASCII outside of strings
+// leads to code that is marked as unreachable: parse_toml() reports it first.
 #pragma once
 
 #pragma push_macro("NDEBUG")

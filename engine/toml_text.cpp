@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 
 namespace keel {
 namespace {
@@ -32,23 +33,47 @@ std::size_t past_string(std::string_view text, std::size_t at) {
     return text.size();
 }
 
+/// Where in a text a parser is that has met no fault yet: what a quote means depends on it.
+class Position {
+public:
+    /// In the middle of what has no quotes a quote is any character, to a parser as well.
+    bool may_begin_string() const { return !bare_; }
+
+    void pass(char c) {
+        const bool opens = !bare_ && !key_ && (c == '[' || c == '{');
+        bare_ = !ends_bare(c) && (bare_ || (c != '[' && c != '{'));
+        if (opens) open_.push_back(c);
+        if ((c == ']' || c == '}') && !open_.empty()) open_.pop_back();
+        if (c == '=') key_ = false;
+        if (opens || c == ',') key_ = !open_.empty() && open_.back() == '{';
+        if (c == '\n' && open_.empty()) key_ = true;
+    }
+
+private:
+    bool ends_bare(char c) const {
+        return std::string_view(" \t\r\n,]}").find(c) != std::string_view::npos || (key_ && (c == '=' || c == '.'));
+    }
+
+    std::string open_;  // brackets and braces of values
+    bool key_ = true;   // before an equals sign, or in a table's header
+    bool bare_ = false;
+};
+
 }  // namespace
 
 std::optional<int> line_beyond_ascii(std::string_view toml) {
     if (toml.starts_with("\xEF\xBB\xBF")) toml.remove_prefix(3);  // a byte order mark
-    std::size_t at = 0;
-    bool bare = false;  // in the middle of a value without quotes, where a quote is any character, to a parser as well
-    while (at < toml.size()) {
+    Position position;
+    for (std::size_t at = 0; at < toml.size();) {
         const char c = toml[at];
         if (!is_ascii(c))
             return static_cast<int>(1 + std::count(toml.begin(), toml.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
         if (c == '#') {
             at = std::min(toml.find('\n', at), toml.size());
-        } else if (!bare && (c == '"' || c == '\'')) {
+        } else if (position.may_begin_string() && (c == '"' || c == '\'')) {
             at = past_string(toml, at);
         } else {
-            const bool ends = std::string_view(" \t\r\n=,]}").find(c) != std::string_view::npos;
-            bare = !ends && (bare || (c != '[' && c != '{'));
+            position.pass(c);
             ++at;
         }
     }

@@ -28,6 +28,13 @@ TEST_CASE("Characters beyond ASCII are for strings and comments of TOML", "[toml
     CHECK(line_beyond_ascii("a = \"\\\u00e9\"") == 1);
     CHECK(line_beyond_ascii("a = 0'\u00e9'") == 1);
     CHECK(line_beyond_ascii("a = 0['\u00e9'") == 1);
+    CHECK(line_beyond_ascii("a = 0{5=\"\u00e9\"") == 1);
+    CHECK(line_beyond_ascii("a = 0.5=\"\u00e9\"") == 1);
+    CHECK(line_beyond_ascii("a = [\n0.'\u00e9'") == 2);
+    CHECK_FALSE(
+        line_beyond_ascii(
+            "[a.\"\u00e9\"]\nb.'\u00e9'.\"\u00e9\"=[\n'\u00e9', {b.\"\u00e9\"=1, c='\u00e9'}]\n\"\u00e9\"=\"\u00e9\"")
+            .has_value());
     CHECK_FALSE(line_beyond_ascii("a = [\"\u00e9\", ['\u00e9'], {b='\u00e9'}]").has_value());
     for (const char* text : {"\"", "'", "\"\"\"", "'''", "\"\\", "\"\"\"\\", "\"\"\"\\\n", "#"})
         CHECK_FALSE(line_beyond_ascii(text).has_value());
