@@ -28,9 +28,6 @@ using namespace std::chrono_literals;
 
 /// How long mpirun may take to end once a rank is lost: it waits for ever for a host that is gone.
 constexpr auto kPatience = 15s;
-/// The same of a launcher that spares the other ranks: they end by themselves, and it waits for ever for one that is
-/// stopped.
-constexpr auto kSparedPatience = 5s;
 constexpr auto kProbe = 15s;
 /// How long mpirun may stay when its last rank has ended: then it only waits for the time that it gave them.
 constexpr auto kAlone = 1s;
@@ -72,7 +69,6 @@ Attempt attempt(const LaunchOptions& options, const std::vector<Host>& hosts, bo
     std::optional<Clock::time_point> lost;
     std::optional<int> aborted, ended;
     Loneliness loneliness;
-    const auto patience = options.make == MpiMake::mpich ? kSparedPatience : kPatience;
     const auto line = [&](const std::string& text) {
         std::fputs(text.c_str(), stderr);
         if (!result.failed && (result.failed = failed_rank(text))) lost = Clock::now();
@@ -83,12 +79,12 @@ Attempt attempt(const LaunchOptions& options, const std::vector<Host>& hosts, bo
             child.signal(SIGUSR1);
             told = true;
         }
-        if (lost && Clock::now() > *lost + patience && !pressed) {
+        if (lost && Clock::now() > *lost + kPatience && !pressed) {
             spdlog::warn("[launch] {} does not end: it is told to", options.mpirun.front());
             child.signal(SIGTERM);
             pressed = true;
         }
-        if (lost && Clock::now() > *lost + 2 * patience) child.kill();
+        if (lost && Clock::now() > *lost + 2 * kPatience) child.kill();
         // Why its ranks ended is known then.
         if (!ended && (aborted || lost || told) && loneliness.lasts(child)) {
             ended = aborted ? *aborted : lost ? static_cast<int>(kPeerLost) : exit_code_of(stop_signal());
@@ -120,9 +116,7 @@ void give_time() {
 bool reachable(const LaunchOptions& options, const std::string& host) {
     if (host.empty()) return true;
     std::vector<std::string> line = options.mpirun;
-    const std::vector<std::string> words = mpirun_words(options.make, {.ranks = 1, .hosts = host});
-    line.insert(line.end(), words.begin(), words.end());
-    line.emplace_back("true");
+    line.insert(line.end(), {"-np", "1", options.make == MpiMake::mpich ? "-hosts" : "--host", host, "true"});
     Child child(line, ChildOutput::stderr_of_parent);
     const auto until = Clock::now() + kProbe;
     while (child.wait(100ms, [](const std::string&) {}))

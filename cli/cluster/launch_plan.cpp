@@ -70,8 +70,8 @@ std::vector<std::string> launch_line(const LaunchOptions& options, const std::ve
     std::string names;
     for (const Host& host : hosts)
         if (!host.name.empty()) names += fmt::format("{}{}:{}", names.empty() ? "" : ",", host.name, host.ranks);
-    const std::vector<std::string> words = mpirun_words(
-        options.make, {.ranks = rank_count(hosts), .hosts = names, .crowded = options.oversubscribe, .spared = true});
+    const std::vector<std::string> words =
+        mpirun_words(options.make, {.ranks = rank_count(hosts), .hosts = names, .crowded = options.oversubscribe});
     line.insert(line.end(), words.begin(), words.end());
     line.push_back(options.keel);
     line.insert(line.end(), options.command.begin(), options.command.end());

@@ -11,30 +11,27 @@ void add(Words& words, const Words& more) { words.insert(words.end(), more.begin
 constexpr const char* kCrowded = "KEEL_OVERSUBSCRIBE";
 
 /// Hydra, which lets ranks outnumber cores.
-Words hydra_words(MpiMake make, const MpirunRequest& request) {
+Words hydra_words(const MpirunRequest& request) {
     Words words{"-np", std::to_string(request.ranks)};
     if (request.hostfile) add(words, {"-f", "hosts"});
     if (!request.hosts.empty()) add(words, {"-hosts", request.hosts});
     if (request.per_node > 0) add(words, {"-ppn", std::to_string(request.per_node)});
     add(words, {"-bind-to", "none"});
     if (request.crowded) add(words, {"-genv", kCrowded, "1"});
-    // Else the ranks may be killed before one of them has named the lost one. Intel's Hydra documents no such word.
-    if (request.spared && make == MpiMake::mpich) add(words, {"-disable-auto-cleanup"});
     return words;
 }
 
 }  // namespace
 
 MpiMake mpi_make(std::string_view library) {
-    if (library.starts_with("MPICH")) return MpiMake::mpich;
-    if (library.starts_with("Intel(R) MPI")) return MpiMake::intel_mpi;
+    if (library.starts_with("MPICH") || library.starts_with("Intel(R) MPI")) return MpiMake::mpich;
     const std::string_view open_mpi = "Open MPI ";
     if (!library.starts_with(open_mpi) || library.size() <= open_mpi.size()) return MpiMake::open_mpi_4;
     return library[open_mpi.size()] >= '5' ? MpiMake::open_mpi_5 : MpiMake::open_mpi_4;
 }
 
 Words mpirun_words(MpiMake make, const MpirunRequest& request) {
-    if (make == MpiMake::mpich || make == MpiMake::intel_mpi) return hydra_words(make, request);
+    if (make == MpiMake::mpich) return hydra_words(request);
     const bool five = make == MpiMake::open_mpi_5;
     Words words{"-np", std::to_string(request.ranks)};
     if (request.hostfile) add(words, {"--hostfile", "hosts"});

@@ -7,7 +7,7 @@
 
 namespace keel {
 
-enum class MpiMake { open_mpi_4, open_mpi_5, mpich, intel_mpi };
+enum class MpiMake { open_mpi_4, open_mpi_5, mpich };
 
 /// Returns the make whose words a library understands, by what mpi_library() calls it; Open MPI 4 for one that is not
 /// known, and where there is none.
@@ -19,8 +19,6 @@ struct MpirunRequest {
     std::string hosts = {};  ///< "node1:2,node2:2"; empty: this machine, or those of a file
     bool hostfile = false;   ///< the hosts are in the file "hosts"
     bool crowded = false;    ///< more ranks than cores
-    /// A rank that is lost ends none of the others, which notice it and say who it was; where the make knows a word.
-    bool spared = false;
 };
 
 /// Returns the words that follow "mpirun" and come before the program. No rank is bound: Keel does that itself.
