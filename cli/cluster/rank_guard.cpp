@@ -52,6 +52,7 @@ void say(const std::string& line) {
 
 [[noreturn]] void end_for_another(const std::string& line) {
     say(line);
+    let_launcher_read();
     ::_exit(kPeerLost);
 }
 
@@ -92,16 +93,24 @@ private:
 int with_heartbeat(World& world, const RankGuardOptions& options, const std::function<int(World&)>& body) {
     if (world.is_single() || options.silence == 0) return body(world);
     Ending ending;
+    const auto tell = [rank = world.rank()](const RankFailure& failure) {
+        say(fmt::format("keel train: [rank {} on {}] {}\n", rank, tcp::host_name(), failure.text()));
+    };
+    // A rank that left may have told its reason, to which this one may come by itself: that is no news yet.
+    const auto notice = [&](const RankFailure& failure) {
+        if (failure.kind != FailureKind::left) tell(failure);
+    };
     const auto end = [&](const RankFailure& failure) {
         if (failure.kind == FailureKind::left && ending.begins_soon()) return;
-        end_for_another(
-            fmt::format("keel train: [rank {} on {}] {}\n", world.rank(), tcp::host_name(), failure.text()));
+        if (failure.kind == FailureKind::left) tell(failure);
+        let_launcher_read();
+        ::_exit(kPeerLost);
     };
     HeartbeatOptions beats{.rank = world.rank(), .size = world.size(), .limits = {.silence = options.silence}};
     // A sum that an exception leaves half done may outlive this call.
     const auto heartbeat = std::make_shared<Heartbeat>(
         beats, [&](const std::vector<int>& with, const std::string& mine) { return world.exchange_texts(with, mine); },
-        end);
+        end, notice);
     world.watch_jobs(
         {[heartbeat, deadline = options.deadline](const RunPlace& place) { heartbeat->enter(place, deadline); },
          [heartbeat] { heartbeat->leave(); }});

@@ -75,8 +75,9 @@ std::thread quiet_thread(Body body) {
 
 }  // namespace
 
-Heartbeat::Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure)
-    : options_(options), on_failure_(std::move(on_failure)) {
+Heartbeat::Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure,
+                     OnNotice on_notice)
+    : options_(options), on_failure_(std::move(on_failure)), on_notice_(std::move(on_notice)) {
     if (options.size < 2) {
         over_ = true;
         return;
@@ -96,7 +97,11 @@ Heartbeat::Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, 
         own.addresses = tcp::own_addresses();
         draw_tokens(own);
     }
-    const auto nobody_comes = [&] { on_failure_({.kind = FailureKind::missing, .seconds = options_.limits.start}); };
+    const auto nobody_comes = [&] {
+        const RankFailure failure{.kind = FailureKind::missing, .seconds = options_.limits.start};
+        notice(failure);
+        on_failure_(failure);
+    };
     std::vector<int> with = below;
     if (parent >= 0) with.push_back(parent);
     const std::vector<std::string> theirs = within(
@@ -149,6 +154,7 @@ void Heartbeat::run(Role role) {
         role.turn(
             {.own = own.beat, .exit_code = own.exit_code, .now = now, .beat = due || (own.beat.done && !said_done)});
         said_done = own.beat.done;
+        if (role.failure() && !own.exit_code) notice(*role.failure());
         if (role.failure() || role.finished() || own.exit_code) {
             while (!role.part(seconds_now()) && seconds_now() - now < kParting) {
                 std::vector<pollfd> left;
@@ -166,6 +172,10 @@ Heartbeat::Report Heartbeat::report(double now) {
     report.beat.waited = own_.beat.inside ? std::max(0.0, now - entered_) : 0;
     report.beat.overdue = own_.beat.inside && report.beat.waited > deadline_;
     return report;
+}
+
+void Heartbeat::notice(const RankFailure& failure) const {
+    if (on_notice_) on_notice_(failure);
 }
 
 void Heartbeat::end(std::optional<RankFailure> failure) {

@@ -40,11 +40,14 @@ public:
     /// Called once at most, on the heartbeat's own thread, when the run cannot go on. What else runs in this process
     /// may be blocked for ever: a program prints the text and ends here. Nothing of the heartbeat may be called.
     using OnFailure = std::function<void(const RankFailure&)>;
+    /// Called as soon as a failure is known, up to half a second before OnFailure: MPICH's launcher kills this
+    /// process within milliseconds after another one has died.
+    using OnNotice = std::function<void(const RankFailure&)>;
 
     /// All ranks at once. Returns when the rank that this one talks to has been reached; who does not come within
     /// limits.start is a failure, too. Throws IoError where it cannot be reached at all, and where the exchange gave no
     /// sense.
-    Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure);
+    Heartbeat(const HeartbeatOptions& options, const Exchange& exchange, OnFailure on_failure, OnNotice on_notice = {});
 
     /// Does nothing after finish(); else the others learn that this rank left early.
     ~Heartbeat();
@@ -75,10 +78,12 @@ private:
     template <class Role>
     void run(Role role);
     void wake();
+    void notice(const RankFailure& failure) const;
     void end(std::optional<RankFailure> failure);
 
     HeartbeatOptions options_;
     OnFailure on_failure_;
+    OnNotice on_notice_;
 
     std::mutex mutex_;
     std::condition_variable ended_;

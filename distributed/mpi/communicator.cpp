@@ -201,7 +201,9 @@ void abort_ranks(int exit_code) {
     int running = 0, over = 0;
     MPI_Initialized(&running);
     MPI_Finalized(&over);
-    if (running != 0 && over == 0) MPI_Abort(MPI_COMM_WORLD, exit_code);
+    if (running == 0 || over != 0) return;
+    let_launcher_read();
+    MPI_Abort(MPI_COMM_WORLD, exit_code);
 }
 
 }  // namespace keel

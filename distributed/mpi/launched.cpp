@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <thread>
 
 #include "distributed/mpi/launcher.h"
 #include "distributed/mpi/mpi_communicator.h"
@@ -20,6 +21,10 @@ LauncherWord word_of_launcher() {
 }
 
 constexpr std::chrono::seconds kEndLimit(10);
+constexpr std::chrono::milliseconds kReading(100);
+
+/// The descriptor on which Hydra takes commands; null where it has not started this process.
+const char* hydra() { return std::getenv("PMI_FD"); }
 
 /// Ends all ranks, of an MPI that does not end by itself: MPI_Abort() has no communicator any more, so this says what
 /// it would to Hydra (MPICH, Intel MPI), which takes a process that just ends for a lost one.
@@ -30,7 +35,8 @@ constexpr std::chrono::seconds kEndLimit(10);
         mpi_name(mpi_library()).c_str(), static_cast<int>(kEndLimit.count()), world.rank());
     std::cout.flush();
     std::fflush(nullptr);
-    if (const char* hydra = std::getenv("PMI_FD")) ::dprintf(std::atoi(hydra), "cmd=abort exitcode=%d\n", code);
+    let_launcher_read();
+    if (hydra() != nullptr) ::dprintf(std::atoi(hydra()), "cmd=abort exitcode=%d\n", code);
     ::_exit(code);
 }
 
@@ -56,6 +62,10 @@ int with_launched_ranks(const std::function<int(World&)>& body) {
         if (!world->is_single()) static_cast<void>(world.release());
         throw;
     }
+}
+
+void let_launcher_read() {
+    if (hydra() != nullptr) std::this_thread::sleep_for(kReading);
 }
 
 std::string mpi_name(std::string_view version) {

@@ -21,6 +21,10 @@ int launched_ranks();
 /// body.
 int with_launched_ranks(const std::function<int(World&)>& body);
 
+/// Waits 0.1 s where Hydra (MPICH, Intel MPI) has started this process: of ranks that end by themselves or by
+/// MPI_Abort() it drops what they wrote just before. Does nothing else.
+void let_launcher_read();
+
 /// Returns "Open MPI 4.1.4" or "MPICH 4.0.2" of what MPI_Get_library_version() says, which is a line or a page; its
 /// first words where they are those of another make.
 std::string mpi_name(std::string_view version);
