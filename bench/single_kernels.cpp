@@ -14,6 +14,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/variants.h"
+#include "kernels/igemm/winograd_tiles.h"
 #include "kernels/parallel.h"
 
 namespace {
@@ -104,34 +105,42 @@ private:
         constexpr std::int64_t kTiles = 48, kWidth = 2 * kTiles + 2;
         const double vectors = static_cast<double>(kTiles * channels / kVector);
         float* to = base_ + (8 << 20);
-        const auto half = [&](std::int64_t tile) { return tile % 2 == 0 ? WordHalf::lower : WordHalf::upper; };
         const auto source = [&](bool of_weights) {
-            for (std::int64_t tile = 0; tile < kTiles; ++tile) {
-                WinogradSource t{};
-                for (int i = 0; i < 16; ++i) t.src[i] = channel(i / 4 * kWidth + 2 * tile + i % 4, channels);
-                t.depth = channels;
-                const std::int64_t row = of_weights ? channels : channels / word_;
-                t.v = to + (of_weights ? tile / word_ : tile) * row;
-                t.v_position = kTiles * row;
-                t.half = of_weights ? half(tile) : WordHalf::neighbors;
-                v_.winograd_source(t);
-            }
+            WinogradSource t{};
+            t.src = channel(0, channels);
+            t.row = kWidth * channels;
+            t.pixel = channels;
+            t.rows_end = 4;
+            t.columns_end = kWidth;
+            t.tiles = kTiles;
+            t.depth = channels;
+            t.scale = base_ + (12 << 20);
+            t.shift = t.scale + channels;
+            t.relu = true;
+            t.v = to;
+            t.v_tile = of_weights ? channels : channels / word_;
+            t.v_position = position_stride(kTiles * t.v_tile);
+            t.half = of_weights ? WordHalf::lower : WordHalf::neighbors;
+            v_.winograd_source(t);
         };
         const std::string of = ", " + std::to_string(channels) + " channels: a vector";
         line("Winograd's source" + of, cycles([&] { source(false); }) / vectors);
         line("Winograd's source for weights" + of, cycles([&] { source(true); }) / vectors);
         const auto gradient = [&] {
-            for (std::int64_t tile = 0; tile < kTiles; ++tile) {
-                WinogradGradient t{};
-                for (int i = 0; i < 4; ++i) t.diff[i] = channel(i / 2 * kWidth + 2 * tile + i % 2, channels);
-                t.columns = channels;
-                t.panel_columns = v_.columns;
-                t.z = to + tile / word_ * v_.columns;
-                t.z_position = kTiles * channels;
-                t.z_panel = kTiles * v_.columns;
-                t.half = half(tile);
-                v_.winograd_gradient(t);
-            }
+            WinogradGradient t{};
+            t.diff = channel(0, channels);
+            t.row = kWidth * channels;
+            t.pixel = channels;
+            t.rows_end = 2;
+            t.columns_end = 2 * kTiles;
+            t.tiles = kTiles;
+            t.columns = channels;
+            t.panel_columns = v_.columns;
+            t.z = to;
+            t.z_position = position_stride(kTiles * channels);
+            t.z_panel = kTiles * v_.columns;
+            t.half = WordHalf::lower;
+            v_.winograd_gradient(t);
         };
         line("Winograd's gradient" + of, cycles(gradient) / vectors);
         const auto result = [&] {

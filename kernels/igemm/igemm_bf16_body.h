@@ -91,14 +91,40 @@ inline void store_half(float* p, Vec v, WordHalf half, Lanes lanes) {
     store(p, reinterpret_cast<Vec>(words), lanes);
 }
 
+/// Stores what tiles side by side have at their positions, two of them to a word.
+template <class Word>
+class TilePairs {
+public:
+    /// `half`: of the first tile.
+    TilePairs(WordHalf half, std::int64_t tiles) : odd_(half == WordHalf::upper ? 1 : 0), tiles_(tiles) {}
+
+    /// To words that lie `next` apart from tile to tile, where both have one. Each vector has its tiles in order.
+    template <class Lanes>
+    void store(std::int64_t tile, int position, float* words, std::int64_t next, Vec v, Lanes lanes) {
+        words += (tile + odd_) / 2 * next;
+        if ((tile + odd_) % 2 != 0) {
+            if (tile == 0) return store_half<Word>(words, v, WordHalf::upper, lanes);
+            return simd::store(words, reinterpret_cast<Vec>(Word::pair(even_[position], v)), lanes);
+        }
+        even_[position] = v;
+        if (tile + 1 == tiles_) store_half<Word>(words, v, WordHalf::lower, lanes);
+    }
+
+private:
+    std::int64_t odd_, tiles_;
+    Vec even_[16];  // of the tile before
+};
+
 template <class Word>
 inline void winograd_source_bf16(const WinogradSource& t) {
     if (t.half == WordHalf::neighbors)
-        return source_of<std::uint16_t>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
-            Word::store_half(reinterpret_cast<std::uint16_t*>(t.v + position * t.v_position) + c, v, lanes);
+        return source_of<std::uint16_t>(t, [&](std::int64_t tile, int position, std::int64_t c, Vec v, auto lanes) {
+            float* words = t.v + position * t.v_position + tile * t.v_tile;
+            Word::store_half(reinterpret_cast<std::uint16_t*>(words) + c, v, lanes);
         });
-    source_of<std::uint16_t>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
-        store_half<Word>(t.v + position * t.v_position + c, v, t.half, lanes);
+    TilePairs<Word> pairs(t.half, t.tiles);
+    source_of<std::uint16_t>(t, [&](std::int64_t tile, int position, std::int64_t c, Vec v, auto lanes) {
+        pairs.store(tile, position, t.v + position * t.v_position + c, t.v_tile, v, lanes);
     });
 }
 
@@ -110,7 +136,10 @@ inline void winograd_result_bf16(const WinogradResult& t) {
 
 template <class Word>
 inline void winograd_gradient_bf16(const WinogradGradient& t) {
-    gradient_of<std::uint16_t>(t, [&](float* p, Vec v, auto lanes) { store_half<Word>(p, v, t.half, lanes); });
+    TilePairs<Word> pairs(t.half, t.tiles);
+    gradient_of<std::uint16_t>(t, [&](std::int64_t tile, int position, float* z, Vec v, auto lanes) {
+        pairs.store(tile, position, z + position * t.z_position, t.panel_columns, v, lanes);
+    });
 }
 
 template <class Word>

@@ -149,23 +149,29 @@ inline constexpr float kWeightsTransform[4][3] = {{1, 0, 0}, {0.5F, 0.5F, 0.5F},
 inline float element_of(float value) { return value; }
 inline float element_of(std::uint16_t value) { return from_bf16(value); }
 
-/// Of maps of Element; to(position, c, value) stores.
+/// Of maps of Element; to(tile, position, c, value) stores.
 template <class Element, class Store>
 void winograd_source_of(const WinogradSource& t, Store to) {
-    for (std::int64_t c = 0; c < t.depth; ++c) {
-        float d[4][4], v[4][4];
-        for (int i = 0; i < 16; ++i) {
-            float value = t.src[i] == nullptr ? 0.0F : element_of(static_cast<const Element*>(t.src[i])[c]);
-            if (t.src[i] != nullptr && t.scale != nullptr) value = value * t.scale[c] + t.shift[c];
-            d[i / 4][i % 4] = t.scale != nullptr && t.relu && value < 0 ? 0.0F : value;
+    const auto value_at = [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+        if (y < t.rows_begin || y >= t.rows_end || x < t.columns_begin || x >= t.columns_end) return 0.0F;
+        float value = element_of(static_cast<const Element*>(t.src)[y * t.row + x * t.pixel + c]);
+        if (t.scale == nullptr) return value;
+        value = value * t.scale[c] + t.shift[c];
+        return t.relu && value < 0 ? 0.0F : value;
+    };
+    for (std::int64_t tile = 0; tile < t.tiles; ++tile)
+        for (std::int64_t c = 0; c < t.depth; ++c) {
+            float d[4][4], v[4][4];
+            for (int i = 0; i < 16; ++i) d[i / 4][i % 4] = value_at(i / 4, 2 * tile + i % 4, c);
+            sandwich(kSourceTransform, d, v);
+            for (int i = 0; i < 16; ++i) to(tile, i, c, v[i / 4][i % 4]);
         }
-        sandwich(kSourceTransform, d, v);
-        for (int i = 0; i < 16; ++i) to(i, c, v[i / 4][i % 4]);
-    }
 }
 
 inline void winograd_source(const WinogradSource& t) {
-    winograd_source_of<float>(t, [&](int position, std::int64_t c, float v) { t.v[position * t.v_position + c] = v; });
+    winograd_source_of<float>(t, [&](std::int64_t tile, int position, std::int64_t c, float v) {
+        t.v[position * t.v_position + tile * t.v_tile + c] = v;
+    });
 }
 
 /// Rounds a value into the half of a word that `half` says, the lower one before the upper one.
@@ -174,13 +180,17 @@ inline void put_half(float& word, float value, WordHalf half) {
     word = half == WordHalf::lower ? word_of(to_bf16(value), 0) : word_of(lower, to_bf16(value));
 }
 
+/// Returns the half of a word that element or tile i of a row has.
+inline WordHalf half_of(std::int64_t i) { return i % 2 == 0 ? WordHalf::lower : WordHalf::upper; }
+
 inline void winograd_source_bf16(const WinogradSource& t) {
-    winograd_source_of<std::uint16_t>(t, [&](int position, std::int64_t c, float v) {
+    const std::int64_t odd = t.half == WordHalf::upper ? 1 : 0;
+    winograd_source_of<std::uint16_t>(t, [&](std::int64_t tile, int position, std::int64_t c, float v) {
         float* row = t.v + position * t.v_position;
         if (t.half == WordHalf::neighbors)
-            put_half(row[c / 2], v, c % 2 == 0 ? WordHalf::lower : WordHalf::upper);
+            put_half(row[tile * t.v_tile + c / 2], v, half_of(c));
         else
-            put_half(row[c], v, t.half);
+            put_half(row[(tile + odd) / 2 * t.v_tile + c], v, half_of(tile + odd));
     });
 }
 
@@ -218,25 +228,34 @@ inline void winograd_weights(const WinogradWeights& t) {
 inline constexpr float kGradientTransform[4][2] = {{1, 0}, {1, 1}, {1, -1}, {0, -1}};
 inline constexpr float kWeightsGradientTransform[3][4] = {{1, 0.5F, 0.5F, 0}, {0, 0.5F, -0.5F, 0}, {0, 0.5F, 0.5F, 1}};
 
-/// Of a map of Element; to(where, value) stores.
+/// Of maps of Element; to(tile, the first tile's z, value) stores.
 template <class Element, class Store>
 void winograd_gradient_of(const WinogradGradient& t, Store to) {
-    for (std::int64_t j = 0; j < t.columns; ++j) {
-        float d[2][2], z[4][4];
-        for (int i = 0; i < 4; ++i)
-            d[i / 2][i % 2] = t.diff[i] == nullptr ? 0.0F : element_of(static_cast<const Element*>(t.diff[i])[j]);
-        sandwich(kGradientTransform, d, z);
-        for (int i = 0; i < 16; ++i)
-            to(t.z[i * t.z_position + j / t.panel_columns * t.z_panel + j % t.panel_columns], z[i / 4][i % 4]);
-    }
+    const auto value_at = [&](std::int64_t y, std::int64_t x, std::int64_t j) {
+        if (y >= t.rows_end || x >= t.columns_end) return 0.0F;
+        return element_of(static_cast<const Element*>(t.diff)[y * t.row + x * t.pixel + j]);
+    };
+    for (std::int64_t tile = 0; tile < t.tiles; ++tile)
+        for (std::int64_t j = 0; j < t.columns; ++j) {
+            float d[2][2], z[4][4];
+            for (int i = 0; i < 4; ++i) d[i / 2][i % 2] = value_at(i / 2, 2 * tile + i % 2, j);
+            sandwich(kGradientTransform, d, z);
+            for (int i = 0; i < 16; ++i)
+                to(tile, t.z + i * t.z_position + j / t.panel_columns * t.z_panel + j % t.panel_columns,
+                   z[i / 4][i % 4]);
+        }
 }
 
 inline void winograd_gradient(const WinogradGradient& t) {
-    winograd_gradient_of<float>(t, [](float& z, float value) { z = value; });
+    winograd_gradient_of<float>(t,
+                                [&](std::int64_t tile, float* z, float value) { z[tile * t.panel_columns] = value; });
 }
 
 inline void winograd_gradient_bf16(const WinogradGradient& t) {
-    winograd_gradient_of<std::uint16_t>(t, [&](float& z, float value) { put_half(z, value, t.half); });
+    const std::int64_t odd = t.half == WordHalf::upper ? 1 : 0;
+    winograd_gradient_of<std::uint16_t>(t, [&](std::int64_t tile, float* z, float value) {
+        put_half(z[(tile + odd) / 2 * t.panel_columns], value, half_of(tile + odd));
+    });
 }
 
 inline void winograd_weights_gradient(const WinogradWeightsGradient& t) {

@@ -92,16 +92,21 @@ struct IgemmPack {
 /// written first.
 enum class WordHalf : std::uint8_t { neighbors, lower, upper };
 
-/// The source of one Winograd tile, F(2x2, 3x3): v[4 y + x][c] = (B^T d B)[y][x] of the 4x4 pixels d[y][x] =
-/// affine(src[4 y + x][c]), zero where src is null. Null scale: no affine.
+/// The sources of Winograd tiles side by side, F(2x2, 3x3): of tile i, v[4 y + x][c] = (B^T d B)[y][x] of the 4x4
+/// pixels d[y][x] = affine(src[y * row + (2 i + x) * pixel + c]), zero where the row or column does not exist. Null
+/// scale: no affine.
 struct WinogradSource {
-    const void* src[16];
+    const void* src;           ///< the first tile's first pixel, whether it exists or not
+    std::int64_t row, pixel;   ///< elements from one to the next
+    int rows_begin, rows_end;  ///< those that exist, of 4
+    std::int64_t columns_begin, columns_end, tiles;
     std::int64_t depth;          ///< channels
     const float *scale, *shift;  ///< [depth]
     bool relu;
     float* v;
-    std::int64_t v_position;  ///< words between positions
-    WordHalf half;            ///< of bf16
+    std::int64_t v_position, v_tile;  ///< words between positions, and between tiles, or words that two of them share
+    WordHalf half;                    ///< of bf16; lower, upper: of the first tile, its neighbor has the other one
+    const void* next;                 ///< as src, of tiles whose pixels are fetched meanwhile; null: none
 };
 
 /// The result of a Winograd tile: dst[2 y + x][j] = relu?((A^T m A)[y][x] + bias[j] + residual[2 y + x][j]) of m[4 y +
@@ -123,14 +128,18 @@ struct WinogradWeights {
     std::int64_t u_position;
 };
 
-/// A tile of the gradient of the result: z[4 y + x][j] = (A d A^T)[y][x] of the 2x2 pixels d[y][x] = diff[2 y + x][j],
-/// zero where null; z is in panels of `panel_columns`, z_panel floats apart.
+/// Tiles side by side of the gradient of the result: of tile i, z[4 y + x][j] = (A d A^T)[y][x] of the 2x2 pixels
+/// d[y][x] = diff[y * row + (2 i + x) * pixel + j], zero where the row or column does not exist; z is in panels of
+/// `panel_columns`, z_panel floats apart, in which a tile, or a word of two of them, follows the other.
 struct WinogradGradient {
-    const void* diff[4];
+    const void* diff;         ///< the first tile's first pixel
+    std::int64_t row, pixel;  ///< elements from one to the next
+    int rows_end;             ///< rows that exist, of 2
+    std::int64_t columns_end, tiles;
     std::int64_t columns, panel_columns;
     float* z;
     std::int64_t z_position, z_panel;
-    WordHalf half;  ///< of bf16: lower or upper
+    WordHalf half;  ///< of bf16, lower or upper: of the first tile, its neighbor has the other one
 };
 
 /// The gradient of the weights: w[3 y + x][j] = (G^T u G)[y][x] of u[4 y + x][j], j < columns.

@@ -120,13 +120,15 @@ IgemmAhead next_position(const WinogradCall& call, Range panels, std::int64_t po
 /// for the last one.
 void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::int64_t height, const float* v, float* m,
               void* state) {
-    const std::int64_t panel = call.depth * call.variant.columns, width = call.columns(panels).size();
+    const std::int64_t panel = call.depth * call.variant.columns, width = call.columns(panels).size(),
+                       v_position = position_stride(rows * call.depth), m_position = position_stride(rows * width);
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += height) {
             const auto some = static_cast<int>(std::min(height, rows - row));
-            for (int r = 0; r < some; ++r) dst[static_cast<std::size_t>(r)] = m + (position * rows + row + r) * width;
-            const IgemmSource src{v + (position * rows + row) * call.depth, call.depth};
+            for (int r = 0; r < some; ++r)
+                dst[static_cast<std::size_t>(r)] = m + position * m_position + (row + r) * width;
+            const IgemmSource src{v + position * v_position + row * call.depth, call.depth};
             call.variant.tile({some,
                                &src,
                                1,
@@ -167,22 +169,21 @@ std::int64_t most_tiles(const WinogradCall& call) {
 /// Runs `tiles`, in blocks of `rows`.
 void run_tiles(const WinogradCall& call, Range tiles, Range panels, std::int64_t rows, float* buffer, const Place& to) {
     const Range columns = call.columns(panels);
-    float *v = buffer, *m = v + kWinogradPositions * (rows + call.variant.rows) * call.depth;
+    float *v = buffer, *m = v + kWinogradPositions * position_stride((rows + call.variant.rows) * call.depth);
     IgemmState state(call.variant);
     for (std::int64_t first = tiles.begin; first < tiles.end; first += rows) {
         const std::int64_t count = std::min(rows, tiles.end - first), unit = call.variant.row_unit,
                            height = unit == 1 ? even_share(count, call.variant.rows) : call.variant.rows,
                            whole = unit == 1 ? height : unit, used = chunk_count(count, whole) * whole;
+        const std::int64_t v_position = position_stride(used * call.depth);
+        call.tiles.transform_sources(call.variant, first, count, call.src, call.g.ic, call.fusion.src_affine, v,
+                                     v_position, call.depth);
+        for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
+            std::fill_n(v + p * v_position + count * call.depth, (used - count) * call.depth, 0.0F);
+        multiply(call, panels, used, height, v, m, state.memory());
         WinogradTile tile = call.tiles.at(first);
         for (std::int64_t t = 0; t < count; ++t, tile = call.tiles.next(tile))
-            call.tiles.transform_source(call.variant, tile, call.src, call.g.ic, call.fusion.src_affine,
-                                        v + t * call.depth, used * call.depth);
-        for (std::int64_t p = 0; p < kWinogradPositions && count < used; ++p)  // rows without a tile
-            std::fill_n(v + (p * used + count) * call.depth, (used - count) * call.depth, 0.0F);
-        multiply(call, panels, used, height, v, m, state.memory());
-        tile = call.tiles.at(first);
-        for (std::int64_t t = 0; t < count; ++t, tile = call.tiles.next(tile))
-            transform_result(call, tile, columns, used * columns.size(), m + t * columns.size(), to);
+            transform_result(call, tile, columns, position_stride(used * columns.size()), m + t * columns.size(), to);
     }
 }
 
@@ -190,7 +191,8 @@ void run_tiles(const WinogradCall& call, Range tiles, Range panels, std::int64_t
 std::int64_t block_floats(const WinogradCall& call) {
     const std::int64_t most = most_tiles(call),  // shorter parts may have longer blocks
         tiles = std::max(block_tiles(call, most), std::min(most, tiles_that_fit(call)));
-    return kWinogradPositions * (tiles + call.variant.rows) * (call.depth + call.g.oc);
+    const std::int64_t rows = tiles + call.variant.rows;
+    return kWinogradPositions * (position_stride(rows * call.depth) + position_stride(rows * call.g.oc));
 }
 
 /// Returns the pixels that chunks made at once have at most.

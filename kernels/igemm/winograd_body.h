@@ -15,40 +15,53 @@ struct Four {
 /// B^T of a row or column.
 inline Four source_transform(Vec a, Vec b, Vec c, Vec d) { return {{a - c, b + c, c - b, b - d}}; }
 
-/// Calls to(position, vector) for the 16 of a tile whose pixels are read(i).
-template <class Read, class Store>
-inline void source_lanes(Read read, Store to) {
-    Four columns[4];
-    for (int x = 0; x < 4; ++x) columns[x] = source_transform(read(x), read(4 + x), read(8 + x), read(12 + x));
-    for (int y = 0; y < 4; ++y) {
-        const Four row = source_transform(columns[0].v[y], columns[1].v[y], columns[2].v[y], columns[3].v[y]);
-        for (int x = 0; x < 4; ++x) to(4 * y + x, row.v[x]);
-    }
+/// Asks the memory for a cache line of each pixel that tile `tile` is the first to read.
+template <class Element>
+inline void fetch_tile(const WinogradSource& t, const Element* src, std::int64_t tile) {
+    for (int y = 0; y < 4; ++y)
+        for (int x = 2; x < 4; ++x) __builtin_prefetch(src + y * t.row + (2 * tile + x) * t.pixel);
 }
 
-/// Of maps of Element; to(position, c, vector, lanes) stores.
+/// Of maps of Element; to(tile, position, c, vector, lanes) stores. Two columns of a tile are its neighbor's as well.
 template <class Element, class Store>
 inline void source_of(const WinogradSource& t, Store to) {
+    const bool whole = t.rows_begin == 0 && t.rows_end == 4;
     for_lanes(t.depth, [&](std::int64_t c, auto lanes) {
-        const auto pixel = [&](int i) {
-            return t.src[i] == nullptr ? Vec{} : load(static_cast<const Element*>(t.src[i]) + c, lanes);
+        const Element* src = static_cast<const Element*>(t.src) + c;
+        const bool fetches = t.next != nullptr && c * sizeof(Element) % 64 == 0;  // a cache line's first
+        const auto tiles = [&](auto affine) {
+            const auto column = [&](std::int64_t x) -> Four {
+                if (x < t.columns_begin || x >= t.columns_end) return {};
+                const auto at = [&](int y) { return affine(load(src + y * t.row + x * t.pixel, lanes)); };
+                if (whole) return source_transform(at(0), at(1), at(2), at(3));
+                // The border is zero after the affine.
+                const auto there = [&](int y) { return y < t.rows_begin || y >= t.rows_end ? Vec{} : at(y); };
+                return source_transform(there(0), there(1), there(2), there(3));
+            };
+            Four first = column(0), second = column(1);
+            for (std::int64_t tile = 0; tile < t.tiles; ++tile) {
+                if (fetches) fetch_tile(t, static_cast<const Element*>(t.next) + c, tile);
+                const Four third = column(2 * tile + 2), fourth = column(2 * tile + 3);
+                for (int y = 0; y < 4; ++y) {
+                    const Four row = source_transform(first.v[y], second.v[y], third.v[y], fourth.v[y]);
+                    for (int x = 0; x < 4; ++x) to(tile, 4 * y + x, c, row.v[x], lanes);
+                }
+                first = third;
+                second = fourth;
+            }
         };
-        const auto store_at = [&](int position, Vec v) { to(position, c, v, lanes); };
-        if (t.scale == nullptr) return source_lanes(pixel, store_at);
+        if (t.scale == nullptr) return tiles([](Vec v) { return v; });
         const Vec scale = load(t.scale + c, lanes), shift = load(t.shift + c, lanes);
-        source_lanes(
-            [&](int i) {
-                if (t.src[i] == nullptr) return Vec{};  // the border is zero after the affine
-                const Vec value = fma(pixel(i), scale, shift);
-                return t.relu ? relu(value) : value;
-            },
-            store_at);
+        if (t.relu)
+            tiles([&](Vec v) { return relu(fma(v, scale, shift)); });
+        else
+            tiles([&](Vec v) { return fma(v, scale, shift); });
     });
 }
 
 inline void winograd_source(const WinogradSource& t) {
-    source_of<float>(t, [&](int position, std::int64_t c, Vec v, auto lanes) {
-        store(t.v + position * t.v_position + c, v, lanes);
+    source_of<float>(t, [&](std::int64_t tile, int position, std::int64_t c, Vec v, auto lanes) {
+        store(t.v + position * t.v_position + tile * t.v_tile + c, v, lanes);
     });
 }
 
@@ -102,24 +115,30 @@ inline void winograd_weights(const WinogradWeights& t) {
 /// A of a row or column.
 inline Four gradient_transform(Vec a, Vec b) { return {{a, a + b, a - b, -b}}; }
 
-/// Of a map of Element; to(where, vector, lanes) stores.
+/// Of a map of Element; to(tile, position, where the first tile's is, vector, lanes) stores.
 template <class Element, class Store>
 inline void gradient_of(const WinogradGradient& t, Store to) {
     for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
-        const auto pixel = [&](int i) {
-            return t.diff[i] == nullptr ? Vec{} : load(static_cast<const Element*>(t.diff[i]) + j, lanes);
-        };
-        const Four left = gradient_transform(pixel(0), pixel(2)), right = gradient_transform(pixel(1), pixel(3));
+        const Element* diff = static_cast<const Element*>(t.diff) + j;
         float* z = t.z + j / t.panel_columns * t.z_panel + j % t.panel_columns;
-        for (int y = 0; y < 4; ++y) {
-            const Four row = gradient_transform(left.v[y], right.v[y]);
-            for (int x = 0; x < 4; ++x) to(z + (4 * y + x) * t.z_position, row.v[x], lanes);
+        for (std::int64_t tile = 0; tile < t.tiles; ++tile) {
+            const auto pixel = [&](int y, std::int64_t x) {
+                return y < t.rows_end && x < t.columns_end ? load(diff + y * t.row + x * t.pixel, lanes) : Vec{};
+            };
+            const Four left = gradient_transform(pixel(0, 2 * tile), pixel(1, 2 * tile)),
+                       right = gradient_transform(pixel(0, 2 * tile + 1), pixel(1, 2 * tile + 1));
+            for (int y = 0; y < 4; ++y) {
+                const Four row = gradient_transform(left.v[y], right.v[y]);
+                for (int x = 0; x < 4; ++x) to(tile, 4 * y + x, z, row.v[x], lanes);
+            }
         }
     });
 }
 
 inline void winograd_gradient(const WinogradGradient& t) {
-    gradient_of<float>(t, [](float* p, Vec v, auto lanes) { store(p, v, lanes); });
+    gradient_of<float>(t, [&](std::int64_t tile, int position, float* z, Vec v, auto lanes) {
+        store(z + position * t.z_position + tile * t.panel_columns, v, lanes);
+    });
 }
 
 struct Three {

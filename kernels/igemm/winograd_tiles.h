@@ -9,6 +9,13 @@ namespace keel::kernels {
 
 inline constexpr std::int64_t kWinogradPositions = 16;
 
+/// Returns the words from one position to the next, of so many words each: an odd number of cache lines, so that what a
+/// tile has at its positions does not fall into the same sets of the first-level cache.
+inline std::int64_t position_stride(std::int64_t words) {
+    constexpr std::int64_t kLine = 16;
+    return (chunk_count(words, kLine) | 1) * kLine;
+}
+
 struct WinogradTile {
     std::int64_t n, y, x;  ///< of its first pixel in dst
 };
@@ -32,28 +39,59 @@ struct WinogradTiles {
         return {tile.n + 1, 0, 0};
     }
 
-    /// Transforms `depth` channels of src; v and half as in WinogradSource.
-    void transform_source(const IgemmVariant& variant, const WinogradTile& tile, ConstMap src, std::int64_t depth,
-                          const ConvAffine& affine, float* v, std::int64_t v_position,
-                          WordHalf half = WordHalf::neighbors) const {
-        WinogradSource t;
+    /// Transforms `depth` channels of src for `count` tiles from `first` on; v and half as in WinogradSource.
+    void transform_sources(const IgemmVariant& variant, std::int64_t first, std::int64_t count, ConstMap src,
+                           std::int64_t depth, const ConvAffine& affine, float* v, std::int64_t v_position,
+                           std::int64_t v_tile, WordHalf half = WordHalf::neighbors) const {
+        const auto origin = [&](const WinogradTile& tile) {
+            return element(src, ((tile.n * g.ih + tile.y - g.pad_h) * g.iw + tile.x - g.pad_w) * src.ld);
+        };
+        WinogradSource t{};
+        t.row = g.iw * src.ld;
+        t.pixel = src.ld;
         t.depth = depth;
         t.scale = affine.scale;
         t.shift = affine.shift;
         t.relu = affine.relu;
-        t.v = v;
         t.v_position = v_position;
-        t.half = half;
-        const std::int64_t pixel = src.ld * static_cast<std::int64_t>(size_of(src.type)), top = tile.y - g.pad_h,
-                           left = tile.x - g.pad_w;
-        const auto* first = static_cast<const std::byte*>(src.data) + tile.n * g.ih * g.iw * pixel;
-        const bool whole = top >= 0 && top + 4 <= g.ih && left >= 0 && left + 4 <= g.iw;
-        for (std::int64_t i = 0; i < kWinogradPositions; ++i) {
-            const std::int64_t y = top + i / 4, x = left + i % 4;
-            const bool inside = whole || (y >= 0 && y < g.ih && x >= 0 && x < g.iw);
-            t.src[i] = inside ? first + (y * g.iw + x) * pixel : nullptr;
-        }
-        variant.winograd_source(t);
+        t.v_tile = v_tile;
+        runs(first, count, [&](const WinogradTile& tile, std::int64_t i, std::int64_t tiles) {
+            const std::int64_t shared = half == WordHalf::neighbors ? 1 : 2, top = tile.y - g.pad_h;
+            t.src = origin(tile);
+            t.rows_begin = static_cast<int>(std::max<std::int64_t>(0, -top));
+            t.rows_end = static_cast<int>(std::min<std::int64_t>(4, g.ih - top));
+            t.columns_begin = std::max<std::int64_t>(0, g.pad_w - tile.x);
+            t.columns_end = g.iw + g.pad_w - tile.x;
+            t.tiles = tiles;
+            t.v = v + i / shared * v_tile;
+            t.half = i % shared == 0 ? half : WordHalf::upper;
+            const std::int64_t after = first + i + tiles;
+            t.next = after < this->count() ? origin(at(after)) : nullptr;
+            variant.winograd_source(t);
+        });
+    }
+
+    /// Transforms the gradient of the result for `count` tiles from `first` on, `word` of them to a word; the rest as
+    /// in WinogradGradient.
+    void transform_gradients(const IgemmVariant& variant, std::int64_t first, std::int64_t count, ConstMap diff,
+                             std::int64_t columns, std::int64_t word, float* z, std::int64_t z_position,
+                             std::int64_t z_panel) const {
+        WinogradGradient t{};
+        t.row = ow * diff.ld;
+        t.pixel = diff.ld;
+        t.columns = columns;
+        t.panel_columns = variant.columns;
+        t.z_position = z_position;
+        t.z_panel = z_panel;
+        runs(first, count, [&](const WinogradTile& tile, std::int64_t i, std::int64_t tiles) {
+            t.diff = element(diff, ((tile.n * oh + tile.y) * ow + tile.x) * diff.ld);
+            t.rows_end = static_cast<int>(std::min<std::int64_t>(2, oh - tile.y));
+            t.columns_end = ow - tile.x;
+            t.tiles = tiles;
+            t.z = z + i / word * variant.columns;
+            t.half = i % word == 0 ? WordHalf::lower : WordHalf::upper;
+            variant.winograd_gradient(t);
+        });
     }
 
     /// Calls each(i, pixel of dst) for the pixels i = 2 y + x of the tile that exist.
@@ -62,6 +100,16 @@ struct WinogradTiles {
         for (int i = 0; i < 4; ++i) {
             const std::int64_t y = tile.y + i / 2, x = tile.x + i % 2;
             if (y < oh && x < ow) each(i, (tile.n * oh + y) * ow + x);
+        }
+    }
+
+    /// Calls each(tile, i, tiles) for the tiles side by side that begin with the i-th from `first` on, of `count`.
+    template <class Each>
+    void runs(std::int64_t first, std::int64_t count, Each each) const {
+        for (std::int64_t i = 0, tiles = 0; i < count; i += tiles) {
+            const WinogradTile tile = at(first + i);
+            tiles = std::min(count - i, w - tile.x / 2);
+            each(tile, i, tiles);
         }
     }
 

@@ -43,8 +43,7 @@ public:
     }
 
     std::int64_t floats() const {
-        return kWinogradPositions * (words(chunk_) * (v_row() + oc_.size()) + ic_.size() * oc_.size()) +
-               (turns() ? z_panel() : 0);
+        return kWinogradPositions * (v_position() + z_position() + ic_.size() * oc_.size()) + (turns() ? z_panel() : 0);
     }
 
     /// Writes the share's channels of `weights`, which has the layout of the weights.
@@ -56,8 +55,10 @@ public:
         for (std::int64_t first = tiles_.begin; first < tiles_.end; first += chunk_) {
             const std::int64_t count = std::min(chunk_, tiles_.end - first);
             transform(first, count, v, z);
-            for (std::int64_t at = 0; turns() && at < kWinogradPositions * z_position(); at += z_panel())
-                igemm::turn_panel(call_.variant, words(count), words(chunk_), z + at, spare);
+            for (std::int64_t position = 0; turns() && position < kWinogradPositions; ++position)
+                for (std::int64_t at = 0; at < words(chunk_) * oc_.size(); at += z_panel())
+                    igemm::turn_panel(call_.variant, words(count), words(chunk_), z + position * z_position() + at,
+                                      spare);
             multiply(count, v, z, first > tiles_.begin, products, state.memory());
         }
         for (std::int64_t at = 0; turns() && at < kWinogradPositions * oc_.size(); at += columns_)
@@ -75,9 +76,9 @@ private:
     // v is [position][word of tiles][v_row], z [position][panel][word][columns], products
     // [position][panel][ic][columns].
     std::int64_t v_row() const { return ic_.size() + kRowPadding; }
-    std::int64_t v_position() const { return words(chunk_) * v_row(); }
+    std::int64_t v_position() const { return position_stride(words(chunk_) * v_row()); }
     std::int64_t z_panel() const { return words(chunk_) * columns_; }
-    std::int64_t z_position() const { return words(chunk_) * oc_.size(); }
+    std::int64_t z_position() const { return position_stride(words(chunk_) * oc_.size()); }
 
     void transform(std::int64_t first, std::int64_t count, float* v, float* z) const {
         const ConstMap src{element(call_.src, ic_.begin), call_.src.ld, call_.src.type};
@@ -86,20 +87,11 @@ private:
             affine.scale += ic_.begin;
             affine.shift += ic_.begin;
         }
-        const auto size = static_cast<std::int64_t>(size_of(call_.diff_dst.type));
-        const auto* diff_dst = static_cast<const std::byte*>(call_.diff_dst.data);
-        WinogradTile tile = call_.tiles.at(first);
-        for (std::int64_t t = 0; t < count; ++t, tile = call_.tiles.next(tile)) {
-            const std::int64_t word = t / call_.word;
-            const WordHalf half = t % call_.word == 0 ? WordHalf::lower : WordHalf::upper;
-            call_.tiles.transform_source(call_.variant, tile, src, ic_.size(), affine, v + word * v_row(), v_position(),
-                                         half);
-            WinogradGradient gradient{{}, oc_.size(), columns_, z + word * columns_, z_position(), z_panel(), half};
-            call_.tiles.pixels(tile, [&](int i, std::int64_t pixel) {
-                gradient.diff[i] = diff_dst + (pixel * call_.diff_dst.ld + oc_.begin) * size;
-            });
-            call_.variant.winograd_gradient(gradient);
-        }
+        const ConstMap diff{element(call_.diff_dst, oc_.begin), call_.diff_dst.ld, call_.diff_dst.type};
+        call_.tiles.transform_sources(call_.variant, first, count, src, ic_.size(), affine, v, v_position(), v_row(),
+                                      call_.word == 2 ? WordHalf::lower : WordHalf::neighbors);
+        call_.tiles.transform_gradients(call_.variant, first, count, diff, oc_.size(), call_.word, z, z_position(),
+                                        z_panel());
     }
 
     void multiply(std::int64_t count, const float* v, const float* z, bool accumulate, float* products,
