@@ -1,6 +1,7 @@
 #include "engine/ops/normalization.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "engine/ops/check.h"
@@ -139,10 +140,13 @@ Normalization::Diffs Normalization::backward_from_map(const Producer& produce, T
     if (wants_src_) diffs.src = added ? taken(sum) : Tensor::empty(src_.dims(), src_.dtype());
     const auto k = coefficients<float>();
     const kernels::BatchNormGeometry g = geometry(src_, diffs.src);
-    kernels::BatchNormBackward<T> epilogue(g, k, src_.data<T>(), wants_src_ && !added,
-                                           added ? diffs.src.data<T>() : nullptr);
-    produce(wants_src_ && !added ? kernels::Map{diffs.src.data<T>(), diffs.src.ld(), dtype_of<T>()}
-                                 : kernels::Map{nullptr, 0, dtype_of<T>()},
+    using To = kernels::RowGradient;
+    // Rows of f32 are the map itself; those of bf16 are rounded on their way to it.
+    const bool in_place = std::is_same_v<T, float> && wants_src_ && !added;
+    const To to = !wants_src_ ? To::none : added ? To::added : in_place ? To::rows : To::map;
+    T* const diff_src = wants_src_ ? diffs.src.data<T>() : nullptr;
+    kernels::BatchNormBackward<T> epilogue(g, k, src_.data<T>(), to, in_place ? nullptr : diff_src);
+    produce(in_place ? kernels::Map{diff_src, diffs.src.ld(), dtype_of<T>()} : kernels::Map{nullptr, 0, dtype_of<T>()},
             epilogue);
     epilogue.result(diffs.gamma.data<float>(), diffs.beta.data<float>());
     if (shared_ && wants_src_) defer(diffs);

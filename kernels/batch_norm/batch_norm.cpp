@@ -176,7 +176,7 @@ void BatchNormBackward<T>::begin(const RowChunks& chunks) {
 
 template <class T>
 std::array<RowMap, 2> BatchNormBackward<T>::reads() const {
-    return {{{src_, g_.src_ld, sizeof(T)}, {sum_, g_.diff_src_ld, sizeof(T)}}};
+    return {{{src_, g_.src_ld, sizeof(T)}, {diff_src_, g_.diff_src_ld, sizeof(T)}}};
 }
 
 template <class T>
@@ -189,18 +189,19 @@ void BatchNormBackward<T>::take(std::int64_t chunk, std::int64_t first, std::int
     const BatchNormCoefficients<float> k{k_.mean + first, k_.inverse_sigma + first, k_.scale + first, k_.shift + first};
     double *sum_dy = partials_->of(chunk, 0) + first, *sum_dy_src = partials_->of(chunk, 1) + first;
     const T* src = src_ + row * g.src_ld + first;
-    T* sum = sum_ == nullptr ? nullptr : sum_ + row * g.diff_src_ld + first;
-    if (overwrite_) g.diff_src_ld = ld;
+    const bool overwrites = to_ == RowGradient::rows, adds = to_ == RowGradient::added;
+    T* diff_src = diff_src_ == nullptr ? nullptr : diff_src_ + row * g.diff_src_ld + first;
+    if (overwrites) g.diff_src_ld = ld;
     if constexpr (std::is_same_v<T, float>) {
-        chosen<float>().backward_sums(g, k, {src, rows, nullptr, nullptr, overwrite_ ? rows : sum, sum != nullptr},
-                                      sum_dy, sum_dy_src);
+        chosen<float>().backward_sums(g, k, {src, rows, nullptr, nullptr, overwrites ? rows : diff_src, adds}, sum_dy,
+                                      sum_dy_src);
     } else {
         const BatchNormBf16Variant& variant = select(batch_norm_bf16_variants);
-        if (sum != nullptr)
-            variant.backward_sums_added(g, k, {src, rows, nullptr, nullptr, sum, true}, sum_dy, sum_dy_src);
+        if (diff_src != nullptr)
+            variant.backward_sums_map(g, k, {src, rows, nullptr, nullptr, diff_src, adds}, sum_dy, sum_dy_src);
         else
-            variant.backward_sums_overwrite(g, k, {src, rows, nullptr, nullptr, overwrite_ ? rows : nullptr, false},
-                                            sum_dy, sum_dy_src);
+            variant.backward_sums_rows(g, k, {src, rows, nullptr, nullptr, overwrites ? rows : nullptr, false}, sum_dy,
+                                       sum_dy_src);
     }
 }
 

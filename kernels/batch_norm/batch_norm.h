@@ -70,14 +70,17 @@ void batch_norm_backward(const BatchNormGeometry& g, BatchNormGradient gradient,
                          const BatchNormCoefficients<Param<T>>& k, const T* src, const T* diff_dst, T* diff_src,
                          Param<T>* diff_gamma, Param<T>* diff_beta);
 
-/// Computes the gradients in one pass of rows of diff_dst, of f32, as a convolution makes them: scale * dy overwrites
-/// them if `overwrite`, and is added to `sum`, if not null, which has g.diff_src_ld. T is float or Bf16.
+/// Where scale * dy goes: nowhere, over the rows of diff_dst themselves, into a map, or on top of what is there.
+enum class RowGradient : std::uint8_t { none, rows, map, added };
+
+/// Computes the gradients in one pass of rows of diff_dst, of f32, as a convolution makes them. `diff_src` is the map
+/// that `to` speaks of, with g.diff_src_ld. T is float or Bf16.
 template <class T>
 class BatchNormBackward final : public RowEpilogue {
 public:
-    BatchNormBackward(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const T* src, bool overwrite,
-                      T* sum)
-        : g_(g), k_(k), src_(src), overwrite_(overwrite), sum_(sum) {}
+    BatchNormBackward(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const T* src, RowGradient to,
+                      T* diff_src = nullptr)
+        : g_(g), k_(k), src_(src), to_(to), diff_src_(diff_src) {}
     void begin(const RowChunks& chunks) override;
     void take(std::int64_t chunk, std::int64_t first, std::int64_t count, float* rows, std::int64_t ld) override;
     std::array<RowMap, 2> reads() const override;
@@ -88,8 +91,8 @@ private:
     BatchNormGeometry g_;
     BatchNormCoefficients<float> k_;
     const T* src_;
-    bool overwrite_;
-    T* sum_;
+    RowGradient to_;
+    T* diff_src_;
     std::optional<ColumnPartials> partials_;
 };
 

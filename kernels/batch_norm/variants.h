@@ -40,10 +40,10 @@ inline constexpr const BatchNormVariant<float>* batch_norm_variants[] = {&batch_
 
 /// Of bf16, also with the gradients of rows in f32, of which scale * dy overwrites diff_dst or is added to a map.
 struct BatchNormBf16Variant : BatchNormVariant<Bf16> {
-    void (*backward_sums_overwrite)(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
-                                    const BatchNormRows<Bf16, float, float>& rows, double* sum_dy, double* sum_dy_src);
-    void (*backward_sums_added)(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
-                                const BatchNormRows<Bf16, float, Bf16>& rows, double* sum_dy, double* sum_dy_src);
+    void (*backward_sums_rows)(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
+                               const BatchNormRows<Bf16, float, float>& rows, double* sum_dy, double* sum_dy_src);
+    void (*backward_sums_map)(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
+                              const BatchNormRows<Bf16, float, Bf16>& rows, double* sum_dy, double* sum_dy_src);
 };
 
 extern const BatchNormBf16Variant batch_norm_bf16_avx512_bf16, batch_norm_bf16_avx512, batch_norm_bf16_avx2,

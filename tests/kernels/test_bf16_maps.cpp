@@ -180,12 +180,13 @@ TEST_CASE("gradients of rows in f32 go to maps of bf16, or overwrite the rows", 
     const BatchNormCoefficients<float> k{mean.data(), inverse.data(), scale_of.data(), shift_of.data()};
     const BatchNormGeometry g{rows, c, c, c, c, true};
     for_each_isa([&] {
-        for (const bool overwrite : {false, true}) {
+        for (const RowGradient gradient : {RowGradient::rows, RowGradient::map, RowGradient::added}) {
+            const bool overwrite = gradient == RowGradient::rows;
             Floats of_floats = dy, of_halves = dy, to = sum;
             std::vector<Bf16> to_halves = as_bf16(sum);
             const std::vector<Bf16> src_halves = as_bf16(src);
-            BatchNormBackward<float> floats(g, k, src.data(), overwrite, overwrite ? nullptr : to.data());
-            BatchNormBackward<Bf16> halves(g, k, src_halves.data(), overwrite, overwrite ? nullptr : to_halves.data());
+            BatchNormBackward<float> floats(g, k, src.data(), gradient, overwrite ? nullptr : to.data());
+            BatchNormBackward<Bf16> halves(g, k, src_halves.data(), gradient, overwrite ? nullptr : to_halves.data());
             const RowChunks chunks(rows, chunk_rows(rows, c));
             floats.begin(chunks);
             halves.begin(chunks);

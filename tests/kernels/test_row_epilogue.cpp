@@ -126,7 +126,7 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
                 };
 
                 Floats result(diff.size());
-                BatchNormBackward<float> overwriting(norm, k.all(), test.src.data(), true, nullptr);
+                BatchNormBackward<float> overwriting(norm, k.all(), test.src.data(), RowGradient::rows);
                 conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout, result.data(), false,
                                      &overwriting);
                 CHECK(result == direct);
@@ -135,7 +135,7 @@ TEST_CASE("backward data feeds the backward pass of a batch norm in front", "[ro
                 const bool streams = backward_data_streams(g, test.layout);
                 CHECK(streams == (own_kernels_read(test.layout) && g.stride_h == 1));
                 Floats sum = before;
-                BatchNormBackward<float> adding(norm, k.all(), test.src.data(), false, sum.data());
+                BatchNormBackward<float> adding(norm, k.all(), test.src.data(), RowGradient::added, sum.data());
                 conv2d_backward_data(g, test.diff_dst.data(), test.weights.data(), test.layout,
                                      streams ? Map{} : Map{result.data(), g.ic}, false, &adding);
                 CHECK(sum == added);
