@@ -56,7 +56,8 @@ struct Gradient {
 template <bool kRelu, class T, class Diff, class DiffSrc>
 void backward_sums_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k,
                         const BatchNormRows<T, Diff, DiffSrc>& rows, double* sum_dy, double* sum_dy_src) {
-    add_columns<2>(g.rows, g.c, {sum_dy, sum_dy_src}, [&](std::int64_t r, std::int64_t i, auto lanes) {
+    // By value: stores of lanes might change what is behind a reference.
+    add_columns<2>(g.rows, g.c, {sum_dy, sum_dy_src}, [=](std::int64_t r, std::int64_t i, auto lanes) {
         const std::int64_t at = r * g.dst_ld + i;
         Gradient<kRelu> t(k, i, rows.src + r * g.src_ld + i, rows.diff_dst + at, lanes);
         if (rows.dst != nullptr) {
