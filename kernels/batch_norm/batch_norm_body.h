@@ -14,15 +14,16 @@ namespace {
 template <class T>
 void moments_of_panel(std::int64_t rows, std::int64_t c, std::int64_t src_ld, const T* src, double* mean, double* m2) {
     const std::int64_t first = rows < 8 ? rows : 8;
-    add_columns<1>(first, c, {mean}, [&](std::int64_t r, std::int64_t i, auto lanes) {
+    add_columns<1>(first, c, {mean}, [=](std::int64_t r, std::int64_t i, auto lanes) {
         return Terms<1>{{load(src + r * src_ld + i, lanes)}};
     });
-    float center[kPanel];
+    float centers[kPanel];
+    float* const center = centers;
     for (std::int64_t i = 0; i < c; ++i) {
         center[i] = static_cast<float>(mean[i] / static_cast<double>(first));
         mean[i] = 0;
     }
-    add_columns<2>(rows, c, {mean, m2}, [&](std::int64_t r, std::int64_t i, auto lanes) {
+    add_columns<2>(rows, c, {mean, m2}, [=](std::int64_t r, std::int64_t i, auto lanes) {
         const Vec x = load(src + r * src_ld + i, lanes) - load(center + i, lanes);
         return Terms<2>{{x, x * x}};
     });
@@ -86,7 +87,7 @@ template <bool kRelu, class T>
 void backward_apply_rows(const BatchNormGeometry& g, const BatchNormCoefficients<float>& k, const float* offset,
                          const float* slope, const T* src, const T* diff_dst, T* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, diff_dst += g.dst_ld, diff_src += g.diff_src_ld)
-        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
+        for_lanes(g.c, [=](std::int64_t i, auto lanes) {
             const Gradient<kRelu> t(k, i, src + i, diff_dst + i, lanes);
             const Vec projected = fma(-t.centered, load(slope + i, lanes), t.dy - load(offset + i, lanes));
             store(diff_src + i, load(k.scale + i, lanes) * projected, lanes);
@@ -104,7 +105,7 @@ template <class T>
 void correct(const BatchNormGeometry& g, const float* mean, const float* offset, const float* slope, const T* src,
              const T* diff_dst, T* diff_src) {
     for (std::int64_t r = 0; r < g.rows; ++r, src += g.src_ld, diff_dst += g.dst_ld, diff_src += g.diff_src_ld)
-        for_lanes(g.c, [&](std::int64_t i, auto lanes) {
+        for_lanes(g.c, [=](std::int64_t i, auto lanes) {
             const Vec centered = load(src + i, lanes) - load(mean + i, lanes);
             store(diff_src + i,
                   fma(-centered, load(slope + i, lanes), load(diff_dst + i, lanes) - load(offset + i, lanes)), lanes);

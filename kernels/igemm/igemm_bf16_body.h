@@ -13,7 +13,7 @@ inline void store_words(float* p, Bits words) { store(p, reinterpret_cast<Vec>(w
 
 template <class Word>
 inline void gather_bf16(const IgemmGather& t) {
-    for_lanes(2 * t.depth, [&](std::int64_t c, auto lanes) {
+    for_lanes(2 * t.depth, [=](std::int64_t c, auto lanes) {
         const auto rows = [&](auto convert) {
             for (int r = 0; r < t.rows; ++r) {
                 const auto* src = reinterpret_cast<const std::uint16_t*>(t.src[r]);
@@ -152,7 +152,7 @@ inline void pair_rows(const IgemmPairRows& t) {
 
 template <class Word>
 inline void round_row(const IgemmRound& t) {
-    for_lanes(t.columns, [&](std::int64_t j, auto lanes) {
+    for_lanes(t.columns, [=](std::int64_t j, auto lanes) {
         Vec v = load(t.src + j, lanes);
         if (t.residual != nullptr) v += load_bf16(t.residual + j, lanes);
         Word::store_half(t.dst + j, t.relu ? relu(v) : v, lanes);

@@ -13,7 +13,7 @@ struct FloatWord {
 };
 
 inline void gather(const IgemmGather& t) {
-    for_lanes(t.depth, [&](std::int64_t k, auto lanes) {
+    for_lanes(t.depth, [=](std::int64_t k, auto lanes) {
         const auto rows = [&](auto convert) {
             for (int r = 0; r < t.rows; ++r)
                 store(t.dst + r * t.dst_row + k, convert(load(t.src[r] + k, lanes)), lanes);
