@@ -76,9 +76,13 @@ private:
     nn::BatchNorm2d& norm_;
 };
 
-/// relu(norm(branch) + src), src by way of the shortcut's projection if there is one.
-Tensor join(nn::BatchNorm2d& norm, const Tensor& branch, const Tensor& src, Shortcut* downsample) {
-    return downsample == nullptr ? norm.join(branch, src) : norm.join(branch, (*downsample)(src), &downsample->norm());
+/// relu(norm(branch(src)) + src), the latter by way of the shortcut's projection if there is one. That comes first, and
+/// so last in the backward pass: it adds the gradients of the pixels that its stride reads to those of all.
+template <class Branch>
+Tensor join(nn::BatchNorm2d& norm, Branch branch, const Tensor& src, Shortcut* downsample) {
+    if (downsample == nullptr) return norm.join(branch(src), src);
+    const Tensor projected = (*downsample)(src);
+    return norm.join(branch(src), projected, &downsample->norm());
 }
 
 class BasicBlock final : public nn::Module, public graph::Traceable {
@@ -98,7 +102,10 @@ public:
     }
 
 protected:
-    Tensor forward(const Tensor& src) override { return join(bn2_, conv2_.after(bn1_, conv1_(src)), src, downsample_); }
+    Tensor forward(const Tensor& src) override {
+        const auto branch = [&](const Tensor& map) { return conv2_.after(bn1_, conv1_(map)); };
+        return join(bn2_, branch, src, downsample_);
+    }
 
 private:
     nn::Conv2d& conv1_;
@@ -128,7 +135,8 @@ public:
 
 protected:
     Tensor forward(const Tensor& src) override {
-        return join(bn3_, conv3_.after(bn2_, conv2_.after(bn1_, conv1_(src))), src, downsample_);
+        const auto branch = [&](const Tensor& map) { return conv3_.after(bn2_, conv2_.after(bn1_, conv1_(map))); };
+        return join(bn3_, branch, src, downsample_);
     }
 
 private:
