@@ -9,7 +9,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/igemm/division.h"
 #include "kernels/igemm/rounded_rows.h"
-#include "kernels/igemm/transpose.h"
+#include "kernels/igemm/transformed_weights.h"
 #include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/igemm/winograd_tiles.h"
@@ -19,7 +19,6 @@ namespace keel::kernels {
 namespace {
 
 using igemm::floats_of_scratch;
-using igemm::pair_rows;
 using igemm::RoundedRows;
 
 constexpr int kMostRows = 32;
@@ -276,53 +275,21 @@ void run_halves(const Conv2dGeometry& g, ConstMap src, std::int64_t floats, cons
     run_as({.src_affine = fusion.src_affine, .bias = fusion.bias, .epilogue = &rounded}, {});
 }
 
-/// Transforms the weights by transform(where to), in f32, and runs.
+/// Transforms the weights by transform(TransformedWeights) and runs.
 template <class Transform>
 void transform_and_run(const Conv2dGeometry& g, ConstMap src, const IgemmFusion& fusion, Map dst, Transform transform) {
-    const std::int64_t weights = winograd_weights_floats(g);
-    if (src.type != DType::bf16) {
+    const bool halves = src.type == DType::bf16;
+    const std::int64_t weights = TransformedWeights::floats(g, halves);
+    if (!halves) {
         WinogradCall call(select(igemm_variants), g, g.ic, src, nullptr, fusion, dst);
         float* memory = floats_of_scratch(weights + buffer_floats(call));
-        transform(memory);
+        transform(TransformedWeights(nullptr, g, memory));
         call.weights = memory;
         return run(call, memory + weights);
     }
-    run_halves(g, src, weights + weights / 2, fusion, dst, [&](const IgemmBf16Variant& variant, float* memory) {
-        transform(memory);
-        pair_rows(variant, weights / 2, memory, memory + weights);
-        return static_cast<const float*>(memory + weights);
-    });
-}
-
-/// Writes [position][oc / columns][ic][columns] of the panels [oc / columns][3][3][ic][columns].
-void transform_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights, float* transformed) {
-    constexpr std::int64_t kRows = 32;  // of weights, at a time
-    const std::int64_t panel = g.ic * variant.columns, along = chunk_count(g.ic, kRows);
-    parallel_for(g.oc / variant.columns * along, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-            const std::int64_t q = i / along, first = i % along * kRows, rows = std::min(kRows, g.ic - first);
-            const std::int64_t at = first * variant.columns;
-            variant.winograd_weights({weights + q * 9 * panel + at, panel, rows * variant.columns,
-                                      transformed + q * panel + at, g.ic * g.oc});
-        }
-    });
-}
-
-/// Transforms the flipped, transposed weights likewise: panels are [ic / columns][oc][columns] here. A block of columns
-/// x columns is transposed tap by tap, then transformed.
-void transform_backward_weights(const IgemmVariant& variant, const Conv2dGeometry& g, const float* weights,
-                                float* transformed) {
-    const std::int64_t columns = variant.columns, block = columns * columns, across = g.oc / columns;
-    parallel_for(g.ic / columns * across, 1, [&](std::int64_t begin, std::int64_t end) {
-        std::array<float, 9 * 32 * 32> turned;
-        for (std::int64_t i = begin; i < end; ++i) {
-            const std::int64_t q = i / across, from = i % across;
-            for (std::int64_t tap = 0; tap < 9; ++tap)
-                igemm::transpose_block(columns, weights + ((from * 9 + 8 - tap) * g.ic + q * columns) * columns,
-                                       turned.data() + tap * block);
-            variant.winograd_weights(
-                {turned.data(), block, block, transformed + (q * g.oc + from * columns) * columns, g.ic * g.oc});
-        }
+    run_halves(g, src, weights, fusion, dst, [&](const IgemmBf16Variant& variant, float* memory) {
+        transform(TransformedWeights(&variant, g, memory));
+        return static_cast<const float*>(memory);
     });
 }
 
@@ -365,7 +332,7 @@ bool winograd_wins_transformed(const Conv2dGeometry& g, const Isa& isa, DType ty
 std::int64_t winograd_weights_floats(const Conv2dGeometry& g) { return kWinogradPositions * g.ic * g.oc; }
 
 void winograd_transform_weights(const Conv2dGeometry& g, const float* weights, float* transformed) {
-    transform_weights(select(igemm_variants), g, weights, transformed);
+    transform_weights(select(igemm_variants), g, weights, TransformedWeights(nullptr, g, transformed));
 }
 
 void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const float* transformed,
@@ -377,14 +344,16 @@ void winograd_forward_transformed(const Conv2dGeometry& g, ConstMap src, const f
 }
 
 void winograd_forward(const Conv2dGeometry& g, ConstMap src, const float* weights, const IgemmFusion& fusion, Map dst) {
-    transform_and_run(g, src, fusion, dst, [&](float* to) { winograd_transform_weights(g, weights, to); });
+    transform_and_run(g, src, fusion, dst,
+                      [&](const TransformedWeights& to) { transform_weights(select(igemm_variants), g, weights, to); });
 }
 
 void winograd_backward_data(const Conv2dGeometry& g, ConstMap diff_dst, const float* weights, const IgemmFusion& fusion,
                             Map diff_src) {
     const Conv2dGeometry back = winograd_backward_geometry(g);
-    transform_and_run(back, diff_dst, fusion, diff_src,
-                      [&](float* to) { transform_backward_weights(select(igemm_variants), g, weights, to); });
+    transform_and_run(back, diff_dst, fusion, diff_src, [&](const TransformedWeights& to) {
+        transform_backward_weights(select(igemm_variants), g, weights, to);
+    });
 }
 
 }  // namespace keel::kernels
