@@ -63,7 +63,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=2000, help="of the students' set, in all splits")
     parser.add_argument("--teacher-images", type=int, default=8000, help="of the teacher's")
-    parser.add_argument("--epochs", type=int, default=30, help="of students")
+    parser.add_argument("--epochs", type=int, default=10, help="of students")
     parser.add_argument("--teacher-epochs", type=int, default=16)
     parser.add_argument("--threads", type=int, default=0, help="compute threads; 0: the allowed cores")
     parser.add_argument("--teacher", type=pathlib.Path, help="a checkpoint, in place of one that is trained")
@@ -71,7 +71,8 @@ def main():
     parser.add_argument("--student-model", default="resnet18")
     parser.add_argument("--augment", nargs="*", help="more options of all runs, KEY=VALUE",
                         default=["rotate=8", "shift=0.05", "brightness=0.1", "contrast=0.1"])
-    parser.add_argument("--options", nargs="*", default=[], help="more options of taught students, KEY=VALUE")
+    parser.add_argument("--options", nargs="*", default=["hint_weight=1"],
+                        help="more options of taught students, KEY=VALUE")
     o = parser.parse_args()
     o.keel, o.work = str(pathlib.Path(o.keel).resolve()), o.work.resolve()
     o.teacher = o.teacher and o.teacher.resolve()
