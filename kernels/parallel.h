@@ -52,8 +52,8 @@ void trim_threads();
 /// The cores of process_cpus(). A second hyper-thread adds nothing to a core whose vector units are busy.
 int allowed_cores();
 
-/// Makes sums fixed: with `fixed` none depends on the team's size any more: gradients of weights are summed without
-/// dividing their rows among the threads, which costs large teams some of their speed.
+/// Makes sums fixed: with `fixed` none depends on the team's size any more: gradients of weights are summed in as many
+/// groups of rows as the layer alone asks for, which costs large teams some of their speed.
 void fix_sums(bool fixed);
 bool sums_are_fixed();
 

@@ -1,10 +1,12 @@
 #include "kernels/igemm/division.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 #include <vector>
 
 #include "kernels/igemm/winograd_tiles.h"
+#include "kernels/parallel.h"
 
 namespace keel::kernels {
 namespace {
@@ -14,6 +16,12 @@ constexpr std::int64_t kTogetherFloats = 32 << 10;
 
 /// A register tile of fewer rows does less with each load of weights: as if it had so many rows more.
 constexpr std::int64_t kLoadRows = 2;
+
+/// Gradients of weights are a quarter of a step: what costs so much of them costs a hundredth of the step.
+constexpr double kHundredthOfStep = 0.04;
+/// What adding a gradient of one group to another's costs, in multiply-adds at full rate; how many groups, and floats
+/// of all of them, a layer asks for at most.
+constexpr std::int64_t kSumCost = 8, kMostGroups = 8, kGroupsFloats = 1 << 20;
 
 /// Divides rows x panels into register tiles of even height and whole units of rows, lower ones where a team would else
 /// find too few or an uneven number of them.
@@ -38,6 +46,18 @@ GridDivision divide_tiles(std::int64_t rows, std::int64_t panels, const TileShap
         tiles = std::max(tiles, chunk_count(rows, height - unit) - 1);  // to the next height
     }
     return {best_height, RowChunks(rows, best_height), 1, panels, best};
+}
+
+/// What a division of the channels costs the busiest thread, for so many groups of rows.
+double plan_cost(const WeightsWork& work, const TileShape& tile, std::int64_t threads, const WeightsPlan& plan) {
+    const std::int64_t widths = chunk_count(work.ic, tile.rows), panels = work.oc / tile.columns;
+    const auto products = static_cast<double>(chunk_count(work.rows, plan.groups) * work.products);
+    const auto ic = static_cast<double>(chunk_count(widths, plan.channels.rows) * tile.rows);
+    const auto oc = static_cast<double>(chunk_count(panels, plan.channels.columns) * tile.columns);
+    const double each =
+        products * (ic * oc + static_cast<double>(work.ic_cost) * ic + static_cast<double>(work.oc_cost) * oc);
+    const auto sum = static_cast<double>((plan.groups - 1) * kSumCost * work.elements) / static_cast<double>(threads);
+    return static_cast<double>(chunk_count(plan.parts(), threads)) * each + sum;
 }
 
 }  // namespace
@@ -74,34 +94,41 @@ bool packs_rows_once(const Conv2dGeometry& g, std::int64_t word) {
 
 WeightsWork igemm_weights_work(const Conv2dGeometry& g, std::int64_t columns) {
     const std::int64_t taps = std::int64_t{g.kh} * g.kw;
-    return {g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * columns / taps, 1};
+    return {g.n * g.oh(), g.ow() * taps, g.ic, g.oc, 2 * columns / taps, 1, taps * g.ic * g.oc};
 }
 
 WeightsWork winograd_weights_work(const Conv2dGeometry& g, std::int64_t columns) {
     const WinogradTiles tiles(g);
     const std::int64_t transform = 3 * columns / kWinogradPositions;
-    return {tiles.rows(), tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform};
+    return {tiles.rows(), tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform, 9 * g.ic * g.oc};
 }
 
-WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads,
-                         std::int64_t most_groups) {
-    WeightsPlan best{1, {1, 1}};
-    double least = 0;
+std::int64_t weights_groups(const WeightsWork& work) {
+    const auto products = static_cast<double>(work.rows * work.products * work.ic * work.oc);
+    const auto cheap =
+        static_cast<std::int64_t>(kHundredthOfStep / 4 * products / static_cast<double>(kSumCost * work.elements));
+    const std::int64_t most = std::min({cheap, kGroupsFloats / work.elements, work.rows, kMostGroups});
+    // Of a power of two, as the rows of a batch often are.
+    return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(1, most))));
+}
+
+WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads, bool fixed) {
     const std::int64_t widths = chunk_count(work.ic, tile.rows), panels = work.oc / tile.columns;
-    for (std::int64_t groups = 1; groups <= std::min(threads, most_groups); ++groups) {
-        const Split split = split_units(widths, panels, threads / groups);
-        const auto ic = static_cast<double>(chunk_count(widths, split.rows) * tile.rows);
-        const auto oc = static_cast<double>(chunk_count(panels, split.columns) * tile.columns);
-        const auto products = static_cast<double>(chunk_count(work.rows, groups) * work.products);
-        const double sum =
-            groups == 1 ? 0 : static_cast<double>(groups * work.ic * work.oc) / static_cast<double>(threads);
-        const double cost =
-            products * (ic * oc + static_cast<double>(work.ic_cost) * ic + static_cast<double>(work.oc_cost) * oc) +
-            4 * sum;
-        if (groups > 1 && cost >= least) continue;
+    WeightsPlan best{weights_groups(work), {1, 1}};
+    double least = plan_cost(work, tile, threads, best);
+    const auto consider = [&](std::int64_t groups, std::int64_t parts, double enough) {
+        const WeightsPlan plan{groups, split_units(widths, panels, parts)};
+        const double cost = plan_cost(work, tile, threads, plan);
+        if (cost >= std::min(least, enough)) return;
+        best = plan;
         least = cost;
-        best = {groups, split};
-    }
+    };
+    // One or two parts for each thread.
+    for (std::int64_t parts = 2; parts * best.groups <= std::min(2 * threads, kMostParts); ++parts)
+        consider(best.groups, parts, least);
+    const double enough = (1 - kHundredthOfStep) * least;
+    for (std::int64_t groups = 1; !fixed && groups <= std::min(threads, work.rows); ++groups)
+        consider(groups, threads / groups, enough);
     return best;
 }
 

@@ -59,6 +59,7 @@ inline constexpr std::int64_t kLeastWinogradTiles = 48;
 /// columns.
 struct WeightsWork {
     std::int64_t rows, products, ic, oc, ic_cost, oc_cost;
+    std::int64_t elements;  ///< of the gradient
 };
 
 /// Whether rows of the kernel can read what is packed of src once: a row of them further on, which are whole words.
@@ -67,19 +68,23 @@ bool packs_rows_once(const Conv2dGeometry& g, std::int64_t word);
 WeightsWork igemm_weights_work(const Conv2dGeometry& g, std::int64_t columns);
 WeightsWork winograd_weights_work(const Conv2dGeometry& g, std::int64_t columns);
 
-/// It is divided by channels, and by rows of the maps where a team is too large for them.
+/// It is divided by rows of the maps and by channels. Sums depend on the groups alone.
 struct WeightsPlan {
     std::int64_t groups;  ///< of rows, each with gradients of its own, summed in order at the end
     Split channels;       ///< in tiles of the variant
     std::int64_t parts() const { return groups * channels.parts(); }
 };
 
-/// Returns the plan with the least work for the busiest thread: its part of the products, of the preparation, and of
-/// the sum over the groups, of which there are `most_groups` at most.
-WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads,
-                         std::int64_t most_groups);
+/// Returns how many groups the work itself asks for, whatever the team: as many as cost less than a hundredth of a
+/// step and little memory, so that there are pieces for whoever is free, and the sums are the same for all teams.
+std::int64_t weights_groups(const WeightsWork& work);
 
-/// A thread's part: rows counted through all images, channels of src and of diff_dst.
+/// Returns the plan with the least work for the busiest thread: its parts of the products, of the preparation, and of
+/// the sum over the groups. These are weights_groups(), unless others save more than a hundredth of a step and sums are
+/// not `fixed`.
+WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads, bool fixed);
+
+/// A part: rows counted through all images, channels of src and of diff_dst.
 struct WeightsShare {
     Range rows, ic, oc;
 };

@@ -243,7 +243,7 @@ void igemm_backward_weights(const Conv2dGeometry& g, ConstMap src, const ConvAff
         pixels.pixel *= g.stride_w;
     }
     const WeightsCall call{variant, halves ? 2 : 1, read, pixels, src_affine, diff_dst};
-    run_weights_plan<Worker>(call, igemm_weights_work(g, variant.columns), g.weights_elements(), diff_weights);
+    run_weights_plan<Worker>(call, igemm_weights_work(g, variant.columns), diff_weights);
 }
 
 }  // namespace keel::kernels

@@ -130,7 +130,7 @@ void winograd_backward_weights(const Conv2dGeometry& g, ConstMap src, const Conv
     const bool halves = src.type == DType::bf16;
     const IgemmVariant& variant = halves ? select(igemm_bf16_variants).words : select(igemm_variants);
     const WinogradWeightsCall call{variant, halves ? 2 : 1, g, WinogradTiles(g), src, src_affine, diff_dst};
-    run_weights_plan<Worker>(call, winograd_weights_work(g, variant.columns), g.weights_elements(), diff_weights);
+    run_weights_plan<Worker>(call, winograd_weights_work(g, variant.columns), diff_weights);
 }
 
 }  // namespace keel::kernels

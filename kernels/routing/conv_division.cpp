@@ -37,14 +37,20 @@ ConvDivision divide_weights(const Conv2dGeometry& g, const ConvTeam& team, ConvA
     const TileShape tile = tile_of(team.isa, team.halves);
     const WeightsWork work = algorithm == ConvAlgorithm::winograd ? winograd_weights_work(g, tile.columns)
                                                                   : igemm_weights_work(g, tile.columns);
-    const WeightsPlan plan = plan_weights(work, tile, team.threads, work.rows);
+    const WeightsPlan plan = plan_weights(work, tile, team.threads, false);
     ConvDivision result{algorithm, plan.groups * chunk_count(work.ic, tile.rows) * (work.oc / tile.columns)};
     const double of_one =
         static_cast<double>(g.macs()) / (static_cast<double>(work.rows) * static_cast<double>(work.ic * work.oc));
-    for (std::int64_t i = 0; i < plan.parts(); ++i) {
-        const WeightsShare share = weights_share(work, plan, tile, i);
-        result.macs.push_back(of_one * static_cast<double>(share.rows.size()) *
-                              static_cast<double>(share.ic.size() * share.oc.size()));
+    const std::int64_t busy = std::min<std::int64_t>(team.threads, plan.parts());
+    for (std::int64_t thread = 0; thread < busy; ++thread) {
+        double macs = 0;
+        const Range own = part(plan.parts(), busy, thread);
+        for (std::int64_t i = own.begin; i < own.end; ++i) {
+            const WeightsShare share = weights_share(work, plan, tile, i);
+            macs += of_one * static_cast<double>(share.rows.size()) *
+                    static_cast<double>(share.ic.size() * share.oc.size());
+        }
+        result.macs.push_back(macs);
     }
     return result;
 }

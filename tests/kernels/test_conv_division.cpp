@@ -1,10 +1,13 @@
 // What large teams do of the models' convolutions, by the functions that the kernels divide by.
 #include <array>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "bench/model_shapes.h"
+#include "kernels/igemm/division.h"
 #include "kernels/igemm/gather_plan.h"
+#include "kernels/parallel.h"
 #include "kernels/routing/conv_division.h"
 #include "tests/support/catch.h"
 
@@ -108,4 +111,33 @@ TEST_CASE("most of a team of 28 and of 56 works", "[division]") {
         }
     for (const auto& layers : models(16)) CHECK(share_of(layers, std::array{ConvPass::quantized}, 28) >= 0.9);
     for (const auto& layers : models(1)) CHECK(share_of(layers, std::array{ConvPass::quantized}, 28) >= 0.75);
+}
+
+TEST_CASE("sums of gradients of weights depend on the layer, and on the team where that saves a hundredth of a step",
+          "[division]") {
+    const auto work_of = [](const Conv2dGeometry& g, const Isa& isa) {
+        const std::int64_t columns = tile_of(isa).columns;
+        return conv_algorithm(g, ConvPass::backward_weights, isa) == ConvAlgorithm::winograd
+                   ? winograd_weights_work(g, columns)
+                   : igemm_weights_work(g, columns);
+    };
+    const TileShape tile = tile_of(Isa::avx512_vnni);
+    for (const auto& [threads, bar] : {std::pair{1, 0.95}, {2, 0.9}, {4, 0.9}, {8, 0.6}, {28, 0.05}}) {
+        double same = 0, all = 0;
+        for (const auto& layers : models(16))
+            for (const Conv2dGeometry& g : layers) {
+                if (g.ic == 3) continue;  // oneDNN's
+                const WeightsWork work = work_of(g, Isa::avx512_vnni);
+                const std::int64_t own = weights_groups(work);
+                CAPTURE(threads, g.ic, g.ih, g.oc, g.kh, own);
+                CHECK(own == weights_groups(work_of(g, Isa::avx2)));
+                CHECK(own * g.weights_elements() <= std::max<std::int64_t>(1 << 20, g.weights_elements()));
+                CHECK(plan_weights(work, tile, threads, true).groups == own);
+                const WeightsPlan plan = plan_weights(work, tile, threads, false);
+                CHECK(plan.parts() <= kMostParts);
+                if (plan.groups == own) same += static_cast<double>(g.macs());
+                all += static_cast<double>(g.macs());
+            }
+        CHECK(same / all >= bar);
+    }
 }

@@ -3,8 +3,12 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/igemm/division.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/igemm/winograd.h"
+#include "kernels/parallel.h"
 #include "tests/kernels/halves.h"
+#include "tests/support/isa.h"
 
 using namespace keel;
 using namespace keel::kernels;
@@ -130,4 +134,34 @@ TEST_CASE("the implicit products of bf16 agree with the reference in all directi
 
 TEST_CASE("the implicit products of bf16 agree with the reference on a few small maps", "[igemm][bf16]") {
     check_all_directions<HalvesCase>(kFewGeometries, {2});
+}
+
+TEST_CASE("gradients of weights, of f32 and of bf16, have the same bits on any team", "[igemm][bf16][large]") {
+    for_each_isa([] {
+        const std::int64_t columns = igemm_columns();
+        for (const int size : {1, 3})
+            for (const bool halves : {false, true}) {
+                const Conv2dGeometry g{8, columns, 28, 28, columns, size, size, 1, 1, size / 2, size / 2};
+                REQUIRE(weights_groups(igemm_weights_work(g, columns)) > 1);
+                REQUIRE(weights_groups(winograd_weights_work(g, columns)) > 1);
+                const ConvSample sample(g);
+                const EitherMap src(halves, sample.src, g.ic, g.ic), diff_dst(halves, sample.diff_dst, g.oc, g.oc);
+                const auto gradient = [&](int threads, bool winograd) {
+                    const ThreadScope team(threads);
+                    Floats result(sample.weights.size());
+                    (winograd ? winograd_backward_weights : igemm_backward_weights)(g, src.read(), {}, diff_dst.read(),
+                                                                                    result.data());
+                    return result;
+                };
+                for (const bool winograd : {false, true}) {
+                    if (winograd && size == 1) continue;
+                    CAPTURE(size, halves, winograd);
+                    fix_sums(true);
+                    const Floats alone = gradient(1, winograd);
+                    for (const int threads : {2, 3, 8}) CHECK((gradient(threads, winograd) == alone));
+                    fix_sums(false);
+                    CHECK((gradient(2, winograd) == alone));  // as it is cheap
+                }
+            }
+    });
 }
