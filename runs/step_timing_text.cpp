@@ -31,6 +31,7 @@ Json timing_json(const StepTimingOptions& o, const StepSpeed& speed, int ranks) 
                 {"step_ms_median", 1e3 * speed.median},
                 {"step_ms_min", 1e3 * speed.least},
                 {"step_ms_p99", 1e3 * speed.late},
+                {"step_ms_mean", 1e3 * speed.mean},
                 {"peak_rss_mb", 1e-6 * static_cast<double>(read_own_memory().peak)},
                 {"arena_peak_mb", static_cast<double>(arena.peak) / 1e6},
                 {"arena_reserved_mb", static_cast<double>(arena.reserved) / 1e6},

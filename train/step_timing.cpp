@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "distributed/collectives/gradient_buckets.h"
 #include "distributed/collectives/self_test.h"
@@ -127,15 +128,18 @@ StepTiming time_steps(const StepTimingOptions& o, World& world) {
 StepSpeed speed_of(const StepTiming& timing, std::int64_t batch, World& world) {
     const auto middle = [](const std::vector<double>& seconds) { return seconds.empty() ? 0 : median(seconds); };
     const double step = middle(timing.seconds);
+    const double mean = std::accumulate(timing.seconds.begin(), timing.seconds.end(), 0.0) /
+                        static_cast<double>(std::ssize(timing.seconds));
     StepSpeed all{};
     for (const StepSpeed& rank :
          world.gather(StepSpeed{static_cast<double>(batch) / step, step, *std::ranges::min_element(timing.seconds),
-                                quantile(timing.seconds, 0.99), middle(timing.exposed), middle(timing.sums),
+                                quantile(timing.seconds, 0.99), mean, middle(timing.exposed), middle(timing.sums),
                                 middle(timing.processor), timing.stolen}))
         all = {all.images_per_second + rank.images_per_second,
                std::max(all.median, rank.median),
                std::max(all.least, rank.least),
                std::max(all.late, rank.late),
+               std::max(all.mean, rank.mean),
                std::max(all.exposed, rank.exposed),
                std::max(all.sums, rank.sums),
                std::max(all.processor, rank.processor),

@@ -55,12 +55,13 @@ StepTiming time_steps(const StepTimingOptions& options, World& world);
 struct StepSpeed {
     double images_per_second, median, least;
     double late;  ///< the time that 99 of 100 steps stay within
+    double mean;
     double exposed, sums, processor;
     double stolen = -1;  ///< StepTiming::stolen
 };
 
-/// Returns the medians, least and late times of all ranks: images a second are the sum of what each does, the times
-/// those of the slowest. All ranks call it together.
+/// Returns the medians, least, late and mean times of all ranks: images a second are the sum of what each does, the
+/// times those of the slowest. All ranks call it together.
 StepSpeed speed_of(const StepTiming& timing, std::int64_t batch, World& world);
 
 }  // namespace keel

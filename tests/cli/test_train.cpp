@@ -181,15 +181,16 @@ TEST_CASE("A bench line holds the contract's fields", "[bench]") {
                                   "--steps", "2", "--json", "--quiet"});
     REQUIRE(result.code == 0);
     const json line = keel::parse_json(result.out);
-    for (const char* key :
-         {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second", "step_ms_median",
-          "step_ms_min", "step_ms_p99", "peak_rss_mb", "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
+    for (const char* key : {"model", "mode", "batch", "image_size", "threads", "ranks", "images_per_second",
+                            "step_ms_median", "step_ms_min", "step_ms_p99", "step_ms_mean", "peak_rss_mb",
+                            "arena_peak_mb", "arena_reserved_mb", "isa", "onednn"}) {
         INFO(key);
         CHECK(line.contains(key));
     }
     CHECK(line.at("images_per_second").get<double>() > 0);
     CHECK(line.at("step_ms_min").get<double>() <= line.at("step_ms_median").get<double>());
     CHECK(line.at("step_ms_median").get<double>() <= line.at("step_ms_p99").get<double>());
+    CHECK(line.at("step_ms_min").get<double>() <= line.at("step_ms_mean").get<double>());
 }
 
 TEST_CASE("bench --profile shows where the time goes, and --trace writes it", "[bench]") {

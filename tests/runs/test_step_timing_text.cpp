@@ -12,12 +12,13 @@ TEST_CASE("Timed steps are told in a line, sums over ranks where there are sever
                           .median = 0.02,
                           .least = 0.015,
                           .late = 0.03,
+                          .mean = 0.021,
                           .exposed = 0.001,
                           .sums = 0.004,
                           .processor = 0.003};
     const Json one = timing_json(options, speed, 1);
     CHECK((one.at("step_ms_median") == 20 && one.at("step_ms_min") == 15 && one.at("images_per_second") == 200));
-    CHECK(one.at("step_ms_p99") == 30);
+    CHECK((one.at("step_ms_p99") == 30 && one.at("step_ms_mean") == 21));
     CHECK((one.at("peak_rss_mb") > 1 && !one.contains("sums_ms")));
     CHECK_THAT(timing_text(options, one),
                contains("resnet20 train batch 4 at 32: 200.00 img/s, step 20.0 ms (median of 3, "
