@@ -39,12 +39,16 @@ constinit ForkMutex the_team_mutex;
 /// Its threads are not in the child, and what it was at does not concern it.
 void forget_team() { the_team = nullptr; }
 
-/// Moves a thread to a processor; whether that may be.
-bool use_processor(int thread, int processor) {
+bool use_processors(int thread, const cpu_set_t& which) {
+    return ::sched_setaffinity(thread, sizeof which, &which) == 0;
+}
+
+/// Moves a thread to a processor; whether that may be. `before`: those that it ran on.
+bool use_processor(int thread, int processor, cpu_set_t& before) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(static_cast<std::size_t>(processor), &one);
-    return ::sched_setaffinity(thread, sizeof one, &one) == 0;
+    return ::sched_getaffinity(thread, sizeof before, &before) == 0 && use_processors(thread, one);
 }
 
 }  // namespace
@@ -156,30 +160,31 @@ void Team::run(const Region& region) {
     if (sleeping_.load() > 0) wake(epoch_, static_cast<int>(std::min<std::int64_t>(region.parts, region.slots) - 1));
     for (std::int64_t part = 0; part < region.parts; ++part)
         if (job->claim(part, number)) job->run(region, part);
-    finish(*job, now_ns() - start);
+    if (finish(*job, now_ns() - start)) take_back(*job);
     const std::exception_ptr failure = job->failed ? std::exchange(job->failure, nullptr) : nullptr;
     job->taken.store(false, std::memory_order_release);
     if (failure) std::rethrow_exception(failure);
 }
 
 /// Waits until nothing remains: first in turns, then asleep, and lends its processor to a worker that has none
-/// meanwhile.
-void Team::finish(Job& job, std::int64_t own_ns) {
+/// meanwhile; returns whether it did.
+bool Team::finish(Job& job, std::int64_t own_ns) {
     const auto done = [&] { return job.is_done(); };
-    if (done()) return;
+    if (done()) return false;
     const std::int64_t start = now_ns(), patience = patience_ns(own_ns),
                        turning = crowded_ ? 0 : std::min(turning_ns_, patience);
-    if (turn_until(done, std::min(turning, kSoonNs))) return;
-    if (!lend(job) && turn_until(done, turning - kSoonNs)) return;
+    if (turn_until(done, std::min(turning, kSoonNs))) return false;
+    bool lent = lend(job);
+    if (!lent && turn_until(done, turning - kSoonNs)) return false;
     for (bool doubted = false;;) {
         std::uint32_t left = job.remaining.load(std::memory_order_acquire);
-        if ((left & ~Job::kSleeping) == 0) return;
+        if ((left & ~Job::kSleeping) == 0) return lent;
         if ((left & Job::kSleeping) == 0 && !job.remaining.compare_exchange_strong(left, left | Job::kSleeping))
             continue;
         const std::int64_t more = start + patience - now_ns();
         if (more > 0 || doubted) {
             sleep_while(job.remaining, left | Job::kSleeping, doubted ? -1 : std::min(more, kLendNs));
-            if (!doubted) lend(job);
+            if (!doubted && lend(job)) lent = true;
         } else {
             doubted = true;
             doubt(job);
@@ -218,11 +223,27 @@ bool Team::lend(Job& job) {
         if (ran != 0 || job.is_done() || !worker.lent.compare_exchange_strong(none, Worker::kLending)) return false;
         // Who sees kLending waits, and who is seen to work will see it.
         const int processor = ::sched_getcpu();
-        lent = worker.job.load() == &job && processor >= 0 && use_processor(worker.id, processor);
+        lent = worker.job.load() == &job && processor >= 0 && use_processor(worker.id, processor, worker.before);
         worker.lent = lent ? processor : Worker::kNone;
         return lent;
     });
     return lent;
+}
+
+/// Sends the worker that was lent the caller's processor away from it. Waking the caller it loses it again, mostly, and
+/// would wait there for the next chance to leave by itself, for a slice of the scheduler's.
+void Team::take_back(const Job& job) {
+    for (int i = 0; i < started_; ++i) {
+        Worker& worker = *workers_[static_cast<std::size_t>(i)];
+        int processor = worker.lent;
+        if (processor < 0 || worker.job.load() != &job ||
+            !worker.lent.compare_exchange_strong(processor, Worker::kLending))
+            continue;
+        cpu_set_t others = worker.before;
+        CPU_CLR(static_cast<std::size_t>(processor), &others);
+        if (use_processors(worker.id, CPU_COUNT(&others) > 0 ? others : worker.before)) worker.sent_from = processor;
+        worker.lent = Worker::kNone;
+    }
 }
 
 /// Looks for half a millisecond at the workers that a region waits for: those that have no processor meanwhile rest

@@ -104,7 +104,7 @@ private:
 
     Team();
     Job* free_job();
-    void finish(Job& job, std::int64_t own_ns);
+    bool finish(Job& job, std::int64_t own_ns);
     template <class Wait, class Each>
     void watch(Job& job, Wait wait, Each each);
     void doubt(Job& job);
@@ -118,6 +118,7 @@ private:
     bool help(Worker& me);
     void step_aside(Worker& me, const Job& job);
     bool lend(Job& job);
+    void take_back(const Job& job);
     void come_back(Worker& me);
     void wait(std::uint32_t seen, Worker& me);
     void rest(Worker& me);

@@ -242,15 +242,15 @@ void Team::step_aside(Worker& me, const Job& job) {
     if (!crowded_ && ::sched_getcpu() == callers && leave_processor(callers)) me.avoided = callers;
 }
 
-/// Leaves the caller's processor, if it was lent.
+/// Leaves the caller's processor, if it was lent and the caller did not take it back.
 void Team::come_back(Worker& me) {
-    if (me.lent == Worker::kNone) return;
-    while (me.lent == Worker::kLending) _mm_pause();
-    const int processor = me.lent.exchange(Worker::kNone);
-    if (processor < 0) return;
-    settle(me);
+    while (me.lent == Worker::kLending) ::sched_yield();
+    const int lent = me.lent.exchange(Worker::kNone), from = me.sent_from.exchange(Worker::kNone);
+    if (lent >= 0) settle(me);
+    const bool left = lent >= 0 ? leave_processor(lent) : from >= 0;
+    if (lent < 0 && from < 0) return;
     me.stepped_aside = now_ns();
-    me.avoided = leave_processor(processor) ? processor : -1;
+    me.avoided = !left ? -1 : lent >= 0 ? lent : from;
 }
 
 /// Until something new is there: in turns, unless that costs somebody else the processor; then asleep.

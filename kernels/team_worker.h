@@ -21,8 +21,10 @@ struct alignas(64) Team::Worker {
     /// The caller's processor, if it was lent to this thread; kNone, or kLending while that is being done.
     std::atomic<int> lent{kNone};
     static constexpr int kNone = -1, kLending = -2;
-    std::atomic<Job*> job{nullptr};    ///< that it works on
-    std::atomic<bool> resting{false};  ///< it was late
+    cpu_set_t before{};                 ///< the processors that it ran on, where `lent` is one
+    std::atomic<int> sent_from{kNone};  ///< the processor that was taken back from it since it last looked
+    std::atomic<Job*> job{nullptr};     ///< that it works on
+    std::atomic<bool> resting{false};   ///< it was late
     std::atomic<std::int64_t> rest_until{0};
     std::atomic<std::uint32_t> trimmed{0};  ///< Team::trims_ that it has answered
     std::uint32_t placed = 0;
