@@ -92,6 +92,8 @@ public:
 
     /// Worker i, and the calling thread is number 0, stays on masks[i] from its next region on.
     void place(std::vector<std::vector<int>> masks);
+    /// Returns those masks.
+    std::vector<std::vector<int>> masks() const;
 
     /// Returns what stolen_ns() of kernels/parallel.h does.
     std::int64_t stolen_ns() const;

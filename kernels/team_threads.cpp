@@ -2,7 +2,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 
 #include "kernels/futex.h"
 #include "kernels/scratch.h"
+#include "kernels/signals_blocked.h"
 #include "kernels/team_worker.h"
 #include "kernels/topology.h"
 
@@ -28,19 +28,6 @@ constexpr std::int64_t kAwayNs = 200 * kMillisecond;  // and how long it stays a
 constexpr std::int64_t kLostNs = 200 * kMicrosecond;  // who turned and saw no time pass for so long did not run
 /// Addresses for what kernels and loops of others keep on the stack; where they are scarce (ulimit -v), for kernels.
 constexpr std::size_t kStacks[] = {std::size_t{4} << 20, std::size_t{512} << 10};
-
-/// No signal of the host's is handled on a thread of Keel's.
-struct SignalsBlocked {
-    SignalsBlocked() {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    }
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-    sigset_t before{};
-};
 
 /// Keeps the calling thread from a processor, if it may use others.
 bool leave_processor(int processor) {
@@ -300,6 +287,11 @@ void Team::place(std::vector<std::vector<int>> masks) {
     }
     looked_ = 0;
     look_around(now_ns());
+}
+
+std::vector<std::vector<int>> Team::masks() const {
+    const std::lock_guard lock(mutex_);
+    return masks_;
 }
 
 /// Takes its place.

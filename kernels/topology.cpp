@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <fstream>
+#include <istream>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
 #include <utility>
-
 
 namespace keel {
 namespace {
@@ -72,19 +74,56 @@ int read_number(const std::string& path, int otherwise) {
     return in >> value ? value : otherwise;
 }
 
-/// processor -> node, from the lists "0-27,56-83" of each node.
+/// The numbers of a list "0-27,56-83".
+std::vector<int> read_list(std::istream& in) {
+    std::vector<int> numbers;
+    for (int low = 0; in >> low; in.ignore(1, ',')) {
+        int high = low;
+        if (in.peek() == '-') in.ignore(1) >> high;
+        for (int number = low; number <= high; ++number) numbers.push_back(number);
+    }
+    return numbers;
+}
+
+std::vector<int> read_list(const std::string& path) {
+    std::ifstream in(path);
+    return read_list(in);
+}
+
+/// processor -> node, from the lists of each node.
 std::map<int, int> read_nodes(const std::string& sysfs) {
     std::map<int, int> nodes;
-    for (int node = 0; node < 1024; ++node) {
-        std::ifstream in(sysfs + "/node/node" + std::to_string(node) + "/cpulist");
-        for (int low = 0; in >> low; in.ignore(1, ',')) {
-            int high = low;
-            if (in.peek() == '-') in.ignore(1) >> high;
-            for (int id = low; id <= high; ++id) nodes[id] = node;
-        }
-    }
+    for (int node = 0; node < 1024; ++node)
+        for (const int id : read_list(sysfs + "/node/node" + std::to_string(node) + "/cpulist")) nodes[id] = node;
     return nodes;
 }
+
+/// The nodes whose memory the process may use; empty where nothing says so.
+std::vector<int> read_memory_nodes(const std::string& sysfs, const std::string& status) {
+    std::vector<int> nodes = read_list(sysfs + "/node/has_memory"), allowed;
+    std::ifstream in(status);
+    for (std::string word; allowed.empty() && in >> word;)
+        if (word == "Mems_allowed_list:") allowed = read_list(in);
+    const auto refused = [&](int node) { return !allowed.empty() && std::ranges::count(allowed, node) == 0; };
+    std::erase_if(nodes, refused);
+    return nodes;
+}
+
+/// That one of the nodes with memory which is nearest to `node`; of several the first.
+int nearest_memory(const std::string& sysfs, int node, const std::vector<int>& with_memory) {
+    const std::vector<int> online = read_list(sysfs + "/node/online");
+    std::ifstream in(sysfs + "/node/node" + std::to_string(node) + "/distance");
+    int best = with_memory.front(), least = std::numeric_limits<int>::max();
+    std::size_t at = 0;
+    for (int distance = 0; at < online.size() && in >> distance; ++at)
+        if (distance < least && std::ranges::count(with_memory, online[at]) != 0) {
+            best = online[at];
+            least = distance;
+        }
+    return best;
+}
+
+constinit std::atomic<const std::vector<Cpu>*> made_up_cpus{nullptr};
 
 /// Processors kept for threads beside the compute pool.
 constinit Immortal<std::vector<int>> service_cpus;
@@ -92,11 +131,16 @@ constinit ForkMutex service_mutex;
 
 }  // namespace
 
-std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
+std::vector<Cpu> allowed_cpus(const std::string& sysfs, const std::string& status) {
     std::vector<int> ids;
     if (openmp_binds()) ids = place_cpus();
     if (ids.empty()) ids = masked_cpus();
     const std::map<int, int> nodes = read_nodes(sysfs);
+    const std::vector<int> with_memory = read_memory_nodes(sysfs, status);
+    std::map<int, int> memory;  // of each node without any
+    for (const auto& [id, node] : nodes)
+        if (!with_memory.empty() && std::ranges::count(with_memory, node) == 0 && !memory.contains(node))
+            memory[node] = nearest_memory(sysfs, node, with_memory);
     // A core's number is told apart only within its package: the number of its first processor is unique.
     std::map<std::pair<int, int>, int> cores;
     std::vector<Cpu> cpus;
@@ -104,16 +148,27 @@ std::vector<Cpu> allowed_cpus(const std::string& sysfs) {
         const std::string folder = sysfs + "/cpu/cpu" + std::to_string(id) + "/topology/";
         const int core = read_number(folder + "core_id", -1), package = read_number(folder + "physical_package_id", -1);
         const int first = core < 0 ? id : cores.try_emplace({package, core}, id).first->second;
-        const auto node = nodes.find(id);
-        cpus.push_back({id, first, node == nodes.end() ? 0 : node->second, std::max(package, 0)});
+        const auto found = nodes.find(id);
+        const int node = found == nodes.end() ? 0 : found->second;
+        cpus.push_back({id, first, node, std::max(package, 0), memory.contains(node) ? memory[node] : -1});
     }
     return cpus;
 }
 
 const std::vector<Cpu>& process_cpus() {
+    if (const std::vector<Cpu>* made_up = made_up_cpus.load(std::memory_order_acquire)) return *made_up;
     static Immortal<std::vector<Cpu>> cpus;
     return cpus.get([] { return allowed_cpus(); });
 }
+
+bool has_several_nodes() {
+    static Immortal<bool> several;
+    return made_up_cpus.load(std::memory_order_relaxed) != nullptr ||
+           several.get([] { return read_list("/sys/devices/system/node/online").size() > 1; });
+}
+
+CpuScope::CpuScope(std::vector<Cpu> cpus) : cpus_(std::move(cpus)) { made_up_cpus = &cpus_; }
+CpuScope::~CpuScope() { made_up_cpus = nullptr; }
 
 int usable_processors() { return static_cast<int>(usable_cpus().size()); }
 
@@ -205,6 +260,20 @@ std::vector<std::vector<int>> team_masks(const std::vector<Cpu>& cpus, int threa
     if (on_node.size() > 1)
         for (const int id : plan_team(cpus, threads)) masks.push_back(on_node[node_of[id]]);
     return masks;
+}
+
+std::vector<int> thread_nodes(const std::vector<Cpu>& cpus, const std::vector<std::vector<int>>& masks, int threads) {
+    std::map<int, int> node_of;
+    for (const Cpu& cpu : cpus) node_of[cpu.id] = cpu.memory_node();
+    std::vector<int> nodes;
+    for (const int id : plan_team(cpus, threads)) {
+        std::set<int> own;
+        if (nodes.size() < masks.size())
+            for (const int masked : masks[nodes.size()])
+                if (node_of.contains(masked)) own.insert(node_of[masked]);
+        nodes.push_back(own.size() == 1 ? *own.begin() : node_of[id]);
+    }
+    return nodes;
 }
 
 }  // namespace keel

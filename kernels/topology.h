@@ -10,17 +10,36 @@ namespace keel {
 /// memory; a socket has one node or several.
 struct Cpu {
     int id = 0, core = 0, node = 0, socket = 0;
+    int memory = -1;  ///< the node whose memory is nearest, where its own has none for this process; else -1
+    int memory_node() const { return memory < 0 ? node : memory; }
     bool operator==(const Cpu&) const = default;
 };
 
 /// The processors that this process was given (taskset, Slurm, a cpuset), by number, with the cores, nodes and sockets
 /// that `sysfs` tells; a processor that it tells nothing about is a core of its own on node 0 of socket 0. Where OpenMP
 /// was told to bind its threads, which shrinks the mask of the first one to its own place, these are the processors of
-/// all places.
-std::vector<Cpu> allowed_cpus(const std::string& sysfs = "/sys/devices/system");
+/// all places. Which nodes' memory the process may use stands in `status`.
+std::vector<Cpu> allowed_cpus(const std::string& sysfs = "/sys/devices/system",
+                              const std::string& status = "/proc/self/status");
 
 /// allowed_cpus() as it was when this was called first: what is bound to fewer processors later keeps its answer.
 const std::vector<Cpu>& process_cpus();
+
+/// Whether process_cpus() may be of several nodes: false where the machine has one, and nothing else is looked at then.
+bool has_several_nodes();
+
+/// process_cpus() are these for the lifetime of the object, one at a time: so tests make up machines. Not while another
+/// thread asks for them.
+class CpuScope {
+public:
+    explicit CpuScope(std::vector<Cpu> cpus);
+    ~CpuScope();
+    CpuScope(const CpuScope&) = delete;
+    CpuScope& operator=(const CpuScope&) = delete;
+
+private:
+    std::vector<Cpu> cpus_;
+};
 
 /// Returns how many processors threads may run on now: those of the calling thread and of the process's first one, or
 /// those of all places where OpenMP was told to bind threads. It follows what the system takes away and gives.
@@ -56,5 +75,9 @@ std::vector<int> plan_team(std::vector<Cpu> cpus, int threads);
 /// it was the first to touch, and the system may still move it away from other load. Empty where all of `cpus` share a
 /// node.
 std::vector<std::vector<int>> team_masks(const std::vector<Cpu>& cpus, int threads);
+
+/// The node whose memory each thread of a team is near: that of its mask, or, where it has none or one of several
+/// nodes, of its planned processor. A pure function.
+std::vector<int> thread_nodes(const std::vector<Cpu>& cpus, const std::vector<std::vector<int>>& masks, int threads);
 
 }  // namespace keel

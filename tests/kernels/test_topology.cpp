@@ -109,6 +109,28 @@ TEST_CASE("Threads stay on their node, and nowhere in particular on a machine of
     CHECK(team_masks(machine(1, 2, 2), 2).empty());
 }
 
+TEST_CASE("A thread is near the memory of its node", "[topology]") {
+    const std::vector<Cpu> cpus = machine(2, 28, 2);
+    const std::vector<int> all = thread_nodes(cpus, {}, 56);
+    REQUIRE(all.size() == 56);
+    for (std::size_t i = 0; i < 56; ++i) CHECK(all[i] == (i < 28 ? 0 : 1));
+    CHECK(thread_nodes(cpus, team_masks(cpus, 56), 56) == all);
+    CHECK(thread_nodes(cpus, {}, 28) == std::vector<int>(28, 0));
+    CHECK(thread_nodes(masked(cpus, 28, 56), {}, 3) == std::vector<int>(3, 1));
+    CHECK(thread_nodes({}, {}, 3).empty());
+    // Masks count, but for those of several nodes, of unknown processors, or of threads that have none.
+    CHECK(thread_nodes(cpus, {{30}, {0, 30}, {}, {900}}, 6) == std::vector{1, 0, 0, 0, 0, 0});
+    const std::vector<Cpu> four = machine(4, 14, 1);
+    const std::vector<int> most = thread_nodes(four, {}, 43);
+    for (int node = 0; node < 3; ++node) CHECK(std::ranges::count(most, node) == 14);
+    CHECK(most.back() == 3);
+    // A node without memory of its own: its threads are near another one's.
+    std::vector<Cpu> odd = machine(3, 2, 1);
+    for (Cpu& cpu : odd)
+        if (cpu.node == 0) cpu.memory = 2;
+    CHECK(thread_nodes(odd, {}, 6) == std::vector{2, 2, 1, 1, 2, 2});
+}
+
 TEST_CASE("A thread started by a bound one can use all processors again", "[topology]") {
     const std::vector<Cpu> all = process_cpus();
     std::vector<Cpu> bound, spread;
@@ -142,4 +164,28 @@ TEST_CASE("The topology is read from the system's files", "[topology]") {
     put("node/node3/cpulist", "0-4095,5000,6000-6001");
     for (const Cpu& cpu : allowed_cpus(folder.path())) CHECK(cpu == Cpu{cpu.id, bare.front().id, 3, 1});
     CHECK(core_count(allowed_cpus(folder.path())) == 1);
+}
+
+TEST_CASE("A node without memory for the process is near the next one that has some", "[topology]") {
+    const TemporaryFolder folder;
+    const auto put = [&](const std::string& file, const char* text) { write_text(folder / file, text); };
+    const std::string status = folder / "status";
+    const auto memory = [&] { return allowed_cpus(folder.path(), status).front().memory_node(); };
+    put("node/node5/cpulist", "0-4095");
+    put("node/online", "1,3,5-6");
+    put("node/node5/distance", "30 20 10 20");
+    CHECK(memory() == 5);  // nothing says otherwise
+    put("node/has_memory", "1,3,6");
+    CHECK(memory() == 3);
+    CHECK(allowed_cpus(folder.path(), status).front().node == 5);
+    put("status", "Cpus_allowed_list:\t0-3\nMems_allowed_list:\t1,5-6\nnonvoluntary_ctxt_switches:\t3\n");
+    CHECK(memory() == 6);
+    put("node/has_memory", "0-6");
+    CHECK(memory() == 5);
+    put("status", "Mems_allowed_list:\t1\n");
+    CHECK(memory() == 1);
+    put("node/node5/distance", "nonsense");
+    CHECK(memory() == 1);
+    put("status", "Mems_allowed_list:\tnonsense\n");
+    CHECK(memory() == 5);
 }
