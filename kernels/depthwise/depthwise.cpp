@@ -5,6 +5,7 @@
 #include "kernels/depthwise/variants.h"
 #include "kernels/dispatch.h"
 #include "kernels/parallel.h"
+#include "kernels/replicas.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels {
@@ -37,13 +38,15 @@ void run(const DepthwiseCall& call, const Conv2dGeometry& g, const float** point
     const std::int64_t chunk = chunk_channels(g), chunks = chunk_count(g.oc, chunk), units = g.n * chunks * call.oh;
     const std::int64_t parts = std::min<std::int64_t>({thread_count(), units, chunk_count(g.macs(), kGrain)});
     parallel_for(parts, 1, [&](std::int64_t first_part, std::int64_t last_part) {
+        DepthwiseCall own = call;
+        own.weights = near_copy(call.weights);
         for (std::int64_t i = first_part; i < last_part; ++i) {
             std::int64_t unit = units * i / parts;
             for (const std::int64_t end = units * (i + 1) / parts; unit < end;) {
                 const std::int64_t y = unit % call.oh, begin = unit / call.oh % chunks * chunk,
                                    row = unit / call.oh / chunks * call.oh + y,
                                    count = std::min(call.oh - y, end - unit);
-                variant.rows(call, row, row + count, begin, std::min(begin + chunk, g.oc),
+                variant.rows(own, row, row + count, begin, std::min(begin + chunk, g.oc),
                              pointers + i * pointers_of(g));
                 unit += count;
             }

@@ -13,6 +13,7 @@
 #include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/parallel.h"
+#include "kernels/replicas.h"
 
 namespace keel::kernels::igemm {
 
@@ -67,10 +68,6 @@ struct GatherConvCall {
 
     /// Returns the floats from panel to panel of the weights.
     std::int64_t panel() const { return std::ssize(conv.taps) * conv.depth * variant.columns; }
-    /// Returns a panel's weights for a block of the depth.
-    const float* block_weights(const DepthBlock& block, std::int64_t index) const {
-        return weights + index * panel() + (block.tap * conv.depth + block.channel) * variant.columns;
-    }
 };
 
 /// A tile's pixels; those beyond the last grid point repeat its first one as source and have the spare row as
@@ -79,6 +76,7 @@ class PixelTile {
 public:
     PixelTile(const GatherConvCall& call, float* buffer)
         : call_(call),
+          weights_(near_copy(call.weights)),
           state_(call.variant),
           rows_(static_cast<int>(call.rows)),
           gathered_(buffer),
@@ -91,6 +89,12 @@ public:
 
     /// Returns the floats of the buffer: source pixels, normalized or apart in the map, and the spare row.
     static std::int64_t floats(const IgemmVariant& v, const GatherConv& conv) { return v.rows * kRow + conv.columns; }
+
+    /// Returns a panel's weights for a block of the depth.
+    const float* block_weights(const DepthBlock& block, std::int64_t index) const {
+        return weights_ + index * call_.panel() +
+               (block.tap * call_.conv.depth + block.channel) * call_.variant.columns;
+    }
 
     /// Finds the tile's points before `end`.
     void locate(std::int64_t tile, std::int64_t end) {
@@ -166,7 +170,7 @@ private:
                 src_.data(),
                 block.taps,
                 block.depth,
-                call_.block_weights(block, panels.begin),
+                block_weights(block, panels.begin),
                 call_.panel(),
                 panels.size(),
                 nullptr,
@@ -289,6 +293,7 @@ private:
     }
 
     const GatherConvCall& call_;
+    const float* weights_;  ///< the copy that is near
     IgemmState state_;
     int rows_, valid_ = 0, used_ = 0;                 ///< used: with what fills the last unit of rows
     std::int64_t first_ = 0;                          ///< grid point

@@ -44,14 +44,14 @@ std::vector<WeightsGroup> weights_groups(const GatherConvCall& call, Range panel
 }
 
 /// Returns what tile `index` of `count` fetches of a group's weights.
-IgemmAhead weights_ahead(const GatherConvCall& call, const WeightsGroup& group, std::int64_t index,
-                         std::int64_t count) {
+IgemmAhead weights_ahead(const GatherConvCall& call, const PixelTile& tile, const WeightsGroup& group,
+                         std::int64_t index, std::int64_t count) {
     constexpr std::int64_t kLine = 16;
     const DepthBlock& block = call.blocks[group.block];
     const std::int64_t panel_lines = block.taps * block.depth * call.variant.columns / kLine,
                        lines = panel_lines * group.panels.size();
     const Range share = part(lines, count, index);
-    return {call.block_weights(block, group.panels.begin), panel_lines, call.panel(), share.begin, share.end};
+    return {tile.block_weights(block, group.panels.begin), panel_lines, call.panel(), share.begin, share.end};
 }
 
 /// Runs grid points [points.begin, points.end), of which the first begins a tile.
@@ -63,7 +63,7 @@ void run_part(const GatherConvCall& call, Range points, Range panels, const Targ
         for (std::int64_t index = tiles.begin; index < tiles.end; ++index) {
             IgemmAhead ahead;
             if (call.streamed && i + 1 < groups.size())
-                ahead = weights_ahead(call, groups[i + 1], index - tiles.begin, tiles.size());
+                ahead = weights_ahead(call, tile, groups[i + 1], index - tiles.begin, tiles.size());
             tile.locate(index, points.end);
             tile.gather(block);
             tile.multiply(block, groups[i].panels, target, ahead);

@@ -13,6 +13,7 @@
 #include "kernels/igemm/variant_state.h"
 #include "kernels/igemm/variants.h"
 #include "kernels/igemm/winograd_tiles.h"
+#include "kernels/replicas.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels {
@@ -105,13 +106,13 @@ void transform_result(const WinogradCall& call, const WinogradTile& tile, Range 
 }
 
 /// Returns what tile `index` of `count` fetches of the next position's weights, where few tiles pass by these.
-IgemmAhead next_position(const WinogradCall& call, Range panels, std::int64_t position, std::int64_t index,
-                         std::int64_t count) {
+IgemmAhead next_position(const WinogradCall& call, const float* weights, Range panels, std::int64_t position,
+                         std::int64_t index, std::int64_t count) {
     constexpr std::int64_t kLine = 16, kFewTiles = 32;
     if (position + 1 == kWinogradPositions || count >= kFewTiles) return {};
     const std::int64_t panel = call.depth * call.variant.columns, floats = panel * panels.size();
     const Range share = part(floats / kLine, count, index);
-    return {call.weights + (position + 1) * call.depth * call.g.oc + panels.begin * panel, floats / kLine, floats,
+    return {weights + (position + 1) * call.depth * call.g.oc + panels.begin * panel, floats / kLine, floats,
             share.begin, share.end};
 }
 
@@ -121,6 +122,7 @@ void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::in
               void* state) {
     const std::int64_t panel = call.depth * call.variant.columns, width = call.columns(panels).size(),
                        v_position = position_stride(rows * call.depth), m_position = position_stride(rows * width);
+    const float* weights = near_copy(call.weights);
     std::array<float*, kMostRows> dst;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position)
         for (std::int64_t row = 0; row < rows; row += height) {
@@ -132,14 +134,14 @@ void multiply(const WinogradCall& call, Range panels, std::int64_t rows, std::in
                                &src,
                                1,
                                call.depth,
-                               call.weights + position * call.depth * call.g.oc + panels.begin * panel,
+                               weights + position * call.depth * call.g.oc + panels.begin * panel,
                                panel,
                                panels.size(),
                                dst.data(),
                                nullptr,
                                nullptr,
                                {},
-                               next_position(call, panels, position, row / height, chunk_count(rows, height)),
+                               next_position(call, weights, panels, position, row / height, chunk_count(rows, height)),
                                false,
                                false,
                                nullptr,

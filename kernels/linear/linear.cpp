@@ -7,6 +7,7 @@
 #include "kernels/linear/variants.h"
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
+#include "kernels/replicas.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels {
@@ -70,7 +71,7 @@ void linear_forward(const LinearGeometry& g, const float* src, const float* weig
     const std::int64_t chunks = chunk_count(g.out, kOutputs);
     const std::int64_t each = std::max<std::int64_t>(1, g.n * g.pixels * g.c * kOutputs);
     parallel_for(chunks, std::max<std::int64_t>(1, kGrain / each), [&](std::int64_t begin, std::int64_t end) {
-        variant.outputs(g, begin * kOutputs, std::min(end * kOutputs, g.out), src, weights, bias, dst);
+        variant.outputs(g, begin * kOutputs, std::min(end * kOutputs, g.out), src, near_copy(weights), bias, dst);
     });
 }
 

@@ -6,6 +6,7 @@
 
 #include "kernels/onednn/runtime.h"
 #include "kernels/parallel.h"
+#include "kernels/replicas.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels::onednn {
@@ -54,11 +55,12 @@ void PieceRun::for_each(const float* weights, std::byte* memory, const std::func
     const auto count = static_cast<std::int64_t>(pieces_.size()), parts = static_cast<std::int64_t>(parts_);
     parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
         const Session session;
+        const float* nearest = near_copy(weights);
         for (std::int64_t part = begin; part < end; ++part) {
             std::byte* own = memory + static_cast<std::size_t>(part) * part_bytes_;
             for (std::int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
                 const auto at = static_cast<std::size_t>(i);
-                body({at, pieces_[at], *plans_[at], weights_for(*plans_[at], weights, common, own), own});
+                body({at, pieces_[at], *plans_[at], weights_for(*plans_[at], nearest, common, own), own});
             }
         }
     });

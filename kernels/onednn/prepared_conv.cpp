@@ -11,6 +11,7 @@
 #include "kernels/onednn/runtime.h"
 #include "kernels/profile.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/replicas.h"
 #include "kernels/scratch.h"
 
 namespace keel::kernels::onednn {
@@ -144,7 +145,7 @@ private:
 
     /// Whether no result can be NaN, before ReLU; `result` holds the residual.
     bool makes_numbers(const Conv2dGeometry& g, const ConvOperands& o, const float* src, const float* result) const {
-        return all_finite(g.n * g.ih * g.iw * g.ic, src, o.weights[layout_->elements()]) &&
+        return all_finite(g.n * g.ih * g.iw * g.ic, src, near_copy(o.weights)[layout_->elements()]) &&
                (!fusion_.bias || all_finite(g.oc, o.bias, kSummands)) &&
                (!fusion_.residual || all_finite(g.n * g.oh() * g.ow() * g.oc, result, kSummands));
     }

@@ -68,6 +68,16 @@ struct QconvCall {
     std::vector<Panel> panels;          ///< of all groups
     const std::uint8_t* pad = nullptr;  ///< [g.ic]
 
+    /// Reads the copy of the packed weights that lies so many bytes further on.
+    void move_panels(std::ptrdiff_t bytes) {
+        const auto floats = bytes / static_cast<std::ptrdiff_t>(sizeof(float));
+        for (Panel& panel : panels) {
+            panel.weights += bytes;
+            panel.scale += floats;
+            panel.shift += floats;
+            if (panel.residual_scale != nullptr) panel.residual_scale += floats;
+        }
+    }
     /// Returns the bytes of a part: what is gathered, then what the variant keeps.
     std::size_t part_bytes() const { return gathered_bytes() + section(v.state_bytes); }
     /// Returns the bytes of the rows of a gathered tile, or of padded lines.

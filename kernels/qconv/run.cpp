@@ -1,12 +1,14 @@
 // The loop over the tiles of a convolution of quantized values.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
 #include "kernels/qconv/pixel_tile.h"
 #include "kernels/qconv/qconv.h"
 #include "kernels/qconv/winograd.h"
+#include "kernels/replicas.h"
 #include "kernels/scratch.h"
 #include "kernels/variant_state.h"
 
@@ -66,8 +68,11 @@ void Qconv::run(std::int64_t n, const QconvOperands& operands) const {
     std::memset(memory, 0, zeros);
     call.pad = operands.pad != nullptr ? operands.pad : reinterpret_cast<const std::uint8_t*>(memory);
     parallel_parts(division.parts(), [&](std::int64_t begin, std::int64_t end) {
+        std::optional<QconvCall> nearer;
+        if (const std::ptrdiff_t distance = near_copy(operands.packed) - operands.packed; distance != 0)
+            nearer.emplace(call).move_panels(distance);
         for (std::int64_t i = begin; i < end; ++i)
-            run_part(call, division.tiling, division.tiles_of(i), division.panels_of(i),
+            run_part(nearer ? *nearer : call, division.tiling, division.tiles_of(i), division.panels_of(i),
                      memory + zeros + static_cast<std::size_t>(places.of(i)) * part_bytes);
     });
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/parallel.h"
+#include "kernels/replicas.h"
 
 namespace keel::kernels::qconv {
 namespace {
@@ -106,7 +107,7 @@ struct WinogradMemory {
     WinogradMemory(const QconvCall& call, std::int64_t most_tiles)
         : positions(call.plan.positions()),
           row((call.plan.depth + 2 * call.v.width - 1) / (2 * call.v.width) * (2 * call.v.width)),
-          pieces(*reinterpret_cast<const std::int64_t*>(call.o.packed + call.plan.pieces_at())) {
+          pieces(*reinterpret_cast<const std::int64_t*>(near_copy(call.o.packed) + call.plan.pieces_at())) {
         const std::int64_t rows = call.v.winograd->rows, fit = kBlockBytes / (positions * row * 2);
         tiles = std::min(std::max(fit / rows * rows, kLeastTiles), most_tiles);
         v_position = tiles * row + kPositionPadding;
