@@ -2,6 +2,7 @@
 
 #include "graph/bf16_maps.h"
 #include "graph/check.h"
+#include "graph/copied.h"
 #include "graph/ops/activation.h"
 #include "graph/run_memory.h"
 #include "kernels/routing/prepared.h"
@@ -25,6 +26,7 @@ public:
           prepared_(kernels::prepare_conv(g, fusion_of(conv, maps))),
           weights_(Tensor::empty({prepared_->weights_elements()})) {
         prepared_->pack(conv.weights.data<float>(), weights_.data<float>());
+        weights_ = copied_to_nodes(weights_);
     }
 
     void run(const Node& node, const RunMemory& memory) const override {

@@ -3,8 +3,10 @@
 #include <limits>
 
 #include "graph/check.h"
+#include "graph/copied.h"
 #include "graph/ops/conv.h"
 #include "graph/run_memory.h"
+#include "kernels/replicas.h"
 
 namespace keel::graph {
 
@@ -44,12 +46,14 @@ QuantConvStep::QuantConvStep(QuantConv& conv, const kernels::Conv2dGeometry& g)
     kernel_.pack({conv.weights.data<std::int8_t>(), conv.scale.data(), conv.shift.data(),
                   conv.residual ? conv.residual_scale.data() : nullptr},
                  packed());
+    weights_ = copied_to_nodes(weights_);
 }
 
 bool QuantConvStep::set_shift(const std::vector<float>& shift) {
     if (shift.size() != conv_.shift.size()) return false;
     conv_.shift = shift;
     kernel_.set_shift(conv_.shift.data(), packed());
+    kernels::renew_copies(packed(), kernel_.packed_bytes());
     return true;
 }
 
