@@ -8,6 +8,7 @@
 #include <new>
 
 #include "kernels/immortal.h"
+#include "kernels/node_memory.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -90,6 +91,7 @@ void Arena::grow(std::size_t bytes) {
     std::byte* end = begin_ + statistics_.reserved;
     if (mprotect(end, missing, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
     madvise(end, missing, MADV_HUGEPAGE);  // a wish: without huge pages it is slower, not wrong
+    if (const std::vector<int> nodes = team_nodes(); nodes.size() > 1) interleave_pages(end, missing, nodes);
     statistics_.reserved += missing;
     insert_free(end, missing);
 }

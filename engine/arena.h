@@ -1,6 +1,7 @@
 // Where tensor storage comes from: one range of addresses on huge pages that grows at its end, 64-byte aligned blocks,
 // freed blocks reused. A training step allocates the same sizes in the same order every time, so after the first ones
-// it grows no more.
+// it grows no more. Where the team sits on several memory nodes, pages lie on these in turn: a block holds maps and
+// weights that all threads read, and then others, divided otherwise.
 #pragma once
 
 #include <cstddef>

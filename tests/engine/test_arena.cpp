@@ -1,5 +1,9 @@
 #include "engine/arena.h"
 
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -7,10 +11,13 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/node_memory.h"
 #include "kernels/random.h"
 #include "tests/support/catch.h"
+#include "tests/support/two_nodes.h"
 
 using namespace keel;
+using namespace keel::test;
 
 namespace {
 
@@ -195,6 +202,30 @@ TEST_CASE("what is handed out and given back can be recorded", "[arena]") {
     CHECK((log[0].taken && log[0].block == block && log[0].bytes == 100));
     CHECK((!log[1].taken && log[1].block == before && log[1].bytes == 10));
     CHECK((!log[2].taken && log[2].block == block));
+}
+
+TEST_CASE("pages lie on the team's nodes in turn, where these are several and the system lets them", "[arena]") {
+    const auto policy_of = [](const void* address) {
+        int policy = -1;
+        ::syscall(SYS_get_mempolicy, &policy, nullptr, 0, address, 2 /* of an address */);
+        return policy;
+    };
+    Arena one;
+    CHECK(policy_of(one.allocate(kMiB)) <= 0);  // the default, or not told
+    if (!TwoNodes::possible()) return;
+    const TwoNodes two;
+    CHECK(policy_of(one.allocate(1)) <= 0);  // of what was there before
+    void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(page != MAP_FAILED);
+    const bool can = interleave_pages(page, 4096, {0, 1}) && policy_of(page) == 3;
+    ::munmap(page, 4096);
+    Arena spread;
+    std::byte* block = spread.allocate(kMiB);
+    std::memset(block, 1, kMiB);
+    CHECK((policy_of(block) == 3) == can);
+    spread.release(block, kMiB);
+    spread.trim();
+    CHECK((policy_of(spread.allocate(40 * kMiB)) == 3) == can);
 }
 
 TEST_CASE("an arena that ends gives its addresses back", "[arena]") {
