@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace keel::cli {
@@ -20,6 +21,19 @@ std::optional<int> positive(const std::string& text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < 1) return std::nullopt;
     return value;
+}
+
+/// The nodes that a team which is bound to none but by its plan sits on, each once.
+std::set<int> team_nodes_of(const Machine& m) {
+    const std::vector<int> nodes = thread_nodes(m.cpus, {}, m.threads);
+    return {nodes.begin(), nodes.end()};
+}
+
+std::string memory_text(const Machine& m) {
+    const std::set<int> nodes = team_nodes_of(m);
+    if (nodes.size() < 2) return "1 for all compute threads";
+    return fmt::format("{} for the compute threads ({}): weights of inference are on each{}", nodes.size(),
+                       fmt::join(nodes, ", "), m.interleaves ? ", other tensors on all in turn" : "");
 }
 
 std::vector<std::string> warnings_of(const Machine& m) {
@@ -46,6 +60,10 @@ std::vector<std::string> warnings_of(const Machine& m) {
         if (m.threads < std::min(*slurm, m.allowed_cores))
             out.push_back(fmt::format("{} compute threads leave cores of the {} of this task idle", m.threads, *slurm));
     }
+    if (!m.interleaves && team_nodes_of(m).size() > 1)
+        out.push_back(
+            "the system does not let tensors lie on several memory nodes in turn: a container needs CAP_SYS_NICE for "
+            "it (docker run --cap-add SYS_NICE), or take a rank a node");
     if (m.huge_pages == "never")
         out.push_back(
             "transparent huge pages are off, which costs speed: an administrator can set "
@@ -78,6 +96,7 @@ Json object_of(const Machine& m, const std::vector<std::string>& warnings) {
         {"slurm_cpus_per_task", or_null(m.slurm_cpus_per_task)},
         {"omp_num_threads", or_null(m.omp_num_threads)},
         {"threads", m.threads},
+        {"memory_nodes", team_nodes_of(m)},
         {"openmp", m.openmp},
         {"onednn", m.convolution_library},
         {"huge_pages", or_null(m.huge_pages)},
@@ -108,6 +127,7 @@ std::string text_of(const Machine& m, const std::vector<std::string>& warnings) 
         {"SLURM_CPUS_PER_TASK", or_unset(m.slurm_cpus_per_task)},
         {"OMP_NUM_THREADS", or_unset(m.omp_num_threads)},
         {"Compute threads", std::to_string(m.threads)},
+        {"Memory nodes", memory_text(m)},
         {"OpenMP", m.openmp.empty() ? "no variables set" : fmt::format("{}", fmt::join(m.openmp, " "))},
         {"oneDNN", m.convolution_library},
         {"Huge pages", m.huge_pages.empty() ? "not known" : m.huge_pages},

@@ -28,6 +28,7 @@ struct Machine {
     std::vector<std::string> hidden;        ///< sentences of what a hypervisor or the operating system withholds
     int online_cpus = 0, allowed_cpus = 0;  ///< hyper-threads counted
     std::vector<Cpu> cpus;                  ///< the allowed ones
+    bool interleaves = true;                ///< the system lets pages lie on several nodes in turn
     int allowed_cores = 0, threads = 0;
     std::string slurm_cpus_per_task, omp_num_threads;
     std::vector<std::string> openmp;  ///< "NAME=value" of those of kOpenMpVariables that are set
@@ -45,8 +46,8 @@ struct DoctorReport {
 };
 
 /// A pure function of `machine`. Warns of instructions that are hidden from the process, more threads than cores or
-/// quota, fewer than the batch system gave, unusable huge pages, memory that is almost used up, and variables that are
-/// no numbers.
+/// quota, fewer than the batch system gave, memory that cannot be spread over nodes, unusable huge pages, memory that
+/// is almost used up, and variables that are no numbers.
 DoctorReport diagnose(const Machine& machine);
 
 /// Reads the machine that this process runs on; `threads` are those of the compute pool. What cannot be read stays as

@@ -1,8 +1,10 @@
 // What read_machine() asks the system for.
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cstdlib>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "cli/cluster/isas.h"
 #include "cli/cluster/machine.h"
@@ -11,6 +13,7 @@
 #include "engine/files.h"
 #include "kernels/cpu.h"
 #include "kernels/error.h"
+#include "kernels/node_memory.h"
 #include "kernels/onednn/library.h"
 #include "kernels/parallel.h"
 #include "kernels/topology.h"
@@ -42,6 +45,18 @@ std::int64_t memory_line(const std::string& meminfo, const std::string& key) {
     return 0;
 }
 
+/// Whether the system places memory on the nodes of the team in turn, asked of a page.
+bool can_interleave() {
+    const std::vector<int> nodes = team_nodes();
+    if (nodes.size() < 2) return true;
+    const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    void* page = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return false;
+    const bool can = interleave_pages(page, bytes, nodes);
+    ::munmap(page, bytes);
+    return can;
+}
+
 }  // namespace
 
 Machine read_machine() {
@@ -53,6 +68,7 @@ Machine read_machine() {
     machine.allowed_cpus = static_cast<int>(machine.cpus.size());
     machine.allowed_cores = allowed_cores();
     machine.threads = thread_count();
+    machine.interleaves = can_interleave();
     machine.slurm_cpus_per_task = environment("SLURM_CPUS_PER_TASK");
     machine.omp_num_threads = environment("OMP_NUM_THREADS");
     for (const char* name : kOpenMpVariables)

@@ -93,6 +93,22 @@ TEST_CASE("Variables that are no numbers, huge pages off and scarce memory are n
     CHECK(holds(warning(machine), "0.5 GB"));
 }
 
+TEST_CASE("Memory nodes are those of the compute threads", "[doctor]") {
+    Machine machine = sound();
+    machine.interleaves = false;
+    for (int id = 0; id < 8; ++id) machine.cpus.push_back({.id = id, .core = id, .node = id / 4});
+    machine.threads = 4;
+    CHECK(diagnose(machine).warnings.empty());
+    CHECK(holds(diagnose(machine).text, "Memory nodes         1 for all compute threads\n"));
+    CHECK(diagnose(machine).object["memory_nodes"].size() == 1);
+    machine.threads = 8;
+    CHECK(holds(warning(machine), "CAP_SYS_NICE"));
+    machine.interleaves = true;
+    CHECK(holds(diagnose(machine).text, "2 for the compute threads (0, 1): weights of inference are on each, other"));
+    CHECK(diagnose(machine).warnings.empty());
+    CHECK(diagnose(machine).object["memory_nodes"][1] == 1);
+}
+
 TEST_CASE("A forced ISA is named as such", "[doctor]") {
     Machine machine = sound();
     machine.forced_isa = machine.isa = "scalar";
