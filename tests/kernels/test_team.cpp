@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <numeric>
@@ -202,6 +203,47 @@ TEST_CASE("Beside busy processes regions are whole, and each thread keeps the pr
     CHECK(right);
     REQUIRE(::sched_getaffinity(0, sizeof after, &after) == 0);
     CHECK(CPU_EQUAL(&before, &after));
+    CHECK(sums_are_right(100));
+}
+
+TEST_CASE("A worker that holds a part and does not run gets the caller's processor, until the part is done", "[team]") {
+    if (usable_processors() < 2) {
+        SUCCEED("there is one processor only");
+        return;
+    }
+    const ThreadScope scope(2);
+    start_threads();
+    const auto processors_of = [](int thread) {
+        cpu_set_t mask;
+        std::set<int> ids;
+        if (::sched_getaffinity(thread, sizeof mask, &mask) != 0) return ids;
+        for (int i = 0; i < CPU_SETSIZE; ++i)
+            if (CPU_ISSET(static_cast<std::size_t>(i), &mask)) ids.insert(i);
+        return ids;
+    };
+    const int me = ::gettid();
+    bool lent = false;
+    for (int attempt = 0; attempt < 50 && !lent; ++attempt) {  // the caller may have to run both parts
+        int worker = 0;
+        std::set<int> meanwhile;
+        parallel_parts(2, [&](std::int64_t, std::int64_t) {
+            if (::gettid() == me) return std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            worker = ::gettid();
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));  // it does not run
+            meanwhile = processors_of(worker);
+        });
+        if (worker == 0 || meanwhile.size() != 1) continue;
+        lent = true;
+        const int processor = *meanwhile.begin();
+        std::set<int> after;
+        for (int i = 0; i < 1000 && (after.empty() || after.contains(processor)); ++i) {
+            after = processors_of(worker);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        CHECK_FALSE(after.empty());
+        CHECK_FALSE(after.contains(processor));
+    }
+    CHECK(lent);
     CHECK(sums_are_right(100));
 }
 
