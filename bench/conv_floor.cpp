@@ -1,6 +1,8 @@
 // The floor under a training step: the time of the model's convolutions alone, each at oneDNN's best (direct algorithm,
 // data prepared in the layout that the primitive likes), summed over the model; and Keel's step beside it, in turn. No
 // engine that calls these primitives trains faster than the floor.
+#include <omp.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -142,7 +144,7 @@ void run(const Options& o) {
                                   : bench::densenet121_convolutions(o.batch, bench::TransitionPool::after);
     RandomTraining training(o.model, {}, o.batch, 224, 0);
     for (int i = 0; i < 2; ++i) training.step();
-    const onednn::Session session;
+    omp_set_num_threads(thread_count());  // oneDNN divides whole convolutions by itself here
     std::vector<Round> rounds;
     for (int i = 0; i < o.rounds; ++i) {
         Round round{floor_of(convolutions, memory::format_tag::any), floor_of(convolutions, memory::format_tag::nhwc),

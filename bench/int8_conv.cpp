@@ -2,6 +2,7 @@
 // multiply-adds of bytes, measured in turn. The last line is the whole model: its operations over the sum of its
 // layers' times.
 #include <immintrin.h>
+#include <omp.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -254,7 +255,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     if (threads > 0) set_thread_count(threads);
-    const onednn::Session session;
+    omp_set_num_threads(thread_count());  // oneDNN divides whole convolutions by itself here
     std::vector<Conv2dGeometry> layers = model == "resnet50"
                                              ? bench::resnet50_convolutions(batch)
                                              : bench::densenet121_convolutions(batch, bench::TransitionPool::before);
