@@ -46,14 +46,23 @@ dnnl::cpu_isa cap(const Isa& isa) {
 
 constinit std::atomic<bool> capped{false};
 
+/// A build of oneDNN for SYCL computes through a device, which a runtime that is loaded by name makes of the processor.
+dnnl::engine processor() {
+    if (dnnl::engine::get_count(dnnl::engine::kind::cpu) == 0)
+        throw Error(
+            "[onednn] oneDNN " + convolution_library() +
+            " finds no processor to compute on: set OCL_ICD_FILENAMES to Intel's OpenCL runtime, libintelocl.so");
+    return {dnnl::engine::kind::cpu, 0};
+}
+
 dnnl::engine make_engine() {
-    if (capped) return {dnnl::engine::kind::cpu, 0};
+    if (capped) return processor();
     // From the environment, not from active_isa(): the cap is for good, an IsaScope is not. oneDNN refuses it once it
     // has generated code; where the host program did so before, its own choice stands.
     const char* forced = std::getenv("KEEL_ISA");
     if (forced != nullptr && *forced != '\0' && isa_from_name(forced) != processors_isa())
         dnnl::set_max_cpu_isa(cap(isa_from_name(forced)));
-    return {dnnl::engine::kind::cpu, 0};
+    return processor();
 }
 
 /// Throws std::bad_alloc where there are not some more addresses.
@@ -174,6 +183,7 @@ std::string convolution_library() {
                           : version.cpu_runtime == DNNL_RUNTIME_TBB        ? "TBB"
                           : version.cpu_runtime == DNNL_RUNTIME_THREADPOOL ? "thread pool"
                           : version.cpu_runtime == DNNL_RUNTIME_SEQ        ? "sequential"
+                          : version.cpu_runtime == DNNL_RUNTIME_SYCL       ? "SYCL"
                                                                            : "unknown threading";
     return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch) +
            " (" + runtime + ")";

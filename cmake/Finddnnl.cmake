@@ -1,0 +1,31 @@
+# oneDNN by its own CMake package; where dnnl_ROOT names a folder that has none (Intel's Python wheels), by the header and the library there.
+if(NOT dnnl_ROOT)
+  set(dnnl_ROOT $ENV{dnnl_ROOT})
+endif()
+if(NOT dnnl_ROOT)
+  find_package(dnnl CONFIG)
+  return()
+endif()
+
+# What an earlier run found elsewhere does not count.
+foreach(found dnnl_DIR dnnl_INCLUDE_DIR dnnl_LIBRARY)
+  string(FIND "${${found}}" "${dnnl_ROOT}/" position)
+  if(NOT position EQUAL 0)
+    unset(${found} CACHE)
+  endif()
+endforeach()
+find_package(dnnl CONFIG QUIET PATHS ${dnnl_ROOT} NO_DEFAULT_PATH)
+if(dnnl_FOUND)
+  return()
+endif()
+find_path(dnnl_INCLUDE_DIR oneapi/dnnl/dnnl.hpp PATHS ${dnnl_ROOT}/include NO_DEFAULT_PATH)
+find_library(dnnl_LIBRARY dnnl PATHS ${dnnl_ROOT}/lib ${dnnl_ROOT}/lib64 NO_DEFAULT_PATH)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(dnnl REQUIRED_VARS dnnl_LIBRARY dnnl_INCLUDE_DIR)
+if(dnnl_FOUND AND NOT TARGET DNNL::dnnl)
+  add_library(DNNL::dnnl SHARED IMPORTED)
+  # The runtimes that the library wants lie beside it, and it does not say so: the old kind of path of a program (RPATH) holds for them as well.
+  set_target_properties(DNNL::dnnl PROPERTIES
+    IMPORTED_LOCATION ${dnnl_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${dnnl_INCLUDE_DIR} INTERFACE_LINK_OPTIONS "LINKER:--disable-new-dtags")
+endif()
+mark_as_advanced(dnnl_INCLUDE_DIR dnnl_LIBRARY)
