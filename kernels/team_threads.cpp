@@ -231,13 +231,23 @@ void Team::step_aside(Worker& me, const Job& job) {
 
 /// Leaves the caller's processor, if it was lent and the caller did not take it back.
 void Team::come_back(Worker& me) {
-    while (me.lent == Worker::kLending) ::sched_yield();
-    const int lent = me.lent.exchange(Worker::kNone), from = me.sent_from.exchange(Worker::kNone);
-    if (lent >= 0) settle(me);
-    const bool left = lent >= 0 ? leave_processor(lent) : from >= 0;
-    if (lent < 0 && from < 0) return;
+    int processor = me.lent;
+    while (processor == Worker::kLending ||
+           (processor >= 0 && !me.lent.compare_exchange_strong(processor, Worker::kNone))) {
+        ::sched_yield();
+        processor = me.lent;
+    }
+    bool left = true;
+    if (processor >= 0) {
+        settle(me);
+        left = leave_processor(processor);
+    } else if (me.sent_from == Worker::kNone) {
+        return;
+    } else {
+        processor = me.sent_from.exchange(Worker::kNone);
+    }
     me.stepped_aside = now_ns();
-    me.avoided = !left ? -1 : lent >= 0 ? lent : from;
+    me.avoided = left ? processor : -1;
 }
 
 /// Until something new is there: in turns, unless that costs somebody else the processor; then asleep.

@@ -17,8 +17,9 @@ constexpr std::int64_t kTogetherFloats = 32 << 10;
 /// A register tile of fewer rows does less with each load of weights: as if it had so many rows more.
 constexpr std::int64_t kLoadRows = 2;
 
-/// Gradients of weights are a quarter of a step: what costs so much of them costs a hundredth of the step.
-constexpr double kHundredthOfStep = 0.04;
+/// Gradients of weights are a quarter of a step: what saves so much of them saves a hundredth of it, for which sums may
+/// differ from team to team. What sums over groups may cost of the products.
+constexpr double kWorthOtherSums = 0.04, kShareOfSums = 0.01;
 /// What adding a gradient of one group to another's costs, in multiply-adds at full rate; how many groups, and floats
 /// of all of them, a layer asks for at most.
 constexpr std::int64_t kSumCost = 8, kMostGroups = 8, kGroupsFloats = 1 << 20;
@@ -103,10 +104,10 @@ WeightsWork winograd_weights_work(const Conv2dGeometry& g, std::int64_t columns)
     return {tiles.rows(), tiles.w * kWinogradPositions, g.ic, g.oc, transform, transform, 9 * g.ic * g.oc};
 }
 
-std::int64_t weights_groups(const WeightsWork& work) {
+std::int64_t groups_of_sums(const WeightsWork& work) {
     const auto products = static_cast<double>(work.rows * work.products * work.ic * work.oc);
     const auto cheap =
-        static_cast<std::int64_t>(kHundredthOfStep / 4 * products / static_cast<double>(kSumCost * work.elements));
+        static_cast<std::int64_t>(kShareOfSums * products / static_cast<double>(kSumCost * work.elements));
     const std::int64_t most = std::min({cheap, kGroupsFloats / work.elements, work.rows, kMostGroups});
     // Of a power of two, as the rows of a batch often are.
     return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(1, most))));
@@ -114,7 +115,7 @@ std::int64_t weights_groups(const WeightsWork& work) {
 
 WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads, bool fixed) {
     const std::int64_t widths = chunk_count(work.ic, tile.rows), panels = work.oc / tile.columns;
-    WeightsPlan best{weights_groups(work), {1, 1}};
+    WeightsPlan best{groups_of_sums(work), {1, 1}};
     double least = plan_cost(work, tile, threads, best);
     const auto consider = [&](std::int64_t groups, std::int64_t parts, double enough) {
         const WeightsPlan plan{groups, split_units(widths, panels, parts)};
@@ -126,7 +127,7 @@ WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::in
     // One or two parts for each thread.
     for (std::int64_t parts = 2; parts * best.groups <= std::min(2 * threads, kMostParts); ++parts)
         consider(best.groups, parts, least);
-    const double enough = (1 - kHundredthOfStep) * least;
+    const double enough = (1 - kWorthOtherSums) * least;
     for (std::int64_t groups = 1; !fixed && groups <= std::min(threads, work.rows); ++groups)
         consider(groups, threads / groups, enough);
     return best;

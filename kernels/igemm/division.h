@@ -75,12 +75,12 @@ struct WeightsPlan {
     std::int64_t parts() const { return groups * channels.parts(); }
 };
 
-/// Returns how many groups the work itself asks for, whatever the team: as many as cost less than a hundredth of a
-/// step and little memory, so that there are pieces for whoever is free, and the sums are the same for all teams.
-std::int64_t weights_groups(const WeightsWork& work);
+/// Returns how many groups the work itself asks for, whatever the team: as many as cost less than a hundredth of the
+/// products and little memory, so that there are pieces for whoever is free, and the sums are the same for all teams.
+std::int64_t groups_of_sums(const WeightsWork& work);
 
 /// Returns the plan with the least work for the busiest thread: its parts of the products, of the preparation, and of
-/// the sum over the groups. These are weights_groups(), unless others save more than a hundredth of a step and sums are
+/// the sum over the groups. These are groups_of_sums(), unless others save more than a hundredth of a step and sums are
 /// not `fixed`.
 WeightsPlan plan_weights(const WeightsWork& work, const TileShape& tile, std::int64_t threads, bool fixed);
 

@@ -1,5 +1,5 @@
 // The gradient of the weights by Winograd's algorithm: chunks of tiles are transformed, then each of the 16 positions
-// is an outer product over the chunk's tiles. A thread has channels of its own and works on what it transformed itself.
+// is an outer product over the chunk's tiles. A part has rows and channels of its own and works on what it transformed itself.
 #include <algorithm>
 
 #include "kernels/igemm/turned.h"

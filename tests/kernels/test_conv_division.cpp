@@ -128,9 +128,9 @@ TEST_CASE("sums of gradients of weights depend on the layer, and on the team whe
             for (const Conv2dGeometry& g : layers) {
                 if (g.ic == 3) continue;  // oneDNN's
                 const WeightsWork work = work_of(g, Isa::avx512_vnni);
-                const std::int64_t own = weights_groups(work);
+                const std::int64_t own = groups_of_sums(work);
                 CAPTURE(threads, g.ic, g.ih, g.oc, g.kh, own);
-                CHECK(own == weights_groups(work_of(g, Isa::avx2)));
+                CHECK(own == groups_of_sums(work_of(g, Isa::avx2)));
                 CHECK(own * g.weights_elements() <= std::max<std::int64_t>(1 << 20, g.weights_elements()));
                 CHECK(plan_weights(work, tile, threads, true).groups == own);
                 const WeightsPlan plan = plan_weights(work, tile, threads, false);

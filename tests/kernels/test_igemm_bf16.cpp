@@ -142,8 +142,8 @@ TEST_CASE("gradients of weights, of f32 and of bf16, have the same bits on any t
         for (const int size : {1, 3})
             for (const bool halves : {false, true}) {
                 const Conv2dGeometry g{8, columns, 28, 28, columns, size, size, 1, 1, size / 2, size / 2};
-                REQUIRE(weights_groups(igemm_weights_work(g, columns)) > 1);
-                REQUIRE(weights_groups(winograd_weights_work(g, columns)) > 1);
+                REQUIRE(groups_of_sums(igemm_weights_work(g, columns)) > 1);
+                REQUIRE(groups_of_sums(winograd_weights_work(g, columns)) > 1);
                 const ConvSample sample(g);
                 const EitherMap src(halves, sample.src, g.ic, g.ic), diff_dst(halves, sample.diff_dst, g.oc, g.oc);
                 const auto gradient = [&](int threads, bool winograd) {

@@ -12,33 +12,22 @@
 using namespace keel;
 using namespace keel::test;
 
-namespace {
-
-/// `nodes` nodes with `cores` cores each.
-std::vector<Cpu> made_up(int nodes, int cores) {
-    std::vector<Cpu> cpus;
-    for (int id = 0; id < nodes * cores; ++id) cpus.push_back({.id = id, .core = id, .node = id / cores});
-    return cpus;
-}
-
-}  // namespace
-
 TEST_CASE("A team's nodes are those that it needs", "[node_memory]") {
     const auto nodes_of = [](std::vector<Cpu> cpus, int threads) {
         const CpuScope scope(std::move(cpus));
         const ThreadScope team(threads);
         return team_nodes();
     };
-    CHECK(nodes_of(made_up(2, 28), 56) == std::vector{0, 1});
-    CHECK(nodes_of(made_up(2, 28), 28) == std::vector{0});
-    CHECK(nodes_of(made_up(4, 14), 30) == std::vector{0, 1, 2});
-    CHECK(nodes_of(made_up(1, 2), 2) == std::vector{0});
+    CHECK(nodes_of(nodes_of_cores(2, 28), 56) == std::vector{0, 1});
+    CHECK(nodes_of(nodes_of_cores(2, 28), 28) == std::vector{0});
+    CHECK(nodes_of(nodes_of_cores(4, 14), 30) == std::vector{0, 1, 2});
+    CHECK(nodes_of(nodes_of_cores(1, 2), 2) == std::vector{0});
     // A cpuset of the second node alone.
-    std::vector<Cpu> second = made_up(2, 28);
+    std::vector<Cpu> second = nodes_of_cores(2, 28);
     second.erase(second.begin(), second.begin() + 28);
     CHECK(nodes_of(second, 56) == std::vector{1});
     // Node 1 has no memory.
-    std::vector<Cpu> odd = made_up(3, 4);
+    std::vector<Cpu> odd = nodes_of_cores(3, 4);
     for (Cpu& cpu : odd)
         if (cpu.node == 1) cpu.memory = 2;
     CHECK(nodes_of(odd, 12) == std::vector{0, 2});

@@ -61,12 +61,6 @@ private:
     std::byte* first_;
 };
 
-std::vector<Cpu> nodes_of_cores(int nodes, int cores) {
-    std::vector<Cpu> cpus;
-    for (int id = 0; id < nodes * cores; ++id) cpus.push_back({.id = id, .core = id, .node = id / cores});
-    return cpus;
-}
-
 }  // namespace
 
 TEST_CASE("A team on one node has no copies, and addresses are what they are", "[replicas]") {

@@ -1,5 +1,4 @@
-// A made-up machine: two of the processors that there are, each a memory node of its own, and a team of two threads on
-// them.
+// Made-up machines of several memory nodes.
 #pragma once
 
 #include <thread>
@@ -11,6 +10,14 @@
 
 namespace keel::test {
 
+/// `nodes` nodes with `cores` cores each.
+inline std::vector<Cpu> nodes_of_cores(int nodes, int cores) {
+    std::vector<Cpu> cpus;
+    for (int id = 0; id < nodes * cores; ++id) cpus.push_back({.id = id, .core = id, .node = id / cores});
+    return cpus;
+}
+
+/// Two of the processors that there are, each a memory node of its own, and a team of two threads on them.
 class TwoNodes {
 public:
     /// Whether the process has processors for it, which nothing else binds threads to.
